@@ -1,0 +1,56 @@
+// The shape of a tensor: up to four sizes, row-major. [] is a scalar with one element; a size may be 0.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <string>
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+class Shape {
+ public:
+  static constexpr int kMaxRank = 4;
+  // More elements than any machine holds: sizes beyond it are an error before they can overflow.
+  static constexpr Index kMaxElements = Index{1} << 40;
+
+  Shape() = default;
+  // Errors: more than four sizes, a negative size, more than kMaxElements elements.
+  Shape(std::initializer_list<Index> sizes) : Shape(sizes.begin(), static_cast<int>(sizes.size())) {}
+  Shape(const Index* sizes, int rank);
+
+  int rank() const { return rank_; }
+  // Elements in all: the product of the sizes, 1 for a scalar.
+  Index numel() const;
+
+  // Size along an axis; -1 is the last one. Error: no such axis.
+  Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis_index(axis))]; }
+  // An axis counted from either end, as 0..rank-1. Error: no such axis.
+  int axis_index(int axis) const;
+  // The same shape with another size along one axis / without that axis.
+  Shape with(int axis, Index size) const;
+  Shape without(int axis) const;
+  // Elements before (left of) and after (right of) an axis: a tensor seen as [outer, size, inner].
+  Index outer(int axis) const;
+  Index inner(int axis) const;
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    if (a.rank_ != b.rank_) return false;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(a.rank_); ++i)
+      if (a.sizes_[i] != b.sizes_[i]) return false;
+    return true;
+  }
+
+ private:
+  std::array<Index, kMaxRank> sizes_{};
+  int rank_ = 0;
+};
+
+// "[8,16,64]"
+std::string to_text(const Shape& shape);
+
+// NumPy's rule: align at the right; sizes must agree or one of them be 1. Error names `operation` and both shapes.
+Shape broadcast(const Shape& a, const Shape& b, const char* operation);
+
+}  // namespace headlight

@@ -1,0 +1,46 @@
+// Threads: loops over chunks of a fixed size, so that a result never depends on how many threads there are.
+//
+//   parallel_for(n, 4096, [&](Index begin, Index end) { for (Index i = begin; i < end; ++i) y[i] = f(x[i]); });
+//
+// The range is cut into chunks of `grain` (the last may be shorter). Which thread takes a chunk varies; what a chunk
+// is does not. Bodies write outputs of their own only: no atomics, no sums across chunks.
+#pragma once
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+// Threads that a parallel loop may use. Default: the CPUs this process may run on (OMP_NUM_THREADS is honoured);
+// always 1 without OpenMP.
+int thread_count();
+// Error: n outside 1..256. Without OpenMP the count stays 1.
+void set_thread_count(int n);
+// Whether this build has OpenMP.
+bool has_openmp();
+
+namespace detail {
+using ChunkBody = void (*)(const void* context, Index chunk);
+void run_chunks(Index chunks, ChunkBody body, const void* context);
+}  // namespace detail
+
+// Calls body(begin, end) for each chunk of 0..n. The body must not throw. A single chunk runs on the calling thread.
+template <class Body>
+void parallel_for(Index n, Index grain, const Body& body) {
+  if (n <= 0) return;
+  if (n <= grain) return body(Index{0}, n);
+  struct Context {
+    const Body& body;
+    Index n, grain;
+  };
+  const Context context{body, n, grain};
+  detail::run_chunks((n + grain - 1) / grain,
+                     [](const void* opaque, Index chunk) {
+                       const auto& c = *static_cast<const Context*>(opaque);
+                       const Index begin = chunk * c.grain;
+                       const Index end = begin + c.grain;
+                       c.body(begin, end < c.n ? end : c.n);
+                     },
+                     &context);
+}
+
+}  // namespace headlight

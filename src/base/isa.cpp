@@ -1,0 +1,60 @@
+#include "headlight/base/isa.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "headlight/base/error.h"
+
+namespace headlight {
+
+namespace {
+
+Isa best_isa() { return isa_available(Isa::kAvx2) ? Isa::kAvx2 : Isa::kPortable; }
+
+Isa isa_from_environment() {
+  const char* wanted = std::getenv("HEADLIGHT_ISA");
+  if (!wanted || !*wanted) return best_isa();
+  for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2}) {
+    if (std::strcmp(wanted, isa_name(isa)) != 0) continue;
+    if (!isa_available(isa)) throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": this CPU cannot run it; unset it"));
+    return isa;
+  }
+  throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": not a kernel set; use reference, portable or avx2"));
+}
+
+Isa& chosen() {
+  static Isa isa = isa_from_environment();
+  return isa;
+}
+
+}  // namespace
+
+Isa current_isa() { return chosen(); }
+
+void set_isa(Isa isa) {
+  if (!isa_available(isa)) fail("kernels: this CPU cannot run the set ", isa_name(isa));
+  chosen() = isa;
+}
+
+bool isa_available(Isa isa) {
+  if (isa != Isa::kAvx2) return true;
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return "reference";
+    case Isa::kPortable:
+      return "portable";
+    case Isa::kAvx2:
+      return "avx2";
+  }
+  return "?";
+}
+
+}  // namespace headlight
