@@ -2,14 +2,23 @@
 
 namespace headlight {
 
-thread_local const LayerScope* LayerScope::innermost_ = nullptr;
+thread_local LayerPath* LayerScope::current_ = nullptr;
 
-std::string LayerScope::path() {
-  std::string path;
-  for (const LayerScope* scope = innermost_; scope; scope = scope->outer_) {
-    path = path.empty() ? std::string(scope->name_) : cat(scope->name_, ".", path);
+std::string LayerPath::text() const {
+  // The root of all paths has no name and no outer path.
+  return outer && outer->outer ? cat(outer->text(), ".", name) : name;
+}
+
+LayerScope::LayerScope(const std::string& name) : outer_(current_) {
+  thread_local LayerPath root;
+  LayerPath& parent = current_ ? *current_ : root;
+  for (LayerPath& path : parent.inner) {
+    if (path.name != name) continue;
+    current_ = &path;
+    return;
   }
-  return path;
+  parent.inner.push_back(LayerPath{name, &parent, {}});
+  current_ = &parent.inner.back();
 }
 
 void fail_with(const std::string& message) {

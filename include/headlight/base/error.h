@@ -5,6 +5,7 @@
 // The part before the first colon is the path of the layer that was running: LayerScope keeps it.
 #pragma once
 
+#include <deque>
 #include <stdexcept>
 #include <string>
 
@@ -33,22 +34,31 @@ class DivergedError : public Error {
   int exit_code() const noexcept override { return 3; }
 };
 
-// Names the layer that runs, for error messages, probes and profiles. Scopes nest: "blocks.0" then "attn" then "qkv".
-// Costs two pointer writes; the text is made only when somebody asks. `name` must outlive the scope.
+// One step of a layer's path, such as "attn" in blocks.0.attn.qkv. Paths live as long as the program (there are as many
+// as there are layers), so a tape entry or a profile keeps a pointer and asks for the text only when somebody reads it.
+struct LayerPath {
+  std::string name;
+  LayerPath* outer = nullptr;
+  std::deque<LayerPath> inner;  // the paths one step further, in the order they first ran
+  std::string text() const;     // "blocks.0.attn.qkv"
+};
+
+// Names the layer that runs, for error messages, probes and profiles. Scopes nest: "blocks" then "0" then "attn".
 class LayerScope {
  public:
-  explicit LayerScope(const char* name) : name_(name), outer_(innermost_) { innermost_ = this; }
-  ~LayerScope() { innermost_ = outer_; }
+  explicit LayerScope(const std::string& name);
+  ~LayerScope() { current_ = outer_; }
   LayerScope(const LayerScope&) = delete;
   LayerScope& operator=(const LayerScope&) = delete;
 
-  // "blocks.0.attn.qkv", or "" outside any layer.
-  static std::string path();
+  // The running layer, or null outside any.
+  static const LayerPath* current() { return current_; }
+  // Its text, "" outside any.
+  static std::string path() { return current_ ? current_->text() : std::string(); }
 
  private:
-  const char* name_;
-  const LayerScope* outer_;
-  static thread_local const LayerScope* innermost_;
+  LayerPath* outer_;
+  static thread_local LayerPath* current_;
 };
 
 // Throws Error with the pieces as one line, the running layer's path before it.

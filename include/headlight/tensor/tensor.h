@@ -1,0 +1,129 @@
+// Tensor: a cheap handle to a block of numbers, its shape, and its place on the tape.
+//
+// Copying a Tensor copies the handle: both see the same numbers. Always contiguous and row-major; reshape shares the
+// storage, everything else that rearranges makes a copy. float32 unless asked otherwise; float64 is for checking.
+// Token ids are std::span<const std::int32_t>, not tensors.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headlight/base/random.h"
+#include "headlight/base/shape.h"
+#include "headlight/tensor/pool.h"
+
+namespace headlight {
+
+enum class DType : std::uint8_t { kFloat32, kFloat64 };
+std::string to_text(DType dtype);  // "float32"
+std::size_t element_bytes(DType dtype);
+
+// The type of tensors made without naming one. float32 at the start.
+DType default_dtype();
+// Sets it for as long as the object lives: `DTypeScope check(DType::kFloat64);` builds a model for gradcheck.
+class DTypeScope {
+ public:
+  explicit DTypeScope(DType dtype);
+  ~DTypeScope();
+  DTypeScope(const DTypeScope&) = delete;
+  DTypeScope& operator=(const DTypeScope&) = delete;
+
+ private:
+  DType before_;
+};
+
+template <class T>
+inline constexpr DType dtype_of = DType::kFloat32;
+template <>
+inline constexpr DType dtype_of<double> = DType::kFloat64;
+
+struct GradSlot;  // where a tensor's gradient is collected; see autograd/tape.h
+
+class Tensor {
+ public:
+  // No tensor at all; defined() is false.
+  Tensor() = default;
+
+  // ---- making one ----
+  static Tensor empty(const Shape& shape, DType dtype = default_dtype());  // contents undetermined
+  static Tensor zeros(const Shape& shape, DType dtype = default_dtype());
+  static Tensor full(const Shape& shape, double value, DType dtype = default_dtype());
+  static Tensor scalar(double value, DType dtype = default_dtype());
+  // Error: the number of values is not the shape's.
+  static Tensor of(const Shape& shape, std::span<const double> values, DType dtype = default_dtype());
+  static Tensor of(const Shape& shape, std::initializer_list<double> values, DType dtype = default_dtype());
+  // Independent normal numbers / numbers uniform in [low, high).
+  static Tensor normal(const Shape& shape, double mean, double deviation, Rng& rng, DType dtype = default_dtype());
+  static Tensor uniform(const Shape& shape, double low, double high, Rng& rng, DType dtype = default_dtype());
+
+  // ---- looking at it ----
+  bool defined() const { return storage_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  Index size(int axis) const { return shape_[axis]; }
+  int rank() const { return shape_.rank(); }
+  Index numel() const { return numel_; }
+  DType dtype() const { return dtype_; }
+  // The numbers. Error: T is not the tensor's type.
+  template <class T>
+  T* data() {
+    return static_cast<T*>(raw(dtype_of<T>));
+  }
+  template <class T>
+  const T* data() const {
+    return static_cast<const T*>(raw(dtype_of<T>));
+  }
+  // Whatever the type. Errors: not a single element / an index outside the shape.
+  double item() const;
+  double at(std::initializer_list<Index> index) const;
+  std::vector<double> to_vector() const;
+
+  // ---- copies and aliases ----
+  Tensor clone() const;                    // own storage, no gradient
+  Tensor to(DType dtype) const;            // a copy in another type, no gradient
+  Tensor detach() const;                   // same storage, no gradient
+  Tensor alias(const Shape& shape) const;  // same storage and another shape, no gradient. Error: other element count
+  void copy_from(const Tensor& other);     // same shape; converts the type
+  void fill(double value);
+  bool same_storage(const Tensor& other) const { return storage_ == other.storage_; }
+  // Nobody else holds the storage: it may be written in place.
+  bool unique() const { return storage_.use_count() == 1; }
+
+  // ---- gradients ----
+  // Makes this a leaf whose gradient backward() collects.
+  void set_requires_grad(bool value);
+  // Whether a gradient flows here: a leaf that asked for it, or a result recorded on a tape.
+  bool requires_grad() const { return slot_ != nullptr; }
+  // The collected gradient; not defined before backward() or after zero_grad().
+  Tensor grad() const;
+  void zero_grad();
+  const std::shared_ptr<GradSlot>& slot() const { return slot_; }
+  void set_slot(std::shared_ptr<GradSlot> slot) { slot_ = std::move(slot); }
+
+ private:
+  struct Storage;
+  void* raw(DType wanted) const;
+
+  std::shared_ptr<Storage> storage_;
+  std::shared_ptr<GradSlot> slot_;
+  Shape shape_;
+  Index numel_ = 0;
+  DType dtype_ = DType::kFloat32;
+};
+
+// Where the gradient of one tensor is collected. It knows the tensor's shape and not its numbers, so that keeping the
+// slot on the tape does not keep the storage alive.
+struct GradSlot {
+  Shape shape;
+  DType dtype = DType::kFloat32;
+  std::uint64_t tape = 0;  // the tape it was recorded on; 0 for a leaf
+  Tensor grad;             // not defined until something was added
+};
+
+// "float32 [2,2] {1, 2, 3, 4}": at most a few dozen numbers.
+std::string to_text(const Tensor& tensor);
+
+}  // namespace headlight

@@ -1,0 +1,133 @@
+#include "headlight/autograd/tape.h"
+
+#include <algorithm>
+
+#include "kernels/kernels.h"
+
+namespace headlight {
+
+namespace {
+
+thread_local Tape* current_tape = nullptr;
+
+template <class T>
+void accumulate_in(const Tensor& x, Tensor& sum) {
+  kernels::active<T>().accumulate(x.numel(), x.data<T>(), sum.data<T>());
+}
+
+void accumulate_in_place(const Tensor& x, Tensor& sum) {
+  if (x.dtype() == DType::kFloat32) accumulate_in<float>(x, sum);
+  else accumulate_in<double>(x, sum);
+}
+
+}  // namespace
+
+void Gradient::add(const Tensor& g) {
+  if (!slot_) return;
+  if (!g.defined() || !(g.shape() == slot_->shape) || g.dtype() != slot_->dtype)
+    fail(operation_, ": backward gave input ", input_, " a gradient ",
+         g.defined() ? cat(g.dtype(), " ", g.shape()) : std::string("without a value"), "; the input is ", slot_->dtype,
+         " ", slot_->shape);
+  if (!slot_->grad.defined()) {
+    slot_->grad = g.detach();
+  } else if (slot_->grad.unique()) {
+    accumulate_in_place(g, slot_->grad);
+  } else {
+    // The sum so far is somebody else's tensor too (add() hands the same gradient to both sides): leave that alone.
+    Tensor sum = slot_->grad.clone();
+    accumulate_in_place(g, sum);
+    slot_->grad = sum;
+  }
+}
+
+Tensor Gradient::target(bool& accumulate) {
+  accumulate = slot_->grad.defined();
+  if (!accumulate) slot_->grad = Tensor::empty(slot_->shape, slot_->dtype);
+  else if (!slot_->grad.unique()) slot_->grad = slot_->grad.clone();
+  return slot_->grad;
+}
+
+Tape::Tape() : outer_(current_tape) {
+  thread_local std::uint64_t tapes = 0;
+  id_ = ++tapes;
+  current_tape = this;
+}
+
+Tape::~Tape() {
+  current_tape = outer_;
+  while (Entry* entry = last_) {
+    last_ = entry->before;
+    destroy(entry);
+  }
+}
+
+std::vector<std::string> Tape::operations() const {
+  std::vector<std::string> names;
+  for (const Entry* entry = last_; entry; entry = entry->before) names.insert(names.begin(), entry->operation);
+  std::vector<std::string> once;
+  for (const std::string& name : names)
+    if (std::find(once.begin(), once.end(), name) == once.end()) once.push_back(name);
+  return once;
+}
+
+Tape* Tape::current() { return current_tape; }
+
+NoGrad::NoGrad() : paused_(current_tape) { current_tape = nullptr; }
+NoGrad::~NoGrad() { current_tape = paused_; }
+
+void Tape::destroy(Entry* entry) {
+  const std::size_t bytes = entry->bytes();
+  entry->~Entry();
+  pool_release(entry, bytes);
+}
+
+// A result of another tape is a constant here: that tape's gradients are its own business.
+bool Tape::needs_gradient(std::span<const Tensor> inputs) const {
+  for (const Tensor& input : inputs)
+    if (input.slot() && (input.slot()->tape == 0 || input.slot()->tape == id_)) return true;
+  return false;
+}
+
+void Tape::append(Entry* entry, const char* operation, Tensor& output, std::span<const Tensor> inputs) {
+  entry->before = last_;
+  last_ = entry;
+  ++size_;
+  entry->operation = operation;
+  entry->layer = LayerScope::current();
+  if (consumed_) fail(operation, ": recorded on a tape whose backward() has run; make a new Tape for each step");
+  entry->inputs.reserve(inputs.size());
+  for (const Tensor& input : inputs) {
+    const bool flows = input.slot() && (input.slot()->tape == 0 || input.slot()->tape == id_);
+    entry->inputs.push_back(flows ? input.slot() : nullptr);
+  }
+  output.set_requires_grad(true);
+  output.slot()->tape = id_;
+  entry->output = output.slot();
+}
+
+void Tape::backward(const Tensor& loss) {
+  if (loss.numel() != 1)
+    fail("backward: the loss must be a single number, its shape is ", loss.shape(),
+         "; take sum() or mean(), or give the gradient that reaches it");
+  backward(loss, Tensor::full(loss.shape(), 1, loss.dtype()));
+}
+
+void Tape::backward(const Tensor& result, const Tensor& gradient) {
+  if (consumed_) fail("backward: this tape was already consumed; record the computation again on a new Tape");
+  if (!result.slot() || result.slot()->tape != id_)
+    fail("backward: the result was not recorded on this tape, or nothing it depends on requires a gradient");
+  Gradient(result.slot().get(), "backward", 0).add(gradient);
+  consumed_ = true;
+  const NoGrad no_recording;
+  while (Entry* entry = last_) {
+    last_ = entry->before;
+    --size_;
+    const std::unique_ptr<Entry, void (*)(Entry*)> released(entry, destroy);
+    // Moved out: the gradient of an intermediate result lives only until its entry has used it.
+    const Tensor dy = std::move(entry->output->grad);
+    entry->output->grad = Tensor();
+    if (dy.defined()) entry->run(dy, Gradients(entry->inputs, entry->operation));
+  }
+}
+
+}  // namespace headlight

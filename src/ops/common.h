@@ -1,0 +1,33 @@
+// What most operations need: choosing the element type, and the sizes of the pieces that threads take.
+#pragma once
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/error.h"
+#include "headlight/base/threads.h"
+#include "headlight/ops/ops.h"
+#include "kernels/kernels.h"
+
+namespace headlight {
+
+// Calls f(float{}) or f(double{}): `using T = decltype(zero);` inside f is the element type.
+template <class F>
+auto dispatch(DType dtype, const F& f) {
+  return dtype == DType::kFloat32 ? f(float{}) : f(double{});
+}
+
+// Elements a thread takes at a time: some ten microseconds of work, several times what waking a thread costs.
+inline constexpr Index kGrain = 16384;
+// The same in rows of n.
+inline Index row_grain(Index n) { return n >= kGrain ? 1 : kGrain / (n > 0 ? n : 1); }
+
+inline void check_same_dtype(const char* operation, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype())
+    fail(operation, ": types differ: ", a.dtype(), " and ", b.dtype(), "; convert one with to()");
+}
+
+// x summed down to `shape`, which broadcasts to x's: what the gradient of a broadcast input is.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+// x repeated to `shape`.
+Tensor expand_to(const Tensor& x, const Shape& shape);
+
+}  // namespace headlight

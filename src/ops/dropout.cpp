@@ -1,0 +1,34 @@
+// Inverted dropout. The mask is a function of a random key and of each element's place (kernels/kernels.h), so the
+// backward pass applies the same function to the gradient and nothing is saved but the key.
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+Tensor drop(const Tensor& x, double p, std::uint64_t key) {
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  const auto threshold = static_cast<std::uint32_t>(p * 0x1p24);
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    parallel_for(x.numel(), kGrain, [&](Index begin, Index end) {
+      kernels::active<T>().dropout(end - begin, key, begin, threshold, static_cast<T>(1 / (1 - p)), px + begin,
+                                   py + begin);
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, double p) {
+  if (!(p >= 0 && p < 1)) fail("dropout: probability ", p, " is outside [0, 1)");
+  const std::uint64_t key = generator().next();
+  Tensor y = drop(x, p, key);
+  record("dropout", y, {x}, [p, key](const Tensor& dy, const Gradients& d) { d[0].add(drop(dy, p, key)); });
+  return y;
+}
+
+}  // namespace headlight

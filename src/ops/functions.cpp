@@ -1,0 +1,65 @@
+// Functions of each element. The formulas and their derivatives stand in kernels/reference.cpp: y = f(x), dx = dy f'(x).
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+using kernels::Unary;
+
+Tensor apply(Unary op, const Tensor& x) {
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    parallel_for(x.numel(), kGrain,
+                 [&](Index begin, Index end) { kernels::active<T>().unary(op, end - begin, px + begin, py + begin); });
+  });
+  return y;
+}
+
+Tensor derivative(Unary op, const Tensor& x, const Tensor& y, const Tensor& dy) {
+  Tensor dx = Tensor::empty(dy.shape(), dy.dtype());
+  dispatch(dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* px = x.data<T>();
+    const T* py = y.data<T>();
+    const T* pdy = dy.data<T>();
+    T* pdx = dx.data<T>();
+    parallel_for(dy.numel(), kGrain, [&](Index begin, Index end) {
+      kernels::active<T>().unary_backward(op, end - begin, px + begin, py + begin, pdy + begin, pdx + begin);
+    });
+  });
+  return dx;
+}
+
+// What the derivative is simplest in: that alone is kept for the backward pass.
+enum class Keep { kInput, kOutput };
+
+Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
+  Tensor y = apply(op, x);
+  const Tensor kept = (keep == Keep::kInput ? x : y).detach();
+  record(name, y, {x}, [op, kept](const Tensor& dy, const Gradients& d) { d[0].add(derivative(op, kept, kept, dy)); });
+  return y;
+}
+
+}  // namespace
+
+Tensor neg(const Tensor& x) {
+  Tensor y = apply(Unary::kNeg, x);
+  record("neg", y, {x}, [](const Tensor& dy, const Gradients& d) { d[0].add(neg(dy)); });
+  return y;
+}
+Tensor exp(const Tensor& x) { return unary(Unary::kExp, "exp", Keep::kOutput, x); }
+Tensor log(const Tensor& x) { return unary(Unary::kLog, "log", Keep::kInput, x); }
+Tensor sqrt(const Tensor& x) { return unary(Unary::kSqrt, "sqrt", Keep::kOutput, x); }
+Tensor tanh(const Tensor& x) { return unary(Unary::kTanh, "tanh", Keep::kOutput, x); }
+Tensor sigmoid(const Tensor& x) { return unary(Unary::kSigmoid, "sigmoid", Keep::kOutput, x); }
+Tensor relu(const Tensor& x) { return unary(Unary::kRelu, "relu", Keep::kOutput, x); }  // y > 0 exactly where x > 0
+Tensor silu(const Tensor& x) { return unary(Unary::kSilu, "silu", Keep::kInput, x); }
+Tensor gelu(const Tensor& x, Gelu form) {
+  return unary(form == Gelu::kTanh ? Unary::kGeluTanh : Unary::kGeluErf, "gelu", Keep::kInput, x);
+}
+
+}  // namespace headlight

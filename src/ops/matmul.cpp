@@ -1,0 +1,142 @@
+// C = s op(A) op(B), batched.
+//
+//   dA: dC op(B)^T, or its transpose when A is stored transposed;   dB: op(A)^T dC, likewise.
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+// A tensor [..., rows, cols] as matrices over two batch axes.
+struct Matrices {
+  Index outer = 1, inner = 1, rows = 0, cols = 0;
+
+  explicit Matrices(const Shape& s) : rows(s[-2]), cols(s[-1]) {
+    if (s.rank() >= 3) inner = s[-3];
+    if (s.rank() == 4) outer = s[-4];
+  }
+  // Distance from one matrix to the next along an axis of the result; 0 repeats the same one.
+  Index inner_step() const { return inner == 1 ? 0 : rows * cols; }
+  Index outer_step() const { return outer == 1 ? 0 : inner * rows * cols; }
+};
+
+// c = scale op(a) op(b) (+ c).
+void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double scale, Tensor& c, bool accumulate) {
+  const Matrices ma(a.shape()), mb(b.shape()), mc(c.shape());
+  dispatch(c.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::Gemm<T> g;
+    g.m = mc.rows;
+    g.n = mc.cols;
+    g.k = trans_a ? ma.rows : ma.cols;
+    g.a = a.data<T>();
+    g.lda = ma.cols;
+    g.trans_a = trans_a;
+    g.b = b.data<T>();
+    g.ldb = mb.cols;
+    g.trans_b = trans_b;
+    g.c = c.data<T>();
+    g.ldc = mc.cols;
+    g.alpha = static_cast<T>(scale);
+    g.accumulate = accumulate;
+    g.batch_outer = mc.outer;
+    g.batch_inner = mc.inner;
+    g.a_outer = ma.outer_step();
+    g.a_inner = ma.inner_step();
+    g.b_outer = mb.outer_step();
+    g.b_inner = mb.inner_step();
+    g.c_outer = mc.inner * mc.rows * mc.cols;
+    g.c_inner = mc.rows * mc.cols;
+    kernels::active<T>().gemm(g);
+  });
+}
+
+// Adds scale op(x) op(y), a product of shape `full`, to the gradient of one factor: written in place when the factor has
+// as many elements, otherwise (the factor was repeated over batches) summed over the batches first.
+void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, bool trans_y, double scale,
+                 const Shape& full) {
+  if (!d.needed()) return;
+  if (full.numel() == d.shape().numel()) {
+    bool accumulate = false;
+    Tensor target = d.target(accumulate).alias(full);
+    product(x, trans_x, y, trans_y, scale, target, accumulate);
+    return;
+  }
+  Tensor each = Tensor::empty(full, x.dtype());
+  product(x, trans_x, y, trans_y, scale, each, false);
+  d.add(sum_to(each, d.shape()));
+}
+
+// [..., m, k] -> [1.., all rows, k] when the other factor is a single matrix: one large product instead of many small.
+Tensor as_one_matrix(const Tensor& x) { return x.alias({x.shape().outer(-1), x.size(-1)}); }
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
+  check_same_dtype("matmul", a, b);
+  if (a.rank() < 2 || b.rank() < 2) fail("matmul: needs matrices: ", a.shape(), " x ", b.shape());
+  const Index m = a.size(o.transpose_a ? -1 : -2), k = a.size(o.transpose_a ? -2 : -1);
+  const Index k_b = b.size(o.transpose_b ? -1 : -2), n = b.size(o.transpose_b ? -2 : -1);
+  if (k != k_b)
+    fail("matmul: inner sizes differ: ", a.shape(), o.transpose_a ? "^T" : "", " x ", b.shape(),
+         o.transpose_b ? "^T" : "");
+  // The axes before the last two broadcast; the last two are set to the result's.
+  const Shape result =
+      broadcast(a.shape().with(-2, 1).with(-1, 1), b.shape().with(-2, 1).with(-1, 1), "matmul").with(-2, m).with(-1, n);
+  Tensor c = Tensor::empty(result, a.dtype());
+  const bool one_matrix = b.rank() == 2 && a.rank() > 2 && !o.transpose_a;
+  if (one_matrix) {
+    const Tensor rows_a = as_one_matrix(a);
+    Tensor rows_c = c.alias({rows_a.size(0), n});
+    product(rows_a, false, b, o.transpose_b, o.scale, rows_c, false);
+  } else {
+    product(a, o.transpose_a, b, o.transpose_b, o.scale, c, false);
+  }
+  record("matmul", c, {a, b}, [a = a.detach(), b = b.detach(), o, one_matrix](const Tensor& dc, const Gradients& d) {
+    const bool ta = o.transpose_a, tb = o.transpose_b;
+    const auto batched = [&](const Tensor& factor) {
+      return dc.shape().with(-2, factor.size(-2)).with(-1, factor.size(-1));
+    };
+    if (!ta) add_product(d[0], dc, false, b, !tb, o.scale, batched(a));
+    else add_product(d[0], b, tb, dc, true, o.scale, batched(a));
+    const Tensor rows_a = one_matrix ? as_one_matrix(a) : a;
+    const Tensor rows_dc = one_matrix ? dc.alias({rows_a.size(0), dc.size(-1)}) : dc;
+    const Shape full = one_matrix ? b.shape() : batched(b);
+    if (!tb) add_product(d[1], rows_a, !ta, rows_dc, false, o.scale, full);
+    else add_product(d[1], rows_dc, true, rows_a, ta, o.scale, full);
+  });
+  return c;
+}
+
+// y = x w^T + bias:  dx = dy w,  dw = dy^T x,  dbias = sum of dy over all rows
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  check_same_dtype("linear", x, w);
+  if (x.rank() < 1 || w.rank() != 2 || x.size(-1) != w.size(1))
+    fail("linear: input sizes differ: x ", x.shape(), ", w ", w.shape(), " (w is [out,in])");
+  if (bias.defined() && !(bias.shape() == Shape{w.size(0)}))
+    fail("linear: bias is ", bias.shape(), " and should be [", w.size(0), "]");
+  Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype());
+  const Index in = w.size(1), out = w.size(0), rows = x.shape().outer(-1);
+  Tensor flat = y.alias({rows, out});
+  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false);
+  if (bias.defined()) {
+    dispatch(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      T* py = y.data<T>();
+      const T* pb = bias.data<T>();
+      parallel_for(rows, row_grain(out), [&](Index begin, Index end) {
+        for (Index r = begin; r < end; ++r) kernels::active<T>().accumulate(out, pb, py + r * out);
+      });
+    });
+  }
+  record("linear", y, {x, w, bias}, [x = x.detach(), w = w.detach()](const Tensor& dy, const Gradients& d) {
+    const Index n = dy.shape().outer(-1);
+    const Tensor dy_rows = dy.alias({n, w.size(0)}), x_rows = x.alias({n, w.size(1)});
+    add_product(d[0], dy_rows, false, w, false, 1, x_rows.shape());
+    add_product(d[1], dy_rows, true, x_rows, false, 1, w.shape());
+    if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
+  });
+  return y;
+}
+
+}  // namespace headlight

@@ -1,0 +1,75 @@
+// permute and transpose: a copy with the axes in another order.
+//   y[i_axes...] = x[i...];   the gradient goes back through the inverse order
+#include <algorithm>
+#include <array>
+
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+using Axes = std::array<int, Shape::kMaxRank>;
+
+// Rank 4 throughout: axes are padded with ones at the left.
+Tensor permuted(const Tensor& x, const Axes& axes, int rank) {
+  std::array<Index, 4> sizes{1, 1, 1, 1}, strides{};  // of the result's axes, the strides in x
+  std::array<Index, Shape::kMaxRank> shape{};
+  for (int i = 0; i < rank; ++i) {
+    const int from = axes[static_cast<std::size_t>(i)];
+    shape[static_cast<std::size_t>(i)] = x.size(from);
+    sizes[static_cast<std::size_t>(4 - rank + i)] = x.size(from);
+    strides[static_cast<std::size_t>(4 - rank + i)] = x.shape().inner(from);
+  }
+  Tensor y = Tensor::empty(Shape(shape.data(), rank), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    const Index row = sizes[3], rows = row > 0 ? y.numel() / row : 0;
+    parallel_for(rows, row_grain(row), [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const Index i2 = r % sizes[2], i1 = r / sizes[2] % sizes[1], i0 = r / sizes[2] / sizes[1];
+        const T* source = px + i0 * strides[0] + i1 * strides[1] + i2 * strides[2];
+        T* target = py + r * row;
+        if (strides[3] == 1) std::copy_n(source, row, target);
+        else
+          for (Index i = 0; i < row; ++i) target[i] = source[i * strides[3]];
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor permute(const Tensor& x, std::initializer_list<int> order) {
+  const int rank = x.rank();
+  if (static_cast<int>(order.size()) != rank) fail("permute: ", order.size(), " axes for the shape ", x.shape());
+  Axes axes{}, inverse{};
+  std::array<bool, Shape::kMaxRank> seen{};
+  int i = 0;
+  for (const int named : order) {
+    const int axis = x.shape().axis_index(named);
+    if (seen[static_cast<std::size_t>(axis)]) fail("permute: axis ", axis, " is named twice");
+    seen[static_cast<std::size_t>(axis)] = true;
+    axes[static_cast<std::size_t>(i)] = axis;
+    inverse[static_cast<std::size_t>(axis)] = i++;
+  }
+  Tensor y = permuted(x, axes, rank);
+  record("permute", y, {x},
+         [inverse, rank](const Tensor& dy, const Gradients& d) { d[0].add(permuted(dy, inverse, rank)); });
+  return y;
+}
+
+Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
+  const int rank = x.rank(), a = x.shape().axis_index(axis_a), b = x.shape().axis_index(axis_b);
+  Axes axes{};
+  for (int i = 0; i < rank; ++i) axes[static_cast<std::size_t>(i)] = i == a ? b : i == b ? a : i;
+  Tensor y = permuted(x, axes, rank);
+  record("transpose", y, {x},
+         [axes, rank](const Tensor& dy, const Gradients& d) { d[0].add(permuted(dy, axes, rank)); });
+  return y;
+}
+
+}  // namespace headlight

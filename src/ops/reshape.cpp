@@ -1,0 +1,31 @@
+// The same numbers under another shape: no copy.
+#include "ops/common.h"
+
+namespace headlight {
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  Tensor y = x.alias(shape);
+  record("reshape", y, {x}, [](const Tensor& dy, const Gradients& d) { d[0].add(dy.alias(d[0].shape())); });
+  return y;
+}
+
+Tensor reshape(const Tensor& x, std::initializer_list<Index> sizes) {
+  std::array<Index, Shape::kMaxRank> resolved{};
+  int rank = 0, open = -1;
+  Index known = 1;
+  for (const Index size : sizes) {
+    if (rank == Shape::kMaxRank) fail("reshape: more than ", Shape::kMaxRank, " sizes");
+    if (size == -1 && open >= 0) fail("reshape: more than one size is -1");
+    if (size == -1) open = rank;
+    else known *= size;
+    resolved[static_cast<std::size_t>(rank++)] = size;
+  }
+  if (open >= 0) {
+    if (known <= 0 || x.numel() % known != 0)
+      fail("reshape: ", x.shape(), " does not divide into ", known, "; the size given as -1 is unknown");
+    resolved[static_cast<std::size_t>(open)] = x.numel() / known;
+  }
+  return reshape(x, Shape(resolved.data(), rank));
+}
+
+}  // namespace headlight

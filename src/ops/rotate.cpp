@@ -1,0 +1,80 @@
+// Rotary position encoding (Su et al. 2021), half-split layout: for each position t and pair i < D/2, with the angle
+// a = (t + offset) base^(-2i/D),
+//   y[i]       = x[i] cos a - x[i + D/2] sin a
+//   y[i + D/2] = x[i] sin a + x[i + D/2] cos a
+// A rotation's transpose turns the other way: dx is dy rotated by -a.
+#include <cmath>
+
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+// cos and sin of every (position, pair), remembered for the last few uses: each layer asks for the same ones.
+template <class T>
+struct Angles {
+  Index positions = -1, half = 0, offset = 0;
+  double base = 0;
+  std::vector<T> cosine, sine;
+};
+
+template <class T>
+const Angles<T>& angles(Index positions, Index half, Index offset, double base) {
+  thread_local Angles<T> known;
+  if (known.positions == positions && known.half == half && known.offset == offset && known.base == base) return known;
+  known.cosine.resize(static_cast<std::size_t>(positions * half));
+  known.sine.resize(known.cosine.size());
+  for (Index t = 0; t < positions; ++t) {
+    for (Index i = 0; i < half; ++i) {
+      const double frequency = std::pow(base, -static_cast<double>(i) / static_cast<double>(half));
+      const double angle = static_cast<double>(t + offset) * frequency;
+      known.cosine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::cos(angle));
+      known.sine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::sin(angle));
+    }
+  }
+  known.positions = positions;
+  known.half = half;
+  known.offset = offset;
+  known.base = base;
+  return known;
+}
+
+// direction +1 turns by the angles, -1 back.
+Tensor turn(const Tensor& x, Index offset, double base, int direction) {
+  const Index positions = x.size(-2), width = x.size(-1), half = width / 2;
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Angles<T>& a = angles<T>(positions, half, offset, base);
+    const auto sign = static_cast<T>(direction);
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    parallel_for(x.shape().outer(-1), row_grain(width), [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const T* cosine = a.cosine.data() + r % positions * half;
+        const T* sine = a.sine.data() + r % positions * half;
+        const T *low = px + r * width, *high = low + half;
+        T *y_low = py + r * width, *y_high = y_low + half;
+        for (Index i = 0; i < half; ++i) {
+          y_low[i] = low[i] * cosine[i] - sign * high[i] * sine[i];
+          y_high[i] = sign * low[i] * sine[i] + high[i] * cosine[i];
+        }
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor rotate(const Tensor& x, Index offset, double base) {
+  if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
+  if (offset < 0 || !(base > 0)) fail("rotate: offset ", offset, " and base ", base, " must not be negative");
+  Tensor y = turn(x, offset, base, 1);
+  record("rotate", y, {x},
+         [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(turn(dy, offset, base, -1)); });
+  return y;
+}
+
+}  // namespace headlight

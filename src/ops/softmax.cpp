@@ -1,0 +1,90 @@
+// softmax, masked softmax and log-softmax over the last axis.
+//   y_i = e^{x_i} / sum_j e^{x_j};          dx = y (dy - sum_j y_j dy_j)
+//   log y_i = x_i - log sum_j e^{x_j};      dx = dy - y sum_j dy_j
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+// Calls row(table, r) for every row of the last axis, in parallel.
+template <class Row>
+void each_row(const Tensor& like, const Row& row) {
+  const Index n = like.size(-1), rows = like.shape().outer(-1);
+  parallel_for(rows, row_grain(4 * n), [&](Index begin, Index end) {  // an exponential costs several additions
+    for (Index r = begin; r < end; ++r) row(r);
+  });
+}
+
+void need_axis(const char* operation, const Tensor& x) {
+  if (x.rank() < 1) fail(operation, ": needs at least one axis");
+}
+
+Tensor softmax_backward(const Tensor& y, const Tensor& dy) {
+  Tensor dx = Tensor::empty(y.shape(), y.dtype());
+  dispatch(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Index n = y.size(-1);
+    const T* py = y.data<T>();
+    const T* pdy = dy.data<T>();
+    T* pdx = dx.data<T>();
+    each_row(y, [&](Index r) { kernels::active<T>().softmax_backward_row(n, py + r * n, pdy + r * n, pdx + r * n); });
+  });
+  return dx;
+}
+
+// `mask` of x's shape, or not defined.
+Tensor softmax_rows(const char* name, const Tensor& x, const Tensor& mask) {
+  need_axis(name, x);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Index n = x.size(-1);
+    const T* px = x.data<T>();
+    const T* pm = mask.defined() ? mask.data<T>() : nullptr;
+    T* py = y.data<T>();
+    each_row(x,
+             [&](Index r) { kernels::active<T>().softmax_row(n, px + r * n, pm ? pm + r * n : nullptr, py + r * n); });
+  });
+  record(name, y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) { d[0].add(softmax_backward(y, dy)); });
+  return y;
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x) { return softmax_rows("softmax", x, {}); }
+
+Tensor masked_softmax(const Tensor& x, const Tensor& mask) {
+  check_same_dtype("masked_softmax", x, mask);
+  if (!(broadcast(x.shape(), mask.shape(), "masked_softmax") == x.shape()))
+    fail("masked_softmax: the mask ", mask.shape(), " does not broadcast to ", x.shape());
+  return softmax_rows("masked_softmax", x, expand_to(mask.detach(), x.shape()));
+}
+
+Tensor log_softmax(const Tensor& x) {
+  need_axis("log_softmax", x);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Index n = x.size(-1);
+    const T* px = x.data<T>();
+    T* py = y.data<T>();
+    each_row(x, [&](Index r) { kernels::active<T>().log_softmax_row(n, px + r * n, py + r * n); });
+  });
+  record("log_softmax", y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) {
+    Tensor dx = Tensor::empty(y.shape(), y.dtype());
+    dispatch(y.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const Index n = y.size(-1);
+      const T* py = y.data<T>();
+      const T* pdy = dy.data<T>();
+      T* pdx = dx.data<T>();
+      each_row(
+          y, [&](Index r) { kernels::active<T>().log_softmax_backward_row(n, py + r * n, pdy + r * n, pdx + r * n); });
+    });
+    d[0].add(dx);
+  });
+  return y;
+}
+
+}  // namespace headlight

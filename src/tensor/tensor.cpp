@@ -1,0 +1,174 @@
+#include "headlight/tensor/tensor.h"
+
+#include <cstring>
+
+#include "headlight/base/error.h"
+
+namespace headlight {
+
+namespace {
+thread_local DType chosen_dtype = DType::kFloat32;
+}  // namespace
+
+std::string to_text(DType dtype) { return dtype == DType::kFloat32 ? "float32" : "float64"; }
+std::size_t element_bytes(DType dtype) { return dtype == DType::kFloat32 ? 4 : 8; }
+
+DType default_dtype() { return chosen_dtype; }
+DTypeScope::DTypeScope(DType dtype) : before_(chosen_dtype) { chosen_dtype = dtype; }
+DTypeScope::~DTypeScope() { chosen_dtype = before_; }
+
+struct Tensor::Storage {
+  explicit Storage(std::size_t size) : data(pool_allocate(size)), bytes(size) {}
+  ~Storage() { pool_release(data, bytes); }
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data;
+  std::size_t bytes;
+};
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  Tensor t;
+  t.shape_ = shape;
+  t.numel_ = shape.numel();
+  t.dtype_ = dtype;
+  t.storage_ = std::allocate_shared<Storage>(PoolAllocator<Storage>(),
+                                             static_cast<std::size_t>(t.numel_) * element_bytes(dtype));
+  return t;
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+
+Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
+  Tensor t = empty(shape, dtype);
+  t.fill(value);
+  return t;
+}
+
+Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, dtype); }
+
+Tensor Tensor::of(const Shape& shape, std::span<const double> values, DType dtype) {
+  if (static_cast<Index>(values.size()) != shape.numel())
+    fail("tensor: ", values.size(), " values for the shape ", shape);
+  Tensor t = empty(shape, dtype);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(values[i]);
+    else t.data<double>()[i] = values[i];
+  }
+  return t;
+}
+
+Tensor Tensor::of(const Shape& shape, std::initializer_list<double> values, DType dtype) {
+  return of(shape, std::span(values.begin(), values.size()), dtype);
+}
+
+Tensor Tensor::normal(const Shape& shape, double mean, double deviation, Rng& rng, DType dtype) {
+  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
+  for (double& value : values) value = mean + deviation * rng.normal();
+  return of(shape, values, dtype);
+}
+
+Tensor Tensor::uniform(const Shape& shape, double low, double high, Rng& rng, DType dtype) {
+  std::vector<double> values(static_cast<std::size_t>(shape.numel()));
+  for (double& value : values) value = low + (high - low) * rng.uniform();
+  return of(shape, values, dtype);
+}
+
+void* Tensor::raw(DType wanted) const {
+  if (!storage_) fail("tensor: used before it was given a value");
+  if (wanted != dtype_) fail("tensor: ", dtype_, " read as ", wanted, "; convert it with to()");
+  return storage_->data;
+}
+
+double Tensor::item() const {
+  if (numel_ != 1) fail("tensor: item() needs one element, the shape is ", shape_);
+  return to_vector()[0];
+}
+
+double Tensor::at(std::initializer_list<Index> index) const {
+  if (static_cast<int>(index.size()) != rank()) fail("tensor: ", index.size(), " indices for the shape ", shape_);
+  Index offset = 0;
+  int axis = 0;
+  for (const Index i : index) {
+    if (i < 0 || i >= size(axis)) fail("tensor: index ", i, " is outside axis ", axis, " of ", shape_);
+    offset = offset * size(axis++) + i;
+  }
+  return dtype_ == DType::kFloat32 ? static_cast<double>(data<float>()[offset]) : data<double>()[offset];
+}
+
+std::vector<double> Tensor::to_vector() const {
+  std::vector<double> values(static_cast<std::size_t>(numel_));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = dtype_ == DType::kFloat32 ? static_cast<double>(data<float>()[i]) : data<double>()[i];
+  return values;
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy = empty(shape_, dtype_);
+  copy.copy_from(*this);
+  return copy;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  Tensor copy = empty(shape_, dtype);
+  copy.copy_from(*this);
+  return copy;
+}
+
+Tensor Tensor::detach() const {
+  Tensor same = *this;
+  same.slot_ = nullptr;
+  return same;
+}
+
+Tensor Tensor::alias(const Shape& shape) const {
+  if (shape.numel() != numel_) fail("reshape: ", shape_, " has ", numel_, " elements, ", shape, " has ", shape.numel());
+  Tensor same = detach();
+  same.shape_ = shape;
+  return same;
+}
+
+void Tensor::copy_from(const Tensor& other) {
+  if (!(other.shape_ == shape_)) fail("copy: ", other.shape_, " into ", shape_);
+  if (numel_ == 0) return;
+  if (other.dtype_ == dtype_) {
+    std::memmove(raw(dtype_), other.raw(dtype_), static_cast<std::size_t>(numel_) * element_bytes(dtype_));
+    return;
+  }
+  for (Index i = 0; i < numel_; ++i) {
+    if (dtype_ == DType::kFloat32) data<float>()[i] = static_cast<float>(other.data<double>()[i]);
+    else data<double>()[i] = static_cast<double>(other.data<float>()[i]);
+  }
+}
+
+void Tensor::fill(double value) {
+  if (dtype_ == DType::kFloat32) std::fill_n(data<float>(), numel_, static_cast<float>(value));
+  else std::fill_n(data<double>(), numel_, value);
+}
+
+void Tensor::set_requires_grad(bool value) {
+  if (!value) {
+    slot_ = nullptr;
+    return;
+  }
+  slot_ = std::allocate_shared<GradSlot>(PoolAllocator<GradSlot>());
+  slot_->shape = shape_;
+  slot_->dtype = dtype_;
+}
+
+Tensor Tensor::grad() const { return slot_ ? slot_->grad : Tensor(); }
+
+void Tensor::zero_grad() {
+  if (slot_) slot_->grad = Tensor();
+}
+
+std::string to_text(const Tensor& tensor) {
+  if (!tensor.defined()) return "undefined tensor";
+  constexpr std::size_t kShown = 24;
+  const std::vector<double> values = tensor.to_vector();
+  std::string text = cat(tensor.dtype(), " ", tensor.shape(), " {");
+  for (std::size_t i = 0; i < values.size() && i < kShown; ++i) text += cat(i ? ", " : "", values[i]);
+  return text + (values.size() > kShown ? ", ...}" : "}");
+}
+
+}  // namespace headlight
