@@ -2,10 +2,10 @@
 //
 //   scores S = scale q k^T + bias          [B,H,T,S]
 //   weights A = softmax(S), masked         [B,H,T,S]   what is masked gets 0
-//   output  z = A v                        [B,H,T,E]
+//   output  z = A v                        [B,H,T,E]   of drop(A) instead of A where there is dropout
 //
 // Backward, with dz given:
-//   dA = dz v^T,  dv = A^T dz
+//   dv = A^T dz,  dA = dz v^T              of drop(A) and through the same mask where there is dropout
 //   dS = A (dA - rowsum(A dA))             0 where A is 0, so the mask needs no second look
 //   dq = scale dS k,  dk = scale dS^T q,  dbias = dS
 //
@@ -35,6 +35,7 @@ Sizes check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOp
     fail("attention: k ", k.shape(), " and v ", v.shape(), " differ in batch, heads or length");
   if (o.causal && z.s < z.t)
     fail("attention: causal with ", z.t, " queries and only ", z.s, " keys: the first queries would see nothing");
+  if (!(o.dropout >= 0 && o.dropout < 1)) fail("attention: dropout ", o.dropout, " is outside [0, 1)");
   const Shape scores{z.b, z.h, z.t, z.s};
   for (const Tensor* extra : {&o.mask, &o.bias}) {
     if (!extra->defined()) continue;
@@ -119,6 +120,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   const double factor = scale_of(o, z.d);
   const bool causal = o.causal;
   const Shape scores{z.b, z.h, z.t, z.s};
+  const std::uint64_t key = o.dropout > 0 ? generator().next() : 0;
   // The scores, and after the softmax the weights, in one buffer; it starts as the bias when there is one.
   Tensor a = o.bias.defined() ? expand_to(o.bias.detach(), scores) : Tensor::empty(scores, q.dtype());
   if (a.same_storage(o.bias)) a = a.clone();
@@ -127,17 +129,19 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     using T = decltype(zero);
     product<T>(q, false, k, true, factor, a, o.bias.defined());
     softmax_in_place<T>(z, causal, o.mask.defined() ? expand_to(o.mask.detach(), scores) : Tensor(), a);
-    product<T>(a, false, v, false, 1, out, false);
+    product<T>(o.dropout > 0 ? apply_dropout(a, o.dropout, key) : a, false, v, false, 1, out, false);
   });
   if (weights) *weights = a;
   record("attention", out, {q, k, v, o.bias},
-         [q = q.detach(), k = k.detach(), v = v.detach(), a, z, factor, causal](const Tensor& dz, const Gradients& d) {
+         [q = q.detach(), k = k.detach(), v = v.detach(), a, z, factor, causal, p = o.dropout, key](
+             const Tensor& dz, const Gradients& d) {
            dispatch(q.dtype(), [&](auto zero) {
              using T = decltype(zero);
-             add_product<T>(d[2], a, true, dz, false, 1);
+             if (d[2].needed()) add_product<T>(d[2], p > 0 ? apply_dropout(a, p, key) : a, true, dz, false, 1);
              if (!d[0].needed() && !d[1].needed() && !d[3].needed()) return;
              Tensor ds = Tensor::empty(a.shape(), a.dtype());
              product<T>(dz, false, v, true, 1, ds, false);
+             if (p > 0) ds = apply_dropout(ds, p, key);
              softmax_backward_in_place<T>(z, causal, a, ds);
              add_product<T>(d[0], ds, false, k, false, factor);
              add_product<T>(d[1], ds, true, q, false, factor);
@@ -162,7 +166,7 @@ Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, co
   if (o.mask.defined()) seen = mul(seen, o.mask.detach());
   const Tensor a = masked_softmax(scores, seen);  // [B,H,T,S]
   if (weights) *weights = a.detach();
-  return matmul(a, v);  // [B,H,T,E]
+  return matmul(o.dropout > 0 ? dropout(a, o.dropout) : a, v);  // [B,H,T,E]
 }
 
 }  // namespace headlight

@@ -30,4 +30,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // x repeated to `shape`.
 Tensor expand_to(const Tensor& x, const Shape& shape);
 
+// Dropout with the mask of a key; not recorded.
+Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key);
+
 }  // namespace headlight

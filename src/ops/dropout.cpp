@@ -4,9 +4,7 @@
 
 namespace headlight {
 
-namespace {
-
-Tensor drop(const Tensor& x, double p, std::uint64_t key) {
+Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   const auto threshold = static_cast<std::uint32_t>(p * 0x1p24);
   dispatch(x.dtype(), [&](auto zero) {
@@ -21,13 +19,11 @@ Tensor drop(const Tensor& x, double p, std::uint64_t key) {
   return y;
 }
 
-}  // namespace
-
 Tensor dropout(const Tensor& x, double p) {
   if (!(p >= 0 && p < 1)) fail("dropout: probability ", p, " is outside [0, 1)");
   const std::uint64_t key = generator().next();
-  Tensor y = drop(x, p, key);
-  record("dropout", y, {x}, [p, key](const Tensor& dy, const Gradients& d) { d[0].add(drop(dy, p, key)); });
+  Tensor y = apply_dropout(x, p, key);
+  record("dropout", y, {x}, [p, key](const Tensor& dy, const Gradients& d) { d[0].add(apply_dropout(dy, p, key)); });
   return y;
 }
 

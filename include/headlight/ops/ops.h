@@ -109,9 +109,10 @@ struct AttentionOptions {
   double scale = 0;     // multiplies the scores; 0 stands for 1/sqrt(D)
   Tensor mask;          // 1 where a query may see a key, 0 where not; broadcasts to [B,H,T,S]. May be left undefined
   Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]. May be left undefined; gets a gradient
+  double dropout = 0;   // probability with which a weight is dropped, as by dropout()
 };
 // softmax(q k^T scale + bias, masked) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
-// When `weights` is not null the softmax [B,H,T,S] is stored there (without gradient).
+// When `weights` is not null the softmax [B,H,T,S], before any dropout, is stored there (without gradient).
 // A query that may see nothing gets zeros.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);

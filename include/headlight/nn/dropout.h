@@ -1,0 +1,26 @@
+// Dropout: in training each element is zero with probability p (Srivastava et al. 2014); else the identity.
+//
+// Training means that a tape is alive: with none you are doing inference, and nothing is dropped.
+#pragma once
+
+#include "headlight/autograd/tape.h"
+#include "headlight/nn/module.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+class Dropout : public Module {
+ public:
+  explicit Dropout(double p) : p_(p) {
+    if (!(p >= 0 && p < 1)) fail("dropout: probability ", p, " is outside [0, 1)");
+  }
+
+  Tensor operator()(const Tensor& x) const { return active_probability() > 0 ? dropout(x, p_) : x; }
+  // p in training, 0 otherwise.
+  double active_probability() const { return Tape::current() ? p_ : 0; }
+
+ private:
+  double p_;
+};
+
+}  // namespace headlight

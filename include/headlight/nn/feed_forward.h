@@ -1,0 +1,46 @@
+// FeedForward: two linear layers with an activation between them, at each position alone. x [B,T,C] -> [B,T,C].
+#pragma once
+
+#include "headlight/nn/dropout.h"
+#include "headlight/nn/linear.h"
+
+namespace headlight {
+
+enum class Activation { kGelu, kGeluErf, kRelu, kSilu };
+
+inline Tensor activate(Activation kind, const Tensor& x) {
+  switch (kind) {
+    case Activation::kGelu:
+      return gelu(x, Gelu::kTanh);
+    case Activation::kGeluErf:
+      return gelu(x, Gelu::kErf);
+    case Activation::kRelu:
+      return relu(x);
+    case Activation::kSilu:
+      return silu(x);
+  }
+  fail("feed_forward: no such activation");
+}
+
+class FeedForward : public Module {
+ public:
+  FeedForward(Index width, Index hidden, Activation activation = Activation::kGelu, double dropout = 0,
+              const LinearOptions& in = {}, const LinearOptions& out = {})
+      : up{this, "up", width, hidden, in},
+        down{this, "down", hidden, width, out},
+        drop(dropout),
+        activation_(activation) {}
+
+  Tensor operator()(const Tensor& x) const {
+    const Tensor h = activate(activation_, up(x));  // [B,T,F]
+    return drop(down(h));                           // [B,T,C]
+  }
+
+  Child<Linear> up, down;
+  Dropout drop;
+
+ private:
+  Activation activation_;
+};
+
+}  // namespace headlight

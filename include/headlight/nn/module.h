@@ -1,0 +1,144 @@
+// Module: the base of every layer. A layer declares its parameters and inner layers once, as members:
+//
+//   struct Linear : Module {
+//     Param weight, bias;
+//     Linear(Index in, Index out) : weight{this, "weight", {out, in}, Init::uniform(0.1)},
+//                                   bias{this, "bias", {out}, Init::zeros()} {}
+//     Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
+//   };
+//   struct TwoLayers : Module {
+//     Child<Linear> up{this, "up", 8, 32}, down{this, "down", 32, 8};
+//     Tensor operator()(const Tensor& x) const { return down(relu(up(x))); }
+//   };
+//
+// Declaration order is the order of the walk, and the names along it are the parameters' names: "up.weight". Checkpoints,
+// optimizers, counts and printing all use that one walk. Calling a Child names it in errors: "up: linear: input sizes ...".
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "headlight/base/error.h"
+#include "headlight/tensor/tensor.h"
+
+namespace headlight {
+
+// How a parameter starts. Random values come from generator() in the order of construction.
+struct Init {
+  enum class Kind { kConstant, kNormal, kUniform };
+  Kind kind = Kind::kConstant;
+  double value = 0;  // the constant; the standard deviation; or the bound b of uniform [-b, b)
+
+  static Init zeros() { return {Kind::kConstant, 0}; }
+  static Init ones() { return {Kind::kConstant, 1}; }
+  static Init normal(double deviation) { return {Kind::kNormal, deviation}; }
+  static Init uniform(double bound) { return {Kind::kUniform, bound}; }
+};
+
+struct NamedTensor {
+  std::string name;  // "blocks.0.attn.qkv.weight"
+  Tensor value;      // a handle: shares the parameter's storage and gradient
+};
+
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  // Members register their owner's address, so a module stays where it was made.
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // Every parameter of this module and of those inside it, in declaration order.
+  std::vector<NamedTensor> parameters() const;
+  Index parameter_count() const;
+  // Drops the gradients; done between one step and the next.
+  void zero_grad();
+  // One line a parameter: name, shape, count.
+  std::string describe() const;
+
+ protected:
+  // For an inner module that is chosen at run time and so cannot be a Child. It must live as long as this one.
+  void adopt(std::string name, const Module& module) { members_.push_back({std::move(name), nullptr, &module}); }
+
+ private:
+  friend class Param;
+  template <class M>
+  friend class Child;
+  struct Member {
+    std::string name;
+    const Tensor* parameter;  // one of the two is null
+    const Module* module;
+  };
+  void collect(const std::string& prefix, std::vector<NamedTensor>& out) const;
+
+  std::vector<Member> members_;
+};
+
+// A tensor that training changes.
+class Param {
+ public:
+  // Made in default_dtype().
+  Param(Module* owner, std::string name, const Shape& shape, Init init);
+  Param(const Param&) = delete;
+  Param& operator=(const Param&) = delete;
+
+  operator const Tensor&() const { return value_; }
+  const Tensor& value() const { return value_; }
+  Tensor& value() { return value_; }
+
+ private:
+  Tensor value_;
+};
+
+// A layer inside a layer. Calling it runs the layer under its name.
+template <class M>
+class Child {
+ public:
+  template <class... Args>
+  Child(Module* owner, std::string name, Args&&... args)
+      : name_(std::move(name)), module_(std::forward<Args>(args)...) {
+    static_cast<Module*>(owner)->adopt(name_, module_);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  template <class... Args>
+  auto operator()(const Args&... args) const {
+    const LayerScope scope(name_);
+    return module_(args...);
+  }
+  M* operator->() { return &module_; }
+  const M* operator->() const { return &module_; }
+  M& operator*() { return module_; }
+  const M& operator*() const { return module_; }
+
+ private:
+  std::string name_;
+  M module_;
+};
+
+// Several alike: "blocks.0", "blocks.1", ... all made from the same arguments.
+template <class M>
+class ChildList {
+ public:
+  template <class... Args>
+  ChildList(Module* owner, const std::string& name, Index count, const Args&... args) {
+    for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args...);
+  }
+
+  auto begin() const { return children_.begin(); }
+  auto end() const { return children_.end(); }
+  auto begin() { return children_.begin(); }
+  auto end() { return children_.end(); }
+  Index size() const { return static_cast<Index>(children_.size()); }
+  Child<M>& operator[](Index i) { return children_[static_cast<std::size_t>(i)]; }
+  const Child<M>& operator[](Index i) const { return children_[static_cast<std::size_t>(i)]; }
+
+ private:
+  std::deque<Child<M>> children_;  // a deque never moves its elements
+};
+
+}  // namespace headlight

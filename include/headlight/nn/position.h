@@ -1,0 +1,30 @@
+// Position encodings: how a transformer, which sees a set, learns where in the text its characters stand.
+//
+// A method acts at one of three places and leaves the others alone: on the embeddings before the first block
+// (sinusoidal, learned), on queries and keys (rotary), or on the scores (ALiBi).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "headlight/nn/module.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+enum class PositionKind { kNone, kSinusoidal, kLearned, kRotary, kAlibi };
+
+class PositionEncoding : public Module {
+ public:
+  // x [B,T,C], the embeddings of positions offset .. offset+T-1.
+  virtual Tensor embed(const Tensor& x, Index /*offset*/ = 0) const { return x; }
+  // Queries or keys [B,H,T,D] of these positions.
+  virtual Tensor turn(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
+  // What is added to the scores of T queries, the last of S positions, over S keys: [H,T,S], or not defined for nothing.
+  virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
+};
+
+// `context` bounds the positions of the learned table; `width` is C.
+std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context, Index width);
+
+}  // namespace headlight

@@ -1,0 +1,31 @@
+// ALiBi (Press, Smith, Lewis 2022): scores fall with distance, by a slope of its own for each head:
+//   bias[h,t,s] = -m_h (t - s),   m_h = 2^(-8 (h+1) / H)
+// (the paper's slopes when H is a power of two; for other H the same geometric sequence). Nothing is learned, and texts
+// longer than any seen in training are possible.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "headlight/nn/position.h"
+
+namespace headlight {
+
+class AlibiPosition : public PositionEncoding {
+ public:
+  static double slope(Index head, Index heads) {
+    return std::pow(2.0, -8.0 * static_cast<double>(head + 1) / static_cast<double>(heads));
+  }
+
+  // [H,T,S]; query t stands at position t + S - T.
+  Tensor bias(Index heads, Index queries, Index keys, DType dtype) const override {
+    std::vector<double> values;
+    values.reserve(static_cast<std::size_t>(heads * queries * keys));
+    for (Index h = 0; h < heads; ++h)
+      for (Index t = keys - queries; t < keys; ++t)
+        for (Index s = 0; s < keys; ++s) values.push_back(-slope(h, heads) * static_cast<double>(t - s));
+    return Tensor::of({heads, queries, keys}, values, dtype);
+  }
+};
+
+}  // namespace headlight

@@ -1,0 +1,72 @@
+#include "headlight/nn/multi_head_attention.h"
+
+namespace headlight {
+
+namespace {
+
+Index checked_head_size(Index width, Index heads, Index head_size) {
+  if (heads <= 0) fail("attention: ", heads, " heads; at least one is needed");
+  if (head_size > 0) return head_size;
+  if (width % heads != 0) fail("attention: width ", width, " is not divisible by ", heads, " heads");
+  return width / heads;
+}
+
+}  // namespace
+
+AttentionMask AttentionMask::padding(std::span<const Index> lengths, Index keys, bool causal) {
+  std::vector<double> allowed;
+  for (const Index length : lengths) {
+    if (length < 0 || length > keys) fail("attention: length ", length, " is outside 0 to ", keys);
+    for (Index s = 0; s < keys; ++s) allowed.push_back(s < length ? 1 : 0);
+  }
+  return {.causal = causal, .allowed = Tensor::of({static_cast<Index>(lengths.size()), 1, 1, keys}, allowed)};
+}
+
+MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& o)
+    : qkv{this, "qkv", width, 3 * heads * checked_head_size(width, heads, o.head_size), o.in},
+      out{this, "out", heads * checked_head_size(width, heads, o.head_size), width, o.out},
+      heads_(heads),
+      head_size_(checked_head_size(width, heads, o.head_size)),
+      drop_(o.dropout) {}
+
+Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask,
+                                      const PositionEncoding* position) const {
+  const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
+  const Tensor packed = permute(reshape(qkv(x), {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
+  Tensor q = slice(packed, 1, 0, h);                                               // [B,H,T,D]
+  Tensor k = slice(packed, 1, h, 2 * h);
+  const Tensor v = slice(packed, 1, 2 * h, 3 * h);
+  if (position) {
+    q = position->turn(q);
+    k = position->turn(k);
+  }
+  return attend(q, k, v, mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
+}
+
+Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const AttentionMask& mask) const {
+  const Index b = x.size(0), h = heads_, d = head_size_, hd = h * d;
+  const auto part = [&](const Tensor& from, Index which) {
+    const LayerScope scope("qkv");
+    const Tensor bias = qkv->bias ? slice(*qkv->bias, 0, which * hd, (which + 1) * hd) : Tensor();
+    const Tensor rows = linear(from, slice(qkv->weight, 0, which * hd, (which + 1) * hd), bias);  // [B,T,HD]
+    return permute(reshape(rows, {b, from.size(1), h, d}), {0, 2, 1, 3});                         // [B,H,T,D]
+  };
+  return attend(part(x, 0), part(context, 1), part(context, 2), mask, {});
+}
+
+Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
+                                  Tensor bias) const {
+  AttentionOptions options{.causal = mask.causal,
+                           .scale = 0,
+                           .mask = mask.allowed,
+                           .bias = std::move(bias),
+                           .dropout = drop_.active_probability()};
+  Tensor weights;
+  Tensor z = attention(q, k, v, options, Probe::active() ? &weights : nullptr);  // [B,H,T,D]
+  if (Probe::active()) tap("weights", weights);
+  z = tap("z", z);
+  const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]
+  return drop_(out(rows));                                                                             // [B,T,C]
+}
+
+}  // namespace headlight

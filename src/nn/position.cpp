@@ -1,0 +1,27 @@
+#include "headlight/nn/position.h"
+
+#include "headlight/nn/position_alibi.h"
+#include "headlight/nn/position_learned.h"
+#include "headlight/nn/position_none.h"
+#include "headlight/nn/position_rotary.h"
+#include "headlight/nn/position_sinusoidal.h"
+
+namespace headlight {
+
+std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context, Index width) {
+  switch (kind) {
+    case PositionKind::kNone:
+      return std::make_unique<NoPosition>();
+    case PositionKind::kSinusoidal:
+      return std::make_unique<SinusoidalPosition>();
+    case PositionKind::kLearned:
+      return std::make_unique<LearnedPosition>(context, width);
+    case PositionKind::kRotary:
+      return std::make_unique<RotaryPosition>();
+    case PositionKind::kAlibi:
+      return std::make_unique<AlibiPosition>();
+  }
+  fail("position: no such encoding");
+}
+
+}  // namespace headlight

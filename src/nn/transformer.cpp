@@ -1,0 +1,102 @@
+#include "headlight/nn/transformer.h"
+
+#include <cmath>
+
+namespace headlight {
+
+namespace {
+
+// Larger models than this are mistakes of the configuration: a size must not reach an allocation unchecked.
+constexpr Index kMaxSize = Index{1} << 20;
+
+constexpr double kDeviation = 0.02;
+
+Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
+
+LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .deviation = kDeviation}; }
+
+// For the layers that add to the residual stream: 2 a block, so that the sum of all of them has the same variance
+// however many blocks there are.
+LinearOptions out_of(const TransformerConfig& c) {
+  const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
+  return {.bias = c.bias, .deviation = kDeviation / std::sqrt(sums)};
+}
+
+const TransformerConfig& checked(const TransformerConfig& config) {
+  config.check();
+  return config;
+}
+
+}  // namespace
+
+void TransformerConfig::check() const {
+  const auto within = [](const char* name, Index value, Index low) {
+    if (value < low || value > kMaxSize) fail("model: ", name, " ", value, " is outside ", low, " to ", kMaxSize);
+  };
+  within("vocabulary", vocabulary, 1);
+  within("context", context, 1);
+  within("layers", layers, 0);
+  within("heads", heads, 1);
+  within("width", width, 1);
+  if (hidden != -1) within("hidden size", hidden, 0);
+  if (width % heads != 0) {
+    const Index lower = width / heads * heads;
+    fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
+         lower > 0 ? cat(lower, " or ", lower + heads) : cat(heads), ", or other heads");
+  }
+  if (position == PositionKind::kRotary && width / heads % 2 != 0)
+    fail("model: rotary positions need an even head size, and ", width, " / ", heads, " is ", width / heads);
+  if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
+}
+
+TransformerBlock::TransformerBlock(const TransformerConfig& c)
+    : norm1{this, "norm1", c.norm, c.width},
+      attn{this, "attn", c.width, c.heads,
+           AttentionLayerOptions{.head_size = 0, .dropout = c.dropout, .in = into(c), .out = out_of(c)}},
+      pre_norm_(c.pre_norm) {
+  if (c.hidden == 0) return;
+  norm2.emplace(this, "norm2", c.norm, c.width);
+  ff.emplace(this, "ff", c.width, hidden_size(c), c.activation, c.dropout, into(c), out_of(c));
+}
+
+Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& mask,
+                                    const PositionEncoding* position) const {
+  Tensor x = input;  // [B,T,C], the residual stream
+  if (pre_norm_) {
+    x = add(x, attn(norm1(x), mask, position));
+    if (ff) x = add(x, (*ff)((*norm2)(x)));
+  } else {
+    x = norm1(add(x, attn(x, mask, position)));
+    if (ff) x = (*norm2)(add(x, (*ff)(x)));
+  }
+  return x;
+}
+
+CharTransformer::CharTransformer(const TransformerConfig& config)
+    : tokens{this, "tokens", checked(config).vocabulary, config.width, kDeviation},
+      position(make_position(config.position, config.context, config.width)),
+      blocks{this, "blocks", config.layers, config},
+      config_(config),
+      drop_(config.dropout) {
+  adopt("position", *position);
+  if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
+  if (!config.tied)
+    head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kDeviation});
+}
+
+Tensor CharTransformer::operator()(std::span<const std::int32_t> ids, Index batch) const {
+  const auto count = static_cast<Index>(ids.size());
+  if (batch <= 0 || count % batch != 0) fail("model: ", count, " ids do not make ", batch, " sequences");
+  const Index length = count / batch;
+  if (length > config_.context) fail("model: ", length, " ids at a time, and the context is ", config_.context);
+  Tensor x = tokens(ids, Shape{batch, length});  // [B,T,C]
+  {
+    const LayerScope scope("position");
+    x = drop_(position->embed(x));
+  }
+  for (const Child<TransformerBlock>& block : blocks) x = block(x, AttentionMask::causal_only(), position.get());
+  if (norm) x = (*norm)(x);
+  return head ? (*head)(x) : linear(x, tokens->weight);  // [B,T,V]
+}
+
+}  // namespace headlight
