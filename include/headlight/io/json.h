@@ -100,7 +100,7 @@ class Json {
 
 // Bounds on what a text can ask of the parser. Memory stays below some hundred bytes a value and the text's own size.
 inline constexpr int kJsonMaxDepth = 128;                // arrays and objects within each other
-inline constexpr Index kJsonMaxValues = Index{1} << 24;  // values in one text, at every depth
+inline constexpr Index kJsonMaxValues = Index{1} << 22;  // values in one text, at every depth
 
 // Parses one value with nothing but white space around it.
 // Errors: everything RFC 8259 does not allow (trailing commas, comments, single quotes, NaN, leading zeros, ...), not
