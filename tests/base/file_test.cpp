@@ -293,11 +293,15 @@ TEST(Directories, AreMadeListedAndRemoved) {
 }
 
 TEST(Process, MemoryClockAndTerminal) {
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
   const Index before = peak_memory_bytes();
   const std::string large(std::size_t{64} << 20, 'x');
   EXPECT_EQ(large.back(), 'x');
   EXPECT_GT(peak_memory_bytes(), Index{64} << 20);
   EXPECT_GE(peak_memory_bytes(), before);
+#else
+  EXPECT_EQ(peak_memory_bytes(), 0) << "unknown";
+#endif
 
   const double start = monotonic_seconds();
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
