@@ -1,0 +1,92 @@
+// Files, the terminal and the process: the one place that asks the operating system for anything.
+//
+// Every error is one line that begins with the path: "run/model.safetensors: cannot be written: the disk is full; ...".
+// Where the system is not POSIX the same functions work through the standard library: writes are then not flushed to
+// the disk itself, and what cannot be known (terminal, memory) is answered with the harmless default.
+#pragma once
+
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+// All bytes of a file, a device or a pipe; "-" is standard input, to its end.
+// Errors: no such file, a directory, permission denied, more than fits in memory, a failing disk.
+std::string read_file(const std::string& path);
+
+// A file that appears whole or not at all, whatever happens in between:
+//
+//   AtomicFile file("run/model.safetensors");
+//   file.write(header);
+//   file.write(data);
+//   file.commit();
+//
+// 1. The bytes go to a temporary beside the target, "<path>.tmp.<process>", created anew.
+// 2. commit() flushes it to the disk, renames it over the target, and flushes the folder.
+// 3. Until the rename the old file is as it was; a failure, or no commit(), removes the temporary.
+// An existing file keeps its permissions, and one without permission to write is not replaced. A symbolic link stays:
+// what it points to is replaced. A device, a pipe, or "-" (standard output) is written directly, as it comes.
+// Errors: no such folder, a directory, permission denied, disk full; each says that the old file is untouched. Only a
+// failure to flush the folder comes when the new file is already in place, and says that.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);
+  // Once; write() afterwards is an error.
+  void commit();
+
+ private:
+  [[noreturn]] void give_up(int error);
+  void discard() noexcept;
+
+  std::string path_;       // as the caller named it, for messages
+  std::string target_;     // where the bytes end up: path_ with links resolved
+  std::string temporary_;  // empty when the target is written directly
+  std::FILE* stream_ = nullptr;
+  bool replaces_ = false;  // whether there was a file before
+};
+
+// An AtomicFile made of these pieces, one after the other.
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
+void write_file_atomically(const std::string& path, std::string_view bytes);
+
+// Adds one line (its '\n' is added here) at the end of a log, and creates the log if need be. Handed to the system in one
+// write. If an interrupted program left half a line, the new one starts on a line of its own.
+// Errors: a '\n' within the line; as for AtomicFile.
+void append_line(const std::string& path, std::string_view line);
+
+// Whether there is anything at the path (a link counts as what it points to) / a directory. Never an error.
+bool path_exists(const std::string& path);
+bool is_directory(const std::string& path);
+// Creates a directory and those above it; nothing to do is fine. Error: a file is in the way, permission denied.
+void make_directories(const std::string& path);
+// The names in a directory, sorted. Error: not a directory, permission denied.
+std::vector<std::string> list_directory(const std::string& path);
+// Removes a file or an empty directory; false if there was none. Errors: permission denied, directory not empty.
+bool remove_file(const std::string& path);
+
+// The "<path>.tmp.<process>" in which this process would write a file.
+std::string temporary_path(const std::string& path);
+
+// Whether a person may be looking at the stream / typing.
+bool stdin_is_terminal();
+bool stdout_is_terminal();
+bool stderr_is_terminal();
+// Columns of the terminal on standard error or output; else of the variable COLUMNS; else 80. At least 20.
+int terminal_width();
+
+// The most memory this process ever had resident, in bytes; 0 where that is unknown.
+Index peak_memory_bytes();
+// Seconds on a clock that never goes back; only differences mean anything.
+double monotonic_seconds();
+
+}  // namespace headlight

@@ -1,0 +1,50 @@
+// UTF-8 (RFC 3629): bytes to characters (Unicode code points) and back, strictly.
+//
+// Not UTF-8: overlong forms, surrogates (U+D800 to U+DFFF), anything past U+10FFFF, sequences cut short.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+// The first place where text is not UTF-8: the offset of the byte that begins the bad sequence.
+struct Utf8Problem {
+  Index offset;
+  std::string reason;  // "0xE9 begins a character that is cut short"
+};
+std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
+
+// All characters of a text. Error: not UTF-8; the line begins with `source`, names the byte and how to convert.
+std::u32string decode_utf8(std::string_view text, const std::string& source);
+
+// The bytes of one character, of many. Error: not a Unicode character (a surrogate, or past U+10FFFF).
+std::string encode_utf8(char32_t character);
+std::string encode_utf8(std::u32string_view characters);
+void append_utf8(std::string& bytes, char32_t character);
+
+// Decodes bytes that come in pieces, for output that streams: a character cut by the end of a piece waits for the next.
+// What is not UTF-8 becomes U+FFFD, one for each longest prefix of a character (Unicode 15, section 3.9, as in browsers).
+class Utf8Stream {
+ public:
+  // The characters that are complete by now.
+  std::u32string feed(std::string_view bytes);
+  // At the end: U+FFFD if a character is still incomplete, else nothing. The stream is then as new.
+  std::u32string finish();
+  // Bytes that wait for the rest of their character: 0 to 3.
+  Index pending() const { return static_cast<Index>(pending_.size()); }
+
+ private:
+  std::string pending_;
+};
+
+// A character in a message: 'é', '\n', '\\'; U+0007 for what cannot be seen or would disturb the line (controls,
+// combining marks, invisible and direction marks, private use).
+std::string printable(char32_t character);
+// "U+00E9": at least four digits.
+std::string code_point_name(char32_t character);
+
+}  // namespace headlight

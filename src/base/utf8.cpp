@@ -1,0 +1,206 @@
+#include "headlight/base/utf8.h"
+
+#include <algorithm>
+#include <array>
+
+#include "headlight/base/error.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr char32_t kReplacement = 0xFFFD;
+
+enum class Status { kFine, kIncomplete, kInvalid };
+
+// One character at the front of the bytes. If invalid or incomplete, `length` counts the bytes that could still have
+// begun a character (at least 1), and `reason` says what is wrong with them.
+struct Step {
+  Status status;
+  char32_t character;
+  std::size_t length;
+  const char* reason;
+};
+
+struct Lead {
+  int more;            // continuation bytes to follow
+  unsigned char low;   // bounds of the first of them, which exclude overlong forms, surrogates
+  unsigned char high;  // and what lies past U+10FFFF (RFC 3629, section 4)
+  const char* below;   // what a first continuation byte outside these bounds means
+  const char* above;
+};
+
+constexpr const char* kOverlong = "begins an overlong form";
+constexpr const char* kTooLarge = "begins a value past U+10FFFF";
+constexpr const char* kSurrogate = "begins a surrogate";
+constexpr const char* kCutShort = "begins a character that is cut short";
+
+constexpr Lead lead_of(unsigned char byte) {
+  if (byte < 0xE0) return {1, 0x80, 0xBF, kCutShort, kCutShort};
+  if (byte == 0xE0) return {2, 0xA0, 0xBF, kOverlong, kCutShort};
+  if (byte == 0xED) return {2, 0x80, 0x9F, kCutShort, kSurrogate};
+  if (byte < 0xF0) return {2, 0x80, 0xBF, kCutShort, kCutShort};
+  if (byte == 0xF0) return {3, 0x90, 0xBF, kOverlong, kCutShort};
+  if (byte == 0xF4) return {3, 0x80, 0x8F, kCutShort, kTooLarge};
+  return {3, 0x80, 0xBF, kCutShort, kCutShort};
+}
+
+Step next_character(std::string_view bytes) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {Status::kFine, first, 1, nullptr};
+  if (first < 0xC0) return {Status::kInvalid, 0, 1, "continues a character that was not begun"};
+  if (first < 0xC2) return {Status::kInvalid, 0, 1, kOverlong};
+  if (first > 0xF4) return {Status::kInvalid, 0, 1, first < 0xF8 ? kTooLarge : "never occurs in UTF-8"};
+
+  const Lead lead = lead_of(first);
+  const auto more = static_cast<std::size_t>(lead.more);
+  char32_t character = first & (0x3Fu >> lead.more);
+  for (std::size_t i = 1; i <= more; ++i) {
+    if (i == bytes.size()) return {Status::kIncomplete, 0, i, kCutShort};
+    const unsigned char next = byte(i);
+    if ((next & 0xC0) != 0x80) return {Status::kInvalid, 0, i, kCutShort};
+    if (i == 1 && next < lead.low) return {Status::kInvalid, 0, i, lead.below};
+    if (i == 1 && next > lead.high) return {Status::kInvalid, 0, i, lead.above};
+    character = (character << 6) | (next & 0x3Fu);
+  }
+  return {Status::kFine, character, more + 1, nullptr};
+}
+
+std::string hex(std::uint32_t value, int digits) {
+  std::string text;
+  for (int shift = 4 * digits - 4; shift >= 0; shift -= 4) text += "0123456789ABCDEF"[(value >> shift) & 0xF];
+  return text;
+}
+
+struct Range {
+  char32_t first, last;
+};
+
+// What a terminal shows as nothing, on the character before, or in another order.
+constexpr std::array kUnseen = {
+    Range{0x00, 0x1F},       Range{0x7F, 0xA0},          Range{0xAD, 0xAD},     Range{0x300, 0x36F},
+    Range{0x483, 0x489},     Range{0x591, 0x5BD},        Range{0x610, 0x61C},   Range{0x64B, 0x65F},
+    Range{0x115F, 0x1160},   Range{0x180B, 0x180F},      Range{0x1AB0, 0x1AFF}, Range{0x1DC0, 0x1DFF},
+    Range{0x2000, 0x200F},   Range{0x2028, 0x202F},      Range{0x205F, 0x206F}, Range{0x20D0, 0x20FF},
+    Range{0x3000, 0x3000},   Range{0x3164, 0x3164},      Range{0xD800, 0xF8FF}, Range{0xFE00, 0xFE0F},
+    Range{0xFE20, 0xFE2F},   Range{0xFEFF, 0xFEFF},      Range{0xFFF0, 0xFFFB}, Range{0xFFFE, 0xFFFF},
+    Range{0xE0000, 0xE0FFF}, Range{0xF0000, 0xFFFFFFFF},
+};
+
+bool unseen(char32_t character) {
+  return std::any_of(kUnseen.begin(), kUnseen.end(),
+                     [=](const Range& range) { return range.first <= character && character <= range.last; });
+}
+
+}  // namespace
+
+std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const Step step = next_character(text.substr(at));
+    if (step.status != Status::kFine) {
+      return Utf8Problem{static_cast<Index>(at),
+                         cat("0x", hex(static_cast<unsigned char>(text[at]), 2), " ", step.reason)};
+    }
+    at += step.length;
+  }
+  return std::nullopt;
+}
+
+std::u32string decode_utf8(std::string_view text, const std::string& source) {
+  if (const auto problem = find_invalid_utf8(text)) {
+    fail(source, ": byte ", problem->offset, ": not UTF-8: ", problem->reason,
+         "; convert the text first, for example with: iconv -f LATIN1 -t UTF-8");
+  }
+  // Characters are the bytes that do not continue one.
+  const auto count = std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
+  std::u32string characters;
+  characters.reserve(static_cast<std::size_t>(count));
+  for (std::size_t at = 0; at < text.size();) {
+    const Step step = next_character(text.substr(at));
+    characters += step.character;
+    at += step.length;
+  }
+  return characters;
+}
+
+void append_utf8(std::string& bytes, char32_t character) {
+  if (character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF))
+    fail("utf-8: ", code_point_name(character), " is not a Unicode character");
+  const auto continuation = [=](int shift) { return static_cast<char>(0x80 | ((character >> shift) & 0x3F)); };
+  if (character < 0x80) {
+    bytes += static_cast<char>(character);
+  } else if (character < 0x800) {
+    bytes += static_cast<char>(0xC0 | (character >> 6));
+    bytes += continuation(0);
+  } else if (character < 0x10000) {
+    bytes += static_cast<char>(0xE0 | (character >> 12));
+    bytes += continuation(6);
+    bytes += continuation(0);
+  } else {
+    bytes += static_cast<char>(0xF0 | (character >> 18));
+    bytes += continuation(12);
+    bytes += continuation(6);
+    bytes += continuation(0);
+  }
+}
+
+std::string encode_utf8(char32_t character) {
+  std::string bytes;
+  append_utf8(bytes, character);
+  return bytes;
+}
+
+std::string encode_utf8(std::u32string_view characters) {
+  std::string bytes;
+  bytes.reserve(characters.size());
+  for (const char32_t character : characters) append_utf8(bytes, character);
+  return bytes;
+}
+
+std::u32string Utf8Stream::feed(std::string_view bytes) {
+  pending_.append(bytes);
+  const std::string_view all = pending_;
+  std::u32string characters;
+  std::size_t at = 0;
+  while (at < all.size()) {
+    const Step step = next_character(all.substr(at));
+    if (step.status == Status::kIncomplete) break;
+    characters += step.status == Status::kFine ? step.character : kReplacement;
+    at += step.length;
+  }
+  pending_.erase(0, at);
+  return characters;
+}
+
+std::u32string Utf8Stream::finish() {
+  const bool incomplete = !pending_.empty();
+  pending_.clear();
+  return incomplete ? std::u32string(1, kReplacement) : std::u32string();
+}
+
+std::string printable(char32_t character) {
+  switch (character) {
+    case U'\n':
+      return "'\\n'";
+    case U'\r':
+      return "'\\r'";
+    case U'\t':
+      return "'\\t'";
+    case U'\'':
+      return "'\\''";
+    case U'\\':
+      return "'\\\\'";
+    default:
+      return unseen(character) ? code_point_name(character) : cat("'", encode_utf8(character), "'");
+  }
+}
+
+std::string code_point_name(char32_t character) {
+  int digits = 4;
+  while (digits < 8 && (static_cast<std::uint32_t>(character) >> (4 * digits)) != 0) ++digits;
+  return "U+" + hex(character, digits);
+}
+
+}  // namespace headlight
