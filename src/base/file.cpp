@@ -314,6 +314,10 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
 
 void append_line(const std::string& path, std::string_view line) {
   if (line.find('\n') != std::string_view::npos) fail(path, ": a line of a log cannot contain a line break");
+  append_lines(path, line);
+}
+
+void append_lines(const std::string& path, std::string_view lines) {
   const auto refuse = [&](int error) { fail(path, ": cannot be added to: ", write_reason(path, error)); };
   if (is_directory(path)) refuse(EISDIR);
   errno = 0;
@@ -322,7 +326,7 @@ void append_line(const std::string& path, std::string_view line) {
   // Where seeking is impossible (a pipe) there is no half line to look for.
   const bool half_line = std::fseek(stream.get(), -1, SEEK_END) == 0 && std::fgetc(stream.get()) != '\n';
   std::fseek(stream.get(), 0, SEEK_END);
-  if (const int error = write_all(stream.get(), cat(half_line ? "\n" : "", line, "\n"))) refuse(error);
+  if (const int error = write_all(stream.get(), cat(half_line ? "\n" : "", lines, "\n"))) refuse(error);
   if (const int error = flush(stream.get())) refuse(error);
 }
 

@@ -63,6 +63,8 @@ void write_file_atomically(const std::string& path, std::string_view bytes);
 // write. If an interrupted program left half a line, the new one starts on a line of its own.
 // Errors: a '\n' within the line; as for AtomicFile.
 void append_line(const std::string& path, std::string_view line);
+// The same for several lines at once, '\n' between them.
+void append_lines(const std::string& path, std::string_view lines);
 
 // Whether there is anything at the path (a link counts as what it points to) / a directory. Never an error.
 bool path_exists(const std::string& path);

@@ -1,0 +1,29 @@
+// Writing text with a model, one token at a time.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "headlight/base/random.h"
+#include "headlight/nn/transformer.h"
+
+namespace headlight {
+
+struct SampleOptions {
+  double temperature = 1;  // divides the logits; 0 always takes the likeliest token
+  Index top_k = 0;         // only the k likeliest; 0: all
+  double top_p = 1;        // only the likeliest that together reach this probability
+};
+
+// Draws one token from logits [V]. The order of what is left out: top_k, then temperature, then top_p.
+// Errors: temperature or top_k negative, top_p outside (0, 1], a logit that is not a number.
+std::int32_t sample_token(std::span<const float> logits, const SampleOptions& options, Rng& rng);
+
+// Continues `prompt` by `count` tokens. The model sees the last `context` tokens; `each` is called with every new token
+// and ends the text by returning false. An empty prompt is an error: give at least one token to start from.
+std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
+                                   const SampleOptions& options, Rng& rng,
+                                   const std::function<bool(std::int32_t)>& each = {});
+
+}  // namespace headlight

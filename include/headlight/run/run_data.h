@@ -1,0 +1,37 @@
+// The text of a run: from a file or a corpus to the tokens that are trained and validated on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headlight/data/vocabulary.h"
+#include "headlight/data/windows.h"
+#include "headlight/run/config.h"
+
+namespace headlight {
+
+struct RunData {
+  std::string source;  // "tales", or the file's path
+  Vocabulary vocabulary = Vocabulary::bytes();
+  TokenText train, validation;
+  // Of each validation token, the logarithm of its true probability. Empty when the truth is not known.
+  std::vector<double> validation_log_probability;
+  // The rule that wrote each validation token, and the rules' names; empty when the truth is not known.
+  std::vector<std::uint8_t> validation_rule;
+  std::vector<std::string> rule_names;
+  // Tells this text from another: a hash of all tokens.
+  std::uint64_t fingerprint = 0;
+
+  bool has_floor() const { return !validation_log_probability.empty(); }
+};
+
+// Reads or draws the text that a configuration names, cuts it, and checks that it is long enough for the context.
+// With `known`, the text is encoded with that vocabulary instead of its own.
+// Errors: a file that is missing, unreadable, empty, not UTF-8, too short; an unknown corpus; a bad grammar.
+RunData load_run_data(const RunConfig& config, const Vocabulary* known = nullptr);
+
+// The text of a file by itself, all of it as `validation`.
+RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary);
+
+}  // namespace headlight

@@ -1,0 +1,83 @@
+// The training loop.
+#pragma once
+
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "headlight/optim/optimizer.h"
+#include "headlight/run/evaluate.h"
+#include "headlight/run/run_data.h"
+#include "headlight/run/run_directory.h"
+
+namespace headlight {
+
+inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+
+// What is known after a step; what log.jsonl holds.
+struct StepRecord {
+  Index step = 0;                  // steps done before this one
+  double loss = kNotMeasured;      // of this step's batch, before its update; not measured in the record after the last
+  double val_loss = kNotMeasured;  // before this step, on steps that validate
+  double lr = 0;
+  double grad_norm = kNotMeasured;  // before clipping
+  double tokens_per_second = 0;     // of this step
+  double seconds = 0;               // of training since the start, validation included; goes on after a resume
+};
+
+class Trainer {
+ public:
+  // Starts a run: makes the model and, when `directory` is not empty, the directory with its config.json. Files of an
+  // earlier run there are removed: whether that is wanted is for the caller to ask.
+  // Errors: config.check(), a directory that cannot be written.
+  Trainer(const RunConfig& config, RunData data, std::string directory);
+  // Goes on where the run in `directory` stopped. `config` may differ in the settings that are free on resume.
+  // Errors: no checkpoint, a damaged one, another text than the run was started with.
+  static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);
+
+  // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
+  // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
+  // checkpoint) by returning false. Error: DivergedError when a loss or gradient is not finite; the checkpoints stay.
+  void run(const std::function<bool(const StepRecord&)>& each = {});
+
+  const CharTransformer& model() const { return *model_; }
+  const RunData& data() const { return data_; }
+  const RunConfig& config() const { return info_.config; }
+  Index step() const { return step_; }
+  Index best_step() const { return best_step_; }
+  double best_val_loss() const { return best_val_loss_; }
+  // The lowest loss possible on what is validated; not measured when the truth is not known.
+  double floor() const { return floor_; }
+  double last_val_loss() const { return val_loss_; }
+
+ private:
+  void validate();
+  void train_step(StepRecord& record);
+  void save_state() const;
+  void save_best() const;
+  void load_state();
+  void log(const StepRecord& record);
+  void flush_log();
+  void truncate_log();
+
+  RunInfo info_;
+  RunData data_;
+  RunDirectory directory_;
+  std::unique_ptr<CharTransformer> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  Rng batches_;  // draws windows; dropout draws from generator()
+  Index step_ = 0;
+  bool validated_ = false;  // the current step was validated before it was saved
+  double val_loss_ = kNotMeasured;
+  Index best_step_ = -1;
+  double best_val_loss_ = kNotMeasured;
+  double floor_ = kNotMeasured;
+  double seconds_before_ = 0;  // trained before this process
+  double started_ = 0;
+  std::string log_lines_;
+  Batch batch_;
+};
+
+}  // namespace headlight

@@ -1,0 +1,52 @@
+#include "headlight/io/checkpoint.h"
+
+#include <algorithm>
+
+#include "headlight/base/error.h"
+
+namespace headlight {
+
+namespace {
+
+std::vector<Index> sizes_of(const Shape& shape) {
+  std::vector<Index> sizes;
+  for (int i = 0; i < shape.rank(); ++i) sizes.push_back(shape[i]);
+  return sizes;
+}
+
+std::string text_of(const std::vector<Index>& sizes) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < sizes.size(); ++i) text += cat(i ? "," : "", sizes[i]);
+  return text + "]";
+}
+
+}  // namespace
+
+TensorView stored(const std::string& name, const Tensor& t) {
+  const auto count = static_cast<std::size_t>(t.numel());
+  if (t.dtype() == DType::kFloat32) return tensor_view<float>(name, sizes_of(t.shape()), {t.data<float>(), count});
+  return tensor_view<double>(name, sizes_of(t.shape()), {t.data<double>(), count});
+}
+
+void load_parameters(const SafeTensors& file, std::span<const NamedTensor> parameters, const std::string& prefix) {
+  for (const NamedTensor& p : parameters) {
+    const TensorView& found = file.at(prefix + p.name);
+    if (found.shape != sizes_of(p.value.shape()))
+      fail(file.source(), ": ", found.name, " is ", text_of(found.shape), ", and this model needs ", p.value.shape());
+  }
+  if (prefix.empty()) {
+    for (const TensorView& view : file.tensors()) {
+      const auto known = [&](const NamedTensor& p) { return p.name == view.name; };
+      if (std::none_of(parameters.begin(), parameters.end(), known))
+        fail(file.source(), ": ", view.name, " is not a part of this model");
+    }
+  }
+  for (const NamedTensor& p : parameters) {
+    Tensor value = p.value;
+    const auto count = static_cast<std::size_t>(value.numel());
+    if (value.dtype() == DType::kFloat32) file.read(prefix + p.name, std::span<float>(value.data<float>(), count));
+    else file.read(prefix + p.name, std::span<double>(value.data<double>(), count));
+  }
+}
+
+}  // namespace headlight

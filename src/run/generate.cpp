@@ -1,0 +1,68 @@
+#include "headlight/run/generate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/error.h"
+
+namespace headlight {
+
+std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o, Rng& rng) {
+  if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
+    fail("sample: temperature ", o.temperature, ", top-k ", o.top_k, ", top-p ", o.top_p,
+         ": the first two must not be negative, the last is above 0 and at most 1");
+  if (logits.empty()) fail("sample: no logits");
+  for (const float x : logits)
+    if (std::isnan(x)) fail("sample: the model's output is not a number; its weights are damaged or training diverged");
+  // Tokens by falling logit; equal ones by id, so that the order is the same everywhere.
+  std::vector<std::int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+  });
+  if (o.temperature == 0) return order[0];
+  if (o.top_k > 0 && o.top_k < static_cast<Index>(order.size())) order.resize(static_cast<std::size_t>(o.top_k));
+
+  const double largest = static_cast<double>(logits[static_cast<std::size_t>(order[0])]);
+  std::vector<double> weights;
+  for (const std::int32_t id : order)
+    weights.push_back(std::exp((static_cast<double>(logits[static_cast<std::size_t>(id)]) - largest) / o.temperature));
+  double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (o.top_p < 1) {
+    double kept = 0;
+    std::size_t count = 0;
+    while (count < weights.size() && kept < o.top_p * total) kept += weights[count++];
+    weights.resize(std::max<std::size_t>(count, 1));
+    total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  }
+  double u = rng.uniform() * total;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    u -= weights[i];
+    if (u < 0) return order[i];
+  }
+  return order[weights.size() - 1];  // rounding alone gets here
+}
+
+std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
+                                   const SampleOptions& options, Rng& rng,
+                                   const std::function<bool(std::int32_t)>& each) {
+  if (prompt.empty()) fail("sample: the prompt is empty; give at least one character");
+  const NoGrad no_recording;
+  const auto context = static_cast<std::size_t>(model.config().context);
+  const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
+  std::vector<std::int32_t> tokens(prompt.begin(), prompt.end()), written;
+  for (Index i = 0; i < count; ++i) {
+    const std::size_t seen = std::min(context, tokens.size());
+    const Tensor logits = model(std::span(tokens).last(seen), 1);  // [1,T,V]
+    const float* last = logits.data<float>() + (seen - 1) * vocabulary;
+    const std::int32_t token = sample_token({last, vocabulary}, options, rng);
+    tokens.push_back(token);
+    written.push_back(token);
+    if (each && !each(token)) break;
+  }
+  return written;
+}
+
+}  // namespace headlight

@@ -1,0 +1,94 @@
+#include "headlight/run/run_data.h"
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/data/corpus.h"
+#include "headlight/data/grammar.h"
+
+namespace headlight {
+
+namespace {
+
+std::uint64_t fingerprint_of(const TokenText& a, const TokenText& b) {
+  std::uint64_t hash = 0;
+  for (const TokenText* text : {&a, &b})
+    for (const std::int32_t id : text->ids) hash = mix64(hash ^ static_cast<std::uint64_t>(id));
+  return hash;
+}
+
+std::string read_text(const std::string& path) {
+  std::string text = read_file(path);
+  if (text.empty()) fail(path, ": the file is empty; give a text to learn from");
+  return text;
+}
+
+TokenText tokens_of(const TracedText& text, const Vocabulary& vocabulary, const std::string& source) {
+  return {vocabulary.encode(text.text, source),
+          std::vector<Index>(text.document_starts.begin(), text.document_starts.end())};
+}
+
+// The corpora are texts like any other: the same for every run, whatever its seed.
+constexpr std::uint64_t kTrainingText = 1, kValidationText = 2;
+
+RunData from_generator(const RunConfig& config, const Vocabulary* known) {
+  RunData data;
+  const auto draw = [&](Index chars, std::uint64_t seed, Trace trace) {
+    return config.grammar.empty()
+               ? corpus(config.corpus, chars, seed, trace)
+               : generate(Grammar::parse(read_text(config.grammar), config.grammar), chars, seed, trace);
+  };
+  data.source = config.grammar.empty() ? config.corpus : config.grammar;
+  const auto validation_chars = static_cast<Index>(config.val_fraction * static_cast<double>(config.corpus_chars));
+  const TracedText train = draw(config.corpus_chars - validation_chars, kTrainingText, Trace::kNone);
+  TracedText validation;
+  if (validation_chars > 0) validation = draw(validation_chars, kValidationText, Trace::kFull);
+  data.vocabulary = known                     ? *known
+                    : config.tokens == "byte" ? Vocabulary::bytes()
+                                              : Vocabulary::of_text(train.text + validation.text, data.source);
+  data.train = tokens_of(train, data.vocabulary, data.source);
+  data.validation = tokens_of(validation, data.vocabulary, data.source);
+  // One probability a byte of the text: one a token unless there are characters of several bytes.
+  if (data.validation.ids.size() == validation.log_probability.size()) {
+    data.validation_log_probability = std::move(validation.log_probability);
+    data.validation_rule = std::move(validation.rule);
+    data.rule_names = std::move(validation.rule_names);
+  }
+  // Too short for the context is found by the same rule as for a file.
+  for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {
+    if (text->ids.empty() && text == &data.validation) continue;
+    split_text(TokenText{text->ids, {}}, 0, config.context, cat(data.source, ": ", part, " text").c_str());
+  }
+  return data;
+}
+
+}  // namespace
+
+RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
+  RunData data;
+  if (config.data.empty()) {
+    data = from_generator(config, known);
+  } else {
+    data.source = config.data;
+    const std::string text = read_text(config.data);
+    data.vocabulary = known                     ? *known
+                      : config.tokens == "byte" ? Vocabulary::bytes()
+                                                : Vocabulary::of_text(text, config.data);
+    TokenSplit split = split_text({data.vocabulary.encode(text, config.data), {}}, config.val_fraction, config.context,
+                                  config.data.c_str());
+    data.train = std::move(split.train);
+    data.validation = std::move(split.validation);
+  }
+  data.fingerprint = fingerprint_of(data.train, data.validation);
+  return data;
+}
+
+RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary) {
+  RunData data;
+  data.source = path;
+  data.vocabulary = vocabulary;
+  data.validation = {vocabulary.encode(read_text(path), path), {}};
+  if (data.validation.ids.size() < 2) fail(path, ": one character gives nothing to predict");
+  return data;
+}
+
+}  // namespace headlight

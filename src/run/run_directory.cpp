@@ -1,0 +1,81 @@
+#include "headlight/run/run_directory.h"
+
+#include <limits>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/base/utf8.h"
+#include "headlight/io/checkpoint.h"
+#include "run/state.h"
+
+namespace headlight {
+
+namespace {
+constexpr Index kFormat = 1;  // of config.json
+}
+
+bool RunDirectory::has_run() const { return path_exists(file("config.json")); }
+
+void RunDirectory::save_info(const RunInfo& info) const {
+  Json vocabulary = Json::object();
+  vocabulary.set("kind", info.vocabulary.is_bytes() ? "byte" : "character");
+  if (!info.vocabulary.is_bytes()) vocabulary.set("characters", encode_utf8(info.vocabulary.characters()));
+  Json text = Json::object();
+  text.set("source", info.source).set("fingerprint", info.fingerprint);
+  Json document = Json::object();
+  document.set("headlight", kFormat)
+      .set("settings", to_json(info.config))
+      .set("vocabulary", vocabulary)
+      .set("text", text);
+  write_file_atomically(file("config.json"), pretty_json_text(document));
+}
+
+RunInfo RunDirectory::load_info() const {
+  if (!has_run()) {
+    if (!path_exists(path_)) fail(path_, ": there is no such run; train one with: headlight train --out ", path_);
+    fail(path_, ": no run here (it has no config.json)");
+  }
+  const std::string name = file("config.json");
+  const Json document = parse_json(read_file(name), name);
+  const JsonView view(document, name);
+  const Index format = view.at("headlight").as_index();
+  if (format != kFormat)
+    view.at("headlight").refuse(cat("this program reads format ", kFormat, ", the file is ", format));
+  RunInfo info;
+  from_json(info.config, view.at("settings"));
+  try {
+    info.config.check();
+  } catch (const UsageError& e) {
+    view.at("settings").refuse(e.what());
+  }
+  const JsonView vocabulary = view.at("vocabulary");
+  const std::string kind = vocabulary.at("kind").as_string();
+  if (kind == "character") {
+    const JsonView characters = vocabulary.at("characters");
+    info.vocabulary =
+        Vocabulary::of_characters(decode_utf8(characters.as_string(), characters.where()), characters.where());
+  } else if (kind != "byte") {
+    vocabulary.at("kind").refuse(cat("expected \"character\" or \"byte\", found \"", kind, "\""));
+  }
+  info.source = view.at("text").at("source").as_string();
+  info.fingerprint = view.at("text").at("fingerprint").as_uint64();
+  return info;
+}
+
+TrainedModel load_model(const std::string& directory, Weights weights) {
+  const RunDirectory run(directory);
+  TrainedModel loaded;
+  loaded.info = run.load_info();
+  const char* name = weights == Weights::kBest ? "model.safetensors" : "state.safetensors";
+  if (!path_exists(run.file(name)))
+    fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
+  // The file first: a model is made only when its tensors are there.
+  const SafeTensors file = SafeTensors::load(run.file(name));
+  loaded.model = std::make_unique<CharTransformer>(loaded.info.config.model(loaded.info.vocabulary.size()));
+  load_parameters(file, loaded.model->parameters(), weights == Weights::kBest ? "" : kModelPrefix);
+  loaded.step = metadata_whole(file, weights == Weights::kBest ? "step" : "step");
+  loaded.val_loss = metadata_real(file, "val_loss");
+  return loaded;
+}
+
+}  // namespace headlight

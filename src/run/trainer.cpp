@@ -1,0 +1,224 @@
+#include "headlight/run/trainer.h"
+
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/file.h"
+#include "headlight/base/threads.h"
+#include "headlight/io/checkpoint.h"
+#include "headlight/ops/ops.h"
+#include "run/state.h"
+
+namespace headlight {
+
+namespace {
+
+std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedTensor> parameters) {
+  if (c.optimizer == "sgd")
+    return std::make_unique<Sgd>(std::move(parameters),
+                                 Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
+  return std::make_unique<AdamW>(
+      std::move(parameters),
+      AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
+}
+
+Json record_json(const StepRecord& r) {
+  Json json = Json::object();
+  json.set("step", r.step)
+      .set("loss", Json::finite_or_null(r.loss))
+      .set("val_loss", Json::finite_or_null(r.val_loss))
+      .set("lr", r.lr)
+      .set("grad_norm", Json::finite_or_null(r.grad_norm))
+      .set("tokens_per_second", std::round(r.tokens_per_second))
+      .set("seconds", std::round(r.seconds * 1e3) / 1e3);
+  return json;
+}
+
+// The streams of random numbers a run uses, each from its seed.
+constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
+
+}  // namespace
+
+Trainer::Trainer(const RunConfig& config, RunData data, std::string directory)
+    : data_(std::move(data)), directory_(std::move(directory)), schedule_(config.schedule()) {
+  config.check();
+  info_ = {.config = config, .vocabulary = data_.vocabulary, .source = data_.source, .fingerprint = data_.fingerprint};
+  if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  seed_generator(mix64(seed ^ kParameterStream));
+  batches_ = Rng(mix64(seed ^ kBatchStream));
+  model_ = std::make_unique<CharTransformer>(config.model(data_.vocabulary.size()));
+  optimizer_ = make_optimizer(config, model_->parameters());
+  if (directory_.path().empty()) return;
+  make_directories(directory_.path());
+  for (const char* old : {"state.safetensors", "model.safetensors", "log.jsonl"}) remove_file(directory_.file(old));
+  directory_.save_info(info_);
+}
+
+std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
+  auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
+  trainer->directory_ = RunDirectory(path);
+  const RunInfo known = trainer->directory_.load_info();
+  if (known.fingerprint != trainer->data_.fingerprint)
+    fail(path, ": the run was trained on another text than ", trainer->data_.source, " is now; give the same text");
+  trainer->load_state();
+  trainer->directory_.save_info(trainer->info_);  // with the settings that may change
+  trainer->truncate_log();
+  return trainer;
+}
+
+void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
+  started_ = monotonic_seconds();
+  const Index steps = info_.config.steps;
+  while (true) {
+    const bool last = step_ >= steps;
+    const bool due = step_ % info_.config.eval_every == 0 || last;
+    if (due && !validated_) {
+      validate();
+      validated_ = true;
+      if (!directory_.path().empty()) save_state();
+    }
+    StepRecord record{.step = step_, .val_loss = due ? val_loss_ : kNotMeasured, .lr = schedule_.at(step_)};
+    if (!last) train_step(record);
+    record.seconds = seconds_before_ + monotonic_seconds() - started_;
+    log(record);
+    if (!last) {
+      ++step_;
+      validated_ = false;
+    }
+    const bool go_on = !each || each(record);
+    if (last) break;
+    if (!go_on) {
+      if (!directory_.path().empty()) save_state();
+      break;
+    }
+  }
+  flush_log();
+}
+
+void Trainer::validate() {
+  if (data_.validation.ids.empty()) {
+    best_step_ = step_;
+    if (!directory_.path().empty()) save_best();
+    return;
+  }
+  const Evaluation e = evaluate(*model_, data_.validation, info_.config.eval_windows);
+  val_loss_ = e.loss;
+  if (data_.has_floor() && std::isnan(floor_)) floor_ = floor_of(e.windows, data_.validation_log_probability);
+  if (best_step_ >= 0 && !(val_loss_ < best_val_loss_)) return;
+  best_step_ = step_;
+  best_val_loss_ = val_loss_;
+  if (!directory_.path().empty()) save_best();
+}
+
+void Trainer::train_step(StepRecord& record) {
+  const RunConfig& c = info_.config;
+  const double began = monotonic_seconds();
+  double loss = 0;
+  for (Index i = 0; i < c.accumulate; ++i) {
+    random_windows(data_.train, c.context, c.batch, batches_, batch_);
+    Tape tape;
+    const Tensor batch_loss = cross_entropy((*model_)(batch_.inputs, batch_.rows), batch_.targets);
+    tape.backward(batch_loss);
+    loss += batch_loss.item();
+  }
+  // Gradients were summed over the batches; the step is to use their mean.
+  const auto batches = static_cast<double>(c.accumulate);
+  record.loss = loss / batches;
+  record.grad_norm = gradient_norm(optimizer_->parameters()) / batches;
+  if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm)) {
+    flush_log();
+    throw DivergedError(cat("training diverged at step ", step_, ": the ",
+                            std::isfinite(record.loss) ? "gradient" : "loss", " is not a finite number; ",
+                            directory_.path().empty() ? "" : "the checkpoints before it are kept; ",
+                            "use a smaller --lr (", c.lr, " now) or a longer --warmup"));
+  }
+  const double clipped = c.clip > 0 && record.grad_norm > c.clip ? c.clip / record.grad_norm : 1;
+  optimizer_->step(schedule_.at(step_), clipped / batches);
+  model_->zero_grad();
+  record.tokens_per_second =
+      static_cast<double>(c.accumulate * c.batch * c.context) / std::max(1e-9, monotonic_seconds() - began);
+}
+
+void Trainer::save_best() const {
+  const std::vector<NamedTensor> parameters = model_->parameters();
+  std::vector<TensorView> views;
+  for (const NamedTensor& p : parameters) views.push_back(stored(p.name, p.value));
+  save_safetensors(directory_.file("model.safetensors"), views,
+                   {{"format", "headlight"}, {"step", std::to_string(step_)}, {"val_loss", real_text(val_loss_)}});
+}
+
+void Trainer::save_state() const {
+  const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
+  std::vector<TensorView> views;
+  for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
+  for (const NamedTensor& s : state) views.push_back(stored(kOptimizerPrefix + s.name, s.value));
+  views.push_back(tensor_view<std::uint64_t>("random.batches", {4}, batches_.state()));
+  views.push_back(tensor_view<std::uint64_t>("random.generator", {4}, generator().state()));
+  save_safetensors(directory_.file("state.safetensors"), views,
+                   {{"format", "headlight-state"},
+                    {"step", std::to_string(step_)},
+                    {"val_loss", real_text(val_loss_)},
+                    {"validated", validated_ ? "1" : "0"},
+                    {"optimizer_steps", std::to_string(optimizer_->steps())},
+                    {"best_step", std::to_string(best_step_)},
+                    {"best_val_loss", real_text(best_val_loss_)},
+                    {"floor", real_text(floor_)}});
+}
+
+void Trainer::load_state() {
+  const std::string name = directory_.file("state.safetensors");
+  if (!path_exists(name)) fail(name, ": there is no checkpoint to resume from; start again with --force");
+  const SafeTensors file = SafeTensors::load(name);
+  load_parameters(file, model_->parameters(), kModelPrefix);
+  load_parameters(file, optimizer_->state(), kOptimizerPrefix);
+  Rng::State batches{}, dropout{};
+  file.read("random.batches", batches);
+  file.read("random.generator", dropout);
+  batches_.set_state(batches);
+  generator().set_state(dropout);
+  step_ = metadata_whole(file, "step");
+  optimizer_->set_steps(metadata_whole(file, "optimizer_steps"));
+  best_step_ = metadata_whole(file, "best_step");
+  best_val_loss_ = metadata_real(file, "best_val_loss");
+  val_loss_ = metadata_real(file, "val_loss");
+  floor_ = metadata_real(file, "floor");
+  validated_ = metadata_whole(file, "validated") != 0;
+  if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
+}
+
+void Trainer::log(const StepRecord& record) {
+  if (directory_.path().empty()) return;
+  log_lines_ += json_text(record_json(record)) + "\n";
+  constexpr std::size_t kHeld = 1 << 14;  // a hundred steps or so to a write
+  if (log_lines_.size() > kHeld || !std::isnan(record.val_loss)) flush_log();
+}
+
+void Trainer::flush_log() {
+  if (log_lines_.empty()) return;
+  log_lines_.pop_back();
+  append_lines(directory_.file("log.jsonl"), log_lines_);
+  log_lines_.clear();
+}
+
+// Steps after the checkpoint will be made, and logged, again.
+void Trainer::truncate_log() {
+  const std::string name = directory_.file("log.jsonl");
+  if (!path_exists(name)) return;
+  const std::string before = read_file(name);
+  std::string kept;
+  for (std::size_t at = 0; at < before.size();) {
+    const std::size_t end = std::min(before.find('\n', at), before.size());
+    const std::string line = before.substr(at, end - at);
+    at = end + 1;
+    if (end == before.size()) break;  // cut short when the run was
+    const Json json = parse_json(line, name);
+    const Json* step = json.find("step");
+    if (!step || !step->if_int64() || *step->if_int64() >= step_) break;
+    kept += line + "\n";
+    if (const Json* seconds = json.find("seconds"); seconds && seconds->if_double()) seconds_before_ = *seconds->if_double();
+  }
+  if (kept != before) write_file_atomically(name, kept);
+}
+
+}  // namespace headlight

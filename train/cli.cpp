@@ -1,0 +1,151 @@
+#include "cli.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace headlight::cli {
+
+namespace {
+
+const Flag* find_flag(const Command& command, std::string_view name) {
+  for (const Flag& flag : command.flags)
+    if (flag.name == name) return &flag;
+  return nullptr;
+}
+
+[[noreturn]] void unknown_flag(const Command& command, const std::string& word) {
+  std::vector<std::string> names;
+  for (const Flag& flag : command.flags) names.push_back(flag.name);
+  const std::string near = did_you_mean(word, names);
+  throw UsageError(cat("--", word, ": headlight ", command.name, " has no such flag",
+                       near.empty() ? cat("; see headlight ", command.name, " --help")
+                                    : cat("; did you mean --", near, "?")));
+}
+
+template <class T>
+T parse_number(const std::string& flag, const std::string& text, T lowest, T highest, const char* kind) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= lowest && value <= highest))
+    throw UsageError(cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
+  return value;
+}
+
+}  // namespace
+
+Arguments::Arguments(const Command& command, const std::vector<std::string>& words) {
+  bool only_operands = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (only_operands || word.size() < 2 || word[0] != '-') {
+      operands_.push_back(word);
+      continue;
+    }
+    if (word == "--") {
+      only_operands = true;
+      continue;
+    }
+    if (word[1] != '-') throw UsageError(cat(word, ": flags begin with two dashes; see headlight ", command.name, " --help"));
+    const std::size_t equals = word.find('=');
+    std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
+    const Flag* flag = find_flag(command, name);
+    bool negated = false;
+    if (!flag && name.rfind("no-", 0) == 0) {
+      flag = find_flag(command, name.substr(3));
+      negated = flag && flag->placeholder.empty();
+      if (negated) name = name.substr(3);
+    }
+    if (!flag || (name.rfind("no-", 0) == 0 && !find_flag(command, name))) unknown_flag(command, name);
+    std::string value;
+    if (flag->placeholder.empty()) {
+      if (equals != std::string::npos) throw UsageError(cat("--", name, ": takes no value"));
+      value = negated ? "no" : "yes";
+    } else if (equals != std::string::npos) {
+      value = word.substr(equals + 1);
+    } else {
+      if (i + 1 == words.size()) throw UsageError(cat("--", name, ": needs a value: --", name, " ", flag->placeholder));
+      value = words[++i];
+    }
+    if (!values_.emplace(name, value).second) throw UsageError(cat("--", name, ": given twice"));
+  }
+  if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
+    throw UsageError(cat(operands_.size() < command.least_operands ? "something is missing" : cat(operands_.back(), ": one too many"),
+                         "; usage: headlight ", command.name, " ", command.usage));
+  }
+}
+
+std::optional<std::string> Arguments::text(const std::string& flag) const {
+  const auto found = values_.find(flag);
+  if (found == values_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string Arguments::text(const std::string& flag, const std::string& otherwise) const {
+  return text(flag).value_or(otherwise);
+}
+
+Index Arguments::whole(const std::string& flag, Index otherwise, Index lowest, Index highest) const {
+  const auto given = text(flag);
+  return given ? parse_number<Index>(flag, *given, lowest, highest, "a whole number") : otherwise;
+}
+
+double Arguments::real(const std::string& flag, double otherwise, double lowest, double highest) const {
+  const auto given = text(flag);
+  return given ? parse_number<double>(flag, *given, lowest, highest, "a number") : otherwise;
+}
+
+std::string help_text(const Command& command) {
+  std::string text = cat(command.summary, "\n\nUsage: headlight ", command.name, " ", command.usage, "\n\nExamples:\n");
+  for (const std::string& example : command.examples) text += cat("  ", example, "\n");
+  std::string group;
+  for (const Flag& flag : command.flags) {
+    if (flag.group != group) text += cat("\n", group = flag.group, ":\n");
+    std::string left = cat("  --", flag.name, flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
+    left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
+    text += cat(left, flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"), "\n");
+  }
+  return text;
+}
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail("standard output cannot be written");
+}
+
+void finish_output() {
+  if (std::fflush(stdout) != 0) fail("standard output cannot be written");
+}
+
+void say(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fputc('\n', stderr);
+}
+
+std::string fixed_text(double value, int decimals) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
+  return buffer;
+}
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<Index>(std::max(0.0, std::min(seconds, 1e9)) + 0.5);
+  char buffer[64];
+  if (s >= 3600)
+    std::snprintf(buffer, sizeof buffer, "%lld:%02d:%02d", static_cast<long long>(s / 3600),
+                  static_cast<int>(s / 60 % 60), static_cast<int>(s % 60));
+  else
+    std::snprintf(buffer, sizeof buffer, "%d:%02d", static_cast<int>(s / 60), static_cast<int>(s % 60));
+  return buffer;
+}
+
+std::string count_text(double count) {
+  const char* units[] = {"", "k", "M", "G", "T"};
+  std::size_t unit = 0;
+  while (count >= 999.5 && unit < 4) {
+    count /= 1000;
+    ++unit;
+  }
+  return cat(fixed_text(count, unit == 0 || count >= 99.95 ? 0 : count >= 9.995 ? 1 : 2), units[unit]);
+}
+
+}  // namespace headlight::cli

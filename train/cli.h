@@ -1,0 +1,80 @@
+// The command line: one table for each command says which flags it takes; parsing, --help and messages come from it.
+#pragma once
+
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headlight/headlight.h"
+
+namespace headlight::cli {
+
+struct Flag {
+  std::string name;         // without the dashes
+  std::string placeholder;  // "N", "FILE"; empty for a switch
+  std::string help;
+  std::string group = "Options";
+  std::string default_text = "";  // as help shows it; empty: nothing to show
+};
+
+class Arguments;
+
+struct Command {
+  std::string name;
+  std::string summary;                // one line
+  std::string usage;                  // after "headlight NAME "
+  std::vector<std::string> examples;  // whole command lines
+  std::vector<Flag> flags;
+  std::size_t least_operands = 0, most_operands = 0;
+  std::function<int(const Arguments&)> run;
+};
+
+// What was given to a command.
+class Arguments {
+ public:
+  // Errors (UsageError): an unknown flag (with the closest known one), a flag without its value or twice, too many or
+  // too few operands.
+  Arguments(const Command& command, const std::vector<std::string>& words);
+
+  bool has(const std::string& flag) const { return values_.count(flag) > 0; }
+  std::optional<std::string> text(const std::string& flag) const;
+  std::string text(const std::string& flag, const std::string& otherwise) const;
+  // Errors (UsageError): not a number, outside lowest..highest.
+  Index whole(const std::string& flag, Index otherwise, Index lowest, Index highest) const;
+  double real(const std::string& flag, double otherwise, double lowest, double highest) const;
+  const std::vector<std::string>& operands() const { return operands_; }
+  const std::map<std::string, std::string>& values() const { return values_; }
+
+ private:
+  std::map<std::string, std::string> values_;
+  std::vector<std::string> operands_;
+};
+
+std::string help_text(const Command& command);
+
+// Written to standard output; error when nobody can take it (a full disk, a closed pipe).
+void print(std::string_view text);
+void finish_output();
+// Messages, on standard error.
+void say(std::string_view text);
+
+// "0:42", "1:03:20".
+std::string duration_text(double seconds);
+// "12.3k", "4.5M": three digits.
+std::string count_text(double count);
+// "1.234": fixed decimals.
+std::string fixed_text(double value, int decimals);
+
+// The commands, in the order help shows them; each in its own file.
+Command train_command();
+Command sample_command();
+Command eval_command();
+Command heads_command();
+Command corpus_command();
+std::vector<Command> commands();
+
+}  // namespace headlight::cli

@@ -1,0 +1,84 @@
+// headlight: finds the command and runs it. Errors are one line on standard error; exit codes: 0 fine, 1 failed, 2 wrong
+// usage, 3 training diverged, 130 interrupted.
+#include <exception>
+#include <new>
+
+#include "cli.h"
+
+namespace headlight::cli {
+
+std::vector<Command> commands() {
+  return {train_command(), sample_command(), eval_command(), heads_command(), corpus_command()};
+}
+
+namespace {
+
+std::string overview() {
+  std::string text =
+      "Headlight trains small transformers on text, on a CPU, and shows what their attention heads learned.\n\n"
+      "Usage: headlight COMMAND [OPTIONS]\n\nExamples:\n"
+      "  headlight train --data my.txt --out runs/mine\n"
+      "  headlight sample runs/mine --prompt \"Once\" --chars 300\n"
+      "  headlight heads runs/mine\n\nCommands:\n";
+  for (const Command& command : commands()) {
+    std::string left = cat("  ", command.name);
+    left.resize(12, ' ');
+    text += cat(left, command.summary, "\n");
+  }
+  return text + "\nheadlight COMMAND --help tells more about each. headlight --version prints the version.\n";
+}
+
+int run(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    say(overview());
+    return 2;
+  }
+  const auto asks_for_help = [](const std::string& word) { return word == "-h" || word == "--help"; };
+  if (asks_for_help(words[0]) || (words[0] == "help" && words.size() == 1)) {
+    print(overview());
+    return 0;
+  }
+  if (words[0] == "--version") {
+    print(cat("headlight ", version(), "\n"));
+    return 0;
+  }
+  std::vector<std::string> names;
+  const std::string& wanted = words[0] == "help" ? words[1] : words[0];
+  for (const Command& command : commands()) {
+    names.push_back(command.name);
+    if (command.name != wanted) continue;
+    const std::vector<std::string> rest(words.begin() + 1, words.end());
+    for (const std::string& word : rest) {
+      if (word == "--") break;
+      if (words[0] == "help" || asks_for_help(word)) {
+        print(help_text(command));
+        return 0;
+      }
+    }
+    return command.run(Arguments(command, rest));
+  }
+  const std::string near = did_you_mean(wanted, names);
+  throw UsageError(
+      cat(wanted, ": no such command", near.empty() ? "; see headlight --help" : cat("; did you mean ", near, "?")));
+}
+
+}  // namespace
+
+}  // namespace headlight::cli
+
+int main(int argc, char** argv) {
+  namespace cli = headlight::cli;
+  try {
+    const int code = cli::run(std::vector<std::string>(argv + 1, argv + argc));
+    cli::finish_output();
+    return code;
+  } catch (const headlight::Error& e) {
+    cli::say(headlight::cat("headlight: ", e.what()));
+    return e.exit_code();
+  } catch (const std::bad_alloc&) {
+    cli::say("headlight: out of memory; use a smaller --batch, --context or --width");
+  } catch (const std::exception& e) {
+    cli::say(headlight::cat("headlight: ", e.what()));
+  }
+  return 1;
+}
