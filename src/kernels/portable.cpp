@@ -1,4 +1,13 @@
+// The kernels in standard C++ with the vector extension of GCC and Clang: for any CPU.
 #include "kernels/kernels.h"
+#include "kernels/simd_table.h"
+#include "kernels/vec_portable.h"
+
 namespace headlight::kernels {
-const Table<float>& portable_table() { return float_reference(); }
+
+const Table<float>& portable_table() {
+  static constexpr Table<float> kTable = simd_table<Portable>();
+  return kTable;
+}
+
 }  // namespace headlight::kernels

@@ -1,0 +1,156 @@
+// Elementwise kernels over a vector type V: functions, their derivatives, arithmetic, dropout, AdamW.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernels.h"
+#include "kernels/simd_loop.h"
+#include "kernels/simd_math.h"
+
+namespace headlight::kernels {
+
+template <class V, class Function>
+[[gnu::always_inline]] inline void map(Index n, const float* x, float* y, const Function& f) {
+  for_vectors<V>(n, [&](Index i, auto lanes) { f(V::load(x + i, lanes)).store(y + i, lanes); });
+}
+
+template <class V>
+void simd_unary(Unary op, Index n, const float* x, float* y) {
+  switch (op) {
+    case Unary::kNeg:
+      return map<V>(n, x, y, [](V a) { return V::negate(a); });
+    case Unary::kExp:
+      return map<V>(n, x, y, [](V a) { return exp(a); });
+    case Unary::kLog:
+      return map<V>(n, x, y, [](V a) { return log(a); });
+    case Unary::kSqrt:
+      return map<V>(n, x, y, [](V a) { return V::sqrt(a); });
+    case Unary::kTanh:
+      return map<V>(n, x, y, [](V a) { return tanh(a); });
+    case Unary::kSigmoid:
+      return map<V>(n, x, y, [](V a) { return sigmoid(a); });
+    case Unary::kRelu:
+      return map<V>(n, x, y, [](V a) { return V::max(V::zero(), a); });  // NaN stays
+    case Unary::kGeluTanh:
+      return map<V>(n, x, y, [](V a) { return gelu_tanh(a); });
+    case Unary::kGeluErf:
+      return map<V>(n, x, y, [](V a) { return gelu_erf(a); });
+    case Unary::kSilu:
+      return map<V>(n, x, y, [](V a) { return silu(a); });
+  }
+}
+
+// dx = dy f'(x): the derivative from `saved`, which is x or y, whichever f takes.
+template <class V, class Derivative>
+[[gnu::always_inline]] inline void map_backward(Index n, const float* saved, const float* dy, float* dx,
+                                                const Derivative& f) {
+  for_vectors<V>(
+      n, [&](Index i, auto lanes) { (V::load(dy + i, lanes) * f(V::load(saved + i, lanes))).store(dx + i, lanes); });
+}
+
+template <class V>
+void simd_unary_backward(Unary op, Index n, const float* x, const float* y, const float* dy, float* dx) {
+  const V one = V::set(1.0f);
+  switch (op) {
+    case Unary::kNeg:
+      return map<V>(n, dy, dx, [](V d) { return V::negate(d); });
+    case Unary::kExp:
+      return map_backward<V>(n, y, dy, dx, [](V f) { return f; });
+    case Unary::kLog:
+      return map_backward<V>(n, x, dy, dx, [=](V a) { return one / a; });
+    case Unary::kSqrt:
+      return map_backward<V>(n, y, dy, dx, [](V f) { return V::set(0.5f) / f; });
+    case Unary::kTanh:
+      return map_backward<V>(n, y, dy, dx, [=](V f) { return V::fnma(f, f, one); });
+    case Unary::kSigmoid:
+      return map_backward<V>(n, y, dy, dx, [=](V f) { return f * (one - f); });
+    case Unary::kRelu:
+      return map_backward<V>(n, x, dy, dx, [=](V a) { return V::select(a > V::zero(), one, V::zero()); });
+    case Unary::kGeluTanh:
+      return map_backward<V>(n, x, dy, dx, [](V a) { return gelu_tanh_derivative(a); });
+    case Unary::kGeluErf:
+      return map_backward<V>(n, x, dy, dx, [](V a) { return gelu_erf_derivative(a); });
+    case Unary::kSilu:
+      return map_backward<V>(n, x, dy, dx, [](V a) { return silu_derivative(a); });
+  }
+}
+
+// A step of 0 repeats the first element. (Both steps 0 means a row of one and the same value.)
+template <class V, class Lanes>
+[[gnu::always_inline]] inline V load_stepped(const float* p, Index i, Index step, Lanes lanes) {
+  return step == 0 ? V::repeat(p) : V::load(p + i, lanes);
+}
+
+template <class V>
+void simd_binary(Binary op, Index n, const float* a, Index a_step, const float* b, Index b_step, float* y) {
+  const auto loop = [&](const auto& f) {
+    for_vectors<V>(n, [&](Index i, auto lanes) {
+      f(load_stepped<V>(a, i, a_step, lanes), load_stepped<V>(b, i, b_step, lanes)).store(y + i, lanes);
+    });
+  };
+  switch (op) {
+    case Binary::kAdd:
+      return loop([](V p, V q) { return p + q; });
+    case Binary::kSub:
+      return loop([](V p, V q) { return p - q; });
+    case Binary::kMul:
+      return loop([](V p, V q) { return p * q; });
+    case Binary::kDiv:
+      return loop([](V p, V q) { return p / q; });
+  }
+}
+
+template <class V>
+void simd_accumulate(Index n, const float* x, float* y) {
+  for_vectors<V>(n, [&](Index i, auto lanes) { (V::load(y + i, lanes) + V::load(x + i, lanes)).store(y + i, lanes); });
+}
+
+template <class V>
+void simd_scale(Index n, float factor, const float* x, float* y) {
+  const V f = V::set(factor);
+  map<V>(n, x, y, [=](V a) { return f * a; });
+}
+
+template <class V>
+void simd_multiply_add(Index n, float factor, const float* x, float* y) {
+  const V f = V::set(factor);
+  for_vectors<V>(
+      n, [&](Index i, auto lanes) { V::fma(f, V::load(x + i, lanes), V::load(y + i, lanes)).store(y + i, lanes); });
+}
+
+template <class V>
+void simd_dropout(Index n, std::uint64_t key, Index first, std::uint32_t threshold, float scale, const float* x,
+                  float* y) {
+  // Numbers have 24 bits: a larger threshold drops all, as 2^24 does, and signed comparison is safe.
+  constexpr std::uint32_t kAll = 1u << 24;
+  const auto limit = V::Int::set(static_cast<std::int32_t>(threshold < kAll ? threshold : kAll));
+  const V f = V::set(scale);
+  const std::uint64_t start = key + static_cast<std::uint64_t>(first);
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    const auto dropped = limit > V::random24(start + static_cast<std::uint64_t>(i));
+    V::select(dropped, V::zero(), f * V::load(x + i, lanes)).store(y + i, lanes);
+  });
+}
+
+template <class V>
+void simd_adamw(const AdamW& s, Index n, const float* gradient, float* parameter, float* m, float* v) {
+  // The constants in double first: 1 - beta2 and lr * decay have few bits left when made in float.
+  const auto constant = [](double c) { return V::set(static_cast<float>(c)); };
+  const V grad_scale = constant(s.grad_scale), eps = constant(s.eps);
+  const V keep1 = constant(s.beta1), take1 = constant(1 - s.beta1);
+  const V keep2 = constant(s.beta2), take2 = constant(1 - s.beta2);
+  const V rate = constant(s.lr / s.correction1), inverse2 = constant(1 / s.correction2);
+  const V shrink = constant(s.lr * s.decay);
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    const V g = grad_scale * V::load(gradient + i, lanes);
+    const V p = V::load(parameter + i, lanes);
+    const V m1 = V::fma(keep1, V::load(m + i, lanes), take1 * g);
+    const V v1 = V::fma(keep2, V::load(v + i, lanes), take2 * g * g);
+    const V step = rate * m1 / (V::sqrt(v1 * inverse2) + eps);
+    m1.store(m + i, lanes);
+    v1.store(v + i, lanes);
+    (p - V::fma(shrink, p, step)).store(parameter + i, lanes);
+  });
+}
+
+}  // namespace headlight::kernels

@@ -1,0 +1,229 @@
+// The matrix product, C [m,n] (+)= alpha * op(A) [m,k] * op(B) [k,n], over a vector type V.
+//
+// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), as BLIS arranges it: five
+// loops around a micro-kernel, each sized so that what it reuses stays in one level of the memory hierarchy.
+//
+//   1. columns of C in blocks of nc                    (a block of packed B: level 3 cache)
+//   2.   k in blocks of kc; pack B [kc, nc]
+//   3.     rows of C in blocks of mc; pack A [mc, kc]  (a block of packed A: level 2 cache)
+//   4.       panels of B, kTileCols columns            (one panel of B: level 1 cache)
+//   5.         panels of A, kTileRows rows             (one panel of A streams through)
+//                the micro-kernel: a tile of C in registers (simd_gemm_tile.h)
+//
+//            k                        n                                     n
+//        ┌───┬───────┐        ┌────┬──────────┐                    ┌────┬──────────┐
+//     mc │ A │       │     kc │  B panels     │                 mc │    │          │
+//        ├───┘       │        ├────┘──────────┤                    │tile│  C       │
+//   m    │ kc        │    k   │ kTileCols     │       =       m    ├────┘          │
+//        │           │        │               │                    │               │
+//        └───────────┘        └───────────────┘                    └───────────────┘
+//
+// Packing makes the micro-kernel read memory in order, but costs a pass over the matrix; it is left out where the
+// matrix is read so few times, or is so small, that it would not pay (see plan_packing).
+//
+// Threads: C is cut into one rectangle a thread (or each thread takes entries of the batch), and each thread runs the
+// five loops on its own, with its own packed blocks. Threads share nothing and wait for nobody; the price is that blocks
+// of A or B may be packed more than once, about 1 part in m (or n) of the work. k is never divided among threads: its
+// blocks follow from k alone, so each element of C is computed by the same operations in the same order in any case.
+#pragma once
+
+#include "base/workspace.h"
+#include "headlight/base/threads.h"
+#include "kernels/kernels.h"
+#include "kernels/simd_gemm_pack.h"
+#include "kernels/simd_gemm_tile.h"
+
+namespace headlight::kernels {
+
+inline constexpr int kTileRows = 6;
+inline constexpr int kTileVectors = 2;
+
+// Block sizes, in elements: kc * kTileCols floats fill half of a level 1 cache of 32 KB, mc * kc an eighth to a half of
+// level 2, nc * kc some part of level 3.
+struct Blocking {
+  Index mc, nc, kc;
+};
+inline constexpr Blocking kBlocking{144, 2048, 256};
+
+// Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
+// a few microseconds.
+inline constexpr Index kParallelWork = Index{1} << 18;
+
+// A product of one thread: a rectangle of C and the parts of A and B that it needs.
+struct Product {
+  Index m, n, k;
+  const float* a;
+  Index lda;
+  bool trans_a;
+  const float* b;
+  Index ldb;
+  bool trans_b;
+  float* c;
+  Index ldc;
+  float alpha;
+  bool accumulate;
+};
+
+template <class V>
+struct GemmDriver {
+  static constexpr Index kTileCols = kTileVectors * V::kLanes;
+  using Tile = void (*)(Index k, PanelA a, PanelB b, const TileC& c);
+
+  static Index min(Index a, Index b) { return a < b ? a : b; }
+  static Index round_up(Index a, Index step) { return (a + step - 1) / step * step; }
+
+  // The height of the next panel when `rows` are left: kTileRows, but the last two share what is left evenly, because a
+  // low tile has too few sums to keep the multiply-adders busy.
+  static Index panel_rows(Index rows) {
+    if (rows >= 2 * kTileRows) return kTileRows;
+    return rows <= kTileRows ? rows : (rows + 1) / 2;
+  }
+
+  static Tile tile_for(Index rows, bool wide) {
+    switch (rows * 2 + (wide ? 1 : 0)) {
+      case 2:
+        return tile<V, 1, 1>;
+      case 3:
+        return tile<V, 1, 2>;
+      case 4:
+        return tile<V, 2, 1>;
+      case 5:
+        return tile<V, 2, 2>;
+      case 6:
+        return tile<V, 3, 1>;
+      case 7:
+        return tile<V, 3, 2>;
+      case 8:
+        return tile<V, 4, 1>;
+      case 9:
+        return tile<V, 4, 2>;
+      case 10:
+        return tile<V, 5, 1>;
+      case 11:
+        return tile<V, 5, 2>;
+      case 12:
+        return tile<V, 6, 1>;
+      default:
+        return tile<V, 6, 2>;
+    }
+  }
+
+  // Loops 1 to 5.
+  static void run(const Product& g) {
+    // Blocks of k of nearly equal length, whole multiples of 8.
+    const Index k_blocks = (g.k + kBlocking.kc - 1) / kBlocking.kc;
+    const Index kc = min(g.k, round_up((g.k + k_blocks - 1) / k_blocks, 8));
+    const bool pack_a = g.trans_a && g.n > kTileCols;
+    const bool pack_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
+    const Index mc = kBlocking.mc, nc = kBlocking.nc;
+    float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);
+    float* packed_a = pack_a ? workspace(Workspace::kPackedA, min(g.m, mc) * kc + 2 * V::kLanes) : nullptr;
+
+    for (Index jc = 0; jc < g.n; jc += nc) {
+      const Index n = min(nc, g.n - jc);
+      for (Index pc = 0; pc < g.k; pc += kc) {
+        const Index k = min(kc, g.k - pc);
+        const float* b = g.b + (g.trans_b ? jc * g.ldb + pc : pc * g.ldb + jc);
+        for (Index j = 0; j < n; j += kTileCols) {
+          const Index cols = min(kTileCols, n - j);
+          if (pack_b || cols < kTileCols)
+            pack_b_panel<V>(k, cols, kTileCols, b + (g.trans_b ? j * g.ldb : j), g.ldb, g.trans_b, packed_b + j * k);
+        }
+        for (Index ic = 0; ic < g.m; ic += mc) {
+          const Index m = min(mc, g.m - ic);
+          const float* a = g.a + (g.trans_a ? pc * g.lda + ic : ic * g.lda + pc);
+          if (pack_a)
+            for (Index i = 0, rows; i < m; i += rows) {
+              rows = panel_rows(m - i);
+              pack_a_panel<V>(rows, k, a + (g.trans_a ? i : i * g.lda), g.lda, g.trans_a, packed_a + i * k);
+            }
+          for (Index j = 0; j < n; j += kTileCols) {
+            const Index cols = min(kTileCols, n - j);
+            const PanelB panel_b =
+                pack_b || cols < kTileCols ? PanelB{packed_b + j * k, kTileCols} : PanelB{b + j, g.ldb};
+            for (Index i = 0, rows; i < m; i += rows) {
+              rows = panel_rows(m - i);
+              const PanelA panel_a =
+                  pack_a ? PanelA{packed_a + i * k, 1, rows}
+                         : PanelA{a + (g.trans_a ? i : i * g.lda), g.trans_a ? 1 : g.lda, g.trans_a ? g.lda : 1};
+              const TileC c{g.c + (ic + i) * g.ldc + jc + j, g.ldc, cols, g.alpha, g.accumulate || pc > 0};
+              tile_for(rows, cols > V::kLanes)(k, panel_a, panel_b, c);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // C when there is nothing to add up.
+  static void clear(const Product& g) {
+    if (g.accumulate) return;
+    for (Index i = 0; i < g.m; ++i)
+      for (Index j = 0; j < g.n; ++j) g.c[i * g.ldc + j] = 0;
+  }
+
+  // One batch entry, the rectangle of C at (row, col) of m x n.
+  static void part(const Gemm<float>& g, Index batch, Index row, Index col, Index m, Index n) {
+    const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
+    const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
+    const float* b = g.b + outer * g.b_outer + inner * g.b_inner;
+    float* c = g.c + outer * g.c_outer + inner * g.c_inner;
+    const Product product{m,
+                          n,
+                          g.k,
+                          a + (g.trans_a ? row : row * g.lda),
+                          g.lda,
+                          g.trans_a,
+                          b + (g.trans_b ? col * g.ldb : col),
+                          g.ldb,
+                          g.trans_b,
+                          c + row * g.ldc + col,
+                          g.ldc,
+                          g.alpha,
+                          g.accumulate};
+    if (g.k == 0) clear(product);
+    else run(product);
+  }
+
+  // Into how many rows x columns of rectangles C is cut for `parts` threads: the cut whose largest rectangle has the
+  // fewest tiles, and of those the one that packs least.
+  struct Grid {
+    Index rows, cols;  // rectangles
+    Index m, n;        // size of one, whole tiles
+  };
+  static Grid choose_grid(Index m, Index n, Index parts) {
+    Grid best{1, 1, m, n};
+    Index best_cost = 0;
+    for (Index rows = 1; rows <= parts; ++rows) {
+      const Index cols = parts / rows;
+      const Index part_m = round_up((m + rows - 1) / rows, kTileRows),
+                  part_n = round_up((n + cols - 1) / cols, kTileCols);
+      const Index cost = part_m * part_n * 16 + (part_m + part_n) * 16;
+      if (rows == 1 || cost < best_cost) {
+        best_cost = cost;
+        best = {(m + part_m - 1) / part_m, (n + part_n - 1) / part_n, part_m, part_n};
+      }
+    }
+    return best;
+  }
+};
+
+template <class V>
+void simd_gemm(const Gemm<float>& g) {
+  using Driver = GemmDriver<V>;
+  const Index batches = g.batch_outer * g.batch_inner;
+  if (g.m <= 0 || g.n <= 0 || batches <= 0) return;
+  const Index threads = g.m * g.n * g.k * batches < kParallelWork ? 1 : thread_count();
+  const Index parts = batches >= threads ? 1 : (threads + batches - 1) / batches;
+  const auto grid = Driver::choose_grid(g.m, g.n, parts);
+  const Index rectangles = grid.rows * grid.cols, pieces = batches * rectangles;
+  parallel_for(pieces, (pieces + threads - 1) / threads, [&](Index begin, Index end) {
+    for (Index piece = begin; piece < end; ++piece) {
+      const Index batch = piece / rectangles, rectangle = piece % rectangles;
+      const Index row = rectangle / grid.cols * grid.m, col = rectangle % grid.cols * grid.n;
+      Driver::part(g, batch, row, col, Driver::min(grid.m, g.m - row), Driver::min(grid.n, g.n - col));
+    }
+  });
+}
+
+}  // namespace headlight::kernels

@@ -1,0 +1,181 @@
+// exp, log, tanh and their kin over a vector type V (vec_avx2.h, vec_portable.h).
+//
+// Each takes a whole vector and treats its lanes alike, so a value never depends on where it stands. Errors in ulp
+// (units in the last place of the exact result), each measured over every float that matters by tests/kernels:
+//
+//   exp          2 ulp, denormal results too; 0 below -104, inf above 88.73
+//   log          2 ulp, denormal arguments too; log(0) = -inf, log of less is NaN
+//   tanh         3 ulp, relative, also next to 0 (tanh(x) = x there)
+//   sigmoid      3 ulp down to sigmoid(-88), 0 below
+//   normal_cdf   4 ulp for x >= -1; below, the error grows with x^2 as that of exp(-x^2/2) must: 2e-6 relative at -8
+//
+// NaN gives NaN throughout. The coefficients are minimax fits (Remez) of the functions named beside them.
+#pragma once
+
+#include "headlight/base/text.h"
+
+namespace headlight::kernels {
+
+// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule.
+template <class V>
+[[gnu::always_inline]] inline V polynomial(V, float last) {
+  return V::set(last);
+}
+template <class V, class... Coefficients>
+[[gnu::always_inline]] inline V polynomial(V x, float first, Coefficients... rest) {
+  return V::fma(polynomial(x, rest...), x, V::set(first));
+}
+
+// 2^n for integers n in [-126, 127].
+template <class V>
+[[gnu::always_inline]] inline V power_of_two(typename V::Int n) {
+  return V::from_bits((n + V::Int::set(127)).template shift_left<23>());
+}
+
+// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2.
+template <class V>
+[[gnu::always_inline]] inline V exp(V x) {
+  // Beyond these the result is inf or 0 anyway; min and max hand on a NaN in their second argument.
+  x = V::max(V::set(-110.0f), V::min(V::set(90.0f), x));
+  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+  const V shift = V::set(12582912.0f);
+  const V shifted = V::fma(x, V::set(1.44269504f), shift);
+  const V n = shifted - shift;
+  const auto whole = V::bits_of(shifted) - V::bits_of(shift);
+  // ln 2 in two parts, the first short enough that n times it is exact.
+  V r = V::fnma(n, V::set(0.693359375f), x);
+  r = V::fnma(n, V::set(-2.12194440e-4f), r);
+  // (exp(r) - 1 - r) / r^2
+  const V q = polynomial(r, 0.5000000096f, 0.1666651831f, 0.04166620413f, 0.008368953504f, 0.001395060307f);
+  const V p = V::fma(r * r, q, r) + V::set(1.0f);
+  // In two steps, because 2^n may be out of range where the product is not (denormals, and the last octave).
+  const auto half = whole.template shift_right<1>();
+  return p * power_of_two<V>(half) * power_of_two<V>(whole - half);
+}
+
+// log(x) = e ln 2 + log(m), m in [sqrt(1/2), sqrt(2)); with s = (m-1)/(m+1), log(m) = 2 s + s^3 R(s^2).
+template <class V>
+[[gnu::always_inline]] inline V log(V x) {
+  using Int = typename V::Int;
+  const Int denormal = V::set(1.17549435e-38f) > x;
+  const V scaled = V::select(denormal, x * V::set(8388608.0f), x);
+  // Counting from the bits of sqrt(1/2) makes the exponent come out right for m in the range above.
+  const Int offset = V::bits_of(scaled) - Int::set(0x3f3504f3);
+  const Int e = offset.template shift_right<23>() - (denormal & Int::set(23));
+  const V m = V::from_bits((offset & Int::set(0x007fffff)) + Int::set(0x3f3504f3));
+  const V f = m - V::set(1.0f);
+  const V s = f / (m + V::set(1.0f));
+  const V z = s * s;
+  const V tail = z * polynomial(z, 0.6666666566f, 0.4000033274f, 0.2853742253f, 0.2358053107f);
+  // 2 s = f - s f, and f is exact: that keeps log accurate next to 1.
+  const V n = V::from_int(e);
+  const V small = V::fma(n, V::set(-2.12194440e-4f), s * (tail - f));
+  V y = V::fma(n, V::set(0.693359375f), f + small);
+  const V infinity = V::set(__builtin_inff());
+  y = V::select(x == infinity, infinity, y);
+  y = V::select(V::zero() > x, V::set(__builtin_nanf("")), y);
+  y = V::select(x == V::zero(), V::negate(infinity), y);
+  return V::select(V::is_nan(x), x, y);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V sigmoid(V x) {
+  const V one = V::set(1.0f);
+  return one / (one + exp(V::negate(x)));
+}
+
+// Next to 0 an odd polynomial; farther out 1 - 2 / (exp(2|x|) + 1).
+template <class V>
+[[gnu::always_inline]] inline V tanh(V x) {
+  const V size = V::abs(x), z = x * x;
+  // (tanh(x) - x) / x^3 in x^2
+  const V p =
+      polynomial(z, -0.3333333092f, 0.1333321001f, -0.05394723005f, 0.02170308798f, -0.008182937196f, 0.002147753587f);
+  const V near = V::fma(z * x, p, x);
+  const V one = V::set(1.0f);
+  const V far = one - V::set(2.0f) / (exp(size + size) + one);
+  return V::select(V::set(0.625f) > size, near, V::with_sign(far, x));
+}
+
+// The standard normal density and distribution function, which share an exponential.
+template <class V>
+struct Normal {
+  V density, cdf;
+};
+
+// cdf(-a) = exp(-a^2 / 2) t P(t) with t = 1 / (a / sqrt(2) + 2), for a >= 0; cdf(a) = 1 - cdf(-a). No cancellation on
+// the negative side, where gelu lives on what is left of it.
+template <class V>
+[[gnu::always_inline]] inline Normal<V> normal(V x) {
+  const V a = V::abs(x);
+  const V e = exp(V::set(-0.5f) * x * x);
+  const V t = V::set(1.0f) / V::fma(a, V::set(0.707106781f), V::set(2.0f));
+  const V p = polynomial(t, 0.282086418f, 0.5647506118f, 0.9724151398f, 1.621494151f, -0.4260064267f, 8.898135724f,
+                         -31.18076836f, 36.42556955f, -15.12164272f);
+  const V below = e * t * p;
+  return {e * V::set(0.39894228f), V::select(x > V::zero(), V::set(1.0f) - below, below)};
+}
+
+// ---- the activations, and their derivatives ----
+
+inline constexpr float kSqrtTwoOverPi = 0.797884561f;
+inline constexpr float kGeluCubic = 0.044715f;
+
+// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), both without cancellation.
+template <class V>
+struct Gate {
+  V open, closed;
+};
+template <class V>
+[[gnu::always_inline]] inline Gate<V> gate(V x) {
+  // Held above -87, so that the exponential is finite; a sigmoid of less is 0 for what it multiplies here.
+  const V e = exp(V::negate(V::max(V::set(-87.0f), x)));
+  const V open = V::set(1.0f) / (V::set(1.0f) + e);
+  return {open, e * open};
+}
+
+// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3): the same function without a cancellation.
+template <class V>
+[[gnu::always_inline]] inline V twice_gelu_u(V x) {
+  return V::set(2 * kSqrtTwoOverPi) * V::fma(V::set(kGeluCubic) * x * x, x, x);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V gelu_tanh(V x) {
+  return x * sigmoid(twice_gelu_u(x));
+}
+
+template <class V>
+[[gnu::always_inline]] inline V gelu_tanh_derivative(V x) {
+  // Outside +-32 the derivative is 0 or 1; held there, x^2 cannot overflow and meet a 0.
+  x = V::max(V::set(-32.0f), V::min(V::set(32.0f), x));
+  const V one = V::set(1.0f);
+  const Gate<V> s = gate(twice_gelu_u(x));
+  const V slope = V::set(2 * kSqrtTwoOverPi) * V::fma(V::set(3 * kGeluCubic) * x, x, one);
+  return s.open * V::fma(x * s.closed, slope, one);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V gelu_erf(V x) {
+  return x * normal(x).cdf;
+}
+
+template <class V>
+[[gnu::always_inline]] inline V gelu_erf_derivative(V x) {
+  const Normal<V> p = normal(x);
+  return V::fma(x, p.density, p.cdf);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V silu(V x) {
+  return x * sigmoid(x);
+}
+
+template <class V>
+[[gnu::always_inline]] inline V silu_derivative(V x) {
+  x = V::max(V::set(-128.0f), x);  // x times a gate that is 0 must not be inf times 0
+  const Gate<V> s = gate(x);
+  return s.open * V::fma(x, s.closed, V::set(1.0f));
+}
+
+}  // namespace headlight::kernels

@@ -1,0 +1,101 @@
+// Softmax and its kin over a vector type V, one row at a time.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "kernels/simd_loop.h"
+#include "kernels/simd_math.h"
+
+namespace headlight::kernels {
+
+// Three passes: the largest element, exp(x - largest) and its sum, division by the sum. Elements whose mask is 0 count
+// as absent in all three.
+template <class V, bool kMasked>
+void softmax_passes(Index n, const float* x, const float* mask, float* y) {
+  const V lowest = V::set(-__builtin_inff());
+  const auto absent = [&](Index i, auto lanes) { return V::load(mask + i, lanes) == V::zero(); };
+  const float largest = max_value<V>(n, [&](Index i, auto lanes) {
+    const V value = V::load(x + i, lanes);
+    if constexpr (kMasked) return V::select(absent(i, lanes), lowest, value);
+    else return value;
+  });
+  const V shift = V::set(largest);
+  const float sum = sum_terms<V>(n, [&](Index i, auto lanes) {
+    V e = exp(V::load(x + i, lanes) - shift);
+    if constexpr (kMasked) e = V::select(absent(i, lanes), V::zero(), e);
+    e.store(y + i, lanes);
+    return e;
+  });
+  if (sum == 0) return;  // nothing was left: y is all zeros; otherwise the largest alone gives 1
+  const V inverse = V::set(1 / sum);
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    V p = V::load(y + i, lanes) * inverse;
+    // With a NaN or inf in the row, absent elements are still 0.
+    if constexpr (kMasked) p = V::select(absent(i, lanes), V::zero(), p);
+    p.store(y + i, lanes);
+  });
+}
+
+template <class V>
+void simd_softmax_row(Index n, const float* x, const float* mask, float* y) {
+  if (mask) softmax_passes<V, true>(n, x, mask, y);
+  else softmax_passes<V, false>(n, x, mask, y);
+}
+
+template <class V>
+void simd_softmax_backward_row(Index n, const float* y, const float* dy, float* dx) {
+  const V dot =
+      V::set(sum_terms<V>(n, [&](Index i, auto lanes) { return V::load(y + i, lanes) * V::load(dy + i, lanes); }));
+  for_vectors<V>(
+      n, [&](Index i, auto lanes) { (V::load(y + i, lanes) * (V::load(dy + i, lanes) - dot)).store(dx + i, lanes); });
+}
+
+// log sum exp x in two parts, the largest element and the log of the rest: log_softmax subtracts them one after the
+// other and so loses nothing when the largest is big.
+struct LogSumExp {
+  float largest, rest;
+};
+
+template <class V>
+LogSumExp log_sum_exp(Index n, const float* x) {
+  const float largest = max_value<V>(n, [&](Index i, auto lanes) { return V::load(x + i, lanes); });
+  if (largest - largest != 0) return {largest, 0};  // all -inf, or one +inf, or NaN
+  const V shift = V::set(largest);
+  const float sum = sum_terms<V>(n, [&](Index i, auto lanes) { return exp(V::load(x + i, lanes) - shift); });
+  float rest[V::kLanes];
+  log(V::set(sum)).store(rest);
+  return {largest, rest[0]};
+}
+
+template <class V>
+float simd_logsumexp_row(Index n, const float* x) {
+  const LogSumExp lse = log_sum_exp<V>(n, x);
+  return lse.largest + lse.rest;
+}
+
+template <class V>
+void simd_log_softmax_row(Index n, const float* x, float* y) {
+  const LogSumExp lse = log_sum_exp<V>(n, x);
+  const V largest = V::set(lse.largest), rest = V::set(lse.rest);
+  for_vectors<V>(n, [&](Index i, auto lanes) { (V::load(x + i, lanes) - largest - rest).store(y + i, lanes); });
+}
+
+template <class V>
+void simd_log_softmax_backward_row(Index n, const float* y, const float* dy, float* dx) {
+  const V sum = V::set(sum_terms<V>(n, [&](Index i, auto lanes) { return V::load(dy + i, lanes); }));
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    V::fnma(exp(V::load(y + i, lanes)), sum, V::load(dy + i, lanes)).store(dx + i, lanes);
+  });
+}
+
+template <class V>
+void simd_cross_entropy_backward_row(Index n, const float* x, float lse, Index target, float g, float* dx) {
+  const V shift = V::set(lse), factor = V::set(g);
+  const float at_target = target >= 0 && target < n ? x[target] : 0;  // read first: dx may be x
+  for_vectors<V>(n, [&](Index i, auto lanes) { (factor * exp(V::load(x + i, lanes) - shift)).store(dx + i, lanes); });
+  if (target < 0 || target >= n) return;
+  float p[V::kLanes];
+  exp(V::set(at_target) - shift).store(p);
+  dx[target] = g * (p[0] - 1);
+}
+
+}  // namespace headlight::kernels

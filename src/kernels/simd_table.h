@@ -1,0 +1,42 @@
+// The kernel table over a vector type V. Exactly one source file includes this with each V.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "kernels/simd_elementwise.h"
+#include "kernels/simd_gemm.h"
+#include "kernels/simd_norm.h"
+#include "kernels/simd_reduce.h"
+#include "kernels/simd_rows.h"
+
+namespace headlight::kernels {
+
+template <class V>
+constexpr Table<float> simd_table() {
+  Table<float> t{};
+  t.name = V::kName;
+  t.gemm = simd_gemm<V>;
+  t.unary = simd_unary<V>;
+  t.unary_backward = simd_unary_backward<V>;
+  t.binary = simd_binary<V>;
+  t.accumulate = simd_accumulate<V>;
+  t.scale = simd_scale<V>;
+  t.multiply_add = simd_multiply_add<V>;
+  t.dropout = simd_dropout<V>;
+  t.sum_axis = simd_sum_axis<V>;
+  t.max_axis = simd_max_axis<V>;
+  t.softmax_row = simd_softmax_row<V>;
+  t.softmax_backward_row = simd_softmax_backward_row<V>;
+  t.logsumexp_row = simd_logsumexp_row<V>;
+  t.log_softmax_row = simd_log_softmax_row<V>;
+  t.log_softmax_backward_row = simd_log_softmax_backward_row<V>;
+  t.cross_entropy_backward_row = simd_cross_entropy_backward_row<V>;
+  t.layer_norm = simd_layer_norm<V>;
+  t.layer_norm_backward = simd_layer_norm_backward<V>;
+  t.rms_norm = simd_rms_norm<V>;
+  t.rms_norm_backward = simd_rms_norm_backward<V>;
+  t.sum_squares = simd_sum_squares<V>;
+  t.adamw = simd_adamw<V>;
+  return t;
+}
+
+}  // namespace headlight::kernels

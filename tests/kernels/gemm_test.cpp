@@ -1,0 +1,239 @@
+#include "kernels/tables.h"
+
+namespace headlight::kernels {
+namespace {
+
+struct Case {
+  Index m, n, k;
+  bool trans_a = false, trans_b = false;
+  float alpha = 1;
+  bool accumulate = false;
+  Index pad = 0;  // how much longer than needed the leading dimensions are
+  Index outer = 1, inner = 1;
+  bool repeat_a = false, repeat_b = false;  // stride 0 over the inner batch axis
+};
+
+std::string text(const Case& c) {
+  return cat(c.m, "x", c.n, "x", c.k, c.trans_a ? " T" : " N", c.trans_b ? "T" : "N", " alpha ", c.alpha,
+             c.accumulate ? " accumulate" : "", " pad ", c.pad, " batch ", c.outer, "x", c.inner);
+}
+
+// Operands and result of one case. What pads the rows of A and B is NaN, so that reading it shows.
+struct Problem {
+  std::vector<float> a, b, c;
+  Gemm<float> g;
+
+  explicit Problem(const Case& s, std::uint64_t seed = 1) {
+    Rng rng(seed);
+    const auto fill = [&](std::vector<float>& v, Index rows, Index cols, Index ld, Index count) {
+      const Index size = rows == 0 || cols == 0 ? 0 : (rows - 1) * ld + cols;
+      const Index stride = rows * ld;
+      v.assign(static_cast<std::size_t>(size == 0 ? 0 : (count - 1) * stride + size), kNaN);
+      for (Index batch = 0; batch < count && size > 0; ++batch)
+        for (Index i = 0; i < rows; ++i)
+          for (Index j = 0; j < cols; ++j)
+            v[static_cast<std::size_t>(batch * stride + i * ld + j)] = static_cast<float>(rng.normal());
+      return stride;
+    };
+    g.m = s.m, g.n = s.n, g.k = s.k, g.trans_a = s.trans_a, g.trans_b = s.trans_b;
+    g.alpha = s.alpha, g.accumulate = s.accumulate, g.batch_outer = s.outer, g.batch_inner = s.inner;
+    g.lda = (s.trans_a ? s.m : s.k) + s.pad;
+    g.ldb = (s.trans_b ? s.k : s.n) + 2 * s.pad;
+    g.ldc = s.n + 3 * s.pad;
+    const Index a_count = s.outer * (s.repeat_a ? 1 : s.inner), b_count = s.outer * (s.repeat_b ? 1 : s.inner);
+    const Index a_stride = fill(a, s.trans_a ? s.k : s.m, s.trans_a ? s.m : s.k, g.lda, a_count);
+    const Index b_stride = fill(b, s.trans_b ? s.n : s.k, s.trans_b ? s.k : s.n, g.ldb, b_count);
+    g.a_inner = s.repeat_a ? 0 : a_stride, g.a_outer = a_stride * (s.repeat_a ? 1 : s.inner);
+    g.b_inner = s.repeat_b ? 0 : b_stride, g.b_outer = b_stride * (s.repeat_b ? 1 : s.inner);
+    g.c_inner = s.m * g.ldc, g.c_outer = g.c_inner * s.inner;
+    // NaN where C is only written, so that reading it shows too.
+    c.assign(static_cast<std::size_t>(g.c_outer * s.outer), kUntouched);
+    each_c([&](std::size_t at) { c[at] = s.accumulate ? static_cast<float>(rng.normal()) : kNaN; });
+    g.a = a.data(), g.b = b.data();
+  }
+
+  // Calls f with the place of every element of C that is to be written.
+  template <class F>
+  void each_c(const F& f) const {
+    for (Index batch = 0; batch < g.batch_outer * g.batch_inner; ++batch)
+      for (Index i = 0; i < g.m; ++i)
+        for (Index j = 0; j < g.n; ++j) f(static_cast<std::size_t>(batch * g.c_inner + i * g.ldc + j));
+  }
+
+  std::vector<float> run(const Table<float>& t) const {
+    std::vector<float> out = c;
+    Gemm<float> call = g;
+    call.c = out.data();
+    t.gemm(call);
+    return out;
+  }
+
+  // The exact result, or with `sizes` the sum of the absolute values of its terms.
+  std::vector<double> run_exact(bool sizes) const {
+    const auto wide = [&](const std::vector<float>& v) {
+      std::vector<double> w = widen(v);
+      if (sizes)
+        for (double& x : w) x = std::fabs(x);
+      return w;
+    };
+    const std::vector<double> wide_a = wide(a), wide_b = wide(b);
+    std::vector<double> out = wide(c);
+    Gemm<double> call;
+    call.m = g.m, call.n = g.n, call.k = g.k;
+    call.a = wide_a.data(), call.lda = g.lda, call.trans_a = g.trans_a;
+    call.b = wide_b.data(), call.ldb = g.ldb, call.trans_b = g.trans_b;
+    call.c = out.data(), call.ldc = g.ldc;
+    call.alpha = sizes ? std::fabs(static_cast<double>(g.alpha)) : static_cast<double>(g.alpha);
+    call.accumulate = g.accumulate, call.batch_outer = g.batch_outer, call.batch_inner = g.batch_inner;
+    call.a_outer = g.a_outer, call.a_inner = g.a_inner, call.b_outer = g.b_outer, call.b_inner = g.b_inner;
+    call.c_outer = g.c_outer, call.c_inner = g.c_inner;
+    double_reference().gemm(call);
+    return out;
+  }
+};
+
+// |error| <= (k + 4) u sum |a||b|: the bound of any order of summation, u = 2^-24, with the roundings of alpha and of C.
+void expect_right(const Table<float>& t, const Case& s) {
+  const Problem problem(s);
+  const std::vector<float> got = problem.run(t);
+  const std::vector<double> want = problem.run_exact(false), sizes = problem.run_exact(true);
+  std::vector<char> inside(got.size(), 0);
+  problem.each_c([&](std::size_t at) { inside[at] = 1; });
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (!inside[i]) {
+      ASSERT_EQ(got[i], kUntouched) << text(s) << ": wrote outside C, at " << i;
+      continue;
+    }
+    const double bound = (static_cast<double>(s.k) + 4) * kEps * sizes[i];
+    ASSERT_TRUE(near(got[i], want[i], bound))
+        << text(s) << " [" << i << "]: got " << got[i] << ", exact " << want[i] << ", allowed error " << bound;
+  }
+}
+
+class GemmTest : public KernelTest {};
+INSTANTIATE_TEST_SUITE_P(Tables, GemmTest, testing::ValuesIn(isas_under_test()), isa_test_name);
+
+TEST_P(GemmTest, AllSmallSizes) {
+  // Every combination of tile heights, widths of one and two vectors, and edges of both.
+  const Index sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25};
+  for (const Index m : sizes)
+    for (const Index n : sizes)
+      for (const Index k : {1, 3, 8, 9})
+        for (const int trans : {0, 1, 2, 3}) {
+          expect_right(fast(), {m, n, k, (trans & 1) != 0, (trans & 2) != 0});
+          if (HasFatalFailure()) return;
+        }
+}
+
+TEST_P(GemmTest, AwkwardSizes) {
+  const Index sizes[][3] = {{63, 65, 64}, {65, 63, 97}, {97, 131, 131}, {131, 97, 9},   {1, 131, 97},
+                            {131, 1, 97}, {7, 7, 1031}, {9, 33, 517},   {145, 17, 257}, {289, 50, 70}};
+  for (const auto& size : sizes)
+    for (const int trans : {0, 1, 2, 3})
+      for (const float alpha : {1.0f, -0.37f})
+        for (const bool accumulate : {false, true})
+          for (const Index pad : {0, 5}) {
+            expect_right(fast(),
+                         {size[0], size[1], size[2], (trans & 1) != 0, (trans & 2) != 0, alpha, accumulate, pad});
+            if (HasFatalFailure()) return;
+          }
+}
+
+TEST_P(GemmTest, SizesBeyondEveryBlock) {
+  // More than a block of rows, of columns and of k; kept small in the other two.
+  for (const int trans : {0, 1, 2, 3}) {
+    const bool a = (trans & 1) != 0, b = (trans & 2) != 0;
+    expect_right(fast(), {701, 35, 19, a, b, 1, true, 3});
+    expect_right(fast(), {13, 4500, 7, a, b, 1, false, 1});
+    expect_right(fast(), {19, 35, 1601, a, b, 0.5f, false, 2});
+    expect_right(fast(), {401, 130, 300, a, b});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(GemmTest, Batches) {
+  for (const int trans : {0, 1, 2, 3})
+    for (const bool accumulate : {false, true}) {
+      const bool a = (trans & 1) != 0, b = (trans & 2) != 0;
+      expect_right(fast(), {17, 16, 9, a, b, 2, accumulate, 1, 3, 2});
+      expect_right(fast(), {64, 64, 32, a, b, 1, accumulate, 0, 2, 4});
+      expect_right(fast(), {9, 10, 11, a, b, 1, accumulate, 2, 2, 3, true, false});
+      expect_right(fast(), {9, 10, 11, a, b, 1, accumulate, 2, 2, 3, false, true});
+      expect_right(fast(), {70, 33, 40, a, b, 1, accumulate, 2, 1, 3, true, true});
+      if (HasFatalFailure()) return;
+    }
+}
+
+TEST_P(GemmTest, HeadsInsidePackedRows) {
+  // Attention reads q, k and v where they lie: [B, T, 3 H D], one head a block of D columns.
+  constexpr Index kB = 2, kT = 17, kH = 3, kD = 8, kRow = 3 * kH * kD;
+  Rng rng(3);
+  const std::vector<float> qkv = random_values(rng, kB * kT * kRow);
+  std::vector<float> scores(kB * kH * kT * kT, kNaN);
+  Gemm<float> g;
+  g.m = kT, g.n = kT, g.k = kD, g.trans_b = true;
+  g.a = qkv.data(), g.lda = kRow, g.a_outer = kT * kRow, g.a_inner = kD;
+  g.b = qkv.data() + kH * kD, g.ldb = kRow, g.b_outer = kT * kRow, g.b_inner = kD;
+  g.c = scores.data(), g.ldc = kT, g.c_outer = kH * kT * kT, g.c_inner = kT * kT;
+  g.batch_outer = kB, g.batch_inner = kH;
+  fast().gemm(g);
+  for (Index b = 0; b < kB; ++b)
+    for (Index h = 0; h < kH; ++h)
+      for (Index i = 0; i < kT; ++i)
+        for (Index j = 0; j < kT; ++j) {
+          double want = 0;
+          for (Index d = 0; d < kD; ++d)
+            want += static_cast<double>(qkv[static_cast<std::size_t>((b * kT + i) * kRow + h * kD + d)]) *
+                    static_cast<double>(qkv[static_cast<std::size_t>((b * kT + j) * kRow + (kH + h) * kD + d)]);
+          ASSERT_NEAR(scores[static_cast<std::size_t>(((b * kH + h) * kT + i) * kT + j)], want, 1e-5);
+        }
+}
+
+TEST_P(GemmTest, EmptyProducts) {
+  for (const bool accumulate : {false, true}) {
+    expect_right(fast(), {5, 6, 0, false, false, 1, accumulate, 1});  // zeros, or C as it is
+    expect_right(fast(), {0, 6, 4, false, false, 1, accumulate});
+    expect_right(fast(), {5, 0, 4, false, true, 1, accumulate});
+    expect_right(fast(), {5, 6, 4, false, false, 1, accumulate, 0, 0, 3});
+  }
+}
+
+TEST_P(GemmTest, InfinityAndNaNSpreadToTheirRowsAndColumnsOnly) {
+  for (const float special : {kInf, -kInf, kNaN})
+    for (const int trans : {0, 1, 2, 3}) {
+      Problem problem({23, 37, 300, (trans & 1) != 0, (trans & 2) != 0});
+      problem.a[trans & 1 ? static_cast<std::size_t>(290 * problem.g.lda + 20)
+                          : static_cast<std::size_t>(20 * problem.g.lda + 290)] = special;
+      problem.b[trans & 2 ? static_cast<std::size_t>(36 * problem.g.ldb + 3)
+                          : static_cast<std::size_t>(3 * problem.g.ldb + 36)] = special;
+      const std::vector<float> got = problem.run(fast());
+      const std::vector<double> want = problem.run_exact(false);
+      for (std::size_t i = 0; i < got.size(); ++i) ASSERT_TRUE(near(got[i], want[i], 1e-3)) << i << " trans " << trans;
+    }
+}
+
+// The promise that training rests on: the same bits for any number of threads.
+TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
+  const int before = thread_count();
+  const Case cases[] = {{768, 65, 128, false, true},
+                        {97, 131, 300},
+                        {131, 1000, 65, true, false},
+                        {1031, 40, 64, true, true},
+                        {40, 1031, 640},
+                        {64, 64, 32, false, true, 1, true, 0, 3, 5},
+                        {300, 200, 600, true, false, 0.5f, true, 3},
+                        {80, 90, 100, false, false, 1, false, 0, 1, 3}};
+  for (const Case& s : cases) {
+    const Problem problem(s);
+    set_thread_count(1);
+    const std::vector<float> one = problem.run(fast());
+    for (const int threads : {2, 3, 4, 7}) {
+      set_thread_count(threads);
+      EXPECT_TRUE(same_bits(one, problem.run(fast()))) << text(s) << " with " << threads << " threads";
+    }
+  }
+  set_thread_count(before);
+}
+
+}  // namespace
+}  // namespace headlight::kernels
