@@ -64,22 +64,13 @@ class Checker {
   }
 
   std::uint32_t longest_form(const Instruction& mention) const {
-    const WordList& list = program_.list_of(mention.operand);
-    std::uint32_t longest = 0;
-    for (std::uint32_t entry = 0; entry < list.entries(); ++entry) {
-      longest = std::max(longest, list.text(entry, mention.form).size);
-    }
-    return longest;
+    return program_.list_of(mention.operand).longest[mention.form];
   }
 
   bool may_be_empty(const Instruction& item) const {
     if (item.op == Op::kText) return program_.texts[item.operand].size == 0;
     if (item.op == Op::kCall) return nullable_[item.operand];
-    const WordList& list = program_.list_of(item.operand);
-    for (std::uint32_t entry = 0; entry < list.entries(); ++entry) {
-      if (list.text(entry, item.form).size == 0) return true;
-    }
-    return false;
+    return program_.list_of(item.operand).shortest[item.form] == 0;
   }
 
   void check_lists() const {

@@ -207,6 +207,7 @@ class FilterState {
   // Words whose form is empty write nothing: their derivations go on. True when that was all of them.
   bool pass_empty_forms(const Point& point, const Instruction& mention) {
     const WordList& list = program_.list_of(mention.operand);
+    if (list.shortest[mention.form] > 0) return false;
     bool all = true;
     each_word(
         point,
@@ -246,6 +247,8 @@ class FilterState {
       visit(point.weight, list.text(bound - 1u, mention.form), std::uint16_t{0});
       return;
     }
+    expansions_ += list.entries();
+    if (expansions_ > kMaxExpansions) too_ambiguous();
     double total = 0;
     for (std::uint32_t entry = 0; entry < list.entries(); ++entry) {
       if (!program_.taken(list, entry, bindings)) total += list.weights[entry];

@@ -281,6 +281,14 @@ class Parser {
         error(where, cat("at most ", kMaxGrammarEntries, " words in a list"));
       }
     } while (take_mark('|'));
+    for (std::uint32_t form = 0; form < list.forms.size(); ++form) {
+      list.shortest.push_back(list.text(0, form).size);
+      list.longest.push_back(list.text(0, form).size);
+      for (std::uint32_t entry = 1; entry < list.entries(); ++entry) {
+        list.shortest[form] = std::min(list.shortest[form], list.text(entry, form).size);
+        list.longest[form] = std::max(list.longest[form], list.text(entry, form).size);
+      }
+    }
     list.first_tag = tag_number(list.name, name.where);
     list.again_tag = tag_number(list.name + "-again", name.where);
     program_.lists.push_back(std::move(list));

@@ -55,10 +55,11 @@ struct Rule {
 struct WordList {
   std::string name;
   Location where;
-  std::vector<std::string> forms;        // "" for the word itself, then the names of the others
-  std::vector<double> weights;           // of the entries
-  std::vector<Text> texts;               // [entry][form]
-  std::vector<std::uint32_t> variables;  // which variables bind entries of this list
+  std::vector<std::string> forms;                // "" for the word itself, then the names of the others
+  std::vector<double> weights;                   // of the entries
+  std::vector<Text> texts;                       // [entry][form]
+  std::vector<std::uint32_t> variables;          // which variables bind entries of this list
+  std::vector<std::uint32_t> shortest, longest;  // characters of each form
   std::uint8_t first_tag = kPlainTag;
   std::uint8_t again_tag = kPlainTag;
 

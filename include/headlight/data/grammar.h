@@ -31,9 +31,9 @@ inline constexpr Index kMaxGrammarForms = 8;             // of a word, itself in
 inline constexpr Index kMaxGrammarTags = 255;            // names in rule_names
 inline constexpr double kMaxGrammarMeanLength = 4096.0;  // expected characters of a tale
 inline constexpr Index kMaxTaleChars = 1 << 16;          // of one generated tale
-inline constexpr Index kMaxExpansions = 1 << 14;         // rules opened or closed between two characters
-inline constexpr Index kMaxHypotheses = 1 << 12;         // derivations alive at one character
-inline constexpr Index kMaxFilterNodes = 1 << 20;        // distinct stacks or sets of bindings within one tale
+inline constexpr Index kMaxExpansions = 1 << 16;  // steps between two characters: rules opened or closed, words weighed
+inline constexpr Index kMaxHypotheses = 1 << 12;  // derivations alive at one character
+inline constexpr Index kMaxFilterNodes = 1 << 20;  // distinct stacks or sets of bindings within one tale
 inline constexpr Index kMaxCorpusChars = Index{1} << 30;
 
 namespace detail {
