@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -154,6 +156,23 @@ TEST(GrammarFilter, TalesWithoutAnEndMarkAreSummedOverTheirBoundaries) {
   EXPECT_NEAR(scores[1], std::log(2.0 / 3), 1e-15);
   EXPECT_NEAR(scores[2], std::log(1.0 / 3), 1e-15);
   EXPECT_NEAR(scores[3], 0.0, 1e-15);
+}
+
+TEST(GrammarFilter, ANewTaleLeavesAnUnfinishedOneUntouched) {
+  // After "p." the tale is over, or its word comes again: both must live on, each with its own stack and bindings.
+  const Grammar grammar = Grammar::parse(
+      "words n = p | q\nlet x : n\ntale = part rest\npart = $x \".\"\nrest = \"\" | again \",\"\nagain = $x", "g");
+  const std::vector<double> scores = score(grammar, "p.p,q.q.");
+  const std::vector<double> expected{1.0 / 2, 1, 3.0 / 4, 2.0 / 3, 1.0 / 2, 1, 3.0 / 4, 1.0 / 3};
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(scores[i], std::log(expected[i]), 1e-12) << i;
+}
+
+TEST(GrammarFilter, MergedDerivationsKeepTheirWholeWeight) {
+  // Two ways to "ab." against one to "ac.": the two meet before the "b" and must weigh as much as both.
+  const Grammar grammar = Grammar::parse("tale = 3: (\"a\" | \"\" \"a\" | \"a\" \"\") \"b.\" | 2: \"ac.\"", "g");
+  const Strings strings{{"ab.", 0.6}, {"ac.", 0.4}};
+  expect_scores(grammar, strings);
+  expect_next(grammar, strings);
 }
 
 TEST(GrammarFilter, ImpossibleTextIsMinusInfinityFromThere) {
@@ -370,6 +389,17 @@ TEST(Tales, TheSameTextOnEveryMachine) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   }
   EXPECT_EQ(hash, 18392098090510230112u);
+}
+
+TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
+  std::ifstream file(HEADLIGHT_SOURCE_DIR "/data/README.md");
+  const std::string readme((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t begin = readme.find("```\n") + 4;
+  ASSERT_GE(begin, 4u);
+  const Grammar grammar = Grammar::parse(readme.substr(begin, readme.find("```", begin) - begin), "README.md");
+  // ann 2 of 3, tom as the only name left; speech 3 of 4.
+  EXPECT_NEAR(total_score(grammar, "ann met tom. \"hello\" said she.\n"), std::log(2.0 / 3 * 0.75), 1e-12);
+  EXPECT_NEAR(total_score(grammar, "tom met ann. they slept.\n"), std::log(1.0 / 3 * 0.25 / 3), 1e-12);
 }
 
 TEST(Corpus, UnknownNamesListTheKnown) {
