@@ -1,0 +1,36 @@
+// Text whose truth is known: for every character its true probability, the rule behind it and where its evidence stands.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+// A text of independent documents, one after the other. The vectors beside `text` hold one value a character, or nothing
+// when the text was made without its trace.
+struct TracedText {
+  std::string text;
+  // ln P(character | every character before it back to the start of the text): the Bayes predictive of the generator,
+  // summed over all the ways it could have written what came before. Nats. No model can do better on average.
+  std::vector<double> log_probability;
+  // The rule that wrote the character: an index into rule_names.
+  std::vector<std::uint8_t> rule;
+  // How far back the evidence stands when the character repeats something: text[i - evidence[i]] == text[i]. 0: none.
+  std::vector<std::int32_t> evidence;
+  // Where documents begin, ascending, the first at 0.
+  std::vector<std::int64_t> document_starts;
+  std::vector<std::string> rule_names;
+
+  Index size() const { return static_cast<Index>(text.size()); }
+  bool traced() const { return log_probability.size() == text.size() && !text.empty(); }
+
+  // The lowest possible mean loss, in nats a character, of all the text or of characters begin..end-1.
+  // Errors: no trace, an empty range, a range outside the text.
+  double floor() const { return floor(0, size()); }
+  double floor(Index begin, Index end) const;
+};
+
+}  // namespace headlight

@@ -1,0 +1,16 @@
+# cmake -DOUTPUT=file.cpp "-DINPUTS=a.grammar;b.grammar" -P embed.cmake
+# Writes the files as arrays of numbers: no character needs escaping, and no string literal grows past what compilers take.
+set(code "// Made from data/*.grammar when the library was built.\n#include \"data/embedded.h\"\n\nnamespace headlight::detail {\n\nnamespace {\n")
+set(table "")
+set(number 0)
+foreach(input IN LISTS INPUTS)
+  get_filename_component(name "${input}" NAME_WE)
+  file(READ "${input}" hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" bytes "${bytes}")
+  string(APPEND code "constexpr unsigned char kFile${number}[] = {\n${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", kFile${number}, sizeof kFile${number} - 1},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+string(APPEND code "}  // namespace\n\nconst EmbeddedFile kEmbeddedFiles[] = {\n${table}};\nconst std::size_t kEmbeddedFileCount = ${number};\n\n}  // namespace headlight::detail\n")
+file(WRITE "${OUTPUT}" "${code}")
