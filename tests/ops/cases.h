@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,7 @@ struct OpCase {
 };
 
 const std::vector<OpCase>& op_cases();
+// What GoogleTest prints of a case.
+inline void PrintTo(const OpCase& one, std::ostream* out) { *out << one.declaration << ' ' << one.variant; }
 
 }  // namespace headlight::tests
