@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "headlight/autograd/tape.h"
 
@@ -13,6 +14,11 @@ double weighted_sum(const Tensor& y, const Tensor& weights) {
   double sum = 0;
   for (Index i = 0; i < y.numel(); ++i) sum += y.data<double>()[i] * weights.data<double>()[i];
   return sum;
+}
+
+bool same_numbers(const Tensor& a, const Tensor& b) {
+  return a.numel() == 0 ||
+         std::memcmp(a.data<double>(), b.data<double>(), 8 * static_cast<std::size_t>(a.numel())) == 0;
 }
 
 // "(1,0,2)": where element i of a tensor stands.
@@ -41,6 +47,8 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
     inputs[i] = inputs[i].clone();
     inputs[i].set_requires_grad(true);
   }
+  std::vector<Tensor> before;
+  for (const Tensor& input : inputs) before.push_back(input.clone());
   std::string name;
   Tensor weights;
   Shape result;
@@ -48,6 +56,9 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
     Tape tape;
     const Tensor y = f(inputs);
     name = operations_of(tape);
+    if (y.dtype() != DType::kFloat64) fail("gradcheck: ", name, ": the result is ", y.dtype(), "; compute in float64");
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (!same_numbers(inputs[i], before[i])) fail("gradcheck: ", name, ": the function changes its input ", i);
     result = y.shape();
     Rng rng(options.seed);
     weights = Tensor::uniform(y.shape(), 0.5, 1.5, rng, DType::kFloat64);
@@ -68,13 +79,13 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
     const Tensor gradient = inputs[i].grad();
     double* x = inputs[i].data<double>();
     for (Index j = 0; j < inputs[i].numel(); ++j) {
-      const double before = x[j], h = options.step * std::max(1.0, std::abs(before));
+      const double here = x[j], h = options.step * std::max(1.0, std::abs(here));
       const auto at = [&](double offset) {
-        x[j] = before + offset;
+        x[j] = here + offset;
         return value();
       };
       const double numeric = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
-      x[j] = before;
+      x[j] = here;
       const double analytic = gradient.defined() ? gradient.data<double>()[j] : 0;
       const double error =
           std::abs(analytic - numeric) / std::max({std::abs(analytic), std::abs(numeric), options.floor});

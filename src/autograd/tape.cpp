@@ -1,6 +1,7 @@
 #include "headlight/autograd/tape.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "kernels/kernels.h"
 
@@ -29,7 +30,9 @@ void Gradient::add(const Tensor& g) {
          g.defined() ? cat(g.dtype(), " ", g.shape()) : std::string("without a value"), "; the input is ", slot_->dtype,
          " ", slot_->shape);
   if (!slot_->grad.defined()) {
-    slot_->grad = g.detach();
+    // A leaf's gradient is for whoever reads it, and may be changed in place: it is nobody else's. Between entries the
+    // tensor is shared.
+    slot_->grad = slot_->tape == 0 && !g.unique() ? g.clone() : g.detach();
   } else if (slot_->grad.unique()) {
     accumulate_in_place(g, slot_->grad);
   } else {
@@ -48,7 +51,8 @@ Tensor Gradient::target(bool& accumulate) {
 }
 
 Tape::Tape() : outer_(current_tape) {
-  thread_local std::uint64_t tapes = 0;
+  // One count for all threads: a tensor may come from another thread's tape. 0 stands for leaves.
+  static std::atomic<std::uint64_t> tapes = 0;
   id_ = ++tapes;
   current_tape = this;
 }
@@ -116,6 +120,9 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
   if (consumed_) fail("backward: this tape was already consumed; record the computation again on a new Tape");
   if (!result.slot() || result.slot()->tape != id_)
     fail("backward: the result was not recorded on this tape, or nothing it depends on requires a gradient");
+  if (!gradient.defined() || !(gradient.shape() == result.shape()) || gradient.dtype() != result.dtype())
+    fail("backward: the result is ", result.dtype(), " ", result.shape(), ", the gradient given for it ",
+         gradient.defined() ? cat(gradient.dtype(), " ", gradient.shape()) : std::string("is not defined"));
   Gradient(result.slot().get(), "backward", 0).add(gradient);
   consumed_ = true;
   const NoGrad no_recording;

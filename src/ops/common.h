@@ -25,6 +25,13 @@ inline void check_same_dtype(const char* operation, const Tensor& a, const Tenso
     fail(operation, ": types differ: ", a.dtype(), " and ", b.dtype(), "; convert one with to()");
 }
 
+// An axis of x counted from either end, as 0..rank-1. Error names the operation.
+inline int axis_of(const char* operation, const Tensor& x, int axis) {
+  const int index = axis < 0 ? axis + x.rank() : axis;
+  if (index < 0 || index >= x.rank()) fail(operation, ": axis ", axis, " is outside the shape ", x.shape());
+  return index;
+}
+
 // x summed down to `shape`, which broadcasts to x's: what the gradient of a broadcast input is.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 // x repeated to `shape`.

@@ -53,6 +53,7 @@ void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
 }  // namespace
 
 Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> wanted) {
+  axis = axis_of("gather", x, axis);
   Indices indices = checked("gather", wanted, x.size(axis));
   Tensor y = Tensor::empty(x.shape().with(axis, static_cast<Index>(indices.size())), x.dtype());
   take(x, axis, indices, y);

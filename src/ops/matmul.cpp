@@ -80,6 +80,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
   if (k != k_b)
     fail("matmul: inner sizes differ: ", a.shape(), o.transpose_a ? "^T" : "", " x ", b.shape(),
          o.transpose_b ? "^T" : "");
+  for (int axis = -3; axis >= -a.rank() && axis >= -b.rank(); --axis)
+    if (a.size(axis) != b.size(axis) && a.size(axis) != 1 && b.size(axis) != 1)
+      fail("matmul: batches do not broadcast: ", a.shape(), " x ", b.shape(), " (axis ", axis, ": ", a.size(axis),
+           " and ", b.size(axis), ")");
   // The axes before the last two broadcast; the last two are set to the result's.
   const Shape result =
       broadcast(a.shape().with(-2, 1).with(-1, 1), b.shape().with(-2, 1).with(-1, 1), "matmul").with(-2, m).with(-1, n);
@@ -113,6 +117,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   check_same_dtype("linear", x, w);
   if (x.rank() < 1 || w.rank() != 2 || x.size(-1) != w.size(1))
     fail("linear: input sizes differ: x ", x.shape(), ", w ", w.shape(), " (w is [out,in])");
+  if (bias.defined()) check_same_dtype("linear", x, bias);
   if (bias.defined() && !(bias.shape() == Shape{w.size(0)}))
     fail("linear: bias is ", bias.shape(), " and should be [", w.size(0), "]");
   Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype());

@@ -50,7 +50,7 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   std::array<bool, Shape::kMaxRank> seen{};
   int i = 0;
   for (const int named : order) {
-    const int axis = x.shape().axis_index(named);
+    const int axis = axis_of("permute", x, named);
     if (seen[static_cast<std::size_t>(axis)]) fail("permute: axis ", axis, " is named twice");
     seen[static_cast<std::size_t>(axis)] = true;
     axes[static_cast<std::size_t>(i)] = axis;
@@ -63,7 +63,7 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order) {
 }
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
-  const int rank = x.rank(), a = x.shape().axis_index(axis_a), b = x.shape().axis_index(axis_b);
+  const int rank = x.rank(), a = axis_of("transpose", x, axis_a), b = axis_of("transpose", x, axis_b);
   Axes axes{};
   for (int i = 0; i < rank; ++i) axes[static_cast<std::size_t>(i)] = i == a ? b : i == b ? a : i;
   Tensor y = permuted(x, axes, rank);

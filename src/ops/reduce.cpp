@@ -45,6 +45,7 @@ Tensor flatten(const Tensor& x) { return reshape(x, Shape{x.numel()}); }
 
 // y = sum_j x_j;  dx_j = dy
 Tensor sum(const Tensor& x, int axis, bool keep) {
+  axis = axis_of("sum", x, axis);
   Tensor y = sum_axis(x.detach(), axis, keep);
   const Shape shape = x.shape();
   record("sum", y, {x}, [shape, axis](const Tensor& dy, const Gradients& d) {
@@ -54,12 +55,14 @@ Tensor sum(const Tensor& x, int axis, bool keep) {
 }
 
 Tensor mean(const Tensor& x, int axis, bool keep) {
+  axis = axis_of("mean", x, axis);
   if (x.size(axis) == 0) fail("mean: axis ", axis, " of ", x.shape(), " is empty");
   return scale(sum(x, axis, keep), 1 / static_cast<double>(x.size(axis)));
 }
 
 // y = x_m with m the first of the largest;  dx_m = dy
 Tensor max(const Tensor& x, int axis, bool keep) {
+  axis = axis_of("max", x, axis);
   const Shape shape = x.shape();
   const Index n = shape[axis], inner = shape.inner(axis), outer = shape.outer(axis);
   if (n == 0) fail("max: axis ", axis, " of ", shape, " is empty");

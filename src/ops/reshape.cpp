@@ -12,16 +12,16 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 Tensor reshape(const Tensor& x, std::initializer_list<Index> sizes) {
   std::array<Index, Shape::kMaxRank> resolved{};
   int rank = 0, open = -1;
-  Index known = 1;
   for (const Index size : sizes) {
     if (rank == Shape::kMaxRank) fail("reshape: more than ", Shape::kMaxRank, " sizes");
     if (size == -1 && open >= 0) fail("reshape: more than one size is -1");
+    if (size < -1) fail("reshape: size ", size, " for ", x.shape(), " is negative");
     if (size == -1) open = rank;
-    else known *= size;
-    resolved[static_cast<std::size_t>(rank++)] = size;
+    resolved[static_cast<std::size_t>(rank++)] = size == -1 ? 1 : size;
   }
   if (open >= 0) {
-    if (known <= 0 || x.numel() % known != 0)
+    const Index known = Shape(resolved.data(), rank).numel();
+    if (known == 0 || x.numel() % known != 0)
       fail("reshape: ", x.shape(), " does not divide into ", known, "; the size given as -1 is unknown");
     resolved[static_cast<std::size_t>(open)] = x.numel() / known;
   }

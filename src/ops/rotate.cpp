@@ -11,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-// cos and sin of every (position, pair), remembered for the last few uses: each layer asks for the same ones.
+// cos and sin of every (position, pair), remembered from the last use: each layer asks for the same ones.
 template <class T>
 struct Angles {
   Index positions = -1, half = 0, offset = 0;

@@ -24,6 +24,7 @@ void copy_axis(const Tensor& x, Index x_begin, Tensor& y, Index y_begin, Index c
 }  // namespace
 
 Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
+  axis = axis_of("slice", x, axis);
   const Index n = x.size(axis);
   if (begin < 0 || end < begin || end > n)
     fail("slice: ", begin, " to ", end, " is outside axis ", axis, " of ", x.shape());
@@ -40,6 +41,7 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end) {
 
 Tensor concat(std::span<const Tensor> parts, int axis) {
   if (parts.empty()) fail("concat: nothing to concatenate");
+  axis = axis_of("concat", parts[0], axis);
   const Shape& first = parts[0].shape();
   Index total = 0;
   for (const Tensor& part : parts) {

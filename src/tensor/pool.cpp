@@ -25,7 +25,8 @@ constexpr bool kRecycle = true;
 
 constexpr std::size_t kAlignment = 64;
 constexpr int kStepsPerDoubling = 8;
-constexpr std::size_t kClasses = 64 * kStepsPerDoubling;
+constexpr int kLargestLog2 = 46;  // requests beyond 2^46 bytes can only be mistakes
+constexpr std::size_t kClasses = (kLargestLog2 - 8) * kStepsPerDoubling;  // 8 up to 2^9, then 8 for each doubling
 
 // A free block holds the link to the next one in its own first bytes.
 struct FreeBlock {
@@ -66,8 +67,7 @@ Pool& pool() {
 }  // namespace
 
 void* pool_allocate(std::size_t bytes) {
-  // Sizes near the end of the address space can only be mistakes; rounding them up must not wrap.
-  if (bytes > (std::size_t{1} << 46)) fail("memory: ", bytes, " bytes were asked for");
+  if (bytes > (std::size_t{1} << kLargestLog2)) fail("memory: ", bytes, " bytes were asked for");
   const SizeClass wanted = size_class(bytes);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);

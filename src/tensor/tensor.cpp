@@ -1,5 +1,6 @@
 #include "headlight/tensor/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "headlight/base/error.h"
@@ -82,7 +83,7 @@ void* Tensor::raw(DType wanted) const {
 
 double Tensor::item() const {
   if (numel_ != 1) fail("tensor: item() needs one element, the shape is ", shape_);
-  return to_vector()[0];
+  return dtype_ == DType::kFloat32 ? static_cast<double>(*data<float>()) : *data<double>();
 }
 
 double Tensor::at(std::initializer_list<Index> index) const {

@@ -1,0 +1,54 @@
+// Values and gradients of a call, and whether two of them are the same.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "headlight/base/isa.h"
+#include "headlight/base/threads.h"
+#include "ops/cases.h"
+
+namespace headlight::tests {
+
+// Puts the kernel set and the number of threads back as they were.
+class EngineScope {
+ public:
+  EngineScope() : isa_(current_isa()), threads_(thread_count()) {}
+  ~EngineScope() {
+    set_isa(isa_);
+    set_thread_count(threads_);
+  }
+  EngineScope(const EngineScope&) = delete;
+  EngineScope& operator=(const EngineScope&) = delete;
+
+ private:
+  Isa isa_;
+  int threads_;
+};
+
+// The inputs as they are in float32, in the type asked for: so that both types start from the same numbers.
+std::vector<Tensor> inputs_in(const Call& call, DType dtype);
+
+struct Outcome {
+  Tensor value;
+  std::vector<Tensor> gradients;  // one an input, not defined where it was not asked for
+};
+// Runs the function on a tape and backward from a fixed random gradient. `only` >= 0: that input alone asks for one.
+Outcome evaluate(const Differentiable& function, std::vector<Tensor> inputs, int only = -1);
+
+// The largest difference, relative to the largest element of `right` or to 1; infinite where shapes differ or one side
+// alone is not finite.
+double distance(const Tensor& left, const Tensor& right);
+::testing::AssertionResult near(const Outcome& got, const Outcome& right, double bound);
+::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b);
+::testing::AssertionResult same_bits(const Outcome& a, const Outcome& b);
+bool all_finite(const Tensor& x);
+
+// "[2,3], [3]"
+std::string shapes_text(const std::vector<Tensor>& tensors);
+// Runs `call`, which must throw Error, and gives its text; adds a test failure when nothing is thrown.
+std::string error_of(const std::function<void()>& call);
+
+}  // namespace headlight::tests

@@ -1,0 +1,78 @@
+// Every operation that ops.h declares has a case, and every case names an operation that is declared.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+
+#include "ops/cases.h"
+
+namespace headlight::tests {
+namespace {
+
+// Without comments.
+std::string read_source(const std::string& path) {
+  std::ifstream file(path);
+  std::string text, line;
+  while (std::getline(file, line)) text += line.substr(0, line.find("//")) + "\n";
+  return text;
+}
+
+// The last word of a parameter before its default: "const Tensor& bias = {}" is "bias".
+std::string parameter_name(std::string parameter) {
+  parameter = parameter.substr(0, parameter.find('='));
+  const std::size_t last = parameter.find_last_not_of(" \n");
+  const std::size_t first = parameter.find_last_of(" \n&*>", last);
+  return parameter.substr(first + 1, last - first);
+}
+
+// "sum(x,axis,keep)" for each function of the header that returns a Tensor.
+std::multiset<std::string> declarations(const std::string& header) {
+  std::multiset<std::string> found;
+  const std::string start = "\nTensor ";
+  for (std::size_t at = header.find(start); at != std::string::npos; at = header.find(start, at + 1)) {
+    const std::size_t name = at + start.size(), open = header.find('(', name);
+    std::string declaration = header.substr(name, open - name) + "(";
+    std::string parameter;
+    int depth = 1;
+    for (std::size_t i = open + 1; depth > 0 && i < header.size(); ++i) {
+      const char c = header[i];
+      if (c == '(' || c == '{' || c == '<') ++depth;
+      if (c == ')' || c == '}' || c == '>') --depth;
+      if (depth == 0 || (depth == 1 && c == ',')) {
+        declaration += parameter_name(parameter) + (depth == 0 ? ")" : ",");
+        parameter.clear();
+      } else {
+        parameter += c;
+      }
+    }
+    found.insert(declaration);
+  }
+  return found;
+}
+
+TEST(Coverage, EveryDeclaredOperationHasACase) {
+  const auto declared = declarations(read_source(std::string(HEADLIGHT_SOURCE_DIR) + "/include/headlight/ops/ops.h"));
+  ASSERT_GE(declared.size(), 40u) << "the header was not understood";
+  std::multiset<std::string> tested;
+  std::set<std::string> names;
+  for (const OpCase& one : op_cases()) {
+    tested.insert(one.declaration);
+    EXPECT_TRUE(names.insert(one.declaration + one.variant).second) << one.declaration << " stands twice in cases.cpp";
+    EXPECT_TRUE(declared.count(one.declaration)) << one.declaration << ": ops.h declares no such operation";
+  }
+  // Overloads whose parameters have the same names need as many cases.
+  for (const std::string& declaration : declared)
+    EXPECT_GE(tested.count(declaration), declared.count(declaration))
+        << declaration << ": add a case to tests/ops/cases.cpp";
+}
+
+TEST(Coverage, DeclarationsAreParsed) {
+  const auto found = declarations(
+      "\nTensor f(const Tensor& x,\n  std::span<const int> ids = {1, 2}, double* out = g(1, 2));\nTensor f();\n");
+  EXPECT_EQ(found, (std::multiset<std::string>{"f(x,ids,out)", "f()"}));
+}
+
+}  // namespace
+}  // namespace headlight::tests

@@ -1,0 +1,46 @@
+// Random shapes and numbers for the checks of operations.
+#pragma once
+
+#include "headlight/tensor/tensor.h"
+
+namespace headlight::tests {
+
+enum class Size {
+  kSmall,  // up to a few dozen elements, now and then with a size of 0: for finite differences
+  kLarge,  // some 60,000 elements: loops over them are cut into several chunks
+  kEmpty,  // at least one size is 0
+};
+
+// A number in low..high.
+inline Index draw_between(Rng& rng, Index low, Index high) { return low + rng.below(high - low + 1); }
+inline bool draw_bool(Rng& rng) { return rng.below(2) == 1; }
+
+Shape draw_shape(Rng& rng, Size size, int least_rank = 0, int most_rank = 4);
+// An axis of the shape, counted from the left or from the right.
+int draw_axis(Rng& rng, const Shape& shape);
+// A shape and an axis of it whose size is not 0.
+struct ShapeAndAxis {
+  Shape shape;
+  int axis;
+};
+ShapeAndAxis draw_filled_axis(Rng& rng, Size size);
+// A shape that broadcasts to `result`: some axes are 1, some at the left are missing.
+Shape draw_broadcastable(Rng& rng, const Shape& result);
+// Two shapes whose broadcast is drawn by draw_shape.
+struct ShapePair {
+  Shape a, b;
+};
+ShapePair draw_broadcast_pair(Rng& rng, Size size);
+
+// All of these are float64.
+Tensor draw_values(Rng& rng, const Shape& shape, double low = -2, double high = 2);
+// |x| between low and high: away from a kink or a pole at 0.
+Tensor draw_nonzero(Rng& rng, const Shape& shape, double low = 0.1, double high = 2);
+// All different, by 0.05 at least.
+Tensor draw_distinct(Rng& rng, const Shape& shape);
+// 1 with probability `share`, else 0.
+Tensor draw_mask(Rng& rng, const Shape& shape, double share);
+// Whole numbers in 0..n-1.
+std::vector<std::int32_t> draw_indices(Rng& rng, Index count, Index n);
+
+}  // namespace headlight::tests
