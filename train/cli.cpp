@@ -18,9 +18,9 @@ const Flag* find_flag(const Command& command, std::string_view name) {
   std::vector<std::string> names;
   for (const Flag& flag : command.flags) names.push_back(flag.name);
   const std::string near = did_you_mean(word, names);
-  throw UsageError(cat("--", word, ": headlight ", command.name, " has no such flag",
-                       near.empty() ? cat("; see headlight ", command.name, " --help")
-                                    : cat("; did you mean --", near, "?")));
+  throw UsageError(
+      cat("--", word, ": headlight ", command.name, " has no such flag",
+          near.empty() ? cat("; see headlight ", command.name, " --help") : cat("; did you mean --", near, "?")));
 }
 
 template <class T>
@@ -28,7 +28,8 @@ T parse_number(const std::string& flag, const std::string& text, T lowest, T hig
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !(value >= lowest && value <= highest))
-    throw UsageError(cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
+    throw UsageError(
+        cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
   return value;
 }
 
@@ -46,7 +47,8 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
       only_operands = true;
       continue;
     }
-    if (word[1] != '-') throw UsageError(cat(word, ": flags begin with two dashes; see headlight ", command.name, " --help"));
+    if (word[1] != '-')
+      throw UsageError(cat(word, ": flags begin with two dashes; see headlight ", command.name, " --help"));
     const std::size_t equals = word.find('=');
     std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const Flag* flag = find_flag(command, name);
@@ -70,8 +72,9 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
     if (!values_.emplace(name, value).second) throw UsageError(cat("--", name, ": given twice"));
   }
   if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
-    throw UsageError(cat(operands_.size() < command.least_operands ? "something is missing" : cat(operands_.back(), ": one too many"),
-                         "; usage: headlight ", command.name, " ", command.usage));
+    throw UsageError(cat(
+        operands_.size() < command.least_operands ? "something is missing" : cat(operands_.back(), ": one too many"),
+        "; usage: headlight ", command.name, " ", command.usage));
   }
 }
 
@@ -133,8 +136,7 @@ std::string duration_text(double seconds) {
   if (s >= 3600)
     std::snprintf(buffer, sizeof buffer, "%lld:%02d:%02d", static_cast<long long>(s / 3600),
                   static_cast<int>(s / 60 % 60), static_cast<int>(s % 60));
-  else
-    std::snprintf(buffer, sizeof buffer, "%d:%02d", static_cast<int>(s / 60), static_cast<int>(s % 60));
+  else std::snprintf(buffer, sizeof buffer, "%d:%02d", static_cast<int>(s / 60), static_cast<int>(s % 60));
   return buffer;
 }
 

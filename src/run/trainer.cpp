@@ -216,7 +216,8 @@ void Trainer::truncate_log() {
     const Json* step = json.find("step");
     if (!step || !step->if_int64() || *step->if_int64() >= step_) break;
     kept += line + "\n";
-    if (const Json* seconds = json.find("seconds"); seconds && seconds->if_double()) seconds_before_ = *seconds->if_double();
+    if (const Json* seconds = json.find("seconds"); seconds && seconds->if_double())
+      seconds_before_ = *seconds->if_double();
   }
   if (kept != before) write_file_atomically(name, kept);
 }

@@ -1,0 +1,7 @@
+#include "headlight/base/version.h"
+
+namespace headlight {
+
+const char* version() { return HEADLIGHT_VERSION; }
+
+}  // namespace headlight

@@ -1,0 +1,65 @@
+// headlight eval: the loss of a trained model.
+#include <cmath>
+#include <numbers>
+
+#include "cli.h"
+
+namespace headlight::cli {
+
+namespace {
+
+int run(const Arguments& args) {
+  const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
+  const TrainedModel trained = load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest);
+  const auto file = args.text("data");
+  RunData data = file ? load_evaluation_text(*file, trained.info.vocabulary)
+                      : load_run_data(trained.info.config, &trained.info.vocabulary);
+  if (!file && data.fingerprint != trained.info.fingerprint)
+    fail(data.source, ": is not the text that the run was trained on any more; name the text to measure with --data");
+  if (data.validation.ids.empty())
+    fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
+  const Evaluation e = evaluate(*trained.model, data.validation, windows);
+  const bool has_floor = data.has_floor();
+  const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
+  if (args.has("json")) {
+    Json json = Json::object();
+    json.set("run", args.operands()[0])
+        .set("text", data.source)
+        .set("step", trained.step)
+        .set("predictions", e.predictions)
+        .set("loss", Json::finite_or_null(e.loss))
+        .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
+        .set("bits_per_token", Json::finite_or_null(e.loss / std::numbers::ln2))
+        .set("floor", has_floor ? Json(floor) : Json());
+    print(json_text(json) + "\n");
+    return 0;
+  }
+  const char* unit = trained.info.vocabulary.is_bytes() ? "byte" : "character";
+  print(cat("text         ", data.source, file ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
+  print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step, "\n"));
+  print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
+  if (has_floor)
+    print(cat("floor        ", fixed_text(floor, 4), " nats, the lowest possible; the model is ",
+              fixed_text(e.loss - floor, 4), " above\n"));
+  print(cat("perplexity   ", fixed_text(std::exp(e.loss), 3), "\n"));
+  print(cat("bits         ", fixed_text(e.loss / std::numbers::ln2, 4), " a ", unit, "\n"));
+  return 0;
+}
+
+}  // namespace
+
+Command eval_command() {
+  return {.name = "eval",
+          .summary = "Measures a trained model's loss on its validation text, or on another text.",
+          .usage = "DIR [--data FILE] [--json]",
+          .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json"},
+          .flags = {{"data", "FILE", "a text to measure on, all of it", "Options", "the run's validation part"},
+                    {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"},
+                    {"last", "", "use the last checkpoint instead of the best step"},
+                    {"json", "", "print one JSON object"}},
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run};
+}
+
+}  // namespace headlight::cli

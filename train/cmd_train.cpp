@@ -1,0 +1,196 @@
+// headlight train: learn from a text.
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+
+#include "cli.h"
+
+namespace headlight::cli {
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first signal asks for an orderly end after the step; a second one ends the program at once.
+extern "C" void on_signal(int signal) {
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+std::vector<Flag> train_flags() {
+  std::vector<Flag> flags = {
+      {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
+      {"preset", "NAME", "start from demo, micro, cpu or baby", "Run", "cpu with --data, else demo"},
+      {"resume", "", "go on where the run in --out stopped", "Run"},
+      {"force", "", "start over: replace the run in --out", "Run"},
+  };
+  const RunConfig defaults;
+  for (const Setting& s : settings())
+    flags.push_back({s.name,
+                     s.is_switch()       ? ""
+                     : s.choices.empty() ? (s.highest > 0 || s.lowest < 0 ? "N" : "FILE")
+                                         : "KIND",
+                     s.help, s.group, text_of(defaults, s)});
+  return flags;
+}
+
+// "runs/hamlet" for texts/hamlet.txt.
+std::string default_directory(const RunConfig& config) {
+  std::string name = !config.data.empty() ? config.data : !config.grammar.empty() ? config.grammar : config.corpus;
+  name = name.substr(name.find_last_of('/') + 1);
+  if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos && dot > 0) name.resize(dot);
+  return cat("runs/", name == "-" || name.empty() ? "text" : name);
+}
+
+RunConfig configuration(const Arguments& args) {
+  const std::string preset = args.text("preset", args.has("data") ? "cpu" : "demo");
+  RunConfig config = find_preset(preset).config;
+  for (const Setting& s : settings())
+    if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
+  config.check();
+  return config;
+}
+
+// The stored configuration with what may change on resume. Error: a flag that would change what is computed.
+RunConfig resumed_configuration(const Arguments& args, const std::string& directory) {
+  if (args.has("preset")) throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
+  const RunInfo info = RunDirectory(directory).load_info();
+  RunConfig config = info.config;
+  for (const Setting& s : settings()) {
+    const auto text = args.text(s.name);
+    if (!text) continue;
+    RunConfig asked = config;
+    set_from_text(asked, s, *text);
+    if (!s.free_on_resume && text_of(asked, s) != text_of(config, s))
+      throw UsageError(cat("--", s.name, " ", *text, ": the run in ", directory, " has ", text_of(config, s),
+                           ", and a resumed run keeps it; leave the flag out, or start over with --force"));
+    config = asked;
+  }
+  config.check();
+  return config;
+}
+
+void print_plan(const Trainer& trainer, const std::string& directory) {
+  const RunConfig& c = trainer.config();
+  const RunData& d = trainer.data();
+  const auto train = static_cast<double>(d.train.ids.size());
+  const double seen = static_cast<double>(c.batch * c.context * c.accumulate) * static_cast<double>(c.steps);
+  say(cat("text    ", d.source, ": ", count_text(train), " tokens to train on, ",
+          count_text(static_cast<double>(d.validation.ids.size())), " to validate, vocabulary of ",
+          d.vocabulary.size()));
+  say(cat("model   ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ", c.context, ": ",
+          count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
+  say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens, ",
+          fixed_text(seen / train, 1), " times the text"));
+  say(cat("machine ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
+          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)"));
+  say(cat("run     ", directory));
+}
+
+// What the loss is to be compared with.
+std::string floor_text(const Trainer& trainer) {
+  return std::isnan(trainer.floor()) ? "" : cat(" (floor ", fixed_text(trainer.floor(), 3), ")");
+}
+
+// One line for each validation, and between them, on a terminal, a line that renews itself.
+class Progress {
+ public:
+  explicit Progress(const Trainer& trainer) : trainer_(trainer), live_(stderr_is_terminal()) {}
+
+  void show(const StepRecord& r) {
+    if (!std::isnan(r.loss)) {
+      losses_ += r.loss;
+      ++count_;
+      // A steady figure: speeds of single steps jump.
+      speed_ = speed_ == 0 ? r.tokens_per_second : 0.95 * speed_ + 0.05 * r.tokens_per_second;
+    }
+    const double now = monotonic_seconds();
+    if (!std::isnan(r.val_loss)) {
+      line(r, true);
+      losses_ = 0;
+      count_ = 0;
+    } else if (live_ && now - shown_ > 0.1) {
+      line(r, false);
+      shown_ = now;
+    }
+  }
+
+ private:
+  void line(const StepRecord& r, bool stays) {
+    const RunConfig& c = trainer_.config();
+    const auto tokens = static_cast<double>(c.batch * c.context * c.accumulate);
+    const double left = static_cast<double>(c.steps - r.step) * tokens / std::max(1.0, speed_);
+    std::string text = cat("step ", r.step, "/", c.steps);
+    if (count_ > 0) text += cat("  loss ", fixed_text(losses_ / static_cast<double>(count_), 3));
+    if (stays && !trainer_.data().validation.ids.empty())
+      text += cat("  val ", fixed_text(r.val_loss, 3), floor_text(trainer_));
+    text += cat("  ", count_text(speed_), " tokens/s  ", duration_text(left), " left");
+    if (live_) std::fputs("\r\033[K", stderr);
+    std::fputs(text.c_str(), stderr);
+    if (stays) std::fputc('\n', stderr);
+    std::fflush(stderr);
+  }
+
+  const Trainer& trainer_;
+  bool live_;
+  double losses_ = 0, speed_ = 0, shown_ = 0;
+  Index count_ = 0;
+};
+
+int run(const Arguments& args) {
+  const bool resume = args.has("resume"), force = args.has("force");
+  if (resume && force) throw UsageError("--resume and --force cannot both be given");
+  RunConfig config = configuration(args);
+  const std::string directory = args.text("out", default_directory(config));
+  if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
+  if (resume) config = resumed_configuration(args, directory);
+  if (!resume && !force && RunDirectory(directory).has_run())
+    fail(directory,
+         ": holds a run already; add --resume to go on with it, --force to start over, or choose another --out");
+  RunData data = resume ? [&] {
+    const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
+    return load_run_data(config, &known);
+  }() : load_run_data(config);
+  const std::unique_ptr<Trainer> trainer = resume ? Trainer::resume(config, std::move(data), directory)
+                                                  : std::make_unique<Trainer>(config, std::move(data), directory);
+  print_plan(*trainer, directory);
+  if (resume && trainer->step() >= config.steps) {
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    return 0;
+  }
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  Progress progress(*trainer);
+  trainer->run([&](const StepRecord& record) {
+    progress.show(record);
+    return interrupted == 0;
+  });
+  if (interrupted) {
+    if (stderr_is_terminal()) std::fputc('\n', stderr);
+    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  headlight train --resume --out ",
+            directory));
+    return 130;
+  }
+  if (trainer->best_step() >= 0 && !std::isnan(trainer->best_val_loss()))
+    say(cat("best    validation loss ", fixed_text(trainer->best_val_loss(), 4), " nats at step ", trainer->best_step(),
+            std::isnan(trainer->floor()) ? ""
+                                         : cat("; the lowest possible is ", fixed_text(trainer->floor(), 4), ", ",
+                                               fixed_text(trainer->best_val_loss() - trainer->floor(), 4), " below")));
+  say(cat("next    headlight sample ", directory, "\n        headlight heads ", directory));
+  return 0;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {.name = "train",
+          .summary = "Trains a transformer on a text, or on a built-in corpus.",
+          .usage = "[--data FILE] [--out DIR] [--preset NAME] [OPTIONS]",
+          .examples = {"headlight train                                 # the built-in tales, under a minute",
+                       "headlight train --data my.txt --out runs/mine   # your own text",
+                       "headlight train --out runs/mine --resume        # go on after an interruption"},
+          .flags = train_flags(),
+          .run = run};
+}
+
+}  // namespace headlight::cli
