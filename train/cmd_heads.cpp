@@ -1,8 +1,123 @@
+// headlight heads: where each attention head of a trained model looks.
+#include <algorithm>
+#include <cmath>
+
 #include "cli.h"
+
 namespace headlight::cli {
-Command heads_command() {
-  return {.name = "heads", .summary = "", .usage = "DIR", .examples = {}, .flags = {}, .run = [](const Arguments&) {
-            return 0;
-          }};
+
+namespace {
+
+// Roles of one family share a column: the member that a head scores best for.
+struct Column {
+  std::string family;
+  std::vector<std::size_t> roles;
+};
+
+std::vector<Column> columns_of(std::span<const Role> roles) {
+  std::vector<Column> columns;
+  for (std::size_t r = 0; r < roles.size(); ++r) {
+    const auto same = [&](const Column& c) { return c.family == roles[r].family; };
+    auto found = std::find_if(columns.begin(), columns.end(), same);
+    if (found == columns.end()) found = columns.insert(columns.end(), {roles[r].family, {}});
+    found->roles.push_back(r);
+  }
+  return columns;
 }
+
+std::size_t best_role(const Column& column, const HeadScores& scores, Index layer, Index head) {
+  return *std::max_element(column.roles.begin(), column.roles.end(), [&](std::size_t a, std::size_t b) {
+    return scores.at(layer, head, a).kappa() < scores.at(layer, head, b).kappa();
+  });
+}
+
+// What is claimed of a head: its best role, when that takes a good part of its attention and no untrained head does it.
+constexpr double kClearly = 0.4;
+
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  return text;
+}
+
+int run(const Arguments& args) {
+  const std::string& directory = args.operands()[0];
+  const Index windows = args.whole("windows", 64, 1, 100'000);
+  const TrainedModel trained = load_model(directory, args.has("last") ? Weights::kLast : Weights::kBest);
+  const auto file = args.text("data");
+  const RunData data = file ? load_evaluation_text(*file, trained.info.vocabulary)
+                            : load_run_data(trained.info.config, &trained.info.vocabulary);
+  const TokenText& text = data.validation.ids.empty() ? data.train : data.validation;
+  const std::vector<Role>& roles = basic_roles();
+  const HeadScores scores = score_heads(*trained.model, trained.info.vocabulary, text, roles, windows);
+  const UntrainedScores untrained(trained.model->config(), trained.info.vocabulary, text, roles, 5, windows);
+
+  if (args.has("json")) {
+    Json heads = Json::array();
+    for (Index layer = 0; layer < scores.layers(); ++layer) {
+      for (Index head = 0; head < scores.heads(); ++head) {
+        Json by_role = Json::object();
+        for (std::size_t r = 0; r < roles.size(); ++r) {
+          const RoleScore& s = scores.at(layer, head, r);
+          by_role.set(roles[r].name, Json::object()
+                                         .set("attention", s.attention)
+                                         .set("chance", s.chance)
+                                         .set("kappa", s.kappa())
+                                         .set("untrained_highest_kappa", untrained.highest_kappa(layer, r))
+                                         .set("queries", s.queries));
+        }
+        heads.push(Json::object().set("head", head_name(layer, head)).set("roles", by_role));
+      }
+    }
+    print(json_text(Json::object().set("run", directory).set("text", data.source).set("heads", heads)) + "\n");
+    return 0;
+  }
+
+  const std::vector<Column> columns = columns_of(roles);
+  print(cat(
+      "Where the heads of ", directory, " look, on ", data.source,
+      ". Each figure is the share of attention beyond chance\n",
+      "(1: all of it, 0: no more than looking everywhere alike); in brackets, the highest of 5 untrained models.\n\n"));
+  std::string header = "head ";
+  for (const Column& column : columns) header += padded(column.family, 15);
+  print(header + "   mostly\n");
+  for (Index layer = 0; layer < scores.layers(); ++layer) {
+    for (Index head = 0; head < scores.heads(); ++head) {
+      std::string line = head_name(layer, head) + " ";
+      std::string label = "-";
+      double best = kClearly;
+      for (const Column& column : columns) {
+        const std::size_t r = best_role(column, scores, layer, head);
+        const double kappa = scores.at(layer, head, r).kappa();
+        double chance = untrained.highest_kappa(layer, r);
+        for (const std::size_t other : column.roles) chance = std::max(chance, untrained.highest_kappa(layer, other));
+        const std::string which =
+            column.roles.size() > 1 ? cat(" ", roles[r].name.substr(roles[r].name.find('-') + 1)) : "";
+        line += padded(cat(fixed_text(kappa, 2), which, " (", fixed_text(chance, 2), ")"), 15);
+        if (kappa >= best && kappa > chance) {
+          best = kappa;
+          label = roles[r].meaning;
+        }
+      }
+      print(line + "   " + label + "\n");
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command heads_command() {
+  return {.name = "heads",
+          .summary = "Shows where each attention head of a trained model looks, beside untrained models.",
+          .usage = "DIR [--data FILE] [--json]",
+          .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json"},
+          .flags = {{"data", "FILE", "the text to look at", "Options", "the run's validation part"},
+                    {"windows", "N", "windows of text to average over", "Options", "64"},
+                    {"last", "", "use the last checkpoint instead of the best step"},
+                    {"json", "", "print one JSON object"}},
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run};
+}
+
 }  // namespace headlight::cli

@@ -50,6 +50,9 @@
 #include "headlight/io/json.h"
 #include "headlight/io/safetensors.h"
 
+#include "headlight/heads/head_scores.h"
+#include "headlight/heads/roles.h"
+
 #include "headlight/run/config.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/generate.h"
