@@ -70,7 +70,7 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
     for (int step = 1; step <= 6; ++step) {
       for (std::size_t i = 0; i < ids.size(); ++i) {
         ids[i] = static_cast<std::int32_t>(network.rng.below(kVocabulary));
-        targets[i] = (ids[i] + 1) % kVocabulary;
+        targets[i] = static_cast<std::int32_t>((ids[i] + 1) % kVocabulary);
       }
       if (step == 3) {
         system = pool_stats().system_allocations;
