@@ -38,15 +38,16 @@ namespace headlight::kernels {
 inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = 2;
 
-// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32, mc * kc a quarter of a megabyte of
+// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32, mc * kc a third of a megabyte of
 // level 2, nc * kc a part of level 3.
 struct Blocking {
   Index mc, nc, kc;
 };
-inline constexpr Blocking kBlocking{144, 2048, 384};
+inline constexpr Blocking kBlocking{240, 2048, 384};
 
-// A that lies row by row is read where it lies when C is no wider than this: few panels of B read it again.
-inline constexpr Index kUnpackedCols = 200;
+// A is read where it lies when C is no wider than this: then few panels of B read it again. Where it lies transposed,
+// a step of k is a cache line of its own, and packing pays sooner.
+inline constexpr Index kUnpackedCols = 200, kUnpackedColsTransposed = 128;
 
 // Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
 // a few microseconds.
@@ -126,7 +127,7 @@ struct GemmDriver {
     // Blocks of k of nearly equal length, whole multiples of 8.
     const Index k_blocks = (g.k + kBlocking.kc - 1) / kBlocking.kc;
     const Index kc = min(g.k, round_up((g.k + k_blocks - 1) / k_blocks, 8));
-    const bool packs_a = g.n > (g.trans_a ? kTileCols : kUnpackedCols);
+    const bool packs_a = g.n > (g.trans_a ? kUnpackedColsTransposed : kUnpackedCols);
     const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
     float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);

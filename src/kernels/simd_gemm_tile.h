@@ -61,6 +61,11 @@ template <class V, int kRows, int kVectors>
       for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
 
     const float* ap = a.data;
+    // C comes in from memory while k runs; its two ends, for a row of the tile may straddle two cache lines.
+    for (int i = 0; i < kRows; ++i) {
+      __builtin_prefetch(out + i * c.ld, 1);
+      __builtin_prefetch(out + i * c.ld + kVectors * V::kLanes - 1, 1);
+    }
     const float* bp = b.data;
     for (Index p = 0; p < k; ++p, ap += a.step, bp += b.step) {
       V row[kVectors];
