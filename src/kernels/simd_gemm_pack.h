@@ -80,7 +80,7 @@ void pack_a(Index count, Index rows, Index k, const float* a, Index lda, bool tr
         pack_transposed<V>(rows, k, a, lda, out, rows);
         continue;
       }
-      // Taller than a vector: the lower part after each vector of the upper, which spoils it, in turn.
+      // Taller than a vector (kLanes = 4): element by element, for the surplus of a vector would overwrite its neighbours.
       for (Index p = 0; p < k; ++p)
         for (Index i = 0; i < rows; ++i) out[p * rows + i] = a[i * lda + p];
     }
