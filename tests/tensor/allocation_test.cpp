@@ -1,0 +1,125 @@
+// "After the second training step nothing is allocated": neither by the pool nor by operator new.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/threads.h"
+#include "headlight/ops/ops.h"
+#include "tensor/counted_new.h"
+#include "tensor/sanitized.h"
+
+namespace headlight {
+namespace {
+
+using tests::new_calls;
+
+constexpr Index kBatch = 3, kTime = 24, kWidth = 32, kHeads = 4, kVocabulary = 20;
+
+// A small network with one of everything that a transformer trains.
+struct Network {
+  Rng rng{1};
+  std::vector<Tensor> all;
+
+  Tensor parameter(const Shape& shape, double mean = 0) {
+    Tensor p = Tensor::normal(shape, mean, 0.1, rng);
+    p.set_requires_grad(true);
+    all.push_back(p);
+    return p;
+  }
+  Tensor table = parameter({kVocabulary, kWidth}), position = parameter({kTime, kWidth});
+  Tensor gain = parameter({kWidth}, 1), shift = parameter({kWidth}), gain2 = parameter({kWidth}, 1);
+  Tensor qkv = parameter({3 * kWidth, kWidth}), qkv_bias = parameter({3 * kWidth});
+  Tensor up = parameter({4 * kWidth, kWidth}), up_bias = parameter({4 * kWidth}),
+         down = parameter({kWidth, 4 * kWidth});
+  Tensor slope = parameter({kHeads, 1, 1});
+
+  // Each head's part [B,H,T,D] of the packed projection.
+  static Tensor heads(const Tensor& packed, Index which) {
+    const Tensor part = slice(packed, -1, which * kWidth, (which + 1) * kWidth);
+    return permute(reshape(part, {kBatch, kTime, kHeads, -1}), {0, 2, 1, 3});
+  }
+  Tensor loss(std::span<const std::int32_t> ids, std::span<const std::int32_t> targets) const {
+    Tensor x = add(embedding(table, ids, {kBatch, kTime}), position);  // [B,T,C]
+    const Tensor packed = linear(layer_norm(x, gain, shift), qkv, qkv_bias);
+    AttentionOptions options;
+    options.causal = true;
+    options.bias = slope;
+    const Tensor z = attention(rotate(heads(packed, 0)), rotate(heads(packed, 1)), heads(packed, 2), options);
+    x = add(x, dropout(reshape(transpose(z, 1, 2), {kBatch, kTime, kWidth}), 0.1));
+    const Tensor hidden = linear(rms_norm(x, gain2), up, up_bias);
+    x = add(
+        x, linear(concat({slice(gelu(hidden), -1, 0, 2 * kWidth), silu(slice(hidden, -1, 2 * kWidth, 4 * kWidth))}, -1),
+                  down));
+    const Tensor logits = linear(x, table);  // [B,T,V], the table tied
+    const Tensor size = mean(mul(logits, logits));
+    return add(cross_entropy(logits, targets), scale(sqrt(add(size, Tensor::scalar(1))), 1e-3));
+  }
+};
+
+TEST(Allocation, NoneAfterTheSecondTrainingStep) {
+  const int threads = thread_count();
+  for (const int used : {1, 2}) {
+    set_thread_count(used);
+    Network network;
+    std::vector<std::int32_t> ids(kBatch * kTime), targets(kBatch * kTime);
+    double first = 0, last = 0;
+    Index system = 0;
+    long calls = 0;
+    for (int step = 1; step <= 6; ++step) {
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        ids[i] = static_cast<std::int32_t>(network.rng.below(kVocabulary));
+        targets[i] = static_cast<std::int32_t>((ids[i] + 1) % kVocabulary);
+      }
+      if (step == 3) {
+        system = pool_stats().system_allocations;
+        calls = new_calls();
+      }
+      {
+        Tape tape;
+        const Tensor loss = network.loss(ids, targets);
+        tape.backward(loss);
+        last = loss.item();
+      }
+      if (step == 1) first = last;
+      for (Tensor& p : network.all) {
+        ASSERT_TRUE(p.grad().defined());
+        const float* g = p.grad().data<float>();
+        float* w = p.data<float>();
+        for (Index i = 0; i < p.numel(); ++i) w[i] -= 0.5f * g[i];
+        p.zero_grad();
+      }
+    }
+    const long after = new_calls();
+    EXPECT_LT(last, 0.9 * first);  // it does learn
+    if (tests::kAddressSanitizer) continue;
+    EXPECT_EQ(pool_stats().system_allocations, system) << used << " threads";
+    EXPECT_EQ(after, calls) << "operator new was called, " << used << " threads";
+  }
+  set_thread_count(threads);
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
+}
+
+// Evaluation, without a tape, is as frugal.
+TEST(Allocation, NoneInRepeatedInference) {
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
+  const Network network;
+  const std::vector<std::int32_t> ids(kBatch * kTime, 3);
+  static_cast<void>(network.loss(ids, ids));
+  const Index system = pool_stats().system_allocations;
+  const long calls = new_calls();
+  for (int i = 0; i < 3; ++i) static_cast<void>(network.loss(ids, ids).item());
+  EXPECT_EQ(new_calls(), calls);
+  EXPECT_EQ(pool_stats().system_allocations, system);
+}
+
+// The counter counts.
+TEST(Allocation, OperatorNewIsSeen) {
+  const long before = new_calls();
+  const std::vector<int> numbers(10);
+  EXPECT_EQ(new_calls(), before + 1);
+}
+
+}  // namespace
+}  // namespace headlight

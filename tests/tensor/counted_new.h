@@ -1,0 +1,8 @@
+// Linking this replaces operator new of the whole program by one that counts.
+#pragma once
+
+namespace headlight::tests {
+
+long new_calls();
+
+}  // namespace headlight::tests
