@@ -13,6 +13,14 @@
 namespace headlight::tests {
 namespace {
 
+struct SeeWeights : Probe {
+  Tensor weights;
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (name == "weights") weights = x;
+    return x;
+  }
+};
+
 TEST(Position, SinusoidsEqualTheirFormula) {
   for (const Index width : {Index{8}, Index{5}}) {  // an odd width ends with a sine
     const Tensor p = SinusoidalPosition::table(9, width, 3, DType::kFloat64);
@@ -103,18 +111,45 @@ TEST(Position, EachKindActsAtOnePlace) {
   }
 }
 
+// In the layer, queries and keys are both turned, and values are not: with pairs as complex numbers, the score of key s
+// for query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
+TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
+  const DTypeScope doubles(DType::kFloat64);
+  constexpr Index kTime = 5, kSize = 4;
+  MultiHeadAttention layer(kSize, 1, {.in = {.bias = false}, .out = {.bias = false}});
+  randomize(layer, 10);
+  const Tensor x = random_tensor({1, kTime, kSize}, 11, DType::kFloat64);
+  SeeWeights probe;
+  const Tensor y = layer(x, {}, make_position(PositionKind::kRotary, kTime, kSize).get());
+  const Tensor packed = (*layer.qkv)(x);  // [1,T,3D]
+  const auto pair = [&](Index t, Index part, Index i) {
+    return std::complex<double>(packed.at({0, t, part * kSize + i}), packed.at({0, t, part * kSize + i + 2}));
+  };
+  for (Index t = 0; t < kTime; ++t) {
+    std::vector<double> weights;
+    double total = 0;
+    for (Index s = 0; s < kTime; ++s) {
+      double score = 0;
+      for (Index i = 0; i < 2; ++i) {
+        const double angle = static_cast<double>(s - t) * (i == 0 ? 1 : 0.01);  // 10000^(-2/4)
+        score += (std::conj(pair(t, 0, i)) * pair(s, 1, i) * std::polar(1.0, angle)).real();
+      }
+      weights.push_back(std::exp(score / 2));
+      total += weights.back();
+    }
+    for (Index s = 0; s < kTime; ++s)
+      EXPECT_NEAR(probe.weights.at({0, 0, t, s}), weights[static_cast<std::size_t>(s)] / total, 1e-13);
+  }
+  const Tensor mixed = matmul(reshape(probe.weights, {kTime, kTime}), reshape(slice(packed, 2, 8, 12), {kTime, kSize}));
+  EXPECT_LT(distance(reshape(y, {kTime, kSize}), (*layer.out)(mixed)), 1e-13);
+}
+
 // In the layer, ALiBi's bias is added to the scaled scores: weights are the softmax of both.
 TEST(Position, AlibiReachesTheWeights) {
   const DTypeScope doubles(DType::kFloat64);
   MultiHeadAttention layer(4, 2, {.in = {.bias = false}, .out = {}});
   for (NamedTensor& p : layer.parameters()) p.value.fill(0);  // all scores are 0: the bias alone decides
-  struct SeeWeights : Probe {
-    Tensor weights;
-    Tensor see(const std::string& name, const Tensor& x) override {
-      if (name == "weights") weights = x;
-      return x;
-    }
-  } probe;
+  SeeWeights probe;
   layer(random_tensor({1, 4, 4}, 9, DType::kFloat64), AttentionMask::causal_only(),
         make_position(PositionKind::kAlibi, 4, 4).get());
   for (Index h = 0; h < 2; ++h)
