@@ -4,12 +4,15 @@
 #include <cstdlib>
 #include <new>
 
+#include "tensor/sanitized.h"
+
 namespace {
 std::atomic<long> calls = 0;
 }
 
 long headlight::tests::new_calls() { return calls; }
 
+#ifndef HEADLIGHT_ADDRESS_SANITIZER  // it has its own, and compares new with delete
 // The other forms of new and delete end up in these.
 void* operator new(std::size_t bytes) {
   ++calls;
@@ -26,3 +29,4 @@ void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+#endif

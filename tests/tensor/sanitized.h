@@ -1,16 +1,18 @@
 // Whether this build runs under AddressSanitizer, where the pool hands every request to the system.
 #pragma once
 
-namespace headlight::tests {
-
 #if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kAddressSanitizer = true;
+#define HEADLIGHT_ADDRESS_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-inline constexpr bool kAddressSanitizer = true;
-#else
-inline constexpr bool kAddressSanitizer = false;
+#define HEADLIGHT_ADDRESS_SANITIZER 1
 #endif
+#endif
+
+namespace headlight::tests {
+
+#ifdef HEADLIGHT_ADDRESS_SANITIZER
+inline constexpr bool kAddressSanitizer = true;
 #else
 inline constexpr bool kAddressSanitizer = false;
 #endif
