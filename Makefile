@@ -2,13 +2,56 @@
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
+CMAKE_FLAGS ?=
 
-.PHONY: all help demo test bench check format format-check tidy sanitize install clean
+SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
+DEMO = $(BUILD)/demo
+
+.PHONY: all help demo test test-build bench check format format-check tidy sanitize install clean
 
 all: ## build the program: build/headlight (Release)
-	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) >$(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
-	@grep -h "^Headlight:" $(BUILD)-configure.log || true; rm -f $(BUILD)-configure.log
+	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target headlight_program
+
+demo: all ## train on the built-in tales, show what the model writes and where its heads look
+	$(BUILD)/headlight train --preset demo --out $(DEMO) --force
+	$(BUILD)/headlight sample $(DEMO) --chars 500
+	$(BUILD)/headlight heads $(DEMO)
+
+test-build:
+	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=ON $(CMAKE_FLAGS) --log-level=NOTICE
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: test-build ## build and run all tests
+	@cd $(BUILD) && ctest --output-on-failure --no-tests=error
+
+bench: ## time matrix products beside OpenBLAS and BLIS, where these are installed
+	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_gemm
+	$(BUILD)/bench_gemm
+
+check: format-check tidy sanitize ## formatting, clang-tidy, and the tests under sanitizers
+
+format: ## format all sources in place
+	clang-format -i $(SOURCES)
+
+format-check: ## check that all sources are formatted
+	clang-format --dry-run --Werror $(SOURCES)
+
+tidy: ## run clang-tidy over the library and the program
+	@cmake -S . -B $(BUILD)-tidy -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_TESTS=OFF -DHEADLIGHT_OPENMP=OFF --log-level=NOTICE
+	@printf '%s\n' $(filter src/%.cpp train/%.cpp,$(SOURCES)) | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p $(BUILD)-tidy
+
+sanitize: ## run the tests under the address and undefined-behaviour sanitizers
+	@cmake -S . -B $(BUILD)-sanitize -DHEADLIGHT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=NOTICE
+	@cmake --build $(BUILD)-sanitize -j $(JOBS)
+	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error
+
+install: all ## install the program, the library and its headers under PREFIX (/usr/local)
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove what was built
+	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile

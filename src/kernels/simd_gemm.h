@@ -38,12 +38,16 @@ namespace headlight::kernels {
 inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = 2;
 
-// Block sizes, in elements: kc * kTileCols floats fill half of a level 1 cache of 32 KB, mc * kc an eighth to a half of
-// level 2, nc * kc some part of level 3.
+// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32, mc * kc a third of a megabyte of
+// level 2, nc * kc a part of level 3.
 struct Blocking {
   Index mc, nc, kc;
 };
-inline constexpr Blocking kBlocking{144, 2048, 256};
+inline constexpr Blocking kBlocking{240, 2048, 384};
+
+// A is read where it lies when C is no wider than this: then few panels of B read it again. Where it lies transposed,
+// a step of k is a cache line of its own, and packing pays sooner.
+inline constexpr Index kUnpackedCols = 200, kUnpackedColsTransposed = 128;
 
 // Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
 // a few microseconds.
@@ -67,44 +71,54 @@ struct Product {
 template <class V>
 struct GemmDriver {
   static constexpr Index kTileCols = kTileVectors * V::kLanes;
-  using Tile = void (*)(Index k, PanelA a, PanelB b, const TileC& c);
 
   static Index min(Index a, Index b) { return a < b ? a : b; }
   static Index round_up(Index a, Index step) { return (a + step - 1) / step * step; }
 
-  // The height of the next panel when `rows` are left: kTileRows, but the last two share what is left evenly, because a
-  // low tile has too few sums to keep the multiply-adders busy.
-  static Index panel_rows(Index rows) {
-    if (rows >= 2 * kTileRows) return kTileRows;
-    return rows <= kTileRows ? rows : (rows + 1) / 2;
+  // Rows in panels: as many of kTileRows as there can be while what is left, divided in two, is not too low; low tiles
+  // have too few sums to keep the multiply-adders busy.
+  struct Group {
+    Index row, count, rows;  // `count` panels of `rows` rows from `row` on
+  };
+  struct Groups {
+    Group group[3];
+    int size = 0;
+    void add(Group g) {
+      if (g.count > 0 && g.rows > 0) group[size++] = g;
+    }
+  };
+  static Groups group_rows(Index m) {
+    Groups groups;
+    const Index rest = m % kTileRows;
+    // 7 to 11 rows as two panels of nearly equal height
+    const Index full = rest == 0 || m < kTileRows ? m / kTileRows : m / kTileRows - 1;
+    const Index left = m - full * kTileRows;
+    groups.add({0, full, kTileRows});
+    const Index upper = left > kTileRows ? (left + 1) / 2 : left;
+    groups.add({full * kTileRows, 1, upper});
+    groups.add({full * kTileRows + upper, 1, left - upper});
+    return groups;
   }
 
-  static Tile tile_for(Index rows, bool wide) {
-    switch (rows * 2 + (wide ? 1 : 0)) {
+  template <int kRows>
+  static void tiles_of(bool wide, Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
+    if (wide) tiles<V, kRows, 2>(count, k, a, b, c);
+    else tiles<V, kRows, 1>(count, k, a, b, c);
+  }
+  static void run_tiles(Index rows, bool wide, Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
+    switch (rows) {
+      case 1:
+        return tiles_of<1>(wide, count, k, a, b, c);
       case 2:
-        return tile<V, 1, 1>;
+        return tiles_of<2>(wide, count, k, a, b, c);
       case 3:
-        return tile<V, 1, 2>;
+        return tiles_of<3>(wide, count, k, a, b, c);
       case 4:
-        return tile<V, 2, 1>;
+        return tiles_of<4>(wide, count, k, a, b, c);
       case 5:
-        return tile<V, 2, 2>;
-      case 6:
-        return tile<V, 3, 1>;
-      case 7:
-        return tile<V, 3, 2>;
-      case 8:
-        return tile<V, 4, 1>;
-      case 9:
-        return tile<V, 4, 2>;
-      case 10:
-        return tile<V, 5, 1>;
-      case 11:
-        return tile<V, 5, 2>;
-      case 12:
-        return tile<V, 6, 1>;
+        return tiles_of<5>(wide, count, k, a, b, c);
       default:
-        return tile<V, 6, 2>;
+        return tiles_of<6>(wide, count, k, a, b, c);
     }
   }
 
@@ -113,41 +127,40 @@ struct GemmDriver {
     // Blocks of k of nearly equal length, whole multiples of 8.
     const Index k_blocks = (g.k + kBlocking.kc - 1) / kBlocking.kc;
     const Index kc = min(g.k, round_up((g.k + k_blocks - 1) / k_blocks, 8));
-    const bool pack_a = g.trans_a && g.n > kTileCols;
-    const bool pack_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
+    const bool packs_a = g.n > (g.trans_a ? kUnpackedColsTransposed : kUnpackedCols);
+    const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
     float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);
-    float* packed_a = pack_a ? workspace(Workspace::kPackedA, min(g.m, mc) * kc + 2 * V::kLanes) : nullptr;
+    float* packed_a = packs_a ? workspace(Workspace::kPackedA, min(g.m, mc) * (kc + 2) + 2 * V::kLanes) : nullptr;
 
     for (Index jc = 0; jc < g.n; jc += nc) {
       const Index n = min(nc, g.n - jc);
       for (Index pc = 0; pc < g.k; pc += kc) {
         const Index k = min(kc, g.k - pc);
         const float* b = g.b + (g.trans_b ? jc * g.ldb + pc : pc * g.ldb + jc);
-        for (Index j = 0; j < n; j += kTileCols) {
-          const Index cols = min(kTileCols, n - j);
-          if (pack_b || cols < kTileCols)
-            pack_b_panel<V>(k, cols, kTileCols, b + (g.trans_b ? j * g.ldb : j), g.ldb, g.trans_b, packed_b + j * k);
-        }
+        const Index first = packs_b ? 0 : n - n % kTileCols;
+        pack_b<V>(k, n - first, kTileCols, b + (g.trans_b ? first * g.ldb : first), g.ldb, g.trans_b,
+                  packed_b + first * k);
         for (Index ic = 0; ic < g.m; ic += mc) {
           const Index m = min(mc, g.m - ic);
           const float* a = g.a + (g.trans_a ? pc * g.lda + ic : ic * g.lda + pc);
-          if (pack_a)
-            for (Index i = 0, rows; i < m; i += rows) {
-              rows = panel_rows(m - i);
-              pack_a_panel<V>(rows, k, a + (g.trans_a ? i : i * g.lda), g.lda, g.trans_a, packed_a + i * k);
+          const Groups groups = group_rows(m);
+          if (packs_a)
+            for (int i = 0; i < groups.size; ++i) {
+              const Group& s = groups.group[i];
+              pack_a<V>(s.count, s.rows, k, a + (g.trans_a ? s.row : s.row * g.lda), g.lda, g.trans_a,
+                        packed_a + s.row * (k + 2), s.rows * (k + 2));
             }
           for (Index j = 0; j < n; j += kTileCols) {
             const Index cols = min(kTileCols, n - j);
-            const PanelB panel_b =
-                pack_b || cols < kTileCols ? PanelB{packed_b + j * k, kTileCols} : PanelB{b + j, g.ldb};
-            for (Index i = 0, rows; i < m; i += rows) {
-              rows = panel_rows(m - i);
-              const PanelA panel_a =
-                  pack_a ? PanelA{packed_a + i * k, 1, rows}
-                         : PanelA{a + (g.trans_a ? i : i * g.lda), g.trans_a ? 1 : g.lda, g.trans_a ? g.lda : 1};
-              const TileC c{g.c + (ic + i) * g.ldc + jc + j, g.ldc, cols, g.alpha, g.accumulate || pc > 0};
-              tile_for(rows, cols > V::kLanes)(k, panel_a, panel_b, c);
+            const PanelB panel_b = j >= first ? PanelB{packed_b + j * k, kTileCols} : PanelB{b + j, g.ldb};
+            for (int i = 0; i < groups.size; ++i) {
+              const Group& s = groups.group[i];
+              const PanelsA panels_a = packs_a     ? PanelsA{packed_a + s.row * (k + 2), 1, s.rows, s.rows * (k + 2)}
+                                       : g.trans_a ? PanelsA{a + s.row, 1, g.lda, s.rows}
+                                                   : PanelsA{a + s.row * g.lda, g.lda, 1, s.rows * g.lda};
+              const TilesC c{g.c + (ic + s.row) * g.ldc + jc + j, g.ldc, cols, g.alpha, g.accumulate || pc > 0};
+              run_tiles(s.rows, cols > V::kLanes, s.count, k, panels_a, panel_b, c);
             }
           }
         }

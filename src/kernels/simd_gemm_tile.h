@@ -1,6 +1,6 @@
 // The micro-kernel of the matrix product: a tile of C held in registers while k runs.
 //
-//   C tile [rows, cols] (+)= alpha * A panel [rows, k] * B panel [k, kVectors * V::kLanes]
+//   C tile [kRows, cols] (+)= alpha * A panel [kRows, k] * B panel [k, kVectors * V::kLanes]
 //
 //                 B panel: two vectors a step        With AVX2 the tile is 6 x 16: 12 registers of sums, 2 of B and one
 //                 ┌────────┬────────┐                for the element of A that is repeated over its lanes, 15 of 16.
@@ -11,19 +11,19 @@
 //   │ . │         │  .     │  .     │                to hide the 4 cycles of a multiply-add; tiles of fewer rows wait.
 //   └───┘p        └────────┴────────┘
 //
-// Each element of C is one chain of fused multiply-adds over p in order, in whichever tile and lane it falls: its value
-// does not depend on where tiles begin.
+// Each element of C is one chain of multiply-adds over p in order, in whichever tile and lane it falls: its value does
+// not depend on where tiles begin.
 #pragma once
 
 #include "kernels/kernels.h"
 
 namespace headlight::kernels {
 
-// A panel of A as the micro-kernel reads it: element (i, p) is data[i * row + p * step]. That covers a packed panel
-// (row 1), A as it lies in memory (step 1) and A transposed as it lies in memory (row 1, step lda).
-struct PanelA {
+// Panels of A as the micro-kernel reads them: element (i, p) of panel t is data[t * next + i * row + p * step]. That
+// covers packed panels (row 1), A as it lies in memory (step 1) and A transposed as it lies (row 1, step lda).
+struct PanelsA {
   const float* data;
-  Index row, step;
+  Index row, step, next;
 };
 
 // A panel of B: row p is the kVectors * kLanes floats from data + p * step on.
@@ -32,7 +32,7 @@ struct PanelB {
   Index step;
 };
 
-struct TileC {
+struct TilesC {
   float* data;
   Index ld;
   Index cols;  // how many columns of the tile exist; what lies beyond is not touched
@@ -41,43 +41,64 @@ struct TileC {
 };
 
 template <class V, class Lanes>
-[[gnu::always_inline]] inline void update(V sum, const TileC& c, float* p, Lanes lanes) {
+[[gnu::always_inline]] inline void update(V sum, const TilesC& c, float* p, Lanes lanes) {
   const V alpha = V::set(c.alpha);
   (c.accumulate ? V::fma(alpha, sum, V::load(p, lanes)) : alpha * sum).store(p, lanes);
 }
 
+// `count` tiles one below the other: panels of A in turn against one panel of B.
 template <class V, int kRows, int kVectors>
-[[gnu::noinline]] void tile(Index k, PanelA a, PanelB b, const TileC& c) {
-  V sums[kRows][kVectors];
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
-
-  const float* ap = a.data;
-  const float* bp = b.data;
-  for (Index p = 0; p < k; ++p, ap += a.step, bp += b.step) {
-    V row[kVectors];
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) row[j] = V::load(bp + j * V::kLanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; ++i) {
-      const V x = V::repeat(ap + i * a.row);
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(x, row[j], sums[i][j]);
-    }
-  }
-
-  constexpr Index kLast = (kVectors - 1) * V::kLanes;
-  float* out = c.data;
+[[gnu::noinline]] void tiles(Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
   const bool whole = c.cols == kVectors * V::kLanes;
-  const typename V::First part{c.cols - kLast};
+  // The usual case is told apart once: then a sum is stored as it is, or added.
+  const bool plain = whole && c.alpha == 1.0f;
+  float* out = c.data;
+  for (Index t = 0; t < count; ++t, a.data += a.next) {
+    V sums[kRows][kVectors];
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i, out += c.ld) {
+    for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j + 1 < kVectors; ++j) update(sums[i][j], c, out + j * V::kLanes, typename V::All{});
-    if (whole) update(sums[i][kVectors - 1], c, out + kLast, typename V::All{});
-    else update(sums[i][kVectors - 1], c, out + kLast, part);
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
+
+    const float* ap = a.data;
+    // C comes in from memory while k runs; its two ends, for a row of the tile may straddle two cache lines.
+    for (int i = 0; i < kRows; ++i) {
+      __builtin_prefetch(out + i * c.ld, 1);
+      __builtin_prefetch(out + i * c.ld + kVectors * V::kLanes - 1, 1);
+    }
+    const float* bp = b.data;
+    for (Index p = 0; p < k; ++p, ap += a.step, bp += b.step) {
+      V row[kVectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) row[j] = V::load(bp + j * V::kLanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+        const V x = V::repeat(ap + i * a.row);
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(x, row[j], sums[i][j]);
+      }
+    }
+
+    if (plain && !c.accumulate) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i, out += c.ld)
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) sums[i][j].store(out + j * V::kLanes);
+    } else if (plain) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i, out += c.ld)
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) (V::load(out + j * V::kLanes) + sums[i][j]).store(out + j * V::kLanes);
+    } else {
+      constexpr Index kLast = (kVectors - 1) * V::kLanes;
+      const typename V::First part{c.cols - kLast};
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i, out += c.ld) {
+#pragma GCC unroll 4
+        for (int j = 0; j + 1 < kVectors; ++j) update(sums[i][j], c, out + j * V::kLanes, typename V::All{});
+        update(sums[i][kVectors - 1], c, out + kLast, part);
+      }
+    }
   }
 }
 

@@ -1,13 +1,15 @@
 // exp, log, tanh and their kin over a vector type V (vec_avx2.h, vec_portable.h).
 //
-// Each takes a whole vector and treats its lanes alike, so a value never depends on where it stands. Errors in ulp
-// (units in the last place of the exact result), each measured over every float that matters by tests/kernels:
+// Each takes a whole vector and treats its lanes alike, so a value never depends on where it stands. Largest errors in
+// ulp (units in the last place of the exact result) over all floats, held by tests/kernels:
 //
-//   exp          2 ulp, denormal results too; 0 below -104, inf above 88.73
-//   log          2 ulp, denormal arguments too; log(0) = -inf, log of less is NaN
-//   tanh         3 ulp, relative, also next to 0 (tanh(x) = x there)
-//   sigmoid      3 ulp down to sigmoid(-88), 0 below
-//   normal_cdf   4 ulp for x >= -1; below, the error grows with x^2 as that of exp(-x^2/2) must: 2e-6 relative at -8
+//   exp         1.2   denormal results too; 0 below -103.98, inf above 88.72
+//   log         1     denormal arguments too; log(0) = -inf, of less NaN
+//   tanh        1.5   relative, also next to 0
+//   sigmoid     2.5   0 below -88
+//   silu        3     0 below -88
+//   gelu (tanh) 3     for x > -1; farther down 6 + 0.4 |x|^3: a rounding of the exponent is that many units of its exp
+//   gelu (erf)  8     for x > -1; farther down 8 + 0.5 x^2, likewise
 //
 // NaN gives NaN throughout. The coefficients are minimax fits (Remez) of the functions named beside them.
 #pragma once

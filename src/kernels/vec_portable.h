@@ -16,6 +16,7 @@ namespace {
 struct Portable {
   using Floats = float __attribute__((vector_size(16)));
   using Ints = std::int32_t __attribute__((vector_size(16)));
+  using Words = std::uint32_t __attribute__((vector_size(16)));
   using Doubles = double __attribute__((vector_size(16)));
 
   static constexpr Index kLanes = 4;
@@ -30,15 +31,15 @@ struct Portable {
     Ints v;
     [[gnu::always_inline]] static Int set(std::int32_t x) { return {Ints{x, x, x, x}}; }
     [[gnu::always_inline]] static Int lanes() { return {Ints{0, 1, 2, 3}}; }
-    [[gnu::always_inline]] friend Int operator+(Int a, Int b) { return {a.v + b.v}; }
-    [[gnu::always_inline]] friend Int operator-(Int a, Int b) { return {a.v - b.v}; }
+    [[gnu::always_inline]] friend Int operator+(Int a, Int b) { return wrap(a.words() + b.words()); }
+    [[gnu::always_inline]] friend Int operator-(Int a, Int b) { return wrap(a.words() - b.words()); }
     [[gnu::always_inline]] friend Int operator&(Int a, Int b) { return {a.v & b.v}; }
     [[gnu::always_inline]] friend Int operator|(Int a, Int b) { return {a.v | b.v}; }
     [[gnu::always_inline]] friend Int operator>(Int a, Int b) { return {a.v > b.v}; }
     [[gnu::always_inline]] friend Int operator==(Int a, Int b) { return {a.v == b.v}; }
     template <int kBits>
     [[gnu::always_inline]] Int shift_left() const {
-      return {v << kBits};
+      return wrap(words() << kBits);
     }
     template <int kBits>
     [[gnu::always_inline]] Int shift_right() const {
@@ -53,6 +54,9 @@ struct Portable {
       for (int i = 0; i < 4; ++i) bits |= v[i] < 0 ? 1u << i : 0u;
       return bits;
     }
+    // Sums wrap around, which signed ones may not.
+    [[gnu::always_inline]] Words words() const { return reinterpret_cast<Words>(v); }
+    [[gnu::always_inline]] static Int wrap(Words w) { return {reinterpret_cast<Ints>(w)}; }
   };
 
   Floats v;

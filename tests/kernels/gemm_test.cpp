@@ -214,7 +214,6 @@ TEST_P(GemmTest, InfinityAndNaNSpreadToTheirRowsAndColumnsOnly) {
 
 // The promise that training rests on: the same bits for any number of threads.
 TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
-  const int before = thread_count();
   const Case cases[] = {{768, 65, 128, false, true},
                         {97, 131, 300},
                         {131, 1000, 65, true, false},
@@ -232,7 +231,6 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
       EXPECT_TRUE(same_bits(one, problem.run(fast()))) << text(s) << " with " << threads << " threads";
     }
   }
-  set_thread_count(before);
 }
 
 }  // namespace

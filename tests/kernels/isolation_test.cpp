@@ -48,11 +48,12 @@ TEST(Isolation, Avx2ObjectSharesNothing) {
     if (line.size() < 20) continue;
     const char kind = line[17];  // after the address: t T r ... local or global; W V u shared between files
     const std::string name = line.substr(19);
+    // The address of the exception handler's entry, which debug and sanitizer builds put in each file: data, the same in all.
+    if (name == "DW.ref.__gxx_personality_v0") continue;
     if (name == "headlight::kernels::avx2_table()") found_table = true;
     else if (kind == 'W' || kind == 'V' || kind == 'w' || kind == 'v' || kind == 'u')
       ADD_FAILURE() << "shared symbol: " << name;
-    else if (kind >= 'A' && kind <= 'Z' && name.rfind("guard variable", 0) != 0 &&
-             name != "DW.ref.__gxx_personality_v0")
+    else if (kind >= 'A' && kind <= 'Z' && true && name != "DW.ref.__gxx_personality_v0")
       ADD_FAILURE() << "global symbol: " << name;
   }
   EXPECT_TRUE(found_table) << symbols;

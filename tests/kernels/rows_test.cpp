@@ -26,7 +26,7 @@ TEST_P(RowsTest, SumAxis) {
     fast().sum_axis(s[0], s[1], s[2], x.data(), y.data());
     exact().sum_axis(s[0], s[1], s[2], wide.data(), want.data());
     exact().sum_axis(s[0], s[1], s[2], sizes.data(), bound.data());
-    // Sums run in pieces: no chain of additions is longer than 4096 / 16 + 20, however large n is.
+    // Sums run in pieces of at most 256 additions one after the other, however large n is; their errors partly cancel.
     expect_near(
         y, want, n, [&](std::size_t i) { return 20 * kEps * bound[i]; }, cat("sum_axis of ", s[1]));
   }

@@ -26,11 +26,16 @@ inline constexpr float kUntouched = -77.25f;
 inline const std::vector<Index> kSizes = {0,  1,  2,  3,  4,  5,  7,  8,   9,    15,   16,
                                           17, 31, 32, 33, 63, 65, 97, 131, 1000, 4099, 9001};
 
-// Every test of this suite runs on each table that this CPU can run.
+// Every test of this suite runs on each table that this CPU can run; on one thread, where it says nothing else.
 class KernelTest : public testing::TestWithParam<Isa> {
  protected:
+  void SetUp() override { set_thread_count(1); }
+  void TearDown() override { set_thread_count(threads_); }
   const Table<float>& fast() const { return table(GetParam()); }
   const Table<double>& exact() const { return double_reference(); }
+
+ private:
+  int threads_ = thread_count();
 };
 
 inline std::vector<Isa> isas_under_test() {
@@ -53,6 +58,7 @@ inline std::vector<double> widen(const std::vector<float>& x) { return {x.begin(
 // The distance between neighbouring floats at a value.
 inline double ulp(double value) {
   const double size = std::fabs(value);
+  if (std::isnan(value)) return 0;
   if (size < std::numeric_limits<float>::min()) return std::numeric_limits<float>::denorm_min();
   return std::ldexp(1.0, std::ilogb(std::min(size, static_cast<double>(std::numeric_limits<float>::max()))) - 23);
 }

@@ -5,7 +5,7 @@ namespace headlight {
 
 enum class Isa {
   kReference,  // plain loops: slow, and right by definition
-  kPortable,   // vectors of eight in standard C++, for any CPU
+  kPortable,   // vectors of four by the compiler's extension, for any CPU
   kAvx2,       // AVX2 and FMA
 };
 
