@@ -104,6 +104,16 @@ void check_vacant(const std::string& directory, bool force) {
     fail(run.file("config.json"), ": is not of a run, and --force replaces runs only; choose another --out");
 }
 
+// A system that runs out of memory kills without a word.
+void check_memory(const RunConfig& config, Index vocabulary) {
+  const auto there = static_cast<double>(machine_memory_bytes());
+  const double needed = config.memory(vocabulary);
+  if (there > 0 && needed > there)
+    throw UsageError(cat("a step of this model would take about ", count_text(needed),
+                         "B of memory, and this machine has ", count_text(there),
+                         "B; use a smaller --width, --layers, --context or --batch"));
+}
+
 void print_plan(const Trainer& trainer, const std::string& directory) {
   const RunConfig& c = trainer.config();
   const RunData& d = trainer.data();
@@ -117,7 +127,8 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens, ",
           fixed_text(seen / train, 1), " times the text"));
   say(cat("machine ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
-          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)"));
+          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)", ", about ",
+          count_text(c.memory(d.vocabulary.size())), "B of memory"));
   say(cat("run     ", directory));
 }
 
@@ -187,6 +198,7 @@ int run(const Arguments& args) {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);
   }() : load_run_data(config);
+  check_memory(config, data.vocabulary.size());
   const std::unique_ptr<Trainer> trainer = resume ? Trainer::resume(config, std::move(data), directory)
                                                   : std::make_unique<Trainer>(config, std::move(data), directory);
   print_plan(*trainer, directory);

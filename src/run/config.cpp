@@ -277,16 +277,21 @@ void RunConfig::check() const {
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
   if (!data.empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (data.empty() && grammar.empty()) check_corpus_name("--corpus", corpus);
-  // Refused here rather than by the system in the middle of a step: what one step keeps, roughly, in float32 numbers.
-  const double c = static_cast<double>(width),
-               tokens_a_step = static_cast<double>(batch) * static_cast<double>(context);
-  const double parameters = 12 * static_cast<double>(layers) * c * c * 4;
-  const double activations = static_cast<double>(layers) * tokens_a_step *
-                             (20 * c + 2 * static_cast<double>(heads) * static_cast<double>(context));
-  constexpr double kMost = 1e11;  // 400 GB
-  if (parameters + activations > kMost)
-    throw UsageError(cat("a step of this model would take about ", (parameters + activations) * 4e-9,
-                         " GB; use a smaller --width, --layers, --context or --batch"));
+  // Whatever the machine: sizes like these are slips of the keyboard.
+  constexpr double kMost = 4e11;
+  if (memory(1) > kMost)
+    throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
+                         " GB of memory; use a smaller --width, --hidden, --layers, --context or --batch"));
+}
+
+double RunConfig::memory(Index vocabulary) const {
+  const auto number = [](Index n) { return static_cast<double>(n); };
+  const double c = number(width), f = hidden < 0 ? 4 * c : number(hidden), v = number(vocabulary);
+  const double parameters = number(layers) * (4 * c * c + 2 * c * f) + (v + number(context)) * c;
+  const double places = number(batch) * number(context);  // at a time
+  // What the tape keeps for each token: about ten values of the width, three of the hidden size, and the attention.
+  const double activations = places * (number(layers) * (10 * c + 3 * f + number(heads * context)) + 4 * c + 3 * v);
+  return 4 * (4 * parameters + activations);  // weights, gradients and two moments; float32
 }
 
 const std::vector<Preset>& presets() {

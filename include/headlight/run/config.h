@@ -43,6 +43,8 @@ struct RunConfig {
   Schedule schedule() const;
   // What no single setting can be blamed for. Error: UsageError naming both settings.
   void check() const;
+  // About how many bytes a training step takes with so many tokens in the vocabulary.
+  double memory(Index vocabulary) const;
 };
 
 using SettingField = std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*>;
