@@ -30,9 +30,9 @@ struct Result {
 };
 
 struct Surroundings {
-  std::string folder;  // where it runs; empty: here
-  std::string input;   // a file as standard input; empty: nothing
-  std::string output;  // a file or device as standard output
+  std::string folder = "";  // where it runs; empty: here
+  std::string input = "";   // a file as standard input; empty: nothing
+  std::string output = "";  // a file or device as standard output
   rlim_t file_size = RLIM_INFINITY;
   bool ordinary_user = false;               // without root's right to read and write everything
   std::vector<std::string> variables = {};  // "NAME=value"
