@@ -158,6 +158,11 @@ std::string fixed_text(double value, int decimals) {
   return buffer;
 }
 
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  return text;
+}
+
 std::string duration_text(double seconds) {
   const auto s = static_cast<Index>(std::max(0.0, std::min(seconds, 1e9)) + 0.5);
   char buffer[64];

@@ -76,6 +76,8 @@ std::string duration_text(double seconds);
 std::string count_text(double count);
 // "1.234": fixed decimals.
 std::string fixed_text(double value, int decimals);
+// Spaces before it, up to a width.
+std::string padded(std::string text, std::size_t width);
 
 // The commands, in the order help shows them; each in its own file.
 Command train_command();

@@ -1,4 +1,5 @@
 // headlight eval: the loss of a trained model.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -20,6 +21,9 @@ int run(const Arguments& args) {
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
   const bool has_floor = data.has_floor();
+  const std::vector<RuleLoss> by_rule =
+      has_floor ? loss_by_rule(e, data.validation_log_probability, data.validation_rule, data.rule_names)
+                : std::vector<RuleLoss>();
   const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
   if (args.has("json")) {
     Json json = Json::object();
@@ -31,6 +35,16 @@ int run(const Arguments& args) {
         .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
         .set("bits_per_token", Json::finite_or_null(e.loss / std::numbers::ln2))
         .set("floor", has_floor ? Json(floor) : Json());
+    if (has_floor) {
+      Json rules = Json::array();
+      for (const RuleLoss& r : by_rule)
+        rules.push(Json::object()
+                       .set("rule", r.rule)
+                       .set("predictions", r.predictions)
+                       .set("loss", Json::finite_or_null(r.loss))
+                       .set("floor", r.floor));
+      json.set("rules", rules);
+    }
     print(json_text(json) + "\n");
     return 0;
   }
@@ -43,6 +57,15 @@ int run(const Arguments& args) {
               fixed_text(e.loss - floor, 4), " above\n"));
   print(cat("perplexity   ", fixed_text(std::exp(e.loss), 3), "\n"));
   print(cat("bits         ", fixed_text(e.loss / std::numbers::ln2, 4), " a ", unit, "\n"));
+  if (!has_floor) return 0;
+  print("\nby the rule that wrote the character   share    loss   floor\n");
+  for (const RuleLoss& r : by_rule) {
+    std::string line = "  " + r.rule;
+    line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
+    const double share = static_cast<double>(r.predictions) / static_cast<double>(e.predictions);
+    print(cat(line, padded(cat(fixed_text(100 * share, 1), "%"), 8), padded(fixed_text(r.loss, 3), 8),
+              padded(fixed_text(r.floor, 3), 8), "\n"));
+  }
   return 0;
 }
 

@@ -34,11 +34,6 @@ std::size_t best_role(const Column& column, const HeadScores& scores, Index laye
 // What is claimed of a head: its best role, when that takes a good part of its attention and no untrained head does it.
 constexpr double kClearly = 0.4;
 
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.insert(0, width - text.size(), ' ');
-  return text;
-}
-
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const Index windows = args.whole("windows", 64, 1, 100'000);

@@ -133,6 +133,7 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
     // Moved out: the gradient of an intermediate result lives only until its entry has used it.
     const Tensor dy = std::move(entry->output->grad);
     entry->output->grad = Tensor();
+    const LayerScope layer(entry->layer);
     if (dy.defined()) entry->run(dy, Gradients(entry->inputs, entry->operation));
   }
 }

@@ -34,7 +34,9 @@ void gemm_rows(const Gemm<T>& g, const T* a, const T* b, T* c, Index begin, Inde
 template <class T>
 void gemm(const Gemm<T>& g) {
   const Index rows = g.batch_outer * g.batch_inner * g.m;
-  parallel_for(rows, 16, [&](Index begin, Index end) {
+  // Some 2^18 products to a chunk, so that threads are woken for work that is worth it.
+  const Index row_work = g.n * g.k > 0 ? g.n * g.k : 1;
+  parallel_for(rows, (Index{1} << 18) / row_work + 1, [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const Index batch = row / g.m, i = row % g.m;
       const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;

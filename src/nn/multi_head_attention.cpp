@@ -51,7 +51,8 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const A
     const Tensor rows = linear(from, slice(qkv->weight, 0, which * hd, (which + 1) * hd), bias);  // [B,T,HD]
     return permute(reshape(rows, {b, from.size(1), h, d}), {0, 2, 1, 3});                         // [B,H,T,D]
   };
-  return attend(part(x, 0), part(context, 1), part(context, 2), mask, {});
+  const Tensor q = part(x, 0), k = part(context, 1), v = part(context, 2);
+  return attend(q, k, v, mask, {});
 }
 
 Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,

@@ -33,7 +33,6 @@ void take(const Tensor& x, int axis, const Indices& indices, Tensor& y) {
 
 // Threads split the columns, not the entries: two entries may go to one place, and their order must not vary.
 void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
-  constexpr Index kColumns = 32;
   const Index inner = dx.shape().inner(axis), outer = dx.shape().outer(axis), n = dx.size(axis);
   const auto count = static_cast<Index>(indices.size());
   dispatch(dx.dtype(), [&](auto zero) {
@@ -41,7 +40,9 @@ void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
     const T* pdy = dy.data<T>();
     T* pdx = dx.data<T>();
     const auto& table = kernels::active<T>();
-    parallel_for(inner, kColumns, [&](Index begin, Index end) {
+    // Columns to a chunk: enough of them to be worth a thread, and at least a few vectors.
+    const Index columns = std::max<Index>(32, kGrain / std::max<Index>(1, outer * count));
+    parallel_for(inner, columns, [&](Index begin, Index end) {
       for (Index r = 0; r < outer * count; ++r) {
         const Index row = r / count * n + indices[static_cast<std::size_t>(r % count)];
         table.accumulate(end - begin, pdy + r * inner + begin, pdx + row * inner + begin);

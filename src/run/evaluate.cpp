@@ -1,6 +1,8 @@
 #include "headlight/run/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
@@ -20,19 +22,49 @@ Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index m
   }
   constexpr Index kTokens = 4096;  // a batch: enough to keep the cores busy, little memory
   const auto rows = static_cast<std::size_t>(std::max<Index>(1, kTokens / context));
+  result.token_loss.assign(text.ids.size(), std::numeric_limits<float>::quiet_NaN());
   double sum = 0;
   Batch batch;
   for (std::size_t first = 0; first < result.windows.size(); first += rows) {
     const std::size_t count = std::min(rows, result.windows.size() - first);
-    fill_windows(text, std::span(result.windows).subspan(first, count), context, batch);
-    const auto predicted =
-        batch.rows * context - std::count(batch.targets.begin(), batch.targets.end(), kIgnoredTarget);
-    const Tensor loss = cross_entropy(model(batch.inputs, batch.rows), batch.targets);
-    sum += loss.item() * static_cast<double>(predicted);
-    result.predictions += predicted;
+    const std::span<const Window> windows = std::span(result.windows).subspan(first, count);
+    fill_windows(text, windows, context, batch);
+    const Tensor log_p = log_softmax(model(batch.inputs, batch.rows));  // [B,T,V]
+    const float* p = log_p.data<float>();
+    const Index vocabulary = log_p.size(-1);
+    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+      if (batch.targets[i] == kIgnoredTarget) continue;
+      const auto row = static_cast<Index>(i);
+      const float loss = -p[row * vocabulary + batch.targets[i]];
+      result.token_loss[static_cast<std::size_t>(windows[i / static_cast<std::size_t>(context)].start + row % context +
+                                                 1)] = loss;
+      sum += static_cast<double>(loss);
+      ++result.predictions;
+    }
   }
   result.loss = result.predictions > 0 ? sum / static_cast<double>(result.predictions) : 0;
   return result;
+}
+
+std::vector<RuleLoss> loss_by_rule(const Evaluation& evaluation, std::span<const double> log_probability,
+                                   std::span<const std::uint8_t> rule, std::span<const std::string> rule_names) {
+  std::vector<RuleLoss> by_rule;
+  for (const std::string& name : rule_names) by_rule.push_back({.rule = name});
+  for (std::size_t i = 0; i < evaluation.token_loss.size(); ++i) {
+    if (std::isnan(evaluation.token_loss[i])) continue;
+    RuleLoss& of = by_rule[rule[i]];
+    ++of.predictions;
+    of.loss += static_cast<double>(evaluation.token_loss[i]);
+    of.floor -= log_probability[i];
+  }
+  std::erase_if(by_rule, [](const RuleLoss& r) { return r.predictions == 0; });
+  for (RuleLoss& r : by_rule) {
+    r.loss /= static_cast<double>(r.predictions);
+    r.floor /= static_cast<double>(r.predictions);
+  }
+  std::stable_sort(by_rule.begin(), by_rule.end(),
+                   [](const RuleLoss& a, const RuleLoss& b) { return a.predictions > b.predictions; });
+  return by_rule;
 }
 
 double floor_of(std::span<const Window> windows, std::span<const double> log_probability) {

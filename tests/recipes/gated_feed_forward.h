@@ -9,7 +9,8 @@ class GatedFeedForward : public headlight::Module {
       : gate{this, "gate", width, hidden}, up{this, "up", width, hidden}, down{this, "down", hidden, width} {}
 
   headlight::Tensor operator()(const headlight::Tensor& x) const {
-    return down(mul(silu(gate(x)), up(x)));  // [B,T,F] in between
+    const headlight::Tensor open = silu(gate(x));  // [B,T,F]
+    return down(mul(open, up(x)));
   }
 
   headlight::Child<headlight::Linear> gate, up, down;

@@ -85,7 +85,7 @@ class Tape {
     virtual void run(const Tensor& dy, const Gradients& dx) = 0;
     virtual std::size_t bytes() const = 0;
     const char* operation = "";
-    const LayerPath* layer = nullptr;
+    LayerPath* layer = nullptr;  // that ran it; errors of the backward pass name it
     std::shared_ptr<GradSlot> output;
     PoolVector<std::shared_ptr<GradSlot>> inputs;  // null for an input without gradient
     Entry* before = nullptr;                       // the entry recorded just before

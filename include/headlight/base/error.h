@@ -34,7 +34,7 @@ class DivergedError : public Error {
   int exit_code() const noexcept override { return 3; }
 };
 
-// One step of a layer's path, such as "attn" in blocks.0.attn.qkv. Paths live as long as the program (there are as many
+// One step of a layer's path, such as "attn" in blocks.0.attn.qkv. Paths live as long as their thread (there are as many
 // as there are layers), so a tape entry or a profile keeps a pointer and asks for the text only when somebody reads it.
 struct LayerPath {
   std::string name;
@@ -47,12 +47,14 @@ struct LayerPath {
 class LayerScope {
  public:
   explicit LayerScope(const std::string& name);
+  // Back in a layer that ran before: its backward pass. Null stands for outside any.
+  explicit LayerScope(LayerPath* path) : outer_(current_) { current_ = path; }
   ~LayerScope() { current_ = outer_; }
   LayerScope(const LayerScope&) = delete;
   LayerScope& operator=(const LayerScope&) = delete;
 
   // The running layer, or null outside any.
-  static const LayerPath* current() { return current_; }
+  static LayerPath* current() { return current_; }
   // Its text, "" outside any.
   static std::string path() { return current_ ? current_->text() : std::string(); }
 

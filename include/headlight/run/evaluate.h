@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "headlight/data/windows.h"
@@ -13,11 +14,23 @@ struct Evaluation {
   double loss = 0;  // mean over the predicted tokens, nats
   Index predictions = 0;
   std::vector<Window> windows;  // what was predicted
+  // -log P(token) for each token of the text; not a number where it was not predicted.
+  std::vector<float> token_loss;
 };
 
 // The mean loss over the text's evaluation windows (data/windows.h); over at most `most` of them, evenly spread, when
 // `most` is positive. Nothing is recorded, nothing dropped, and the result does not depend on the thread count.
 Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index most = 0);
+
+// How a model does on the characters that one rule of a corpus wrote.
+struct RuleLoss {
+  std::string rule;
+  Index predictions = 0;
+  double loss = 0, floor = 0;  // means, nats
+};
+// One entry for each rule that wrote something that was predicted, most predictions first.
+std::vector<RuleLoss> loss_by_rule(const Evaluation& evaluation, std::span<const double> log_probability,
+                                   std::span<const std::uint8_t> rule, std::span<const std::string> rule_names);
 
 // The mean of -log_probability over the tokens that those windows predict: the lowest loss possible on them.
 double floor_of(std::span<const Window> windows, std::span<const double> log_probability);
