@@ -164,7 +164,7 @@ std::string padded(std::string text, std::size_t width) {
 }
 
 std::string duration_text(double seconds) {
-  const auto s = static_cast<Index>(std::max(0.0, std::min(seconds, 1e9)) + 0.5);
+  const auto s = static_cast<Index>(std::llround(std::max(0.0, std::min(seconds, 1e9))));
   char buffer[64];
   if (s >= 3600)
     std::snprintf(buffer, sizeof buffer, "%lld:%02d:%02d", static_cast<long long>(s / 3600),

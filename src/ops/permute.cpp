@@ -18,8 +18,9 @@ Tensor permuted(const Tensor& x, const Axes& axes, int rank) {
   for (int i = 0; i < rank; ++i) {
     const int from = axes[static_cast<std::size_t>(i)];
     shape[static_cast<std::size_t>(i)] = x.size(from);
-    sizes[static_cast<std::size_t>(4 - rank + i)] = x.size(from);
-    strides[static_cast<std::size_t>(4 - rank + i)] = x.shape().inner(from);
+    const std::size_t padded = static_cast<std::size_t>(i) + 4 - static_cast<std::size_t>(rank);
+    sizes[padded] = x.size(from);
+    strides[padded] = x.shape().inner(from);
   }
   Tensor y = Tensor::empty(Shape(shape.data(), rank), x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
