@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 namespace headlight::cli {
 
@@ -27,11 +28,12 @@ template <class T>
 T parse_number(const std::string& flag, const std::string& text, T lowest, T highest, const char* kind) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= lowest && value <= highest))
-    throw UsageError(
-        cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
-  return value;
+  if (error == std::errc() && end == text.data() + text.size() && value >= lowest && value <= highest) return value;
+  throw UsageError(
+      cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
 }
+
+constexpr const char* kUnwritable = "standard output cannot be written: the disk is full or nobody reads on";
 
 }  // namespace
 
@@ -55,25 +57,33 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
     bool negated = false;
     if (!flag && name.rfind("no-", 0) == 0) {
       flag = find_flag(command, name.substr(3));
-      negated = flag && flag->placeholder.empty();
-      if (negated) name = name.substr(3);
+      negated = flag && flag->negatable();
+      if (!negated) unknown_flag(command, name);
+      name = name.substr(3);
     }
-    if (!flag || (name.rfind("no-", 0) == 0 && !find_flag(command, name))) unknown_flag(command, name);
+    if (!flag) unknown_flag(command, name);
     std::string value;
     if (flag->placeholder.empty()) {
-      if (equals != std::string::npos) throw UsageError(cat("--", name, ": takes no value"));
+      if (equals != std::string::npos)
+        throw UsageError(
+            cat("--", name, ": takes no value",
+                flag->negatable() ? cat("; say --", name, " or --no-", name) : "; leave it out to go without"));
       value = negated ? "no" : "yes";
     } else if (equals != std::string::npos) {
       value = word.substr(equals + 1);
     } else {
-      if (i + 1 == words.size()) throw UsageError(cat("--", name, ": needs a value: --", name, " ", flag->placeholder));
+      const std::string usage = cat("--", name, ": needs a value: --", name, " ", flag->placeholder);
+      if (i + 1 == words.size()) throw UsageError(usage);
       value = words[++i];
+      // A forgotten value would otherwise swallow the next flag.
+      if (value.rfind("--", 0) == 0)
+        throw UsageError(cat(usage, "; if it is to be ", value, ", write --", name, "=", value));
     }
     if (!values_.emplace(name, value).second) throw UsageError(cat("--", name, ": given twice"));
   }
   if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
     throw UsageError(cat(
-        operands_.size() < command.least_operands ? "something is missing" : cat(operands_.back(), ": one too many"),
+        operands_.size() < command.least_operands ? "no run is named" : cat(operands_.back(), ": one word too many"),
         "; usage: headlight ", command.name, " ", command.usage));
   }
 }
@@ -98,25 +108,43 @@ double Arguments::real(const std::string& flag, double otherwise, double lowest,
   return given ? parse_number<double>(flag, *given, lowest, highest, "a number") : otherwise;
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') line += "\\n";
+    else if (byte < 0x20 || byte == 0x7F) line += '?';
+    else line += c;
+  }
+  return line;
+}
+
+bool stderr_is_lively() {
+  const char *no_color = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  return stderr_is_terminal() && !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
+}
+
 std::string help_text(const Command& command) {
   std::string text = cat(command.summary, "\n\nUsage: headlight ", command.name, " ", command.usage, "\n\nExamples:\n");
   for (const std::string& example : command.examples) text += cat("  ", example, "\n");
   std::string group;
   for (const Flag& flag : command.flags) {
     if (flag.group != group) text += cat("\n", group = flag.group, ":\n");
-    std::string left = cat("  --", flag.name, flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
+    std::string left = cat("  --", flag.negatable() ? "[no-]" : "", flag.name,
+                           flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
     text += cat(left, flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"), "\n");
   }
-  return text;
+  text += "\nHelp:\n  -h, --help            this text\n";
+  return command.notes.empty() ? text : cat(text, "\n", command.notes);
 }
 
 void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail("standard output cannot be written");
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail(kUnwritable);
 }
 
 void finish_output() {
-  if (std::fflush(stdout) != 0) fail("standard output cannot be written");
+  if (std::fflush(stdout) != 0) fail(kUnwritable);
 }
 
 void say(std::string_view text) {

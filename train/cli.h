@@ -19,6 +19,9 @@ struct Flag {
   std::string help;
   std::string group = "Options";
   std::string default_text = "";  // as help shows it; empty: nothing to show
+
+  // A switch that is a setting (on or off by default) rather than an action: --no-NAME turns it off.
+  bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
 
 class Arguments;
@@ -29,6 +32,7 @@ struct Command {
   std::string usage;                  // after "headlight NAME "
   std::vector<std::string> examples;  // whole command lines
   std::vector<Flag> flags;
+  std::string notes = "";  // what help says after the flags
   std::size_t least_operands = 0, most_operands = 0;
   std::function<int(const Arguments&)> run;
 };
@@ -61,6 +65,10 @@ void print(std::string_view text);
 void finish_output();
 // Messages, on standard error.
 void say(std::string_view text);
+// What a user gave may hold line breaks and escape codes; an error is one plain line.
+std::string one_line(std::string_view text);
+// Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
+bool stderr_is_lively();
 
 // "0:42", "1:03:20".
 std::string duration_text(double seconds);

@@ -13,6 +13,7 @@ int run(const Arguments& args) {
     for (const std::string& name : corpus_names()) names += cat(names.empty() ? "" : ", ", name);
     throw UsageError(cat("which corpus? There is: ", names, "; or give --grammar FILE"));
   }
+  if (!grammar) check_corpus_name("corpus", args.operands()[0]);
   const Index chars = args.whole("chars", 1000, 1, kMaxCorpusChars);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const TracedText text = grammar ? generate(Grammar::parse(read_file(*grammar), *grammar), chars, seed)

@@ -17,6 +17,20 @@ extern "C" void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+const char* placeholder_of(const Setting& s) {
+  if (s.is_switch()) return "";
+  if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
+  if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
+  return s.choices.empty() ? (s.name == std::string_view("corpus") ? "NAME" : "FILE") : "KIND";
+}
+
+std::string preset_notes() {
+  std::string text = "Presets:\n";
+  for (const Preset& preset : presets())
+    text += cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' '), preset.help, "\n");
+  return text + "The figures in brackets are those of the preset cpu; a flag goes before its preset.\n";
+}
+
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {
       {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
@@ -26,11 +40,7 @@ std::vector<Flag> train_flags() {
   };
   const RunConfig defaults;
   for (const Setting& s : settings())
-    flags.push_back({s.name,
-                     s.is_switch()       ? ""
-                     : s.choices.empty() ? (s.highest > 0 || s.lowest < 0 ? "N" : "FILE")
-                                         : "KIND",
-                     s.help, s.group, text_of(defaults, s)});
+    flags.push_back({s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s)});
   return flags;
 }
 
@@ -47,7 +57,9 @@ RunConfig configuration(const Arguments& args) {
   RunConfig config = find_preset(preset).config;
   for (const Setting& s : settings())
     if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
-  config.check();
+  if (args.has("data"))
+    for (const char* other : {"corpus", "corpus-chars"})
+      if (args.has(other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
   return config;
 }
 
@@ -66,8 +78,40 @@ RunConfig resumed_configuration(const Arguments& args, const std::string& direct
                            ", and a resumed run keeps it; leave the flag out, or start over with --force"));
     config = asked;
   }
-  config.check();
   return config;
+}
+
+// Another program's config.json. A damaged one may be ours.
+bool is_foreign(const std::string& config) {
+  try {
+    return !parse_json(read_file(config), config).find("headlight");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// A run is never overwritten unasked, and what is not a run not even then.
+void check_vacant(const std::string& directory, bool force) {
+  const RunDirectory run(directory);
+  const std::string found = run.occupied_by();
+  if (found.empty()) return;
+  if (!run.has_run())
+    fail(directory, ": holds ", found, ", and no run that it belongs to; move it away or choose another --out");
+  if (!force)
+    fail(directory,
+         ": holds a run already; add --resume to go on with it, --force to start over, or choose another --out");
+  if (is_foreign(run.file("config.json")))
+    fail(run.file("config.json"), ": is not of a run, and --force replaces runs only; choose another --out");
+}
+
+// A system that runs out of memory kills without a word.
+void check_memory(const RunConfig& config, Index vocabulary) {
+  const auto there = static_cast<double>(machine_memory_bytes());
+  const double needed = config.memory(vocabulary);
+  if (there > 0 && needed > there)
+    throw UsageError(cat("a step of this model would take about ", count_text(needed),
+                         "B of memory, and this machine has ", count_text(there),
+                         "B; use a smaller --width, --layers, --context or --batch"));
 }
 
 void print_plan(const Trainer& trainer, const std::string& directory) {
@@ -83,7 +127,8 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens, ",
           fixed_text(seen / train, 1), " times the text"));
   say(cat("machine ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
-          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)"));
+          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)", ", about ",
+          count_text(c.memory(d.vocabulary.size())), "B of memory"));
   say(cat("run     ", directory));
 }
 
@@ -95,7 +140,7 @@ std::string floor_text(const Trainer& trainer) {
 // One line for each validation, and between them, on a terminal, a line that renews itself.
 class Progress {
  public:
-  explicit Progress(const Trainer& trainer) : trainer_(trainer), live_(stderr_is_terminal()) {}
+  explicit Progress(const Trainer& trainer) : trainer_(trainer), live_(stderr_is_lively()) {}
 
   void show(const StepRecord& r) {
     if (!std::isnan(r.loss)) {
@@ -124,7 +169,8 @@ class Progress {
     if (count_ > 0) text += cat("  loss ", fixed_text(losses_ / static_cast<double>(count_), 3));
     if (stays && !trainer_.data().validation.ids.empty())
       text += cat("  val ", fixed_text(r.val_loss, 3), floor_text(trainer_));
-    text += cat("  ", count_text(speed_), " tokens/s  ", duration_text(left), " left");
+    if (speed_ > 0) text += cat("  ", count_text(speed_), " tokens/s");
+    if (r.step < c.steps) text += cat("  ", duration_text(left), " left");
     if (live_) std::fputs("\r\033[K", stderr);
     std::fputs(text.c_str(), stderr);
     if (stays) std::fputc('\n', stderr);
@@ -143,21 +189,21 @@ int run(const Arguments& args) {
   RunConfig config = configuration(args);
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
+  if (path_exists(directory) && !is_directory(directory))
+    fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
   if (resume) config = resumed_configuration(args, directory);
-  if (!resume && !force && RunDirectory(directory).has_run())
-    fail(directory,
-         ": holds a run already; add --resume to go on with it, --force to start over, or choose another --out");
+  config.check();
+  if (!resume) check_vacant(directory, force);
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);
   }() : load_run_data(config);
+  check_memory(config, data.vocabulary.size());
   const std::unique_ptr<Trainer> trainer = resume ? Trainer::resume(config, std::move(data), directory)
                                                   : std::make_unique<Trainer>(config, std::move(data), directory);
   print_plan(*trainer, directory);
-  if (resume && trainer->step() >= config.steps) {
-    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
-    return 0;
-  }
+  if (resume && trainer->step() == 0) say("        stopped before its first step: starts from the beginning");
+  const bool was_finished = trainer->finished();
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   Progress progress(*trainer);
@@ -165,8 +211,12 @@ int run(const Arguments& args) {
     progress.show(record);
     return interrupted == 0;
   });
-  if (interrupted) {
-    if (stderr_is_terminal()) std::fputc('\n', stderr);
+  if (was_finished) {
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    return 0;
+  }
+  if (interrupted && !trainer->finished()) {
+    if (stderr_is_lively()) std::fputc('\n', stderr);
     say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  headlight train --resume --out ",
             directory));
     return 130;
@@ -190,6 +240,7 @@ Command train_command() {
                        "headlight train --data my.txt --out runs/mine   # your own text",
                        "headlight train --out runs/mine --resume        # go on after an interruption"},
           .flags = train_flags(),
+          .notes = preset_notes(),
           .run = run};
 }
 

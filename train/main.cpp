@@ -1,5 +1,6 @@
 // headlight: finds the command and runs it. Errors are one line on standard error; exit codes: 0 fine, 1 failed, 2 wrong
 // usage, 3 training diverged, 130 interrupted.
+#include <csignal>
 #include <exception>
 #include <new>
 
@@ -34,7 +35,7 @@ int run(const std::vector<std::string>& words) {
     return 2;
   }
   const auto asks_for_help = [](const std::string& word) { return word == "-h" || word == "--help"; };
-  if (asks_for_help(words[0]) || (words[0] == "help" && words.size() == 1)) {
+  if (asks_for_help(words[0]) || (words[0] == "help" && (words.size() == 1 || asks_for_help(words[1])))) {
     print(overview());
     return 0;
   }
@@ -57,6 +58,7 @@ int run(const std::vector<std::string>& words) {
     }
     return command.run(Arguments(command, rest));
   }
+  for (const char* other : {"help", "--help", "--version"}) names.emplace_back(other);
   const std::string near = did_you_mean(wanted, names);
   throw UsageError(
       cat(wanted, ": no such command", near.empty() ? "; see headlight --help" : cat("; did you mean ", near, "?")));
@@ -68,17 +70,20 @@ int run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   namespace cli = headlight::cli;
+#ifdef SIGXFSZ
+  std::signal(SIGXFSZ, SIG_IGN);  // a file past the limit is then an error of its write, and gets its line
+#endif
   try {
     const int code = cli::run(std::vector<std::string>(argv + 1, argv + argc));
     cli::finish_output();
     return code;
   } catch (const headlight::Error& e) {
-    cli::say(headlight::cat("headlight: ", e.what()));
+    cli::say(headlight::cat("headlight: ", cli::one_line(e.what())));
     return e.exit_code();
   } catch (const std::bad_alloc&) {
     cli::say("headlight: out of memory; use a smaller --batch, --context or --width");
   } catch (const std::exception& e) {
-    cli::say(headlight::cat("headlight: ", e.what()));
+    cli::say(headlight::cat("headlight: ", cli::one_line(e.what())));
   }
   return 1;
 }

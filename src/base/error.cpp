@@ -2,7 +2,7 @@
 
 namespace headlight {
 
-thread_local LayerPath* LayerScope::current_ = nullptr;
+constinit thread_local LayerPath* LayerScope::current_ = nullptr;
 
 std::string LayerPath::text() const {
   // The root of all paths has no name and no outer path.

@@ -78,6 +78,11 @@ Index peak_memory() {
 #endif
 }
 
+Index whole_memory() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<Index>(pages) * size : 0;
+}
+
 #else
 
 // Told apart by when they started, for want of a number.
@@ -94,6 +99,7 @@ bool may_write(const std::string& path) {
 bool is_terminal(int) { return false; }
 int window_columns() { return 0; }
 Index peak_memory() { return 0; }
+Index whole_memory() { return 0; }
 
 #endif
 
@@ -386,6 +392,7 @@ int terminal_width() {
 }
 
 Index peak_memory_bytes() { return peak_memory(); }
+Index machine_memory_bytes() { return whole_memory(); }
 
 double monotonic_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

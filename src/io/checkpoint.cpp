@@ -20,6 +20,20 @@ std::string text_of(const std::vector<Index>& sizes) {
   return text + "]";
 }
 
+bool is_floating(StoredType type) {
+  switch (type) {
+    case StoredType::kF8_E5M2:
+    case StoredType::kF8_E4M3:
+    case StoredType::kF16:
+    case StoredType::kBF16:
+    case StoredType::kF32:
+    case StoredType::kF64:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 TensorView stored(const std::string& name, const Tensor& t) {
@@ -33,13 +47,17 @@ void load_parameters(const SafeTensors& file, std::span<const NamedTensor> param
     const TensorView& found = file.at(prefix + p.name);
     if (found.shape != sizes_of(p.value.shape()))
       fail(file.source(), ": ", found.name, " is ", text_of(found.shape), ", and this model needs ", p.value.shape());
+    if (!is_floating(found.type))
+      fail(file.source(), ": ", found.name, " holds ", found.type,
+           ", and this model needs a floating type, such as F32");
   }
-  if (prefix.empty()) {
-    for (const TensorView& view : file.tensors()) {
-      const auto known = [&](const NamedTensor& p) { return p.name == view.name; };
-      if (std::none_of(parameters.begin(), parameters.end(), known))
-        fail(file.source(), ": ", view.name, " is not a part of this model");
-    }
+  for (const TensorView& view : file.tensors()) {
+    if (view.name.rfind(prefix, 0) != 0) continue;
+    const auto known = [&](const NamedTensor& p) {
+      return view.name.compare(prefix.size(), std::string::npos, p.name) == 0;
+    };
+    if (std::none_of(parameters.begin(), parameters.end(), known))
+      fail(file.source(), ": ", view.name, " is not a part of this model");
   }
   for (const NamedTensor& p : parameters) {
     Tensor value = p.value;

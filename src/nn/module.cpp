@@ -23,7 +23,11 @@ Index Module::parameter_count() const {
 }
 
 void Module::zero_grad() {
-  for (NamedTensor& p : parameters()) p.value.zero_grad();
+  // Not by parameters(): a training step makes no names.
+  for (const Member& member : members_) {
+    if (member.parameter) member.parameter->zero_grad();
+    else member.module->zero_grad();
+  }
 }
 
 std::string Module::describe() const {

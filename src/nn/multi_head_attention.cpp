@@ -11,6 +11,10 @@ Index checked_head_size(Index width, Index heads, Index head_size) {
   return width / heads;
 }
 
+void check_rank(const Tensor& x) {
+  if (x.rank() != 3) fail("attention: x must be [B,T,C], got ", x.shape());
+}
+
 }  // namespace
 
 AttentionMask AttentionMask::padding(std::span<const Index> lengths, Index keys, bool causal) {
@@ -31,6 +35,7 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask,
                                       const PositionEncoding* position) const {
+  check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
   const Tensor packed = permute(reshape(qkv(x), {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
   Tensor q = slice(packed, 1, 0, h);                                               // [B,H,T,D]
@@ -44,6 +49,10 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
 }
 
 Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const AttentionMask& mask) const {
+  check_rank(x);
+  check_rank(context);
+  if (x.size(0) != context.size(0))
+    fail("attention: ", x.size(0), " sequences ", x.shape(), " look at ", context.size(0), " ", context.shape());
   const Index b = x.size(0), h = heads_, d = head_size_, hd = h * d;
   const auto part = [&](const Tensor& from, Index which) {
     const LayerScope scope("qkv");

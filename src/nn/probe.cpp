@@ -2,6 +2,6 @@
 
 namespace headlight {
 
-thread_local Probe* Probe::active_ = nullptr;
+constinit thread_local Probe* Probe::active_ = nullptr;
 
 }  // namespace headlight

@@ -72,13 +72,17 @@ Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& ma
   return x;
 }
 
+std::unique_ptr<PositionEncoding> CharTransformer::adopted(std::unique_ptr<PositionEncoding> made) {
+  adopt("position", *made);
+  return made;
+}
+
 CharTransformer::CharTransformer(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kDeviation},
-      position(make_position(config.position, config.context, config.width)),
+      position(adopted(make_position(config.position, config.context, config.width))),
       blocks{this, "blocks", config.layers, config},
       config_(config),
       drop_(config.dropout) {
-  adopt("position", *position);
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
     head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kDeviation});

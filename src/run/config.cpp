@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "headlight/base/error.h"
+#include "headlight/data/corpus.h"
 
 namespace headlight {
 
@@ -29,6 +31,7 @@ std::vector<Setting> make_settings() {
   };
 
   choice("data", &R::data, "Text", {}, "the text to learn from, a UTF-8 file (default: a built-in corpus)");
+  s.back().free_on_resume = true;  // the file may have moved; whether it is the same text is checked
   choice("corpus", &R::corpus, "Text", {}, "the built-in corpus to use without --data");
   choice("grammar", &R::grammar, "Text", {}, "draw the text from this grammar file instead");
   number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to draw from a corpus or grammar");
@@ -80,9 +83,14 @@ std::string number_as_text(T value) {
 }
 
 std::string allowed_range(const Setting& s) {
-  const char* low = s.lowest_excluded ? "more than " : "";
-  if (s.highest_excluded) return cat("from ", s.lowest, " to below ", s.highest);
-  return cat(low, number_as_text(s.lowest), s.lowest_excluded ? ", at most " : " to ", number_as_text(s.highest));
+  // In full, as it may be typed: 1000000000, not 1e+09.
+  const auto limit = [&](double value) {
+    return std::holds_alternative<Index RunConfig::*>(s.field) ? std::to_string(static_cast<Index>(value))
+                                                               : number_as_text(value);
+  };
+  if (s.highest_excluded) return cat("from ", limit(s.lowest), " to below ", limit(s.highest));
+  return cat(s.lowest_excluded ? "more than " : "", limit(s.lowest), s.lowest_excluded ? ", at most " : " to ",
+             limit(s.highest));
 }
 
 bool in_range(const Setting& s, double value) {
@@ -90,10 +98,13 @@ bool in_range(const Setting& s, double value) {
          (s.highest_excluded ? value < s.highest : value <= s.highest);
 }
 
+enum class Parsed { kFine, kNoNumber, kTooLarge };
+
 template <class T>
-bool parse_whole_text(std::string_view text, T& value) {
+Parsed parse_whole_text(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
+  if (error == std::errc::invalid_argument || end != text.data() + text.size()) return Parsed::kNoNumber;
+  return error == std::errc() ? Parsed::kFine : Parsed::kTooLarge;
 }
 
 std::vector<Preset> make_presets() {
@@ -162,14 +173,16 @@ void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
   };
   if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) {
     Index value = 0;
-    if (!parse_whole_text(text, value)) refuse(cat("not a whole number; allowed is ", allowed_range(s)));
-    if (!in_range(s, static_cast<double>(value))) refuse(cat("outside what is allowed: ", allowed_range(s)));
+    const Parsed parsed = parse_whole_text(text, value);
+    if (parsed == Parsed::kNoNumber) refuse(cat("not a whole number; allowed is ", allowed_range(s)));
+    if (parsed == Parsed::kTooLarge || !in_range(s, static_cast<double>(value)))
+      refuse(cat("outside what is allowed: ", allowed_range(s)));
     config.*(*field) = value;
   } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
     double value = 0;
-    if (!parse_whole_text(text, value) || !std::isfinite(value))
-      refuse(cat("not a number; allowed is ", allowed_range(s)));
-    if (!in_range(s, value)) refuse(cat("outside what is allowed: ", allowed_range(s)));
+    const Parsed parsed = parse_whole_text(text, value);
+    if (parsed == Parsed::kNoNumber || std::isnan(value)) refuse(cat("not a number; allowed is ", allowed_range(s)));
+    if (parsed == Parsed::kTooLarge || !in_range(s, value)) refuse(cat("outside what is allowed: ", allowed_range(s)));
     config.*(*real) = value;
   } else if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) {
     if (text != "yes" && text != "no") refuse("say yes or no");
@@ -267,16 +280,22 @@ void RunConfig::check() const {
   }
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
   if (!data.empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
-  // Refused here rather than by the system in the middle of a step: what one step keeps, roughly, in float32 numbers.
-  const double c = static_cast<double>(width),
-               tokens_a_step = static_cast<double>(batch) * static_cast<double>(context);
-  const double parameters = 12 * static_cast<double>(layers) * c * c * 4;
-  const double activations = static_cast<double>(layers) * tokens_a_step *
-                             (20 * c + 2 * static_cast<double>(heads) * static_cast<double>(context));
-  constexpr double kMost = 1e11;  // 400 GB
-  if (parameters + activations > kMost)
-    throw UsageError(cat("a step of this model would take about ", (parameters + activations) * 4e-9,
-                         " GB; use a smaller --width, --layers, --context or --batch"));
+  if (data.empty() && grammar.empty()) check_corpus_name("--corpus", corpus);
+  // Whatever the machine: sizes like these are slips of the keyboard.
+  constexpr double kMost = 4e11;
+  if (memory(1) > kMost)
+    throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
+                         " GB of memory; use a smaller --width, --hidden, --layers, --context or --batch"));
+}
+
+double RunConfig::memory(Index vocabulary) const {
+  const auto number = [](Index n) { return static_cast<double>(n); };
+  const double c = number(width), f = hidden < 0 ? 4 * c : number(hidden), v = number(vocabulary);
+  const double parameters = number(layers) * (4 * c * c + 2 * c * f) + (v + number(context)) * c;
+  const double places = number(batch) * number(context);  // at a time
+  // What the tape keeps for each token: about ten values of the width, three of the hidden size, and the attention.
+  const double activations = places * (number(layers) * (10 * c + 3 * f + number(heads * context)) + 4 * c + 3 * v);
+  return 4 * (4 * parameters + activations);  // weights, gradients and two moments; float32
 }
 
 const std::vector<Preset>& presets() {
@@ -297,20 +316,30 @@ const Preset& find_preset(std::string_view name) {
       cat("--preset ", name, ": not one of ", list, near.empty() ? "" : cat("; did you mean ", near, "?")));
 }
 
+void check_corpus_name(std::string_view what, std::string_view name) {
+  const std::vector<std::string> names = corpus_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  std::string list;
+  for (const std::string& known : names) list += cat(list.empty() ? "" : ", ", known);
+  const std::string near = did_you_mean(name, names);
+  throw UsageError(cat(what, " ", name.empty() ? "''" : name, ": there is no such corpus; there is: ", list,
+                       near.empty() ? "" : cat("; did you mean ", near, "?")));
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
-  // Levenshtein distance, allowed up to a third of the word.
+  // Optimal string alignment: changed, missing, additional and swapped letters; allowed up to a third of the word.
   std::string best;
   std::size_t smallest = std::max<std::size_t>(2, word.size() / 3 + 1);
   for (const std::string& name : names) {
-    std::vector<std::size_t> row(name.size() + 1);
+    std::vector<std::size_t> before, above, row(name.size() + 1);
     for (std::size_t j = 0; j <= name.size(); ++j) row[j] = j;
     for (std::size_t i = 0; i < word.size(); ++i) {
-      std::size_t diagonal = row[0];
+      before = std::exchange(above, row);
       row[0] = i + 1;
       for (std::size_t j = 0; j < name.size(); ++j) {
-        const std::size_t changed = diagonal + (word[i] == name[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+        row[j + 1] = std::min({above[j] + (word[i] == name[j] ? 0u : 1u), above[j + 1] + 1, row[j] + 1});
+        if (i > 0 && j > 0 && word[i] == name[j - 1] && word[i - 1] == name[j])
+          row[j + 1] = std::min(row[j + 1], before[j - 1] + 1);
       }
     }
     if (row.back() < smallest) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "headlight/autograd/tape.h"
@@ -14,8 +15,11 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o,
     fail("sample: temperature ", o.temperature, ", top-k ", o.top_k, ", top-p ", o.top_p,
          ": the first two must not be negative, the last is above 0 and at most 1");
   if (logits.empty()) fail("sample: no logits");
-  for (const float x : logits)
-    if (std::isnan(x)) fail("sample: the model's output is not a number; its weights are damaged or training diverged");
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float top = -kInfinity;
+  for (const float x : logits) top = std::isnan(x) ? x : std::isnan(top) ? top : std::max(top, x);
+  if (!std::isfinite(top))
+    fail("sample: the model's output is not a number; its weights are damaged or training diverged");
   // Tokens by falling logit; equal ones by id, so that the order is the same everywhere.
   std::vector<std::int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);

@@ -53,10 +53,12 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     data.validation_rule = std::move(validation.rule);
     data.rule_names = std::move(validation.rule_names);
   }
-  // Too short for the context is found by the same rule as for a file.
   for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {
-    if (text->ids.empty() && text == &data.validation) continue;
-    split_text(TokenText{text->ids, {}}, 0, config.context, cat(data.source, ": ", part, " text").c_str());
+    const auto length = static_cast<Index>(text->ids.size());
+    if (length == 0 && text == &data.validation) continue;
+    if (length <= config.context)
+      fail(data.source, ": the ", part, " part has ", length, " tokens, and a context of ", config.context,
+           " needs at least ", config.context + 1, "; use more --corpus-chars or a shorter --context");
   }
   return data;
 }

@@ -12,11 +12,30 @@ namespace headlight {
 
 namespace {
 constexpr Index kFormat = 1;  // of config.json
-}
+constexpr const char* kRunFiles[] = {"state.safetensors", "model.safetensors", "log.jsonl", "config.json"};
+}  // namespace
 
 bool RunDirectory::has_run() const { return path_exists(file("config.json")); }
 
-void RunDirectory::save_info(const RunInfo& info) const {
+std::string RunDirectory::occupied_by() const {
+  for (const char* name : kRunFiles)
+    if (path_exists(file(name))) return name;
+  return "";
+}
+
+void RunDirectory::clear() const {
+  for (const char* name : kRunFiles) remove_file(file(name));
+  remove_temporaries();
+}
+
+void RunDirectory::remove_temporaries() const {
+  if (!is_directory(path_)) return;
+  for (const std::string& found : list_directory(path_))
+    for (const char* name : kRunFiles)
+      if (found.rfind(cat(name, ".tmp."), 0) == 0) remove_file(cat(path_, "/", found));
+}
+
+std::string RunDirectory::info_text(const RunInfo& info) {
   Json vocabulary = Json::object();
   vocabulary.set("kind", info.vocabulary.is_bytes() ? "byte" : "character");
   if (!info.vocabulary.is_bytes()) vocabulary.set("characters", encode_utf8(info.vocabulary.characters()));
@@ -27,8 +46,10 @@ void RunDirectory::save_info(const RunInfo& info) const {
       .set("settings", to_json(info.config))
       .set("vocabulary", vocabulary)
       .set("text", text);
-  write_file_atomically(file("config.json"), pretty_json_text(document));
+  return pretty_json_text(document);
 }
+
+void RunDirectory::save_info(const RunInfo& info) const { write_file_atomically(file("config.json"), info_text(info)); }
 
 RunInfo RunDirectory::load_info() const {
   if (!has_run()) {
@@ -70,10 +91,13 @@ TrainedModel load_model(const std::string& directory, Weights weights) {
   if (!path_exists(run.file(name)))
     fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
   // The file first: a model is made only when its tensors are there.
-  const SafeTensors file = SafeTensors::load(run.file(name));
-  loaded.model = std::make_unique<CharTransformer>(loaded.info.config.model(loaded.info.vocabulary.size()));
-  load_parameters(file, loaded.model->parameters(), weights == Weights::kBest ? "" : kModelPrefix);
-  loaded.step = metadata_whole(file, weights == Weights::kBest ? "step" : "step");
+  const SafeTensors file = load_checked(run.file(name));
+  const TransformerConfig config = loaded.info.config.model(loaded.info.vocabulary.size());
+  const std::string prefix = weights == Weights::kBest ? "" : kModelPrefix;
+  check_size(file, prefix, config);
+  loaded.model = std::make_unique<CharTransformer>(config);
+  load_parameters(file, loaded.model->parameters(), prefix);
+  loaded.step = metadata_whole(file, "step");
   loaded.val_loss = metadata_real(file, "val_loss");
   return loaded;
 }

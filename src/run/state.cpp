@@ -1,8 +1,10 @@
 #include "run/state.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "headlight/base/error.h"
+#include "headlight/base/random.h"
 
 namespace headlight {
 
@@ -21,9 +23,70 @@ T metadata_number(const SafeTensors& file, const std::string& key) {
   return value;
 }
 
+constexpr const char* kChecksum = "checksum";
+
+// Eight bytes at a time, the same on machines of either byte order.
+std::uint64_t mixed(std::uint64_t hash, const std::byte* bytes, std::size_t count) {
+  const auto word_at = [&](std::size_t i, std::size_t size) {
+    std::uint64_t word = 0;
+    for (std::size_t k = 0; k < size; ++k) word |= std::to_integer<std::uint64_t>(bytes[i + k]) << (8 * k);
+    return word;
+  };
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) hash = mix64(hash ^ word_at(i, 8));
+  return mix64(mix64(hash ^ word_at(i, count - i)) ^ count);
+}
+
+std::uint64_t mixed(std::uint64_t hash, const std::string& text) {
+  return mixed(hash, reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+std::uint64_t checksum_of(std::span<const TensorView> tensors, const Metadata& metadata) {
+  std::vector<const TensorView*> sorted;
+  for (const TensorView& tensor : tensors) sorted.push_back(&tensor);
+  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+  std::uint64_t hash = 0;
+  for (const auto& [key, value] : metadata)
+    if (key != kChecksum) hash = mixed(mixed(hash, key), value);
+  for (const TensorView* tensor : sorted)
+    hash = mixed(mixed(hash, tensor->name), tensor->data.data(), tensor->data.size());
+  return hash;
+}
+
 }  // namespace
 
+void save_checked(const std::string& path, std::span<const TensorView> tensors, Metadata metadata) {
+  metadata[kChecksum] = std::to_string(checksum_of(tensors, metadata));
+  save_safetensors(path, tensors, metadata);
+}
+
+SafeTensors load_checked(const std::string& path) {
+  SafeTensors file = SafeTensors::load(path);
+  if (metadata_uint64(file, kChecksum) != checksum_of(file.tensors(), file.metadata()))
+    fail(path,
+         ": the file is damaged: its contents do not match its checksum; bring it back from a copy, or train anew");
+  return file;
+}
+
+void check_size(const SafeTensors& file, const std::string& prefix, const TransformerConfig& c) {
+  double found = 0;
+  for (const TensorView& view : file.tensors())
+    if (view.name.rfind(prefix, 0) == 0)
+      found += static_cast<double>(view.data.size()) / static_cast<double>(bytes_of(view.type));
+  // The matrices alone.
+  const auto width = static_cast<double>(c.width), hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
+  const double tables = static_cast<double>(c.vocabulary) * (c.tied ? 1 : 2) +
+                        (c.position == PositionKind::kLearned ? static_cast<double>(c.context) : 0);
+  const double needed = static_cast<double>(c.layers) * (4 * width * width + 2 * width * hidden) + tables * width;
+  if (found < needed)
+    fail(file.source(), ": holds ", found, " weights, and the model of config.json has ", needed,
+         " or more; these two files are not of one run");
+}
+
 Index metadata_whole(const SafeTensors& file, const std::string& key) { return metadata_number<Index>(file, key); }
+std::uint64_t metadata_uint64(const SafeTensors& file, const std::string& key) {
+  return metadata_number<std::uint64_t>(file, key);
+}
 double metadata_real(const SafeTensors& file, const std::string& key) { return metadata_number<double>(file, key); }
 
 std::string real_text(double value) {

@@ -1,5 +1,6 @@
 #include "headlight/run/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
@@ -50,18 +51,30 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory)
   model_ = std::make_unique<CharTransformer>(config.model(data_.vocabulary.size()));
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
+  RunDirectory::info_text(info_);  // what cannot be stored is refused before anything is removed
   make_directories(directory_.path());
-  for (const char* old : {"state.safetensors", "model.safetensors", "log.jsonl"}) remove_file(directory_.file(old));
+  directory_.clear();
   directory_.save_info(info_);
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
+  const RunDirectory directory(path);
+  const RunInfo known = directory.load_info();
+  if (known.fingerprint != data.fingerprint)
+    fail(path, ": the run was trained on another text than ", data.source, " is now; give the same text");
+  const std::string state = directory.file("state.safetensors"), best = directory.file("model.safetensors");
+  if (!path_exists(state)) {
+    // The weights of step 0 are written just before the first checkpoint.
+    const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
+    if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
+    fail(state, ": there is no checkpoint to resume from; start again with --force");
+  }
+  const SafeTensors file = load_checked(state);
+  check_size(file, kModelPrefix, config.model(data.vocabulary.size()));
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
-  trainer->directory_ = RunDirectory(path);
-  const RunInfo known = trainer->directory_.load_info();
-  if (known.fingerprint != trainer->data_.fingerprint)
-    fail(path, ": the run was trained on another text than ", trainer->data_.source, " is now; give the same text");
-  trainer->load_state();
+  trainer->directory_ = directory;
+  trainer->load_state(file);
+  directory.remove_temporaries();
   trainer->directory_.save_info(trainer->info_);  // with the settings that may change
   trainer->truncate_log();
   return trainer;
@@ -96,13 +109,31 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
   flush_log();
 }
 
+// Not to be saved over checkpoints that are sound.
+void Trainer::check_weights() {
+  for (const NamedTensor& p : model_->parameters()) {
+    const std::span<const float> values(p.value.data<float>(), static_cast<std::size_t>(p.value.numel()));
+    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
+      diverged(cat("weight ", p.name).c_str());
+  }
+}
+
+void Trainer::diverged(const char* what) {
+  flush_log();
+  throw DivergedError(cat("training diverged at step ", step_, ": the ", what, " is not a finite number; ",
+                          directory_.path().empty() ? "" : "the checkpoints before it are kept; ",
+                          "use a smaller --lr (", info_.config.lr, " now) or a longer --warmup"));
+}
+
 void Trainer::validate() {
+  check_weights();
   if (data_.validation.ids.empty()) {
     best_step_ = step_;
     if (!directory_.path().empty()) save_best();
     return;
   }
   const Evaluation e = evaluate(*model_, data_.validation, info_.config.eval_windows);
+  if (!std::isfinite(e.loss)) diverged("validation loss");
   val_loss_ = e.loss;
   if (data_.has_floor() && std::isnan(floor_)) floor_ = floor_of(e.windows, data_.validation_log_probability);
   if (best_step_ >= 0 && !(val_loss_ < best_val_loss_)) return;
@@ -126,13 +157,8 @@ void Trainer::train_step(StepRecord& record) {
   const auto batches = static_cast<double>(c.accumulate);
   record.loss = loss / batches;
   record.grad_norm = gradient_norm(optimizer_->parameters()) / batches;
-  if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm)) {
-    flush_log();
-    throw DivergedError(cat("training diverged at step ", step_, ": the ",
-                            std::isfinite(record.loss) ? "gradient" : "loss", " is not a finite number; ",
-                            directory_.path().empty() ? "" : "the checkpoints before it are kept; ",
-                            "use a smaller --lr (", c.lr, " now) or a longer --warmup"));
-  }
+  if (!std::isfinite(record.loss)) diverged("loss");
+  if (!std::isfinite(record.grad_norm)) diverged("gradient");
   const double clipped = c.clip > 0 && record.grad_norm > c.clip ? c.clip / record.grad_norm : 1;
   optimizer_->step(schedule_.at(step_), clipped / batches);
   model_->zero_grad();
@@ -144,37 +170,42 @@ void Trainer::save_best() const {
   const std::vector<NamedTensor> parameters = model_->parameters();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(p.name, p.value));
-  save_safetensors(directory_.file("model.safetensors"), views,
-                   {{"format", "headlight"}, {"step", std::to_string(step_)}, {"val_loss", real_text(val_loss_)}});
+  save_checked(directory_.file("model.safetensors"), views,
+               {{"format", "headlight"}, {"step", std::to_string(step_)}, {"val_loss", real_text(val_loss_)}});
 }
 
-void Trainer::save_state() const {
+void Trainer::save_state() {
+  check_weights();
+  flush_log();  // the log must not lack steps that come before the checkpoint
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
   for (const NamedTensor& s : state) views.push_back(stored(kOptimizerPrefix + s.name, s.value));
   views.push_back(tensor_view<std::uint64_t>("random.batches", {4}, batches_.state()));
   views.push_back(tensor_view<std::uint64_t>("random.generator", {4}, generator().state()));
-  save_safetensors(directory_.file("state.safetensors"), views,
-                   {{"format", "headlight-state"},
-                    {"step", std::to_string(step_)},
-                    {"val_loss", real_text(val_loss_)},
-                    {"validated", validated_ ? "1" : "0"},
-                    {"optimizer_steps", std::to_string(optimizer_->steps())},
-                    {"best_step", std::to_string(best_step_)},
-                    {"best_val_loss", real_text(best_val_loss_)},
-                    {"floor", real_text(floor_)}});
+  save_checked(directory_.file("state.safetensors"), views,
+               {{"format", "headlight-state"},
+                {"step", std::to_string(step_)},
+                {"val_loss", real_text(val_loss_)},
+                {"validated", validated_ ? "1" : "0"},
+                {"optimizer_steps", std::to_string(optimizer_->steps())},
+                {"best_step", std::to_string(best_step_)},
+                {"best_val_loss", real_text(best_val_loss_)},
+                {"floor", real_text(floor_)},
+                {"text", std::to_string(info_.fingerprint)}});
 }
 
-void Trainer::load_state() {
-  const std::string name = directory_.file("state.safetensors");
-  if (!path_exists(name)) fail(name, ": there is no checkpoint to resume from; start again with --force");
-  const SafeTensors file = SafeTensors::load(name);
+void Trainer::load_state(const SafeTensors& file) {
+  const std::string& name = file.source();
+  if (metadata_uint64(file, "text") != info_.fingerprint)
+    fail(name, ": is of a run on another text; bring back the file that belongs to config.json");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);
   file.read("random.generator", dropout);
+  for (const Rng::State& state : {batches, dropout})  // zeros would be drawn for ever
+    if (state == Rng::State{}) fail(name, ": a random state is all zeros; the file is damaged");
   batches_.set_state(batches);
   generator().set_state(dropout);
   step_ = metadata_whole(file, "step");
@@ -207,12 +238,19 @@ void Trainer::truncate_log() {
   if (!path_exists(name)) return;
   const std::string before = read_file(name);
   std::string kept;
+  Index number = 0;
   for (std::size_t at = 0; at < before.size();) {
+    ++number;
     const std::size_t end = std::min(before.find('\n', at), before.size());
     const std::string line = before.substr(at, end - at);
     at = end + 1;
     if (end == before.size()) break;  // cut short when the run was
-    const Json json = parse_json(line, name);
+    Json json;
+    try {
+      json = parse_json(line, name);
+    } catch (const Error&) {
+      fail(name, ": line ", number, " is not what this program writes; move the file away to go on with a new log");
+    }
     const Json* step = json.find("step");
     if (!step || !step->if_int64() || *step->if_int64() >= step_) break;
     kept += line + "\n";

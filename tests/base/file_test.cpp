@@ -299,6 +299,7 @@ TEST(Process, MemoryClockAndTerminal) {
   EXPECT_EQ(large.back(), 'x');
   EXPECT_GT(peak_memory_bytes(), Index{64} << 20);
   EXPECT_GE(peak_memory_bytes(), before);
+  EXPECT_GT(machine_memory_bytes(), peak_memory_bytes());
 #else
   EXPECT_EQ(peak_memory_bytes(), 0) << "unknown";
 #endif

@@ -60,7 +60,7 @@ class LayerScope {
 
  private:
   LayerPath* outer_;
-  static thread_local LayerPath* current_;
+  static constinit thread_local LayerPath* current_;
 };
 
 // Throws Error with the pieces as one line, the running layer's path before it.

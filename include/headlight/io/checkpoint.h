@@ -14,8 +14,8 @@ namespace headlight {
 TensorView stored(const std::string& name, const Tensor& tensor);
 
 // Fills parameters from the stored tensors "<prefix><name>", converting other floating types. Nothing is changed unless
-// everything fits. Errors name the file and the tensor: missing, or of another shape, or (with an empty prefix) one in
-// the file that the model does not have.
+// everything fits. Errors name the file and the tensor: missing, of another shape, not a floating type, or one in the file
+// under that prefix that the model does not have.
 void load_parameters(const SafeTensors& file, std::span<const NamedTensor> parameters, const std::string& prefix = "");
 
 }  // namespace headlight

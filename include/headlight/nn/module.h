@@ -61,7 +61,7 @@ class Module {
 
  protected:
   // For an inner module that is chosen at run time and so cannot be a Child. It must live as long as this one.
-  void adopt(std::string name, const Module& module) { members_.push_back({std::move(name), nullptr, &module}); }
+  void adopt(std::string name, Module& module) { members_.push_back({std::move(name), nullptr, &module}); }
 
  private:
   friend class Param;
@@ -69,8 +69,8 @@ class Module {
   friend class Child;
   struct Member {
     std::string name;
-    const Tensor* parameter;  // one of the two is null
-    const Module* module;
+    Tensor* parameter;  // one of the two is null
+    Module* module;
   };
   void collect(const std::string& prefix, std::vector<NamedTensor>& out) const;
 

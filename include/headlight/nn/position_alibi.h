@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cmath>
-#include <vector>
 
 #include "headlight/nn/position.h"
 
@@ -19,11 +18,13 @@ class AlibiPosition : public PositionEncoding {
 
   // [H,T,S]; query t stands at position t + S - T.
   Tensor bias(Index heads, Index queries, Index keys, DType dtype) const override {
-    std::vector<double> values;
+    PoolVector<double> values;
     values.reserve(static_cast<std::size_t>(heads * queries * keys));
-    for (Index h = 0; h < heads; ++h)
+    for (Index h = 0; h < heads; ++h) {
+      const double m = slope(h, heads);
       for (Index t = keys - queries; t < keys; ++t)
-        for (Index s = 0; s < keys; ++s) values.push_back(-slope(h, heads) * static_cast<double>(t - s));
+        for (Index s = 0; s < keys; ++s) values.push_back(-m * static_cast<double>(t - s));
+    }
     return Tensor::of({heads, queries, keys}, values, dtype);
   }
 };

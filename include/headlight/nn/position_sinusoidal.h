@@ -18,7 +18,7 @@ class SinusoidalPosition : public PositionEncoding {
 
   // p for positions offset .. offset+T-1: [T,C].
   static Tensor table(Index positions, Index width, Index offset = 0, DType dtype = default_dtype()) {
-    std::vector<double> values;
+    PoolVector<double> values;
     values.reserve(static_cast<std::size_t>(positions * width));
     for (Index t = offset; t < offset + positions; ++t) {
       for (Index c = 0; c < width; ++c) {

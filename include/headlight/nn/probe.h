@@ -34,7 +34,7 @@ class Probe {
 
  private:
   Probe* outer_;
-  static thread_local Probe* active_;
+  static constinit thread_local Probe* active_;
 };
 
 // For layers: lets an active probe see, and replace, x.

@@ -69,6 +69,9 @@ class CharTransformer : public Module {
   std::optional<Child<Linear>> head;  // [V,C]; untied only
 
  private:
+  // Among the members' initialisers, so that the walk meets it where it is declared.
+  std::unique_ptr<PositionEncoding> adopted(std::unique_ptr<PositionEncoding> made);
+
   TransformerConfig config_;
   Dropout drop_;
 };

@@ -15,7 +15,7 @@ struct Schedule {
   Decay decay = Decay::kCosine;
 
   // For step 0, 1, ...: peak (step + 1) / (warmup + 1) while step < warmup; the peak at step = warmup; `lowest` from
-  // step = steps on; in between half a cosine or a straight line.
+  // step = steps on; in between half a cosine or a straight line. With kConstant the peak from step = warmup on.
   double at(Index step) const;
 };
 

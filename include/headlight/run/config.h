@@ -43,6 +43,8 @@ struct RunConfig {
   Schedule schedule() const;
   // What no single setting can be blamed for. Error: UsageError naming both settings.
   void check() const;
+  // About how many bytes a training step takes with so many tokens in the vocabulary.
+  double memory(Index vocabulary) const;
 };
 
 using SettingField = std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*>;
@@ -56,7 +58,7 @@ struct Setting {
   std::vector<const char*> choices = {};  // of strings; empty: any text
   bool lowest_excluded = false, highest_excluded = false;
   // May be given with --resume and differ from what the run was started with: it does not change what is computed, or
-  // (steps) says how far.
+  // (steps) says how far, or (data) is checked against the run's text.
   bool free_on_resume = false;
 
   std::string key() const;  // with underscores
@@ -86,6 +88,9 @@ struct Preset {
 const std::vector<Preset>& presets();
 // Error: UsageError listing the names.
 const Preset& find_preset(std::string_view name);
+
+// Error: UsageError that lists the built-in corpora, with the closest one; `what` begins the line.
+void check_corpus_name(std::string_view what, std::string_view name);
 
 // The closest of `names` to a misspelt word, or "" if none is close.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);

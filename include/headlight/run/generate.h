@@ -17,7 +17,8 @@ struct SampleOptions {
 };
 
 // Draws one token from logits [V]. The order of what is left out: top_k, then temperature, then top_p.
-// Errors: temperature or top_k negative, top_p outside (0, 1], a logit that is not a number.
+// Errors: temperature or top_k negative, top_p outside (0, 1], a logit that is not a number, or
+// none that is finite. A logit of -infinity is a token that is never drawn.
 std::int32_t sample_token(std::span<const float> logits, const SampleOptions& options, Rng& rng);
 
 // Continues `prompt` by `count` tokens. The model sees the last `context` tokens; `each` is called with every new token

@@ -33,7 +33,14 @@ class RunDirectory {
   std::string file(const char* name) const { return cat(path_, "/", name); }
   // Whether a run was started here.
   bool has_run() const;
+  // The first file there under a name that a run uses, whoever wrote it; "" when there is none.
+  std::string occupied_by() const;
+  // Removes the files of a run, the checkpoints first / what writers that were killed have left. Others stay.
+  void clear() const;
+  void remove_temporaries() const;
 
+  // What config.json will hold. Error: a name of a text that is not UTF-8.
+  static std::string info_text(const RunInfo& info);
   void save_info(const RunInfo& info) const;
   // Errors: no run here; a config.json that is not what this program writes.
   RunInfo load_info() const;

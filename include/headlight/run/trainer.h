@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "headlight/io/safetensors.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/run_data.h"
@@ -32,19 +33,23 @@ class Trainer {
   // earlier run there are removed: whether that is wanted is for the caller to ask.
   // Errors: config.check(), a directory that cannot be written.
   Trainer(const RunConfig& config, RunData data, std::string directory);
-  // Goes on where the run in `directory` stopped. `config` may differ in the settings that are free on resume.
+  // Goes on where the run in `directory` stopped; a run stopped before its first checkpoint starts over. `config` may
+  // differ in the settings that are free on resume.
   // Errors: no checkpoint, a damaged one, another text than the run was started with.
   static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);
 
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
   // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
-  // checkpoint) by returning false. Error: DivergedError when a loss or gradient is not finite; the checkpoints stay.
+  // checkpoint) by returning false. Error: DivergedError when a loss, a gradient or a weight is not finite; the
+  // checkpoints from before stay.
   void run(const std::function<bool(const StepRecord&)>& each = {});
 
   const CharTransformer& model() const { return *model_; }
   const RunData& data() const { return data_; }
   const RunConfig& config() const { return info_.config; }
   Index step() const { return step_; }
+  // Whether all steps were made and the last was validated.
+  bool finished() const { return step_ >= info_.config.steps && validated_; }
   Index best_step() const { return best_step_; }
   double best_val_loss() const { return best_val_loss_; }
   // The lowest loss possible on what is validated; not measured when the truth is not known.
@@ -54,9 +59,11 @@ class Trainer {
  private:
   void validate();
   void train_step(StepRecord& record);
-  void save_state() const;
+  void save_state();
+  void check_weights();
+  [[noreturn]] void diverged(const char* what);
   void save_best() const;
-  void load_state();
+  void load_state(const SafeTensors& file);
   void log(const StepRecord& record);
   void flush_log();
   void truncate_log();

@@ -1,0 +1,200 @@
+// What the program prints, and where: products on standard output, messages on standard error.
+#include <cmath>
+#include <cstdlib>
+
+#include "cli/tiny_run.h"
+#include "headlight/data/grammar.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/heads/head_scores.h"
+#include "headlight/run/run_directory.h"
+
+namespace headlight {
+namespace {
+
+class Output : public TinyRun {
+ protected:
+  static void expect_plain(const std::string& text) {
+    EXPECT_EQ(text.find('\x1b'), std::string::npos) << "an escape code";
+    EXPECT_EQ(text.find('\r'), std::string::npos);
+  }
+};
+
+TEST_F(Output, OfTrainIsOnStandardErrorAndPlain) {
+  const Result r = run_program(train(directory_ / "new"));
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.out, "");
+  expect_plain(r.err);
+  for (const char* part : {"text    ", "model   1 layers, 2 heads, width 8, context 8", "plan    9 steps",
+                           "machine 1 thread, ", "B of memory", "step 0/9  loss ", "  val ", "step 9/9",
+                           "best    validation loss ", "next    headlight sample "})
+    EXPECT_TRUE(contains(r.err, part));
+  EXPECT_EQ(files_of(directory_ / "new").size(), 4u);
+}
+
+TEST_F(Output, ThroughARealPipeIsPlainToo) {
+  finished();
+  const std::string program = HEADLIGHT_BINARY_DIR "/headlight";
+  std::FILE* pipe =
+      popen((program + " sample " + run_ + " --chars 50 2>&1; " + program + " train --resume --out " + run_ + " 2>&1")
+                .c_str(),
+            "r");
+  ASSERT_TRUE(pipe);
+  std::string text;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
+  EXPECT_EQ(pclose(pipe), 0);
+  expect_plain(text);
+  EXPECT_TRUE(contains(text, "already"));
+}
+
+#ifdef __linux__
+// On a terminal the line renews itself, unless it must not.
+TEST_F(Output, OnATerminalIsLivelyUnlessToldNotToBe) {
+  for (const auto& [variable, lively] : {std::pair{"NO_COLOR=", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}}) {
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    ASSERT_GE(terminal, 0);
+    ASSERT_EQ(grantpt(terminal), 0);
+    ASSERT_EQ(unlockpt(terminal), 0);
+    const std::string name = ptsname(terminal);
+    const int other = open(name.c_str(), O_RDWR | O_NOCTTY);
+    const std::string out = directory_ / variable;
+    const pid_t child = fork();
+    if (child == 0) {
+      dup2(other, 2);
+      std::string set = "TERM=xterm", asked = variable, program = HEADLIGHT_BINARY_DIR "/headlight";
+      putenv(set.data());
+      putenv(asked.data());
+      Words words = Words{program} + train(out);
+      std::vector<char*> argv;
+      for (std::string& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      execv(argv[0], argv.data());
+      _exit(122);
+    }
+    close(other);
+    std::string text;
+    char buffer[4096];
+    for (ssize_t n = read(terminal, buffer, sizeof buffer); n > 0; n = read(terminal, buffer, sizeof buffer))
+      text.append(buffer, static_cast<std::size_t>(n));
+    int status = 1;
+    waitpid(child, &status, 0);
+    close(terminal);
+    EXPECT_EQ(status, 0) << text;
+    EXPECT_EQ(text.find('\x1b') != std::string::npos, lively) << variable;
+  }
+}
+#endif
+
+TEST_F(Output, OfSampleIsTextAndNothingElse) {
+  const Words base = {"sample", finished(), "--chars", "40", "--prompt", "the "};
+  const Result r = run_program(base);
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.out.size(), 4u + 40 + 1);
+  EXPECT_EQ(r.out.rfind("the ", 0), 0u);
+  EXPECT_EQ(r.out.back(), '\n');
+  EXPECT_EQ(run_program(base).out, r.out) << "the same seed";
+  EXPECT_NE(run_program(base + Words{"--seed", "2"}).out, r.out);
+  EXPECT_NE(run_program(base + Words{"--temperature=3"}).out, r.out);
+  const std::string cold = run_program(base + Words{"--temperature=0"}).out;
+  EXPECT_EQ(run_program(base + Words{"--temperature=0", "--seed=9"}).out, cold);
+  EXPECT_EQ(run_program(base + Words{"--top-k", "1"}).out, cold);
+  EXPECT_EQ(run_program(base + Words{"--top-p=0.000001"}).out, cold);
+  EXPECT_EQ(run_program({"sample", run_, "--chars", "7"}).out.size(), 8u) << "without a prompt";
+}
+
+TEST_F(Output, OfEvalAgreesWithItsJson) {
+  const Result text = run_program({"eval", finished()}), json = run_program({"eval", run_, "--json"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_EQ(json.code, 0);
+  EXPECT_EQ(text.err + json.err, "");
+  ASSERT_EQ(json.out.find('\n'), json.out.size() - 1) << "one line";
+  const Json value = parse_json(json.out, "eval");
+  const JsonView view(value, "eval");
+  const double loss = view.at("loss").as_double();
+  EXPECT_NEAR(view.at("perplexity").as_double(), std::exp(loss), 1e-9);
+  EXPECT_NEAR(view.at("bits_per_token").as_double(), loss / std::log(2), 1e-9);
+  EXPECT_TRUE(view.at("floor").json().is_null());
+  char shown_loss[32];
+  std::snprintf(shown_loss, sizeof shown_loss, "%.4f", loss);
+  EXPECT_TRUE(contains(text.out, std::string(shown_loss) + " nats a character"));
+  EXPECT_EQ(loss, load_model(run_).val_loss) << "the loss the run recorded for its best step";
+  const Json other = parse_json(run_program({"eval", run_, "--json", "--data", data_, "--last"}).out, "eval");
+  EXPECT_EQ(JsonView(other, "eval").at("predictions").as_index(), static_cast<Index>(text_.size()) - 1);
+}
+
+TEST_F(Output, OfHeadsAgreesWithItsJson) {
+  const Result r = run_program({"heads", finished(), "--json"});
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.err, "");
+  const Json value = parse_json(r.out, "heads");
+  const auto heads = JsonView(value, "heads").at("heads").elements();
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[1].at("head").as_string(), "L0H1");
+  EXPECT_EQ(heads[0].at("roles").size(), static_cast<Index>(basic_roles().size()));
+  const Result table = run_program({"heads", run_});
+  EXPECT_EQ(table.code, 0);
+  for (const char* part : {"L0H0", "L0H1", "previous", "offset", "first", "same char", "last space", "line start"})
+    EXPECT_TRUE(contains(table.out, part));
+  expect_plain(table.out);
+}
+
+TEST_F(Output, OfCorpusIsTheTextWithItsFloorBeside) {
+  const Result r = run_program({"corpus", "tales", "--chars", "1500", "--seed", "4"});
+  EXPECT_EQ(r.code, 0);
+  const TracedText text = corpus("tales", 1500, 4);
+  EXPECT_EQ(r.out, text.text);
+  char floor[32];
+  std::snprintf(floor, sizeof floor, "floor %.4f nats", text.floor());
+  EXPECT_EQ(r.err.rfind(floor, 0), 0u) << r.err;
+  write_file_atomically(directory_ / "own.grammar", builtin_grammar_text("tales"));
+  EXPECT_EQ(run_program({"corpus", "--grammar", directory_ / "own.grammar", "--chars", "1500", "--seed", "4"}).out,
+            text.text);
+}
+
+TEST_F(Output, ShowsTheFloorBesideTheLoss) {
+  const std::string out = directory_ / "tales";
+  const Words words = {"train", "--corpus-chars", "3000", "--out",     out,  "--layers", "1", "--heads",
+                       "2",     "--width",        "8",    "--context", "32", "--batch",  "2", "--steps",
+                       "3",     "--threads",      "1",    "--warmup",  "1"};
+  const Result r = run_program(words);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.err, " (floor 0."));
+  EXPECT_TRUE(contains(r.err, "the lowest possible is 0."));
+  EXPECT_TRUE(contains(run_program({"eval", out}).out, "nats, the lowest possible; the model is "));
+  const Json value = parse_json(run_program({"eval", out, "--json"}).out, "eval");
+  const double floor = JsonView(value, "eval").at("floor").as_double();
+  EXPECT_GT(floor, 0.2);
+  EXPECT_LT(floor, JsonView(value, "eval").at("loss").as_double());
+}
+
+TEST_F(Output, FlagsMayBeWrittenEitherWay) {
+  const std::string a = directory_ / "a", b = directory_ / "b";
+  const Words rest = {"--layers=1", "--heads=2",   "--context=8", "--batch=2",
+                      "--steps=2",  "--threads=1", "--no-tied",   "--no-bias"};
+  ASSERT_EQ(run_program(Words{"train", "--data", data_, "--out", a, "--width", "8"} + rest).code, 0);
+  ASSERT_EQ(run_program(Words{"train", "--data=" + data_, "--out=" + b, "--width=8"} + rest).code, 0);
+  expect_same_run(a, b);
+  const RunConfig config = RunDirectory(a).load_info().config;
+  EXPECT_FALSE(config.tied);
+  EXPECT_FALSE(config.bias);
+  EXPECT_TRUE(config.pre_norm);
+  EXPECT_EQ(config.width, 8);
+}
+
+TEST_F(Output, TheTextMayComeFromStandardInput) {
+  Words words = train(directory_ / "new");
+  words[2] = "-";
+  Surroundings given;
+  given.input = data_;
+  EXPECT_EQ(run_program(words, given).code, 0);
+  // The default place is named after the text.
+  given.folder = directory_.path();
+  const Result r = run_program({"train", "--data", "tales.txt", "--layers", "1", "--heads", "2", "--width", "8",
+                                "--context", "8", "--batch", "2", "--steps", "1", "--threads", "1"},
+                               given);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(path_exists(directory_ / "runs/tales/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace headlight

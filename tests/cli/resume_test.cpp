@@ -1,0 +1,132 @@
+// Interruptions: Ctrl-C, kill -9 at any moment, and going on as if nothing had been.
+#include <thread>
+
+#include "cli/tiny_run.h"
+#include "headlight/base/random.h"
+
+namespace headlight {
+namespace {
+
+class Interrupted : public TinyRun {
+ protected:
+  // Long enough to be met in the middle.
+  Words slow(const std::string& out, const std::string& steps) const {
+    return {"train", "--data",    data_, "--out",     out,   "--layers",       "1",   "--heads",      "2",  "--width",
+            "16",    "--context", "16",  "--batch",   "2",   "--steps",        steps, "--eval-every", "20", "--warmup",
+            "2",     "--threads", "1",   "--dropout", "0.1", "--eval-windows", "2"};
+  }
+  static void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+  // Until the run has come to a checkpoint.
+  static void wait_for(Program& program, const std::string& text) {
+    for (int i = 0; i < 2000 && !program.ended() && program.err_so_far().find(text) == std::string::npos; ++i)
+      pause(0.005);
+  }
+};
+
+TEST_F(Interrupted, ByCtrlCItFinishesTheStepSavesAndSaysHowToGoOn) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string out = directory_ / cat("run", signal), whole = directory_ / cat("whole", signal);
+    Program program(slow(out, "1000000"));
+    wait_for(program, "step 20/");
+    program.signal(signal);
+    const Result r = program.wait();
+    EXPECT_EQ(r.code, 130) << r.err;
+    EXPECT_EQ(r.out, "");
+    EXPECT_TRUE(contains(r.err, "; saved. Go on with:\n  headlight train --resume --out " + out + "\n"));
+    // The step it names is the one it saved, and the run goes on from there.
+    const std::size_t at = r.err.find("interrupted at step ");
+    ASSERT_NE(at, std::string::npos) << r.err;
+    const int step = std::atoi(r.err.c_str() + at + 20);
+    EXPECT_GE(step, 20);
+    const std::string steps = std::to_string(step + 15);
+    const Result resumed = run_program({"train", "--resume", "--out", out, "--steps", steps});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_TRUE(contains(resumed.err, "step " + steps + "/" + steps));
+  }
+}
+
+TEST_F(Interrupted, ByCtrlCTheRunIsThatOfOneNeverInterrupted) {
+  const std::string out = directory_ / "run", whole = directory_ / "whole";
+  ASSERT_EQ(run_program(slow(whole, "600")).code, 0);
+  Program program(slow(out, "600"));
+  wait_for(program, "step 20/");
+  program.signal(SIGINT);
+  const int code = program.wait().code;
+  EXPECT_TRUE(code == 130 || code == 0) << code;
+  const Result resumed = run_program({"train", "--resume", "--out", out});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  expect_same_run(whole, out);
+}
+
+TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
+  const std::string whole = directory_ / "whole";
+  const double before = monotonic_seconds();
+  ASSERT_EQ(run_program(slow(whole, "300")).code, 0);
+  const double takes = monotonic_seconds() - before;
+  Rng rng(static_cast<std::uint64_t>(before * 1e6));  // other moments every time
+  int killed = 0;
+  for (int round = 0; round < 12; ++round) {
+    const std::string out = directory_ / cat("run", round);
+    {
+      Program program(slow(out, "300"));
+      // As soon as there is a run to lose.
+      for (int i = 0; i < 2000 && !path_exists(out + "/config.json") && !program.ended(); ++i) pause(0.0005);
+      pause(rng.uniform() * takes);
+      program.signal(SIGKILL);
+      killed += program.wait().code == 128 + SIGKILL;
+    }
+    for (int again = 0; again < 2; ++again) {  // and killed again while it goes on
+      Program program({"train", "--resume", "--out", out});
+      pause(rng.uniform() * takes / 2);
+      program.signal(SIGKILL);
+      program.wait();
+    }
+    const Result resumed = run_program({"train", "--resume", "--out", out});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    SCOPED_TRACE(round);
+    expect_same_run(whole, out);
+  }
+  EXPECT_GT(killed, 0);
+}
+
+TEST_F(Interrupted, TwiceItEndsAtOnce) {
+  // One step that takes long: the first signal waits for its end, the second does not.
+  Program program({"train", "--data", data_, "--out", directory_ / "run", "--layers", "4", "--width", "256",
+                   "--context", "128", "--batch", "64", "--accumulate", "500", "--threads", "1", "--val-fraction",
+                   "0"});
+  for (int i = 0; i < 4000 && !path_exists(directory_ / "run/state.safetensors") && !program.ended(); ++i) pause(0.005);
+  pause(0.05);
+  program.signal(SIGINT);
+  pause(0.05);
+  EXPECT_FALSE(program.ended());
+  program.signal(SIGINT);
+  const double before = monotonic_seconds();
+  EXPECT_EQ(program.wait().code, 128 + SIGINT);
+  EXPECT_LT(monotonic_seconds() - before, 5);
+}
+
+TEST_F(Interrupted, AFinishedRunSaysThatItIs) {
+  const Files before = files_of(finished());
+  const Result r = run_program({"train", "--resume", "--out", run_});
+  EXPECT_EQ(r.code, 0);
+  EXPECT_TRUE(contains(r.err, "the run is at step 9 of 9 already; give --steps to train further"));
+  const Files after = files_of(run_);
+  EXPECT_EQ(timeless(before.at("log.jsonl")), timeless(after.at("log.jsonl")));
+  for (const char* name : {"config.json", "model.safetensors", "state.safetensors"})
+    EXPECT_TRUE(before.at(name) == after.at(name)) << name;
+}
+
+TEST_F(Interrupted, ADivergedRunExitsWithThreeAndKeepsItsCheckpoint) {
+  const Result r =
+      run_program(train(directory_ / "run", {"--optimizer", "sgd", "--lr", "10", "--min-lr", "10", "--clip", "0",
+                                             "--weight-decay", "10", "--momentum", "0", "--decay", "constant"}));
+  const Result longer = run_program({"train", "--resume", "--out", directory_ / "run", "--steps", "1000"});
+  EXPECT_EQ(r.code == 3 ? 3 : longer.code, 3) << r.err << longer.err;
+  const std::string& line = r.code == 3 ? r.err : longer.err;
+  EXPECT_TRUE(contains(line, "headlight: training diverged at step "));
+  const Result evaluated = run_program({"eval", directory_ / "run"});
+  EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,142 @@
+// The command line: help, unknown words, and every number out of its range, told in one line before any work.
+#include "headlight/base/version.h"
+#include "headlight/run/config.h"
+#include "support/program.h"
+
+namespace headlight {
+namespace {
+
+const Words kCommands = {"train", "sample", "eval", "heads", "corpus"};
+
+TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
+  for (const std::string& command : kCommands) {
+    const Result r = run_program({command, "--help"});
+    EXPECT_EQ(r.code, 0) << command;
+    EXPECT_EQ(r.err, "") << command;
+    EXPECT_TRUE(contains(r.out, "Usage: headlight " + command + " "));
+    EXPECT_TRUE(contains(r.out, "Examples:\n  headlight " + command));
+    for (const Words& words : {Words{command, "-h"}, Words{"help", command}, Words{command, "--nonsense", "-h"},
+                               Words{command, "x", "y", "z", "--help"}}) {
+      const Result same = run_program(words);
+      EXPECT_EQ(same.code, 0) << shown(words);
+      EXPECT_EQ(same.out, r.out) << shown(words);
+    }
+  }
+}
+
+TEST(Help, NamesEveryCommandAndEverySetting) {
+  const Result r = run_program({"--help"});
+  EXPECT_EQ(r.code, 0);
+  for (const std::string& command : kCommands) EXPECT_TRUE(contains(r.out, "\n  " + command + " "));
+  for (const Words& words : {Words{"-h"}, Words{"help"}, Words{"help", "--help"}})
+    EXPECT_EQ(run_program(words).out, r.out) << shown(words);
+  const std::string train = run_program({"train", "--help"}).out;
+  for (const Setting& s : settings())
+    EXPECT_TRUE(contains(train, cat("\n  --", s.is_switch() ? "[no-]" : "", s.name, " "))) << s.name;
+  for (const Preset& preset : presets()) EXPECT_TRUE(contains(train, cat("\n  ", preset.name, " ")));
+}
+
+TEST(Help, IsShownOnStandardErrorWhenNothingIsAsked) {
+  const Result r = run_program({});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_EQ(r.out, "");
+  EXPECT_TRUE(contains(r.err, "Usage: headlight COMMAND"));
+}
+
+TEST(Version, IsOneLine) {
+  const Result r = run_program({"--version"});
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.out, "headlight " + std::string(version()) + "\n");
+}
+
+TEST(Usage, UnknownWordsGetASuggestion) {
+  expect_refused({"trian"}, 2, "trian: no such command; did you mean train?");
+  expect_refused({"smaple", "x"}, 2, "did you mean sample?");
+  expect_refused({"xyzzy"}, 2, "xyzzy: no such command; see headlight --help");
+  expect_refused({"help", "heds"}, 2, "did you mean heads?");
+  expect_refused({"--verison"}, 2, "did you mean --version?");
+  expect_refused({"train", "--stesp", "3"}, 2, "--stesp: headlight train has no such flag; did you mean --steps?");
+  expect_refused({"train", "--batchsize=3"}, 2, "--batchsize: headlight train has no such flag");
+  expect_refused({"train", "--learning-rate", "3"}, 2, "see headlight train --help");
+  expect_refused({"sample", "run", "--temprature", "1"}, 2, "did you mean --temperature?");
+  expect_refused({"eval", "run", "--jsno"}, 2, "did you mean --json?");
+  expect_refused({"corpus", "tales", "--char", "10"}, 2, "did you mean --chars?");
+  expect_refused({"corpus", "talse"}, 2, "did you mean tales?");
+  expect_refused({"train", "--corpus", "tale"}, 2, "did you mean tales?");
+  expect_refused({"train", "--preset", "micor"}, 2, "did you mean micro?");
+  expect_refused({"train", "--position", "lerned"}, 2, "did you mean learned?");
+  expect_refused({"train", "-steps", "3"}, 2, "flags begin with two dashes");
+}
+
+TEST(Usage, MissingAndRepeatedWords) {
+  for (const char* command : {"sample", "eval", "heads"}) {
+    expect_refused({command}, 2, cat("no run is named; usage: headlight ", command, " DIR"));
+    expect_refused({command, "a", "b"}, 2, "b: one word too many");
+  }
+  expect_refused({"train", "extra"}, 2, "extra: one word too many");
+  expect_refused({"corpus"}, 2, "which corpus? There is: tales");
+  expect_refused({"corpus", "tales", "--grammar", "x"}, 2, "not both");
+  expect_refused({"train", "--steps"}, 2, "--steps: needs a value: --steps N");
+  expect_refused({"train", "--out", "--force"}, 2, "--out: needs a value: --out DIR");
+  expect_refused({"train", "--steps", "1", "--steps", "2"}, 2, "--steps: given twice");
+  expect_refused({"train", "--tied", "--no-tied"}, 2, "--tied: given twice");
+  expect_refused({"train", "--tied=no"}, 2, "say --tied or --no-tied");
+  expect_refused({"train", "--force=1"}, 2, "--force: takes no value");
+  expect_refused({"train", "--no-force"}, 2, "--no-force: headlight train has no such flag");
+  expect_refused({"train", "--no-steps"}, 2, "--no-steps: headlight train has no such flag");
+  expect_refused({"train", "--resume", "--force"}, 2, "cannot both be given");
+  expect_refused({"train", "--data", "a", "--corpus", "tales"}, 2, "--data and --corpus cannot both be given");
+  expect_refused({"train", "--data", "a", "--grammar", "b"}, 2, "--data and --grammar cannot both be given");
+  expect_refused({"train", "--out", ""}, 2, "--out '': needs the name of a directory");
+}
+
+TEST(Usage, WhatTheUserTypedCannotBreakTheLine) {
+  expect_refused({"tr\nain"}, 2, "tr\\nain: no such command");
+  expect_refused({"train", "--preset", "a\x1b[31m\r"}, 2, "--preset a?[31m?: not one of");
+}
+
+TEST(Usage, EveryNumberOfTrainIsHeldToItsRange) {
+  const TemporaryDirectory directory;
+  const std::string out = directory / "run";
+  for (const Setting& s : settings()) {
+    if (s.is_switch() || std::holds_alternative<std::string RunConfig::*>(s.field)) continue;
+    const bool whole = std::holds_alternative<Index RunConfig::*>(s.field);
+    Words bad = {"abc", "", " 1", "1x", "0x10", "nan", "1,5", "1e999999", "99999999999999999999999", "-2", "inf"};
+    if (whole) bad.insert(bad.end(), {"1.5", "1e3", "9223372036854775807"});
+    if (s.lowest > 0 || s.lowest_excluded) bad.push_back("0");
+    for (const std::string& value : bad) {
+      expect_refused({"train", "--out", out, cat("--", s.name), value}, 2,
+                     cat("--", s.name, " ", value.empty() ? "''" : value, ": "));
+    }
+  }
+  EXPECT_FALSE(path_exists(out));
+}
+
+TEST(Usage, EveryNumberOfTheOtherCommandsIsHeldToItsRange) {
+  // Told before the run is looked for: there is none.
+  for (const char* value : {"abc", "", "-1", "nan", "1e999", "99999999999999999999999", "1 "}) {
+    for (const char* flag : {"--chars", "--temperature", "--top-k", "--top-p", "--seed"})
+      expect_refused({"sample", "no-run", flag, value}, 2, cat(flag, " ", *value ? value : "''", ": expected a"));
+    expect_refused({"eval", "no-run", "--windows", value}, 2, "--windows ");
+    expect_refused({"heads", "no-run", "--windows", value}, 2, "--windows ");
+    expect_refused({"corpus", "tales", "--chars", value}, 2, "--chars ");
+    expect_refused({"corpus", "tales", "--seed", value}, 2, "--seed ");
+  }
+  expect_refused({"sample", "no-run", "--chars", "0"}, 2, "--chars 0: expected a whole number from 1 to 100000000");
+  expect_refused({"sample", "no-run", "--top-p", "0"}, 2, "--top-p 0: ");
+  expect_refused({"sample", "no-run", "--top-p", "1.1"}, 2, "--top-p 1.1: ");
+  expect_refused({"heads", "no-run", "--windows", "0"}, 2, "--windows 0: ");
+}
+
+TEST(Usage, SettingsThatDoNotGoTogether) {
+  expect_refused({"train", "--width", "65"}, 2, "width 65 is not divisible by 4 heads; use 64 or 68");
+  expect_refused({"train", "--width", "2"}, 2, "use 4, or other heads");
+  expect_refused({"train", "--width", "12", "--position", "rotary"}, 2, "rotary positions need an even head size");
+  expect_refused({"train", "--preset", "cpu", "--min-lr", "0.1"}, 2, "--min-lr 0.1 is above --lr 0.001");
+  expect_refused({"train", "--width", "1048576"}, 2, "use a smaller --width");
+  expect_refused({"train", "--batch", "1048576", "--context", "1048576"}, 2, "use a smaller --width");
+  expect_refused({"train", "--hidden", "1048576", "--layers", "1000", "--width", "1024"}, 2, "use a smaller --width");
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,191 @@
+#include "headlight/data/windows.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "headlight/ops/ops.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+// Tokens 0, 1, 2, ...: each says where it stands.
+TokenText counted(Index n, std::vector<Index> starts = {}) {
+  TokenText text{std::vector<std::int32_t>(static_cast<std::size_t>(n)), std::move(starts)};
+  std::iota(text.ids.begin(), text.ids.end(), 0);
+  return text;
+}
+
+// Documents of random lengths; many shorter and a few longer than `context`.
+TokenText documents(Index n, Index context, Rng& rng) {
+  std::vector<Index> starts;
+  for (Index at = 0; at < n; at += 1 + rng.below(rng.below(4) == 0 ? 3 * context : context)) starts.push_back(at);
+  return counted(n, starts);
+}
+
+TEST(SplitText, KeepsTheEndForValidation) {
+  const TokenSplit split = split_text(counted(100), 0.1, 5, "text");
+  EXPECT_EQ(split.cut, 90);
+  EXPECT_EQ(split.train.ids.size(), 90u);
+  EXPECT_EQ(split.train.ids.back(), 89);
+  EXPECT_EQ(split.validation.ids.size(), 10u);
+  EXPECT_EQ(split.validation.ids.front(), 90);
+}
+
+TEST(SplitText, WithoutValidationTrainsOnAll) {
+  const TokenSplit split = split_text(counted(6), 0, 5, "text");
+  EXPECT_EQ(split.train.ids.size(), 6u);
+  EXPECT_TRUE(split.validation.ids.empty());
+}
+
+TEST(SplitText, CutsAtTheStartOfADocument) {
+  const TokenSplit split = split_text(counted(100, {0, 30, 60, 85, 95}), 0.1, 5, "text");  // 90 is inside 85..94
+  EXPECT_EQ(split.cut, 85);
+  EXPECT_EQ(split.train.starts, (std::vector<Index>{0, 30, 60}));
+  EXPECT_EQ(split.validation.starts, (std::vector<Index>{0, 10}));
+  EXPECT_EQ(split.validation.ids.front(), 85);
+  const TokenSplit exact = split_text(counted(100, {0, 30, 60, 90}), 0.1, 5, "text");
+  EXPECT_EQ(exact.cut, 90);
+}
+
+TEST(SplitText, SaysWhichPartIsTooShort) {
+  EXPECT_TRUE(contains(error_of([] { split_text(counted(64), 0, 64, "my.txt"); }),
+                       "my.txt: the training part has 64 tokens, and a context of 64 needs at least 65"));
+  EXPECT_TRUE(contains(error_of([] { split_text(counted(200), 0.1, 64, "my.txt"); }),
+                       "my.txt: the validation part has 20 tokens, and a context of 64 needs at least 65"));
+  EXPECT_TRUE(contains(error_of([] { split_text(counted(0), 0.1, 1, "my.txt"); }), "has 0 tokens"));
+  EXPECT_EQ(error_of([] { split_text(counted(65), 0, 64, "my.txt"); }), "(no error)");
+  for (const double fraction : {-0.1, 1.0, 2.0, std::nan("")})
+    EXPECT_TRUE(contains(error_of([=] { split_text(counted(100), fraction, 4, "my.txt"); }), "is outside [0, 1)"));
+}
+
+TEST(RandomWindows, TargetsAreTheNextTokens) {
+  Rng rng(3);
+  Batch batch;
+  random_windows(counted(50), 7, 20, rng, batch);
+  EXPECT_EQ(batch.rows, 20);
+  ASSERT_EQ(batch.inputs.size(), 140u);
+  ASSERT_EQ(batch.targets.size(), 140u);
+  for (std::size_t i = 0; i < 140; ++i) {
+    EXPECT_EQ(batch.targets[i], batch.inputs[i] + 1);
+    if (i % 7 == 0) continue;
+    EXPECT_EQ(batch.inputs[i], batch.inputs[i - 1] + 1) << "a window is one piece";
+  }
+}
+
+// Pearson's statistic of counts that should be equal: mean `cells - 1`, deviation sqrt(2 (cells - 1)).
+double chi_squared(const std::vector<Index>& counts) {
+  const double expected =
+      static_cast<double>(std::accumulate(counts.begin(), counts.end(), Index{0})) / static_cast<double>(counts.size());
+  double sum = 0;
+  for (const Index n : counts)
+    sum += (static_cast<double>(n) - expected) * (static_cast<double>(n) - expected) / expected;
+  return sum;
+}
+
+TEST(RandomWindows, AreUniformOverAllPlaces) {
+  Rng rng(5);
+  Batch batch;
+  std::vector<Index> counts(20);  // 24 tokens, windows of 4 + 1: starts 0..19, the last token only a target
+  random_windows(counted(24), 4, 40000, rng, batch);
+  for (std::size_t i = 0; i < batch.inputs.size(); i += 4) ++counts.at(static_cast<std::size_t>(batch.inputs[i]));
+  EXPECT_LT(chi_squared(counts), 19 + 5 * std::sqrt(2 * 19.0));
+}
+
+TEST(RandomWindows, OfDocumentsBeginWhereTheyDo) {
+  Rng rng(5);
+  Batch batch;
+  const std::vector<Index> starts = {0, 3, 9, 10, 15, 16, 19};  // 20 tokens, windows of 4 + 1: 15 is the last that fits
+  random_windows(counted(20, starts), 4, 20000, rng, batch);
+  std::vector<Index> counts(5);
+  for (std::size_t i = 0; i < batch.inputs.size(); i += 4) {
+    const auto at = std::find(starts.begin(), starts.begin() + 5, batch.inputs[i]);
+    ASSERT_NE(at, starts.begin() + 5) << batch.inputs[i];
+    ++counts[static_cast<std::size_t>(at - starts.begin())];
+  }
+  EXPECT_LT(chi_squared(counts), 4 + 5 * std::sqrt(8.0));
+}
+
+TEST(RandomWindows, AreDrawnByTheSeed) {
+  Batch a, b, c;
+  Rng one(7), same(7), other(8);
+  random_windows(counted(1000), 4, 50, one, a);
+  random_windows(counted(1000), 4, 50, same, b);
+  random_windows(counted(1000), 4, 50, other, c);
+  EXPECT_EQ(a.inputs, b.inputs);
+  EXPECT_NE(a.inputs, c.inputs);
+  random_windows(counted(1000), 4, 50, one, b);
+  EXPECT_NE(a.inputs, b.inputs) << "the next batch is another one";
+}
+
+TEST(RandomWindows, NeedATextThatIsLongEnough) {
+  Rng rng(1);
+  Batch batch;
+  EXPECT_TRUE(contains(error_of([&] { random_windows(counted(8), 8, 1, rng, batch); }),
+                       "a text of 8 tokens has no window of 8"));
+  EXPECT_TRUE(contains(error_of([&] { random_windows(counted(20, {15}), 8, 1, rng, batch); }), "has no window of 8"));
+}
+
+TEST(EvaluationWindows, PredictEveryTokenOfAPlainTextOnce) {
+  for (const Index context : {1, 2, 7, 8, 100}) {
+    for (const Index n : {2, 3, 8, 9, 15, 16, 17, 100}) {
+      std::vector<int> predicted(static_cast<std::size_t>(n));
+      for (const Window& w : evaluation_windows(counted(n), context)) {
+        EXPECT_EQ(w.first, w.start + 1);
+        EXPECT_LE(w.last, w.start + context);
+        for (Index i = w.first; i <= w.last; ++i) ++predicted.at(static_cast<std::size_t>(i));
+      }
+      EXPECT_EQ(predicted[0], 0);
+      for (std::size_t i = 1; i < predicted.size(); ++i)
+        EXPECT_EQ(predicted[i], 1) << i << " of " << n << ", " << context;
+    }
+  }
+}
+
+TEST(EvaluationWindows, OfNothingAreNone) {
+  EXPECT_TRUE(evaluation_windows(counted(0), 4).empty());
+  EXPECT_TRUE(evaluation_windows(counted(1), 4).empty());
+  EXPECT_TRUE(evaluation_windows(counted(1, {0}), 4).empty());
+}
+
+TEST(EvaluationWindows, OfDocumentsSeeAllTheEvidenceThereIs) {
+  Rng rng(11);
+  for (int round = 0; round < 300; ++round) {
+    const Index context = 1 + rng.below(12), n = 2 + rng.below(80);
+    const TokenText text = documents(n, context, rng);
+    std::vector<int> predicted(static_cast<std::size_t>(n));
+    for (const Window& w : evaluation_windows(text, context)) {
+      EXPECT_TRUE(std::binary_search(text.starts.begin(), text.starts.end(), w.start))
+          << "a window begins with a document";
+      EXPECT_LE(w.last, w.start + context) << "beyond the context";
+      EXPECT_GE(w.first, w.start + 1);
+      for (Index i = w.first; i <= w.last; ++i) ++predicted.at(static_cast<std::size_t>(i));
+    }
+    // Within `context` of the start of its document a token counts; its document's start begins a window, or stands in
+    // one together with it.
+    for (std::size_t d = 0; d < text.starts.size(); ++d) {
+      const Index start = text.starts[d], end = d + 1 < text.starts.size() ? text.starts[d + 1] : n;
+      for (Index i = start; i < end; ++i) {
+        int wanted = i - start <= context ? 1 : 0;
+        if (i == start) wanted = i > 0 && start - text.starts[d - 1] <= context ? 1 : 0;  // a document's first token
+        EXPECT_EQ(predicted[static_cast<std::size_t>(i)], wanted)
+            << i << ", document at " << start << ", context " << context;
+      }
+    }
+  }
+}
+
+TEST(FillWindows, IgnoresWhatDoesNotCount) {
+  const TokenText text = counted(10, {0, 3, 8});
+  Batch batch;
+  fill_windows(text, std::vector<Window>{{0, 1, 2}, {8, 9, 9}}, 4, batch);
+  constexpr std::int32_t x = kIgnoredTarget;
+  EXPECT_EQ(batch.rows, 2);
+  EXPECT_EQ(batch.inputs, (std::vector<std::int32_t>{0, 1, 2, 3, 8, 9, 0, 0}));  // padding after the end
+  EXPECT_EQ(batch.targets, (std::vector<std::int32_t>{1, 2, x, x, 9, x, x, x}));
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,38 @@
+// What the tests of layers share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headlight/autograd/gradcheck.h"
+#include "headlight/nn/transformer.h"
+#include "ops/compare.h"
+
+namespace headlight::tests {
+
+// Gives every parameter numbers uniform in [-0.8, 0.8), those called "gamma" by their layer around 1: large enough that
+// nothing in a gradient is hidden by rounding.
+void randomize(const Module& module, std::uint64_t seed);
+
+// Gradients of f(inputs) with respect to the inputs and to every parameter of the module, which f calls. All float64.
+// Dropout is active: f sees the same draws at each call.
+::testing::AssertionResult gradients_are_right(const Module& module, const Differentiable& f,
+                                               std::vector<Tensor> inputs, double step = 1e-4);
+
+// "tokens.weight [5,4], blocks.0.norm1.weight [4], ..."
+std::string walk_text(const Module& module);
+
+Tensor random_tensor(const Shape& shape, std::uint64_t seed, DType dtype = DType::kFloat32);
+std::vector<std::int32_t> random_ids(Index count, Index vocabulary, std::uint64_t seed);
+
+// V 7, T 6, 2 layers of 2 heads, C 8, F 10.
+TransformerConfig tiny_config(PositionKind position = PositionKind::kLearned);
+
+inline constexpr PositionKind kPositionKinds[] = {PositionKind::kNone, PositionKind::kSinusoidal,
+                                                  PositionKind::kLearned, PositionKind::kRotary, PositionKind::kAlibi};
+
+}  // namespace headlight::tests

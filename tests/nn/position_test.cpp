@@ -1,0 +1,168 @@
+// Position encodings: the formulas, computed independently, and what each promises.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+
+#include "headlight/nn/position_alibi.h"
+#include "headlight/nn/position_learned.h"
+#include "headlight/nn/position_rotary.h"
+#include "headlight/nn/position_sinusoidal.h"
+#include "nn/layers.h"
+
+namespace headlight::tests {
+namespace {
+
+struct SeeWeights : Probe {
+  Tensor weights;
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (name == "weights") weights = x;
+    return x;
+  }
+};
+
+TEST(Position, SinusoidsEqualTheirFormula) {
+  for (const Index width : {Index{8}, Index{5}}) {  // an odd width ends with a sine
+    const Tensor p = SinusoidalPosition::table(9, width, 3, DType::kFloat64);
+    EXPECT_EQ(to_text(p.shape()), to_text(Shape{9, width}));
+    for (Index t = 0; t < 9; ++t)
+      for (Index i = 0; 2 * i < width; ++i) {
+        // The angle as the exponent of a complex number: e^(ja) = cos a + j sin a.
+        const double frequency = std::exp(-std::log(10000.0) * static_cast<double>(2 * i) / static_cast<double>(width));
+        const std::complex<double> turned = std::polar(1.0, static_cast<double>(t + 3) * frequency);
+        EXPECT_NEAR(p.at({t, 2 * i}), turned.imag(), 1e-13);
+        if (2 * i + 1 < width) {
+          EXPECT_NEAR(p.at({t, 2 * i + 1}), turned.real(), 1e-13);
+        }
+      }
+  }
+  const Tensor x = random_tensor({2, 4, 6}, 1), y = SinusoidalPosition().embed(x, 5);
+  EXPECT_TRUE(same_bits(y, add(x, SinusoidalPosition::table(4, 6, 5))));
+}
+
+TEST(Position, LearnedAddsItsRows) {
+  const LearnedPosition position(6, 3);
+  const Tensor x = random_tensor({2, 4, 3}, 2);
+  EXPECT_TRUE(same_bits(position.embed(x, 2), add(x, slice(position.weight, 0, 2, 6))));
+  EXPECT_EQ(error_of([&] { position.embed(x, 3); }), "position 6 is beyond the context of 6 that this model learned");
+  EXPECT_EQ(error_of([&] {
+              position.embed(Tensor::zeros({1, 7, 3}));
+            }),
+            "position 6 is beyond the context of 6 that this model learned");
+  const DTypeScope doubles(DType::kFloat64);
+  const LearnedPosition exact(6, 3);
+  EXPECT_TRUE(gradients_are_right(exact, [&](std::span<const Tensor> in) { return exact.embed(in[0], 1); },
+                                  {random_tensor({2, 4, 3}, 3, DType::kFloat64)}));
+}
+
+// The turn is a complex product: pair i of position t times e^(j t base^(-2i/D)).
+TEST(Position, RotaryTurnsPairs) {
+  const RotaryPosition position(50);
+  const Tensor q = random_tensor({2, 3, 4, 6}, 4, DType::kFloat64), turned = position.turn(q, 7);
+  for (Index b = 0; b < 2; ++b)
+    for (Index h = 0; h < 3; ++h)
+      for (Index t = 0; t < 4; ++t)
+        for (Index i = 0; i < 3; ++i) {
+          const double angle = static_cast<double>(t + 7) * std::pow(50.0, -static_cast<double>(2 * i) / 6);
+          const std::complex<double> right =
+              std::complex<double>(q.at({b, h, t, i}), q.at({b, h, t, i + 3})) * std::polar(1.0, angle);
+          EXPECT_NEAR(turned.at({b, h, t, i}), right.real(), 1e-13);
+          EXPECT_NEAR(turned.at({b, h, t, i + 3}), right.imag(), 1e-13);
+        }
+}
+
+TEST(Position, RotaryScoresDependOnTheDistanceAlone) {
+  const RotaryPosition position;
+  const Tensor q = random_tensor({1, 2, 5, 8}, 5, DType::kFloat64), k = random_tensor({1, 2, 5, 8}, 6, DType::kFloat64);
+  const auto scores = [&](Index q_offset, Index k_offset) {
+    return matmul(position.turn(q, q_offset), position.turn(k, k_offset), {.transpose_b = true});
+  };
+  const Tensor here = scores(0, 0);
+  EXPECT_LT(distance(scores(100, 100), here), 1e-12);
+  EXPECT_LT(distance(scores(3, 5), scores(0, 2)), 1e-13);
+  EXPECT_GT(distance(scores(0, 2), here), 1e-2);
+}
+
+TEST(Position, AlibiSlopesAndBias) {
+  // The paper's for 8 heads: 1/2, 1/4, ... 1/256.
+  for (Index h = 0; h < 8; ++h) EXPECT_DOUBLE_EQ(AlibiPosition::slope(h, 8), 1 / static_cast<double>(2 << h));
+  // 16 heads: the ratio is the square root of 1/2.
+  EXPECT_DOUBLE_EQ(AlibiPosition::slope(0, 16), std::sqrt(0.5));
+  EXPECT_DOUBLE_EQ(AlibiPosition::slope(15, 16), 1.0 / 256);
+  const Tensor bias = AlibiPosition().bias(4, 3, 5, DType::kFloat64);  // the last 3 of 5 positions ask
+  EXPECT_EQ(to_text(bias.shape()), "[4,3,5]");
+  for (Index h = 0; h < 4; ++h)
+    for (Index t = 0; t < 3; ++t)
+      for (Index s = 0; s < 5; ++s)
+        EXPECT_DOUBLE_EQ(bias.at({h, t, s}),
+                         std::pow(0.25, static_cast<double>(h + 1)) * static_cast<double>(s - t - 2));
+}
+
+// Each kind acts at one place alone.
+TEST(Position, EachKindActsAtOnePlace) {
+  const Tensor x = random_tensor({1, 4, 8}, 7), q = random_tensor({1, 2, 4, 8}, 8);
+  for (const PositionKind kind : kPositionKinds) {
+    const auto position = make_position(kind, 6, 8);
+    const bool embeds = kind == PositionKind::kSinusoidal || kind == PositionKind::kLearned;
+    EXPECT_EQ(same_bits(position->embed(x), x), !embeds) << static_cast<int>(kind);
+    EXPECT_EQ(same_bits(position->turn(q), q), kind != PositionKind::kRotary) << static_cast<int>(kind);
+    EXPECT_EQ(position->bias(2, 4, 4, DType::kFloat32).defined(), kind == PositionKind::kAlibi);
+    EXPECT_EQ(walk_text(*position), kind == PositionKind::kLearned ? "weight [6,8]" : "");
+  }
+}
+
+// In the layer, queries and keys are both turned, and values are not: with pairs as complex numbers, the score of key s
+// for query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
+TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
+  const DTypeScope doubles(DType::kFloat64);
+  constexpr Index kTime = 5, kSize = 4;
+  MultiHeadAttention layer(kSize, 1, {.in = {.bias = false}, .out = {.bias = false}});
+  randomize(layer, 10);
+  const Tensor x = random_tensor({1, kTime, kSize}, 11, DType::kFloat64);
+  SeeWeights probe;
+  const Tensor y = layer(x, {}, make_position(PositionKind::kRotary, kTime, kSize).get());
+  const Tensor packed = (*layer.qkv)(x);  // [1,T,3D]
+  const auto pair = [&](Index t, Index part, Index i) {
+    return std::complex<double>(packed.at({0, t, part * kSize + i}), packed.at({0, t, part * kSize + i + 2}));
+  };
+  for (Index t = 0; t < kTime; ++t) {
+    std::vector<double> weights;
+    double total = 0;
+    for (Index s = 0; s < kTime; ++s) {
+      double score = 0;
+      for (Index i = 0; i < 2; ++i) {
+        const double angle = static_cast<double>(s - t) * (i == 0 ? 1 : 0.01);  // 10000^(-2/4)
+        score += (std::conj(pair(t, 0, i)) * pair(s, 1, i) * std::polar(1.0, angle)).real();
+      }
+      weights.push_back(std::exp(score / 2));
+      total += weights.back();
+    }
+    for (Index s = 0; s < kTime; ++s)
+      EXPECT_NEAR(probe.weights.at({0, 0, t, s}), weights[static_cast<std::size_t>(s)] / total, 1e-13);
+  }
+  const Tensor mixed = matmul(reshape(probe.weights, {kTime, kTime}), reshape(slice(packed, 2, 8, 12), {kTime, kSize}));
+  EXPECT_LT(distance(reshape(y, {kTime, kSize}), (*layer.out)(mixed)), 1e-13);
+}
+
+// In the layer, ALiBi's bias is added to the scaled scores: weights are the softmax of both.
+TEST(Position, AlibiReachesTheWeights) {
+  const DTypeScope doubles(DType::kFloat64);
+  MultiHeadAttention layer(4, 2, {.in = {.bias = false}, .out = {}});
+  for (NamedTensor& p : layer.parameters()) p.value.fill(0);  // all scores are 0: the bias alone decides
+  SeeWeights probe;
+  layer(random_tensor({1, 4, 4}, 9, DType::kFloat64), AttentionMask::causal_only(),
+        make_position(PositionKind::kAlibi, 4, 4).get());
+  for (Index h = 0; h < 2; ++h)
+    for (Index t = 0; t < 4; ++t) {
+      double total = 0;
+      for (Index s = 0; s <= t; ++s)
+        total += std::exp(-std::pow(2.0, -4.0 * static_cast<double>(h + 1)) * static_cast<double>(t - s));
+      for (Index s = 0; s <= t; ++s)
+        EXPECT_NEAR(probe.weights.at({0, h, t, s}),
+                    std::exp(-std::pow(2.0, -4.0 * static_cast<double>(h + 1)) * static_cast<double>(t - s)) / total,
+                    1e-14);
+    }
+}
+
+}  // namespace
+}  // namespace headlight::tests

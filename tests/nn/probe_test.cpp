@@ -1,0 +1,143 @@
+// Probes see what flows inside a model, change it when they mean to, and otherwise change no bit.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "headlight/autograd/tape.h"
+#include "nn/layers.h"
+
+namespace headlight::tests {
+namespace {
+
+struct Recorder : Probe {
+  std::vector<std::string> names;
+  std::map<std::string, Tensor> values;
+  Tensor see(const std::string& name, const Tensor& x) override {
+    names.push_back(name);
+    values[name] = x.clone();
+    return x;
+  }
+};
+
+// Gives zeros for one head's output.
+struct ZeroHead : Probe {
+  explicit ZeroHead(Index zeroed) : head(zeroed) {}
+  Index head;
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (name != "blocks.1.attn.z") return x;
+    Tensor keep = Tensor::full({1, x.size(1), 1, 1}, 1, x.dtype());
+    keep.data<float>()[head] = 0;
+    return mul(x, keep);
+  }
+};
+
+class Probes : public ::testing::Test {
+ protected:
+  Probes() { randomize(model_, 1); }
+  CharTransformer model_{tiny_config()};
+  std::vector<std::int32_t> ids_ = random_ids(10, 7, 2);
+};
+
+TEST_F(Probes, SeeWeightsAndHeadOutputsByName) {
+  Recorder probe;
+  model_(ids_, 2);
+  EXPECT_EQ(probe.names, (std::vector<std::string>{"blocks.0.attn.weights", "blocks.0.attn.z", "blocks.1.attn.weights",
+                                                   "blocks.1.attn.z"}));
+  const Tensor weights = probe.values["blocks.1.attn.weights"], z = probe.values["blocks.0.attn.z"];
+  EXPECT_EQ(to_text(weights.shape()), "[2,2,5,5]");
+  EXPECT_EQ(to_text(z.shape()), "[2,2,5,4]");
+  for (Index t = 0; t < 5; ++t)
+    for (Index s = 0; s < 5; ++s) EXPECT_EQ(weights.at({1, 1, t, s}) > 0, s <= t);
+}
+
+TEST_F(Probes, ObservingChangesNoBit) {
+  for (const double dropout : {0.0, 0.25}) {
+    TransformerConfig c = tiny_config();
+    c.dropout = dropout;
+    CharTransformer model(c);
+    randomize(model, 3);
+    const auto train = [&] {
+      seed_generator(4);
+      Tape tape;
+      const Tensor loss = cross_entropy(model(ids_, 2), ids_);
+      tape.backward(loss);
+      std::vector<Tensor> seen = {loss.detach()};
+      for (const NamedTensor& p : model.parameters()) seen.push_back(p.value.grad());
+      model.zero_grad();
+      return seen;
+    };
+    const Tensor plain = model(ids_, 2);
+    const std::vector<Tensor> trained = train();
+    Recorder probe;
+    EXPECT_TRUE(same_bits(model(ids_, 2), plain));
+    const std::vector<Tensor> watched = train();
+    ASSERT_EQ(watched.size(), trained.size());
+    for (std::size_t i = 0; i < trained.size(); ++i) EXPECT_TRUE(same_bits(watched[i], trained[i])) << i;
+    EXPECT_EQ(probe.names.size(), 8u);
+  }
+}
+
+// What is returned for z is used instead: a zeroed head is one whose part of the output projection is zero.
+TEST_F(Probes, ReplacedHeadOutputsAreUsed) {
+  const Tensor intact = model_(ids_, 2);
+  for (Index head = 0; head < 2; ++head) {
+    Tensor ablated;
+    {
+      ZeroHead probe(head);
+      ablated = model_(ids_, 2);
+    }
+    EXPECT_GT(distance(ablated, intact), 1e-3);
+    const Tensor& weight = model_.blocks[1]->attn->out->weight;  // [C, HD]
+    Tensor handle = weight;
+    const Tensor before = weight.clone();
+    for (Index c = 0; c < 8; ++c)
+      for (Index d = 0; d < 4; ++d) handle.data<float>()[c * 8 + head * 4 + d] = 0;
+    EXPECT_LT(distance(ablated, model_(ids_, 2)), 1e-6);
+    handle.copy_from(before);
+  }
+  EXPECT_TRUE(same_bits(model_(ids_, 2), intact));
+}
+
+TEST_F(Probes, GradientsFlowThroughWhatIsReplaced) {
+  ZeroHead probe(1);
+  {
+    Tape tape;
+    tape.backward(cross_entropy(model_(ids_, 2), ids_));
+  }
+  // Nothing of head 1 of block 1 was used: its queries, keys and values get no gradient, those of head 0 do.
+  const Tensor g = model_.blocks[1]->attn->qkv->weight.value().grad();  // [3HD, C]
+  for (Index part = 0; part < 3; ++part) {
+    double used = 0;
+    for (Index d = 0; d < 4; ++d)
+      for (Index c = 0; c < 8; ++c) {
+        EXPECT_EQ(g.at({part * 8 + 4 + d, c}), 0);
+        used += std::abs(g.at({part * 8 + d, c}));
+      }
+    EXPECT_GT(used, 0);
+  }
+}
+
+TEST_F(Probes, TheLastOneMadeIsActive) {
+  EXPECT_EQ(Probe::active(), nullptr);
+  Recorder outer;
+  {
+    Recorder inner;
+    model_(ids_, 2);
+    EXPECT_EQ(inner.names.size(), 4u);
+  }
+  EXPECT_TRUE(outer.names.empty());
+  model_(ids_, 2);
+  EXPECT_EQ(outer.names.size(), 4u);
+}
+
+TEST_F(Probes, AnotherShapeIsAnError) {
+  struct Cut : Probe {
+    Tensor see(const std::string& name, const Tensor& x) override {
+      return name.ends_with(".z") ? slice(x, 2, 0, 1) : x;
+    }
+  } probe;
+  EXPECT_EQ(error_of([&] { model_(ids_, 2); }), "blocks.0.attn: probe: z came back as [2,2,1,4] instead of [2,2,5,4]");
+}
+
+}  // namespace
+}  // namespace headlight::tests

@@ -1,0 +1,160 @@
+#include "headlight/run/generate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+const std::vector<float> kLogits = {0.5f, 2.0f, -1.0f, 1.0f};
+
+std::map<std::int32_t, double> frequencies(const std::vector<float>& logits, const SampleOptions& options) {
+  Rng rng(9);
+  std::map<std::int32_t, double> share;
+  constexpr int kDraws = 40000;
+  for (int i = 0; i < kDraws; ++i) share[sample_token(logits, options, rng)] += 1.0 / kDraws;
+  return share;
+}
+
+// Softmax of the chosen tokens, in double.
+std::map<std::int32_t, double> softmax_of(const std::vector<float>& logits, std::vector<std::int32_t> ids,
+                                          double temperature) {
+  double total = 0;
+  std::map<std::int32_t, double> p;
+  for (const std::int32_t id : ids)
+    total += p[id] = std::exp(static_cast<double>(logits[static_cast<std::size_t>(id)]) / temperature);
+  for (auto& [id, value] : p) value /= total;
+  return p;
+}
+
+void expect_close(const std::map<std::int32_t, double>& found, const std::map<std::int32_t, double>& wanted) {
+  EXPECT_EQ(found.size(), wanted.size());
+  for (const auto& [id, p] : wanted) {
+    const auto at = found.find(id);
+    // Five standard deviations of 40,000 draws.
+    EXPECT_NEAR(at == found.end() ? 0 : at->second, p, 5 * std::sqrt(p * (1 - p) / 40000) + 1e-9) << id;
+  }
+}
+
+TEST(SampleToken, FollowsTheSoftmax) {
+  expect_close(frequencies(kLogits, {}), softmax_of(kLogits, {0, 1, 2, 3}, 1));
+  expect_close(frequencies(kLogits, {.temperature = 0.5}), softmax_of(kLogits, {0, 1, 2, 3}, 0.5));
+  expect_close(frequencies(kLogits, {.temperature = 3}), softmax_of(kLogits, {0, 1, 2, 3}, 3));
+}
+
+TEST(SampleToken, AtTemperatureZeroTakesTheLikeliest) {
+  expect_close(frequencies(kLogits, {.temperature = 0}), {{1, 1.0}});
+  expect_close(frequencies({1, 3, 3, 0}, {.temperature = 0}), {{1, 1.0}});  // the first of equals
+  expect_close(frequencies(kLogits, {.temperature = 1e-300}), {{1, 1.0}});
+}
+
+TEST(SampleToken, TopKKeepsTheLikeliest) {
+  expect_close(frequencies(kLogits, {.top_k = 1}), {{1, 1.0}});
+  expect_close(frequencies(kLogits, {.top_k = 2}), softmax_of(kLogits, {1, 3}, 1));
+  expect_close(frequencies(kLogits, {.top_k = 99}), softmax_of(kLogits, {0, 1, 2, 3}, 1));
+}
+
+TEST(SampleToken, TopPKeepsTheFewestThatReachIt) {
+  // Softmax: 0.140, 0.626, 0.031, 0.203 or so, so the order is 1, 3, 0, 2 and the sums 0.63, 0.83, 0.97, 1.
+  expect_close(frequencies(kLogits, {.top_p = 0.01}), {{1, 1.0}});
+  expect_close(frequencies(kLogits, {.top_p = 0.6}), {{1, 1.0}});
+  expect_close(frequencies(kLogits, {.top_p = 0.7}), softmax_of(kLogits, {1, 3}, 1));
+  expect_close(frequencies(kLogits, {.top_p = 0.9}), softmax_of(kLogits, {1, 3, 0}, 1));
+  // Of what top-k leaves: 0.755 and 0.245.
+  expect_close(frequencies(kLogits, {.top_k = 2, .top_p = 0.7}), {{1, 1.0}});
+}
+
+TEST(SampleToken, NeverDrawsWhatIsImpossible) {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  expect_close(frequencies({0, -inf, 1}, {}), softmax_of({0, 0, 1}, {0, 2}, 1));
+  expect_close(frequencies({-inf, -3, -inf}, {.temperature = 100}), {{1, 1.0}});
+}
+
+TEST(SampleToken, RefusesDamagedLogits) {
+  constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  Rng rng(1);
+  for (const std::vector<float>& logits :
+       std::vector<std::vector<float>>{{nan}, {1, nan, 2}, {nan, 5}, {1, inf}, {-inf, -inf}})
+    for (const double temperature : {0.0, 1.0})
+      EXPECT_TRUE(
+          contains(error_of([&] { sample_token(logits, {.temperature = temperature}, rng); }), "is not a number"));
+  EXPECT_TRUE(contains(error_of([&] { sample_token({}, {}, rng); }), "no logits"));
+}
+
+TEST(SampleToken, RefusesOptionsThatMeanNothing) {
+  Rng rng(1);
+  for (const SampleOptions& o :
+       {SampleOptions{.temperature = -1}, SampleOptions{.temperature = std::nan("")}, SampleOptions{.top_k = -1},
+        SampleOptions{.top_p = 0}, SampleOptions{.top_p = 1.5}, SampleOptions{.top_p = std::nan("")}})
+    EXPECT_TRUE(contains(error_of([&] { sample_token(kLogits, o, rng); }), "sample: temperature"));
+}
+
+class Generate : public testing::Test {
+ protected:
+  Generate() {
+    seed_generator(4);
+    TransformerConfig config;
+    config.vocabulary = 9;
+    config.context = 6;
+    config.layers = 2;
+    config.heads = 2;
+    config.width = 8;
+    config.dropout = 0.5;  // never applied here
+    model_ = std::make_unique<CharTransformer>(config);
+  }
+  std::vector<std::int32_t> text(std::uint64_t seed, const std::vector<std::int32_t>& prompt, Index count = 30) {
+    Rng rng(seed);
+    return generate(*model_, prompt, count, {}, rng);
+  }
+  std::unique_ptr<CharTransformer> model_;
+};
+
+TEST_F(Generate, WritesTheSameTextFromTheSameSeed) {
+  const auto first = text(1, {3});
+  EXPECT_EQ(first.size(), 30u);
+  EXPECT_EQ(text(1, {3}), first);
+  EXPECT_NE(text(2, {3}), first);
+  for (const std::int32_t token : first) EXPECT_TRUE(token >= 0 && token < 9);
+}
+
+TEST_F(Generate, SeesTheLastTokensOfTheContext) {
+  // Beyond the context of 6 nothing matters; within, the whole past is given to the model.
+  EXPECT_EQ(text(1, {0, 1, 2, 3, 4, 5, 6}), text(1, {8, 1, 2, 3, 4, 5, 6}));
+  const std::vector<std::int32_t> prompt = {5, 2, 7};
+  Rng rng(6), same(6);
+  const Tensor logits = (*model_)(prompt, 1);
+  const std::int32_t first = generate(*model_, prompt, 1, {}, rng)[0];
+  EXPECT_EQ(first, sample_token({logits.data<float>() + 2 * 9, 9}, {}, same));
+}
+
+TEST_F(Generate, StopsWhenTold) {
+  Rng rng(1);
+  std::vector<std::int32_t> seen;
+  const auto written = generate(*model_, std::vector<std::int32_t>{1}, 30, {}, rng, [&](std::int32_t token) {
+    seen.push_back(token);
+    return seen.size() < 4;
+  });
+  EXPECT_EQ(written.size(), 4u);
+  EXPECT_EQ(seen, written);
+  EXPECT_TRUE(text(1, {1}, 0).empty());
+}
+
+TEST_F(Generate, DrawsFromItsOwnGeneratorAlone) {
+  seed_generator(5);
+  const Rng::State before = generator().state();
+  text(1, {1});
+  EXPECT_EQ(generator().state(), before);
+}
+
+TEST_F(Generate, NeedsAPrompt) {
+  EXPECT_TRUE(contains(error_of([&] { text(1, {}); }), "the prompt is empty"));
+}
+
+}  // namespace
+}  // namespace headlight

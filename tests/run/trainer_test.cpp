@@ -1,0 +1,384 @@
+#include "headlight/run/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/threads.h"
+#include "headlight/ops/ops.h"
+#include "run/tiny.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+class TrainerTest : public testing::Test {
+ protected:
+  ~TrainerTest() override { set_thread_count(before_); }
+  RunData data(const RunConfig& config, std::uint64_t seed = 1) { return tiny_data(directory_, config, seed); }
+  std::string run(const char* name) const { return directory_ / name; }
+  std::vector<StepRecord> train(const RunConfig& config, const std::string& out = "") {
+    std::vector<StepRecord> records;
+    Trainer trainer(config, data(config), out);
+    trainer.run([&](const StepRecord& r) {
+      records.push_back(r);
+      return true;
+    });
+    return records;
+  }
+  TemporaryDirectory directory_;
+  const int before_ = thread_count();
+};
+
+TEST_F(TrainerTest, LearnsTheText) {
+  RunConfig c = tiny_config();
+  c.steps = 150;
+  c.eval_every = 50;
+  const auto records = train(c);
+  ASSERT_EQ(records.size(), 151u);
+  EXPECT_NEAR(records[0].val_loss, std::log(19), 0.2) << "19 characters, all alike to an untrained model";
+  EXPECT_LT(records[150].val_loss, 0.75 * records[0].val_loss);
+}
+
+TEST_F(TrainerTest, RecordsEveryStep) {
+  const RunConfig c = tiny_config();
+  const auto records = train(c);
+  ASSERT_EQ(records.size(), 13u);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const StepRecord& r = records[i];
+    EXPECT_EQ(r.step, static_cast<Index>(i));
+    EXPECT_EQ(r.lr, c.schedule().at(r.step));
+    EXPECT_EQ(std::isnan(r.val_loss), i % 5 != 0 && i != 12) << i;
+    EXPECT_EQ(std::isnan(r.loss), i == 12) << i;
+    EXPECT_EQ(std::isnan(r.grad_norm), i == 12) << i;
+    EXPECT_TRUE(i == 0 || r.seconds >= records[i - 1].seconds) << i;
+  }
+}
+
+// One step by hand, from the same random streams: what the trainer computes is what the parts compute.
+TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
+  RunConfig c = tiny_config();
+  c.optimizer = "sgd";
+  c.momentum = 0;
+  c.weight_decay = 0;
+  c.accumulate = 3;
+  c.clip = 0.05;
+  c.steps = 1;
+  c.warmup = 0;
+  c.val_fraction = 0;
+  Trainer trainer(c, data(c), "");
+  const auto named = trainer.model().parameters();
+  std::vector<std::vector<float>> start;
+  for (const NamedTensor& p : named) start.emplace_back(p.value.data<float>(), p.value.data<float>() + p.value.numel());
+
+  seed_generator(1);
+  CharTransformer twin(trainer.model().config());
+  const auto twin_named = twin.parameters();
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    Tensor value = twin_named[i].value;
+    std::copy(start[i].begin(), start[i].end(), value.data<float>());
+  }
+  StepRecord first;
+  trainer.run([&](const StepRecord& r) {
+    if (r.step == 0) first = r;
+    return true;
+  });
+
+  Rng windows(mix64(static_cast<std::uint64_t>(c.seed) ^ 0xb0));
+  Batch batch;
+  double loss = 0;
+  for (int i = 0; i < 3; ++i) {
+    random_windows(trainer.data().train, c.context, c.batch, windows, batch);
+    Tape tape;
+    const Tensor l = cross_entropy(twin(batch.inputs, batch.rows), batch.targets);
+    tape.backward(l);
+    loss += l.item();
+  }
+  EXPECT_NEAR(first.loss, loss / 3, 1e-6);
+  double squares = 0;
+  for (const NamedTensor& p : twin_named) {
+    const Tensor g = p.value.grad();
+    for (Index k = 0; k < g.numel(); ++k) squares += std::pow(static_cast<double>(g.data<float>()[k]) / 3, 2);
+  }
+  EXPECT_NEAR(first.grad_norm, std::sqrt(squares), 1e-5);
+  ASSERT_GT(first.grad_norm, c.clip) << "or there is nothing to clip";
+  const double scale = c.lr * c.clip / std::sqrt(squares);
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    const Tensor g = twin_named[i].value.grad();
+    for (Index k = 0; k < g.numel(); ++k) {
+      const double wanted = static_cast<double>(start[i][static_cast<std::size_t>(k)]) -
+                            scale * static_cast<double>(g.data<float>()[k]) / 3;
+      ASSERT_NEAR(static_cast<double>(named[i].value.data<float>()[k]), wanted, 1e-6) << named[i].name << " " << k;
+    }
+  }
+}
+
+TEST_F(TrainerTest, LosesNoBitWhateverTheThreads) {
+  RunConfig c = tiny_config();
+  c.layers = 1;
+  c.width = 64;  // large enough that the work is really divided
+  c.context = 32;
+  c.batch = 8;
+  c.dropout = 0.1;
+  c.steps = 4;
+  c.eval_every = 2;
+  std::vector<StepRecord> alone;
+  for (const Index threads : {1, 2, 3, 4}) {
+    c.threads = threads;
+    const auto records = train(c);
+    EXPECT_EQ(thread_count(), has_openmp() ? threads : 1);
+    if (threads == 1) alone = records;
+    ASSERT_EQ(records.size(), alone.size());
+    for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+      EXPECT_EQ(records[i].loss, alone[i].loss) << threads << " threads, step " << i;
+      EXPECT_EQ(records[i].grad_norm, alone[i].grad_norm) << threads << " threads, step " << i;
+    }
+    EXPECT_EQ(records.back().val_loss, alone.back().val_loss) << threads;
+  }
+}
+
+TEST_F(TrainerTest, TheSeedDecides) {
+  RunConfig c = tiny_config();
+  c.dropout = 0.2;
+  const auto a = train(c), b = train(c);
+  c.seed = 7;
+  const auto other = train(c);
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(a[i].loss, b[i].loss);
+  EXPECT_NE(a[0].loss, other[0].loss);
+}
+
+// ---- resuming ---------------------------------------------------------------------------------------------------------
+
+struct Kind {
+  const char* name;
+  void (*change)(RunConfig&);
+};
+
+class Resume : public TrainerTest, public testing::WithParamInterface<Kind> {
+ protected:
+  Resume() { GetParam().change(config_); }
+  void resume(const std::string& out) { Trainer::resume(config_, data(config_), out)->run(); }
+  RunConfig config_ = tiny_config();
+};
+
+TEST_P(Resume, AfterAStopAtAnyStepIsBitIdentical) {
+  train(config_, run("whole"));
+  for (const Index stop : {0, 1, 4, 5, 7, 11}) {
+    const std::string out = run("stopped");
+    Trainer(config_, data(config_), out).run([&](const StepRecord& r) { return r.step != stop; });
+    resume(out);
+    SCOPED_TRACE(stop);
+    expect_same_run(run("whole"), out);
+  }
+}
+
+// As after a kill: what the trainer had in memory is lost, the files are those of the last checkpoint.
+TEST_P(Resume, AfterAKillAtAnyStepIsBitIdentical) {
+  train(config_, run("whole"));
+  for (const Index last : {0, 1, 5, 6, 10}) {
+    const std::string out = run("killed");
+    struct Killed {};
+    try {
+      Trainer(config_, data(config_), out).run([&](const StepRecord& r) -> bool {
+        if (r.step == last) throw Killed();
+        return true;
+      });
+    } catch (const Killed&) {
+    }
+    resume(out);
+    SCOPED_TRACE(last);
+    expect_same_run(run("whole"), out);
+  }
+}
+
+TEST_P(Resume, ManyTimesIsBitIdentical) {
+  train(config_, run("whole"));
+  const std::string out = run("often");
+  Trainer(config_, data(config_), out).run([](const StepRecord&) { return false; });
+  for (int i = 0; i < 11; ++i)
+    Trainer::resume(config_, data(config_), out)->run([](const StepRecord&) { return false; });
+  resume(out);
+  expect_same_run(run("whole"), out);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Runs, Resume,
+    testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
+                    Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
+                    Kind{"sgd", [](RunConfig& c) { c.optimizer = "sgd", c.weight_decay = 0.01; }},
+                    Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
+                    Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
+                    Kind{"bytes_rotary",
+                         [](RunConfig& c) { c.tokens = "byte", c.position = "rotary", c.tied = false; }}),
+    [](const auto& kind) { return std::string(kind.param.name); });
+
+TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
+  RunConfig c = tiny_config();
+  train(c, run("whole"));
+  Trainer(c, data(c), run("stopped")).run([](const StepRecord& r) { return r.step != 6; });
+  c.threads = 2;
+  Trainer::resume(c, data(c), run("stopped"))->run();
+  EXPECT_TRUE(read_file(run("whole") + "/state.safetensors") == read_file(run("stopped") + "/state.safetensors"));
+}
+
+TEST_F(TrainerTest, AFinishedRunStaysAsItIs) {
+  const RunConfig c = tiny_config();
+  train(c, run("run"));
+  const Files before = files_of(run("run"));
+  const auto trainer = Trainer::resume(c, data(c), run("run"));
+  EXPECT_TRUE(trainer->finished());
+  trainer->run();
+  Files after = files_of(run("run"));
+  EXPECT_EQ(timeless(before.at("log.jsonl")), timeless(after.at("log.jsonl")));
+  after["log.jsonl"] = before.at("log.jsonl");
+  EXPECT_TRUE(before == after);
+}
+
+TEST_F(TrainerTest, GoesOnFurtherThanPlanned) {
+  RunConfig c = tiny_config();
+  train(c, run("run"));
+  c.steps = 20;
+  const auto trainer = Trainer::resume(c, data(c), run("run"));
+  EXPECT_FALSE(trainer->finished());
+  EXPECT_EQ(trainer->step(), 12);
+  trainer->run();
+  EXPECT_EQ(trainer->step(), 20);
+  EXPECT_EQ(RunDirectory(run("run")).load_info().config.steps, 20);
+}
+
+TEST_F(TrainerTest, ResumesTheSameTextOnly) {
+  const RunConfig c = tiny_config();
+  train(c, run("run"));
+  const Files before = files_of(run("run"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c, 2), run("run")); }),
+                       "the run was trained on another text than "));
+  EXPECT_TRUE(before == files_of(run("run")));
+  // A state of another run with the same shapes.
+  write_file_atomically(directory_ / "text2.txt", tiny_text(1, 201));
+  Trainer(c, data(c, 2), run("other")).run();
+  write_file_atomically(run("run") + "/state.safetensors", read_file(run("other") + "/state.safetensors"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
+                       "state.safetensors: is of a run on another text"));
+}
+
+TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
+  const RunConfig c = tiny_config();
+  train(c, run("whole"));
+  { const Trainer trainer(c, data(c), run("run")); }
+  EXPECT_FALSE(path_exists(run("run") + "/state.safetensors"));
+  Trainer::resume(c, data(c), run("run"))->run();
+  expect_same_run(run("whole"), run("run"));
+  // But weights that were trained are not thrown away.
+  remove_file(run("run") + "/state.safetensors");
+  const Files before = files_of(run("run"));
+  ASSERT_GT(load_model(run("run")).step, 0);
+  EXPECT_TRUE(
+      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "there is no checkpoint to resume from"));
+  EXPECT_TRUE(before == files_of(run("run")));
+}
+
+TEST_F(TrainerTest, RemovesWhatAKilledWriterLeft) {
+  const RunConfig c = tiny_config();
+  train(c, run("run"));
+  write_file_atomically(run("run") + "/state.safetensors.tmp.99", "half");
+  write_file_atomically(run("run") + "/mine.txt", "keep");
+  Trainer::resume(c, data(c), run("run"))->run();
+  EXPECT_FALSE(path_exists(run("run") + "/state.safetensors.tmp.99"));
+  EXPECT_EQ(read_file(run("run") + "/mine.txt"), "keep");
+  const Trainer again(c, data(c), run("run"));
+  EXPECT_EQ(files_of(run("run")).size(), 2u) << "a new run: config.json and mine.txt";
+}
+
+// ---- best, last, divergence ---------------------------------------------------------------------------------------------
+
+TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
+  RunConfig c = tiny_config();
+  c.steps = 40;
+  c.eval_every = 2;
+  c.lr = 1;  // far too large: the loss goes up and down
+  c.optimizer = "sgd";
+  const auto records = train(c, run("run"));
+  const StepRecord* best = &records[0];
+  for (const StepRecord& r : records)
+    if (r.val_loss < best->val_loss) best = &r;
+  ASSERT_LT(best->step, 40) << "choose a run whose best step is not its last";
+  ASSERT_GT(best->step, 0);
+  const TrainedModel kept = load_model(run("run")), last = load_model(run("run"), Weights::kLast);
+  EXPECT_EQ(kept.step, best->step);
+  EXPECT_EQ(kept.val_loss, best->val_loss);
+  EXPECT_EQ(last.step, 40);
+  EXPECT_EQ(last.val_loss, records.back().val_loss);
+  const TokenText text = data(c).validation;
+  EXPECT_EQ(evaluate(*kept.model, text).loss, best->val_loss);
+  EXPECT_EQ(evaluate(*last.model, text).loss, records.back().val_loss);
+}
+
+TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
+  for (const Index eval_every : {1, 3, 1000}) {
+    for (const double fraction : {0.2, 0.0}) {
+      RunConfig c = tiny_config();
+      c.optimizer = "sgd";
+      c.lr = 10;
+      c.min_lr = 10;
+      c.warmup = 0;
+      c.clip = 0;
+      c.weight_decay = 10;  // multiplies the weights by -99 a step
+      c.momentum = 0;
+      c.steps = 1000;
+      c.eval_every = eval_every;
+      c.val_fraction = fraction;
+      const std::string out = run("diverging");
+      Trainer trainer(c, data(c), out);
+      std::string line;
+      try {
+        trainer.run();
+      } catch (const DivergedError& e) {
+        line = e.what();
+        EXPECT_EQ(e.exit_code(), 3);
+      }
+      SCOPED_TRACE(cat("validated every ", eval_every, ", ", line));
+      EXPECT_TRUE(contains(line, cat("training diverged at step ", trainer.step(), ": the ")));
+      EXPECT_TRUE(contains(line, "the checkpoints before it are kept; use a smaller --lr (10 now)"));
+      for (const Weights weights : {Weights::kBest, Weights::kLast}) {
+        const TrainedModel kept = load_model(out, weights);
+        EXPECT_LE(kept.step, trainer.step());
+        for (const NamedTensor& p : kept.model->parameters())
+          for (Index i = 0; i < p.value.numel(); ++i) ASSERT_TRUE(std::isfinite(p.value.data<float>()[i])) << p.name;
+      }
+      const std::string log = read_file(out + "/log.jsonl");
+      EXPECT_TRUE(contains(log, cat("\"step\":", trainer.step() - 1, ","))) << "the log ends at the step before";
+    }
+  }
+}
+
+TEST_F(TrainerTest, AWeightThatIsNotANumberIsNotSaved) {
+  RunConfig c = tiny_config();
+  Trainer trainer(c, data(c), run("run"));
+  std::string state;
+  const std::string line = error_of([&] {
+    trainer.run([&](const StepRecord& r) {
+      if (r.step != 7) return true;
+      state = read_file(run("run") + "/state.safetensors");
+      Tensor weight = trainer.model().parameters()[1].value;
+      weight.data<float>()[0] = std::nanf("");
+      return false;  // asks for a checkpoint
+    });
+  });
+  EXPECT_TRUE(contains(line, "training diverged at step 8: the weight "));
+  EXPECT_TRUE(state == read_file(run("run") + "/state.safetensors"));
+}
+
+TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
+  RunConfig c = tiny_config();
+  const RunData text = data(c);
+  write_file_atomically(directory_ / "file", "x");
+  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, directory_ / "file"); }), "a file is in the way"));
+  EXPECT_EQ(read_file(directory_ / "file"), "x");
+  c.width = 9;
+  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, run("run")); }), "width 9 is not divisible by 2 heads"));
+  EXPECT_FALSE(path_exists(run("run")));
+}
+
+}  // namespace
+}  // namespace headlight

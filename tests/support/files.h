@@ -1,0 +1,60 @@
+// The files of a directory, to be compared with what they were.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "headlight/base/file.h"
+#include "headlight/io/json.h"
+
+namespace headlight {
+
+using Files = std::map<std::string, std::string>;  // name to bytes
+
+inline Files files_of(const std::string& directory) {
+  Files files;
+  for (const std::string& name : list_directory(directory))
+    if (!is_directory(directory + "/" + name)) files[name] = read_file(directory + "/" + name);
+  return files;
+}
+
+// log.jsonl without what a clock says.
+inline std::string timeless(const std::string& log) {
+  std::string text;
+  for (std::size_t at = 0; at < log.size();) {
+    const std::size_t end = log.find('\n', at);
+    EXPECT_NE(end, std::string::npos) << "the last line is cut short";
+    if (end == std::string::npos) break;
+    const Json line = parse_json(log.substr(at, end - at), "log.jsonl");
+    Json kept = Json::object();
+    for (const char* key : {"step", "loss", "val_loss", "lr", "grad_norm"}) {
+      EXPECT_TRUE(line.find(key)) << key;
+      if (const Json* value = line.find(key)) kept.set(key, *value);
+    }
+    text += json_text(kept) + "\n";
+    at = end + 1;
+  }
+  return text;
+}
+
+// That two run directories hold the same run, bit for bit, but for what a clock says.
+inline void expect_same_run(const std::string& a, const std::string& b) {
+  Files x = files_of(a), y = files_of(b);
+  for (Files* files : {&x, &y}) {
+    ASSERT_TRUE(files->count("log.jsonl"));
+    files->at("log.jsonl") = timeless(files->at("log.jsonl"));
+  }
+  std::string names_x, names_y;
+  for (const auto& [name, bytes] : x) names_x += name + " ";
+  for (const auto& [name, bytes] : y) names_y += name + " ";
+  EXPECT_EQ(names_x, names_y);
+  for (const auto& [name, bytes] : x) {
+    if (name == "log.jsonl" || name == "config.json") EXPECT_EQ(bytes, y[name]) << name;
+    else EXPECT_TRUE(bytes == y[name]) << name << " differs";
+  }
+}
+
+}  // namespace headlight
