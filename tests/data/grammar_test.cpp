@@ -304,7 +304,7 @@ TEST(Generate, LongRunsWithoutTextAndLongTalesAreErrors) {
 TEST(Tales, SizesThatTheDemoRestsOn) {
   const Grammar grammar = Grammar::parse(builtin_grammar_text("tales"), "tales.grammar");
   EXPECT_GT(grammar.longest_tale(), 0);
-  EXPECT_LT(grammar.longest_tale(), 160);
+  EXPECT_LT(grammar.longest_tale(), 144);
   EXPECT_LE(grammar.alphabet().size(), 40u);
   const TracedText made = corpus("tales", 300000, 1, Trace::kNone);
   const double mean = static_cast<double>(made.size()) / static_cast<double>(made.document_starts.size());
@@ -328,8 +328,8 @@ TEST(Tales, FloorIsFiniteStableAndTheMeanOfTheScores) {
               1e-12);
   // Another text of the same grammar has nearly the same floor: it belongs to the grammar.
   EXPECT_NEAR(made.floor(), corpus("tales", 100000, 3).floor(), 0.01);
-  EXPECT_GT(made.floor(), 0.35);
-  EXPECT_LT(made.floor(), 0.9);
+  EXPECT_GT(made.floor(), 0.12);
+  EXPECT_LT(made.floor(), 0.5);
 }
 
 TEST(Tales, NextCharacterSumsToOneAfterAnyPrefix) {
@@ -366,7 +366,7 @@ TEST(Tales, EvidencePointsToEqualCharactersOfTheSameTale) {
     ASSERT_GE(static_cast<Index>(i) - back, made.document_starts[document]);
     ASSERT_EQ(made.text[i - static_cast<std::size_t>(back)], made.text[i]);
   }
-  EXPECT_GT(pointing, made.size() / 25);
+  EXPECT_GT(pointing, made.size() / 7);
   EXPECT_GT(answered["name-again"], 100);
   EXPECT_GT(answered["lookup-answer"], 300);
 }
@@ -388,7 +388,7 @@ TEST(Tales, TheSameTextOnEveryMachine) {
   for (const char c : corpus("tales", 100000, 42, Trace::kNone).text) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   }
-  EXPECT_EQ(hash, 18392098090510230112u);
+  EXPECT_EQ(hash, 8675640697785780128u);
 }
 
 TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
