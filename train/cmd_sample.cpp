@@ -1,9 +1,25 @@
 // headlight sample: text from a trained model.
+#include <algorithm>
+
 #include "cli.h"
 
 namespace headlight::cli {
 
 namespace {
+
+// A few documents like those a corpus run was trained on; nothing for a run on a file.
+TokenText documents_like(const RunInfo& info) {
+  RunConfig few = info.config;
+  if (!few.data.empty()) return {};
+  few.corpus_chars = std::max<Index>(20000, 4 * few.context);
+  few.val_fraction = 0;
+  try {
+    return load_run_data(few, &info.vocabulary).train;
+  } catch (const Error& e) {
+    say(cat("notice: ", e.what(), "; the text is written as if it had no documents"));
+    return {};
+  }
+}
 
 int run(const Arguments& args) {
   const Index chars = args.whole("chars", 500, 1, 100'000'000);
@@ -15,6 +31,13 @@ int run(const Arguments& args) {
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = args.text("prompt", "");
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
+  const TokenText documents = documents_like(trained.info);
+  const std::vector<std::int32_t> end = document_end(documents);
+  if (start.empty() && documents.starts.size() > 1) {
+    // With nothing to go on, begin as after a document, a different one for each seed.
+    const auto which = static_cast<std::size_t>(seed % (static_cast<Index>(documents.starts.size()) - 1));
+    start.assign(documents.ids.begin() + documents.starts[which], documents.ids.begin() + documents.starts[which + 1]);
+  }
   if (start.empty()) {
     // With nothing to go on, begin as after a line break, or at the first character there is.
     const bool has_break = vocabulary.is_bytes() || vocabulary.characters().find(U'\n') != std::u32string::npos;
@@ -22,11 +45,14 @@ int run(const Arguments& args) {
   }
   print(prompt);
   Rng rng(mix64(static_cast<std::uint64_t>(seed)));
-  generate(*trained.model, start, chars, options, rng, [&](std::int32_t token) {
-    print(vocabulary.piece(token));
-    if (stdout_is_terminal()) finish_output();
-    return true;
-  });
+  generate(
+      *trained.model, start, chars, options, rng,
+      [&](std::int32_t token) {
+        print(vocabulary.piece(token));
+        if (stdout_is_terminal()) finish_output();
+        return true;
+      },
+      end);
   print("\n");
   return 0;
 }
@@ -40,7 +66,8 @@ Command sample_command() {
       .usage = "DIR [--prompt TEXT] [--chars N] [OPTIONS]",
       .examples = {"headlight sample runs/tales", "headlight sample runs/mine --prompt \"ROMEO:\" --chars 300 --seed 7",
                    "headlight sample runs/mine --temperature 0      # always the likeliest character"},
-      .flags = {{"prompt", "TEXT", "what the text begins with", "Options", "nothing: as after a line break"},
+      .flags = {{"prompt", "TEXT", "what the text begins with", "Options",
+                 "nothing: as after a document or line break"},
                 {"chars", "N", "characters to write", "Options", "500"},
                 {"temperature", "X", "below 1 safer, above 1 wilder; 0: no chance at all", "Options", "0.8"},
                 {"top-k", "N", "choose among the N likeliest only; 0: all", "Options", "0"},

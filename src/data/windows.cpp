@@ -48,6 +48,20 @@ TokenSplit split_text(TokenText text, double fraction, Index context, const char
   return split;
 }
 
+std::vector<std::int32_t> document_end(const TokenText& text) {
+  if (text.starts.size() < 2) return {};
+  const auto ends = std::span(text.starts).subspan(1);
+  const auto token = [&](Index place) { return text.ids[static_cast<std::size_t>(place)]; };
+  Index size = ends[0] - text.starts[0];
+  for (std::size_t i = 1; i < ends.size(); ++i) {
+    Index same = 0;
+    while (same < size && same < ends[i] - text.starts[i] && token(ends[i] - 1 - same) == token(ends[0] - 1 - same))
+      ++same;
+    size = same;
+  }
+  return {text.ids.begin() + ends[0] - size, text.ids.begin() + ends[0]};
+}
+
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
   const bool documents = !text.starts.empty();
   const Index choices = documents ? usable_starts(text, context) : length(text) - context;

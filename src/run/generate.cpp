@@ -49,16 +49,34 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o,
   return order[weights.size() - 1];  // rounding alone gets here
 }
 
+namespace {
+
+// How many of the last tokens the model is to see.
+std::size_t seen_tokens(std::span<const std::int32_t> tokens, std::size_t context,
+                        std::span<const std::int32_t> document_end) {
+  if (tokens.size() <= context) return tokens.size();
+  if (document_end.empty()) return context;
+  for (std::size_t seen = context; seen > 0; --seen) {
+    const auto before = tokens.first(tokens.size() - seen);
+    if (before.size() >= document_end.size() && std::ranges::equal(before.last(document_end.size()), document_end))
+      return seen;
+  }
+  return context;
+}
+
+}  // namespace
+
 std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng,
-                                   const std::function<bool(std::int32_t)>& each) {
+                                   const std::function<bool(std::int32_t)>& each,
+                                   std::span<const std::int32_t> document_end) {
   if (prompt.empty()) fail("sample: the prompt is empty; give at least one character");
   const NoGrad no_recording;
   const auto context = static_cast<std::size_t>(model.config().context);
   const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
   std::vector<std::int32_t> tokens(prompt.begin(), prompt.end()), written;
   for (Index i = 0; i < count; ++i) {
-    const std::size_t seen = std::min(context, tokens.size());
+    const std::size_t seen = seen_tokens(tokens, context, document_end);
     const Tensor logits = model(std::span(tokens).last(seen), 1);  // [1,T,V]
     const float* last = logits.data<float>() + (seen - 1) * vocabulary;
     const std::int32_t token = sample_token({last, vocabulary}, options, rng);

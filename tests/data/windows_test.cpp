@@ -25,6 +25,16 @@ TokenText documents(Index n, Index context, Rng& rng) {
   return counted(n, starts);
 }
 
+TEST(DocumentEnd, IsWhatAllDocumentsButTheLastEndWith) {
+  using Ids = std::vector<std::int32_t>;
+  EXPECT_EQ(document_end({{1, 7, 8, 9, 2, 3, 8, 9, 4, 8, 9, 5, 5}, {0, 4, 8, 11}}), (Ids{8, 9}));
+  EXPECT_EQ(document_end({{1, 7, 8, 9, 8, 9, 4, 7, 8, 9}, {0, 4, 6}}), (Ids{8, 9}));  // a document that is all mark
+  EXPECT_EQ(document_end({{1, 2, 3, 4}, {0, 1, 2}}), Ids{});
+  EXPECT_EQ(document_end({{1, 2, 3, 4}, {0, 2}}), (Ids{1, 2}));
+  EXPECT_EQ(document_end({{1, 2, 3, 4}, {0}}), Ids{});
+  EXPECT_EQ(document_end({{1, 2, 3, 4}, {}}), Ids{});
+}
+
 TEST(SplitText, KeepsTheEndForValidation) {
   const TokenSplit split = split_text(counted(100), 0.1, 5, "text");
   EXPECT_EQ(split.cut, 90);

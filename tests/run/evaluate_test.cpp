@@ -112,13 +112,13 @@ TEST(RunData, OfACorpusKnowsItsFloor) {
     EXPECT_TRUE(start == 0 || text[static_cast<std::size_t>(start - 1)] == '\n') << start;
   const auto windows = evaluation_windows(d.validation, 64);
   const double floor = floor_of(windows, d.validation_log_probability);
-  EXPECT_GT(floor, 0.2);
-  EXPECT_LT(floor, 0.8);
+  EXPECT_GT(floor, 0.1);
+  EXPECT_LT(floor, 0.5);
   // No model can do better, and certainly not one that knows nothing.
   const auto m = model(d.vocabulary.size(), 64);
   EXPECT_GT(evaluate(*m, d.validation).loss, floor);
   EXPECT_EQ(load_run_data(c).fingerprint, d.fingerprint);
-  c.corpus_chars = 20100;
+  c.corpus_chars = 21000;  // a few tales more
   EXPECT_NE(load_run_data(c).fingerprint, d.fingerprint);
 }
 

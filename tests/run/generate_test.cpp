@@ -133,6 +133,29 @@ TEST_F(Generate, SeesTheLastTokensOfTheContext) {
   EXPECT_EQ(first, sample_token({logits.data<float>() + 2 * 9, 9}, {}, same));
 }
 
+TEST_F(Generate, SeesWholeDocumentsWhereTheyEndWithAMark) {
+  // The mark is 8 0. What stands before it does not matter once the context of 6 is full; it does while it is not.
+  const std::vector<std::int32_t> mark = {8, 0};
+  const auto next = [&](const std::vector<std::int32_t>& prompt, std::uint64_t seed) {
+    Rng rng(seed);
+    return generate(*model_, prompt, 1, {}, rng, {}, mark)[0];
+  };
+  int cut = 0, whole = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    const auto plain = [&](const std::vector<std::int32_t>& prompt) { return text(seed, prompt, 1)[0]; };
+    EXPECT_EQ(next({5, 3, 1, 2, 8, 0, 4, 7}, seed), plain({4, 7}));
+    EXPECT_EQ(next({5, 8, 0, 8, 0, 4, 7}, seed), plain({8, 0, 4, 7}));  // the earliest that leaves 6 at most
+    EXPECT_EQ(next({8, 0, 1, 2, 3, 4, 5, 6}, seed), plain({1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(next({3, 8, 0, 4}, seed), plain({3, 8, 0, 4}));                 // all of it fits
+    EXPECT_EQ(next({1, 2, 3, 4, 5, 6, 7}, seed), plain({2, 3, 4, 5, 6, 7}));  // no mark
+    EXPECT_EQ(next({1, 2, 3, 4, 5, 8, 0}, seed), plain({2, 3, 4, 5, 8, 0}));  // nothing behind it yet
+    cut += next({5, 3, 1, 2, 8, 0, 4, 7}, seed) != plain({5, 3, 1, 2, 8, 0, 4, 7});
+    whole += next({5, 3, 8, 0, 4}, seed) != plain({4});
+  }
+  EXPECT_GT(cut, 0);  // so the window is told apart from the plain one
+  EXPECT_GT(whole, 0);
+}
+
 TEST_F(Generate, StopsWhenTold) {
   Rng rng(1);
   std::vector<std::int32_t> seen;

@@ -30,6 +30,10 @@ struct TokenSplit {
 // with the length it has and needs. `source` begins the line.
 TokenSplit split_text(TokenText text, double fraction, Index context, const char* source);
 
+// What every document that another one follows ends with: the longest run of tokens common to all, such as a full stop
+// and an empty line. Empty when there is none, or fewer than two documents.
+std::vector<std::int32_t> document_end(const TokenText& text);
+
 struct Batch {
   Index rows = 0;                     // B
   std::vector<std::int32_t> inputs;   // B windows of T, one after another
