@@ -1,25 +1,9 @@
 // headlight sample: text from a trained model.
-#include <algorithm>
-
 #include "cli.h"
 
 namespace headlight::cli {
 
 namespace {
-
-// A few documents like those a corpus run was trained on; nothing for a run on a file.
-TokenText documents_like(const RunInfo& info) {
-  RunConfig few = info.config;
-  if (!few.data.empty()) return {};
-  few.corpus_chars = std::max<Index>(20000, 4 * few.context);
-  few.val_fraction = 0;
-  try {
-    return load_run_data(few, &info.vocabulary).train;
-  } catch (const Error& e) {
-    say(cat("notice: ", e.what(), "; the text is written as if it had no documents"));
-    return {};
-  }
-}
 
 int run(const Arguments& args) {
   const Index chars = args.whole("chars", 500, 1, 100'000'000);
@@ -31,15 +15,11 @@ int run(const Arguments& args) {
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = args.text("prompt", "");
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
-  const TokenText documents = documents_like(trained.info);
-  const std::vector<std::int32_t> end = document_end(documents);
-  if (start.empty() && documents.starts.size() > 1) {
-    // With nothing to go on, begin as after a document, a different one for each seed.
-    const auto which = static_cast<std::size_t>(seed % (static_cast<Index>(documents.starts.size()) - 1));
-    start.assign(documents.ids.begin() + documents.starts[which], documents.ids.begin() + documents.starts[which + 1]);
-  }
+  // With nothing to go on, begin as after a document ...
+  const std::vector<std::int32_t>& end = trained.info.document_end;
+  if (start.empty() && !end.empty()) start = {end.back()};
   if (start.empty()) {
-    // With nothing to go on, begin as after a line break, or at the first character there is.
+    // ... or after a line break, or at the first character there is.
     const bool has_break = vocabulary.is_bytes() || vocabulary.characters().find(U'\n') != std::u32string::npos;
     start = has_break ? vocabulary.encode("\n", "prompt") : std::vector<std::int32_t>{0};
   }

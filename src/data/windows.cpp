@@ -55,11 +55,10 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
   Index size = ends[0] - text.starts[0];
   for (std::size_t i = 1; i < ends.size(); ++i) {
     Index same = 0;
-    while (same < size && same < ends[i] - text.starts[i] && token(ends[i] - 1 - same) == token(ends[0] - 1 - same))
-      ++same;
+    while (same < size && same < ends[i] - text.starts[i] && token(ends[i] - same) == token(ends[0] - same)) ++same;
     size = same;
   }
-  return {text.ids.begin() + ends[0] - size, text.ids.begin() + ends[0]};
+  return {text.ids.begin() + ends[0] + 1 - size, text.ids.begin() + ends[0] + 1};
 }
 
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {

@@ -41,6 +41,13 @@ std::vector<Role> make_roles() {
                          keys.push_back(j);
                    },
                    "same char"});
+  roles.push_back({"induction", "what followed the last two characters earlier",
+                   [](const RoleText& text, Index t, std::vector<Index>& keys) {
+                     const auto at = [&](Index i) { return text.ids[static_cast<std::size_t>(i)]; };
+                     for (Index j = 2; j < t; ++j)
+                       if (at(j - 1) == at(t) && at(j - 2) == at(t - 1)) keys.push_back(j);
+                   },
+                   "induction"});
   roles.push_back({"last space", "the last white space, two or more places back",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      const Index j = last_with(text, *text.is_space, t - 1);

@@ -57,7 +57,7 @@ std::size_t seen_tokens(std::span<const std::int32_t> tokens, std::size_t contex
   if (tokens.size() <= context) return tokens.size();
   if (document_end.empty()) return context;
   for (std::size_t seen = context; seen > 0; --seen) {
-    const auto before = tokens.first(tokens.size() - seen);
+    const auto before = tokens.first(tokens.size() - seen + 1);  // up to the first token that would be seen
     if (before.size() >= document_end.size() && std::ranges::equal(before.last(document_end.size()), document_end))
       return seen;
   }

@@ -23,8 +23,11 @@ std::string read_text(const std::string& path) {
 }
 
 TokenText tokens_of(const TracedText& text, const Vocabulary& vocabulary, const std::string& source) {
-  return {vocabulary.encode(text.text, source),
-          std::vector<Index>(text.document_starts.begin(), text.document_starts.end())};
+  TokenText tokens{vocabulary.encode(text.text, source), {}};
+  // The first document has no token before it.
+  for (const std::int64_t start : text.document_starts)
+    if (start > 0) tokens.starts.push_back(start - 1);
+  return tokens;
 }
 
 // The corpora are texts like any other: the same for every run, whatever its seed.
@@ -47,6 +50,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
                                               : Vocabulary::of_text(train.text + validation.text, data.source);
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
+  data.document_end = document_end(data.train);
   // One probability a byte of the text: one a token unless there are characters of several bytes.
   if (data.validation.ids.size() == validation.log_probability.size()) {
     data.validation_log_probability = std::move(validation.log_probability);

@@ -41,6 +41,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   if (!info.vocabulary.is_bytes()) vocabulary.set("characters", encode_utf8(info.vocabulary.characters()));
   Json text = Json::object();
   text.set("source", info.source).set("fingerprint", info.fingerprint);
+  if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
   Json document = Json::object();
   document.set("headlight", kFormat)
       .set("settings", to_json(info.config))
@@ -80,6 +81,8 @@ RunInfo RunDirectory::load_info() const {
   }
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
+  if (const auto end = view.at("text").find("document_end"))
+    info.document_end = info.vocabulary.encode(end->as_string(), end->where());
   return info;
 }
 

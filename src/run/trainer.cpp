@@ -43,7 +43,11 @@ constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 Trainer::Trainer(const RunConfig& config, RunData data, std::string directory)
     : data_(std::move(data)), directory_(std::move(directory)), schedule_(config.schedule()) {
   config.check();
-  info_ = {.config = config, .vocabulary = data_.vocabulary, .source = data_.source, .fingerprint = data_.fingerprint};
+  info_ = {.config = config,
+           .vocabulary = data_.vocabulary,
+           .source = data_.source,
+           .fingerprint = data_.fingerprint,
+           .document_end = data_.document_end};
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
   const auto seed = static_cast<std::uint64_t>(config.seed);
   seed_generator(mix64(seed ^ kParameterStream));

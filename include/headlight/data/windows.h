@@ -1,9 +1,10 @@
 // Windows: the pieces of a text that a model is trained and measured on. A window of T predictions needs T+1 tokens: the
 // first T are the inputs, each one's target is the token after it.
 //
-// Plain text is cut anywhere. A corpus of documents (short texts that know nothing of each other) is cut at document
-// starts only, so that a model sees all the evidence there is for each character, and its loss can be held against the
-// corpus's known floor on the very same characters.
+// Plain text is cut anywhere. A corpus of documents (short texts that know nothing of each other) is cut only where a
+// document begins, so that a model sees all the evidence there is for each character, and its loss can be held against
+// the corpus's known floor on the very same characters. Such a window begins with the last token of the document before,
+// by which a model can tell that a document begins.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace headlight {
 
 struct TokenText {
   std::vector<std::int32_t> ids;
-  std::vector<Index> starts;  // where documents begin, ascending; empty for plain text
+  // Where windows may begin, ascending: the last token before each document. Empty for plain text.
+  std::vector<Index> starts;
 };
 
 struct TokenSplit {
@@ -30,8 +32,8 @@ struct TokenSplit {
 // with the length it has and needs. `source` begins the line.
 TokenSplit split_text(TokenText text, double fraction, Index context, const char* source);
 
-// What every document that another one follows ends with: the longest run of tokens common to all, such as a full stop
-// and an empty line. Empty when there is none, or fewer than two documents.
+// What every document ends with: the longest run of tokens common to all, up to those at `starts`, such as a full stop and
+// an empty line. Empty when there is none, or fewer than two documents.
 std::vector<std::int32_t> document_end(const TokenText& text);
 
 struct Batch {

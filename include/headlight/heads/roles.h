@@ -33,6 +33,7 @@ struct Role {
 // offset-2 ... offset-16: j = t-k, for t >= k (family "offset")
 // first: j = 0, for t >= 8
 // same character: earlier j with the same character as t, where there are any
+// induction: j where the two characters before j are those at t-1 and t: what followed them earlier
 // last space: the last white space before t, at a distance of 2 or more
 // line start: the character after the last line break before t, at a distance of 8 or more
 const std::vector<Role>& basic_roles();

@@ -23,8 +23,8 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& op
 
 // Continues `prompt` by `count` tokens. The model sees the last `context` tokens; `each` is called with every new token
 // and ends the text by returning false. An empty prompt is an error: give at least one token to start from.
-// `document_end` is for models trained on documents, which have only seen windows that begin with one: of the last
-// `context` tokens they see those from the first place on that stands behind this mark, if there is one.
+// `document_end` is for models trained on documents, whose windows all begin with the end of one: of the last `context`
+// tokens they see those from the first such place on, if there is one.
 std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng,
                                    const std::function<bool(std::int32_t)>& each = {},

@@ -15,6 +15,8 @@ struct RunData {
   std::string source;  // "tales", or the file's path
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
+  // What ends a document of a corpus; empty for plain text. See windows.h.
+  std::vector<std::int32_t> document_end;
   // Of each validation token, the logarithm of its true probability. Empty when the truth is not known.
   std::vector<double> validation_log_probability;
   // The rule that wrote each validation token, and the rules' names; empty when the truth is not known.

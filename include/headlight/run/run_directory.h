@@ -21,8 +21,9 @@ namespace headlight {
 struct RunInfo {
   RunConfig config;
   Vocabulary vocabulary = Vocabulary::bytes();
-  std::string source;             // of the text
-  std::uint64_t fingerprint = 0;  // of the text
+  std::string source;                      // of the text
+  std::uint64_t fingerprint = 0;           // of the text
+  std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
 };
 
 class RunDirectory {
