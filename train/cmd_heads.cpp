@@ -31,8 +31,8 @@ std::size_t best_role(const Column& column, const HeadScores& scores, Index laye
   });
 }
 
-// What is claimed of a head: its best role, when that takes a good part of its attention and no untrained head does it.
-constexpr double kClearly = 0.4;
+// What is said of a head: its best role, when that takes a good part of its attention, and more than in any untrained head.
+constexpr double kClearly = 0.4, kPartly = 0.2;
 
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
@@ -41,10 +41,16 @@ int run(const Arguments& args) {
   const auto file = args.text("data");
   const RunData data = file ? load_evaluation_text(*file, trained.info.vocabulary)
                             : load_run_data(trained.info.config, &trained.info.vocabulary);
-  const TokenText& text = data.validation.ids.empty() ? data.train : data.validation;
-  const std::vector<Role>& roles = basic_roles();
-  const HeadScores scores = score_heads(*trained.model, trained.info.vocabulary, text, roles, windows);
-  const UntrainedScores untrained(trained.model->config(), trained.info.vocabulary, text, roles, 5, windows);
+  if (!file && data.fingerprint != trained.info.fingerprint)
+    fail(data.source, ": is not the text that the run was trained on any more; name the text to look at with --data");
+  const bool validation = !data.validation.ids.empty();
+  const TokenText& text = validation ? data.validation : data.train;
+  const std::span<const std::int32_t> evidence = data.validation_evidence;
+  std::vector<Role> roles = basic_roles();
+  // What cannot be known of this text is not shown.
+  if (evidence.empty()) std::erase_if(roles, [](const Role& r) { return r.name == "evidence"; });
+  const HeadScores scores = score_heads(*trained.model, trained.info.vocabulary, text, roles, windows, evidence);
+  const UntrainedScores untrained(trained.model->config(), trained.info.vocabulary, text, roles, 5, windows, evidence);
 
   if (args.has("json")) {
     Json heads = Json::array();
@@ -79,7 +85,7 @@ int run(const Arguments& args) {
     for (Index head = 0; head < scores.heads(); ++head) {
       std::string line = head_name(layer, head) + " ";
       std::string label = "-";
-      double best = kClearly;
+      double best = kPartly;
       for (const Column& column : columns) {
         const std::size_t r = best_role(column, scores, layer, head);
         const double kappa = scores.at(layer, head, r).kappa();
@@ -90,7 +96,7 @@ int run(const Arguments& args) {
         line += padded(cat(fixed_text(kappa, 2), which, " (", fixed_text(chance, 2), ")"), 15);
         if (kappa >= best && kappa > chance) {
           best = kappa;
-          label = roles[r].meaning;
+          label = cat(kappa < kClearly ? "partly " : "", roles[r].meaning);
         }
       }
       print(line + "   " + label + "\n");

@@ -33,14 +33,16 @@ std::vector<Window> whole_windows(const TokenText& text, Index context, Index mo
 
 }  // namespace
 
-void add_scores(HeadScores& sums, Index layer, const Tensor& weights, std::span<const std::int32_t> ids,
-                std::span<const Role> roles, const RoleText& properties) {
+void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleText& all,
+                std::span<const Role> roles) {
   const Index batch = weights.size(0), heads = weights.size(1), length = weights.size(2);
   const float* a = weights.data<float>();
   std::vector<Index> keys;
   for (Index b = 0; b < batch; ++b) {
-    RoleText text = properties;
-    text.ids = ids.subspan(static_cast<std::size_t>(b * length), static_cast<std::size_t>(length));
+    const auto first = static_cast<std::size_t>(b * length), size = static_cast<std::size_t>(length);
+    RoleText text = all;
+    text.ids = all.ids.subspan(first, size);
+    if (!all.evidence.empty()) text.evidence = all.evidence.subspan(first, size);
     for (std::size_t r = 0; r < roles.size(); ++r) {
       for (Index t = 0; t < length; ++t) {
         keys.clear();
@@ -75,36 +77,42 @@ void finish_scores(HeadScores& sums) {
 }
 
 HeadScores score_heads(const CharTransformer& model, const Vocabulary& vocabulary, const TokenText& text,
-                       std::span<const Role> roles, Index windows) {
+                       std::span<const Role> roles, Index windows, std::span<const std::int32_t> evidence) {
   const NoGrad no_recording;
   const TransformerConfig& config = model.config();
   const std::vector<Window> chosen = whole_windows(text, config.context, windows);
   const std::vector<bool> spaces = space_tokens(vocabulary), breaks = line_break_tokens(vocabulary);
-  const RoleText properties{.ids = {}, .is_space = &spaces, .is_line_break = &breaks};
   HeadScores scores(config.layers, config.heads, roles.size());
   constexpr std::size_t kRows = 8;  // windows at a time: the weights of all heads are held
   Batch batch;
   for (std::size_t first = 0; first < chosen.size(); first += kRows) {
     const std::size_t count = std::min(kRows, chosen.size() - first);
     fill_windows(text, std::span(chosen).subspan(first, count), config.context, batch);
+    std::vector<std::int32_t> of_targets;
+    if (!evidence.empty())
+      for (const Window& w : std::span(chosen).subspan(first, count))
+        for (Index i = w.start + 1; i <= w.start + config.context; ++i)
+          of_targets.push_back(i < static_cast<Index>(evidence.size()) ? evidence[static_cast<std::size_t>(i)] : 0);
+    const RoleText seen{.ids = batch.inputs, .is_space = &spaces, .is_line_break = &breaks, .evidence = of_targets};
     WeightsProbe probe;
     model(batch.inputs, batch.rows);
     for (Index layer = 0; layer < config.layers; ++layer)
-      add_scores(scores, layer, probe.layers[static_cast<std::size_t>(layer)], batch.inputs, roles, properties);
+      add_scores(scores, layer, probe.layers[static_cast<std::size_t>(layer)], seen, roles);
   }
   finish_scores(scores);
   return scores;
 }
 
 UntrainedScores::UntrainedScores(const TransformerConfig& config, const Vocabulary& vocabulary, const TokenText& text,
-                                 std::span<const Role> roles, int models, Index windows)
+                                 std::span<const Role> roles, int models, Index windows,
+                                 std::span<const std::int32_t> evidence)
     : highest_(static_cast<std::size_t>(config.layers),
                std::vector<double>(roles.size(), -std::numeric_limits<double>::infinity())) {
   const Rng before = generator();
   for (int m = 1; m <= models; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
     const CharTransformer untrained(config);
-    const HeadScores scores = score_heads(untrained, vocabulary, text, roles, windows);
+    const HeadScores scores = score_heads(untrained, vocabulary, text, roles, windows, evidence);
     for (Index layer = 0; layer < config.layers; ++layer)
       for (Index head = 0; head < config.heads; ++head)
         for (std::size_t r = 0; r < roles.size(); ++r) {

@@ -48,6 +48,13 @@ std::vector<Role> make_roles() {
                        if (at(j - 1) == at(t) && at(j - 2) == at(t - 1)) keys.push_back(j);
                    },
                    "induction"});
+  roles.push_back({"evidence", "the character that the next one repeats",
+                   [](const RoleText& text, Index t, std::vector<Index>& keys) {
+                     if (text.evidence.empty()) return;
+                     const Index distance = text.evidence[static_cast<std::size_t>(t)];
+                     if (distance > 1 && distance <= t + 1) keys.push_back(t + 1 - distance);
+                   },
+                   "evidence"});
   roles.push_back({"last space", "the last white space, two or more places back",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      const Index j = last_with(text, *text.is_space, t - 1);

@@ -116,13 +116,13 @@ std::vector<Preset> make_presets() {
   demo.width = 64;
   demo.context = 144;
   demo.batch = 4;
-  demo.steps = 9000;
+  demo.steps = 7000;
   demo.lr = 8e-3;
   demo.min_lr = 1e-4;
   demo.warmup = 100;
   demo.beta2 = 0.95;
   demo.weight_decay = 0.01;
-  demo.eval_every = 750;
+  demo.eval_every = 1000;
   demo.val_fraction = 0.02;
 
   RunConfig micro;

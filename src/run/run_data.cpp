@@ -54,6 +54,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   // One probability a byte of the text: one a token unless there are characters of several bytes.
   if (data.validation.ids.size() == validation.log_probability.size()) {
     data.validation_log_probability = std::move(validation.log_probability);
+    data.validation_evidence = std::move(validation.evidence);
     data.validation_rule = std::move(validation.rule);
     data.rule_names = std::move(validation.rule_names);
   }

@@ -130,7 +130,7 @@ TEST_F(Output, OfHeadsAgreesWithItsJson) {
   const auto heads = JsonView(value, "heads").at("heads").elements();
   ASSERT_EQ(heads.size(), 2u);
   EXPECT_EQ(heads[1].at("head").as_string(), "L0H1");
-  EXPECT_EQ(heads[0].at("roles").size(), static_cast<Index>(basic_roles().size()));
+  EXPECT_EQ(heads[0].at("roles").size(), static_cast<Index>(basic_roles().size()) - 1) << "all but evidence";
   const Result table = run_program({"heads", run_});
   EXPECT_EQ(table.code, 0);
   for (const char* part : {"L0H0", "L0H1", "previous", "offset", "first", "same char", "last space", "line start"})
@@ -163,7 +163,7 @@ TEST_F(Output, ShowsTheFloorBesideTheLoss) {
   EXPECT_TRUE(contains(run_program({"eval", out}).out, "nats, the lowest possible; the model is "));
   const Json value = parse_json(run_program({"eval", out, "--json"}).out, "eval");
   const double floor = JsonView(value, "eval").at("floor").as_double();
-  EXPECT_GT(floor, 0.2);
+  EXPECT_GT(floor, 0.05);
   EXPECT_LT(floor, JsonView(value, "eval").at("loss").as_double());
 }
 

@@ -25,13 +25,17 @@ class Looking {
         ids_(vocabulary_.encode(text, "text")),
         spaces_(space_tokens(vocabulary_)),
         breaks_(line_break_tokens(vocabulary_)) {}
-  RoleText text() const { return {ids_, &spaces_, &breaks_}; }
+  RoleText text() const { return {ids_, &spaces_, &breaks_, evidence}; }
+  RoleText text(std::size_t first, std::size_t count) const {
+    return {std::span(ids_).subspan(first, count), &spaces_, &breaks_};
+  }
   std::span<const std::int32_t> ids() const { return ids_; }
   std::vector<Index> keys(const std::string& name, Index t) const {
     std::vector<Index> keys;
     role(name).keys(text(), t, keys);
     return keys;
   }
+  std::vector<std::int32_t> evidence;  // of what each query predicts
 
  private:
   Vocabulary vocabulary_;
@@ -66,6 +70,25 @@ TEST(Roles, SameCharacter) {
   EXPECT_EQ(at.keys("same char", 3), Keys{});
   EXPECT_EQ(at.keys("same char", 4), (Keys{0, 2}));
   EXPECT_EQ(at.keys("same char", 5), Keys{1});
+}
+
+TEST(Roles, Induction) {
+  const Looking at("abcxabyab");
+  EXPECT_EQ(at.keys("induction", 1), Keys{}) << "nothing earlier";
+  EXPECT_EQ(at.keys("induction", 4), Keys{}) << "the a before it was preceded by nothing, this one by x";
+  EXPECT_EQ(at.keys("induction", 5), Keys{2}) << "c followed the first ab";
+  EXPECT_EQ(at.keys("induction", 8), (Keys{2, 6})) << "c and y followed ab";
+}
+
+TEST(Roles, Evidence) {
+  Looking at("abcabc");
+  EXPECT_EQ(at.keys("evidence", 3), Keys{}) << "the truth is not known";
+  at.evidence = {0, 0, 3, 3, 1, 9};
+  EXPECT_EQ(at.keys("evidence", 0), Keys{}) << "no evidence";
+  EXPECT_EQ(at.keys("evidence", 2), Keys{0}) << "predicts the second a: the first stands 3 before it";
+  EXPECT_EQ(at.keys("evidence", 3), Keys{1});
+  EXPECT_EQ(at.keys("evidence", 4), Keys{}) << "the query itself is not looked back at";
+  EXPECT_EQ(at.keys("evidence", 5), Keys{}) << "before the window";
 }
 
 TEST(Roles, LastSpace) {
@@ -127,13 +150,14 @@ std::size_t index_of(const std::string& name) { return static_cast<std::size_t>(
 
 HeadScores scores_of(const Tensor& weights, const Looking& at) {
   HeadScores scores(1, weights.size(1), basic_roles().size());
-  add_scores(scores, 0, weights, at.ids(), basic_roles(), at.text());
+  add_scores(scores, 0, weights, at.text(), basic_roles());
   finish_scores(scores);
   return scores;
 }
 
 TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
-  const Looking at("the cat sat on the mat, and the hat\nwas there; so was the rat.\n\n");
+  Looking at("the cat sat on the mat, and the hat\nwas there; so was the rat.\n\n");
+  at.evidence.assign(at.ids().size(), 3);
   const auto length = static_cast<Index>(at.ids().size());
   const HeadScores scores = scores_of(attention(1, 4, length, four_heads), at);
   EXPECT_NEAR(scores.at(0, kPreviousHead, index_of("previous")).kappa(), 1, 1e-6);
@@ -185,14 +209,13 @@ TEST(HeadScores, WithoutQueriesAreNothing) {
 TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
   // The same 24 characters as one batch of two windows of 12 and as two batches of one: the same sums.
   const Looking at("a cat on a mat\nand a cat");
-  const auto all = at.ids().first(24);
   const auto give = [](Index h, Index t, float* row) {
     for (Index j = 0; j <= t; ++j) row[j] = static_cast<float>(1 + (h + j * 7 + t * 3) % 5);
   };
   const Tensor both = attention(2, 3, 12, give), one = attention(1, 3, 12, give);
   HeadScores together(2, 3, basic_roles().size()), apart(2, 3, basic_roles().size());
-  add_scores(together, 1, both, all, basic_roles(), at.text());
-  for (const std::size_t first : {0u, 12u}) add_scores(apart, 1, one, all.subspan(first, 12), basic_roles(), at.text());
+  add_scores(together, 1, both, at.text(0, 24), basic_roles());
+  for (const std::size_t first : {0u, 12u}) add_scores(apart, 1, one, at.text(first, 12), basic_roles());
   finish_scores(together);
   finish_scores(apart);
   for (Index h = 0; h < 3; ++h) {
@@ -240,6 +263,19 @@ TEST_F(ScoreHeads, OfATinyModel) {
   EXPECT_EQ(score_heads(*model_, vocabulary_, text_, basic_roles(), 2).at(0, 0, index_of("previous")).queries, 30);
 }
 
+// The evidence of token i is asked for by the query before it, in whichever window that stands.
+TEST_F(ScoreHeads, EvidenceIsThatOfThePredictedToken) {
+  std::vector<std::int32_t> evidence(text_.ids.size(), 0);
+  evidence[5] = 3;        // query 4 of the first window looks at 2
+  evidence[16 + 16] = 2;  // query 15 of the second window looks at 14
+  evidence[16 + 17] = 5;  // query 0 of the third window: beyond its beginning
+  const HeadScores scores = score_heads(*model_, vocabulary_, text_, basic_roles(), 64, evidence);
+  const RoleScore& s = scores.at(0, 0, index_of("evidence"));
+  EXPECT_EQ(s.queries, 2);
+  EXPECT_NEAR(s.chance, (1.0 / 5 + 1.0 / 16) / 2, 1e-12);
+  EXPECT_EQ(score_heads(*model_, vocabulary_, text_, basic_roles()).at(0, 0, index_of("evidence")).queries, 0);
+}
+
 // The same scores from the attention of each window by itself.
 TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
   struct First : Probe {
@@ -255,7 +291,7 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
     First probe;
     const auto ids = std::span(text_.ids).subspan(start, 16);
     (*model_)(ids, 1);
-    add_scores(by_hand, 1, probe.weights, ids, basic_roles(), {{}, &spaces, &breaks});
+    add_scores(by_hand, 1, probe.weights, {ids, &spaces, &breaks}, basic_roles());
   }
   finish_scores(by_hand);
   const HeadScores scores = score_heads(*model_, vocabulary_, text_, basic_roles());

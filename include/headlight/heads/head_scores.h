@@ -45,23 +45,24 @@ class HeadScores {
   std::vector<RoleScore> scores_;
 };
 
-// Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer over `ids` (B windows of T).
-// `attention` then holds a sum and `chance` too, until finish_scores() divides them by the queries.
-void add_scores(HeadScores& sums, Index layer, const Tensor& weights, std::span<const std::int32_t> ids,
-                std::span<const Role> roles, const RoleText& properties);
+// Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer over `text`, whose ids (and evidence, if
+// there is any) are those of B windows of T. `attention` then holds a sum and `chance` too, until finish_scores() divides them by the queries.
+void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleText& text,
+                std::span<const Role> roles);
 void finish_scores(HeadScores& sums);
 
 // The scores of every head of a model for each role, over up to `windows` evaluation windows of a text, evenly spread
-// (only whole windows are used). Error: no whole window.
+// (only whole windows are used). `evidence` is that of every token of the text, or empty. Error: no whole window.
 HeadScores score_heads(const CharTransformer& model, const Vocabulary& vocabulary, const TokenText& text,
-                       std::span<const Role> roles, Index windows = 64);
+                       std::span<const Role> roles, Index windows = 64, std::span<const std::int32_t> evidence = {});
 
 // What heads score by their architecture alone: the same for `models` freshly initialised models of that configuration
 // (seeds 1, 2, ...), and of their heads the highest kappa for each layer and role.
 class UntrainedScores {
  public:
   UntrainedScores(const TransformerConfig& config, const Vocabulary& vocabulary, const TokenText& text,
-                  std::span<const Role> roles, int models = 5, Index windows = 64);
+                  std::span<const Role> roles, int models = 5, Index windows = 64,
+                  std::span<const std::int32_t> evidence = {});
   double highest_kappa(Index layer, std::size_t role) const { return highest_[static_cast<std::size_t>(layer)][role]; }
 
  private:

@@ -17,6 +17,9 @@ struct RoleText {
   std::span<const std::int32_t> ids;
   const std::vector<bool>* is_space = nullptr;  // of each token of the vocabulary: white space, line breaks included
   const std::vector<bool>* is_line_break = nullptr;
+  // For each query, how far before the character it predicts the evidence for that stands (data/traced_text.h); 0: none.
+  // Empty when the truth of the text is not known.
+  std::span<const std::int32_t> evidence = {};
 };
 
 struct Role {
@@ -34,6 +37,7 @@ struct Role {
 // first: j = 0, for t >= 8
 // same character: earlier j with the same character as t, where there are any
 // induction: j where the two characters before j are those at t-1 and t: what followed them earlier
+// evidence: for a text whose truth is known, the character that the next one repeats
 // last space: the last white space before t, at a distance of 2 or more
 // line start: the character after the last line break before t, at a distance of 8 or more
 const std::vector<Role>& basic_roles();

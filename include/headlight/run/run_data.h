@@ -19,6 +19,8 @@ struct RunData {
   std::vector<std::int32_t> document_end;
   // Of each validation token, the logarithm of its true probability. Empty when the truth is not known.
   std::vector<double> validation_log_probability;
+  // How far back the evidence for each validation token stands; 0: none. See data/traced_text.h.
+  std::vector<std::int32_t> validation_evidence;
   // The rule that wrote each validation token, and the rules' names; empty when the truth is not known.
   std::vector<std::uint8_t> validation_rule;
   std::vector<std::string> rule_names;
