@@ -34,6 +34,62 @@ std::size_t best_role(const Column& column, const HeadScores& scores, Index laye
 // What is said of a head: its best role, when that takes a good part of its attention, and more than in any untrained head.
 constexpr double kClearly = 0.4, kPartly = 0.2;
 
+// The highest score that any head of an untrained layer reaches in a column.
+double untrained_in(const Column& column, const UntrainedScores& untrained, Index layer) {
+  double highest = 0;
+  for (const std::size_t r : column.roles) highest = std::max(highest, untrained.highest_kappa(layer, r));
+  return highest;
+}
+
+// Fits 80 columns: a row a head, and for each layer a row of what untrained heads reach.
+void print_table(const HeadScores& scores, const UntrainedScores& untrained, std::span<const Role> roles,
+                 const std::string& title) {
+  constexpr std::size_t kName = 9;
+  const std::vector<Column> columns = columns_of(roles);
+  const auto width = [](const Column& c) {
+    return c.roles.size() > 1 ? std::size_t{9} : std::max<std::size_t>(6, c.family.size() + 1);
+  };
+  print(cat(title, ":\nthe share of attention beyond chance (1: all of it, 0: as looking everywhere).\n\n"));
+  std::string header(kName, ' ');
+  for (const Column& column : columns) header += padded(column.family, width(column));
+  print(header + "   role\n");
+  for (Index layer = 0; layer < scores.layers(); ++layer) {
+    for (Index head = 0; head < scores.heads(); ++head) {
+      std::string line = head_name(layer, head), label = "-";
+      line.resize(kName, ' ');
+      double best = kPartly;
+      for (const Column& column : columns) {
+        const std::size_t r = best_role(column, scores, layer, head);
+        const double kappa = scores.at(layer, head, r).kappa();
+        // Of an offset, say which.
+        const std::string which =
+            column.roles.size() > 1 ? cat("@", roles[r].name.substr(roles[r].name.find('-') + 1)) : "";
+        line += padded(fixed_text(kappa, 2) + which, width(column));
+        if (kappa >= best && kappa > untrained_in(column, untrained, layer)) {
+          best = kappa;
+          label = cat(kappa < kClearly ? "partly " : "", roles[r].name);
+        }
+      }
+      print(cat(line, "   ", label, "\n"));
+    }
+    std::string line = "untrained";
+    for (const Column& column : columns)
+      line += padded(fixed_text(untrained_in(column, untrained, layer), 2), width(column));
+    print(line + "\n");
+  }
+  print("\n");
+  for (const Column& column : columns) {
+    const Role& first = roles[column.roles[0]];
+    std::string line = "  " + column.family;
+    line.resize(kName, ' ');
+    print(cat(line,
+              column.roles.size() > 1 ? "the character that many places back, the best of 2 to 16" : first.meaning,
+              "\n"));
+  }
+  print(cat("Untrained: the highest of all heads of 5 untrained models. Role: ", kClearly,
+            " or more and\nabove untrained; partly: from ", kPartly, " on.\n"));
+}
+
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const Index windows = args.whole("windows", 64, 1, 100'000);
@@ -73,35 +129,7 @@ int run(const Arguments& args) {
     return 0;
   }
 
-  const std::vector<Column> columns = columns_of(roles);
-  print(cat(
-      "Where the heads of ", directory, " look, on ", data.source,
-      ". Each figure is the share of attention beyond chance\n",
-      "(1: all of it, 0: no more than looking everywhere alike); in brackets, the highest of 5 untrained models.\n\n"));
-  std::string header = "head ";
-  for (const Column& column : columns) header += padded(column.family, 15);
-  print(header + "   mostly\n");
-  for (Index layer = 0; layer < scores.layers(); ++layer) {
-    for (Index head = 0; head < scores.heads(); ++head) {
-      std::string line = head_name(layer, head) + " ";
-      std::string label = "-";
-      double best = kPartly;
-      for (const Column& column : columns) {
-        const std::size_t r = best_role(column, scores, layer, head);
-        const double kappa = scores.at(layer, head, r).kappa();
-        double chance = untrained.highest_kappa(layer, r);
-        for (const std::size_t other : column.roles) chance = std::max(chance, untrained.highest_kappa(layer, other));
-        const std::string which =
-            column.roles.size() > 1 ? cat(" ", roles[r].name.substr(roles[r].name.find('-') + 1)) : "";
-        line += padded(cat(fixed_text(kappa, 2), which, " (", fixed_text(chance, 2), ")"), 15);
-        if (kappa >= best && kappa > chance) {
-          best = kappa;
-          label = cat(kappa < kClearly ? "partly " : "", roles[r].meaning);
-        }
-      }
-      print(line + "   " + label + "\n");
-    }
-  }
+  print_table(scores, untrained, roles, cat("Where the heads of ", directory, " look, on ", data.source));
   return 0;
 }
 

@@ -26,7 +26,7 @@ void add_offset(std::vector<Role>& roles, Index k, const char* name, const char*
 
 std::vector<Role> make_roles() {
   std::vector<Role> roles;
-  add_offset(roles, 1, "previous", "previous");
+  add_offset(roles, 1, "previous", "prev");
   roles.back().meaning = "the character before";
   for (Index k = 2; k <= kLongestOffset; ++k) add_offset(roles, k, cat("offset-", k).c_str(), "offset");
   roles.push_back({"first", "the first character of the window",
@@ -40,33 +40,33 @@ std::vector<Role> make_roles() {
                        if (text.ids[static_cast<std::size_t>(j)] == text.ids[static_cast<std::size_t>(t)])
                          keys.push_back(j);
                    },
-                   "same char"});
+                   "same"});
   roles.push_back({"induction", "what followed the last two characters earlier",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      const auto at = [&](Index i) { return text.ids[static_cast<std::size_t>(i)]; };
                      for (Index j = 2; j < t; ++j)
                        if (at(j - 1) == at(t) && at(j - 2) == at(t - 1)) keys.push_back(j);
                    },
-                   "induction"});
+                   "induct"});
   roles.push_back({"evidence", "the character that the next one repeats",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      if (text.evidence.empty()) return;
                      const Index distance = text.evidence[static_cast<std::size_t>(t)];
                      if (distance > 1 && distance <= t + 1) keys.push_back(t + 1 - distance);
                    },
-                   "evidence"});
+                   "evid"});
   roles.push_back({"last space", "the last white space, two or more places back",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      const Index j = last_with(text, *text.is_space, t - 1);
                      if (j >= 0 && t - j >= kSpaceDistance) keys.push_back(j);
                    },
-                   "last space"});
+                   "space"});
   roles.push_back({"line start", "the first character of the line, eight or more places back",
                    [](const RoleText& text, Index t, std::vector<Index>& keys) {
                      const Index j = last_with(text, *text.is_line_break, t - 1);
                      if (j >= 0 && t - (j + 1) >= kLineDistance) keys.push_back(j + 1);
                    },
-                   "line start"});
+                   "line"});
   return roles;
 }
 

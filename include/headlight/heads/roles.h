@@ -28,7 +28,8 @@ struct Role {
   // Fills `keys` (given empty) with the places j <= t that query t of this role looks at. Left empty when t is not a
   // query on which the role can be told from others.
   std::function<void(const RoleText&, Index t, std::vector<Index>& keys)> keys;
-  // Roles of one family are alternatives of which a head can play one, such as offsets; shown as the best of them.
+  // Roles of one family are alternatives of which a head can play one, such as offsets; a table shows the best of them
+  // in one column under this name of six letters at most.
   std::string family;
 };
 
