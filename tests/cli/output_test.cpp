@@ -133,7 +133,7 @@ TEST_F(Output, OfHeadsAgreesWithItsJson) {
   EXPECT_EQ(heads[0].at("roles").size(), static_cast<Index>(basic_roles().size()) - 1) << "all but evidence";
   const Result table = run_program({"heads", run_});
   EXPECT_EQ(table.code, 0);
-  for (const char* part : {"L0H0", "L0H1", "previous", "offset", "first", "same char", "last space", "line start"})
+  for (const char* part : {"L0H0", "L0H1", "prev", "offset", "first", "same", "induct", "space", "line", "untrained"})
     EXPECT_TRUE(contains(table.out, part));
   expect_plain(table.out);
 }
