@@ -139,6 +139,26 @@ std::string help_text(const Command& command) {
   return command.notes.empty() ? text : cat(text, "\n", command.notes);
 }
 
+std::vector<Flag> model_and_text_flags(Flag own) {
+  return {{"data", "FILE", "another text to look at, all of it", "Options", "the run's validation part"},
+          std::move(own),
+          {"last", "", "use the last checkpoint instead of the best step"},
+          {"json", "", "print one JSON object"}};
+}
+
+ModelAndText load_model_and_text(const Arguments& args) {
+  ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
+  const RunInfo& info = loaded.trained.info;
+  if (const auto file = args.text("data")) {
+    loaded.data = load_evaluation_text(*file, info.vocabulary);
+    return loaded;
+  }
+  loaded.data = load_run_data(info.config, &info.vocabulary);
+  if (loaded.data.fingerprint != info.fingerprint)
+    fail(loaded.data.source, ": is not the text that the run was trained on any more; name a text with --data");
+  return loaded;
+}
+
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail(kUnwritable);
 }

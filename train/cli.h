@@ -60,6 +60,15 @@ class Arguments {
 
 std::string help_text(const Command& command);
 
+// For commands that look at a trained model on a text: --data, --last, --json and one flag of the command's own.
+std::vector<Flag> model_and_text_flags(Flag own);
+struct ModelAndText {
+  TrainedModel trained;
+  RunData data;
+};
+// The run named by the first operand, and the text of --data or else its own. Error: its text is not what it was.
+ModelAndText load_model_and_text(const Arguments& args);
+
 // Written to standard output; error when nobody can take it (a full disk, a closed pipe).
 void print(std::string_view text);
 void finish_output();

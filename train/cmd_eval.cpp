@@ -11,12 +11,7 @@ namespace {
 
 int run(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
-  const TrainedModel trained = load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest);
-  const auto file = args.text("data");
-  RunData data = file ? load_evaluation_text(*file, trained.info.vocabulary)
-                      : load_run_data(trained.info.config, &trained.info.vocabulary);
-  if (!file && data.fingerprint != trained.info.fingerprint)
-    fail(data.source, ": is not the text that the run was trained on any more; name the text to measure with --data");
+  const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
@@ -49,7 +44,8 @@ int run(const Arguments& args) {
     return 0;
   }
   const char* unit = trained.info.vocabulary.is_bytes() ? "byte" : "character";
-  print(cat("text         ", data.source, file ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
+  print(cat("text         ", data.source, args.has("data") ? "" : " (validation part)", ", ", e.predictions,
+            " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step, "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
   if (has_floor)
@@ -76,10 +72,8 @@ Command eval_command() {
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
           .usage = "DIR [--data FILE] [--json]",
           .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json"},
-          .flags = {{"data", "FILE", "a text to measure on, all of it", "Options", "the run's validation part"},
-                    {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"},
-                    {"last", "", "use the last checkpoint instead of the best step"},
-                    {"json", "", "print one JSON object"}},
+          .flags = model_and_text_flags(
+              {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}),
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -90,15 +90,32 @@ void print_table(const HeadScores& scores, const UntrainedScores& untrained, std
             " or more and\nabove untrained; partly: from ", kPartly, " on.\n"));
 }
 
+// One object: what is given, and for each head its scores for each role.
+void print_json(const HeadScores& scores, const UntrainedScores& untrained, std::span<const Role> roles,
+                Json document) {
+  Json heads = Json::array();
+  for (Index layer = 0; layer < scores.layers(); ++layer) {
+    for (Index head = 0; head < scores.heads(); ++head) {
+      Json by_role = Json::object();
+      for (std::size_t r = 0; r < roles.size(); ++r) {
+        const RoleScore& s = scores.at(layer, head, r);
+        by_role.set(roles[r].name, Json::object()
+                                       .set("attention", s.attention)
+                                       .set("chance", s.chance)
+                                       .set("kappa", s.kappa())
+                                       .set("untrained_highest_kappa", untrained.highest_kappa(layer, r))
+                                       .set("queries", s.queries));
+      }
+      heads.push(Json::object().set("head", head_name(layer, head)).set("roles", by_role));
+    }
+  }
+  print(json_text(document.set("heads", heads)) + "\n");
+}
+
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const Index windows = args.whole("windows", 64, 1, 100'000);
-  const TrainedModel trained = load_model(directory, args.has("last") ? Weights::kLast : Weights::kBest);
-  const auto file = args.text("data");
-  const RunData data = file ? load_evaluation_text(*file, trained.info.vocabulary)
-                            : load_run_data(trained.info.config, &trained.info.vocabulary);
-  if (!file && data.fingerprint != trained.info.fingerprint)
-    fail(data.source, ": is not the text that the run was trained on any more; name the text to look at with --data");
+  const auto [trained, data] = load_model_and_text(args);
   const bool validation = !data.validation.ids.empty();
   const TokenText& text = validation ? data.validation : data.train;
   const std::span<const std::int32_t> evidence = data.validation_evidence;
@@ -108,28 +125,9 @@ int run(const Arguments& args) {
   const HeadScores scores = score_heads(*trained.model, trained.info.vocabulary, text, roles, windows, evidence);
   const UntrainedScores untrained(trained.model->config(), trained.info.vocabulary, text, roles, 5, windows, evidence);
 
-  if (args.has("json")) {
-    Json heads = Json::array();
-    for (Index layer = 0; layer < scores.layers(); ++layer) {
-      for (Index head = 0; head < scores.heads(); ++head) {
-        Json by_role = Json::object();
-        for (std::size_t r = 0; r < roles.size(); ++r) {
-          const RoleScore& s = scores.at(layer, head, r);
-          by_role.set(roles[r].name, Json::object()
-                                         .set("attention", s.attention)
-                                         .set("chance", s.chance)
-                                         .set("kappa", s.kappa())
-                                         .set("untrained_highest_kappa", untrained.highest_kappa(layer, r))
-                                         .set("queries", s.queries));
-        }
-        heads.push(Json::object().set("head", head_name(layer, head)).set("roles", by_role));
-      }
-    }
-    print(json_text(Json::object().set("run", directory).set("text", data.source).set("heads", heads)) + "\n");
-    return 0;
-  }
-
-  print_table(scores, untrained, roles, cat("Where the heads of ", directory, " look, on ", data.source));
+  if (args.has("json"))
+    print_json(scores, untrained, roles, Json::object().set("run", directory).set("text", data.source));
+  else print_table(scores, untrained, roles, cat("Where the heads of ", directory, " look, on ", data.source));
   return 0;
 }
 
@@ -140,10 +138,7 @@ Command heads_command() {
           .summary = "Shows where each attention head of a trained model looks, beside untrained models.",
           .usage = "DIR [--data FILE] [--json]",
           .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json"},
-          .flags = {{"data", "FILE", "the text to look at", "Options", "the run's validation part"},
-                    {"windows", "N", "windows of text to average over", "Options", "64"},
-                    {"last", "", "use the last checkpoint instead of the best step"},
-                    {"json", "", "print one JSON object"}},
+          .flags = model_and_text_flags({"windows", "N", "windows of text to average over", "Options", "64"}),
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -20,15 +20,18 @@ void need_axis(const char* operation, const Tensor& x) {
   if (x.rank() < 1) fail(operation, ": needs at least one axis");
 }
 
-Tensor softmax_backward(const Tensor& y, const Tensor& dy) {
+// dx of every row from y and dy, by the kernel that `pick` takes from the table.
+template <class Pick>
+Tensor backward_rows(const Tensor& y, const Tensor& dy, const Pick& pick) {
   Tensor dx = Tensor::empty(y.shape(), y.dtype());
   dispatch(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const auto row = pick(kernels::active<T>());
     const Index n = y.size(-1);
     const T* py = y.data<T>();
     const T* pdy = dy.data<T>();
     T* pdx = dx.data<T>();
-    each_row(y, [&](Index r) { kernels::active<T>().softmax_backward_row(n, py + r * n, pdy + r * n, pdx + r * n); });
+    each_row(y, [&](Index r) { row(n, py + r * n, pdy + r * n, pdx + r * n); });
   });
   return dx;
 }
@@ -46,7 +49,9 @@ Tensor softmax_rows(const char* name, const Tensor& x, const Tensor& mask) {
     each_row(x,
              [&](Index r) { kernels::active<T>().softmax_row(n, px + r * n, pm ? pm + r * n : nullptr, py + r * n); });
   });
-  record(name, y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) { d[0].add(softmax_backward(y, dy)); });
+  record(name, y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) {
+    d[0].add(backward_rows(y, dy, [](const auto& table) { return table.softmax_backward_row; }));
+  });
   return y;
 }
 
@@ -72,17 +77,7 @@ Tensor log_softmax(const Tensor& x) {
     each_row(x, [&](Index r) { kernels::active<T>().log_softmax_row(n, px + r * n, py + r * n); });
   });
   record("log_softmax", y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) {
-    Tensor dx = Tensor::empty(y.shape(), y.dtype());
-    dispatch(y.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      const Index n = y.size(-1);
-      const T* py = y.data<T>();
-      const T* pdy = dy.data<T>();
-      T* pdx = dx.data<T>();
-      each_row(
-          y, [&](Index r) { kernels::active<T>().log_softmax_backward_row(n, py + r * n, pdy + r * n, pdx + r * n); });
-    });
-    d[0].add(dx);
+    d[0].add(backward_rows(y, dy, [](const auto& table) { return table.log_softmax_backward_row; }));
   });
   return y;
 }
