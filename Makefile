@@ -25,9 +25,11 @@ test-build:
 test: test-build ## build and run all tests
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error
 
-bench: ## time matrix products beside OpenBLAS and BLIS, where these are installed
+bench: all ## time training steps, and matrix products beside OpenBLAS and BLIS where these are installed
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_gemm
+	$(BUILD)/headlight bench step --preset micro
+	$(BUILD)/headlight bench step --preset cpu
 	$(BUILD)/bench_gemm
 
 check: format-check tidy sanitize ## formatting, clang-tidy, and the tests under sanitizers

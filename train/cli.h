@@ -94,6 +94,7 @@ Command sample_command();
 Command eval_command();
 Command heads_command();
 Command corpus_command();
+Command bench_command();
 std::vector<Command> commands();
 
 }  // namespace headlight::cli

@@ -5,6 +5,7 @@
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
 #include "headlight/base/isa.h"
+#include "headlight/base/profile.h"
 #include "headlight/base/random.h"
 #include "headlight/base/shape.h"
 #include "headlight/base/text.h"
@@ -53,6 +54,7 @@
 #include "headlight/heads/head_scores.h"
 #include "headlight/heads/roles.h"
 
+#include "headlight/run/bench.h"
 #include "headlight/run/config.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/generate.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "headlight/base/profile.h"
 #include "kernels/kernels.h"
 
 namespace headlight {
@@ -107,6 +108,7 @@ void Tape::append(Entry* entry, const char* operation, Tensor& output, std::span
   output.set_requires_grad(true);
   output.slot()->tape = id_;
   entry->output = output.slot();
+  if (Profile* profile = Profile::active()) profile->mark(operation, entry->layer, Profile::Phase::kForward);
 }
 
 void Tape::backward(const Tensor& loss) {
@@ -134,7 +136,9 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
     const Tensor dy = std::move(entry->output->grad);
     entry->output->grad = Tensor();
     const LayerScope layer(entry->layer);
-    if (dy.defined()) entry->run(dy, Gradients(entry->inputs, entry->operation));
+    if (!dy.defined()) continue;
+    entry->run(dy, Gradients(entry->inputs, entry->operation));
+    if (Profile* profile = Profile::active()) profile->mark(entry->operation, entry->layer, Profile::Phase::kBackward);
   }
 }
 

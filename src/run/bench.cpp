@@ -1,0 +1,178 @@
+#include "headlight/run/bench.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/file.h"
+#include "headlight/base/isa.h"
+#include "headlight/base/profile.h"
+#include "headlight/base/threads.h"
+#include "headlight/ops/ops.h"
+#include "headlight/optim/optimizer.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace headlight {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr int kChains = 12;  // independent, so that the units never wait for a result
+
+__attribute__((target("avx2,fma"))) float spin(Index rounds) {
+  const __m256 a = _mm256_set1_ps(1.0000001f), b = _mm256_set1_ps(1e-9f);
+  __m256 c[kChains];
+  for (__m256& x : c) x = _mm256_set1_ps(0.5f);
+  for (Index i = 0; i < rounds; ++i)
+    for (__m256& x : c) x = _mm256_fmadd_ps(x, a, b);
+  __m256 sum = c[0];
+  for (int i = 1; i < kChains; ++i) sum = _mm256_add_ps(sum, c[i]);
+  return _mm256_cvtss_f32(sum);
+}
+#endif
+
+// Median of values; the list is not empty.
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// A model, its optimizer and random tokens: what one step needs.
+class Workload {
+ public:
+  Workload(const RunConfig& config, Index vocabulary)
+      : config_(config), model_(config.model(vocabulary)), optimizer_(model_.parameters(), {}) {
+    Rng rng(1);
+    for (Index i = 0; i < config.batch * config.context; ++i) {
+      ids_.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));
+      targets_.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));
+    }
+  }
+
+  void step() {
+    {
+      Tape tape;
+      const Tensor loss = cross_entropy(model_(ids_, config_.batch), targets_);
+      tape.backward(loss);
+    }
+    mark_time("release");
+    const double norm = gradient_norm(optimizer_.parameters());
+    mark_time("gradient_norm");
+    optimizer_.step(1e-4, norm > 1 ? 1 / norm : 1);
+    mark_time("adamw");
+    model_.zero_grad();
+    mark_time("zero_grad");
+  }
+
+  Index parameters() const { return model_.parameter_count(); }
+
+ private:
+  RunConfig config_;
+  CharTransformer model_;
+  AdamW optimizer_;
+  std::vector<std::int32_t> ids_, targets_;
+};
+
+std::string trace_of(const Profile& profile) {
+  Json events = Json::array();
+  for (const Profile::Event& e : profile.events()) {
+    events.push(Json::object()
+                    .set("name", e.name)
+                    .set("cat", phase_name(e.phase))
+                    .set("ph", "X")
+                    .set("ts", std::round(e.begin * 1e9) / 1e3)
+                    .set("dur", std::round((e.end - e.begin) * 1e9) / 1e3)
+                    .set("pid", 1)
+                    .set("tid", 1)
+                    .set("args", Json::object().set("layer", e.layer ? e.layer->text() : std::string())));
+  }
+  return json_text(Json::object().set("traceEvents", events));
+}
+
+}  // namespace
+
+double fma_peak(int threads) {
+#if defined(__x86_64__)
+  if (!isa_available(Isa::kAvx2)) return 0;
+  const int before = thread_count();
+  set_thread_count(threads);
+  constexpr Index kRounds = 15'000'000;
+  double best = 0;
+  std::vector<float> results(static_cast<std::size_t>(threads));
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const double begin = monotonic_seconds();
+    parallel_for(threads, 1, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i) results[static_cast<std::size_t>(i)] = spin(kRounds);
+    });
+    const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * 16;
+    best = std::max(best, flops / (monotonic_seconds() - begin) / 1e9);
+  }
+  set_thread_count(before);
+  return results[0] > 0 ? best : 0;  // using a result keeps the loop
+#else
+  static_cast<void>(threads);
+  return 0;
+#endif
+}
+
+double step_flops(const RunConfig& c, Index vocabulary) {
+  const auto width = static_cast<double>(c.width), layers = static_cast<double>(c.layers);
+  const double hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
+  const double matrices = layers * (4 * width * width + 2 * width * hidden) + width * static_cast<double>(vocabulary);
+  const auto context = static_cast<double>(c.context);
+  const double tokens = static_cast<double>(c.batch) * context;
+  return 6 * matrices * tokens + 6 * layers * context * width * tokens;
+}
+
+StepBench bench_step(const RunConfig& config, Index vocabulary, double budget) {
+  config.check();
+  Workload workload(config, vocabulary);
+  StepBench bench;
+  bench.parameters = workload.parameters();
+  bench.tokens = config.batch * config.context;
+  bench.flops = step_flops(config, vocabulary);
+  workload.step();
+  workload.step();  // from here on nothing is allocated
+  const Index allocations = pool_stats().system_allocations;
+  std::vector<double> seconds;
+  const double begin = monotonic_seconds();
+  while (seconds.size() < 5 || monotonic_seconds() - begin < budget) {
+    const double started = monotonic_seconds();
+    workload.step();
+    seconds.push_back(monotonic_seconds() - started);
+  }
+  bench.steps = static_cast<Index>(seconds.size());
+  bench.seconds = median(seconds);
+  bench.best_seconds = *std::min_element(seconds.begin(), seconds.end());
+  bench.system_allocations = pool_stats().system_allocations - allocations;
+  bench.pool_peak_bytes = pool_stats().bytes_peak;
+  bench.peak_memory_bytes = peak_memory_bytes();
+
+  // Apart from the timing above, which the clock would disturb.
+  const Index profiled = std::clamp<Index>(static_cast<Index>(1 / bench.seconds), 1, 20);
+  const Profile profile;
+  for (Index i = 0; i < profiled; ++i) workload.step();
+  std::map<std::pair<std::string, std::string>, OperationTime> by_name;
+  for (const Profile::Event& e : profile.events()) {
+    OperationTime& time = by_name[{e.name, phase_name(e.phase)}];
+    time.operation = e.name;
+    time.phase = phase_name(e.phase);
+    ++time.calls;
+    time.seconds += e.end - e.begin;
+  }
+  for (auto& [name, time] : by_name) {
+    time.calls /= profiled;
+    time.seconds /= static_cast<double>(profiled);
+    bench.operations.push_back(time);
+  }
+  std::sort(bench.operations.begin(), bench.operations.end(),
+            [](const OperationTime& a, const OperationTime& b) { return a.seconds > b.seconds; });
+  bench.trace = trace_of(profile);
+  return bench;
+}
+
+}  // namespace headlight
