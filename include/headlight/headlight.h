@@ -16,6 +16,7 @@
 #include "headlight/tensor/pool.h"
 #include "headlight/tensor/tensor.h"
 
+#include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/gradcheck.h"
 #include "headlight/autograd/tape.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "headlight/autograd/finite_check.h"
 #include "headlight/base/profile.h"
 #include "kernels/kernels.h"
 
@@ -109,6 +110,7 @@ void Tape::append(Entry* entry, const char* operation, Tensor& output, std::span
   output.slot()->tape = id_;
   entry->output = output.slot();
   if (Profile* profile = Profile::active()) profile->mark(operation, entry->layer, Profile::Phase::kForward);
+  if (FiniteCheck* check = FiniteCheck::active()) check->look(output, operation, LayerScope::path(), "forward");
 }
 
 void Tape::backward(const Tensor& loss) {
@@ -139,6 +141,9 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
     if (!dy.defined()) continue;
     entry->run(dy, Gradients(entry->inputs, entry->operation));
     if (Profile* profile = Profile::active()) profile->mark(entry->operation, entry->layer, Profile::Phase::kBackward);
+    if (FiniteCheck* check = FiniteCheck::active())
+      for (const std::shared_ptr<GradSlot>& input : entry->inputs)
+        if (input) check->look(input->grad, entry->operation, LayerScope::path(), "backward");
   }
 }
 

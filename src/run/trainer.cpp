@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/file.h"
 #include "headlight/base/threads.h"
@@ -118,11 +119,11 @@ void Trainer::check_weights() {
   for (const NamedTensor& p : model_->parameters()) {
     const std::span<const float> values(p.value.data<float>(), static_cast<std::size_t>(p.value.numel()));
     if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-      diverged(cat("weight ", p.name).c_str());
+      diverged(cat("weight ", p.name));
   }
 }
 
-void Trainer::diverged(const char* what) {
+void Trainer::diverged(const std::string& what) {
   flush_log();
   throw DivergedError(cat("training diverged at step ", step_, ": the ", what, " is not a finite number; ",
                           directory_.path().empty() ? "" : "the checkpoints before it are kept; ",
@@ -146,9 +147,9 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-void Trainer::train_step(StepRecord& record) {
+// Draws the batches of a step, and sums their losses and gradients.
+double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
-  const double began = monotonic_seconds();
   double loss = 0;
   for (Index i = 0; i < c.accumulate; ++i) {
     random_windows(data_.train, c.context, c.batch, batches_, batch_);
@@ -157,12 +158,28 @@ void Trainer::train_step(StepRecord& record) {
     tape.backward(batch_loss);
     loss += batch_loss.item();
   }
+  return loss;
+}
+
+void Trainer::train_step(StepRecord& record) {
+  const RunConfig& c = info_.config;
+  const double began = monotonic_seconds();
+  const Rng batches_before = batches_, dropout_before = generator();
+  const double loss = forward_backward();
   // Gradients were summed over the batches; the step is to use their mean.
   const auto batches = static_cast<double>(c.accumulate);
   record.loss = loss / batches;
   record.grad_norm = gradient_norm(optimizer_->parameters()) / batches;
-  if (!std::isfinite(record.loss)) diverged("loss");
-  if (!std::isfinite(record.grad_norm)) diverged("gradient");
+  if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm)) {
+    // The very same step once more, to see where it began.
+    batches_ = batches_before;
+    generator() = dropout_before;
+    model_->zero_grad();
+    const FiniteCheck check;
+    forward_backward();
+    diverged(cat(std::isfinite(record.loss) ? "gradient" : "loss",
+                 check.first().empty() ? "" : cat(", from ", check.first(), " on,")));
+  }
   const double clipped = c.clip > 0 && record.grad_norm > c.clip ? c.clip / record.grad_norm : 1;
   optimizer_->step(schedule_.at(step_), clipped / batches);
   model_->zero_grad();

@@ -40,8 +40,8 @@ class Trainer {
 
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
   // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
-  // checkpoint) by returning false. Error: DivergedError when a loss, a gradient or a weight is not finite; the
-  // checkpoints from before stay.
+  // checkpoint) by returning false. Error: DivergedError when a loss, a gradient or a weight is not finite,
+  // naming the first operation that made it so; the checkpoints from before stay.
   void run(const std::function<bool(const StepRecord&)>& each = {});
 
   const CharTransformer& model() const { return *model_; }
@@ -58,10 +58,11 @@ class Trainer {
 
  private:
   void validate();
+  double forward_backward();
   void train_step(StepRecord& record);
   void save_state();
   void check_weights();
-  [[noreturn]] void diverged(const char* what);
+  [[noreturn]] void diverged(const std::string& what);
   void save_best() const;
   void load_state(const SafeTensors& file);
   void log(const StepRecord& record);

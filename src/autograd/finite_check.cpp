@@ -1,0 +1,18 @@
+#include "headlight/autograd/finite_check.h"
+
+#include <cmath>
+
+namespace headlight {
+
+constinit thread_local FiniteCheck* FiniteCheck::active_ = nullptr;
+
+void FiniteCheck::look(const Tensor& x, const char* operation, const std::string& layer, const char* pass) {
+  if (!first_.empty() || !x.defined()) return;
+  for (const double value : x.to_vector()) {
+    if (std::isfinite(value)) continue;
+    first_ = cat(layer.empty() ? "" : cat(layer, ": "), operation, " (", pass, ")");
+    return;
+  }
+}
+
+}  // namespace headlight
