@@ -53,7 +53,7 @@ TEST(Pool, BlocksAreAlignedWritableAndApart) {
     std::size_t bytes;
   };
   std::vector<Block> blocks;
-  for (const std::size_t bytes : {0, 1, 63, 64, 65, 511, 512, 513, 1000, 4097, 100001}) {
+  for (const std::size_t bytes : {0u, 1u, 63u, 64u, 65u, 511u, 512u, 513u, 1000u, 4097u, 100001u}) {
     for (int i = 0; i < 3; ++i) {
       auto* at = static_cast<unsigned char*>(pool_allocate(bytes));
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(at) % 64, 0u) << bytes;
@@ -119,7 +119,7 @@ TEST(Pool, CountsWhatItDoes) {
 
 TEST(Pool, TrimGivesFreeBlocksBack) {
   void* kept = pool_allocate(1 << 16);
-  for (const std::size_t bytes : {1, 64, 65, 512, 513, 576, 1024, 1025, 4097, 1 << 22})
+  for (const std::size_t bytes : {1u, 64u, 65u, 512u, 513u, 576u, 1024u, 1025u, 4097u, 1u << 22})
     pool_release(pool_allocate(bytes), bytes);
   pool_trim();
   const PoolStats stats = pool_stats();
