@@ -159,6 +159,26 @@ ModelAndText load_model_and_text(const Arguments& args) {
   return loaded;
 }
 
+namespace {
+std::string& called_as() {
+  static std::string name = "headlight";
+  return name;
+}
+}  // namespace
+
+const std::string& program_name() { return called_as(); }
+void set_program_name(std::string name) {
+  if (!name.empty()) called_as() = quoted(name);
+}
+
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail(kUnwritable);
 }

@@ -74,6 +74,11 @@ void print(std::string_view text);
 void finish_output();
 // Messages, on standard error.
 void say(std::string_view text);
+// The program as it was called ("build/headlight"), for commands to try next.
+const std::string& program_name();
+void set_program_name(std::string name);
+// A word as a shell takes it: in quotes where it needs them.
+std::string quoted(const std::string& word);
 // What a user gave may hold line breaks and escape codes; an error is one plain line.
 std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.

@@ -28,7 +28,9 @@ std::string preset_notes() {
   std::string text = "Presets:\n";
   for (const Preset& preset : presets())
     text += cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' '), preset.help, "\n");
-  return text + "The figures in brackets are those of the preset cpu; a flag goes before its preset.\n";
+  return text +
+         "The figures in brackets are those of the preset cpu; a flag overrides its preset. What a run\n"
+         "was trained with stands in its config.json.\n";
 }
 
 std::vector<Flag> train_flags() {
@@ -144,16 +146,16 @@ class Progress {
 
   void show(const StepRecord& r) {
     if (!std::isnan(r.loss)) {
-      losses_ += r.loss;
+      // Steady figures: those of single steps jump. These remember some twenty steps.
       ++count_;
-      // A steady figure: speeds of single steps jump.
-      speed_ = speed_ == 0 ? r.tokens_per_second : 0.95 * speed_ + 0.05 * r.tokens_per_second;
+      const double share = std::max(0.05, 1 / static_cast<double>(count_));
+      loss_ += share * (r.loss - loss_);
+      speed_ += share * (r.tokens_per_second - speed_);
     }
     const double now = monotonic_seconds();
-    if (!std::isnan(r.val_loss)) {
+    const RunConfig& c = trainer_.config();
+    if (r.step % c.eval_every == 0 || r.step >= c.steps) {
       line(r, true);
-      losses_ = 0;
-      count_ = 0;
     } else if (live_ && now - shown_ > 0.1) {
       line(r, false);
       shown_ = now;
@@ -166,11 +168,13 @@ class Progress {
     const auto tokens = static_cast<double>(c.batch * c.context * c.accumulate);
     const double left = static_cast<double>(c.steps - r.step) * tokens / std::max(1.0, speed_);
     std::string text = cat("step ", r.step, "/", c.steps);
-    if (count_ > 0) text += cat("  loss ", fixed_text(losses_ / static_cast<double>(count_), 3));
-    if (stays && !trainer_.data().validation.ids.empty())
-      text += cat("  val ", fixed_text(r.val_loss, 3), floor_text(trainer_));
+    if (count_ > 0) text += cat("  loss ", fixed_text(loss_, 3));
+    if (!std::isnan(r.val_loss)) text += cat("  val ", fixed_text(r.val_loss, 3), floor_text(trainer_));
     if (speed_ > 0) text += cat("  ", count_text(speed_), " tokens/s");
     if (r.step < c.steps) text += cat("  ", duration_text(left), " left");
+    // A line that wraps could not be renewed in place.
+    const auto width = static_cast<std::size_t>(terminal_width() - 1);
+    if (live_ && !stays && text.size() > width) text.resize(width);
     if (live_) std::fputs("\r\033[K", stderr);
     std::fputs(text.c_str(), stderr);
     if (stays) std::fputc('\n', stderr);
@@ -179,7 +183,7 @@ class Progress {
 
   const Trainer& trainer_;
   bool live_;
-  double losses_ = 0, speed_ = 0, shown_ = 0;
+  double loss_ = 0, speed_ = 0, shown_ = 0;
   Index count_ = 0;
 };
 
@@ -217,8 +221,8 @@ int run(const Arguments& args) {
   }
   if (interrupted && !trainer->finished()) {
     if (stderr_is_lively()) std::fputc('\n', stderr);
-    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  headlight train --resume --out ",
-            directory));
+    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(),
+            " train --resume --out ", quoted(directory)));
     return 130;
   }
   if (trainer->best_step() >= 0 && !std::isnan(trainer->best_val_loss()))
@@ -226,7 +230,8 @@ int run(const Arguments& args) {
             std::isnan(trainer->floor()) ? ""
                                          : cat("; the lowest possible is ", fixed_text(trainer->floor(), 4), ", ",
                                                fixed_text(trainer->best_val_loss() - trainer->floor(), 4), " below")));
-  say(cat("next    headlight sample ", directory, "\n        headlight heads ", directory));
+  say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
+          quoted(directory)));
   return 0;
 }
 

@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file past the limit is then an error of its write, and gets its line
 #endif
   try {
+    if (argc > 0) cli::set_program_name(argv[0]);
     const int code = cli::run(std::vector<std::string>(argv + 1, argv + argc));
     cli::finish_output();
     return code;

@@ -198,8 +198,8 @@ struct GemmDriver {
     else run(product);
   }
 
-  // Into how many rows x columns of rectangles C is cut for `parts` threads: the cut whose largest rectangle has the
-  // fewest tiles, and of those the one that packs least.
+  // Into how many rows x columns of rectangles C is cut for `parts` threads: the cut whose largest rectangle is the
+  // least work: its elements, and the packing of its rows and columns.
   struct Grid {
     Index rows, cols;  // rectangles
     Index m, n;        // size of one, whole tiles
@@ -211,7 +211,7 @@ struct GemmDriver {
       const Index cols = parts / rows;
       const Index part_m = round_up((m + rows - 1) / rows, kTileRows),
                   part_n = round_up((n + cols - 1) / cols, kTileCols);
-      const Index cost = part_m * part_n * 16 + (part_m + part_n) * 16;
+      const Index cost = part_m * part_n + part_m + part_n;
       if (rows == 1 || cost < best_cost) {
         best_cost = cost;
         best = {(m + part_m - 1) / part_m, (n + part_n - 1) / part_n, part_m, part_n};

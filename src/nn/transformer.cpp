@@ -15,8 +15,8 @@ Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.widt
 
 LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .deviation = kDeviation}; }
 
-// For the layers that add to the residual stream: 2 a block, so that the sum of all of them has the same variance
-// however many blocks there are.
+// For the layers that add to the residual stream, 2 a block (1 without feed-forward): scaled so that the sum of all of
+// them has the same variance however many there are.
 LinearOptions out_of(const TransformerConfig& c) {
   const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
   return {.bias = c.bias, .deviation = kDeviation / std::sqrt(sums)};

@@ -9,7 +9,7 @@
 //   dS = A (dA - rowsum(A dA))             0 where A is 0, so the mask needs no second look
 //   dq = scale dS k,  dk = scale dS^T q,  dbias = dS
 //
-// The fused form below does each step once for all heads, in place, and keeps A alone. The composite form at the end is
+// The fused form below does each step once for all heads, in place, and of the [B,H,T,S] buffers keeps A alone. The composite form at the end is
 // its definition.
 #include <cmath>
 

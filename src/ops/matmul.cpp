@@ -1,6 +1,7 @@
 // C = s op(A) op(B), batched.
 //
-//   dA: dC op(B)^T, or its transpose when A is stored transposed;   dB: op(A)^T dC, likewise.
+//   A as it is:        dA = s dC op(B)^T       B as it is:        dB = s op(A)^T dC
+//   A stored as A^T:   dA = s op(B) dC^T       B stored as B^T:   dB = s dC^T op(A)
 #include "ops/common.h"
 
 namespace headlight {
@@ -67,7 +68,7 @@ void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, boo
   d.add(sum_to(each, d.shape()));
 }
 
-// [..., m, k] -> [1.., all rows, k] when the other factor is a single matrix: one large product instead of many small.
+// [..., m, k] -> [all rows, k] when the other factor is a single matrix: one large product instead of many small.
 Tensor as_one_matrix(const Tensor& x) { return x.alias({x.shape().outer(-1), x.size(-1)}); }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace headlight {
 
 namespace {
 
-// Calls row(table, r) for every row of the last axis, in parallel.
+// Calls row(r) for every row of the last axis, in parallel.
 template <class Row>
 void each_row(const Tensor& like, const Row& row) {
   const Index n = like.size(-1), rows = like.shape().outer(-1);

@@ -80,8 +80,15 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     data.vocabulary = known                     ? *known
                       : config.tokens == "byte" ? Vocabulary::bytes()
                                                 : Vocabulary::of_text(text, config.data);
-    TokenSplit split = split_text({data.vocabulary.encode(text, config.data), {}}, config.val_fraction, config.context,
-                                  config.data.c_str());
+    std::vector<std::int32_t> ids;
+    try {
+      ids = data.vocabulary.encode(text, config.data);
+    } catch (const Error& e) {
+      // With a vocabulary of its own a text can always be encoded.
+      if (!known) throw;
+      throw Error(cat(e.what(), ": not the text that the run was trained on"));
+    }
+    TokenSplit split = split_text({std::move(ids), {}}, config.val_fraction, config.context, config.data.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);
   }

@@ -80,6 +80,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->directory_ = directory;
   trainer->load_state(file);
   directory.remove_temporaries();
+  if (config.steps < trainer->step_)
+    throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
   trainer->directory_.save_info(trainer->info_);  // with the settings that may change
   trainer->truncate_log();
   return trainer;

@@ -24,11 +24,25 @@ TEST_F(Output, OfTrainIsOnStandardErrorAndPlain) {
   EXPECT_EQ(r.code, 0);
   EXPECT_EQ(r.out, "");
   expect_plain(r.err);
-  for (const char* part : {"text    ", "model   1 layers, 2 heads, width 8, context 8", "plan    9 steps",
-                           "machine 1 thread, ", "B of memory", "step 0/9  loss ", "  val ", "step 9/9",
-                           "best    validation loss ", "next    headlight sample "})
+  for (const char* part :
+       {"text    ", "model   1 layers, 2 heads, width 8, context 8", "plan    9 steps", "machine 1 thread, ",
+        "B of memory", "step 0/9  loss ", "  val ", "step 9/9", "best    validation loss ", "/headlight sample "})
     EXPECT_TRUE(contains(r.err, part));
   EXPECT_EQ(files_of(directory_ / "new").size(), 4u);
+}
+
+TEST_F(Output, OfTrainWithoutValidationHasItsLinesToo) {
+  const Result r = run_program(train(directory_ / "unvalidated", {"--val-fraction", "0"}));
+  EXPECT_EQ(r.code, 0);
+  for (const char* part :
+       {"\nstep 0/9  loss ", "\nstep 4/9  loss ", "\nstep 8/9  loss ", "\nstep 9/9  loss ", "\nnext    "})
+    EXPECT_TRUE(contains(r.err, part)) << r.err;
+  EXPECT_FALSE(contains(r.err, "  val ")) << r.err;
+}
+
+TEST_F(Output, OfAPathWithASpaceCanBePasted) {
+  const Result r = run_program(train(directory_ / "two words"));
+  EXPECT_TRUE(contains(r.err, cat("/headlight sample '", directory_ / "two words", "'\n"))) << r.err;
 }
 
 TEST_F(Output, ThroughARealPipeIsPlainToo) {

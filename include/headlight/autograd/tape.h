@@ -119,13 +119,14 @@ class NoGrad {
 
 // Writes down that `output` was made from `inputs` by `operation`, and how gradients flow back:
 //
-//   record("mul", y, {a, b}, [a, b](const Tensor& dy, const Gradients& d) {
+//   // of two tensors of one shape
+//   record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, const Gradients& d) {
 //     d[0].add(mul(dy, b));
 //     d[1].add(mul(dy, a));
 //   });
 //
-// What the function captures is what is saved for the backward pass, and nothing else is. It must not capture the
-// output's handle itself: capture output.detach(). Nothing is recorded without a tape, or when no input needs a gradient.
+// What the function captures is what is saved for the backward pass, and nothing else is. Capture detached handles: the
+// numbers are needed there, not the way back from them. Nothing is recorded without a tape, or when no input needs a gradient.
 template <class F>
 void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward) {
   Tape* tape = Tape::current();

@@ -46,7 +46,8 @@ class HeadScores {
 };
 
 // Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer over `text`, whose ids (and evidence, if
-// there is any) are those of B windows of T. `attention` then holds a sum and `chance` too, until finish_scores() divides them by the queries.
+// there is any) are those of B windows of T. Until finish_scores() divides them by the number of queries, `attention` and
+// `chance` hold sums.
 void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleText& text,
                 std::span<const Role> roles);
 void finish_scores(HeadScores& sums);

@@ -1,4 +1,4 @@
-// One head of self-attention, step by step: start reading here. multi_head_attention.h does the same for many heads at
+// One head of self-attention, step by step: where to start reading about attention. multi_head_attention.h does the same for many heads at
 // a time.
 #pragma once
 

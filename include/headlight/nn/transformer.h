@@ -53,7 +53,7 @@ class TransformerBlock : public Module {
 class CharTransformer : public Module {
  public:
   // Parameters start from generator(): normal with deviation 0.02, those that add to the residual stream smaller by
-  // sqrt(2 layers) (Radford et al. 2019), biases zero. Error: config.check().
+  // the root of how many there are, 2 a block (Radford et al. 2019), biases zero. Error: config.check().
   explicit CharTransformer(const TransformerConfig& config);
 
   // ids: B sequences of T tokens, one after another -> logits [B,T,V]; those at t depend on ids 0..t alone.
