@@ -124,6 +124,27 @@ bool stderr_is_lively() {
   return stderr_is_terminal() && !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
 }
 
+std::string wrapped(const std::string& left, const std::string& text) {
+  constexpr std::size_t kWidth = 80;
+  std::string lines = left;
+  std::size_t column = left.size();
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = std::min(text.find(' ', at), text.size());
+    const bool first = column == left.size();
+    if (!first && column + 1 + end - at > kWidth) {
+      lines += cat("\n", std::string(left.size(), ' '));
+      column = left.size();
+    } else if (!first) {
+      lines += ' ';
+      ++column;
+    }
+    lines += text.substr(at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  return lines + "\n";
+}
+
 std::string help_text(const Command& command) {
   std::string text = cat(command.summary, "\n\nUsage: headlight ", command.name, " ", command.usage, "\n\nExamples:\n");
   for (const std::string& example : command.examples) text += cat("  ", example, "\n");
@@ -133,7 +154,7 @@ std::string help_text(const Command& command) {
     std::string left = cat("  --", flag.negatable() ? "[no-]" : "", flag.name,
                            flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
-    text += cat(left, flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"), "\n");
+    text += wrapped(left, cat(flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]")));
   }
   text += "\nHelp:\n  -h, --help            this text\n";
   return command.notes.empty() ? text : cat(text, "\n", command.notes);

@@ -59,6 +59,8 @@ class Arguments {
 };
 
 std::string help_text(const Command& command);
+// `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
+std::string wrapped(const std::string& left, const std::string& text);
 
 // For commands that look at a trained model on a text: --data, --last, --json and one flag of the command's own.
 std::vector<Flag> model_and_text_flags(Flag own);

@@ -27,10 +27,10 @@ const char* placeholder_of(const Setting& s) {
 std::string preset_notes() {
   std::string text = "Presets:\n";
   for (const Preset& preset : presets())
-    text += cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' '), preset.help, "\n");
+    text += wrapped(cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' ')), preset.help);
   return text +
-         "The figures in brackets are those of the preset cpu; a flag overrides its preset. What a run\n"
-         "was trained with stands in its config.json.\n";
+         "The figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
+         "What a run was trained with stands in its config.json.\n";
 }
 
 std::vector<Flag> train_flags() {

@@ -24,7 +24,7 @@ std::string overview() {
   for (const Command& command : commands()) {
     std::string left = cat("  ", command.name);
     left.resize(12, ' ');
-    text += cat(left, command.summary, "\n");
+    text += wrapped(left, command.summary);
   }
   return text + "\nheadlight COMMAND --help tells more about each. headlight --version prints the version.\n";
 }
