@@ -35,10 +35,10 @@ bench: all ## time training steps, and matrix products beside OpenBLAS and BLIS 
 check: format-check tidy sanitize ## formatting, clang-tidy, and the tests under sanitizers
 
 format: ## format all sources in place
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 format-check: ## check that all sources are formatted
-	clang-format --dry-run --Werror $(SOURCES)
+	@clang-format --dry-run --Werror $(SOURCES) && echo "all sources are formatted"
 
 tidy: ## run clang-tidy over the library and the program
 	@cmake -S . -B $(BUILD)-tidy -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_TESTS=OFF -DHEADLIGHT_OPENMP=OFF --log-level=NOTICE

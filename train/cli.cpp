@@ -188,7 +188,7 @@ std::string& called_as() {
 }  // namespace
 
 const std::string& program_name() { return called_as(); }
-void set_program_name(std::string name) {
+void set_program_name(const std::string& name) {
   if (!name.empty()) called_as() = quoted(name);
 }
 

@@ -78,7 +78,7 @@ void finish_output();
 void say(std::string_view text);
 // The program as it was called ("build/headlight"), for commands to try next.
 const std::string& program_name();
-void set_program_name(std::string name);
+void set_program_name(const std::string& name);
 // A word as a shell takes it: in quotes where it needs them.
 std::string quoted(const std::string& word);
 // What a user gave may hold line breaks and escape codes; an error is one plain line.
