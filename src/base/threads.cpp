@@ -1,9 +1,10 @@
 // A team of OpenMP threads that is kept between loops, and chunks that threads claim.
 //
-// Why not `#pragma omp parallel for` around each loop: its barrier waits for every thread of the team, also for one that
-// the system has not let run yet. A training step has hundreds of short loops; on a machine with other work to do each
-// would wait for the scheduler, and two threads were measured to be fifty times slower than one. Here nobody waits for a
-// thread that has not begun: whoever is there claims the chunks, and the caller takes what is left.
+// Why not `#pragma omp parallel for` around each loop: its barrier waits for every thread of the team, also for one
+// that the system has not let run yet. A training step has hundreds of short loops; on a machine with other work to do
+// each would wait for the scheduler: matrix products on two threads were measured at 0.4 to 7 GFLOP/s instead of some
+// 100. Here nobody waits for a thread that has not begun: whoever is there claims the chunks, and the caller takes what
+// is left.
 //
 //   1. The caller describes the loop, divides the chunks into one share for each thread, and opens the loop.
 //   2. Each thread claims chunks of its own share one by one (an atomic counter), then of the others' shares. A thread
