@@ -18,6 +18,7 @@
 
 #include "headlight/base/isa.h"
 #include "headlight/base/threads.h"
+#include "headlight/run/bench.h"
 #include "kernels/kernels.h"
 
 namespace {
@@ -72,40 +73,6 @@ Peer load_peer(const char* name, const char* file, const char* set_threads, bool
   return peer;
 }
 
-#if defined(__x86_64__)
-// Twelve independent chains of fused multiply-adds on registers: 12 * 16 operations a turn.
-__attribute__((target("avx2,fma"))) float spin(Index turns) {
-  typedef float Vector __attribute__((vector_size(32)));
-  const Vector a = Vector{} + 1.0000001f, b = Vector{} + 1e-9f;
-  Vector c[12];
-  for (auto& x : c) x = Vector{} + 0.5f;
-  for (Index i = 0; i < turns; ++i)
-    for (auto& x : c) x = x * a + b;
-  Vector sum = c[0];
-  for (int i = 1; i < 12; ++i) sum += c[i];
-  return sum[0];
-}
-
-// GFLOP/s of `threads` threads; 0 on a CPU without AVX2.
-double fma_peak(int threads) {
-  if (!headlight::isa_available(headlight::Isa::kAvx2)) return 0;
-  constexpr Index kTurns = 20'000'000;
-  double best = 0;
-  std::vector<float> sink(static_cast<std::size_t>(threads));
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto start = Clock::now();
-    headlight::parallel_for(threads, 1, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) sink[static_cast<std::size_t>(i)] = spin(kTurns);
-    });
-    best = std::max(best, threads * static_cast<double>(kTurns) * 12 * 16 / seconds_since(start) / 1e9);
-  }
-  if (sink[0] == 0) std::printf(" \n");  // the result is used
-  return best;
-}
-#else
-double fma_peak(int) { return 0; }
-#endif
-
 void run_headlight(const Shape& s, const float* a, const float* b, float* c) {
   headlight::kernels::Gemm<float> g;
   g.m = s.m, g.n = s.n, g.k = s.k;
@@ -143,7 +110,7 @@ int main(int argc, char** argv) {
   headlight::set_thread_count(threads);
   const Peer peers[] = {load_peer("OpenBLAS", "libopenblas.so.0", "openblas_set_num_threads", false, threads),
                         load_peer("BLIS", "libblis.so.4", "bli_thread_set_num_threads", true, threads)};
-  const double peak = fma_peak(threads);
+  const double peak = headlight::fma_peak(threads);
   std::printf("kernels %s, %d threads, FMA peak %.1f GFLOP/s\n", headlight::kernels::active<float>().name, threads,
               peak);
   std::printf("%5s %5s %5s %s  %9s %9s %9s  %9s %6s\n", "m", "n", "k", "ta tb", "Headlight", "OpenBLAS", "BLIS",
