@@ -16,6 +16,7 @@
 
 #include "headlight/base/isa.h"
 #include "headlight/base/text.h"
+#include "kernels/attention.h"
 
 namespace headlight::kernels {
 
@@ -107,6 +108,10 @@ struct Table {
   // With h = dy gamma: dx = rstd (h - x rstd^2 average(h x)); dgamma [n] += sum over rows of dy x rstd.
   void (*rms_norm_backward)(Index rows, Index n, const T* x, const T* gamma, const T* rstd, const T* dy, T* dx,
                             T* dgamma);
+
+  // ---- attention (kernels/attention.h) ----
+  void (*attention)(const Attention<T>& a);
+  void (*attention_backward)(const AttentionBackward<T>& g);
 
   // ---- optimizers ----
   double (*sum_squares)(Index n, const T* x);  // in double

@@ -6,6 +6,7 @@
 #include "headlight/base/random.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
+#include "kernels/reference_attention.h"
 
 namespace headlight::kernels {
 
@@ -380,6 +381,8 @@ Table<T> make_table() {
   t.layer_norm_backward = layer_norm_backward<T>;
   t.rms_norm = rms_norm<T>;
   t.rms_norm_backward = rms_norm_backward<T>;
+  t.attention = reference_attention<T>;
+  t.attention_backward = reference_attention_backward<T>;
   t.sum_squares = sum_squares<T>;
   t.adamw = adamw<T>;
   return t;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/simd_attention.h"
 #include "kernels/simd_elementwise.h"
 #include "kernels/simd_gemm.h"
 #include "kernels/simd_norm.h"
@@ -34,6 +35,8 @@ constexpr Table<float> simd_table() {
   t.layer_norm_backward = simd_layer_norm_backward<V>;
   t.rms_norm = simd_rms_norm<V>;
   t.rms_norm_backward = simd_rms_norm_backward<V>;
+  t.attention = simd_attention<V>;
+  t.attention_backward = simd_attention_backward<V>;
   t.sum_squares = simd_sum_squares<V>;
   t.adamw = simd_adamw<V>;
   return t;

@@ -37,15 +37,19 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
                                       const PositionEncoding* position) const {
   check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
-  const Tensor packed = permute(reshape(qkv(x), {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
-  Tensor q = slice(packed, 1, 0, h);                                               // [B,H,T,D]
+  const Tensor projected = qkv(x);  // [B,T,3HD]
+  const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
+  // Where nobody looks in between, attention reads q, k and v where they lie.
+  if (!Probe::active() && !(position && position->turns())) return drop_(out(attention_packed(projected, h, how)));
+  const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
+  Tensor q = slice(packed, 1, 0, h);                                                  // [B,H,T,D]
   Tensor k = slice(packed, 1, h, 2 * h);
   const Tensor v = slice(packed, 1, 2 * h, 3 * h);
   if (position) {
     q = position->turn(q);
     k = position->turn(k);
   }
-  return attend(q, k, v, mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
+  return attend(q, k, v, how);
 }
 
 Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const AttentionMask& mask) const {
@@ -61,16 +65,19 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const A
     return permute(reshape(rows, {b, from.size(1), h, d}), {0, 2, 1, 3});                         // [B,H,T,D]
   };
   const Tensor q = part(x, 0), k = part(context, 1), v = part(context, 2);
-  return attend(q, k, v, mask, {});
+  return attend(q, k, v, options(mask, {}));
 }
 
-Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
-                                  Tensor bias) const {
-  AttentionOptions options{.causal = mask.causal,
-                           .scale = 0,
-                           .mask = mask.allowed,
-                           .bias = std::move(bias),
-                           .dropout = drop_.active_probability()};
+AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor bias) const {
+  return {.causal = mask.causal,
+          .scale = 0,
+          .mask = mask.allowed,
+          .bias = std::move(bias),
+          .dropout = drop_.active_probability()};
+}
+
+Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const AttentionOptions& options) const {
   Tensor weights;
   Tensor z = attention(q, k, v, options, Probe::active() ? &weights : nullptr);  // [B,H,T,D]
   if (Probe::active()) tap("weights", weights);

@@ -1,172 +1,204 @@
 // Scaled dot-product attention (Vaswani et al. 2017), for B sequences of H heads.
 //
-//   scores S = scale q k^T + bias          [B,H,T,S]
-//   weights A = softmax(S), masked         [B,H,T,S]   what is masked gets 0
-//   output  z = A v                        [B,H,T,E]   of drop(A) instead of A where there is dropout
+//   scores  s = scale q k^T + bias       [B,H,T,S]
+//   weights p = softmax(s), masked       [B,H,T,S]   what is masked gets 0
+//   output  z = drop(p) v                [B,H,T,E]
 //
 // Backward, with dz given:
-//   dv = A^T dz,  dA = dz v^T              of drop(A) and through the same mask where there is dropout
-//   dS = A (dA - rowsum(A dA))             0 where A is 0, so the mask needs no second look
-//   dq = scale dS k,  dk = scale dS^T q,  dbias = dS
+//   dv = drop(p)^T dz,  dp = drop(dz v^T)
+//   ds = p (dp - rowsum(p dp))           0 where p is 0, so the mask needs no second look
+//   dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //
-// The fused form below does each step once for all heads, in place, and of the [B,H,T,S] buffers keeps A alone. The composite form at the end is
-// its definition.
-#include <cmath>
+// Scores and weights exist only a tile at a time, forward and backward (kernels/simd_attention.h): what is saved is q, k,
+// v, z and one number a query. Only a gradient of the bias is as large as the weights, and only where it is asked for.
+#include "ops/attention.h"
 
-#include "ops/common.h"
+#include <cmath>
+#include <utility>
 
 namespace headlight {
 
-namespace {
-
-struct Sizes {
-  Index b, h, t, s, d, e;
-};
-
-Sizes check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
-  if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4)
-    fail("attention: q, k, v must be [B,H,T,D], got ", q.shape(), ", ", k.shape(), ", ", v.shape());
-  check_same_dtype("attention", q, k);
-  check_same_dtype("attention", q, v);
-  const Sizes z{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
-  if (k.size(0) != z.b || k.size(1) != z.h || k.size(3) != z.d)
-    fail("attention: q ", q.shape(), " and k ", k.shape(), " differ in batch, heads or head size");
-  if (!(v.shape().with(3, 0) == k.shape().with(3, 0)))
-    fail("attention: k ", k.shape(), " and v ", v.shape(), " differ in batch, heads or length");
+void check_attention_options(const char* operation, const AttentionSizes& z, DType dtype, const AttentionOptions& o) {
   if (o.causal && z.s < z.t)
-    fail("attention: causal with ", z.t, " queries and only ", z.s, " keys: the first queries would see nothing");
-  if (!(o.dropout >= 0 && o.dropout < 1)) fail("attention: dropout ", o.dropout, " is outside [0, 1)");
+    fail(operation, ": causal with ", z.t, " queries and only ", z.s, " keys: the first queries would see nothing");
+  if (!(o.dropout >= 0 && o.dropout < 1)) fail(operation, ": dropout ", o.dropout, " is outside [0, 1)");
   const Shape scores{z.b, z.h, z.t, z.s};
   for (const Tensor* extra : {&o.mask, &o.bias}) {
     if (!extra->defined()) continue;
     const char* name = extra == &o.mask ? "mask" : "bias";
-    check_same_dtype("attention", q, *extra);
-    if (!(broadcast(extra->shape(), scores, "attention") == scores))
-      fail("attention: the ", name, " ", extra->shape(), " does not broadcast to ", scores);
+    if (extra->dtype() != dtype)
+      fail(operation, ": types differ: q is ", dtype, " and the ", name, " ", extra->dtype(),
+           "; convert one with to()");
+    if (!(broadcast(extra->shape(), scores, operation) == scores))
+      fail(operation, ": the ", name, " ", extra->shape(), " does not broadcast to ", scores);
   }
+}
+
+AttentionSizes check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
+  if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4)
+    fail("attention: q, k, v must be [B,H,T,D], got ", q.shape(), ", ", k.shape(), ", ", v.shape());
+  check_same_dtype("attention", q, k);
+  check_same_dtype("attention", q, v);
+  const AttentionSizes z{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
+  if (k.size(0) != z.b || k.size(1) != z.h || k.size(3) != z.d)
+    fail("attention: q ", q.shape(), " and k ", k.shape(), " differ in batch, heads or head size");
+  if (!(v.shape().with(3, 0) == k.shape().with(3, 0)))
+    fail("attention: k ", k.shape(), " and v ", v.shape(), " differ in batch, heads or length");
+  check_attention_options("attention", z, q.dtype(), o);
   return z;
 }
 
-double scale_of(const AttentionOptions& o, Index d) {
+double attention_scale(const AttentionOptions& o, Index d) {
   return o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(d > 0 ? d : 1));
 }
 
-// y = factor op(a) op(b) for each of the B x H pairs.
-template <class T>
-void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double factor, Tensor& y, bool accumulate) {
-  kernels::Gemm<T> g;
-  g.m = y.size(2);
-  g.n = y.size(3);
-  g.k = trans_a ? a.size(2) : a.size(3);
-  g.a = a.data<T>();
-  g.lda = a.size(3);
-  g.trans_a = trans_a;
-  g.b = b.data<T>();
-  g.ldb = b.size(3);
-  g.trans_b = trans_b;
-  g.c = y.data<T>();
-  g.ldc = y.size(3);
-  g.alpha = static_cast<T>(factor);
-  g.accumulate = accumulate;
-  g.batch_inner = y.size(0) * y.size(1);
-  g.a_inner = a.size(2) * a.size(3);
-  g.b_inner = b.size(2) * b.size(3);
-  g.c_inner = y.size(2) * y.size(3);
-  kernels::active<T>().gemm(g);
+namespace {
+
+// Where in a tensor the matrices of the heads lie: distances in elements.
+struct View {
+  Tensor tensor;
+  Index offset, batch, head, row;
+
+  template <class T>
+  kernels::Matrices<const T> read() const {
+    return {std::as_const(tensor).data<T>() + offset, batch, head, row};
+  }
+  template <class T>
+  kernels::Matrices<T> write() {
+    return {tensor.data<T>() + offset, batch, head, row};
+  }
+};
+
+// x [B,H,T,D].
+View heads_first(const Tensor& x) {
+  const Index head = x.size(2) * x.size(3);
+  return {x.detach(), 0, x.size(1) * head, head, x.size(3)};
+}
+// Part `part` of `parts` of the columns of x [B,T,C], each part the heads side by side, `size` columns a head.
+View columns(const Tensor& x, Index part, Index parts, Index size) {
+  const Index row = x.size(2);
+  return {x.detach(), part * (row / parts), x.size(1) * row, size, row};
 }
 
-// Into the gradient of one input, adding to what is there.
+// A mask or bias that broadcasts to [B,H,T,S], its last axis written out: what repeats has stride 0.
+Tensor with_columns(const Tensor& extra, Index keys) {
+  if (!extra.defined()) return {};
+  const Tensor x = extra.detach();
+  if (x.rank() == 0) return expand_to(x, {keys});
+  return x.size(-1) == keys ? x : expand_to(x, x.shape().with(-1, keys));
+}
 template <class T>
-void add_product(Gradient d, const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double factor) {
-  if (!d.needed()) return;
-  bool accumulate = false;
-  Tensor target = d.target(accumulate);
-  product<T>(a, trans_a, b, trans_b, factor, target, accumulate);
+kernels::Matrices<const T> broadcast_matrices(const Tensor& x) {
+  if (!x.defined()) return {};
+  const auto stride = [&](int axis) -> Index {  // counted from the end
+    return x.rank() < axis || x.size(-axis) == 1 ? 0 : x.shape().inner(x.rank() - axis);
+  };
+  return {x.data<T>(), stride(4), stride(3), stride(2)};
 }
 
-// Rows of [B,H,T,S] with the number of keys each may see from the left: all, or up to its own place when causal.
-template <class Row>
-void each_query(const Sizes& z, bool causal, const Row& row) {
-  parallel_for(z.b * z.h * z.t, row_grain(4 * z.s), [&](Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) row(r * z.s, causal ? r % z.t + 1 + z.s - z.t : z.s);
-  });
-}
+// One call: what both passes need beside q, k, v.
+struct Call {
+  AttentionSizes sizes;
+  double scale;
+  bool causal;
+  Tensor mask, bias;
+  double dropout;
+  std::uint64_t key;
 
-template <class T>
-void softmax_in_place(const Sizes& z, bool causal, const Tensor& mask, Tensor& a) {
-  T* p = a.data<T>();
-  const T* m = mask.defined() ? mask.data<T>() : nullptr;
-  each_query(z, causal, [&](Index row, Index keys) {
-    kernels::active<T>().softmax_row(keys, p + row, m ? m + row : nullptr, p + row);
-    std::fill(p + row + keys, p + row + z.s, T{0});
-  });
-}
+  Call(const AttentionSizes& z, const AttentionOptions& o)
+      : sizes(z),
+        scale(attention_scale(o, z.d)),
+        causal(o.causal),
+        mask(with_columns(o.mask, z.s)),
+        bias(with_columns(o.bias, z.s)),
+        dropout(o.dropout),
+        key(o.dropout > 0 ? generator().next() : 0) {}
 
-// dA becomes dS in place.
-template <class T>
-void softmax_backward_in_place(const Sizes& z, bool causal, const Tensor& a, Tensor& da) {
-  const T* p = a.data<T>();
-  T* g = da.data<T>();
-  each_query(z, causal, [&](Index row, Index keys) {
-    kernels::active<T>().softmax_backward_row(keys, p + row, g + row, g + row);
-    std::fill(g + row + keys, g + row + z.s, T{0});
-  });
-}
+  template <class T>
+  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor lse) const {
+    kernels::Attention<T> a;
+    a.batches = sizes.b;
+    a.heads = sizes.h;
+    a.queries = sizes.t;
+    a.keys = sizes.s;
+    a.size = sizes.d;
+    a.value_size = sizes.e;
+    a.q = q.read<T>();
+    a.k = k.read<T>();
+    a.v = v.read<T>();
+    a.z = z.write<T>();
+    a.lse = lse.data<T>();
+    a.scale = static_cast<T>(scale);
+    a.causal = causal;
+    a.mask = broadcast_matrices<T>(mask);
+    a.bias = broadcast_matrices<T>(bias);
+    a.dropout_key = key;
+    a.dropout_threshold = static_cast<std::uint32_t>(dropout * 0x1p24);
+    a.dropout_scale = static_cast<T>(1 / (1 - dropout));
+    return a;
+  }
+
+  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse) const {
+    dispatch(lse.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::active<T>().attention(described<T>(q, k, v, z, lse));
+    });
+  }
+  void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse, const View& dz, View dq,
+                View dk, View dv, Gradient dbias) const {
+    Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, lse.dtype()) : Tensor();
+    dispatch(lse.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::active<T>().attention_backward({described<T>(q, k, v, z, lse), dz.read<T>(), dq.write<T>(),
+                                               dk.write<T>(), dv.write<T>(), dbias.needed() ? ds.data<T>() : nullptr});
+    });
+    if (dbias.needed()) dbias.add(sum_to(ds, dbias.shape()));
+  }
+};
 
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o, Tensor* weights) {
-  const Sizes z = check(q, k, v, o);
-  const double factor = scale_of(o, z.d);
-  const bool causal = o.causal;
-  const Shape scores{z.b, z.h, z.t, z.s};
-  const std::uint64_t key = o.dropout > 0 ? generator().next() : 0;
-  // The scores, and after the softmax the weights, in one buffer; it starts as the bias when there is one.
-  Tensor a = o.bias.defined() ? expand_to(o.bias.detach(), scores) : Tensor::empty(scores, q.dtype());
-  if (a.same_storage(o.bias)) a = a.clone();
-  Tensor out = Tensor::empty({z.b, z.h, z.t, z.e}, q.dtype());
-  dispatch(q.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    product<T>(q, false, k, true, factor, a, o.bias.defined());
-    softmax_in_place<T>(z, causal, o.mask.defined() ? expand_to(o.mask.detach(), scores) : Tensor(), a);
-    product<T>(o.dropout > 0 ? apply_dropout(a, o.dropout, key) : a, false, v, false, 1, out, false);
-  });
-  if (weights) *weights = a;
-  record("attention", out, {q, k, v, o.bias},
-         [q = q.detach(), k = k.detach(), v = v.detach(), a, z, factor, causal, p = o.dropout, key](
-             const Tensor& dz, const Gradients& d) {
-           dispatch(q.dtype(), [&](auto zero) {
-             using T = decltype(zero);
-             if (d[2].needed()) add_product<T>(d[2], p > 0 ? apply_dropout(a, p, key) : a, true, dz, false, 1);
-             if (!d[0].needed() && !d[1].needed() && !d[3].needed()) return;
-             Tensor ds = Tensor::empty(a.shape(), a.dtype());
-             product<T>(dz, false, v, true, 1, ds, false);
-             if (p > 0) ds = apply_dropout(ds, p, key);
-             softmax_backward_in_place<T>(z, causal, a, ds);
-             add_product<T>(d[0], ds, false, k, false, factor);
-             add_product<T>(d[1], ds, true, q, false, factor);
-             if (d[3].needed()) d[3].add(sum_to(ds, d[3].shape()));
-           });
+  const AttentionSizes n = check_attention(q, k, v, o);
+  if (weights) {
+    const NoGrad looked_at_only;
+    *weights = attention_weights(q, k, o);
+  }
+  const Call call(n, o);
+  Tensor z = Tensor::empty({n.b, n.h, n.t, n.e}, q.dtype()), lse = Tensor::empty({n.b, n.h, n.t}, q.dtype());
+  const View q_view = heads_first(q), k_view = heads_first(k), v_view = heads_first(v);
+  call.forward(q_view, k_view, v_view, heads_first(z), lse);
+  record("attention", z, {q, k, v, o.bias},
+         [call, q_view, k_view, v_view, z = z.detach(), lse](const Tensor& dz, const Gradients& d) {
+           const auto like = [](const View& x) { return Tensor::empty(x.tensor.shape(), x.tensor.dtype()); };
+           const Tensor dq = like(q_view), dk = like(k_view), dv = like(v_view);
+           call.backward(q_view, k_view, v_view, heads_first(z), lse, heads_first(dz), heads_first(dq), heads_first(dk),
+                         heads_first(dv), d[3]);
+           d[0].add(dq);
+           d[1].add(dk);
+           d[2].add(dv);
          });
-  return out;
+  return z;
 }
 
-Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o,
-                           Tensor* weights) {
-  const Sizes z = check(q, k, v, o);
-  Tensor scores = scale(matmul(q, transpose(k)), scale_of(o, z.d));  // [B,H,T,S]
-  if (o.bias.defined()) scores = add(scores, o.bias);
-  Tensor seen = Tensor::full({z.t, z.s}, 1, q.dtype());
-  if (o.causal) {
-    std::vector<double> allowed(static_cast<std::size_t>(z.t * z.s));
-    for (Index t = 0; t < z.t; ++t)
-      for (Index s = 0; s < z.s; ++s) allowed[static_cast<std::size_t>(t * z.s + s)] = s <= t + z.s - z.t ? 1 : 0;
-    seen = Tensor::of({z.t, z.s}, allowed, q.dtype());
-  }
-  if (o.mask.defined()) seen = mul(seen, o.mask.detach());
-  const Tensor a = masked_softmax(scores, seen);  // [B,H,T,S]
-  if (weights) *weights = a.detach();
-  return matmul(o.dropout > 0 ? dropout(a, o.dropout) : a, v);  // [B,H,T,E]
+Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o) {
+  if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % (3 * heads) != 0)
+    fail("attention_packed: ", heads, " heads of q, k, v must be [B,T,3HD], got ", qkv.shape());
+  const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / (3 * heads);
+  const AttentionSizes n{b, heads, t, t, d, d};
+  check_attention_options("attention_packed", n, qkv.dtype(), o);
+  const Call call(n, o);
+  Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), lse = Tensor::empty({b, heads, t}, qkv.dtype());
+  const auto part = [d](const Tensor& packed, Index i) { return columns(packed, i, 3, d); };
+  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), lse);
+  record("attention_packed", z, {qkv, o.bias},
+         [call, part, qkv = qkv.detach(), z = z.detach(), lse, d](const Tensor& dz, const Gradients& gradients) {
+           const Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype());
+           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), lse, columns(dz, 0, 1, d),
+                         part(dqkv, 0), part(dqkv, 1), part(dqkv, 2), gradients[1]);
+           gradients[0].add(dqkv);
+         });
+  return z;
 }
 
 }  // namespace headlight

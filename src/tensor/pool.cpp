@@ -106,6 +106,12 @@ PoolStats pool_stats() {
   return pool().stats;
 }
 
+void pool_reset_peak() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.stats.bytes_peak = p.stats.bytes_in_use;
+}
+
 void pool_trim() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);

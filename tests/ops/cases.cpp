@@ -257,6 +257,26 @@ OpCase attention_case(const std::string& name, Attention op) {
   };
 }
 
+Call draw_attention_packed(Rng& rng, Size size) {
+  Index b = draw_between(rng, 1, 2), h = draw_between(rng, 1, 3), t = draw_between(rng, 1, 5),
+        d = draw_between(rng, 1, 3);
+  if (size == Size::kLarge) b = 2, h = 3, t = 117, d = draw_bool(rng) ? 24 : 51;
+  if (size == Size::kEmpty) (rng.below(2) == 0 ? b : t) = 0;
+  const Shape scores{b, h, t, t};
+  Call call{{draw_values(rng, {b, t, 3 * h * d})}, nullptr};
+  const bool causal = draw_bool(rng), biased = draw_bool(rng);
+  if (biased) call.inputs.push_back(draw_values(rng, draw_broadcastable(rng, scores)));
+  const Tensor mask = draw_bool(rng) ? draw_mask(rng, draw_broadcastable(rng, scores), 0.6) : Tensor();
+  call.function = [=](Inputs in) {
+    AttentionOptions o;
+    o.causal = causal;
+    if (mask.defined()) o.mask = mask.to(in[0].dtype());
+    if (biased) o.bias = in[1];
+    return attention_packed(in[0], h, o);
+  };
+  return call;
+}
+
 std::vector<OpCase> arithmetic_cases() {
   return {
       binary_case("add", add, draw_around_zero),
@@ -563,6 +583,20 @@ std::vector<OpCase> network_cases() {
                {[] { dropout(zeros({2}), -0.1); }, {"dropout: probability -0.1"}},
                {[] { dropout(zeros({2}), std::nan("")); }, {"dropout: probability nan"}}}},
       attention_case("attention", attention),
+      {.declaration = "attention_packed(qkv,heads,options)",
+       .draw = draw_attention_packed,
+       .bad = {{[] {
+                  attention_packed(zeros({2, 6}), 1);
+                },
+                {"attention_packed: ", "[2,6]"}},
+               {[] {
+                  attention_packed(zeros({1, 2, 6}), 0);
+                },
+                {"attention_packed: 0 heads", "[1,2,6]"}},
+               {[] {
+                  attention_packed(zeros({1, 2, 9}), 2);
+                },
+                {"attention_packed: 2 heads", "[1,2,9]"}}}},
       attention_case("attention_composite", attention_composite),
       {.declaration = "rotate(x,offset,base)",
        .draw =

@@ -2,9 +2,12 @@
 // closely and in float32 within its rounding.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
+#include "headlight/autograd/tape.h"
+#include "headlight/base/random.h"
 #include "headlight/ops/ops.h"
 #include "ops/compare.h"
 
@@ -123,6 +126,76 @@ TEST(Attention, QueryThatSeesNothingGetsZeros) {
     EXPECT_NE(outcome.value.at({0, 0, 1, 0}), 0);
     for (const Tensor& gradient : outcome.gradients) EXPECT_TRUE(all_finite(gradient));
   }
+}
+
+// Several tiles in each direction, the last of each a part, and head sizes that are whole vectors or not. The bias is a
+// constant: with a gradient of its own it would take the composite form.
+TEST(Attention, TilesEqualTheComposite) {
+  for (const auto& [t, s, d, e] : {std::array<Index, 4>{130, 530, 16, 24}, std::array<Index, 4>{101, 257, 5, 8},
+                                   std::array<Index, 4>{49, 49, 8, 3}, std::array<Index, 4>{300, 300, 32, 32}}) {
+    Rng rng(17);
+    const std::vector<Tensor> inputs{draw_values(rng, {1, 2, t, d}), draw_values(rng, {1, 2, s, d}),
+                                     draw_values(rng, {1, 2, s, e})};
+    const Tensor bias = draw_values(rng, {2, t, s}), mask = draw_mask(rng, {1, 1, t, s}, 0.7);
+    for (const bool causal : {false, true})
+      for (const bool biased : {false, true})
+        for (const bool masked : {false, true})
+          for (const double dropout : {0.0, 0.3}) {
+            const auto call = [&](auto operation) {
+              return [&, operation](Inputs in) {
+                AttentionOptions o{.causal = causal, .scale = 1.5, .mask = {}, .bias = {}, .dropout = dropout};
+                if (masked) o.mask = mask.to(in[0].dtype());
+                if (biased) o.bias = bias.to(in[0].dtype());
+                seed_generator(5);  // the same elements are dropped
+                return operation(in[0], in[1], in[2], o, nullptr);
+              };
+            };
+            expect_equal(call(attention), call(attention_composite), inputs,
+                         cat(causal ? "causal " : "", biased ? "biased " : "", masked ? "masked " : "", dropout));
+          }
+  }
+}
+
+TEST(Attention, PackedReadsWhatSplittingWouldGive) {
+  for (const Index d : {3, 8, 20}) {
+    Rng rng(18);
+    const Index b = 2, t = 70, h = 3;
+    const Tensor bias = draw_values(rng, {h, t, t}), mask = draw_mask(rng, {b, 1, 1, t}, 0.8);
+    const auto options = [&](DType dtype) {
+      AttentionOptions o{.causal = true, .scale = 0, .mask = mask.to(dtype), .bias = bias.to(dtype), .dropout = 0.2};
+      seed_generator(6);
+      return o;
+    };
+    expect_equal([&](Inputs in) { return attention_packed(in[0], h, options(in[0].dtype())); },
+                 [&](Inputs in) {
+                   const auto part = [&](Index i) {
+                     const Tensor columns = slice(in[0], 2, i * h * d, (i + 1) * h * d);
+                     return permute(reshape(columns, {b, t, h, d}), {0, 2, 1, 3});
+                   };
+                   const Tensor q = part(0), k = part(1), v = part(2);
+                   const Tensor z = attention_composite(q, k, v, options(in[0].dtype()));
+                   return reshape(permute(z, {0, 2, 1, 3}), {b, t, h * d});
+                 },
+                 {draw_values(rng, {b, t, 3 * h * d})}, cat("head size ", d));
+  }
+}
+
+// The T x T weights would be 16 times as much for four times the length.
+TEST(Attention, MemoryGrowsLinearlyWithTheLength) {
+  const auto peak = [](Index t) {
+    pool_trim();
+    Rng rng(19);
+    Tensor qkv = Tensor::normal({1, t, 3 * 2 * 16}, 0, 1, rng, DType::kFloat32);
+    qkv.set_requires_grad(true);
+    const Index before = pool_stats().bytes_in_use;
+    pool_reset_peak();
+    Tape tape;
+    AttentionOptions causal;
+    causal.causal = true;
+    tape.backward(sum(attention_packed(qkv, 2, causal)));
+    return static_cast<double>(pool_stats().bytes_peak - before);
+  };
+  EXPECT_LT(peak(2048), 4.5 * peak(512));
 }
 
 // ---- the others ----

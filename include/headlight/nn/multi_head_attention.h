@@ -51,7 +51,8 @@ class MultiHeadAttention : public Module {
   Child<Linear> out;  // weight [C, HD]
 
  private:
-  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask, Tensor bias) const;
+  AttentionOptions options(const AttentionMask& mask, Tensor bias) const;
+  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) const;
 
   Index heads_, head_size_;
   Dropout drop_;

@@ -18,8 +18,9 @@ class PositionEncoding : public Module {
  public:
   // x [B,T,C], the embeddings of positions offset .. offset+T-1.
   virtual Tensor embed(const Tensor& x, Index /*offset*/ = 0) const { return x; }
-  // Queries or keys [B,H,T,D] of these positions.
+  // Queries or keys [B,H,T,D] of these positions. An encoding that overrides this overrides turns() too.
   virtual Tensor turn(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
+  virtual bool turns() const { return false; }
   // What is added to the scores of T queries, the last of S positions, over S keys: [H,T,S], or not defined for nothing.
   virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
 };

@@ -13,6 +13,8 @@ class RotaryPosition : public PositionEncoding {
   // [B,H,T,D] with D even.
   Tensor turn(const Tensor& q_or_k, Index offset = 0) const override { return rotate(q_or_k, offset, base_); }
 
+  bool turns() const override { return true; }
+
  private:
   double base_;
 };

@@ -112,10 +112,14 @@ struct AttentionOptions {
   double dropout = 0;   // probability with which a weight is dropped, as by dropout()
 };
 // softmax(q k^T scale + bias, masked) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
-// When `weights` is not null the softmax [B,H,T,S], before any dropout, is stored there (without gradient).
+// When `weights` is not null the softmax [B,H,T,S], before any dropout, is stored there (without gradient); otherwise
+// no more than a tile of it exists at a time, and memory grows linearly with T and S.
 // A query that may see nothing gets zeros.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
+// Self-attention of `heads` heads on packed queries, keys and values, read where a single projection left them:
+// qkv [B,T,3HD], its columns all heads' queries, then keys, then values -> [B,T,HD]. Error: 3H does not divide them.
+Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& options = {});
 // The same made of the operations above, step by step: the definition that `attention` is tested against.
 Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                            Tensor* weights = nullptr);

@@ -25,6 +25,8 @@ struct PoolStats {
 void* pool_allocate(std::size_t bytes);
 void pool_release(void* block, std::size_t bytes) noexcept;
 PoolStats pool_stats();
+// bytes_peak counts from here on: from what is in use now.
+void pool_reset_peak();
 // Gives the free blocks back to the system.
 void pool_trim();
 

@@ -1,0 +1,136 @@
+// Attention in plain loops, a query at a time: what the tiled kernels (simd_attention.h) are compared with.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "headlight/base/threads.h"
+#include "kernels/kernels.h"
+
+namespace headlight::kernels {
+
+template <class T>
+const Table<T>& reference_table() {
+  if constexpr (std::is_same_v<T, float>) return float_reference();
+  else return double_reference();
+}
+
+// One query's view of its keys.
+template <class T>
+class ReferenceQuery {
+ public:
+  ReferenceQuery(const Attention<T>& a, Index b, Index h, Index t)
+      : a_(a),
+        q_(a.q.at(b, h) + t * a.q.row),
+        k_(a.k.at(b, h)),
+        mask_(a.mask.data ? a.mask.at(b, h) + t * a.mask.row : nullptr),
+        bias_(a.bias.data ? a.bias.at(b, h) + t * a.bias.row : nullptr),
+        visible_(a.visible(t)),
+        first_(((b * a.heads + h) * a.queries + t) * a.keys) {}
+
+  bool sees(Index s) const { return s < visible_ && (!mask_ || mask_[s] != 0); }
+  double score(Index s) const {
+    double sum = 0;
+    for (Index d = 0; d < a_.size; ++d) sum += static_cast<double>(q_[d]) * static_cast<double>(k_[s * a_.k.row + d]);
+    return sum * static_cast<double>(a_.scale) + (bias_ ? static_cast<double>(bias_[s]) : 0);
+  }
+  // What dropout makes of a number that belongs to key s.
+  double dropped(Index s, double x) const {
+    if (a_.dropout_threshold == 0) return x;
+    T value = static_cast<T>(x);
+    reference_table<T>().dropout(1, a_.dropout_key, first_ + s, a_.dropout_threshold, a_.dropout_scale, &value, &value);
+    return static_cast<double>(value);
+  }
+
+ private:
+  const Attention<T>& a_;
+  const T *q_, *k_, *mask_, *bias_;
+  Index visible_, first_;
+};
+
+template <class T>
+void reference_attention(const Attention<T>& a) {
+  parallel_for(a.batches * a.heads, 1, [&](Index begin, Index end) {
+    std::vector<double> sum(static_cast<std::size_t>(a.value_size));
+    for (Index i = begin; i < end; ++i)
+      for (Index t = 0; t < a.queries; ++t) {
+        const Index b = i / a.heads, h = i % a.heads;
+        const ReferenceQuery<T> query(a, b, h, t);
+        double largest = -std::numeric_limits<double>::infinity();
+        for (Index s = 0; s < a.keys; ++s)
+          if (query.sees(s)) {
+            const double score = query.score(s);
+            if (!(score <= largest)) largest = score;  // a NaN too
+          }
+        double total = 0;
+        for (double& x : sum) x = 0;
+        for (Index s = 0; s < a.keys; ++s) {
+          if (!query.sees(s)) continue;
+          const double p = std::exp(query.score(s) - largest);
+          total += p;
+          const double weight = query.dropped(s, p);
+          const T* v = a.v.at(b, h) + s * a.v.row;
+          for (Index e = 0; e < a.value_size; ++e)
+            sum[static_cast<std::size_t>(e)] += weight * static_cast<double>(v[e]);
+        }
+        T* z = a.z.at(b, h) + t * a.z.row;
+        for (Index e = 0; e < a.value_size; ++e)
+          z[e] = total == 0 ? T{0} : static_cast<T>(sum[static_cast<std::size_t>(e)] / total);
+        a.lse[i * a.queries + t] =
+            total == 0 ? std::numeric_limits<T>::infinity() : static_cast<T>(largest + std::log(total));
+      }
+  });
+}
+
+template <class T>
+void reference_attention_backward(const AttentionBackward<T>& g) {
+  const Attention<T>& a = g.forward;
+  parallel_for(a.batches * a.heads, 1, [&](Index begin, Index end) {
+    const auto cells = [](Index rows, Index columns) {
+      return std::vector<double>(static_cast<std::size_t>(rows * columns));
+    };
+    for (Index i = begin; i < end; ++i) {
+      const Index b = i / a.heads, h = i % a.heads;
+      std::vector<double> dk = cells(a.keys, a.size), dv = cells(a.keys, a.value_size);
+      for (Index t = 0; t < a.queries; ++t) {
+        const ReferenceQuery<T> query(a, b, h, t);
+        const T *q = a.q.at(b, h) + t * a.q.row, *z = a.z.at(b, h) + t * a.z.row, *dz = g.dz.at(b, h) + t * g.dz.row;
+        const double lse = static_cast<double>(a.lse[i * a.queries + t]);
+        double dot = 0;
+        for (Index e = 0; e < a.value_size; ++e) dot += static_cast<double>(dz[e]) * static_cast<double>(z[e]);
+        std::vector<double> dq = cells(1, a.size);
+        T* dbias = g.dbias_at(b, h, t, 0);
+        for (Index s = 0; s < a.keys; ++s) {
+          if (dbias) dbias[s] = 0;
+          if (!query.sees(s)) continue;
+          const double p = std::exp(query.score(s) - lse);
+          const T *k = a.k.at(b, h) + s * a.k.row, *v = a.v.at(b, h) + s * a.v.row;
+          double dp = 0;
+          const double weight = query.dropped(s, p);
+          for (Index e = 0; e < a.value_size; ++e) {
+            dp += static_cast<double>(dz[e]) * static_cast<double>(v[e]);
+            dv[static_cast<std::size_t>(s * a.value_size + e)] += weight * static_cast<double>(dz[e]);
+          }
+          const double dscore = p * (query.dropped(s, dp) - dot), ds = static_cast<double>(a.scale) * dscore;
+          if (dbias) dbias[s] = static_cast<T>(dscore);
+          for (Index d = 0; d < a.size; ++d) {
+            dq[static_cast<std::size_t>(d)] += ds * static_cast<double>(k[d]);
+            dk[static_cast<std::size_t>(s * a.size + d)] += ds * static_cast<double>(q[d]);
+          }
+        }
+        for (Index d = 0; d < a.size; ++d)
+          g.dq.at(b, h)[t * g.dq.row + d] = static_cast<T>(dq[static_cast<std::size_t>(d)]);
+      }
+      for (Index s = 0; s < a.keys; ++s) {
+        for (Index d = 0; d < a.size; ++d)
+          g.dk.at(b, h)[s * g.dk.row + d] = static_cast<T>(dk[static_cast<std::size_t>(s * a.size + d)]);
+        for (Index e = 0; e < a.value_size; ++e)
+          g.dv.at(b, h)[s * g.dv.row + e] = static_cast<T>(dv[static_cast<std::size_t>(s * a.value_size + e)]);
+      }
+    }
+  });
+}
+
+}  // namespace headlight::kernels

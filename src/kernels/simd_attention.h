@@ -1,0 +1,294 @@
+// Attention tile by tile, over a vector type V: the T x S matrix of scores never exists, only a tile of it at a time.
+//
+// After FlashAttention (Dao et al. 2022; Dao 2023) with the softmax computed online (Milakov, Gimelshein 2018), for one
+// sequence and head, which one thread does alone:
+//
+//              keys                          Forward, for each block of queries (rows):
+//           ┌────┬────┬────┐                  1. S = scale Q K^T for a tile of keys
+//           │ S  │  ·    ·   <- skipped:      2. m' = max(m, largest of S); P = exp(S - m'); l = l exp(m - m') + sum P
+//   queries ├────┼────┐        causality      3. Z = Z exp(m - m') + P V, and on to the next tile of keys
+//           │ S  │ S  │  ·     allows none    4. after the last: Z = Z / l, lse = m + log l
+//           ├────┼────┼────┐
+//           │ S  │ S  │ S  │                 Backward, in the same order, with P made again from lse:
+//           └────┴────┴────┘                  1. P = exp(scale Q K^T - lse), dP = dZ V^T
+//                                             2. dS = scale P (dP - rowsum(dZ Z))
+//                                             3. dV += P^T dZ, dQ += dS K, dK += dS^T Q
+//
+// A tile fits the level 2 cache twice over, short ones level 1. All products run on the micro-kernel of the matrix
+// product (simd_gemm_tile.h): its left factor is read where it lies; its right factor too, as rows of a matrix, or as
+// panels packed once for each head where it is needed transposed (K^T, V^T) or its rows are no whole vectors.
+//
+// Per thread this takes room for K^T, V^T and two tiles: linear in the number of keys.
+#pragma once
+
+#include "base/workspace.h"
+#include "headlight/base/threads.h"
+#include "kernels/kernels.h"
+#include "kernels/simd_elementwise.h"
+#include "kernels/simd_gemm.h"
+#include "kernels/simd_loop.h"
+#include "kernels/simd_math.h"
+
+namespace headlight::kernels {
+
+// Size of a tile. Fewer queries skip more of what causality excludes, more queries use what was loaded more often.
+inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
+
+template <class V>
+struct AttentionTiles {
+  using Driver = GemmDriver<V>;
+  static constexpr Index kCols = Driver::kTileCols;
+
+  // A matrix [k, n] as the right factor: columns in panels of kCols, row p of panel j at data + j next + p step.
+  struct Panels {
+    const float* data;
+    Index next, step;
+    Panels from_row(Index row) const { return {data + row * step, next, step}; }
+    Panels from_panel(Index panel) const { return {data + panel * next, next, step}; }
+  };
+  // Takes pieces of a thread's workspace one after the other.
+  struct Room {
+    float* free;
+    float* take(Index count) {
+      float* taken = free;
+      free += count;
+      return taken;
+    }
+  };
+  static Index panels_size(Index rows, Index columns) { return rows * Driver::round_up(columns, kCols); }
+  static bool in_place(Index columns) { return columns % V::kLanes == 0; }
+  static Index copy_size(Index rows, Index columns) { return in_place(columns) ? 0 : panels_size(rows, columns); }
+
+  static Panels as_panels(const float* x, Index row, Index rows, Index columns, Room& room) {
+    if (in_place(columns)) return {x, kCols, row};
+    float* packed = room.take(copy_size(rows, columns));
+    pack_b<V>(rows, columns, kCols, x, row, false, packed);
+    return {packed, rows * kCols, kCols};
+  }
+  // x [rows, columns] -> its transpose [columns, rows].
+  static Panels transposed(const float* x, Index row, Index rows, Index columns, Room& room) {
+    float* packed = room.take(panels_size(columns, rows));
+    pack_b<V>(columns, rows, kCols, x, row, true, packed);
+    return {packed, columns * kCols, kCols};
+  }
+
+  // C [m,n] (+)= A B: loops 4 and 5 of the matrix product. Element (i,p) of A is a[i * a_row + p * a_step].
+  static void multiply(Index m, Index n, Index k, const float* a, Index a_row, Index a_step, const Panels& b, float* c,
+                       Index ldc, bool accumulate) {
+    const auto groups = Driver::group_rows(m);
+    for (Index j = 0; j < n; j += kCols) {
+      const Index cols = Driver::min(kCols, n - j);
+      for (int i = 0; i < groups.size; ++i) {
+        const auto& g = groups.group[i];
+        Driver::run_tiles(g.rows, cols > V::kLanes, g.count, k, {a + g.row * a_row, a_row, a_step, g.rows * a_row},
+                          {b.data + j / kCols * b.next, b.step}, {c + g.row * ldc + j, ldc, cols, 1.0f, accumulate});
+      }
+    }
+  }
+
+  // Row t of what is added to the scores, and of the mask, of one head: null where there is none.
+  struct Extras {
+    const float *bias, *mask;
+    Extras(const Attention<float>& a, Index b, Index h, Index t, Index first_key)
+        : bias(a.bias.data ? a.bias.at(b, h) + t * a.bias.row + first_key : nullptr),
+          mask(a.mask.data ? a.mask.at(b, h) + t * a.mask.row + first_key : nullptr) {}
+  };
+  // Products of queries and keys become scores: scaled, with bias, -inf where masked.
+  static void score_row(Index n, float scale, const Extras& extras, float* s) {
+    const V factor = V::set(scale), lowest = V::set(-__builtin_inff());
+    for_vectors<V>(n, [&](Index i, auto lanes) {
+      V x = factor * V::load(s + i, lanes);
+      if (extras.bias) x = x + V::load(extras.bias + i, lanes);
+      if (extras.mask) x = V::select(V::load(extras.mask + i, lanes) == V::zero(), lowest, x);
+      x.store(s + i, lanes);
+    });
+  }
+  static float exp_of(float x) {
+    float lanes[V::kLanes];
+    exp(V::set(x)).store(lanes);
+    return lanes[0];
+  }
+  static float log_of(float x) {
+    float lanes[V::kLanes];
+    log(V::set(x)).store(lanes);
+    return lanes[0];
+  }
+  static void clear(Index begin, Index end, float* x) {
+    for (Index i = begin; i < end; ++i) x[i] = 0;
+  }
+  static void scale_row(Index n, float factor, float* x) { simd_scale<V>(n, factor, x, x); }
+
+  // The online softmax of a row: largest score and sum of exponentials so far.
+  struct Running {
+    float largest = -__builtin_inff(), sum = 0;
+  };
+  // n products with keys -> their exponentials. Returns what to multiply what was summed before with.
+  static float softmax_row(Index n, float scale, const Extras& extras, float* s, Running& so_far) {
+    if (extras.bias || extras.mask) {
+      score_row(n, scale, extras, s);
+      scale = 1;
+    }
+    const V factor = V::set(scale);
+    const float here = max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
+    const float largest = so_far.largest > here ? so_far.largest : here;  // NaN when `here` is
+    if (largest == -__builtin_inff()) {                                   // nothing to see yet
+      clear(0, n, s);
+      return 1;
+    }
+    const float before = exp_of(so_far.largest - largest);
+    const V shift = V::set(-largest);
+    const float sum = sum_terms<V>(n, [&](Index i, auto lanes) {
+      const V p = exp(V::fma(factor, V::load(s + i, lanes), shift));
+      p.store(s + i, lanes);
+      return p;
+    });
+    so_far = {largest, so_far.sum * before + sum};
+    return before;
+  }
+
+  static void drop_row(const Attention<float>& a, Index n, Index first, float* x) {
+    if (a.dropout_threshold > 0) simd_dropout<V>(n, a.dropout_key, first, a.dropout_threshold, a.dropout_scale, x, x);
+  }
+
+  // The number of keys from `first_key` on that query t sees in a tile of n.
+  static Index visible(const Attention<float>& a, Index t, Index first_key, Index n) {
+    const Index seen = a.visible(t) - first_key;
+    return seen < 0 ? 0 : Driver::min(seen, n);
+  }
+  static Index element(const Attention<float>& a, Index b, Index h, Index t, Index s) {
+    return ((b * a.heads + h) * a.queries + t) * a.keys + s;
+  }
+  static Index tile_stride(const Attention<float>& a) {
+    return Driver::round_up(Driver::min(a.keys, kKeyBlock), kCols);
+  }
+
+  // ---- one sequence and head ----
+
+  static void forward(const Attention<float>& a, Index b, Index h) {
+    const Index stride = tile_stride(a);
+    Room room{workspace(Workspace::kAttention,
+                        panels_size(a.size, a.keys) + copy_size(a.keys, a.value_size) + kQueryBlock * stride)};
+    const Panels kt = transposed(a.k.at(b, h), a.k.row, a.keys, a.size, room);
+    const Panels v = as_panels(a.v.at(b, h), a.v.row, a.keys, a.value_size, room);
+    float* tile = room.take(kQueryBlock * stride);
+    for (Index i = 0; i < a.queries; i += kQueryBlock) {
+      const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
+      const float* q = a.q.at(b, h) + i * a.q.row;
+      float* z = a.z.at(b, h) + i * a.z.row;
+      Running so_far[kQueryBlock];
+      for (Index j = 0; j < limit; j += kKeyBlock) {
+        const Index n = Driver::min(kKeyBlock, limit - j);
+        multiply(rows, Driver::round_up(n, kCols), a.size, q, a.q.row, 1, kt.from_panel(j / kCols), tile, stride,
+                 false);
+        for (Index r = 0; r < rows; ++r) {
+          float* p = tile + r * stride;
+          const Index seen = visible(a, i + r, j, n);
+          const float before = softmax_row(seen, a.scale, Extras(a, b, h, i + r, j), p, so_far[r]);
+          if (j > 0) scale_row(a.value_size, before, z + r * a.z.row);
+          drop_row(a, seen, element(a, b, h, i + r, j), p);
+          clear(seen, n, p);
+        }
+        multiply(rows, a.value_size, n, tile, stride, 1, v.from_row(j), z, a.z.row, j > 0);
+      }
+      for (Index r = 0; r < rows; ++r) {
+        const bool blind = so_far[r].sum == 0;
+        if (blind) clear(0, a.value_size, z + r * a.z.row);
+        else scale_row(a.value_size, 1 / so_far[r].sum, z + r * a.z.row);
+        a.lse[(b * a.heads + h) * a.queries + i + r] =
+            blind ? __builtin_inff() : so_far[r].largest + log_of(so_far[r].sum);
+      }
+    }
+  }
+
+  // Products with keys in p and dP in ds -> drop(P) and dS, for the first n of a row; dS without the scale into dbias.
+  static void backward_row(const Attention<float>& a, Index n, Index first, const Extras& extras, float lse, float dot,
+                           float* p, float* ds, float* dbias) {
+    float scale = a.scale;
+    if (extras.bias || extras.mask) {
+      score_row(n, scale, extras, p);
+      scale = 1;
+    }
+    drop_row(a, n, first, ds);
+    const V factor = V::set(scale), shift = V::set(-lse), center = V::set(dot), slope = V::set(a.scale);
+    for_vectors<V>(n, [&](Index i, auto lanes) {
+      const V x = exp(V::fma(factor, V::load(p + i, lanes), shift));
+      x.store(p + i, lanes);
+      const V dscore = x * (V::load(ds + i, lanes) - center);
+      if (dbias) dscore.store(dbias + i, lanes);
+      (slope * dscore).store(ds + i, lanes);
+    });
+    drop_row(a, n, first, p);
+  }
+
+  static void backward(const AttentionBackward<float>& g, Index b, Index h) {
+    const Attention<float>& a = g.forward;
+    const Index stride = tile_stride(a);
+    Room room{workspace(Workspace::kAttention, panels_size(a.size, a.keys) + panels_size(a.value_size, a.keys) +
+                                                   copy_size(a.keys, a.size) + copy_size(a.queries, a.size) +
+                                                   copy_size(a.queries, a.value_size) + 2 * kQueryBlock * stride)};
+    const Panels kt = transposed(a.k.at(b, h), a.k.row, a.keys, a.size, room);
+    const Panels vt = transposed(a.v.at(b, h), a.v.row, a.keys, a.value_size, room);
+    const Panels k = as_panels(a.k.at(b, h), a.k.row, a.keys, a.size, room);
+    const Panels q = as_panels(a.q.at(b, h), a.q.row, a.queries, a.size, room);
+    const Panels dz = as_panels(g.dz.at(b, h), g.dz.row, a.queries, a.value_size, room);
+    float* tile_p = room.take(kQueryBlock * stride);
+    float* tile_ds = room.take(kQueryBlock * stride);
+    float *dk = g.dk.at(b, h), *dv = g.dv.at(b, h);
+    if (g.dbias) clear(0, a.queries * a.keys, g.dbias_at(b, h, 0, 0));
+    for (Index s = 0; s < a.keys; ++s) {
+      clear(0, a.size, dk + s * g.dk.row);
+      clear(0, a.value_size, dv + s * g.dv.row);
+    }
+    for (Index i = 0; i < a.queries; i += kQueryBlock) {
+      const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
+      const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
+      const float *z_rows = a.z.at(b, h) + i * a.z.row, *lse = a.lse + (b * a.heads + h) * a.queries + i;
+      float* dq_rows = g.dq.at(b, h) + i * g.dq.row;
+      if (limit <= 0)
+        for (Index r = 0; r < rows; ++r) clear(0, a.size, dq_rows + r * g.dq.row);
+      float dot[kQueryBlock];
+      for (Index r = 0; r < rows; ++r)
+        dot[r] = sum_terms<V>(a.value_size, [&](Index e, auto lanes) {
+          return V::load(dz_rows + r * g.dz.row + e, lanes) * V::load(z_rows + r * a.z.row + e, lanes);
+        });
+      for (Index j = 0; j < limit; j += kKeyBlock) {
+        const Index n = Driver::min(kKeyBlock, limit - j), whole = Driver::round_up(n, kCols);
+        multiply(rows, whole, a.size, q_rows, a.q.row, 1, kt.from_panel(j / kCols), tile_p, stride, false);
+        multiply(rows, whole, a.value_size, dz_rows, g.dz.row, 1, vt.from_panel(j / kCols), tile_ds, stride, false);
+        for (Index r = 0; r < rows; ++r) {
+          float *p = tile_p + r * stride, *ds = tile_ds + r * stride;
+          const Index seen = visible(a, i + r, j, n);
+          backward_row(a, seen, element(a, b, h, i + r, j), Extras(a, b, h, i + r, j), lse[r], dot[r], p, ds,
+                       g.dbias_at(b, h, i + r, j));
+          clear(seen, n, p);
+          clear(seen, n, ds);
+        }
+        multiply(n, a.value_size, rows, tile_p, 1, stride, dz.from_row(i), dv + j * g.dv.row, g.dv.row, true);
+        multiply(rows, a.size, n, tile_ds, stride, 1, k.from_row(j), dq_rows, g.dq.row, j > 0);
+        multiply(n, a.size, rows, tile_ds, 1, stride, q.from_row(i), dk + j * g.dk.row, g.dk.row, true);
+      }
+    }
+  }
+};
+
+// Heads on which to spread threads; all of them on one where the whole is little work.
+inline Index heads_at_a_time(const Attention<float>& a) {
+  const Index pairs = a.batches * a.heads;
+  return pairs * a.queries * a.keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
+}
+
+template <class V>
+void simd_attention(const Attention<float>& a) {
+  parallel_for(a.batches * a.heads, heads_at_a_time(a), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) AttentionTiles<V>::forward(a, i / a.heads, i % a.heads);
+  });
+}
+
+template <class V>
+void simd_attention_backward(const AttentionBackward<float>& g) {
+  parallel_for(g.forward.batches * g.forward.heads, heads_at_a_time(g.forward), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) AttentionTiles<V>::backward(g, i / g.forward.heads, i % g.forward.heads);
+  });
+}
+
+}  // namespace headlight::kernels
