@@ -26,7 +26,7 @@ void gemm_rows(const Gemm<T>& g, const T* a, const T* b, T* c, Index begin, Inde
         sum += static_cast<double>(x) * static_cast<double>(y);
       }
       T& out = c[i * g.ldc + j];
-      const double product = static_cast<double>(g.alpha) * sum;
+      const double product = static_cast<double>(g.alpha) * sum + (g.bias ? static_cast<double>(g.bias[j]) : 0);
       out = static_cast<T>(g.accumulate ? static_cast<double>(out) + product : product);
     }
   }

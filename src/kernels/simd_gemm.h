@@ -66,6 +66,7 @@ struct Product {
   Index ldc;
   float alpha;
   bool accumulate;
+  const float* bias;
 };
 
 template <class V>
@@ -159,7 +160,8 @@ struct GemmDriver {
               const PanelsA panels_a = packs_a     ? PanelsA{packed_a + s.row * (k + 2), 1, s.rows, s.rows * (k + 2)}
                                        : g.trans_a ? PanelsA{a + s.row, 1, g.lda, s.rows}
                                                    : PanelsA{a + s.row * g.lda, g.lda, 1, s.rows * g.lda};
-              const TilesC c{g.c + (ic + s.row) * g.ldc + jc + j, g.ldc, cols, g.alpha, g.accumulate || pc > 0};
+              const TilesC c{g.c + (ic + s.row) * g.ldc + jc + j,          g.ldc, cols, g.alpha, g.accumulate || pc > 0,
+                             g.bias && pc == 0 ? g.bias + jc + j : nullptr};
               run_tiles(s.rows, cols > V::kLanes, s.count, k, panels_a, panel_b, c);
             }
           }
@@ -169,10 +171,12 @@ struct GemmDriver {
   }
 
   // C when there is nothing to add up.
-  static void clear(const Product& g) {
-    if (g.accumulate) return;
+  static void without_terms(const Product& g) {
     for (Index i = 0; i < g.m; ++i)
-      for (Index j = 0; j < g.n; ++j) g.c[i * g.ldc + j] = 0;
+      for (Index j = 0; j < g.n; ++j) {
+        float& c = g.c[i * g.ldc + j];
+        c = (g.accumulate ? c : 0) + (g.bias ? g.bias[j] : 0);
+      }
   }
 
   // One batch entry, the rectangle of C at (row, col) of m x n.
@@ -193,8 +197,9 @@ struct GemmDriver {
                           c + row * g.ldc + col,
                           g.ldc,
                           g.alpha,
-                          g.accumulate};
-    if (g.k == 0) clear(product);
+                          g.accumulate,
+                          g.bias ? g.bias + col : nullptr};
+    if (g.k == 0) without_terms(product);
     else run(product);
   }
 

@@ -38,6 +38,7 @@ struct TilesC {
   Index cols;  // how many columns of the tile exist; what lies beyond is not touched
   float alpha;
   bool accumulate;
+  const float* bias = nullptr;  // of the tile's columns; what the sums start from instead of zero
 };
 
 template <class V, class Lanes>
@@ -53,12 +54,20 @@ template <class V, int kRows, int kVectors>
   // The usual case is told apart once: then a sum is stored as it is, or added.
   const bool plain = whole && c.alpha == 1.0f;
   float* out = c.data;
+  V start[kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) start[j] = V::zero();
+  if (c.bias) {
+    for (int j = 0; j + 1 < kVectors; ++j) start[j] = V::load(c.bias + j * V::kLanes);
+    constexpr Index kLast = (kVectors - 1) * V::kLanes;
+    start[kVectors - 1] = V::load(c.bias + kLast, typename V::First{c.cols - kLast});
+  }
   for (Index t = 0; t < count; ++t, a.data += a.next) {
     V sums[kRows][kVectors];
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = V::zero();
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = start[j];
 
     const float* ap = a.data;
     // C comes in from memory while k runs; its two ends, for a row of the tile may straddle two cache lines.

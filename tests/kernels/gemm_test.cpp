@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -11,16 +13,18 @@ struct Case {
   Index pad = 0;  // how much longer than needed the leading dimensions are
   Index outer = 1, inner = 1;
   bool repeat_a = false, repeat_b = false;  // stride 0 over the inner batch axis
+  bool bias = false;
 };
 
 std::string text(const Case& c) {
   return cat(c.m, "x", c.n, "x", c.k, c.trans_a ? " T" : " N", c.trans_b ? "T" : "N", " alpha ", c.alpha,
-             c.accumulate ? " accumulate" : "", " pad ", c.pad, " batch ", c.outer, "x", c.inner);
+             c.accumulate ? " accumulate" : "", " pad ", c.pad, " batch ", c.outer, "x", c.inner,
+             c.bias ? " bias" : "");
 }
 
 // Operands and result of one case. What pads the rows of A and B is NaN, so that reading it shows.
 struct Problem {
-  std::vector<float> a, b, c;
+  std::vector<float> a, b, c, bias;
   Gemm<float> g;
 
   explicit Problem(const Case& s, std::uint64_t seed = 1) {
@@ -50,6 +54,8 @@ struct Problem {
     c.assign(static_cast<std::size_t>(g.c_outer * s.outer), kUntouched);
     each_c([&](std::size_t at) { c[at] = s.accumulate ? static_cast<float>(rng.normal()) : kNaN; });
     g.a = a.data(), g.b = b.data();
+    if (s.bias) bias = random_values(rng, s.n);
+    if (s.bias) g.bias = bias.data();
   }
 
   // Calls f with the place of every element of C that is to be written.
@@ -87,6 +93,8 @@ struct Problem {
     call.accumulate = g.accumulate, call.batch_outer = g.batch_outer, call.batch_inner = g.batch_inner;
     call.a_outer = g.a_outer, call.a_inner = g.a_inner, call.b_outer = g.b_outer, call.b_inner = g.b_inner;
     call.c_outer = g.c_outer, call.c_inner = g.c_inner;
+    const std::vector<double> wide_bias = wide(bias);
+    if (g.bias) call.bias = wide_bias.data();
     double_reference().gemm(call);
     return out;
   }
@@ -189,6 +197,19 @@ TEST_P(GemmTest, HeadsInsidePackedRows) {
         }
 }
 
+TEST_P(GemmTest, BiasIsAddedToEveryRowOnce) {
+  Case s{.m = 0, .n = 0, .k = 0, .bias = true};
+  for (const Index n : {1, 7, 8, 9, 16, 17, 40, 300})
+    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {70, 33}, {13, 900}, {4, 0}})  // several blocks of k
+      for (const int trans : {0, 1, 2, 3})
+        for (const bool accumulate : {false, true}) {
+          s.m = m, s.n = n, s.k = k, s.trans_a = (trans & 1) != 0, s.trans_b = (trans & 2) != 0;
+          s.accumulate = accumulate;
+          expect_right(fast(), s);
+          if (HasFatalFailure()) return;
+        }
+}
+
 TEST_P(GemmTest, EmptyProducts) {
   for (const bool accumulate : {false, true}) {
     expect_right(fast(), {5, 6, 0, false, false, 1, accumulate, 1});  // zeros, or C as it is
@@ -221,6 +242,7 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
                         {40, 1031, 640},
                         {64, 64, 32, false, true, 1, true, 0, 3, 5},
                         {300, 200, 600, true, false, 0.5f, true, 3},
+                        {.m = 97, .n = 400, .k = 500, .bias = true},
                         {80, 90, 100, false, false, 1, false, 0, 1, 3}};
   for (const Case& s : cases) {
     const Problem problem(s);

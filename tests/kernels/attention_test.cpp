@@ -1,0 +1,147 @@
+// Attention, forward and backward, on every table against the reference in double.
+#include "kernels/tables.h"
+
+namespace headlight::kernels {
+namespace {
+
+class AttentionTest : public KernelTest {};
+INSTANTIATE_TEST_SUITE_P(Tables, AttentionTest, testing::ValuesIn(isas_under_test()), isa_test_name);
+
+struct Setting {
+  Index b, h, t, s, d, e;
+  bool causal = false, masked = false, biased = false, dropped = false;
+};
+
+std::string text(const Setting& s) {
+  return cat(s.b, "x", s.h, " T ", s.t, " S ", s.s, " D ", s.d, " E ", s.e, s.causal ? " causal" : "",
+             s.masked ? " masked" : "", s.biased ? " biased" : "", s.dropped ? " dropout" : "");
+}
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+// Queries, keys and values side by side in rows of [B, max(T,S), H (2 D + E)], NaN where nothing is to be read.
+template <class T>
+struct Inputs {
+  std::vector<T> qkv, dz, mask, bias;
+};
+
+Inputs<float> draw(const Setting& s) {
+  Rng rng(5);
+  const Index rows = std::max(s.t, s.s), row = s.h * (2 * s.d + s.e);
+  Inputs<float> in{std::vector<float>(at(s.b * rows * row), kNaN), random_values(rng, s.b * s.t * s.h * s.e), {}, {}};
+  for (Index b = 0; b < s.b; ++b)
+    for (Index r = 0; r < rows; ++r)
+      for (Index i = 0; i < row; ++i)
+        if (i < s.h * s.d ? r < s.t : r < s.s) in.qkv[at((b * rows + r) * row + i)] = static_cast<float>(rng.normal());
+  if (s.masked)
+    for (Index i = 0; i < s.b * s.t * s.s; ++i) in.mask.push_back(rng.below(4) == 0 || i / s.s % 5 == 3 ? 0 : 1);
+  if (s.biased) in.bias = random_values(rng, s.h * s.t * s.s);
+  return in;
+}
+
+template <class T>
+struct Outputs {
+  std::vector<T> z, lse, dqkv, dbias;
+};
+
+template <class T>
+Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in) {
+  const Index rows = std::max(s.t, s.s), row = s.h * (2 * s.d + s.e);
+  Outputs<T> out{std::vector<T>(in.dz.size(), T(kNaN)), std::vector<T>(at(s.b * s.h * s.t)),
+                 std::vector<T>(in.qkv.size(), T(kUntouched)), std::vector<T>(at(s.b * s.h * s.t * s.s), T(kNaN))};
+  AttentionBackward<T> g;
+  Attention<T>& a = g.forward;
+  a.batches = s.b, a.heads = s.h, a.queries = s.t, a.keys = s.s, a.size = s.d, a.value_size = s.e;
+  a.q = {in.qkv.data(), rows * row, s.d, row};
+  a.k = {in.qkv.data() + s.h * s.d, rows * row, s.d, row};
+  a.v = {in.qkv.data() + 2 * s.h * s.d, rows * row, s.e, row};
+  a.z = {out.z.data(), s.t * s.h * s.e, s.e, s.h * s.e};
+  a.lse = out.lse.data();
+  a.scale = T(0.4f);
+  a.causal = s.causal;
+  if (s.masked) a.mask = {in.mask.data(), s.t * s.s, 0, s.s};
+  if (s.biased) a.bias = {in.bias.data(), 0, s.t * s.s, s.s};
+  if (s.dropped) a.dropout_key = 77, a.dropout_threshold = 1u << 22, a.dropout_scale = T(4.0f / 3);
+  table.attention(a);
+  g.dz = {in.dz.data(), s.t * s.h * s.e, s.e, s.h * s.e};
+  g.dq = {out.dqkv.data(), rows * row, s.d, row};
+  g.dk = {out.dqkv.data() + s.h * s.d, rows * row, s.d, row};
+  g.dv = {out.dqkv.data() + 2 * s.h * s.d, rows * row, s.e, row};
+  g.dbias = out.dbias.data();
+  table.attention_backward(g);
+  return out;
+}
+
+void expect_close(const std::vector<float>& got, const std::vector<double>& want, const std::string& what) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_TRUE(near(got[i], want[i], 2e-5 * (1 + std::fabs(want[i]))))
+        << what << " [" << i << "]: got " << got[i] << ", exact " << want[i];
+}
+
+void expect_right(const Table<float>& table, const Setting& s) {
+  const Inputs<float> in = draw(s);
+  const Inputs<double> wide{widen(in.qkv), widen(in.dz), widen(in.mask), widen(in.bias)};
+  const Outputs<float> got = run(table, s, in);
+  const Outputs<double> want = run(double_reference(), s, wide);
+  expect_close(got.z, want.z, text(s) + ": z");
+  expect_close(got.lse, want.lse, text(s) + ": lse");
+  expect_close(got.dqkv, want.dqkv, text(s) + ": dq, dk, dv");  // what lies between is untouched
+  expect_close(got.dbias, want.dbias, text(s) + ": dbias");
+}
+
+TEST_P(AttentionTest, EveryOptionOnPartsOfTiles) {
+  for (const int options : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15})
+    for (const auto& [t, n] : {std::pair<Index, Index>{1, 1}, {7, 7}, {48, 48}, {49, 61}, {30, 300}}) {
+      const bool causal = (options & 1) != 0, masked = (options & 2) != 0, biased = (options & 4) != 0,
+                 dropped = (options & 8) != 0;
+      expect_right(fast(), {2, 2, t, n, 8, 16, causal, masked, biased, dropped});
+      if (HasFatalFailure()) return;
+    }
+}
+
+TEST_P(AttentionTest, EveryHeadSize) {
+  for (const Index d : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 32, 40})
+    for (const Index e : {d, Index{1}, Index{8}, Index{19}}) {
+      expect_right(fast(), {1, 3, 53, 53, d, e, true});
+      if (HasFatalFailure()) return;
+    }
+}
+
+TEST_P(AttentionTest, MoreQueriesThanKeysAndSeveralTiles) {
+  expect_right(fast(), {1, 1, 110, 20, 8, 8});
+  expect_right(fast(), {1, 1, 100, 600, 5, 9, true});
+}
+
+TEST_P(AttentionTest, NothingAtAll) {
+  expect_right(fast(), {1, 2, 5, 0, 4, 4});
+  expect_right(fast(), {1, 2, 0, 5, 4, 4});
+  expect_right(fast(), {0, 2, 3, 3, 4, 4, true});
+  expect_right(fast(), {2, 2, 3, 3, 0, 4, true});
+}
+
+// Large scores: the exponentials alone would overflow.
+TEST_P(AttentionTest, LargeScoresStayFinite) {
+  const Setting s{1, 1, 60, 300, 8, 8};
+  Inputs<float> in = draw(s);
+  for (float& x : in.qkv) x *= 20;
+  const Outputs<float> got = run(fast(), s, in);
+  for (const std::vector<float>* values : {&got.z, &got.lse})
+    for (const float x : *values) ASSERT_TRUE(std::isfinite(x));
+}
+
+TEST_P(AttentionTest, SameBitsForEveryNumberOfThreads) {
+  const Setting s{3, 2, 70, 70, 16, 16, true, true, true, true};
+  const Inputs<float> in = draw(s);
+  const Outputs<float> one = run(fast(), s, in);
+  for (const int threads : {2, 3, 5}) {
+    set_thread_count(threads);
+    const Outputs<float> many = run(fast(), s, in);
+    EXPECT_TRUE(same_bits(one.z, many.z)) << threads;
+    EXPECT_TRUE(same_bits(one.dqkv, many.dqkv)) << threads;
+    EXPECT_TRUE(same_bits(one.dbias, many.dbias)) << threads;
+  }
+}
+
+}  // namespace
+}  // namespace headlight::kernels
