@@ -32,6 +32,12 @@ inline int axis_of(const char* operation, const Tensor& x, int axis) {
   return index;
 }
 
+// Where a backward function may write its result when it reads each element of dy just before it writes there: over dy,
+// if nobody else holds that, else a new tensor.
+inline Tensor overwritten(const Tensor& dy) {
+  return dy.unique() ? dy.detach() : Tensor::empty(dy.shape(), dy.dtype());
+}
+
 // x summed down to `shape`, which broadcasts to x's: what the gradient of a broadcast input is.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 // x repeated to `shape`.

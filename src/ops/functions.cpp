@@ -1,4 +1,5 @@
 // Functions of each element. The formulas and their derivatives stand in kernels/reference.cpp: y = f(x), dx = dy f'(x).
+#include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
 namespace headlight {
@@ -20,7 +21,7 @@ Tensor apply(Unary op, const Tensor& x) {
 }
 
 Tensor derivative(Unary op, const Tensor& x, const Tensor& y, const Tensor& dy) {
-  Tensor dx = Tensor::empty(dy.shape(), dy.dtype());
+  Tensor dx = overwritten(dy);
   dispatch(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* px = x.data<T>();
@@ -41,6 +42,7 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
   Tensor y = apply(op, x);
   const Tensor kept = (keep == Keep::kInput ? x : y).detach();
   record(name, y, {x}, [op, kept](const Tensor& dy, const Gradients& d) { d[0].add(derivative(op, kept, kept, dy)); });
+  if (keep == Keep::kInput) recomputable(y, [op, kept] { return apply(op, kept); });
   return y;
 }
 

@@ -2,6 +2,7 @@
 //
 //   A as it is:        dA = s dC op(B)^T       B as it is:        dB = s op(A)^T dC
 //   A stored as A^T:   dA = s op(B) dC^T       B stored as B^T:   dB = s dC^T op(A)
+#include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
 namespace headlight {
@@ -21,8 +22,9 @@ struct Matrices {
   Index outer_step() const { return outer == 1 ? 0 : inner * rows * cols; }
 };
 
-// c = scale op(a) op(b) (+ c).
-void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double scale, Tensor& c, bool accumulate) {
+// c = scale op(a) op(b) (+ c) (+ bias in every row).
+void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double scale, Tensor& c, bool accumulate,
+             const Tensor& bias = {}) {
   const Matrices ma(a.shape()), mb(b.shape()), mc(c.shape());
   dispatch(c.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -40,6 +42,7 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
     g.ldc = mc.cols;
     g.alpha = static_cast<T>(scale);
     g.accumulate = accumulate;
+    if (bias.defined()) g.bias = bias.data<T>();
     g.batch_outer = mc.outer;
     g.batch_inner = mc.inner;
     g.a_outer = ma.outer_step();
@@ -124,22 +127,13 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype());
   const Index in = w.size(1), out = w.size(0), rows = x.shape().outer(-1);
   Tensor flat = y.alias({rows, out});
-  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false);
-  if (bias.defined()) {
-    dispatch(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      T* py = y.data<T>();
-      const T* pb = bias.data<T>();
-      parallel_for(rows, row_grain(out), [&](Index begin, Index end) {
-        for (Index r = begin; r < end; ++r) kernels::active<T>().accumulate(out, pb, py + r * out);
-      });
-    });
-  }
-  record("linear", y, {x, w, bias}, [x = x.detach(), w = w.detach()](const Tensor& dy, const Gradients& d) {
+  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, bias);
+  record("linear", y, {x, w, bias}, [x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
     const Index n = dy.shape().outer(-1);
-    const Tensor dy_rows = dy.alias({n, w.size(0)}), x_rows = x.alias({n, w.size(1)});
-    add_product(d[0], dy_rows, false, w, false, 1, x_rows.shape());
-    add_product(d[1], dy_rows, true, x_rows, false, 1, w.shape());
+    const Tensor dy_rows = dy.alias({n, w.size(0)});
+    // The weight's gradient first: what it takes to make x again is gone before there is a gradient of x.
+    if (d[1].needed()) add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape());
+    add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)});
     if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
   });
   return y;

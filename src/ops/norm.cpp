@@ -1,4 +1,5 @@
 // Layer norm and RMS norm over the last axis. Formulas and derivatives stand at their kernels (kernels/kernels.h).
+#include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
 namespace headlight {
@@ -26,23 +27,46 @@ Index each_piece(Index rows, const Body& body) {
   return (rows + kPiece - 1) / kPiece;
 }
 
+// mean and rstd [rows] are written too.
+Tensor layer_normalized(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps, Tensor& mean,
+                        Tensor& rstd) {
+  const Index n = x.size(-1);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *px = x.data<T>(), *pg = gamma.data<T>(), *pb = beta.data<T>();
+    T *py = y.data<T>(), *pm = mean.data<T>(), *pr = rstd.data<T>();
+    parallel_for(x.shape().outer(-1), row_grain(n), [&](Index begin, Index end) {
+      kernels::active<T>().layer_norm(end - begin, n, px + begin * n, pg, pb, static_cast<T>(eps), py + begin * n,
+                                      pm + begin, pr + begin);
+    });
+  });
+  return y;
+}
+
+Tensor rms_normalized(const Tensor& x, const Tensor& gamma, double eps, Tensor& rstd) {
+  const Index n = x.size(-1);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *px = x.data<T>(), *pg = gamma.data<T>();
+    T *py = y.data<T>(), *pr = rstd.data<T>();
+    parallel_for(x.shape().outer(-1), row_grain(n), [&](Index begin, Index end) {
+      kernels::active<T>().rms_norm(end - begin, n, px + begin * n, pg, static_cast<T>(eps), py + begin * n,
+                                    pr + begin);
+    });
+  });
+  return y;
+}
+
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   check("layer_norm", x, gamma, "gamma");
   check("layer_norm", x, beta, "beta");
-  const Index n = x.size(-1), rows = x.shape().outer(-1);
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  const Index rows = x.shape().outer(-1);
   Tensor mean = Tensor::empty({rows}, x.dtype()), rstd = Tensor::empty({rows}, x.dtype());
-  dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T *px = x.data<T>(), *pg = gamma.data<T>(), *pb = beta.data<T>();
-    T *py = y.data<T>(), *pm = mean.data<T>(), *pr = rstd.data<T>();
-    parallel_for(rows, row_grain(n), [&](Index begin, Index end) {
-      kernels::active<T>().layer_norm(end - begin, n, px + begin * n, pg, pb, static_cast<T>(eps), py + begin * n,
-                                      pm + begin, pr + begin);
-    });
-  });
+  Tensor y = layer_normalized(x, gamma, beta, eps, mean, rstd);
   record("layer_norm", y, {x, gamma, beta},
          [x = x.detach(), gamma = gamma.detach(), mean, rstd](const Tensor& dy, const Gradients& d) {
            const Index width = x.size(-1), count = mean.numel();
@@ -65,23 +89,16 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
            if (d[2].needed()) d[2].add(sum_to(dbeta, d[2].shape()));
          });
+  recomputable(y, [x = x.detach(), gamma = gamma.detach(), beta = beta.detach(), eps, mean, rstd]() mutable {
+    return layer_normalized(x, gamma, beta, eps, mean, rstd);
+  });
   return y;
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
   check("rms_norm", x, gamma, "gamma");
-  const Index n = x.size(-1), rows = x.shape().outer(-1);
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
-  Tensor rstd = Tensor::empty({rows}, x.dtype());
-  dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T *px = x.data<T>(), *pg = gamma.data<T>();
-    T *py = y.data<T>(), *pr = rstd.data<T>();
-    parallel_for(rows, row_grain(n), [&](Index begin, Index end) {
-      kernels::active<T>().rms_norm(end - begin, n, px + begin * n, pg, static_cast<T>(eps), py + begin * n,
-                                    pr + begin);
-    });
-  });
+  Tensor rstd = Tensor::empty({x.shape().outer(-1)}, x.dtype());
+  Tensor y = rms_normalized(x, gamma, eps, rstd);
   record("rms_norm", y, {x, gamma},
          [x = x.detach(), gamma = gamma.detach(), rstd](const Tensor& dy, const Gradients& d) {
            const Index width = x.size(-1), count = rstd.numel();
@@ -99,6 +116,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
            d[0].add(dx);
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
          });
+  recomputable(
+      y, [x = x.detach(), gamma = gamma.detach(), eps, rstd]() mutable { return rms_normalized(x, gamma, eps, rstd); });
   return y;
 }
 

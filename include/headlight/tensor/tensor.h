@@ -116,11 +116,13 @@ class Tensor {
 
 // Where the gradient of one tensor is collected. It knows the tensor's shape and not its numbers, so that keeping the
 // slot on the tape does not keep the storage alive.
+struct Recipe;  // how to make a result again; see autograd/saved.h
 struct GradSlot {
   Shape shape;
   DType dtype = DType::kFloat32;
   std::uint64_t tape = 0;  // the tape it was recorded on; 0 for a leaf
   Tensor grad;             // not defined until something was added
+  std::shared_ptr<const Recipe> recipe;
 };
 
 // "float32 [2,2] {1, 2, 3, 4}": at most a few dozen numbers.

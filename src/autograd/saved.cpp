@@ -1,0 +1,14 @@
+#include "headlight/autograd/saved.h"
+
+#include <atomic>
+
+namespace headlight {
+
+namespace {
+std::atomic<std::size_t> threshold = std::size_t{4} << 20;
+}
+
+std::size_t recompute_bytes() { return threshold; }
+void set_recompute_bytes(std::size_t bytes) { threshold = bytes; }
+
+}  // namespace headlight
