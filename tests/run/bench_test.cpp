@@ -70,5 +70,16 @@ TEST(Bench, ThePeakLeavesTheThreadsAsTheyWere) {
   EXPECT_EQ(peak > 0, isa_available(Isa::kAvx2));
 }
 
+TEST(Bench, BandwidthIsMeasuredForAnySizeAndLeavesTheThreadsAsTheyWere) {
+  const int before = thread_count();
+  for (const Traffic traffic : {Traffic::kRead, Traffic::kCopy})
+    for (const Index bytes : {1, 1000, 1 << 20}) EXPECT_GT(measure_bandwidth(bytes, 2, traffic), 0) << bytes;
+  EXPECT_EQ(thread_count(), before);
+  EXPECT_THROW(measure_bandwidth(0, 1), Error);
+  EXPECT_THROW(measure_bandwidth((Index{1} << 32) + 1, 1), Error);
+  EXPECT_THROW(measure_bandwidth(1024, 0), Error);
+  EXPECT_EQ(thread_count(), before);
+}
+
 }  // namespace
 }  // namespace headlight

@@ -12,6 +12,16 @@ namespace headlight {
 // tenth of a second. 0 on a CPU without AVX2 and FMA, where it is not known.
 double fma_peak(int threads);
 
+enum class Traffic {
+  kRead,  // every byte is read, none is written: what a product of a matrix with one vector does
+  kCopy,  // one half is copied to the other and back; a byte that is read and a byte that is written count one each
+};
+// What memory delivers to `threads` threads together, in GB/s (1e9 bytes), when they go through `bytes` of it again and
+// again, each through a part of its own: of a cache when `bytes` fits there, of main memory when it fits nowhere (four
+// times the last cache: 2^28 will do). The best of several tries, about a tenth of a second; rounded to 512 bytes a thread.
+// Errors: bytes outside 1..2^32, threads outside 1..256.
+double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
+
 // Floating-point operations of one training step, by the usual count: 6 for each parameter in a matrix product and each
 // token (2 forward, 4 backward), and 6 layers x context x width for each token (causal attention, counted once).
 double step_flops(const RunConfig& config, Index vocabulary);
