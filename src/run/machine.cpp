@@ -1,5 +1,6 @@
 // The limits of this machine: what its arithmetic units and its memory deliver when nothing else holds them up.
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <new>
 #include <vector>
@@ -155,13 +156,30 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
     });
     return monotonic_seconds() - begin;
   };
-  // As many rounds as take a hundredth of a second, so that starting the threads does not count.
+  // As many rounds as take five milliseconds, so that starting the threads does not count.
   Index rounds = 1;
-  while (run(rounds) < 0.01 && rounds < (Index{1} << 30)) rounds *= 2;
+  while (run(rounds) < 0.005 && rounds < (Index{1} << 30)) rounds *= 2;
   double best = 0;
   for (int attempt = 0; attempt < 5; ++attempt)
     best = std::max(best, static_cast<double>(rounds) * static_cast<double>(all * sizeof(float)) / run(rounds) / 1e9);
   return results[0] != -1 ? best : 0;  // using a result keeps the loop
+}
+
+double MachineLimits::fma_peak() {
+  if (peak_ < 0) peak_ = headlight::fma_peak(thread_count());
+  return peak_;
+}
+
+double MachineLimits::bandwidth(Index working_set) {
+  // Quarters of the power of two below, as near as they come.
+  const Index bytes = std::clamp<Index>(working_set, Index{1} << 12, Index{1} << 28);
+  const Index quarter = static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4;
+  const Index rounded = (bytes + quarter / 2) / quarter * quarter;
+  const auto [at, missing] = bandwidths_.try_emplace(rounded, 0);
+  if (missing)
+    at->second = std::max(measure_bandwidth(rounded, thread_count(), Traffic::kRead),
+                          measure_bandwidth(rounded, thread_count(), Traffic::kCopy));
+  return at->second;
 }
 
 }  // namespace headlight

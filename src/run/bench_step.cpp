@@ -1,5 +1,4 @@
-#include "headlight/run/bench.h"
-
+// A training step: how long it takes, what it allocates, and where its time goes.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -9,16 +8,12 @@
 #include "headlight/base/profile.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
+#include "headlight/run/bench.h"
+#include "run/median.h"
 
 namespace headlight {
 
 namespace {
-
-// Median of values; the list is not empty.
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 // A model, its optimizer and random tokens: what one step needs.
 class Workload {
@@ -83,7 +78,8 @@ double step_flops(const RunConfig& c, Index vocabulary) {
   return 6 * matrices * tokens + 6 * layers * context * width * tokens;
 }
 
-StepBench bench_step(const RunConfig& config, Index vocabulary, double budget) {
+StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,
+                     const std::function<Index()>& allocated) {
   config.check();
   Workload workload(config, vocabulary);
   StepBench bench;
@@ -96,9 +92,12 @@ StepBench bench_step(const RunConfig& config, Index vocabulary, double budget) {
   std::vector<double> seconds;
   const double begin = monotonic_seconds();
   while (seconds.size() < 5 || monotonic_seconds() - begin < budget) {
+    const Index bytes = allocated ? allocated() : 0;
     const double started = monotonic_seconds();
     workload.step();
-    seconds.push_back(monotonic_seconds() - started);
+    const double ended = monotonic_seconds();
+    if (allocated) bench.allocated_bytes += allocated() - bytes;
+    seconds.push_back(ended - started);
   }
   bench.steps = static_cast<Index>(seconds.size());
   bench.seconds = median(seconds);
