@@ -31,7 +31,7 @@ Json json_of(const OperationBench& o, const Binding& b) {
 std::string row_of(const OperationBench& o, const Binding& b) {
   const std::string rate = is_bound(b) ? fixed_text(b.rate, 1) : "-";
   const std::string limit = b.limit > 0 ? fixed_text(b.limit, 1) : "-";
-  return cat(left(o.operation, 14), left(o.sizes, 19), left(o.phase, 9), padded(fixed_text(o.seconds * 1e3, 3), 8),
+  return cat(left(o.operation, 14), left(o.sizes, 18), left(o.phase, 9), padded(fixed_text(o.seconds * 1e3, 3), 8),
              padded(rate, 8), padded(limit, 8), left(is_bound(b) ? b.by_memory ? " GB/s" : " GFLOP/s" : "", 9),
              padded(percent(b.share()), 5), "\n");
 }
@@ -44,7 +44,7 @@ void bench_ops_report(const BenchRequest& r, Json& object) {
   Json operations = Json::array();
   if (!r.json) {
     print_model(r, 0);
-    print("\noperation     sizes              phase          ms reached   limit          share\n");
+    print("\noperation     sizes             phase          ms reached   limit          share\n");
   }
   for (const OperationBench& o : all) {
     const Binding b = binding_of(o, r.limits);
@@ -57,9 +57,9 @@ void bench_ops_report(const BenchRequest& r, Json& object) {
   }
   print(
       "\nThe limit is the FMA peak, or the bandwidth of the memory or cache that the data\n"
-      "fits in, whichever takes longer. Counted are the multiplications and additions\n"
-      "of products, and each input read and each result written once; what exp and tanh\n"
-      "compute is not. The gradient of add is the one that comes in: nothing to be done.\n");
+      "fits in, whichever takes longer. Counted are multiplications and additions of\n"
+      "products, and each input read and each result written once; what exp and tanh\n"
+      "compute is not. The gradient of add is the one that comes in: nothing to do.\n");
 }
 
 void bench_attention_report(const BenchRequest& r, Json& object) {

@@ -121,7 +121,7 @@ std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * shar
 Command bench_command() {
   return {.name = "bench",
           .summary = "Measures the limits of this machine, and what training reaches of them.",
-          .usage = "step|gemm|ops|attention [--preset NAME] [--threads N] [--json]",
+          .usage = "step|gemm|ops|attention [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},

@@ -112,8 +112,7 @@ TEST(BenchCommand, AttentionPrintsItsJson) {
 
 TEST(BenchCommand, ReportsFit80Columns) {
   for (const Words& words :
-       {bench("step", {"--preset", "baby", "--help"}), bench("step", {"--preset", "micro"}), bench("gemm"),
-        bench("ops", {"--preset", "micro"}), bench("attention", {"--context", "512"})}) {
+       {bench("step", {"--help"}), bench("step", {"--preset", "micro"}), bench("ops", {"--preset", "micro"})}) {
     const Result r = run_program(words);
     EXPECT_EQ(r.code, 0) << shown(words);
     EXPECT_GT(r.out.size(), 500u) << shown(words);
