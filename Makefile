@@ -3,11 +3,12 @@ BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
+PYTHON ?= python3
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
-.PHONY: all help demo test test-build bench check format format-check tidy sanitize install clean
+.PHONY: all help demo test test-build bench bench-torch check format format-check tidy sanitize install clean
 
 all: ## build the program: build/headlight (Release)
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) --log-level=NOTICE
@@ -25,12 +26,19 @@ test-build:
 test: test-build ## build and run all tests
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error
 
-bench: all ## time training steps, and matrix products beside OpenBLAS and BLIS where these are installed
+bench: all ## measure products, operations, attention and training steps, and products beside OpenBLAS and BLIS
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_gemm
 	$(BUILD)/headlight bench step --preset micro
 	$(BUILD)/headlight bench step --preset cpu
+	$(BUILD)/headlight bench step --preset baby
+	$(BUILD)/headlight bench gemm
+	$(BUILD)/headlight bench ops
+	$(BUILD)/headlight bench attention
 	$(BUILD)/bench_gemm
+
+bench-torch: all ## race PyTorch at training steps and writing text; PYTHON=... names a Python that has it
+	$(PYTHON) tests/bench/race_torch.py --program $(BUILD)/headlight
 
 check: format-check tidy sanitize ## formatting, clang-tidy, and the tests under sanitizers
 

@@ -1,93 +1,138 @@
-// headlight bench: how fast a training step is on this machine, and where its time goes.
-#include "cli.h"
+// headlight bench: how fast this machine is, and how much of it Headlight uses.
+#include <algorithm>
+
+#include "bench.h"
 
 namespace headlight::cli {
 
 namespace {
 
-std::string megabytes(Index bytes) { return cat(fixed_text(static_cast<double>(bytes) / 1e6, 1), " MB"); }
-
-void print_report(const std::string& preset, const RunConfig& c, const StepBench& b, double peak) {
-  const double gflops = b.flops / b.seconds / 1e9;
-  print(cat("machine     ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
-            " kernels", peak > 0 ? cat(", FMA peak ", fixed_text(peak, 1), " GFLOP/s") : "", "\n"));
-  print(cat("model       ", preset, ": ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ",
-            c.context, ", batch ", c.batch, ": ", count_text(static_cast<double>(b.parameters)), " parameters\n"));
-  print(cat("step        ", fixed_text(b.seconds * 1e3, 2), " ms median, ", fixed_text(b.best_seconds * 1e3, 2),
-            " ms best of ", b.steps, "; ", count_text(static_cast<double>(b.tokens) / b.seconds), " tokens/s\n"));
-  print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP a step: ", fixed_text(gflops, 1), " GFLOP/s",
-            peak > 0 ? cat(", ", fixed_text(100 * gflops / peak, 1), "% of the peak") : "", "\n"));
-  print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors at most, ", megabytes(b.peak_memory_bytes),
-            " resident at most; ", b.system_allocations, " allocations in ", b.steps, " steps\n\n"));
-  print("operation        phase      calls       ms   share\n");
-  double total = 0;
-  for (const OperationTime& t : b.operations) total += t.seconds;
-  for (const OperationTime& t : b.operations) {
-    if (t.seconds < 0.002 * total) continue;
-    std::string line = t.operation;
-    line.resize(std::max<std::size_t>(17, line.size() + 1), ' ');
-    line += t.phase;
-    line.resize(std::max<std::size_t>(26, line.size()), ' ');
-    print(cat(line, padded(cat(t.calls), 7), padded(fixed_text(t.seconds * 1e3, 3), 9),
-              padded(cat(fixed_text(100 * t.seconds / total, 1), "%"), 8), "\n"));
-  }
-  print(
-      "\nWork is counted as 6 x (parameters in matrices) x tokens + 6 x layers x context x width x\n"
-      "tokens (causal attention, counted once).\n");
+const std::vector<Benchmark>& benchmarks() {
+  static const std::vector<Benchmark> all = {
+      {"step", {"preset", "dropout", "trace"}, bench_step_report},
+      {"gemm", {}, bench_gemm_report},
+      {"ops", {"preset"}, bench_ops_report},
+      {"attention", {"preset", "context"}, bench_attention_report},
+  };
+  return all;
 }
 
-int run(const Arguments& args) {
-  if (args.operands()[0] != "step") throw UsageError(cat(args.operands()[0], ": not a benchmark; there is: step"));
-  const std::string preset = args.text("preset", "cpu");
-  const RunConfig config = find_preset(preset).config;
-  const double seconds = args.real("seconds", 5, 0.1, 3600);
-  if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
-  const double peak = fma_peak(thread_count());
-  const StepBench b = bench_step(config, 65, seconds);
-  if (const auto file = args.text("trace")) write_file_atomically(*file, b.trace);
-  if (!args.has("json")) {
-    print_report(preset, config, b, peak);
-    return 0;
+const Benchmark& find_benchmark(const std::string& name) {
+  std::string names;
+  for (const Benchmark& b : benchmarks()) {
+    if (b.name == name) return b;
+    names += cat(names.empty() ? "" : ", ", b.name);
   }
-  Json operations = Json::array();
-  for (const OperationTime& t : b.operations)
-    operations.push(Json::object()
-                        .set("operation", t.operation)
-                        .set("phase", t.phase)
-                        .set("calls", t.calls)
-                        .set("seconds", t.seconds));
-  print(json_text(Json::object()
-                      .set("preset", preset)
-                      .set("threads", thread_count())
-                      .set("kernels", isa_name(current_isa()))
-                      .set("fma_peak_gflops", peak)
-                      .set("seconds", b.seconds)
-                      .set("best_seconds", b.best_seconds)
-                      .set("steps", b.steps)
-                      .set("tokens", b.tokens)
-                      .set("flops", b.flops)
-                      .set("share_of_peak", peak > 0 ? Json(b.flops / b.seconds / 1e9 / peak) : Json())
-                      .set("tensor_bytes", b.pool_peak_bytes)
-                      .set("resident_bytes", b.peak_memory_bytes)
-                      .set("allocations", b.system_allocations)
-                      .set("operations", operations)) +
-        "\n");
+  throw UsageError(cat(name, ": not a benchmark; there are: ", names));
+}
+
+// Flags that not all benchmarks take are refused by the others.
+void check_flags(const Benchmark& benchmark, const Arguments& args) {
+  const auto lists = [](const Benchmark& b, const std::string& flag) {
+    return std::ranges::find(b.flags, flag) != b.flags.end();
+  };
+  for (const auto& [flag, value] : args.values()) {
+    const bool special = std::ranges::any_of(benchmarks(), [&](const Benchmark& b) { return lists(b, flag); });
+    if (special && !lists(benchmark, flag))
+      throw UsageError(cat("--", flag, ": bench ", benchmark.name, " does not take it; see headlight bench --help"));
+  }
+}
+
+constexpr Index kKibibyte = 1024, kMebibyte = 1024 * 1024;
+
+int run(const Arguments& args) {
+  const Benchmark& benchmark = find_benchmark(args.operands()[0]);
+  check_flags(benchmark, args);
+  const std::string preset = args.text("preset", "cpu");
+  RunConfig config = find_preset(preset).config;
+  config.dropout = args.real("dropout", config.dropout, 0, 0.99);
+  const double seconds = args.real("seconds", 5, 0.01, 3600);
+  if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
+  MachineLimits limits;
+  Json object = Json::object().set("benchmark", benchmark.name);
+  benchmark.run({args, preset, config, seconds, args.has("json"), limits}, object);
+  if (args.has("json")) print(json_text(object) + "\n");
   return 0;
 }
 
+constexpr const char* kNotes =
+    "Benchmarks:\n"
+    "  step       a training step: time, share of the FMA peak, memory, and where the\n"
+    "             time goes by operation\n"
+    "  gemm       21 matrix products of the shapes that small transformers train with\n"
+    "  ops        each operation alone at the sizes of the model, beside its limit\n"
+    "  attention  one sequence as its context doubles from 256 on: time and memory\n"
+    "\n"
+    "Each also measures what the FMA units deliver from registers, and memory and\n"
+    "caches to loops that only read or copy, by how many bytes they go through.\n"
+    "\n"
+    "With --json, one object. All of them have: benchmark, threads, kernels,\n"
+    "fma_peak_gflops (null where not known), bandwidths [{bytes, gb_per_second}].\n"
+    "  step       preset, parameters, seconds (median), best_seconds, steps, tokens,\n"
+    "             flops, share_of_peak, tensor_bytes, resident_bytes, allocations,\n"
+    "             allocated_bytes (of all steps; null where not counted),\n"
+    "             operations [{operation, phase, calls, seconds}]\n"
+    "  gemm       shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
+    "             share_of_peak}], geometric_mean_gflops, share_of_peak\n"
+    "  ops        preset, operations [{operation, sizes, phase, seconds, flops,\n"
+    "             bytes, bound (fma, memory or null), rate, limit, share}]\n"
+    "  attention  preset, heads, head_size, contexts [{context, forward_seconds,\n"
+    "             backward_seconds, flops, share_of_peak, extra_bytes}],\n"
+    "             memory_exponent\n"
+    "Rates and limits are in 1e9 FLOP or bytes a second; a share of 1 is all of it.\n";
+
 }  // namespace
+
+void describe_machine(const BenchRequest& r, Json& object) {
+  const double peak = r.limits.fma_peak();
+  Json bandwidths = Json::array();
+  std::string list;
+  for (const Index bytes : {64 * kKibibyte, kMebibyte, 16 * kMebibyte, 256 * kMebibyte}) {
+    const double rate = r.limits.bandwidth(bytes);
+    bandwidths.push(Json::object().set("bytes", bytes).set("gb_per_second", rate));
+    list += cat(list.empty() ? "" : ", ", bytes < kMebibyte ? bytes / kKibibyte : bytes / kMebibyte,
+                bytes < kMebibyte ? " KiB: " : " MiB: ", fixed_text(rate, 1));
+  }
+  if (r.json) {
+    object.set("threads", thread_count())
+        .set("kernels", isa_name(current_isa()))
+        .set("fma_peak_gflops", peak > 0 ? Json(peak) : Json())
+        .set("bandwidths", bandwidths);
+    return;
+  }
+  print(cat("machine     ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
+            " kernels, FMA peak ", peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "not known", "\n"));
+  print(cat("bandwidth   GB/s within ", list, "\n"));
+}
+
+void print_model(const BenchRequest& r, Index parameters) {
+  const RunConfig& c = r.config;
+  print(cat("model       ", r.preset, ": ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ",
+            c.context, ", batch ", c.batch));
+  print(parameters > 0 ? cat(";\n            ", count_text(static_cast<double>(parameters)), " parameters, dropout ",
+                             c.dropout, "\n")
+                       : "\n");
+}
+
+std::string megabytes(Index bytes) { return cat(fixed_text(static_cast<double>(bytes) / 1e6, 1), " MB"); }
+
+std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * share, 1), "%") : "-"; }
 
 Command bench_command() {
   return {.name = "bench",
-          .summary = "Times a training step, and shows where its time goes.",
-          .usage = "step [--preset NAME] [--threads N] [--json] [--trace FILE]",
+          .summary = "Measures the limits of this machine, and what training reaches of them.",
+          .usage = "step|gemm|ops|attention [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
-                       "headlight bench step --trace step.json          # open it in chrome://tracing or Perfetto"},
-          .flags = {{"preset", "NAME", "the model: demo, micro, cpu or baby", "Options", "cpu"},
+                       "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
+                       "headlight bench ops --preset baby", "headlight bench gemm --json"},
+          .flags = {{"preset", "NAME", "the model: demo, micro, cpu or baby; not for gemm", "Options", "cpu"},
                     {"threads", "N", "0: as many as there are cores", "Options", "0"},
-                    {"seconds", "X", "how long to measure", "Options", "5"},
-                    {"trace", "FILE", "write a few steps as a Chrome trace"},
+                    {"seconds", "X", "how long to measure, beside the machine itself", "Options", "5"},
+                    {"dropout", "P", "step: instead of the model's own, for comparisons"},
+                    {"trace", "FILE", "step: write a few steps as a Chrome trace"},
+                    {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
                     {"json", "", "print one JSON object"}},
+          .notes = kNotes,
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

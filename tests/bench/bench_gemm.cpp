@@ -28,21 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-struct Shape {
-  int m, n, k;
-  bool trans_a, trans_b;
-};
-
-// y = x W^T, dx = dy W, dW = dy^T x and attention's products at three model sizes; and one square product.
-constexpr Shape kShapes[] = {
-    {768, 384, 128, false, true},   {768, 128, 128, false, true},   {768, 512, 128, false, true},
-    {768, 128, 512, false, true},   {768, 65, 128, false, true},    {768, 128, 384, false, false},
-    {384, 128, 768, true, false},   {512, 128, 768, true, false},   {128, 512, 768, true, false},
-    {64, 64, 32, false, true},      {64, 32, 64, false, false},     {1024, 192, 64, false, true},
-    {1024, 256, 64, false, true},   {256, 64, 1024, true, false},   {4096, 1152, 384, false, true},
-    {4096, 1536, 384, false, true}, {4096, 384, 1536, false, true}, {1536, 384, 4096, true, false},
-    {256, 256, 64, false, true},    {256, 64, 256, false, false},   {1024, 1024, 1024, false, false},
-};
+using Shape = headlight::GemmShape;
 
 // The part of CBLAS that is needed; 101 row-major, 111 as it is, 112 transposed.
 using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
@@ -83,8 +69,9 @@ void run_headlight(const Shape& s, const float* a, const float* b, float* c) {
 }
 
 void run_peer(const Peer& peer, const Shape& s, const float* a, const float* b, float* c) {
-  peer.sgemm(101, s.trans_a ? 112 : 111, s.trans_b ? 112 : 111, s.m, s.n, s.k, 1, a, s.trans_a ? s.m : s.k, b,
-             s.trans_b ? s.k : s.n, 0, c, s.n);
+  const int m = static_cast<int>(s.m), n = static_cast<int>(s.n), k = static_cast<int>(s.k);
+  peer.sgemm(101, s.trans_a ? 112 : 111, s.trans_b ? 112 : 111, m, n, k, 1, a, s.trans_a ? m : k, b, s.trans_b ? k : n,
+             0, c, n);
 }
 
 int usage() {
@@ -117,14 +104,14 @@ int main(int argc, char** argv) {
               "to better", "peak");
 
   double log_sum[3] = {}, log_ratio = 0;
-  for (const Shape& s : kShapes) {
-    const auto size = [](int rows, int cols) {
+  for (const Shape& s : headlight::gemm_shapes()) {
+    const auto size = [](Index rows, Index cols) {
       return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
     };
     std::vector<float> a(size(s.m, s.k)), b(size(s.k, s.n)), c(size(s.m, s.n));
     for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 17) * 0.01f;
     for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 13) * 0.01f;
-    const double flop = 2.0 * s.m * s.n * s.k;
+    const double flop = s.flops();
     const int inner = std::max(1, static_cast<int>(5e7 / flop));
     double best[3] = {1e30, 1e30, 1e30};
     const auto start = Clock::now();
@@ -141,7 +128,8 @@ int main(int argc, char** argv) {
         best[who] = std::min(best[who], seconds_since(begin) / inner);
       }
     }
-    std::printf("%5d %5d %5d  %d  %d ", s.m, s.n, s.k, s.trans_a, s.trans_b);
+    std::printf("%5ld %5ld %5ld  %d  %d ", static_cast<long>(s.m), static_cast<long>(s.n), static_cast<long>(s.k),
+                s.trans_a, s.trans_b);
     double gflops[3] = {};
     for (int who = 0; who < 3; ++who) {
       if (who > 0 && !peers[who - 1].sgemm) {
@@ -163,7 +151,7 @@ int main(int argc, char** argv) {
     else std::printf(" %6s\n", "-");
   }
 
-  const double count = static_cast<double>(std::size(kShapes));
+  const double count = static_cast<double>(headlight::gemm_shapes().size());
   std::printf("geometric mean       ");
   for (int who = 0; who < 3; ++who)
     if (who == 0 || peers[who - 1].sgemm) std::printf(" %9.1f", std::exp(log_sum[who] / count));

@@ -114,6 +114,8 @@ TEST(Pool, CountsWhatItDoes) {
   const PoolStats after = pool_stats();
   EXPECT_EQ(after.bytes_in_use, before.bytes_in_use);
   EXPECT_EQ(after.bytes_peak, both.bytes_peak);
+  pool_reset_peak();
+  EXPECT_EQ(pool_stats().bytes_peak, after.bytes_in_use) << "counted from here on";
   EXPECT_EQ(after.bytes_held, kAddressSanitizer ? before.bytes_held : both.bytes_held);
 }
 

@@ -1,45 +1,19 @@
-#include "headlight/run/bench.h"
-
+// A training step: how long it takes, what it allocates, and where its time goes.
 #include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/file.h"
-#include "headlight/base/isa.h"
 #include "headlight/base/profile.h"
-#include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "headlight/run/bench.h"
+#include "run/median.h"
 
 namespace headlight {
 
 namespace {
-
-#if defined(__x86_64__)
-constexpr int kChains = 12;  // independent, so that the units never wait for a result
-
-__attribute__((target("avx2,fma"))) float spin(Index rounds) {
-  const __m256 a = _mm256_set1_ps(1.0000001f), b = _mm256_set1_ps(1e-9f);
-  __m256 c[kChains];
-  for (__m256& x : c) x = _mm256_set1_ps(0.5f);
-  for (Index i = 0; i < rounds; ++i)
-    for (__m256& x : c) x = _mm256_fmadd_ps(x, a, b);
-  __m256 sum = c[0];
-  for (int i = 1; i < kChains; ++i) sum = _mm256_add_ps(sum, c[i]);
-  return _mm256_cvtss_f32(sum);
-}
-#endif
-
-// Median of values; the list is not empty.
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 // A model, its optimizer and random tokens: what one step needs.
 class Workload {
@@ -95,30 +69,6 @@ std::string trace_of(const Profile& profile) {
 
 }  // namespace
 
-double fma_peak(int threads) {
-#if defined(__x86_64__)
-  if (!isa_available(Isa::kAvx2)) return 0;
-  const int before = thread_count();
-  set_thread_count(threads);
-  constexpr Index kRounds = 15'000'000;
-  double best = 0;
-  std::vector<float> results(static_cast<std::size_t>(threads));
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    const double begin = monotonic_seconds();
-    parallel_for(threads, 1, [&](Index first, Index last) {
-      for (Index i = first; i < last; ++i) results[static_cast<std::size_t>(i)] = spin(kRounds);
-    });
-    const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * 16;
-    best = std::max(best, flops / (monotonic_seconds() - begin) / 1e9);
-  }
-  set_thread_count(before);
-  return results[0] > 0 ? best : 0;  // using a result keeps the loop
-#else
-  static_cast<void>(threads);
-  return 0;
-#endif
-}
-
 double step_flops(const RunConfig& c, Index vocabulary) {
   const auto width = static_cast<double>(c.width), layers = static_cast<double>(c.layers);
   const double hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
@@ -128,7 +78,8 @@ double step_flops(const RunConfig& c, Index vocabulary) {
   return 6 * matrices * tokens + 6 * layers * context * width * tokens;
 }
 
-StepBench bench_step(const RunConfig& config, Index vocabulary, double budget) {
+StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,
+                     const std::function<Index()>& allocated) {
   config.check();
   Workload workload(config, vocabulary);
   StepBench bench;
@@ -141,9 +92,12 @@ StepBench bench_step(const RunConfig& config, Index vocabulary, double budget) {
   std::vector<double> seconds;
   const double begin = monotonic_seconds();
   while (seconds.size() < 5 || monotonic_seconds() - begin < budget) {
+    const Index bytes = allocated ? allocated() : 0;
     const double started = monotonic_seconds();
     workload.step();
-    seconds.push_back(monotonic_seconds() - started);
+    const double ended = monotonic_seconds();
+    if (allocated) bench.allocated_bytes += allocated() - bytes;
+    seconds.push_back(ended - started);
   }
   bench.steps = static_cast<Index>(seconds.size());
   bench.seconds = median(seconds);

@@ -1,0 +1,59 @@
+// Matrix products on the shapes that small transformers train with.
+#include <algorithm>
+
+#include "headlight/base/file.h"
+#include "headlight/run/bench.h"
+#include "headlight/tensor/pool.h"
+#include "kernels/kernels.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr GemmShape kShapes[] = {
+    {768, 384, 128, false, true},   {768, 128, 128, false, true},   {768, 512, 128, false, true},
+    {768, 128, 512, false, true},   {768, 65, 128, false, true},    {768, 128, 384, false, false},
+    {384, 128, 768, true, false},   {512, 128, 768, true, false},   {128, 512, 768, true, false},
+    {64, 64, 32, false, true},      {64, 32, 64, false, false},     {1024, 192, 64, false, true},
+    {1024, 256, 64, false, true},   {256, 64, 1024, true, false},   {4096, 1152, 384, false, true},
+    {4096, 1536, 384, false, true}, {4096, 384, 1536, false, true}, {1536, 384, 4096, true, false},
+    {256, 256, 64, false, true},    {256, 64, 256, false, false},   {1024, 1024, 1024, false, false},
+};
+
+PoolVector<float> some_numbers(Index count) {
+  PoolVector<float> numbers(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % 17) * 0.01f;
+  return numbers;
+}
+
+}  // namespace
+
+std::span<const GemmShape> gemm_shapes() { return kShapes; }
+
+std::vector<GemmTime> bench_gemm(double budget) {
+  std::vector<GemmTime> times;
+  for (const GemmShape& s : kShapes) {
+    const PoolVector<float> a = some_numbers(s.m * s.k), b = some_numbers(s.k * s.n);
+    PoolVector<float> c = some_numbers(s.m * s.n);
+    kernels::Gemm<float> g;
+    g.m = s.m, g.n = s.n, g.k = s.k;
+    g.a = a.data(), g.lda = s.trans_a ? s.m : s.k, g.trans_a = s.trans_a;
+    g.b = b.data(), g.ldb = s.trans_b ? s.k : s.n, g.trans_b = s.trans_b;
+    g.c = c.data(), g.ldc = s.n;
+    const auto run = [&](Index count) {
+      const double begin = monotonic_seconds();
+      for (Index i = 0; i < count; ++i) kernels::active<float>().gemm(g);
+      return (monotonic_seconds() - begin) / static_cast<double>(count);
+    };
+    // Turns of half a millisecond or more, so that neither the clock nor the waking of threads counts.
+    const Index repeats = std::max<Index>(1, static_cast<Index>(5e7 / s.flops()));
+    GemmTime time{s, run(1)};
+    const double begin = monotonic_seconds();
+    for (int turn = 0; turn < 3 || monotonic_seconds() - begin < budget / std::size(kShapes); ++turn)
+      time.seconds = std::min(time.seconds, run(repeats));
+    times.push_back(time);
+  }
+  return times;
+}
+
+}  // namespace headlight

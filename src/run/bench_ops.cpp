@@ -1,0 +1,280 @@
+// Single operations at the sizes they have in a model, each beside the limit that binds it (a roofline: Williams,
+// Waterman, Patterson 2009), and attention as the context grows.
+#include <algorithm>
+#include <functional>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/file.h"
+#include "headlight/base/threads.h"
+#include "headlight/ops/ops.h"
+#include "headlight/optim/optimizer.h"
+#include "headlight/run/bench.h"
+#include "run/median.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr double kFloat = sizeof(float);
+
+// What has to be done at least.
+struct Work {
+  double flops = 0;
+  double numbers = 0;  // read and written
+};
+
+struct Case {
+  std::string operation, sizes;
+  std::vector<Tensor> inputs;  // that get gradients
+  std::function<Tensor()> run;
+  Work forward, backward;
+};
+
+struct Times {
+  double forward, backward;
+};
+
+double count(const Tensor& x) { return static_cast<double>(x.numel()); }
+
+Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
+  AttentionOptions options;
+  options.causal = true;
+  return attention(q, k, v, options);
+}
+
+class Bench {
+ public:
+  Bench(const RunConfig& config, Index vocabulary) : c_(config), v_(vocabulary) {}
+
+  std::vector<Case> cases() {
+    const Index b = c_.batch, t = c_.context, w = c_.width, h = c_.heads, d = w / h, n = b * t;
+    const Index f = c_.hidden > 0 ? c_.hidden : 4 * w;
+    std::vector<Case> all;
+    embedding_case(all, n, w);
+    add_case(all, n, w);
+    {
+      const Tensor x = input({n, w}), gamma = input({w}), beta = input({w});
+      const Work forward{0, 2 * count(x)}, backward{0, 3 * count(x)};  // x, y; x, dy, dx
+      all.push_back({"layer_norm",
+                     cat(n, " x ", w),
+                     {x, gamma, beta},
+                     [=] { return layer_norm(x, gamma, beta); },
+                     forward,
+                     backward});
+      all.push_back({"rms_norm", cat(n, " x ", w), {x, gamma}, [=] { return rms_norm(x, gamma); }, forward, backward});
+    }
+    linear_case(all, n, w, 3 * w, true);
+    linear_case(all, n, w, w, true);
+    linear_case(all, n, w, f, true);
+    linear_case(all, n, f, w, true);
+    linear_case(all, n, w, v_, false);
+    {
+      const Tensor x = input({b, t, 3 * h, d});
+      all.push_back({"permute",
+                     cat(b, "x", t, "x", 3 * h, "x", d),
+                     {x},
+                     [=] {
+                       return permute(x, {0, 2, 1, 3});
+                     },
+                     Work{0, 2 * count(x)},
+                     Work{0, 2 * count(x)}});
+    }
+    {
+      const Tensor q = input({b, h, t, d}), k = input({b, h, t, d}), v = input({b, h, t, d});
+      // q, k, v, out; q, k, v, dout, dq, dk, dv.
+      const double product = static_cast<double>(n) * static_cast<double>(t * w);
+      all.push_back({"attention",
+                     cat(b, "x", h, "x", t, "x", d),
+                     {q, k, v},
+                     [=] { return causal_attention(q, k, v); },
+                     Work{2 * product, 4 * count(q)},
+                     Work{4 * product, 7 * count(q)}});
+    }
+    elementwise_case(
+        all, "softmax", {b * h * t, t}, [](const Tensor& x) { return softmax(x); }, 3);
+    elementwise_case(
+        all, "gelu", {n, f}, [](const Tensor& x) { return gelu(x); }, 3);
+    elementwise_case(
+        all, "dropout", {n, w}, [](const Tensor& x) { return dropout(x, 0.1); }, 2);
+    {
+      const Tensor logits = input({n, v_});
+      const std::vector<std::int32_t> targets = random_ids(n);
+      all.push_back({"cross_entropy",
+                     cat(n, " x ", v_),
+                     {logits},
+                     [=] { return cross_entropy(logits, targets); },
+                     Work{0, count(logits)},
+                     Work{0, 2 * count(logits)}});
+    }
+    return all;
+  }
+
+ private:
+  Tensor input(const Shape& shape) {
+    Tensor x = Tensor::normal(shape, 0, 1, rng_, DType::kFloat32);
+    x.set_requires_grad(true);
+    return x;
+  }
+
+  std::vector<std::int32_t> random_ids(Index n) {
+    std::vector<std::int32_t> ids;
+    for (Index i = 0; i < n; ++i) ids.push_back(static_cast<std::int32_t>(rng_.below(v_)));
+    return ids;
+  }
+
+  void embedding_case(std::vector<Case>& all, Index n, Index w) {
+    const Tensor table = input({v_, w});
+    const std::vector<std::int32_t> ids = random_ids(n);
+    const double moved = static_cast<double>(n * w) + count(table);  // the table's rows and the result, either way
+    all.push_back({"embedding",
+                   cat(n, " of ", v_, " x ", w),
+                   {table},
+                   [=] { return embedding(table, ids, {n}); },
+                   Work{0, moved},
+                   Work{0, moved}});
+  }
+
+  // Its gradients are the one that comes in: nothing has to be done.
+  void add_case(std::vector<Case>& all, Index n, Index w) {
+    const Tensor x = input({n, w}), y = input({n, w});
+    all.push_back({"add", cat(n, " x ", w), {x, y}, [=] { return add(x, y); }, Work{0, 3 * count(x)}, Work{}});
+  }
+
+  void linear_case(std::vector<Case>& all, Index n, Index in, Index out, bool with_bias) {
+    const Tensor x = input({n, in}), w = input({out, in}), bias = with_bias ? input({out}) : Tensor();
+    std::vector<Tensor> inputs = {x, w};
+    if (with_bias) inputs.push_back(bias);
+    const double flops = 2 * count(x) * static_cast<double>(out), y = static_cast<double>(n * out);
+    all.push_back({"linear", cat(n, " x ", in, " -> ", out), inputs, [=] { return linear(x, w, bias); },
+                   Work{flops, count(x) + count(w) + y}, Work{2 * flops, 2 * (count(x) + count(w)) + y}});
+  }
+
+  // One result of the size of the input; `backward` is how many such arrays the backward pass goes through at least.
+  void elementwise_case(std::vector<Case>& all, const char* name, const Shape& shape, Tensor (*f)(const Tensor&),
+                        int backward) {
+    const Tensor x = input(shape);
+    all.push_back({name,
+                   cat(shape[0], " x ", shape[1]),
+                   {x},
+                   [=] { return f(x); },
+                   Work{0, 2 * count(x)},
+                   Work{0, backward * count(x)}});
+  }
+
+  RunConfig c_;
+  Index v_;
+  Rng rng_{1};
+};
+
+// Medians over at least `least` turns and about `budget` seconds, after two turns that allocate.
+Times time_of(const std::function<Tensor()>& run, std::vector<Tensor>& inputs, Index least, double budget) {
+  std::vector<double> forward, backward;
+  Rng rng(2);
+  Tensor dy;
+  const double begin = monotonic_seconds();
+  for (Index turn = 0; turn < 2 + least || monotonic_seconds() - begin < budget; ++turn) {
+    for (Tensor& x : inputs) x.zero_grad();
+    Tape tape;
+    const double started = monotonic_seconds();
+    const Tensor y = run();
+    const double between = monotonic_seconds();
+    if (!dy.defined()) dy = Tensor::normal(y.shape(), 0, 1, rng, DType::kFloat32);
+    const double again = monotonic_seconds();
+    tape.backward(y, dy);
+    const double ended = monotonic_seconds();
+    if (turn < 2) continue;
+    forward.push_back(between - started);
+    backward.push_back(ended - again);
+  }
+  for (Tensor& x : inputs) x.zero_grad();
+  return {median(forward), median(backward)};
+}
+
+OperationBench entry(const Case& c, const char* phase, double seconds, const Work& work) {
+  const double bytes = work.numbers * kFloat;
+  return {c.operation, c.sizes, phase, seconds, work.flops, bytes, static_cast<Index>(bytes)};
+}
+
+// What an optimizer does with all parameters of the model, each once.
+void bench_updates(const RunConfig& config, Index vocabulary, double budget, std::vector<OperationBench>& out) {
+  const CharTransformer model(config.model(vocabulary));
+  AdamW optimizer(model.parameters(), {});
+  for (const NamedTensor& p : model.parameters()) {
+    Tape tape;
+    tape.backward(sum(p.value));  // some gradient
+  }
+  std::vector<double> norm, adamw;
+  const double begin = monotonic_seconds();
+  for (int turn = 0; turn < 7 || monotonic_seconds() - begin < budget; ++turn) {
+    const double started = monotonic_seconds();
+    const double scale = gradient_norm(optimizer.parameters()) > 1 ? 0.5 : 1;
+    const double between = monotonic_seconds();
+    optimizer.step(1e-4, scale);
+    const double ended = monotonic_seconds();
+    if (turn < 2) continue;
+    norm.push_back(between - started);
+    adamw.push_back(ended - between);
+  }
+  const Index parameters = model.parameter_count();
+  const double bytes = static_cast<double>(parameters) * kFloat;
+  const std::string sizes = cat(parameters);
+  out.push_back({"gradient_norm", sizes, "update", median(norm), 0, bytes, static_cast<Index>(bytes)});
+  // Reads g, p, m, v; writes p, m, v.
+  out.push_back({"adamw", sizes, "update", median(adamw), 0, 7 * bytes, static_cast<Index>(4 * bytes)});
+}
+
+}  // namespace
+
+std::vector<OperationBench> bench_operations(const RunConfig& config, Index vocabulary, double budget) {
+  config.check();
+  std::vector<OperationBench> out;
+  std::vector<Case> cases = Bench(config, vocabulary).cases();
+  const double each = budget / static_cast<double>(cases.size() + 1);
+  for (Case& c : cases) {
+    const Times times = time_of(c.run, c.inputs, 5, each);
+    out.push_back(entry(c, "forward", times.forward, c.forward));
+    out.push_back(entry(c, "backward", times.backward, c.backward));
+    c = Case();  // its tensors are not needed any more
+  }
+  bench_updates(config, vocabulary, each, out);
+  return out;
+}
+
+Binding binding_of(const OperationBench& o, MachineLimits& limits) {
+  const double peak = o.flops > 0 ? limits.fma_peak() : 0;
+  const double bandwidth = o.bytes > 0 ? limits.bandwidth(o.working_set) : 0;
+  const double arithmetic = peak > 0 ? o.flops / peak : 0, memory = bandwidth > 0 ? o.bytes / bandwidth : 0;
+  // Without a known peak, products are shown by their arithmetic all the same.
+  if (o.flops > 0 && (peak == 0 || arithmetic >= memory)) return {false, o.flops / o.seconds / 1e9, peak};
+  if (bandwidth == 0) return {};
+  return {true, o.bytes / o.seconds / 1e9, bandwidth};
+}
+
+std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<const Index> contexts, double budget) {
+  std::vector<AttentionBench> out;
+  Rng rng(1);
+  for (const Index t : contexts) {
+    if (t <= 0) fail("bench_attention: a context of ", t, " characters");
+    const Index h = config.heads, d = config.width / h;
+    std::vector<Tensor> qkv;
+    for (int i = 0; i < 3; ++i) {
+      qkv.push_back(Tensor::normal({1, h, t, d}, 0, 1, rng, DType::kFloat32));
+      qkv.back().set_requires_grad(true);
+    }
+    const auto run = [&] { return causal_attention(qkv[0], qkv[1], qkv[2]); };
+    const Times times = time_of(run, qkv, 3, budget / static_cast<double>(contexts.size()));
+    const Tensor dy = Tensor::normal({1, h, t, d}, 0, 1, rng, DType::kFloat32);
+    pool_reset_peak();
+    const Index before = pool_stats().bytes_in_use;
+    {
+      Tape tape;
+      tape.backward(run(), dy);
+    }
+    const Index extra = pool_stats().bytes_peak - before;
+    const auto size = static_cast<double>(t);
+    out.push_back({t, times.forward, times.backward, 6 * size * size * static_cast<double>(h * d), extra});
+  }
+  return out;
+}
+
+}  // namespace headlight

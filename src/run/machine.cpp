@@ -1,0 +1,185 @@
+// The limits of this machine: what its arithmetic units and its memory deliver when nothing else holds them up.
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/base/isa.h"
+#include "headlight/base/threads.h"
+#include "headlight/run/bench.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace headlight {
+
+namespace {
+
+#if defined(__x86_64__)
+constexpr int kChains = 12;  // independent, so that the units never wait for a result
+
+__attribute__((target("avx2,fma"))) float spin(Index rounds) {
+  const __m256 a = _mm256_set1_ps(1.0000001f), b = _mm256_set1_ps(1e-9f);
+  __m256 c[kChains];
+  for (__m256& x : c) x = _mm256_set1_ps(0.5f);
+  for (Index i = 0; i < rounds; ++i)
+    for (__m256& x : c) x = _mm256_fmadd_ps(x, a, b);
+  __m256 sum = c[0];
+  for (int i = 1; i < kChains; ++i) sum = _mm256_add_ps(sum, c[i]);
+  return _mm256_cvtss_f32(sum);
+}
+#endif
+
+// Where one thread reads or copies, again and again.
+struct Share {
+  float* data;
+  Index count;  // floats, a multiple of kStride
+};
+
+constexpr Index kStride = 128;  // floats a turn of the loops below: eight cache lines
+
+float read_plain(const Share& s, Index rounds) {
+  float total = 0;
+  for (Index round = 0; round < rounds; ++round) {
+    float sum[16] = {};
+    for (Index i = 0; i < s.count; i += 16)
+      for (Index j = 0; j < 16; ++j) sum[j] += s.data[i + j];
+    for (const float x : sum) total += x;
+  }
+  return total;
+}
+
+float copy_plain(const Share& s, Index rounds) {
+  const Index half = s.count / 2;
+  for (Index round = 0; round < rounds; ++round) {
+    float* from = s.data + (round % 2 ? half : 0);
+    float* to = s.data + (round % 2 ? 0 : half);
+    for (Index i = 0; i < half; ++i) to[i] = from[i];
+  }
+  return s.data[0];
+}
+
+#if defined(__x86_64__)
+// The sums are of integers, so that no chain of additions is longer than a load.
+__attribute__((target("avx2"))) float read_avx2(const Share& s, Index rounds) {
+  __m256i sum[8];
+  for (__m256i& x : sum) x = _mm256_setzero_si256();
+  for (Index round = 0; round < rounds; ++round)
+    for (Index i = 0; i < s.count; i += 64)
+      for (Index j = 0; j < 8; ++j)
+        sum[j] = _mm256_add_epi32(sum[j], _mm256_load_si256(reinterpret_cast<const __m256i*>(s.data + i + 8 * j)));
+  for (int j = 1; j < 8; ++j) sum[0] = _mm256_add_epi32(sum[0], sum[j]);
+  return static_cast<float>(_mm256_extract_epi32(sum[0], 0));
+}
+
+__attribute__((target("avx2"))) float copy_avx2(const Share& s, Index rounds) {
+  const Index half = s.count / 2;  // a multiple of 64
+  for (Index round = 0; round < rounds; ++round) {
+    const float* from = s.data + (round % 2 ? half : 0);
+    float* to = s.data + (round % 2 ? 0 : half);
+    for (Index i = 0; i < half; i += 64)
+      for (Index j = 0; j < 64; j += 8) _mm256_store_ps(to + i + j, _mm256_load_ps(from + i + j));
+  }
+  return s.data[0];
+}
+#endif
+
+float move(const Share& s, Index rounds, Traffic traffic) {
+#if defined(__x86_64__)
+  if (isa_available(Isa::kAvx2)) return traffic == Traffic::kRead ? read_avx2(s, rounds) : copy_avx2(s, rounds);
+#endif
+  return traffic == Traffic::kRead ? read_plain(s, rounds) : copy_plain(s, rounds);
+}
+
+// The thread count of a measurement; what it was before comes back, whatever happens.
+class ThreadScope {
+ public:
+  explicit ThreadScope(int threads) : before_(thread_count()) { set_thread_count(threads); }
+  ~ThreadScope() { set_thread_count(before_); }
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
+struct AlignedDelete {
+  void operator()(float* p) const { ::operator delete (p, std::align_val_t{4096}); }
+};
+
+}  // namespace
+
+double fma_peak(int threads) {
+#if defined(__x86_64__)
+  if (!isa_available(Isa::kAvx2)) return 0;
+  const ThreadScope scope(threads);
+  constexpr Index kRounds = 15'000'000;
+  double best = 0;
+  std::vector<float> results(static_cast<std::size_t>(threads));
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const double begin = monotonic_seconds();
+    parallel_for(threads, 1, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i) results[static_cast<std::size_t>(i)] = spin(kRounds);
+    });
+    const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * 16;
+    best = std::max(best, flops / (monotonic_seconds() - begin) / 1e9);
+  }
+  return results[0] > 0 ? best : 0;  // using a result keeps the loop
+#else
+  static_cast<void>(threads);
+  return 0;
+#endif
+}
+
+double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
+  constexpr Index kMost = Index{1} << 32;
+  if (bytes <= 0 || bytes > kMost) fail("measure_bandwidth: ", bytes, " bytes; it takes from 1 to 2^32");
+  const ThreadScope scope(threads);
+  const Index stride_bytes = kStride * static_cast<Index>(sizeof(float));
+  const Index count = std::max<Index>(1, bytes / threads / stride_bytes) * kStride;  // floats of a thread
+  const std::size_t all = static_cast<std::size_t>(count * threads);
+  // Not from the pool, which would keep it.
+  const std::unique_ptr<float, AlignedDelete> memory(
+      static_cast<float*>(::operator new (all * sizeof(float), std::align_val_t{4096}, std::nothrow)));
+  if (!memory) fail("measure_bandwidth: the system refused ", all * sizeof(float), " bytes");
+  std::fill_n(memory.get(), all, 1.0f);  // pages never written to would all be the same one
+  std::vector<float> results(static_cast<std::size_t>(threads));
+  const auto run = [&](Index rounds) {
+    const double begin = monotonic_seconds();
+    parallel_for(threads, 1, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i)
+        results[static_cast<std::size_t>(i)] = move({memory.get() + i * count, count}, rounds, traffic);
+    });
+    return monotonic_seconds() - begin;
+  };
+  // As many rounds as take five milliseconds, so that starting the threads does not count.
+  Index rounds = 1;
+  while (run(rounds) < 0.005 && rounds < (Index{1} << 30)) rounds *= 2;
+  double best = 0;
+  for (int attempt = 0; attempt < 5; ++attempt)
+    best = std::max(best, static_cast<double>(rounds) * static_cast<double>(all * sizeof(float)) / run(rounds) / 1e9);
+  return results[0] != -1 ? best : 0;  // using a result keeps the loop
+}
+
+double MachineLimits::fma_peak() {
+  if (peak_ < 0) peak_ = headlight::fma_peak(thread_count());
+  return peak_;
+}
+
+double MachineLimits::bandwidth(Index working_set) {
+  // Quarters of the power of two below, as near as they come.
+  const Index bytes = std::clamp<Index>(working_set, Index{1} << 12, Index{1} << 28);
+  const Index quarter = static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4;
+  const Index rounded = (bytes + quarter / 2) / quarter * quarter;
+  const auto [at, missing] = bandwidths_.try_emplace(rounded, 0);
+  if (missing)
+    at->second = std::max(measure_bandwidth(rounded, thread_count(), Traffic::kRead),
+                          measure_bandwidth(rounded, thread_count(), Traffic::kCopy));
+  return at->second;
+}
+
+}  // namespace headlight
