@@ -9,17 +9,21 @@ namespace headlight {
 
 namespace {
 
-Isa best_isa() { return isa_available(Isa::kAvx2) ? Isa::kAvx2 : Isa::kPortable; }
+Isa best_isa() {
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2})
+    if (isa_available(isa)) return isa;
+  return Isa::kPortable;
+}
 
 Isa isa_from_environment() {
   const char* wanted = std::getenv("HEADLIGHT_ISA");
   if (!wanted || !*wanted) return best_isa();
-  for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2}) {
+  for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
     if (std::strcmp(wanted, isa_name(isa)) != 0) continue;
     if (!isa_available(isa)) throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": this CPU cannot run it; unset it"));
     return isa;
   }
-  throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": not a kernel set; use reference, portable or avx2"));
+  throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": not a kernel set; use reference, portable, avx2 or avx512"));
 }
 
 Isa& chosen() {
@@ -37,9 +41,10 @@ void set_isa(Isa isa) {
 }
 
 bool isa_available(Isa isa) {
-  if (isa != Isa::kAvx2) return true;
+  if (isa != Isa::kAvx2 && isa != Isa::kAvx512) return true;
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return isa == Isa::kAvx2 ? avx2 : avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #else
   return false;
 #endif
@@ -53,6 +58,8 @@ const char* isa_name(Isa isa) {
       return "portable";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
   }
   return "?";
 }

@@ -2,7 +2,7 @@
 //
 // No tensors here, no allocation visible to the caller, no errors: callers have checked the shapes. `reference.cpp`
 // fills the table with plain loops in float and in double and so *defines* what is correct; `portable.cpp` and
-// `avx2.cpp` fill the same table for float from one source (simd_*.h), written over a vector type. tests/kernels
+// `avx2.cpp` and `avx512.cpp` fill the same table for float from one source (simd_*.h), written over a vector type. tests/kernels
 // compares every entry of every table with the reference.
 //
 // Rules that hold for every entry:
@@ -140,5 +140,6 @@ inline const Table<double>& active<double>() {
 // Defined in the file of each set.
 const Table<float>& portable_table();
 const Table<float>& avx2_table();
+const Table<float>& avx512_table();
 
 }  // namespace headlight::kernels

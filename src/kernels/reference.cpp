@@ -408,6 +408,8 @@ const Table<float>& table(Isa isa) {
       return portable_table();
     case Isa::kAvx2:
       return avx2_table();
+    case Isa::kAvx512:
+      return avx512_table();
   }
   return float_reference();
 }

@@ -162,6 +162,12 @@ struct AttentionTiles {
     return Driver::round_up(Driver::min(a.keys, kKeyBlock), kCols);
   }
 
+  // Heads that a thread takes at a time: one, or all where the whole is little work.
+  static Index grain(const Attention<float>& a) {
+    const Index pairs = a.batches * a.heads;
+    return pairs * a.queries * a.keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
+  }
+
   // ---- one sequence and head ----
 
   static void forward(const Attention<float>& a, Index b, Index h) {
@@ -271,22 +277,16 @@ struct AttentionTiles {
   }
 };
 
-// Heads on which to spread threads; all of them on one where the whole is little work.
-inline Index heads_at_a_time(const Attention<float>& a) {
-  const Index pairs = a.batches * a.heads;
-  return pairs * a.queries * a.keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
-}
-
 template <class V>
 void simd_attention(const Attention<float>& a) {
-  parallel_for(a.batches * a.heads, heads_at_a_time(a), [&](Index begin, Index end) {
+  parallel_for(a.batches * a.heads, AttentionTiles<V>::grain(a), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) AttentionTiles<V>::forward(a, i / a.heads, i % a.heads);
   });
 }
 
 template <class V>
 void simd_attention_backward(const AttentionBackward<float>& g) {
-  parallel_for(g.forward.batches * g.forward.heads, heads_at_a_time(g.forward), [&](Index begin, Index end) {
+  parallel_for(g.forward.batches * g.forward.heads, AttentionTiles<V>::grain(g.forward), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) AttentionTiles<V>::backward(g, i / g.forward.heads, i % g.forward.heads);
   });
 }

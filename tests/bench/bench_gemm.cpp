@@ -75,7 +75,7 @@ void run_peer(const Peer& peer, const Shape& s, const float* a, const float* b, 
 }
 
 int usage() {
-  std::fprintf(stderr, "usage: bench_gemm [--threads N] [--seconds S] [--isa reference|portable|avx2]\n");
+  std::fprintf(stderr, "usage: bench_gemm [--threads N] [--seconds S] [--isa reference|portable|avx2|avx512]\n");
   return 2;
 }
 
@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
     else if (option == "--isa" && value == "reference") headlight::set_isa(headlight::Isa::kReference);
     else if (option == "--isa" && value == "portable") headlight::set_isa(headlight::Isa::kPortable);
     else if (option == "--isa" && value == "avx2") headlight::set_isa(headlight::Isa::kAvx2);
+    else if (option == "--isa" && value == "avx512") headlight::set_isa(headlight::Isa::kAvx512);
     else return usage();
   }
   headlight::set_thread_count(threads);

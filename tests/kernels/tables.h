@@ -40,7 +40,7 @@ class KernelTest : public testing::TestWithParam<Isa> {
 
 inline std::vector<Isa> isas_under_test() {
   std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2})
+  for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2, Isa::kAvx512})
     if (isa_available(isa)) isas.push_back(isa);
   return isas;
 }

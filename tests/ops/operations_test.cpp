@@ -98,7 +98,7 @@ TEST_P(Operation, EveryKernelSetAgreesWithTheReference) {
     const std::vector<Tensor> inputs = inputs_in(call, DType::kFloat32);
     set_isa(Isa::kReference);
     const Outcome right = evaluate(call.function, inputs);
-    for (const Isa isa : {Isa::kPortable, Isa::kAvx2}) {
+    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
       if (!isa_available(isa)) continue;
       set_isa(isa);
       EXPECT_TRUE(near(evaluate(call.function, inputs), right, GetParam().float_bound))

@@ -226,7 +226,7 @@ TEST(Optimizer, EveryKernelSetAndThreadCount) {
   const EngineScope restore;
   for (const Make& make : kOptimizers) {
     std::vector<NamedTensor> reference;
-    for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2}) {
+    for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
       if (!isa_available(isa)) continue;
       set_isa(isa);
       std::vector<NamedTensor> first;

@@ -49,7 +49,7 @@ TEST(Bench, AStepIsMeasuredAndTakenApart) {
   };
   for (const char* phase : {"forward", "backward"}) {
     EXPECT_EQ(calls("linear", phase), 9) << "four a block, and the output";
-    EXPECT_EQ(calls("attention", phase), 2);
+    EXPECT_EQ(calls("attention_packed", phase), 2);
     EXPECT_EQ(calls("cross_entropy", phase), 1);
   }
   EXPECT_EQ(calls("adamw", "other"), 1);

@@ -7,10 +7,11 @@ enum class Isa {
   kReference,  // plain loops: slow, and right by definition
   kPortable,   // vectors of four by the compiler's extension, for any CPU
   kAvx2,       // AVX2 and FMA
+  kAvx512,     // AVX-512 F and DQ
 };
 
 // The set in use: the best this CPU has, or what the environment variable HEADLIGHT_ISA names
-// (reference, portable or avx2). Error: an unknown name, or a set this CPU cannot run.
+// (reference, portable, avx2 or avx512). Error: an unknown name, or a set this CPU cannot run.
 Isa current_isa();
 // For tests and benchmarks: use another set from now on. Error: this CPU cannot run it.
 void set_isa(Isa isa);
