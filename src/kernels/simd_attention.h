@@ -108,11 +108,6 @@ struct AttentionTiles {
     exp(V::set(x)).store(lanes);
     return lanes[0];
   }
-  static float log_of(float x) {
-    float lanes[V::kLanes];
-    log(V::set(x)).store(lanes);
-    return lanes[0];
-  }
   static void clear(Index begin, Index end, float* x) {
     for (Index i = begin; i < end; ++i) x[i] = 0;
   }
@@ -135,7 +130,7 @@ struct AttentionTiles {
       clear(0, n, s);
       return 1;
     }
-    const float before = exp_of(so_far.largest - largest);
+    const float before = so_far.sum == 0 ? 0 : exp_of(so_far.largest - largest);
     const V shift = V::set(-largest);
     const float sum = sum_terms<V>(n, [&](Index i, auto lanes) {
       const V p = exp(V::fma(factor, V::load(s + i, lanes), shift));
@@ -144,6 +139,18 @@ struct AttentionTiles {
     });
     so_far = {largest, so_far.sum * before + sum};
     return before;
+  }
+
+  // Step 4 of the forward pass: Z divided by the sums, and lse. A row that saw nothing: zeros and +inf.
+  static void finish(Index rows, Index columns, const Running* so_far, float* z, Index z_row, float* lse) {
+    for (Index r = 0; r < rows; ++r) {
+      const float sum = so_far[r].sum;
+      if (sum == 0) clear(0, columns, z + r * z_row);
+      else scale_row(columns, 1 / sum, z + r * z_row);
+      lse[r] = sum;
+    }
+    map<V>(rows, lse, lse, [](V sum) { return log(sum); });
+    for (Index r = 0; r < rows; ++r) lse[r] = so_far[r].sum == 0 ? __builtin_inff() : lse[r] + so_far[r].largest;
   }
 
   static void drop_row(const Attention<float>& a, Index n, Index first, float* x) {
@@ -196,13 +203,7 @@ struct AttentionTiles {
         }
         multiply(rows, a.value_size, n, tile, stride, 1, v.from_row(j), z, a.z.row, j > 0);
       }
-      for (Index r = 0; r < rows; ++r) {
-        const bool blind = so_far[r].sum == 0;
-        if (blind) clear(0, a.value_size, z + r * a.z.row);
-        else scale_row(a.value_size, 1 / so_far[r].sum, z + r * a.z.row);
-        a.lse[(b * a.heads + h) * a.queries + i + r] =
-            blind ? __builtin_inff() : so_far[r].largest + log_of(so_far[r].sum);
-      }
+      finish(rows, a.value_size, so_far, z, a.z.row, a.lse + (b * a.heads + h) * a.queries + i);
     }
   }
 
