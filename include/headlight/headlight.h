@@ -44,6 +44,7 @@
 
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
+#include "headlight/data/sequences.h"
 #include "headlight/data/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"

@@ -5,6 +5,7 @@
 #include "data/embedded.h"
 #include "headlight/base/error.h"
 #include "headlight/data/grammar.h"
+#include "headlight/data/sequences.h"
 
 namespace headlight {
 
@@ -25,14 +26,43 @@ TracedText tales(Index chars, std::uint64_t seed, Trace trace) {
   return generate(grammar, chars, seed, trace);
 }
 
+// The period of repeats-fixed: the mean of those of repeats.
+constexpr RepeatsOptions kFixed = {.shortest = 13, .longest = 13};
+
 struct Corpus {
-  const char* name;
+  CorpusInfo info;
   TracedText (*make)(Index chars, std::uint64_t seed, Trace trace);
 };
 
-constexpr Corpus kCorpora[] = {
-    {"tales", tales},
-};
+const std::vector<Corpus>& corpora() {
+  static const std::vector<Corpus> all = {
+      {{"tales",
+        "Short tales with recurring names, quotes, brackets, agreement and look-ups, written by a grammar "
+        "(data/tales.grammar)."},
+       tales},
+      {{"repeats",
+        "Lines of 6 to 20 different symbols in random order, repeated to 64. How many differs from line to line, so a "
+        "model must find the earlier copy and read what followed it: induction.",
+        RepeatsOptions().length, "\n012345abcdefghijklmnopqrstuvwxyz"},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_repeats({}, chars, seed, trace); }},
+      {{"repeats-fixed",
+        "A trap: as repeats, but always with 13 symbols. It looks as if it needed induction, and a head that always "
+        "looks 12 places back solves it.",
+        kFixed.length, "\n012345abcdefghijklmnopqrstuvwxyz"},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_repeats(kFixed, chars, seed, trace); }},
+      {{"roles",
+        "Lines of 96 symbols in which a mark or a key forces the symbol after it, by six rules that ask for six "
+        "different things to look at.",
+        RolesOptions().length, "\n1234=@ABCDEF^abcdefghijkl~"},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_roles({}, chars, seed, trace); }},
+      {{"markov",
+        "Lines of 64 symbols, a to d, each line with its own chances of which follows which; a model must learn them "
+        "while it reads.",
+        MarkovOptions().length, "\nabcd"},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_markov({}, chars, seed, trace); }},
+  };
+  return all;
+}
 
 template <class Table>
 std::string listed(const Table& names) {
@@ -41,19 +71,24 @@ std::string listed(const Table& names) {
   return all;
 }
 
+const Corpus& find(std::string_view name) {
+  for (const Corpus& known : corpora())
+    if (name == known.info.name) return known;
+  fail("corpus: there is no corpus '", name, "'; there are: ", listed(corpus_names()));
+}
+
 }  // namespace
 
 std::vector<std::string> corpus_names() {
   std::vector<std::string> names;
-  for (const Corpus& corpus : kCorpora) names.emplace_back(corpus.name);
+  for (const Corpus& corpus : corpora()) names.push_back(corpus.info.name);
   return names;
 }
 
+const CorpusInfo& corpus_info(std::string_view name) { return find(name).info; }
+
 TracedText corpus(std::string_view name, Index chars, std::uint64_t seed, Trace trace) {
-  for (const Corpus& known : kCorpora) {
-    if (name == known.name) return known.make(chars, seed, trace);
-  }
-  fail("corpus: there is no corpus '", name, "'; there are: ", listed(corpus_names()));
+  return find(name).make(chars, seed, trace);
 }
 
 std::string_view builtin_grammar_text(std::string_view name) {

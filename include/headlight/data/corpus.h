@@ -16,6 +16,17 @@ enum class Trace { kNone, kFull };
 // The names of the built-in corpora, in the order in which to show them.
 std::vector<std::string> corpus_names();
 
+struct CorpusInfo {
+  std::string name;
+  std::string meaning;  // what it is made of and asks for, in a sentence or two
+  // The symbols of a sequence, without the line break that ends it, when all are of one length (data/sequences.h);
+  // 0 for documents of any length.
+  Index sequence_length = 0;
+  std::string alphabet = {};  // of sequences: every character that may come, ascending
+};
+// Error: an unknown name.
+const CorpusInfo& corpus_info(std::string_view name);
+
 // Whole documents of the corpus `name` until there are at least `chars` characters (see kMaxCorpusChars in grammar.h).
 // The same name, count and seed give the same text on every machine.
 // Errors: an unknown name (the message lists those there are), chars outside 1..kMaxCorpusChars.

@@ -9,6 +9,16 @@
 
 namespace headlight {
 
+// A simpler reader than the ideal one, for a model to be held against.
+struct Reference {
+  std::string name, meaning;  // "unigram", "counts the symbols ..."
+  // Of each character, as in TracedText.
+  std::vector<double> log_probability;
+  // It goes by the text before alone, and where it allows a character the truth does too: only then can the characters
+  // that came tell how far a model's whole distribution is from its own.
+  bool comparable = false;
+};
+
 // A text of independent documents, one after the other. The vectors beside `text` hold one value a character, or nothing
 // when the text was made without its trace.
 struct TracedText {
@@ -23,6 +33,9 @@ struct TracedText {
   // Where documents begin, ascending, the first at 0.
   std::vector<std::int64_t> document_starts;
   std::vector<std::string> rule_names;
+  // What each rule says; empty when nobody wrote it down.
+  std::vector<std::string> rule_meanings;
+  std::vector<Reference> references;
 
   Index size() const { return static_cast<Index>(text.size()); }
   bool traced() const { return log_probability.size() == text.size() && !text.empty(); }

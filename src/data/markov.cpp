@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "data/sequence_writer.h"
+
+namespace headlight {
+
+namespace {
+
+enum Rule : std::uint8_t { kFirst, kUnseen, kSeen };
+constexpr detail::NamedRule kRules[] = {{"first", "the first symbol: any"},
+                                        {"unseen", "after a symbol that comes for the first time: any"},
+                                        {"seen", "after a symbol that came earlier"}};
+enum Compared : std::size_t { kUniform, kUnigram, kBigram, kMatrix };
+
+// The logarithm of a gamma variate of that shape and scale 1 (Marsaglia, Tsang 2000). In logarithms, because small
+// shapes give variates below the smallest double.
+double draw_log_gamma(double shape, Rng& rng) {
+  // Gamma(a) = Gamma(a + 1) U^(1/a): the method itself is for shapes from 1 on.
+  const double boost = shape < 1 ? std::log1p(-rng.uniform()) / shape : 0;
+  const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  while (true) {
+    const double x = rng.normal(), root = 1 + c * x;
+    if (root <= 0) continue;
+    const double v = root * root * root;
+    if (std::log1p(-rng.uniform()) < x * x / 2 + d - d * v + d * std::log(v)) return std::log(d * v) + boost;
+  }
+}
+
+// ln of each chance of a row.
+void draw_log_dirichlet(double concentration, Rng& rng, std::span<double> row) {
+  double highest = -INFINITY, total = 0;
+  for (double& x : row) highest = std::max(highest, x = draw_log_gamma(concentration, rng));
+  for (const double x : row) total += std::exp(x - highest);
+  for (double& x : row) x -= highest + std::log(total);
+}
+
+}  // namespace
+
+TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, Trace trace) {
+  if (o.symbols < 1 || o.symbols > static_cast<Index>(detail::kLower.size()))
+    fail("markov: ", o.symbols, " symbols: the count must lie in 1..", detail::kLower.size());
+  if (!(o.concentration >= 0.01 && o.concentration <= 1000))
+    fail("markov: a concentration of ", o.concentration, ": it must lie in 0.01..1000");
+  TracedText names;
+  detail::set_rules(names, kRules);
+  names.references = {{"uniform", "every symbol alike", {}, true},
+                      {"unigram", "counts the symbols of the line so far, from 1 each", {}, true},
+                      {"bigram", "counts which symbol came after which, from 1 each", {}, true},
+                      {"matrix", "knows the line's chances beforehand: the entropy rate", {}}};
+  const auto k = static_cast<std::size_t>(o.symbols);
+  const auto count = static_cast<double>(o.symbols);
+  std::vector<double> log_chance(k * k), after(k * k), went_on(k), came(k);
+  std::vector<Index> stood(k * k);  // where each pair ended last, plus one
+  return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
+    for (std::size_t i = 0; i < k; ++i)
+      draw_log_dirichlet(o.concentration, rng, std::span(log_chance).subspan(i * k, k));
+    for (std::vector<double>* counts : {&after, &went_on, &came}) counts->assign(counts->size(), 0);
+    stood.assign(stood.size(), 0);
+    std::size_t before = 0;
+    for (Index i = 0; i < o.length; ++i) {
+      std::size_t next = 0;
+      const double uniform = -std::log(count);
+      if (i == 0) {
+        next = static_cast<std::size_t>(rng.below(o.symbols));
+        s.add(detail::kLower[next], uniform, kFirst);
+        for (std::vector<double>& r : s.references) r.push_back(uniform);
+      } else {
+        double left = rng.uniform();
+        while (next + 1 < k && (left -= std::exp(log_chance[before * k + next])) >= 0) ++next;
+        const std::size_t pair = before * k + next;
+        const double n = after[pair], total = went_on[before];
+        s.add(detail::kLower[next], std::log((n + o.concentration) / (total + count * o.concentration)),
+              total > 0 ? kSeen : kUnseen, stood[pair] > 0 ? i + 1 - stood[pair] : 0);
+        s.references[kUniform].push_back(uniform);
+        s.references[kUnigram].push_back(std::log((came[next] + 1) / (static_cast<double>(i) + count)));
+        s.references[kBigram].push_back(std::log((n + 1) / (total + count)));
+        s.references[kMatrix].push_back(log_chance[pair]);
+        ++after[pair];
+        ++went_on[before];
+        stood[pair] = i + 1;
+      }
+      ++came[next];
+      before = next;
+    }
+  });
+}
+
+}  // namespace headlight

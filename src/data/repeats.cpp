@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <cmath>
+
+#include "data/sequence_writer.h"
+
+namespace headlight {
+
+namespace {
+
+enum Rule : std::uint8_t { kNew, kTurn, kRepeat };
+constexpr detail::NamedRule kRules[] = {{"new", "a symbol not seen before: any of those left"},
+                                        {"turn", "the first symbol again, at a moment that is half known"},
+                                        {"repeat", "the symbol one period back; forced"}};
+enum Compared : std::size_t { kUniform, kUnigram };
+
+}  // namespace
+
+TracedText draw_repeats(const RepeatsOptions& o, Index chars, std::uint64_t seed, Trace trace) {
+  const std::string alphabet = std::string(detail::kLower) + "0123456789" + std::string(detail::kUpper);
+  if (o.symbols < 1 || o.symbols > static_cast<Index>(alphabet.size()))
+    fail("repeats: ", o.symbols, " symbols: the count must lie in 1..", alphabet.size());
+  if (o.shortest < 1 || o.longest < o.shortest || o.longest > o.symbols)
+    fail("repeats: periods of ", o.shortest, " to ", o.longest, ": they must rise and lie in 1..", o.symbols);
+  TracedText names;
+  detail::set_rules(names, kRules);
+  names.references = {{"uniform", "every symbol alike", {}},
+                      {"unigram", "knows which symbols the sequence has, and not their order", {}}};
+  std::string symbols(alphabet, 0, static_cast<std::size_t>(o.symbols));
+  return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
+    const Index period = o.shortest + rng.below(o.longest - o.shortest + 1);
+    for (Index i = 0; i < o.length; ++i) {
+      const auto known = static_cast<double>(std::min(i, period));  // different symbols so far
+      s.references[kUniform].push_back(-std::log(static_cast<double>(o.symbols)));
+      if (i > period) {
+        s.add(s.text[static_cast<std::size_t>(i - period)], 0, kRepeat, period);
+        s.references[kUnigram].push_back(-std::log(known));
+        continue;
+      }
+      // Of the periods that are still possible, i .. longest, all alike, one is i.
+      const double turns = i < o.shortest ? 0 : 1.0 / static_cast<double>(o.longest - i + 1);
+      if (i == period) {
+        s.add(s.text[0], std::log(turns), kTurn, period);
+        s.references[kUnigram].push_back(std::log(turns / known));
+        continue;
+      }
+      // The next of a random order: exchanged with one of those not yet used.
+      std::swap(symbols[static_cast<std::size_t>(i)], symbols[static_cast<std::size_t>(i + rng.below(o.symbols - i))]);
+      const double log_p = std::log((1 - turns) / static_cast<double>(o.symbols - i));
+      s.add(symbols[static_cast<std::size_t>(i)], log_p, kNew);
+      s.references[kUnigram].push_back(log_p);
+    }
+  });
+}
+
+}  // namespace headlight
