@@ -90,6 +90,9 @@ bool stderr_is_lively();
 std::string duration_text(double seconds);
 // "12.3k", "4.5M": three digits.
 std::string count_text(double count);
+// After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
+// simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
+std::string truth_lines(const StepRecord& record);
 // "1.234": fixed decimals.
 std::string fixed_text(double value, int decimals);
 // Spaces before it, up to a width.

@@ -36,7 +36,8 @@ std::string preset_notes() {
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {
       {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
-      {"preset", "NAME", "start from demo, micro, cpu or baby", "Run", "cpu with --data, else demo"},
+      {"preset", "NAME", "start from one of the presets below", "Run",
+       "cpu with --data, else the corpus's own, or demo"},
       {"resume", "", "go on where the run in --out stopped", "Run"},
       {"force", "", "start over: replace the run in --out", "Run"},
   };
@@ -55,7 +56,10 @@ std::string default_directory(const RunConfig& config) {
 }
 
 RunConfig configuration(const Arguments& args) {
-  const std::string preset = args.text("preset", args.has("data") ? "cpu" : "demo");
+  const std::string preset =
+      args.text("preset", args.has("data")      ? "cpu"
+                          : args.has("grammar") ? "demo"
+                                                : preset_of_corpus(args.text("corpus", "tales")));
   RunConfig config = find_preset(preset).config;
   for (const Setting& s : settings())
     if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
@@ -121,17 +125,19 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   const RunData& d = trainer.data();
   const auto train = static_cast<double>(d.train.ids.size());
   const double seen = static_cast<double>(c.batch * c.context * c.accumulate) * static_cast<double>(c.steps);
-  say(cat("text    ", d.source, ": ", count_text(train), " tokens to train on, ",
+  say(cat("text    ", d.source, ": ",
+          d.fresh.empty() ? cat(count_text(train), " tokens to train on") : "new sequences at every step", ", ",
           count_text(static_cast<double>(d.validation.ids.size())), " to validate, vocabulary of ",
           d.vocabulary.size()));
   say(cat("model   ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ", c.context, ": ",
           count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
-  say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens, ",
-          fixed_text(seen / train, 1), " times the text"));
+  say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens",
+          d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
   say(cat("machine ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
           " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)", ", about ",
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
   say(cat("run     ", directory));
+  if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
 }
 
 // What the loss is to be compared with.
@@ -177,7 +183,7 @@ class Progress {
     if (live_ && !stays && text.size() > width) text.resize(width);
     if (live_) std::fputs("\r\033[K", stderr);
     std::fputs(text.c_str(), stderr);
-    if (stays) std::fputc('\n', stderr);
+    if (stays) std::fputs(cat("\n", truth_lines(r)).c_str(), stderr);
     std::fflush(stderr);
   }
 

@@ -125,6 +125,38 @@ std::vector<Preset> make_presets() {
   demo.eval_every = 1000;
   demo.val_fraction = 0.02;
 
+  // Attention alone, on corpora of sequences: what is learned then stands in the heads.
+  RunConfig repeats;
+  repeats.corpus = "repeats";
+  repeats.corpus_chars = 80'000;  // half of them for validation; training draws new ones
+  repeats.val_fraction = 0.5;
+  repeats.layers = 2;
+  repeats.heads = 4;
+  repeats.width = 64;
+  repeats.hidden = 0;
+  repeats.tied = false;  // tied, what a head copies must be both what is read and what is said: learned much later
+  repeats.position = "rotary";
+  repeats.context = 64;
+  repeats.batch = 64;
+  repeats.steps = 300;
+  repeats.lr = 3e-3;
+  repeats.min_lr = 1e-4;
+  repeats.warmup = 50;
+  repeats.beta2 = 0.99;
+  repeats.weight_decay = 0.01;
+  repeats.eval_every = 25;
+
+  RunConfig roles = repeats;
+  roles.corpus = "roles";
+  roles.context = 96;
+  roles.steps = 800;
+  roles.eval_every = 100;
+
+  RunConfig markov = repeats;
+  markov.corpus = "markov";
+  markov.steps = 600;
+  markov.eval_every = 100;
+
   RunConfig micro;
   micro.layers = 2;
   micro.width = 64;
@@ -143,6 +175,9 @@ std::vector<Preset> make_presets() {
   baby.dropout = 0.2;
 
   return {{"demo", "2 layers, 4 heads, for the built-in corpus: under a minute on two cores", demo},
+          {"repeats", "2 layers of attention alone, 4 heads, for the corpus repeats: seconds", repeats},
+          {"roles", "the same for the corpus roles: under a minute on two cores", roles},
+          {"markov", "the same for the corpus markov: under a minute on two cores", markov},
           {"micro", "2 layers, 4 heads, width 64, context 64, batch 16: seconds", micro},
           {"cpu", "4 layers, 4 heads, width 128, context 64, batch 12: minutes (nanoGPT's CPU recipe)", cpu},
           {"baby", "6 layers, 6 heads, width 384, context 256, batch 64: hours (nanoGPT's GPU recipe)", baby}};
@@ -280,7 +315,13 @@ void RunConfig::check() const {
   }
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
   if (!data.empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
-  if (data.empty() && grammar.empty()) check_corpus_name("--corpus", corpus);
+  if (data.empty() && grammar.empty()) {
+    check_corpus_name("--corpus", corpus);
+    const Index length = corpus_info(corpus).sequence_length;
+    if (length > 0 && context > length)
+      throw UsageError(cat("--context ", context, ": the sequences of ", corpus, " have ", length, " symbols; use ",
+                           length, " or fewer"));
+  }
   // Whatever the machine: sizes like these are slips of the keyboard.
   constexpr double kMost = 4e11;
   if (memory(1) > kMost)
@@ -314,6 +355,13 @@ const Preset& find_preset(std::string_view name) {
   const std::string near = did_you_mean(name, names);
   throw UsageError(
       cat("--preset ", name, ": not one of ", list, near.empty() ? "" : cat("; did you mean ", near, "?")));
+}
+
+std::string preset_of_corpus(std::string_view corpus) {
+  if (corpus == "repeats-fixed") return "repeats";  // the trap is to differ in nothing else
+  for (const Preset& preset : presets())
+    if (preset.name == corpus) return preset.name;
+  return "demo";
 }
 
 void check_corpus_name(std::string_view what, std::string_view name) {

@@ -67,6 +67,36 @@ std::vector<RuleLoss> loss_by_rule(const Evaluation& evaluation, std::span<const
   return by_rule;
 }
 
+std::vector<ReferenceLoss> reference_losses(const Evaluation& evaluation, std::span<const double> log_probability,
+                                            std::span<const Reference> references) {
+  std::vector<ReferenceLoss> losses(references.size() + 1);
+  losses[0].reference = "optimum";
+  Index count = 0;
+  for (std::size_t i = 0; i < evaluation.token_loss.size(); ++i) {
+    if (std::isnan(evaluation.token_loss[i])) continue;
+    ++count;
+    const double log_p = log_probability[i], log_m = -static_cast<double>(evaluation.token_loss[i]);
+    losses[0].loss -= log_p;
+    losses[0].distance += log_p - log_m;
+    // The characters x were drawn from the true p. The mean over x of q/p ln(q/m) is KL(q || m); q/p and m/p have mean
+    // 1, so adding m/p - q/p changes nothing but makes each term at least 0, and the sum vary little.
+    for (std::size_t r = 0; r < references.size(); ++r) {
+      const double log_q = references[r].log_probability[i];
+      losses[r + 1].loss -= log_q;
+      losses[r + 1].distance += std::exp(log_q - log_p) * (log_q - log_m - 1) + std::exp(log_m - log_p);
+    }
+  }
+  for (std::size_t r = 0; r < losses.size(); ++r) {
+    const auto n = static_cast<double>(std::max<Index>(1, count));
+    losses[r].loss /= n;
+    losses[r].distance /= n;
+    if (r == 0) continue;
+    losses[r].reference = references[r - 1].name;
+    if (!references[r - 1].comparable) losses[r].distance = std::numeric_limits<double>::quiet_NaN();
+  }
+  return losses;
+}
+
 double floor_of(std::span<const Window> windows, std::span<const double> log_probability) {
   double sum = 0;
   Index count = 0;

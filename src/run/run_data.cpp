@@ -45,8 +45,11 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   const TracedText train = draw(config.corpus_chars - validation_chars, kTrainingText, Trace::kNone);
   TracedText validation;
   if (validation_chars > 0) validation = draw(validation_chars, kValidationText, Trace::kFull);
+  const std::string alphabet = config.grammar.empty() ? corpus_info(config.corpus).alphabet : "";
+  if (!alphabet.empty()) data.fresh = config.corpus;
   data.vocabulary = known                     ? *known
                     : config.tokens == "byte" ? Vocabulary::bytes()
+                    : !alphabet.empty()       ? Vocabulary::of_text(alphabet, data.source)
                                               : Vocabulary::of_text(train.text + validation.text, data.source);
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
@@ -57,6 +60,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     data.validation_evidence = std::move(validation.evidence);
     data.validation_rule = std::move(validation.rule);
     data.rule_names = std::move(validation.rule_names);
+    data.validation_references = std::move(validation.references);
   }
   for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {
     const auto length = static_cast<Index>(text->ids.size());
@@ -94,6 +98,21 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
   }
   data.fingerprint = fingerprint_of(data.train, data.validation);
   return data;
+}
+
+void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch& batch) {
+  if (data.fresh.empty()) return random_windows(data.train, context, rows, rng, batch);
+  const Index length = corpus_info(data.fresh).sequence_length;
+  const TracedText text = corpus(data.fresh, rows * (length + 1), rng.next(), Trace::kNone);
+  const std::vector<std::int32_t> ids = data.vocabulary.encode(cat("\n", text.text), data.fresh);
+  batch.rows = rows;
+  batch.inputs.clear();
+  batch.targets.clear();
+  for (const std::int64_t start : text.document_starts) {
+    const auto at = ids.begin() + start;  // the line break before
+    batch.inputs.insert(batch.inputs.end(), at, at + context);
+    batch.targets.insert(batch.targets.end(), at + 1, at + context + 1);
+  }
 }
 
 RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary) {

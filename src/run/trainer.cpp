@@ -33,6 +33,20 @@ Json record_json(const StepRecord& r) {
       .set("grad_norm", Json::finite_or_null(r.grad_norm))
       .set("tokens_per_second", std::round(r.tokens_per_second))
       .set("seconds", std::round(r.seconds * 1e3) / 1e3);
+  if (!r.rules.empty()) {
+    Json rules = Json::object();
+    for (const RuleLoss& rule : r.rules)
+      rules.set(rule.rule, Json::object().set("loss", Json::finite_or_null(rule.loss)).set("floor", rule.floor));
+    json.set("floor", r.floor).set("rules", rules);
+  }
+  if (!r.references.empty()) {
+    Json references = Json::object();
+    for (const ReferenceLoss& reference : r.references)
+      references.set(
+          reference.reference,
+          Json::object().set("loss", reference.loss).set("distance", Json::finite_or_null(reference.distance)));
+    json.set("references", references);
+  }
   return json;
 }
 
@@ -93,12 +107,21 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
   while (true) {
     const bool last = step_ >= steps;
     const bool due = step_ % info_.config.eval_every == 0 || last;
-    if (due && !validated_) {
+    // What a checkpoint does not hold is measured again.
+    if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) {
       validate();
       validated_ = true;
       if (!directory_.path().empty()) save_state();
     }
-    StepRecord record{.step = step_, .val_loss = due ? val_loss_ : kNotMeasured, .lr = schedule_.at(step_)};
+    StepRecord record;
+    record.step = step_;
+    record.lr = schedule_.at(step_);
+    if (due) {
+      record.val_loss = val_loss_;
+      record.floor = floor_;
+      record.rules = rules_;
+      record.references = references_;
+    }
     if (!last) train_step(record);
     record.seconds = seconds_before_ + monotonic_seconds() - started_;
     log(record);
@@ -142,7 +165,12 @@ void Trainer::validate() {
   const Evaluation e = evaluate(*model_, data_.validation, info_.config.eval_windows);
   if (!std::isfinite(e.loss)) diverged("validation loss");
   val_loss_ = e.loss;
-  if (data_.has_floor() && std::isnan(floor_)) floor_ = floor_of(e.windows, data_.validation_log_probability);
+  if (data_.has_floor()) {
+    const std::span<const double> truth = data_.validation_log_probability;
+    if (std::isnan(floor_)) floor_ = floor_of(e.windows, truth);
+    rules_ = loss_by_rule(e, truth, data_.validation_rule, data_.rule_names);
+    if (!data_.validation_references.empty()) references_ = reference_losses(e, truth, data_.validation_references);
+  }
   if (best_step_ >= 0 && !(val_loss_ < best_val_loss_)) return;
   best_step_ = step_;
   best_val_loss_ = val_loss_;
@@ -154,7 +182,7 @@ double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   double loss = 0;
   for (Index i = 0; i < c.accumulate; ++i) {
-    random_windows(data_.train, c.context, c.batch, batches_, batch_);
+    draw_batch(data_, c.context, c.batch, batches_, batch_);
     Tape tape;
     const Tensor batch_loss = cross_entropy((*model_)(batch_.inputs, batch_.rows), batch_.targets);
     tape.backward(batch_loss);

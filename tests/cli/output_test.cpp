@@ -165,6 +165,42 @@ TEST_F(Output, OfCorpusIsTheTextWithItsFloorBeside) {
             text.text);
 }
 
+TEST_F(Output, OfCorpusCanExplainItself) {
+  const Result r = run_program({"corpus", "roles", "--trace", "--rules", "--seed", "4"});
+  EXPECT_EQ(r.code, 0);
+  expect_plain(r.out);
+  expect_plain(r.err);
+  const TracedText text = corpus("roles", 1, 4);
+  std::string symbols;
+  for (std::size_t at = r.out.find('\n') + 1; at < r.out.size(); at = r.out.find('\n', at) + 1)
+    symbols += r.out.substr(at + 11, 2) == "\\n" ? '\n' : r.out[at + 12];
+  EXPECT_EQ(symbols, text.text) << r.out;
+  for (const std::string& rule : text.rule_names)
+    EXPECT_EQ(contains(r.err, "\n" + rule + " "), rule != "end") << rule << "\n" << r.err;
+  char floor[32];
+  std::snprintf(floor, sizeof floor, "floor %.4f nats a symbol", text.floor() * 97 / 96);
+  EXPECT_EQ(r.err.rfind(floor, 0), 0u) << r.err;
+  EXPECT_TRUE(contains(run_program({"corpus", "markov", "--rules"}).err, "\nbigram  "));
+}
+
+TEST_F(Output, ShowsTheLossByRule) {
+  const std::string out = directory_ / "markov";
+  const Words small = {"--width", "8",         "--layers", "1",       "--batch", "2",     "--corpus-chars",
+                       "3000",    "--threads", "1",        "--steps", "3",       "--out", out};
+  const Result r = run_program(Words{"train", "--corpus", "markov"} + small);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.err, "text    markov: new sequences at every step, "));
+  EXPECT_TRUE(contains(r.err, "\nrules     seen 1."));
+  EXPECT_TRUE(contains(r.err, "\ndistance  optimum 0."));
+  expect_plain(r.err);
+  EXPECT_EQ(RunDirectory(out).load_info().config.hidden, 0) << "the corpus chooses its preset";
+  EXPECT_TRUE(contains(run_program({"eval", out}).out, "\n  seen "));
+  EXPECT_EQ(run_program({"heads", out}).code, 0);
+  EXPECT_EQ(run_program({"sample", out, "--chars", "70"}).code, 0);
+  expect_refused(Words{"train", "--corpus", "roles", "--context", "97", "--out", directory_ / "new"}, 2,
+                 "the sequences of roles have 96 symbols");
+}
+
 TEST_F(Output, ShowsTheFloorBesideTheLoss) {
   const std::string out = directory_ / "tales";
   const Words words = {"train", "--corpus-chars", "3000", "--out",     out,  "--layers", "1", "--heads",

@@ -236,7 +236,7 @@ TEST(Presets, AreWhatTheyAreSaidToBe) {
   EXPECT_EQ(baby.dropout, 0.2);
   EXPECT_EQ(find_preset("demo").config.data, "");
   EXPECT_EQ(error_of([] { find_preset("bay"); }),
-            "--preset bay: not one of demo, micro, cpu, baby; did you mean baby?");
+            "--preset bay: not one of demo, repeats, roles, markov, micro, cpu, baby; did you mean baby?");
 }
 
 TEST(DidYouMean, FindsSlipsOfTheKeyboard) {

@@ -88,6 +88,8 @@ struct Preset {
 const std::vector<Preset>& presets();
 // Error: UsageError listing the names.
 const Preset& find_preset(std::string_view name);
+// The preset for a built-in corpus: that which trains on it, or "demo".
+std::string preset_of_corpus(std::string_view corpus);
 
 // Error: UsageError that lists the built-in corpora, with the closest one; `what` begins the line.
 void check_corpus_name(std::string_view what, std::string_view name);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/data/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 #include "headlight/run/config.h"
@@ -15,6 +16,9 @@ struct RunData {
   std::string source;  // "tales", or the file's path
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
+  // The name of a corpus of sequences (data/sequences.h): training draws new ones for every batch, so that none comes
+  // twice, and `train` is only a sample. Empty: training draws windows of `train`.
+  std::string fresh;
   // What ends a document of a corpus; empty for plain text. See windows.h.
   std::vector<std::int32_t> document_end;
   // Of each validation token, the logarithm of its true probability. Empty when the truth is not known.
@@ -24,6 +28,7 @@ struct RunData {
   // The rule that wrote each validation token, and the rules' names; empty when the truth is not known.
   std::vector<std::uint8_t> validation_rule;
   std::vector<std::string> rule_names;
+  std::vector<Reference> validation_references;
   // Tells this text from another: a hash of all tokens.
   std::uint64_t fingerprint = 0;
 
@@ -34,6 +39,10 @@ struct RunData {
 // With `known`, the text is encoded with that vocabulary instead of its own.
 // Errors: a file that is missing, unreadable, empty, not UTF-8, too short; an unknown corpus; a bad grammar.
 RunData load_run_data(const RunConfig& config, const Vocabulary* known = nullptr);
+
+// Fills `batch` with `rows` windows to train on, drawn by `rng`: of data.train (random_windows), or the first `context`
+// symbols of new sequences, each after the line break that starts it.
+void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch& batch);
 
 // The text of a file by itself, all of it as `validation`.
 RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary);

@@ -25,6 +25,10 @@ struct StepRecord {
   double grad_norm = kNotMeasured;  // before clipping
   double tokens_per_second = 0;     // of this step
   double seconds = 0;               // of training since the start, validation included; goes on after a resume
+  // On steps that validate, for a text whose truth is known.
+  double floor = kNotMeasured;  // the lowest loss possible on what was validated
+  std::vector<RuleLoss> rules;
+  std::vector<ReferenceLoss> references;  // the first is the optimum; empty when the corpus names no others
 };
 
 class Trainer {
@@ -79,6 +83,8 @@ class Trainer {
   Index step_ = 0;
   bool validated_ = false;  // the current step was validated before it was saved
   double val_loss_ = kNotMeasured;
+  std::vector<RuleLoss> rules_;  // of the last validation
+  std::vector<ReferenceLoss> references_;
   Index best_step_ = -1;
   double best_val_loss_ = kNotMeasured;
   double floor_ = kNotMeasured;
