@@ -162,16 +162,27 @@ std::string help_text(const Command& command) {
 
 std::vector<Flag> model_and_text_flags(Flag own) {
   return {{"data", "FILE", "another text to look at, all of it", "Options", "the run's validation part"},
+          {"corpus", "NAME", "a built-in corpus to look at instead"},
           std::move(own),
           {"last", "", "use the last checkpoint instead of the best step"},
           {"json", "", "print one JSON object"}};
 }
 
 ModelAndText load_model_and_text(const Arguments& args) {
+  if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
   const RunInfo& info = loaded.trained.info;
   if (const auto file = args.text("data")) {
     loaded.data = load_evaluation_text(*file, info.vocabulary);
+    return loaded;
+  }
+  if (const auto name = args.text("corpus")) {
+    RunConfig config = info.config;
+    config.data = config.grammar = "";
+    config.corpus = *name;
+    check_corpus_name("--corpus", *name);
+    if (config.val_fraction == 0) config.val_fraction = RunConfig().val_fraction;
+    loaded.data = load_run_data(config, &info.vocabulary);
     return loaded;
   }
   loaded.data = load_run_data(info.config, &info.vocabulary);

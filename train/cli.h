@@ -62,13 +62,14 @@ std::string help_text(const Command& command);
 // `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
-// For commands that look at a trained model on a text: --data, --last, --json and one flag of the command's own.
+// For commands that look at a trained model on a text: --data, --corpus, --last, --json and one flag of the command's own.
 std::vector<Flag> model_and_text_flags(Flag own);
 struct ModelAndText {
   TrainedModel trained;
   RunData data;
 };
-// The run named by the first operand, and the text of --data or else its own. Error: its text is not what it was.
+// The run named by the first operand, and the text of --data or --corpus or else its own. Error: its text is not what it
+// was; a character that the model does not know.
 ModelAndText load_model_and_text(const Arguments& args);
 
 // Written to standard output; error when nobody can take it (a full disk, a closed pipe).

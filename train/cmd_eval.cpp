@@ -19,6 +19,10 @@ int run(const Arguments& args) {
   const std::vector<RuleLoss> by_rule =
       has_floor ? loss_by_rule(e, data.validation_log_probability, data.validation_rule, data.rule_names)
                 : std::vector<RuleLoss>();
+  const std::vector<ReferenceLoss> readers =
+      data.validation_references.empty()
+          ? std::vector<ReferenceLoss>()
+          : reference_losses(e, data.validation_log_probability, data.validation_references);
   const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
   if (args.has("json")) {
     Json json = Json::object();
@@ -39,13 +43,20 @@ int run(const Arguments& args) {
                        .set("loss", Json::finite_or_null(r.loss))
                        .set("floor", r.floor));
       json.set("rules", rules);
+      Json references = Json::array();
+      for (const ReferenceLoss& r : readers)
+        references.push(Json::object()
+                            .set("reference", r.reference)
+                            .set("loss", r.loss)
+                            .set("distance", Json::finite_or_null(r.distance)));
+      json.set("references", references);
     }
     print(json_text(json) + "\n");
     return 0;
   }
   const char* unit = trained.info.vocabulary.is_bytes() ? "byte" : "character";
-  print(cat("text         ", data.source, args.has("data") ? "" : " (validation part)", ", ", e.predictions,
-            " predictions\n"));
+  print(cat("text         ", data.source, args.has("data") || args.has("corpus") ? "" : " (validation part)", ", ",
+            e.predictions, " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step, "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
   if (has_floor)
@@ -62,6 +73,13 @@ int run(const Arguments& args) {
     print(cat(line, padded(cat(fixed_text(100 * share, 1), "%"), 8), padded(fixed_text(r.loss, 3), 8),
               padded(fixed_text(r.floor, 3), 8), "\n"));
   }
+  if (!readers.empty()) print("\nbeside other readers                    loss  distance from the model\n");
+  for (const ReferenceLoss& r : readers) {
+    std::string line = "  " + r.reference;
+    line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
+    print(cat(line, padded(fixed_text(r.loss, 3), 8),
+              padded(std::isnan(r.distance) ? "-" : fixed_text(r.distance, 3), 10), "\n"));
+  }
   return 0;
 }
 
@@ -70,8 +88,9 @@ int run(const Arguments& args) {
 Command eval_command() {
   return {.name = "eval",
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
-          .usage = "DIR [--data FILE] [--json]",
-          .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json"},
+          .usage = "DIR [--data FILE | --corpus NAME] [--json]",
+          .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json",
+                       "headlight eval runs/repeats-fixed --corpus repeats"},
           .flags = model_and_text_flags(
               {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}),
           .least_operands = 1,

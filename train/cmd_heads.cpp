@@ -136,7 +136,7 @@ int run(const Arguments& args) {
 Command heads_command() {
   return {.name = "heads",
           .summary = "Shows where each attention head of a trained model looks, beside untrained models.",
-          .usage = "DIR [--data FILE] [--json]",
+          .usage = "DIR [--data FILE | --corpus NAME] [--json]",
           .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json"},
           .flags = model_and_text_flags({"windows", "N", "windows of text to average over", "Options", "64"}),
           .least_operands = 1,

@@ -194,11 +194,35 @@ TEST_F(Output, ShowsTheLossByRule) {
   EXPECT_TRUE(contains(r.err, "\ndistance  optimum 0."));
   expect_plain(r.err);
   EXPECT_EQ(RunDirectory(out).load_info().config.hidden, 0) << "the corpus chooses its preset";
-  EXPECT_TRUE(contains(run_program({"eval", out}).out, "\n  seen "));
+  const Result eval = run_program({"eval", out});
+  EXPECT_TRUE(contains(eval.out, "\n  seen ")) << eval.out;
+  EXPECT_TRUE(contains(eval.out, "\n  unigram ")) << eval.out;
+  const Json value = parse_json(run_program({"eval", out, "--json"}).out, "eval");
+  const auto readers = JsonView(value, "eval").at("references").elements();
+  ASSERT_EQ(readers.size(), 5u);
+  EXPECT_EQ(readers[0].at("reference").as_string(), "optimum");
+  EXPECT_NEAR(readers[0].at("distance").as_double(),
+              JsonView(value, "eval").at("loss").as_double() - JsonView(value, "eval").at("floor").as_double(), 1e-6);
   EXPECT_EQ(run_program({"heads", out}).code, 0);
   EXPECT_EQ(run_program({"sample", out, "--chars", "70"}).code, 0);
   expect_refused(Words{"train", "--corpus", "roles", "--context", "97", "--out", directory_ / "new"}, 2,
                  "the sequences of roles have 96 symbols");
+}
+
+TEST_F(Output, AnotherCorpusMayBeLookedAt) {
+  const std::string out = directory_ / "fixed";
+  const Result r = run_program({"train", "--corpus", "repeats-fixed", "--width", "8", "--layers", "1", "--batch", "2",
+                                "--corpus-chars", "3000", "--threads", "1", "--steps", "3", "--out", out});
+  EXPECT_EQ(r.code, 0) << r.err;
+  const Result own = run_program({"eval", out}), other = run_program({"eval", out, "--corpus", "repeats"});
+  EXPECT_EQ(other.code, 0) << other.err;
+  EXPECT_TRUE(contains(own.out, "text         repeats-fixed (validation part), "));
+  EXPECT_TRUE(contains(other.out, "text         repeats, ")) << other.out;
+  EXPECT_TRUE(contains(other.out, "\nfloor        0."));
+  EXPECT_EQ(run_program({"heads", out, "--corpus", "repeats"}).code, 0);
+  expect_refused({"eval", out, "--corpus", "roles"}, 1, "is not in this model's vocabulary");
+  expect_refused({"eval", out, "--corpus", "repaets"}, 2, "did you mean repeats?");
+  expect_refused({"eval", out, "--corpus", "repeats", "--data", "x"}, 2, "--data and --corpus cannot both be given");
 }
 
 TEST_F(Output, ShowsTheFloorBesideTheLoss) {
