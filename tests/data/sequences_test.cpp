@@ -256,6 +256,14 @@ TEST(Roles, FollowTheirDefinitionAtFullSize) {
       if (distance.count(rule)) {
         EXPECT_EQ(text.evidence[at], distance.at(rule));
       }
+      // The latest copy there is.
+      const auto back = [&](std::size_t place) { return static_cast<std::int32_t>(k - place); };
+      if (rule == "key-again") {
+        EXPECT_EQ(text.evidence[at], back(lines[i].rfind(before, k - 2) + 1)) << lines[i] << " at " << k;
+      }
+      if (rule == "digit") {
+        EXPECT_EQ(text.evidence[at], back(lines[i].find_last_of("1234", k - 2))) << lines[i] << " at " << k;
+      }
     }
   }
 }

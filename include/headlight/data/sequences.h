@@ -35,7 +35,7 @@ TracedText draw_repeats(const RepeatsOptions& options, Index chars, std::uint64_
 //   @  digit      the latest digit; possible when there is one
 //   key           a letter drawn when the key first comes (rule key-first), and ever after the same one (key-again)
 //
-// The other rules: topic-first, the first symbol; free, an event.
+// The other rules: topic-first, the first symbol; free, an event. Evidence: the latest place that says it.
 struct RolesOptions {
   Index letters = 12;  // a, b, ...; at most 26
   Index digits = 4;    // 1, 2, ...; at most 9
