@@ -53,7 +53,8 @@ std::vector<Variant> variants() {
     add_variant("NoBlocks", [](TransformerConfig& c) { c.layers = 0; });
     add_variant("OneHead", [](TransformerConfig& c) { c.heads = 1, c.hidden = -1; });
     // Large enough that the rows are split over threads, and odd.
-    add_variant("Wide", [](TransformerConfig& c) { c.width = 102, c.heads = 3, c.hidden = 301, c.context = 80; });
+    add_variant("Wide",
+                [](TransformerConfig& c) { c.width = 210, c.heads = 3, c.hidden = 641, c.context = 24, c.layers = 1; });
   }
   return all;
 }
@@ -87,7 +88,7 @@ TEST_P(EveryDecoder, GivesTheLogitsOfTheModelAtEveryPosition) {
   for (const int threads : {1, 3}) {
     set_thread_count(threads);
     // From a prompt of every length, then token by token to the end of the context.
-    for (std::size_t prompt = 1; prompt <= ids.size(); prompt += c.context > 20 ? 37 : 1) {
+    for (std::size_t prompt = 1; prompt <= ids.size(); prompt += c.context > 20 ? 11 : 1) {
       expect_close(decoder.start(all.first(prompt)), whole_model(model, all.first(prompt)), cat("prompt ", prompt));
       for (std::size_t t = prompt; t < ids.size(); ++t) {
         expect_close(decoder.next(ids[t]), whole_model(model, all.first(t + 1)), cat("prompt ", prompt, " token ", t));
