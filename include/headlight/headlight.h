@@ -22,6 +22,7 @@
 
 #include "headlight/ops/ops.h"
 
+#include "headlight/nn/decoder.h"
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
@@ -36,6 +37,7 @@
 #include "headlight/nn/position_rotary.h"
 #include "headlight/nn/position_sinusoidal.h"
 #include "headlight/nn/probe.h"
+#include "headlight/nn/quantize.h"
 #include "headlight/nn/self_attention.h"
 #include "headlight/nn/transformer.h"
 
