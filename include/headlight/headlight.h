@@ -58,6 +58,7 @@
 #include "headlight/heads/roles.h"
 
 #include "headlight/run/bench.h"
+#include "headlight/run/bench_sample.h"
 #include "headlight/run/config.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/generate.h"
