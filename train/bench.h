@@ -26,6 +26,7 @@ void bench_step_report(const BenchRequest& request, Json& object);
 void bench_gemm_report(const BenchRequest& request, Json& object);
 void bench_ops_report(const BenchRequest& request, Json& object);
 void bench_attention_report(const BenchRequest& request, Json& object);
+void bench_sample_report(const BenchRequest& request, Json& object);
 
 // Bytes that operator new handed out since the program began; an empty function where that is not counted (under
 // AddressSanitizer, which has an operator new of its own).

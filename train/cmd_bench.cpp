@@ -13,6 +13,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"gemm", {}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
       {"attention", {"preset", "context"}, bench_attention_report},
+      {"sample", {"preset", "int8"}, bench_sample_report},
   };
   return all;
 }
@@ -62,6 +63,8 @@ constexpr const char* kNotes =
     "  gemm       21 matrix products of the shapes that small transformers train with\n"
     "  ops        each operation alone at the sizes of the model, beside its limit\n"
     "  attention  one sequence as its context doubles from 256 on: time and memory\n"
+    "  sample     writing a character: time, and the share of the bandwidth of memory\n"
+    "             or cache that reading the weights reaches\n"
     "\n"
     "Each also measures what the FMA units deliver from registers, and memory and\n"
     "caches to loops that only read or copy, by how many bytes they go through.\n"
@@ -79,6 +82,10 @@ constexpr const char* kNotes =
     "  attention  preset, heads, head_size, contexts [{context, forward_seconds,\n"
     "             backward_seconds, flops, share_of_peak, extra_bytes}],\n"
     "             memory_exponent\n"
+    "  sample     preset, weights (float32 or int8), parameters, seconds (median),\n"
+    "             best_seconds, draw_seconds, long_seconds (beyond the context): of a\n"
+    "             character; prompt_seconds, tokens, weight_bytes, cache_bytes,\n"
+    "             bandwidth, share_of_bandwidth (of the best)\n"
     "Rates and limits are in 1e9 FLOP or bytes a second; a share of 1 is all of it.\n";
 
 }  // namespace
@@ -121,7 +128,7 @@ std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * shar
 Command bench_command() {
   return {.name = "bench",
           .summary = "Measures the limits of this machine, and what training reaches of them.",
-          .usage = "step|gemm|ops|attention [OPTIONS]",
+          .usage = "step|gemm|ops|attention|sample [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},
@@ -131,6 +138,7 @@ Command bench_command() {
                     {"dropout", "P", "step: instead of the model's own, for comparisons"},
                     {"trace", "FILE", "step: write a few steps as a Chrome trace"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
+                    {"int8", "", "sample: with weights of eight bits"},
                     {"json", "", "print one JSON object"}},
           .notes = kNotes,
           .least_operands = 1,

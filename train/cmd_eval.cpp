@@ -14,6 +14,8 @@ int run(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
+  const bool int8 = args.has("int8");
+  if (int8) round_to_int8(*trained.model);
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
   const bool has_floor = data.has_floor();
   const std::vector<RuleLoss> by_rule =
@@ -29,6 +31,7 @@ int run(const Arguments& args) {
     json.set("run", args.operands()[0])
         .set("text", data.source)
         .set("step", trained.step)
+        .set("weights", int8 ? "int8" : "float32")
         .set("predictions", e.predictions)
         .set("loss", Json::finite_or_null(e.loss))
         .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
@@ -57,7 +60,8 @@ int run(const Arguments& args) {
   const char* unit = trained.info.vocabulary.is_bytes() ? "byte" : "character";
   print(cat("text         ", data.source, args.has("data") || args.has("corpus") ? "" : " (validation part)", ", ",
             e.predictions, " predictions\n"));
-  print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step, "\n"));
+  print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step,
+            int8 ? ", rounded to eight bits" : "", "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
   if (has_floor)
     print(cat("floor        ", fixed_text(floor, 4), " nats, the lowest possible; the model is ",
@@ -83,16 +87,22 @@ int run(const Arguments& args) {
   return 0;
 }
 
+std::vector<Flag> flags() {
+  std::vector<Flag> all =
+      model_and_text_flags({"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"});
+  all.insert(all.begin() + 2, {"int8", "", "with weights of eight bits, as sample --int8 has them"});
+  return all;
+}
+
 }  // namespace
 
 Command eval_command() {
   return {.name = "eval",
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
-          .usage = "DIR [--data FILE | --corpus NAME] [--json]",
+          .usage = "DIR [--data FILE | --corpus NAME] [--int8] [--json]",
           .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json",
                        "headlight eval runs/repeats-fixed --corpus repeats"},
-          .flags = model_and_text_flags(
-              {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}),
+          .flags = flags(),
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -23,16 +23,22 @@ int run(const Arguments& args) {
     const bool has_break = vocabulary.is_bytes() || vocabulary.characters().find(U'\n') != std::u32string::npos;
     start = has_break ? vocabulary.encode("\n", "prompt") : std::vector<std::int32_t>{0};
   }
+  const bool int8 = args.has("int8");
+  // Of eight bits for the prompt too, and so what `eval --int8` measures.
+  if (int8) round_to_int8(*trained.model);
   print(prompt);
   Rng rng(mix64(static_cast<std::uint64_t>(seed)));
-  generate(
-      *trained.model, start, chars, options, rng,
-      [&](std::int32_t token) {
-        print(vocabulary.piece(token));
-        if (stdout_is_terminal()) finish_output();
-        return true;
-      },
-      end);
+  const auto show = [&](std::int32_t token) {
+    print(vocabulary.piece(token));
+    if (stdout_is_terminal()) finish_output();
+    return true;
+  };
+  if (int8) {
+    Decoder decoder(*trained.model, Decoder::Weights::kInt8);
+    generate(decoder, start, chars, options, rng, show, end);
+  } else {
+    generate(*trained.model, start, chars, options, rng, show, end);
+  }
   print("\n");
   return 0;
 }
@@ -53,6 +59,7 @@ Command sample_command() {
                 {"top-k", "N", "choose among the N likeliest only; 0: all", "Options", "0"},
                 {"top-p", "X", "choose among the likeliest that together reach probability X", "Options", "1"},
                 {"seed", "N", "of the random choices; the same seed writes the same text", "Options", "1"},
+                {"int8", "", "weights of eight bits: faster where the model is larger than the caches, a little worse"},
                 {"last", "", "use the last checkpoint instead of the best step"}},
       .least_operands = 1,
       .most_operands = 1,

@@ -22,6 +22,7 @@
 
 #include "headlight/ops/ops.h"
 
+#include "headlight/nn/decoder.h"
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
@@ -36,6 +37,7 @@
 #include "headlight/nn/position_rotary.h"
 #include "headlight/nn/position_sinusoidal.h"
 #include "headlight/nn/probe.h"
+#include "headlight/nn/quantize.h"
 #include "headlight/nn/self_attention.h"
 #include "headlight/nn/transformer.h"
 
@@ -57,6 +59,7 @@
 #include "headlight/heads/roles.h"
 
 #include "headlight/run/bench.h"
+#include "headlight/run/bench_sample.h"
 #include "headlight/run/config.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/generate.h"

@@ -51,6 +51,10 @@ struct Gemm {
   Index c_outer = 0, c_inner = 0;
 };
 
+// Weights of eight bits come in groups of so many along a row, each with a scale; a row is padded with zeros to whole
+// groups.
+inline constexpr Index kInt8Group = 64;
+
 // One AdamW step for a run of parameters (Loshchilov, Hutter 2019), decay decoupled from the gradient:
 //   g <- grad_scale g;  m <- beta1 m + (1-beta1) g;  v <- beta2 v + (1-beta2) g^2
 //   p <- p - lr decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
@@ -65,6 +69,16 @@ struct Table {
   const char* name;
 
   void (*gemm)(const Gemm<T>& g);
+
+  // ---- a matrix and one vector; on the calling thread, which has split the rows ----
+  // y [rows] = w x + bias: w [rows, n] row-major without gaps, x [n], bias [rows] or null. A row's result is the same
+  // whichever rows are computed with it.
+  void (*matvec)(Index rows, Index n, const T* w, const T* x, const T* bias, T* y);
+  // The same with w[r, i] = scales[r, i / kInt8Group] * w[r, i]: with G = ceil(n / kInt8Group) groups to a row, w is
+  // [rows, G * kInt8Group], zero from n on, and scales [rows, G].
+  void (*matvec_int8)(Index rows, Index n, const std::int8_t* w, const T* scales, const T* x, const T* bias, T* y);
+  // y [n] = x a: x [m], a [m, n] row-major with leading dimension ld.
+  void (*vecmat)(Index m, Index n, const T* x, const T* a, Index ld, T* y);
 
   // ---- elementwise, n contiguous elements; in place allowed ----
   void (*unary)(Unary op, Index n, const T* x, T* y);

@@ -7,6 +7,7 @@
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
 #include "kernels/reference_attention.h"
+#include "kernels/reference_matvec.h"
 
 namespace headlight::kernels {
 
@@ -362,6 +363,9 @@ Table<T> make_table() {
   Table<T> t{};
   t.name = "reference";
   t.gemm = gemm<T>;
+  t.matvec = reference_matvec<T>;
+  t.matvec_int8 = reference_matvec_int8<T>;
+  t.vecmat = reference_vecmat<T>;
   t.unary = unary<T>;
   t.unary_backward = unary_backward<T>;
   t.binary = binary<T>;

@@ -5,6 +5,7 @@
 #include "kernels/simd_attention.h"
 #include "kernels/simd_elementwise.h"
 #include "kernels/simd_gemm.h"
+#include "kernels/simd_matvec.h"
 #include "kernels/simd_norm.h"
 #include "kernels/simd_reduce.h"
 #include "kernels/simd_rows.h"
@@ -16,6 +17,9 @@ constexpr Table<float> simd_table() {
   Table<float> t{};
   t.name = V::kName;
   t.gemm = simd_gemm<V>;
+  t.matvec = simd_matvec<V>;
+  t.matvec_int8 = simd_matvec_int8<V>;
+  t.vecmat = simd_vecmat<V>;
   t.unary = simd_unary<V>;
   t.unary_backward = simd_unary_backward<V>;
   t.binary = simd_binary<V>;

@@ -70,6 +70,10 @@ struct Avx2 {
   [[gnu::always_inline]] static Avx2 load(const float* p, First part) {
     return {_mm256_maskload_ps(p, inside(part).v)};
   }
+  // kLanes integers of eight bits.
+  [[gnu::always_inline]] static Avx2 load_int8(const std::int8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+  }
   [[gnu::always_inline]] void store(float* p) const { _mm256_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, All) const { _mm256_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, First part) const { _mm256_maskstore_ps(p, inside(part).v, v); }

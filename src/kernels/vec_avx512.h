@@ -63,6 +63,10 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 load(const float* p, First part) {
     return {_mm512_maskz_loadu_ps(mask_of(part), p)};
   }
+  // kLanes integers of eight bits.
+  [[gnu::always_inline]] static Avx512 load_int8(const std::int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  }
   [[gnu::always_inline]] void store(float* p) const { _mm512_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, All) const { _mm512_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, First part) const { _mm512_mask_storeu_ps(p, mask_of(part), v); }

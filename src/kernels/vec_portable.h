@@ -80,6 +80,12 @@ struct Portable {
     for (Index i = 0; i < part.count; ++i) x.v[i] = p[i];
     return x;
   }
+  [[gnu::always_inline]] static Portable load_int8(const std::int8_t* p) {
+    using Bytes = std::int8_t __attribute__((vector_size(4)));
+    Bytes bytes;
+    std::memcpy(&bytes, p, sizeof bytes);
+    return {__builtin_convertvector(bytes, Floats)};
+  }
   [[gnu::always_inline]] void store(float* p) const { std::memcpy(p, &v, sizeof v); }
   [[gnu::always_inline]] void store(float* p, All) const { store(p); }
   [[gnu::always_inline]] void store(float* p, First part) const {

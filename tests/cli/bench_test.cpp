@@ -110,9 +110,23 @@ TEST(BenchCommand, AttentionPrintsItsJson) {
   EXPECT_NEAR(v.at("memory_exponent").as_double(), std::log2(growth), 1e-9);
 }
 
+TEST(BenchCommand, SamplePrintsItsJson) {
+  const Json json = object_of(bench("sample", {"--preset", "micro", "--json"}));
+  const JsonView v(json, "sample");
+  EXPECT_EQ(v.at("preset").as_string(), "micro");
+  EXPECT_EQ(v.at("weights").as_string(), "float32");
+  for (const char* name : {"parameters", "seconds", "best_seconds", "draw_seconds", "long_seconds", "prompt_seconds",
+                           "tokens", "cache_bytes", "bandwidth", "share_of_bandwidth"})
+    EXPECT_GT(v.at(name).as_double(), 0) << name;
+  const Json eight = object_of(bench("sample", {"--preset", "micro", "--int8", "--json"}));
+  const JsonView e(eight, "sample");
+  EXPECT_EQ(e.at("weights").as_string(), "int8");
+  EXPECT_LT(e.at("weight_bytes").as_double(), 0.3 * v.at("weight_bytes").as_double());
+}
+
 TEST(BenchCommand, ReportsFit80Columns) {
-  for (const Words& words :
-       {bench("step", {"--help"}), bench("step", {"--preset", "micro"}), bench("ops", {"--preset", "micro"})}) {
+  for (const Words& words : {bench("step", {"--help"}), bench("step", {"--preset", "micro"}),
+                             bench("ops", {"--preset", "micro"}), bench("sample", {"--preset", "micro"})}) {
     const Result r = run_program(words);
     EXPECT_EQ(r.code, 0) << shown(words);
     EXPECT_GT(r.out.size(), 500u) << shown(words);
@@ -127,8 +141,9 @@ TEST(BenchCommand, ReportsFit80Columns) {
 
 TEST(BenchCommand, RefusesWhatItDoesNotTake) {
   expect_refused({"bench"}, 2, "");
-  expect_refused({"bench", "steps"}, 2, "steps: not a benchmark; there are: step, gemm, ops, attention");
+  expect_refused({"bench", "steps"}, 2, "steps: not a benchmark; there are: step, gemm, ops, attention, sample");
   expect_refused({"bench", "gemm", "--preset", "cpu"}, 2, "--preset: bench gemm does not take it");
+  expect_refused({"bench", "step", "--int8"}, 2, "--int8: bench step does not take it");
   expect_refused({"bench", "ops", "--trace", "x"}, 2, "--trace: bench ops does not take it");
   expect_refused({"bench", "attention", "--context", "100"}, 2, "--context");
   expect_refused({"bench", "step", "--preset", "micor"}, 2, "did you mean micro?");

@@ -116,6 +116,24 @@ TEST_F(Output, OfSampleIsTextAndNothingElse) {
   EXPECT_EQ(run_program({"sample", run_, "--chars", "7"}).out.size(), 8u) << "without a prompt";
 }
 
+TEST_F(Output, OfEightBitsIsTextTooAndSaysSo) {
+  const Words base = {"sample", finished(), "--chars", "40", "--int8"};
+  const Result r = run_program(base);
+  EXPECT_EQ(r.code, 0);
+  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.out.size(), 41u);
+  EXPECT_EQ(run_program(base).out, r.out);
+  const Result text = run_program({"eval", run_, "--int8"});
+  EXPECT_TRUE(contains(text.out, ", rounded to eight bits\n"));
+  const auto loss = [&](const Words& words) {
+    const Json value = parse_json(run_program(words).out, "eval");
+    return JsonView(value, "eval").at("loss").as_double();
+  };
+  const double plain = loss({"eval", run_, "--json"}), rounded = loss({"eval", run_, "--int8", "--json"});
+  EXPECT_NE(plain, rounded);
+  EXPECT_NEAR(plain, rounded, 0.01);
+}
+
 TEST_F(Output, OfEvalAgreesWithItsJson) {
   const Result text = run_program({"eval", finished()}), json = run_program({"eval", run_, "--json"});
   EXPECT_EQ(text.code, 0);

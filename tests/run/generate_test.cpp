@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "headlight/nn/probe.h"
 #include "support/expect_error.h"
 
 namespace headlight {
@@ -177,6 +178,120 @@ TEST_F(Generate, DrawsFromItsOwnGeneratorAlone) {
 
 TEST_F(Generate, NeedsAPrompt) {
   EXPECT_TRUE(contains(error_of([&] { text(1, {}); }), "the prompt is empty"));
+}
+
+// ---- the decoder's text and the whole model's ----
+
+TransformerConfig random_config(PositionKind position) {
+  TransformerConfig config;
+  config.vocabulary = 9;
+  config.context = 40;
+  config.layers = 2;
+  config.heads = 2;
+  config.width = 16;
+  config.position = position;
+  return config;
+}
+
+// Weights large enough that the likeliest tokens differ from place to place.
+void enlarge(const CharTransformer& model) {
+  Rng rng(3);
+  for (NamedTensor& p : model.parameters())
+    if (p.value.rank() == 2) p.value.copy_from(Tensor::normal(p.value.shape(), 0, 0.5, rng));
+}
+
+constexpr PositionKind kPositions[] = {PositionKind::kNone, PositionKind::kSinusoidal, PositionKind::kLearned,
+                                       PositionKind::kRotary, PositionKind::kAlibi};
+
+TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
+  for (const PositionKind position : kPositions) {
+    const CharTransformer model(random_config(position));
+    enlarge(model);
+    for (const double temperature : {0.0, 1.0})
+      for (const std::vector<std::int32_t>& prompt : {std::vector<std::int32_t>{1}, {1, 5, 3, 3, 7}}) {
+        const auto count = 41 - static_cast<Index>(prompt.size());
+        Rng a(1), b(1);
+        const auto text = generate(model, prompt, count, {.temperature = temperature}, a);
+        EXPECT_EQ(text, generate_by_whole_model(model, prompt, count, {.temperature = temperature}, b));
+        if (position != PositionKind::kNone) {
+          EXPECT_GT(std::set<std::int32_t>(text.begin(), text.end()).size(), 1u) << "a text that says something";
+        }
+      }
+  }
+}
+
+TEST(GenerateWithDecoder, ReadsAPromptBeyondTheContextAsTheModelDoes) {
+  const CharTransformer model(random_config(PositionKind::kLearned));
+  enlarge(model);
+  std::vector<std::int32_t> prompt;
+  for (std::int32_t i = 0; i < 100; ++i) prompt.push_back(i * i % 9);
+  Rng a(1), b(1);
+  EXPECT_EQ(generate(model, prompt, 1, {.temperature = 0}, a),
+            generate_by_whole_model(model, prompt, 1, {.temperature = 0}, b));
+}
+
+// Documents end with token 3, and it comes often enough: then the text never differs, however long it is.
+TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
+  const std::vector<std::int32_t> mark = {3};
+  for (const PositionKind position : kPositions) {
+    TransformerConfig config = random_config(position);
+    config.vocabulary = 4;
+    const CharTransformer model(config);
+    enlarge(model);
+    Rng a(1), b(1);
+    const auto text = generate(model, mark, 400, {.temperature = 5}, a, {}, mark);
+    EXPECT_EQ(text, generate_by_whole_model(model, mark, 400, {.temperature = 5}, b, {}, mark));
+    Index longest = 0, since = 0;
+    for (const std::int32_t token : text) longest = std::max(longest, since = token == 3 ? 0 : since + 1);
+    ASSERT_LT(longest, 39) << "every document of this text fits the context";
+  }
+}
+
+TEST(GenerateWithDecoder, GoesOnBeyondTheContext) {
+  for (const PositionKind position : kPositions) {
+    const CharTransformer model(random_config(position));
+    Rng rng(1);
+    EXPECT_EQ(generate(model, std::vector<std::int32_t>{1}, 200, {}, rng).size(), 200u);
+  }
+}
+
+TEST(GenerateWithDecoder, ADecoderMayBeUsedAgain) {
+  const CharTransformer model(random_config(PositionKind::kRotary));
+  enlarge(model);
+  Decoder decoder(model);
+  std::vector<std::int32_t> texts[2];
+  for (auto& text : texts) {
+    Rng rng(5);
+    text = generate(decoder, std::vector<std::int32_t>{2, 4}, 60, {}, rng);
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
+TEST(GenerateWithDecoder, AProbeSeesTheWholeModel) {
+  struct Count : Probe {
+    Tensor see(const std::string&, const Tensor& x) override {
+      ++seen;
+      return x;
+    }
+    int seen = 0;
+  };
+  const CharTransformer model(random_config(PositionKind::kLearned));
+  Count probe;
+  Rng rng(1);
+  generate(model, std::vector<std::int32_t>{1}, 10, {}, rng);
+  EXPECT_EQ(probe.seen, 10 * 2 * 2);  // weights and z of two layers
+}
+
+// A layer that the decoder has never heard of: slower, and right.
+TEST(GenerateWithDecoder, AModelItDoesNotKnowIsRunWhole) {
+  struct Larger : CharTransformer {
+    Larger() : CharTransformer(random_config(PositionKind::kLearned)), more{this, "more", {3}, Init::zeros()} {}
+    Param more;
+  };
+  const Larger model;
+  Rng a(1), b(1);
+  EXPECT_EQ(generate(model, std::vector<std::int32_t>{1}, 50, {}, a),
+            generate_by_whole_model(model, std::vector<std::int32_t>{1}, 50, {}, b));
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ class Norm : public Module {
     return beta ? layer_norm(x, gamma, beta->value(), eps_) : rms_norm(x, gamma, eps_);
   }
 
+  double eps() const { return eps_; }
+
   Param gamma;                // [C]
   std::optional<Param> beta;  // [C], layer norm only
 

@@ -23,6 +23,9 @@ class PositionEncoding : public Module {
   virtual bool turns() const { return false; }
   // What is added to the scores of T queries, the last of S positions, over S keys: [H,T,S], or not defined for nothing.
   virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
+  // Whether all it does depends on distances alone, so that a text may lose its beginning and keep the keys and values
+  // of the rest (nn/decoder.h).
+  virtual bool relative() const { return false; }
 };
 
 // `context` bounds the positions of the learned table; `width` is C.

@@ -27,6 +27,7 @@ class AlibiPosition : public PositionEncoding {
     }
     return Tensor::of({heads, queries, keys}, values, dtype);
   }
+  bool relative() const override { return true; }
 };
 
 }  // namespace headlight

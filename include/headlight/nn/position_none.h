@@ -6,6 +6,9 @@
 
 namespace headlight {
 
-class NoPosition : public PositionEncoding {};
+class NoPosition : public PositionEncoding {
+ public:
+  bool relative() const override { return true; }
+};
 
 }  // namespace headlight

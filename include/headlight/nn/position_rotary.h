@@ -12,6 +12,7 @@ class RotaryPosition : public PositionEncoding {
 
   // [B,H,T,D] with D even.
   Tensor turn(const Tensor& q_or_k, Index offset = 0) const override { return rotate(q_or_k, offset, base_); }
+  bool relative() const override { return true; }
 
   bool turns() const override { return true; }
 

@@ -1,0 +1,126 @@
+// Products of a matrix and one vector, over a vector type V: what writing text one token at a time is made of.
+//
+//   matvec   y = W x + b      W [rows, n]            vecmat   y = x M      M [m, n]
+//
+//        x0 x1 x2 x3 ...  ->                              y0 y1 y2 y3 ...      64 outputs held in registers
+//   ┌──────────────────┐                             ┌──────────────────┐
+//   │ w0  ──────────>  │ sum -> y0                   │ row 0        │   │ x0
+//   │ w1  ──────────>  │ sum -> y1   one row         │ row 1        │   │ x1
+//   │ w2  ──────────>  │ sum -> y2   after another   │ row 2        v   │ x2
+//   └──────────────────┘                             └──────────────────┘
+//
+// Every weight is read once and used once, so the time is that of reading the weights. What it takes to read at full
+// speed: one row after another, so that memory sees one stream without jumps (four rows at a time, which would load x
+// for all four at once, read a matrix beyond the caches at a third to a half of the speed), and eight sums that do not
+// depend on each other, for a multiply-add takes four cycles and two begin in each.
+//
+//   1. Vector i of a row goes to its sum i mod 8; the last, partial one with the lanes that exist.
+//   2. The sums are added in pairs, then the lanes, then the bias.
+//
+// A row's result depends on the row alone, so callers may split rows as they like.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace headlight::kernels {
+
+inline constexpr int kMatvecSums = 8;
+
+template <class V>
+[[gnu::always_inline]] inline float dot(Index n, const float* w, const float* x) {
+  V sums[kMatvecSums];
+#pragma GCC unroll 8
+  for (V& sum : sums) sum = V::zero();
+  constexpr Index kStep = kMatvecSums * V::kLanes;
+  Index i = 0;
+  for (; i + kStep <= n; i += kStep)
+#pragma GCC unroll 8
+    for (int s = 0; s < kMatvecSums; ++s)
+      sums[s] = V::fma(V::load(w + i + s * V::kLanes), V::load(x + i + s * V::kLanes), sums[s]);
+  if (i < n) {
+#pragma GCC unroll 8
+    for (int s = 0; s < kMatvecSums; ++s, i += V::kLanes) {
+      if (i + V::kLanes <= n) {
+        sums[s] = V::fma(V::load(w + i), V::load(x + i), sums[s]);
+      } else if (i < n) {
+        const typename V::First rest{n - i};
+        sums[s] = V::fma(V::load(w + i, rest), V::load(x + i, rest), sums[s]);
+      }
+    }
+  }
+  return V::sum(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+}
+
+template <class V>
+void simd_matvec(Index rows, Index n, const float* w, const float* x, const float* bias, float* y) {
+  for (Index r = 0; r < rows; ++r, w += n) {
+    const float sum = dot<V>(n, w, x);
+    y[r] = bias ? sum + bias[r] : sum;
+  }
+}
+
+// ---- weights of eight bits ----
+
+// One group of one row: sum of w x over kInt8Group elements, of which x has `count`; w is zero beyond.
+template <class V>
+[[gnu::always_inline]] inline V int8_group(const std::int8_t* w, const float* x, Index count) {
+  V sum[2] = {V::zero(), V::zero()};
+  if (count == kInt8Group) {
+#pragma GCC unroll 16
+    for (Index i = 0; i < kInt8Group; i += 2 * V::kLanes) {
+      sum[0] = V::fma(V::load_int8(w + i), V::load(x + i), sum[0]);
+      sum[1] = V::fma(V::load_int8(w + i + V::kLanes), V::load(x + i + V::kLanes), sum[1]);
+    }
+  } else {
+    Index i = 0;
+    for (int s = 0; i < count; i += V::kLanes, s ^= 1) {
+      const V xi = i + V::kLanes <= count ? V::load(x + i) : V::load(x + i, typename V::First{count - i});
+      sum[s] = V::fma(V::load_int8(w + i), xi, sum[s]);
+    }
+  }
+  return sum[0] + sum[1];
+}
+
+template <class V>
+void simd_matvec_int8(Index rows, Index n, const std::int8_t* w, const float* scales, const float* x, const float* bias,
+                      float* y) {
+  for (Index r = 0; r < rows; ++r) {
+    V sum = V::zero();
+    for (Index i = 0; i < n; i += kInt8Group, w += kInt8Group, ++scales) {
+      const Index count = n - i < kInt8Group ? n - i : kInt8Group;
+      sum = V::fma(V::repeat(scales), int8_group<V>(w, x + i, count), sum);
+    }
+    const float total = V::sum(sum);
+    y[r] = bias ? total + bias[r] : total;
+  }
+}
+
+// ---- a vector times a matrix ----
+
+// kWide vectors of outputs side by side; each lane is one chain over the rows, in order.
+template <class V, int kWide, class Lanes>
+[[gnu::always_inline]] inline void vecmat_columns(Index m, const float* x, const float* a, Index ld, float* y,
+                                                  Lanes lanes) {
+  V sums[kWide];
+#pragma GCC unroll 8
+  for (int j = 0; j < kWide; ++j) sums[j] = V::zero();
+  for (Index i = 0; i < m; ++i, a += ld) {
+    const V xi = V::repeat(x + i);
+#pragma GCC unroll 8
+    for (int j = 0; j < kWide; ++j) sums[j] = V::fma(xi, V::load(a + j * V::kLanes, lanes), sums[j]);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < kWide; ++j) sums[j].store(y + j * V::kLanes, lanes);
+}
+
+template <class V>
+void simd_vecmat(Index m, Index n, const float* x, const float* a, Index ld, float* y) {
+  using All = typename V::All;
+  Index j = 0;
+  for (; j + 8 * V::kLanes <= n; j += 8 * V::kLanes) vecmat_columns<V, 8>(m, x, a + j, ld, y + j, All{});
+  for (; j + 4 * V::kLanes <= n; j += 4 * V::kLanes) vecmat_columns<V, 4>(m, x, a + j, ld, y + j, All{});
+  for (; j + V::kLanes <= n; j += V::kLanes) vecmat_columns<V, 1>(m, x, a + j, ld, y + j, All{});
+  if (j < n) vecmat_columns<V, 1>(m, x, a + j, ld, y + j, typename V::First{n - j});
+}
+
+}  // namespace headlight::kernels

@@ -1,0 +1,70 @@
+#include "headlight/nn/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "headlight/base/threads.h"
+#include "kernels/kernels.h"
+
+namespace headlight {
+
+using kernels::kInt8Group;
+
+namespace {
+
+// One group of `count` weights; returns its scale.
+float quantize_group(Index count, const float* w, std::int8_t* q) {
+  float largest = 0;
+  for (Index i = 0; i < count; ++i) largest = std::isfinite(w[i]) ? std::max(largest, std::abs(w[i])) : INFINITY;
+  // A damaged weight makes its whole group damaged, so that it is noticed.
+  if (std::isinf(largest)) return std::numeric_limits<float>::quiet_NaN();
+  const float scale = largest / 127;
+  if (scale == 0) return 0;
+  for (Index i = 0; i < count; ++i)
+    q[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(w[i] / scale), -127.0f, 127.0f));
+  return scale;
+}
+
+}  // namespace
+
+QuantizedMatrix quantize(const Tensor& w) {
+  if (w.rank() != 2 || w.dtype() != DType::kFloat32)
+    fail("quantize: takes a float32 matrix, got ", w.dtype(), " ", w.shape());
+  QuantizedMatrix m;
+  m.rows = w.size(0), m.columns = w.size(1);
+  m.groups = (m.columns + kInt8Group - 1) / kInt8Group;
+  m.values.assign(static_cast<std::size_t>(m.rows * m.groups * kInt8Group), 0);
+  m.scales.resize(static_cast<std::size_t>(m.rows * m.groups));
+  const float* from = w.data<float>();
+  for (Index r = 0; r < m.rows; ++r)
+    for (Index g = 0; g < m.groups; ++g)
+      m.scales[static_cast<std::size_t>(r * m.groups + g)] =
+          quantize_group(std::min(kInt8Group, m.columns - g * kInt8Group), from + r * m.columns + g * kInt8Group,
+                         m.values.data() + (r * m.groups + g) * kInt8Group);
+  return m;
+}
+
+Tensor dequantize(const QuantizedMatrix& m) {
+  Tensor w = Tensor::empty({m.rows, m.columns}, DType::kFloat32);
+  float* to = w.data<float>();
+  for (Index r = 0; r < m.rows; ++r)
+    for (Index i = 0; i < m.columns; ++i)
+      to[r * m.columns + i] = m.scales[static_cast<std::size_t>(r * m.groups + i / kInt8Group)] *
+                              static_cast<float>(m.values[static_cast<std::size_t>(r * m.groups * kInt8Group + i)]);
+  return w;
+}
+
+void round_to_int8(CharTransformer& model) {
+  const auto round = [](Param& weight) { weight.value().copy_from(dequantize(quantize(weight.value()))); };
+  for (Child<TransformerBlock>& block : model.blocks) {
+    round(block->attn->qkv->weight);
+    round(block->attn->out->weight);
+    if (!block->ff) continue;
+    round((*block->ff)->up->weight);
+    round((*block->ff)->down->weight);
+  }
+  round(model.head ? (*model.head)->weight : model.tokens->weight);
+}
+
+}  // namespace headlight

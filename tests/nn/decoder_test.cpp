@@ -1,0 +1,294 @@
+// The decoder against the model it decodes: every option, every position, and what happens when the context is full.
+#include "headlight/nn/decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/threads.h"
+#include "headlight/nn/quantize.h"
+#include "nn/layers.h"
+#include "support/expect_error.h"
+#include "tensor/counted_new.h"
+#include "tensor/sanitized.h"
+
+namespace headlight::tests {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+struct Variant {
+  std::string name;
+  TransformerConfig config;
+};
+void PrintTo(const Variant& v, std::ostream* out) { *out << v.name; }
+
+// Every position encoding with every other option away from its default, one at a time and many together.
+std::vector<Variant> variants() {
+  std::vector<Variant> all;
+  const char* positions[] = {"NoPosition", "Sinusoidal", "Learned", "Rotary", "Alibi"};
+  for (std::size_t p = 0; p < 5; ++p) {
+    const auto add_variant = [&](const std::string& name, const auto& change) {
+      TransformerConfig c = tiny_config(kPositionKinds[p]);
+      c.context = 12;
+      c.vocabulary = 11;
+      change(c);
+      all.push_back({positions[p] + name, c});
+    };
+    add_variant("", [](TransformerConfig&) {});
+    add_variant("PostNorm", [](TransformerConfig& c) { c.pre_norm = false; });
+    add_variant("Rms", [](TransformerConfig& c) { c.norm = NormKind::kRms; });
+    add_variant("AttentionOnly", [](TransformerConfig& c) { c.hidden = 0; });
+    add_variant("AttentionOnlyPostNormNoBias",
+                [](TransformerConfig& c) { c.hidden = 0, c.pre_norm = false, c.bias = false; });
+    add_variant("Untied", [](TransformerConfig& c) { c.tied = false; });
+    add_variant("UntiedPostNormRmsRelu", [](TransformerConfig& c) {
+      c.tied = false, c.pre_norm = false, c.norm = NormKind::kRms, c.activation = Activation::kRelu;
+    });
+    add_variant("GeluErf", [](TransformerConfig& c) { c.activation = Activation::kGeluErf; });
+    add_variant("Relu", [](TransformerConfig& c) { c.activation = Activation::kRelu; });
+    add_variant("Silu", [](TransformerConfig& c) { c.activation = Activation::kSilu; });
+    add_variant("NoBias", [](TransformerConfig& c) { c.bias = false; });
+    add_variant("NoBlocks", [](TransformerConfig& c) { c.layers = 0; });
+    add_variant("OneHead", [](TransformerConfig& c) { c.heads = 1, c.hidden = -1; });
+    // Large enough that the rows are split over threads, and odd.
+    add_variant("Wide",
+                [](TransformerConfig& c) { c.width = 210, c.heads = 3, c.hidden = 641, c.context = 24, c.layers = 1; });
+  }
+  return all;
+}
+
+// The logits [V] of the model for the token after `ids`.
+std::vector<float> whole_model(const CharTransformer& model, std::span<const std::int32_t> ids) {
+  const NoGrad no_recording;
+  const Tensor logits = model(ids, 1);
+  const Index v = logits.size(2);
+  const float* last = logits.data<float>() + (logits.size(1) - 1) * v;
+  return {last, last + v};
+}
+
+void expect_close(std::span<const float> got, const std::vector<float>& want, const std::string& where) {
+  ASSERT_EQ(got.size(), want.size());
+  float size = 1;
+  for (const float x : want) size = std::max(size, std::abs(x));
+  for (std::size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 1e-5f * size) << where << ", logit " << i;
+}
+
+class EveryDecoder : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(EveryDecoder, GivesTheLogitsOfTheModelAtEveryPosition) {
+  const TransformerConfig& c = GetParam().config;
+  const CharTransformer model(c);
+  if (c.width < 20) randomize(model, 1);
+  const Ids ids = random_ids(c.context, c.vocabulary, 2);
+  const std::span<const std::int32_t> all(ids);
+  Decoder decoder(model);
+  const int before = thread_count();
+  for (const int threads : {1, 3}) {
+    set_thread_count(threads);
+    // From a prompt of every length, then token by token to the end of the context.
+    for (std::size_t prompt = 1; prompt <= ids.size(); prompt += c.context > 20 ? 11 : 1) {
+      expect_close(decoder.start(all.first(prompt)), whole_model(model, all.first(prompt)), cat("prompt ", prompt));
+      for (std::size_t t = prompt; t < ids.size(); ++t) {
+        expect_close(decoder.next(ids[t]), whole_model(model, all.first(t + 1)), cat("prompt ", prompt, " token ", t));
+        EXPECT_EQ(decoder.length(), static_cast<Index>(t + 1));
+        if (HasFatalFailure()) return;
+      }
+      EXPECT_TRUE(decoder.full());
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST_P(EveryDecoder, GivesTheSameBitsOnAnyNumberOfThreads) {
+  const TransformerConfig& c = GetParam().config;
+  const CharTransformer model(c);
+  randomize(model, 3);
+  const Ids ids = random_ids(2 * c.context, c.vocabulary, 4);
+  const int before = thread_count();
+  std::vector<std::vector<float>> runs;
+  for (const int threads : {1, 2, 4}) {
+    set_thread_count(threads);
+    Decoder decoder(model);
+    std::vector<float> all;
+    for (const std::int32_t id : ids) {
+      const std::span<const float> logits = decoder.next(id);
+      all.insert(all.end(), logits.begin(), logits.end());
+    }
+    runs.push_back(all);
+  }
+  set_thread_count(before);
+  EXPECT_EQ(runs[0], runs[1]);
+  EXPECT_EQ(runs[0], runs[2]);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryDecoder, ::testing::ValuesIn(variants()),
+                         [](const auto& one) { return one.param.name; });
+
+// ---- the full context ----
+
+TEST(Decoder, StartsAgainFromTheLastHalfWherePositionsAreAbsolute) {
+  for (const PositionKind kind : {PositionKind::kLearned, PositionKind::kSinusoidal})
+    for (const Index context : {1, 2, 5, 6}) {
+      TransformerConfig c = tiny_config(kind);
+      c.context = context;
+      const CharTransformer model(c);
+      randomize(model, 5);
+      const Ids ids = random_ids(25, c.vocabulary, 6);
+      Decoder decoder(model);
+      Index kept = 0;
+      for (std::size_t t = 0; t < ids.size(); ++t) {
+        const std::span<const float> logits = decoder.next(ids[t]);
+        kept = kept == context ? context / 2 + 1 : kept + 1;
+        kept = std::min(kept, context);
+        EXPECT_EQ(decoder.length(), kept);
+        expect_close(logits,
+                     whole_model(model, std::span(ids).subspan(t + 1 - static_cast<std::size_t>(kept),
+                                                               static_cast<std::size_t>(kept))),
+                     cat("context ", context, " token ", t));
+      }
+    }
+}
+
+// With one block the keys and values depend on their own token alone: then a sliding cache is the model on the last T.
+TEST(Decoder, SlidesWherePositionsAreRelative) {
+  for (const PositionKind kind : {PositionKind::kNone, PositionKind::kRotary, PositionKind::kAlibi}) {
+    for (const Index layers : {1, 2}) {
+      TransformerConfig c = tiny_config(kind);
+      c.layers = layers;
+      const CharTransformer model(c);
+      randomize(model, 7);
+      const Ids ids = random_ids(40, c.vocabulary, 8);
+      Decoder decoder(model);
+      bool differs = false;
+      for (std::size_t t = 0; t < ids.size(); ++t) {
+        const std::span<const float> logits = decoder.next(ids[t]);
+        const std::size_t seen = std::min<std::size_t>(t + 1, 6);
+        EXPECT_EQ(decoder.length(), static_cast<Index>(seen));
+        const std::vector<float> right = whole_model(model, std::span(ids).subspan(t + 1 - seen, seen));
+        if (layers == 1 || t < 6) expect_close(logits, right, cat("token ", t));
+        else
+          for (std::size_t i = 0; i < right.size(); ++i) differs |= std::abs(logits[i] - right[i]) > 1e-3f;
+        if (HasFatalFailure()) return;
+      }
+      EXPECT_EQ(differs, layers > 1) << "deeper blocks carry something of what has left, as the header says";
+    }
+  }
+}
+
+// ... and then it is one long text with a window of T for each query, which a mask says to the whole model's layers.
+TEST(Decoder, WhatSlidesIsAttentionToTheLastTokensInEveryBlock) {
+  for (const PositionKind kind : {PositionKind::kNone, PositionKind::kRotary, PositionKind::kAlibi}) {
+    const TransformerConfig c = tiny_config(kind);
+    const CharTransformer model(c);
+    randomize(model, 9);
+    const Ids ids = random_ids(20, c.vocabulary, 10);
+    std::vector<double> window;
+    for (Index t = 0; t < 20; ++t)
+      for (Index s = 0; s < 20; ++s) window.push_back(s <= t && t - s < c.context ? 1 : 0);
+    const AttentionMask mask{.causal = true, .allowed = Tensor::of({20, 20}, window)};
+    Tensor x = model.position->embed((*model.tokens)(ids, {1, 20}));
+    for (const Child<TransformerBlock>& block : model.blocks) x = block(x, mask, model.position.get());
+    const Tensor logits = linear((*model.norm)(x), model.tokens->weight);  // [1,20,V]
+    Decoder decoder(model);
+    for (Index t = 0; t < 20; ++t) {
+      const float* row = logits.data<float>() + t * c.vocabulary;
+      expect_close(decoder.next(ids[static_cast<std::size_t>(t)]), {row, row + c.vocabulary}, cat("token ", t));
+    }
+  }
+}
+
+TEST(Decoder, StartForgetsEverything) {
+  const CharTransformer model(tiny_config(PositionKind::kRotary));
+  Decoder decoder(model);
+  for (const std::int32_t id : random_ids(17, 7, 1)) decoder.next(id);
+  const Ids ids = {3, 1, 4};
+  expect_close(decoder.start(ids), whole_model(model, ids), "after a long text");
+  EXPECT_EQ(decoder.length(), 3);
+}
+
+TEST(Decoder, SeesWeightsThatChanged) {
+  const CharTransformer model(tiny_config());
+  Decoder decoder(model);
+  randomize(model, 11);
+  const Ids ids = {3, 1, 4};
+  expect_close(decoder.start(ids), whole_model(model, ids), "new weights");
+  expect_close(decoder.next(2), whole_model(model, Ids{3, 1, 4, 2}), "new weights");
+}
+
+TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
+  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizer allocates as it likes";
+  for (const PositionKind kind : kPositionKinds) {
+    TransformerConfig c = tiny_config(kind);
+    c.context = 200;
+    const CharTransformer model(c);
+    for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
+      Decoder decoder(model, weights);
+      for (int i = 0; i < 150; ++i) decoder.next(i % 7);  // the cache has doubled twice
+      const Index before = pool_stats().system_allocations;
+      const long calls = new_calls();
+      for (int i = 0; i < 50; ++i) decoder.next(i % 7);
+      EXPECT_EQ(pool_stats().system_allocations, before);
+      EXPECT_EQ(new_calls(), calls);
+    }
+  }
+}
+
+// ---- what must not go wrong silently ----
+
+TEST(Decoder, RefusesAModelThatIsNotFloat32) {
+  const DTypeScope doubles(DType::kFloat64);
+  const CharTransformer model(tiny_config());
+  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "decoder: tokens.weight is float64; float32 is needed"));
+}
+
+class LargerModel : public CharTransformer {
+ public:
+  LargerModel() : CharTransformer(tiny_config()), more{this, "more", {8}, Init::zeros()} {}
+  Param more;
+};
+
+TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
+  const LargerModel model;
+  EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
+  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "teach src/nn/decoder.cpp"));
+}
+
+TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
+  const CharTransformer model(tiny_config());
+  Tensor weight = model.blocks[1]->attn->out->weight.value();
+  weight.data<float>()[3] = std::nanf("");
+  for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
+    Decoder decoder(model, weights);
+    EXPECT_TRUE(std::isnan(decoder.next(1)[0]));
+  }
+}
+
+TEST(Decoder, RefusesWhatItCannotRead) {
+  const CharTransformer model(tiny_config());
+  Decoder decoder(model);
+  EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens to start from");
+  EXPECT_EQ(error_of([&] { decoder.start(Ids(7, 1)); }), "decoder: 7 tokens, and the context is 6");
+  for (const std::int32_t id : {-1, 7}) {
+    EXPECT_EQ(error_of([&] { decoder.next(id); }), cat("decoder: id ", id, " is outside 0 to 6"));
+    EXPECT_EQ(error_of([&] { decoder.start(Ids{1, id}); }), cat("decoder: id ", id, " is outside 0 to 6"));
+  }
+}
+
+TEST(Decoder, CountsTheBytesItReads) {
+  TransformerConfig c = tiny_config();
+  c.width = 64;
+  c.hidden = 128;
+  const CharTransformer model(c);
+  const Decoder decoder(model), eight(model, Decoder::Weights::kInt8);
+  // All parameters but the table of positions, and one row of the table of tokens once more: 4 bytes each.
+  EXPECT_EQ(decoder.bytes_read(0), 4 * (model.parameter_count() - 6 * 64 + 64));
+  EXPECT_EQ(decoder.bytes_read(5) - decoder.bytes_read(0), 5 * 2 * 2 * 64 * 4) << "5 tokens, 2 blocks, keys and values";
+  // A weight takes 1 byte instead of 4, and each 64 of them a scale of 4.
+  const Index weights = 2 * (4 * 64 * 64 + 2 * 64 * 128) + 7 * 64;
+  EXPECT_EQ(decoder.bytes_read(0) - eight.bytes_read(0), 3 * weights - weights / 64 * 4);
+}
+
+}  // namespace
+}  // namespace headlight::tests
