@@ -9,11 +9,22 @@ namespace headlight::cli {
 
 namespace {
 
+std::vector<Flag> eval_flags() {
+  std::vector<Flag> flags =
+      model_and_text_flags({"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"});
+  flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
+  return flags;
+}
+
 int run(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
   const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
+  if (const auto file = args.text("logits")) {
+    const Index saved = save_logits(*file, *trained.model, data.validation, windows);
+    say(cat("logits of ", saved, saved == 1 ? " window" : " windows", " written to ", *file));
+  }
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
   const bool has_floor = data.has_floor();
   const std::vector<RuleLoss> by_rule =
@@ -71,9 +82,9 @@ Command eval_command() {
   return {.name = "eval",
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
           .usage = "DIR [--data FILE] [--json]",
-          .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json"},
-          .flags = model_and_text_flags(
-              {"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}),
+          .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json",
+                       "headlight eval runs/mine --windows 10 --logits logits.npz"},
+          .flags = eval_flags(),
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

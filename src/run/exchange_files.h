@@ -1,0 +1,19 @@
+// What the formats of run/exchange.h share.
+#pragma once
+
+#include "headlight/run/exchange.h"
+
+namespace headlight {
+
+// A run's configuration for other people's eyes: of files, the names without the folders they were in.
+RunInfo without_folders(RunInfo info);
+
+// That what was read back is what was written, within rounding; fills in `verified` and `difference`. Errors begin with
+// `where`.
+void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const CharTransformer& model,
+                      const std::string& where, Exported& exported);
+
+// Config of an imported model, held to the rules that flags are held to. Error: `where`: what is not allowed.
+void check_imported(const RunConfig& config, const std::string& where);
+
+}  // namespace headlight
