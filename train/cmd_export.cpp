@@ -19,7 +19,9 @@ const Format kFormats[] = {
        return cat("AutoModelForCausalLM.from_pretrained(\"", path, "\")  # transformers");
      }},
     {"gguf", false, ".gguf", export_gguf,
-     [](const std::string& path) { return cat("llama-cli -m ", quoted(path), " -c 0 -no-cnv -p Once  # llama.cpp"); }},
+     [](const std::string& path) {
+       return cat("llama-completion -m ", quoted(path), " -no-cnv -n 40 -p \"...\"  # llama.cpp");
+     }},
     {"npz", false, ".npz", export_npz,
      [](const std::string& path) { return cat("numpy.load(\"", path, "\")[\"tokens.weight\"]"); }},
     {"npy", true, "-npy", export_npy,
@@ -66,6 +68,8 @@ int run(const Arguments& args) {
   if (args.has("json")) {
     Json files = Json::array();
     for (const std::string& file : exported.files) files.push(file);
+    Json notices = Json::array();
+    for (const std::string& notice : exported.notices) notices.push(notice);
     print(json_text(Json::object()
                         .set("run", directory)
                         .set("format", format.name)
@@ -73,7 +77,7 @@ int run(const Arguments& args) {
                         .set("files", files)
                         .set("verified", exported.verified)
                         .set("logit_difference", exported.verified ? Json(exported.difference) : Json())
-                        .set("notice", exported.notice)) +
+                        .set("notices", notices)) +
           "\n");
     return 0;
   }
@@ -85,7 +89,11 @@ int run(const Arguments& args) {
               exported.difference == 0 ? "the same logits, bit for bit"
                                        : cat("logits within ", exported.difference, " of the largest"),
               "\n"));
-  if (!exported.notice.empty()) say(wrapped("note     ", exported.notice));
+  for (const std::string& notice : exported.notices) {
+    std::string lines = wrapped("note     ", notice);
+    lines.pop_back();
+    say(lines);
+  }
   print(cat("next     ", format.next(out), "\n"));
   return 0;
 }

@@ -7,6 +7,9 @@
 // constant far below all others. With gamma and beta of the last layer norm, the logit of a row w is
 //   w . (gamma n + beta)  =  c sum(n) + c sum(beta / gamma)  for  w = c / gamma,
 // and sum(n) is 0, for n is normalised. As input it is the token that a text begins after: a line break, where there is one.
+//
+// Contexts in llama.cpp are multiples of 256, and a place beyond the table of positions ends the program. The table is
+// therefore as long as the context that llama.cpp makes of the model's: the last place that was learned, again and again.
 #include <algorithm>
 #include <cmath>
 
@@ -25,6 +28,9 @@ constexpr const char* kEnd = "<|endoftext|>";
 constexpr float kNeverLogit = -200;
 constexpr std::int32_t kNormalToken = 1, kControlToken = 3;
 constexpr const char* kTokens = "tokenizer.ggml.tokens";
+
+constexpr Index kContextMultiple = 256;
+Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
 
 // A row of output weights whose logit is kNeverLogit whatever the model says; zeros (logit 0) where there is none.
 std::vector<float> never_row(const CharTransformer& model) {
@@ -74,7 +80,7 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {"general.name", name.empty() ? std::string("headlight") : name},
       {"general.file_type", std::uint32_t{0}},  // all F32
       {"gpt2.block_count", size(c.layers)},
-      {"gpt2.context_length", size(c.context)},
+      {"gpt2.context_length", size(whole_context(c.context))},
       {"gpt2.embedding_length", size(c.width)},
       {"gpt2.feed_forward_length", size(c.hidden < 0 ? 4 * c.width : c.hidden)},
       {"gpt2.attention.head_count", size(c.heads)},
@@ -92,17 +98,16 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {"tokenizer.ggml.add_eos_token", false}};
 }
 
-// Adds the row of the additional token to an embedding.
-void add_row(std::vector<float>& values, TensorView& view, std::span<const float> row) {
-  values.insert(values.end(), row.begin(), row.end());
-  view = tensor_view<float>(view.name, {view.shape[0] + 1, view.shape[1]}, values);
+// Adds rows, all the same, to a table of them.
+void add_rows(std::vector<float>& values, TensorView& view, const std::vector<float>& row, Index count = 1) {
+  for (Index i = 0; i < count; ++i) values.insert(values.end(), row.begin(), row.end());
+  view = tensor_view<float>(view.name, {view.shape[0] + count, view.shape[1]}, values);
 }
 
-// The model in such a file, without its additional token.
+// The model in such a file, without what was added: `config` says its context.
 std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig config) {
   const auto size = [&](const char* key) { return static_cast<Index>(file.at<std::uint32_t>(key)); };
   config.layers = size("gpt2.block_count");
-  config.context = size("gpt2.context_length");
   config.width = size("gpt2.embedding_length");
   config.hidden = size("gpt2.feed_forward_length");
   config.heads = size("gpt2.attention.head_count");
@@ -111,11 +116,15 @@ std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig co
   config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokens).size()) - 1;
   config.check();
   std::vector<TensorView> tensors = file.tensors();
-  for (TensorView& view : tensors)
-    if (view.name == "token_embd.weight" || view.name == "output.weight") {
-      --view.shape[0];
-      view.data = view.data.first(static_cast<std::size_t>(view.shape[0] * view.shape[1]) * sizeof(float));
-    }
+  for (TensorView& view : tensors) {
+    const Index rows = view.name == "position_embd.weight"                                ? config.context
+                       : view.name == "token_embd.weight" || view.name == "output.weight" ? config.vocabulary
+                                                                                          : view.shape[0];
+    if (rows > view.shape[0]) fail(file.source(), ": ", view.name, " has ", view.shape[0], " rows instead of ", rows);
+    view.data =
+        view.data.first(view.data.size() / static_cast<std::size_t>(view.shape[0]) * static_cast<std::size_t>(rows));
+    view.shape[0] = rows;
+  }
   return model_from_gpt2(gpt2_names(tensors, file.source()), config, Gpt2Naming::kGguf, file.source());
 }
 
@@ -129,24 +138,31 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
         "gguf: holds GPT-2, whose activation is gelu, and this model has another; train one with --activation gelu; "
         "--to hf holds it");
   Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kGguf);
-  const std::vector<float> embedding = tensors.values[0];  // [V,C], the first weight of the walk
-  const auto width = static_cast<std::size_t>(c.width);
-  const std::span<const float> before =
-      std::span(embedding).subspan(static_cast<std::size_t>(token_before(trained.info)) * width, width);
-  const std::vector<float> never = never_row(*trained.model);
-  add_row(tensors.values[0], tensors.views[0], before);
+  const auto row_of = [&](const std::vector<float>& table, Index row) {
+    const auto begin = table.begin() + static_cast<std::ptrdiff_t>(row * c.width);
+    return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(c.width));
+  };
+  // The first weights of the walk: [V,C] and [T,C]; the last one is the output's, [V,C].
+  const std::vector<float> embedding = tensors.values[0], never = never_row(*trained.model);
+  add_rows(tensors.values[0], tensors.views[0], row_of(embedding, token_before(trained.info)));
+  add_rows(tensors.values[1], tensors.views[1], row_of(tensors.values[1], c.context - 1),
+           whole_context(c.context) - c.context);
   if (c.tied) {
     tensors.values.push_back(embedding);
     tensors.views.push_back(tensor_view<float>("output.weight", {c.vocabulary, c.width}, tensors.values.back()));
   }
-  add_row(tensors.values.back(), tensors.views.back(), never);
+  add_rows(tensors.values.back(), tensors.views.back(), never);
 
   Exported exported;
   exported.files = {path};
+  if (whole_context(c.context) != c.context)
+    exported.notices.push_back(cat("this model learned ", c.context,
+                                   " places, and llama.cpp's contexts are multiples of ", kContextMultiple,
+                                   ": keep prompt and answer within ", c.context, " tokens (-n)"));
   if (std::all_of(never.begin(), never.end(), [](float x) { return x == 0; }))
-    exported.notice = cat("llama.cpp may end a text early: ", kEnd,
-                          " has the logit 0, for nothing lower can be had from "
-                          "the last layer norm of this model; train it further");
+    exported.notices.push_back(cat("llama.cpp may end a text early: ", kEnd,
+                                   " has the logit 0, for nothing lower can be "
+                                   "had from the last layer norm of this model; train it further"));
   save_gguf(path, metadata_of(trained), tensors.views);
   const Gguf file = Gguf::load(path);
   check_reads_back(trained, trained.info.vocabulary, *model_of(file, c), path, exported);

@@ -19,11 +19,14 @@ std::string type_of(const JsonView& tokenizer, std::string_view step) {
   return found ? found->at("type").as_string() : "";
 }
 
+// In quotes, with what would break a line escaped.
+std::string shown(const std::string& token) { return json_text(Json(token)); }
+
 Vocabulary bytes_of(const JsonView& vocab, const std::vector<std::string>& tokens) {
   for (std::size_t id = 0; id < tokens.size(); ++id)
     if (id > 255 || tokens[id] != encode_utf8(byte_characters()[id]))
       vocab.refuse(
-          cat("token ", id, " is \"", tokens[id], "\"; a vocabulary of bytes has the 256 bytes in their order"));
+          cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in their order"));
   if (tokens.size() != 256) vocab.refuse(cat("has ", tokens.size(), " tokens; a vocabulary of bytes has 256"));
   return Vocabulary::bytes();
 }
@@ -87,8 +90,12 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
   std::vector<std::string> tokens(members.size());
   std::vector<bool> taken(members.size(), false);
   for (const auto& [token, id] : members) {
-    const auto place = static_cast<std::size_t>(id.as_index(0, count - 1));
-    if (taken[place]) id.refuse(cat("two tokens have the id ", place));
+    const auto number = id.json().if_int64();
+    if (!number || *number < 0 || *number >= count)
+      vocab.refuse(cat("the id of ", shown(token), " is ", json_text(id.json()), "; expected a whole number from 0 to ",
+                       count - 1));
+    const auto place = static_cast<std::size_t>(*number);
+    if (taken[place]) vocab.refuse(cat("two tokens have the id ", place));
     taken[place] = true;
     tokens[place] = token;
   }
@@ -97,7 +104,7 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     const std::u32string token = decode_utf8(tokens[id], vocab.where());
     if (token.size() != 1)
-      vocab.refuse(cat("token ", id, " is \"", tokens[id], "\", which is not one character", go_on));
+      vocab.refuse(cat("token ", id, " is ", shown(tokens[id]), ", which is not one character", go_on));
     characters += token[0];
   }
   return Vocabulary::of_characters(characters, vocab.where());

@@ -1,7 +1,7 @@
 // NumPy's files: numpy.load("tensor.npy") is one array, numpy.load("model.npz")["blocks.0.attn.qkv.weight"] one of many.
 //
 //   .npy    "\x93NUMPY", version 1.0, u16 length, then the text
-//           {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   padded to a multiple of 64 bytes, and the values
+//           {'descr': '<f4', 'fortran_order': False, 'shape': (2,3), }   padded to a multiple of 64 bytes, and the values
 //   .npz    a zip archive of them, stored without compression
 #pragma once
 

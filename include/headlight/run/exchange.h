@@ -20,10 +20,10 @@
 namespace headlight {
 
 struct Exported {
-  std::vector<std::string> files;  // what was written
-  bool verified = false;           // read back, and the logits compared
-  double difference = 0;           // the largest between logits, relative to the largest logit
-  std::string notice;              // something to know before using it; often nothing
+  std::vector<std::string> files;    // what was written
+  bool verified = false;             // read back, and the logits compared
+  double difference = 0;             // the largest between logits, relative to the largest logit
+  std::vector<std::string> notices;  // what to know before using it; often nothing
 };
 
 // Errors: a model that the format cannot hold, naming what does not fit; files that differ when read back.
