@@ -5,6 +5,10 @@
 
 namespace headlight {
 
+// In the metadata of an exported model.safetensors. Whoever writes other weights in its place writes these away, so that they
+// never speak of weights they do not belong to.
+inline constexpr const char *kStepKey = "headlight_step", *kLossKey = "headlight_val_loss";
+
 // A run's configuration for other people's eyes: of files, the names without the folders they were in.
 RunInfo without_folders(RunInfo info);
 

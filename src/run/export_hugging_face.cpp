@@ -6,6 +6,7 @@
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"
+#include "run/state.h"
 #include "run/tokenizer_json.h"
 
 namespace headlight {
@@ -54,11 +55,7 @@ Json config_json(const TrainedModel& trained) {
   // What an import here takes up again; others ignore it.
   const RunInfo info = without_folders(trained.info);
   Json ours = Json::object();
-  ours.set("version", version())
-      .set("step", trained.step)
-      .set("val_loss", Json::finite_or_null(trained.val_loss))
-      .set("bias", c.bias)
-      .set("text", info.source);
+  ours.set("version", version()).set("bias", c.bias).set("text", info.source);
   if (!info.document_end.empty()) ours.set("document_end", info.vocabulary.decode(info.document_end));
   return config.set("headlight_export", ours.set("settings", to_json(info.config)));
 }
@@ -83,7 +80,9 @@ Exported export_hugging_face(const TrainedModel& trained, const std::string& dir
     exported.files.push_back(cat(directory, "/", name));
     return exported.files.back();
   };
-  save_safetensors(file("model.safetensors"), views, {{"format", "pt"}});
+  save_safetensors(
+      file("model.safetensors"), views,
+      {{"format", "pt"}, {kStepKey, std::to_string(trained.step)}, {kLossKey, real_text(trained.val_loss)}});
   write_file_atomically(file("tokenizer.json"), pretty_json_text(tokenizer_json(trained.info.vocabulary)));
   write_file_atomically(file("tokenizer_config.json"), pretty_json_text(tokenizer_config));
   write_file_atomically(file("config.json"), pretty_json_text(config_json(trained)));

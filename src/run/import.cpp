@@ -7,6 +7,7 @@
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"
+#include "run/state.h"
 #include "run/tokenizer_json.h"
 
 namespace headlight {
@@ -114,8 +115,6 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   Tensors tensors = gpt2_names(file.tensors(), weights_name);
   if (c.tied) drop_tied_head(tensors, weights_name);
   if (const auto ours = config.find("headlight_export")) {
-    trained.step = ours->at("step").as_index(0);
-    trained.val_loss = real_at(*ours, "val_loss", std::nan(""));
     trained.info.source = ours->at("text").as_string();
     // Biases of zeros that stand for none.
     c.bias = ours->at("bias").as_bool();
@@ -124,8 +123,12 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
         if (is_linear_bias(name) && !is_zero(*tensor, weights_name)) c.bias = true;
       if (!c.bias) std::erase_if(tensors, [](const auto& entry) { return is_linear_bias(entry.first); });
     }
-  } else {
-    trained.val_loss = std::nan("");
+  }
+  trained.val_loss = std::nan("");
+  if (file.metadata().count(kStepKey)) {
+    trained.step = metadata_whole(file, kStepKey);
+    trained.val_loss = metadata_real(file, kLossKey);
+    if (trained.step < 0) fail(weights_name, ": metadata \"", kStepKey, "\" is negative");
   }
   trained.info.imported_from = directory;
 

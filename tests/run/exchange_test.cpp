@@ -131,6 +131,25 @@ TEST(HuggingFace, TensorsLieAsTransformersReadsThem) {
   }
 }
 
+// A loss must not be told of weights that others have put in place of ours.
+TEST(HuggingFace, OtherWeightsHaveNoLoss) {
+  const TemporaryDirectory directory;
+  export_hugging_face(random_model(), directory.path());
+  const std::string name = directory / "model.safetensors";
+  const SafeTensors file = SafeTensors::load(name);
+  save_safetensors(name, file.tensors(), {{"format", "pt"}});
+  const TrainedModel back = import_model(directory.path());
+  EXPECT_EQ(back.step, 0);
+  EXPECT_TRUE(std::isnan(back.val_loss));
+  for (const auto& [step, loss] : {std::pair{"-1", "1"}, {"x", "1"}, {"1", "x"}, {"99999999999999999999", "1"}}) {
+    save_safetensors(name, file.tensors(), {{"headlight_step", step}, {"headlight_val_loss", loss}});
+    EXPECT_TRUE(
+        contains(error_of([&] { import_model(directory.path()); }), "model.safetensors: metadata \"headlight_"));
+  }
+  save_safetensors(name, file.tensors(), {{"headlight_step", "1"}});
+  EXPECT_TRUE(contains(error_of([&] { import_model(directory.path()); }), "no \"headlight_val_loss\""));
+}
+
 TEST(HuggingFace, SaysNothingOfFolders) {
   const TemporaryDirectory directory;
   const TrainedModel trained = random_model();
