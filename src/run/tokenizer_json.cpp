@@ -75,13 +75,17 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
         cat("joins characters to ", merges->size(), " longer tokens; only characters and bytes can be read"));
   if (has(tokenizer, "normalizer"))
     tokenizer.at("normalizer").refuse(cat("changes the text, which is not read", go_on));
-  // That of ByteLevel moves places in the text only; others add tokens.
-  if (const std::string after = type_of(tokenizer, "post_processor"); !after.empty() && after != "ByteLevel")
-    tokenizer.at("post_processor").refuse(cat("is a ", after, ", which is not read", go_on));
+  // That of ByteLevel moves places in the text only, and a template without special tokens does nothing. Others add tokens.
+  if (const auto after = tokenizer.find("post_processor")) {
+    const std::string type = after->at("type").as_string();
+    const bool empty_template = type == "TemplateProcessing" && after->at("special_tokens").size() == 0;
+    if (type != "ByteLevel" && !empty_template)
+      after->refuse(cat("adds tokens to the text (", shown(type), "), which is not read", go_on));
+  }
   const std::string before = type_of(tokenizer, "pre_tokenizer");
   const bool bytes = before == "ByteLevel";
   if (!bytes && !before.empty() && before != "Split")
-    tokenizer.at("pre_tokenizer").refuse(cat("is a ", before, ", which is not read", go_on));
+    tokenizer.at("pre_tokenizer").refuse(cat("cuts the text (", shown(before), "), which is not read", go_on));
 
   const JsonView vocab = model.at("vocab");
   const auto members = vocab.members();

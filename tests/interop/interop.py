@@ -30,7 +30,10 @@ transformers.utils.logging.disable_progress_bar()
 
 
 def headlight(*words):
-    return subprocess.run([HEADLIGHT, *words], check=True, capture_output=True).stdout.decode()
+    done = subprocess.run([HEADLIGHT, *words], capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"headlight {' '.join(words)}\n{done.stderr.decode()}")
+    return done.stdout.decode()
 
 
 def check(what, holds, shown=""):
@@ -134,7 +137,7 @@ def check_nano_gpt():
     state = {}
     for key, value in model.state_dict().items():
         turned = key.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight"))
-        state["_orig_mod." + key] = value.t() if turned else value
+        state["_orig_mod." + key] = value.t().contiguous() if turned else value
     c = model.config
     torch.save({"model": state, "model_args": {"n_layer": c.n_layer, "n_head": c.n_head, "n_embd": c.n_embd, "block_size": CONTEXT,
                                                "bias": True, "vocab_size": c.vocab_size}}, "ckpt.pt")

@@ -463,9 +463,13 @@ TEST_F(Hostile, TokenizersThatAreNoCharactersAreRefused) {
   EXPECT_TRUE(contains(with_model("vocab", Json::array()), "vocab"));
   EXPECT_TRUE(
       contains(with_file("tokenizer.json", "normalizer", Json::object().set("type", "NFC")), "changes the text"));
-  for (const char* step : {"pre_tokenizer", "post_processor"})
-    EXPECT_TRUE(
-        contains(with_file("tokenizer.json", step, Json::object().set("type", "Whitespace")), "is a Whitespace"));
+  EXPECT_TRUE(contains(with_file("tokenizer.json", "pre_tokenizer", Json::object().set("type", "Whitespace")),
+                       "pre_tokenizer: cuts the text (\"Whitespace\")"));
+  Json after = Json::object();
+  after.set("type", "TemplateProcessing").set("special_tokens", Json::object());
+  EXPECT_EQ(with_file("tokenizer.json", "post_processor", after), "(no error)");
+  after.set("special_tokens", Json::object().set("<s>", 1));
+  EXPECT_TRUE(contains(with_file("tokenizer.json", "post_processor", after), "post_processor: adds tokens"));
   EXPECT_TRUE(contains(with_file("tokenizer.json", "pre_tokenizer", Json::object().set("type", "ByteLevel")),
                        "a vocabulary of bytes has"));
   remove_file(path_ + "/tokenizer.json");
