@@ -8,7 +8,7 @@ PYTHON ?= python3
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
-.PHONY: all help demo test test-build bench bench-torch check format format-check tidy sanitize install clean
+.PHONY: all help demo test test-build interop bench bench-torch check format format-check tidy sanitize install clean
 
 all: ## build the program: build/headlight (Release)
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) --log-level=NOTICE
@@ -25,6 +25,9 @@ test-build:
 
 test: test-build ## build and run all tests
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error
+
+interop: all ## check exports and imports with transformers, NumPy and llama.cpp (makes build/interop; LLAMA=0: without)
+	@tests/interop/run $(BUILD)
 
 bench: all ## measure products, operations, attention and training steps, and products beside OpenBLAS and BLIS
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE

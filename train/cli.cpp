@@ -185,10 +185,33 @@ ModelAndText load_model_and_text(const Arguments& args) {
     loaded.data = load_run_data(config, &info.vocabulary);
     return loaded;
   }
+  if (!info.imported_from.empty())
+    fail(args.operands()[0], ": was imported, and its text did not come with it; name a text with --data");
   loaded.data = load_run_data(info.config, &info.vocabulary);
   if (loaded.data.fingerprint != info.fingerprint)
     fail(loaded.data.source, ": is not the text that the run was trained on any more; name a text with --data");
   return loaded;
+}
+
+bool is_run(const std::string& directory) {
+  const std::string config = RunDirectory(directory).file("config.json");
+  if (!path_exists(config)) return false;
+  try {
+    return parse_json(read_file(config), config).find("headlight") != nullptr;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+void check_vacant(const std::string& directory, bool force, const std::string& how) {
+  const RunDirectory run(directory);
+  const std::string found = run.occupied_by();
+  if (found.empty()) return;
+  if (!run.has_run())
+    fail(directory, ": holds ", found, ", and no run that it belongs to; move it away or choose another --out");
+  if (!force) fail(directory, ": holds a run already; ", how, ", or choose another --out");
+  if (!is_run(directory))
+    fail(run.file("config.json"), ": is not of a run, and --force replaces runs only; choose another --out");
 }
 
 namespace {

@@ -72,6 +72,12 @@ struct ModelAndText {
 // was; a character that the model does not know.
 ModelAndText load_model_and_text(const Arguments& args);
 
+// Whether a run of this program is there, going by its config.json; a damaged one counts.
+bool is_run(const std::string& directory);
+// A run is never overwritten unasked, and what is not a run not even then. `how` says what to do with a run that is
+// there. Errors: something is in the way of a run in this directory.
+void check_vacant(const std::string& directory, bool force, const std::string& how);
+
 // Written to standard output; error when nobody can take it (a full disk, a closed pipe).
 void print(std::string_view text);
 void finish_output();
@@ -104,6 +110,9 @@ Command train_command();
 Command sample_command();
 Command eval_command();
 Command heads_command();
+Command info_command();
+Command export_command();
+Command import_command();
 Command corpus_command();
 Command bench_command();
 std::vector<Command> commands();

@@ -9,6 +9,14 @@ namespace headlight::cli {
 
 namespace {
 
+std::vector<Flag> eval_flags() {
+  std::vector<Flag> flags =
+      model_and_text_flags({"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"});
+  flags.insert(flags.begin() + 2, {"int8", "", "with weights of eight bits, as sample --int8 has them"});
+  flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
+  return flags;
+}
+
 int run(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
   const auto [trained, data] = load_model_and_text(args);
@@ -16,6 +24,10 @@ int run(const Arguments& args) {
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
   const bool int8 = args.has("int8");
   if (int8) round_to_int8(*trained.model);
+  if (const auto file = args.text("logits")) {
+    const Index saved = save_logits(*file, *trained.model, data.validation, windows);
+    say(cat("logits of ", saved, saved == 1 ? " window" : " windows", " written to ", *file));
+  }
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
   const bool has_floor = data.has_floor();
   const std::vector<RuleLoss> by_rule =
@@ -87,13 +99,6 @@ int run(const Arguments& args) {
   return 0;
 }
 
-std::vector<Flag> flags() {
-  std::vector<Flag> all =
-      model_and_text_flags({"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"});
-  all.insert(all.begin() + 2, {"int8", "", "with weights of eight bits, as sample --int8 has them"});
-  return all;
-}
-
 }  // namespace
 
 Command eval_command() {
@@ -101,8 +106,9 @@ Command eval_command() {
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
           .usage = "DIR [--data FILE | --corpus NAME] [--int8] [--json]",
           .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json",
-                       "headlight eval runs/repeats-fixed --corpus repeats"},
-          .flags = flags(),
+                       "headlight eval runs/repeats-fixed --corpus repeats",
+                       "headlight eval runs/mine --windows 10 --logits logits.npz"},
+          .flags = eval_flags(),
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -38,6 +38,7 @@ std::vector<Flag> train_flags() {
       {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
       {"preset", "NAME", "start from one of the presets below", "Run",
        "cpu with --data, else the corpus's own, or demo"},
+      {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
       {"resume", "", "go on where the run in --out stopped", "Run"},
       {"force", "", "start over: replace the run in --out", "Run"},
   };
@@ -73,6 +74,9 @@ RunConfig configuration(const Arguments& args) {
 RunConfig resumed_configuration(const Arguments& args, const std::string& directory) {
   if (args.has("preset")) throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
   const RunInfo info = RunDirectory(directory).load_info();
+  if (!info.imported_from.empty())
+    fail(directory, ": was imported, so there is no training to resume; train it further with: headlight train --init ",
+         quoted(directory), " --data FILE --out NEW");
   RunConfig config = info.config;
   for (const Setting& s : settings()) {
     const auto text = args.text(s.name);
@@ -87,27 +91,17 @@ RunConfig resumed_configuration(const Arguments& args, const std::string& direct
   return config;
 }
 
-// Another program's config.json. A damaged one may be ours.
-bool is_foreign(const std::string& config) {
-  try {
-    return !parse_json(read_file(config), config).find("headlight");
-  } catch (const Error&) {
-    return false;
+// With the sizes and the vocabulary of the model whose weights it starts from. Error: a flag that would change them.
+void take_model_of(RunConfig& config, const RunInfo& start, const Arguments& args, const std::string& directory) {
+  for (const Setting& s : settings()) {
+    const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
+    if (!is_of_model && s.name != std::string_view("tokens")) continue;
+    const std::string theirs = text_of(start.config, s);
+    if (args.has(s.name) && text_of(config, s) != theirs)
+      throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", directory, " has ", theirs,
+                           ", and --init keeps it; leave the flag out"));
+    set_from_text(config, s, theirs);
   }
-}
-
-// A run is never overwritten unasked, and what is not a run not even then.
-void check_vacant(const std::string& directory, bool force) {
-  const RunDirectory run(directory);
-  const std::string found = run.occupied_by();
-  if (found.empty()) return;
-  if (!run.has_run())
-    fail(directory, ": holds ", found, ", and no run that it belongs to; move it away or choose another --out");
-  if (!force)
-    fail(directory,
-         ": holds a run already; add --resume to go on with it, --force to start over, or choose another --out");
-  if (is_foreign(run.file("config.json")))
-    fail(run.file("config.json"), ": is not of a run, and --force replaces runs only; choose another --out");
 }
 
 // A system that runs out of memory kills without a word.
@@ -196,21 +190,30 @@ class Progress {
 int run(const Arguments& args) {
   const bool resume = args.has("resume"), force = args.has("force");
   if (resume && force) throw UsageError("--resume and --force cannot both be given");
+  if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
   RunConfig config = configuration(args);
+  std::optional<TrainedModel> start;
+  if (const auto init = args.text("init")) {
+    start = load_model(*init);
+    take_model_of(config, start->info, args, *init);
+  }
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
   if (path_exists(directory) && !is_directory(directory))
     fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
   if (resume) config = resumed_configuration(args, directory);
   config.check();
-  if (!resume) check_vacant(directory, force);
+  if (!resume) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);
-  }() : load_run_data(config);
+  }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
   check_memory(config, data.vocabulary.size());
-  const std::unique_ptr<Trainer> trainer = resume ? Trainer::resume(config, std::move(data), directory)
-                                                  : std::make_unique<Trainer>(config, std::move(data), directory);
+  std::optional<InitialWeights> weights;
+  if (start) weights.emplace(InitialWeights{*start->model, *args.text("init")});
+  const std::unique_ptr<Trainer> trainer =
+      resume ? Trainer::resume(config, std::move(data), directory)
+             : std::make_unique<Trainer>(config, std::move(data), directory, weights ? &*weights : nullptr);
   print_plan(*trainer, directory);
   if (resume && trainer->step() == 0) say("        stopped before its first step: starts from the beginning");
   const bool was_finished = trainer->finished();

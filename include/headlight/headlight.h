@@ -52,7 +52,9 @@
 #include "headlight/data/windows.h"
 
 #include "headlight/io/checkpoint.h"
+#include "headlight/io/gguf.h"
 #include "headlight/io/json.h"
+#include "headlight/io/npy.h"
 #include "headlight/io/safetensors.h"
 
 #include "headlight/heads/head_scores.h"
@@ -62,7 +64,11 @@
 #include "headlight/run/bench_sample.h"
 #include "headlight/run/config.h"
 #include "headlight/run/evaluate.h"
+#include "headlight/run/exchange.h"
 #include "headlight/run/generate.h"
+#include "headlight/run/gpt2.h"
+#include "headlight/run/history.h"
+#include "headlight/run/logits.h"
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
 #include "headlight/run/trainer.h"

@@ -56,18 +56,21 @@ void fill(std::span<T> values, const Element& element) {
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(element(i));
 }
 
-const TensorView& checked(const SafeTensors& file, std::string_view name, std::size_t wanted) {
-  const TensorView& tensor = file.at(name);
+void check_count(const TensorView& tensor, const std::string& source, std::size_t wanted) {
   const std::size_t present = tensor.data.size() / static_cast<std::size_t>(bytes_of(tensor.type));
   if (present != wanted)
-    fail(file.source(), ": tensor \"", name, "\" ", shape_text(tensor.shape), " has ", present, " elements; expected ",
+    fail(source, ": tensor \"", tensor.name, "\" ", shape_text(tensor.shape), " has ", present, " elements; expected ",
          wanted);
+}
+
+const TensorView& checked(const SafeTensors& file, std::string_view name, std::size_t wanted) {
+  const TensorView& tensor = file.at(name);
+  check_count(tensor, file.source(), wanted);
   return tensor;
 }
 
 template <class T>
-void read_floats(const SafeTensors& file, std::string_view name, std::span<T> values) {
-  const TensorView& tensor = checked(file, name, values.size());
+void copy_floats(const TensorView& tensor, const std::string& source, std::span<T> values) {
   const auto data = tensor.data;
   switch (tensor.type) {
     case StoredType::kF32:
@@ -85,8 +88,13 @@ void read_floats(const SafeTensors& file, std::string_view name, std::span<T> va
     case StoredType::kF8_E4M3:
       return fill(values, [=](std::size_t i) { return e4m3(bits_at<std::uint8_t>(data, i)); });
     default:
-      fail(file.source(), ": tensor \"", name, "\" holds ", tensor.type, "; expected a floating type, such as F32");
+      fail(source, ": tensor \"", tensor.name, "\" holds ", tensor.type, "; expected a floating type, such as F32");
   }
+}
+
+template <class T>
+void read_floats(const SafeTensors& file, std::string_view name, std::span<T> values) {
+  copy_floats(checked(file, name, values.size()), file.source(), values);
 }
 
 template <class T>
@@ -97,6 +105,11 @@ void read_whole(const SafeTensors& file, std::string_view name, std::span<T> val
 }
 
 }  // namespace
+
+void copy_values(const TensorView& tensor, const std::string& source, std::span<float> values) {
+  check_count(tensor, source, values.size());
+  copy_floats(tensor, source, values);
+}
 
 void SafeTensors::read(std::string_view name, std::span<float> values) const { read_floats(*this, name, values); }
 void SafeTensors::read(std::string_view name, std::span<double> values) const { read_floats(*this, name, values); }

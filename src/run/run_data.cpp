@@ -90,7 +90,7 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     } catch (const Error& e) {
       // With a vocabulary of its own a text can always be encoded.
       if (!known) throw;
-      throw Error(cat(e.what(), ": not the text that the run was trained on"));
+      throw Error(cat(e.what(), "; the text must be of the characters that the model knows"));
     }
     TokenSplit split = split_text({std::move(ids), {}}, config.val_fraction, config.context, config.data.c_str());
     data.train = std::move(split.train);

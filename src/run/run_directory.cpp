@@ -43,10 +43,11 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   text.set("source", info.source).set("fingerprint", info.fingerprint);
   if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
   Json document = Json::object();
-  document.set("headlight", kFormat)
-      .set("settings", to_json(info.config))
-      .set("vocabulary", vocabulary)
-      .set("text", text);
+  document.set("headlight", kFormat);
+  if (!info.program.empty()) document.set("program", info.program);
+  if (!info.imported_from.empty()) document.set("imported_from", info.imported_from);
+  if (!info.initialised_from.empty()) document.set("initialised_from", info.initialised_from);
+  document.set("settings", to_json(info.config)).set("vocabulary", vocabulary).set("text", text);
   return pretty_json_text(document);
 }
 
@@ -79,6 +80,10 @@ RunInfo RunDirectory::load_info() const {
   } else if (kind != "byte") {
     vocabulary.at("kind").refuse(cat("expected \"character\" or \"byte\", found \"", kind, "\""));
   }
+  for (const auto& [key, field] : {std::pair{"program", &info.program},
+                                   {"imported_from", &info.imported_from},
+                                   {"initialised_from", &info.initialised_from}})
+    if (const auto text = view.find(key)) *field = text->as_string();
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
   if (const auto end = view.at("text").find("document_end"))
@@ -91,6 +96,8 @@ TrainedModel load_model(const std::string& directory, Weights weights) {
   TrainedModel loaded;
   loaded.info = run.load_info();
   const char* name = weights == Weights::kBest ? "model.safetensors" : "state.safetensors";
+  if (weights == Weights::kLast && !path_exists(run.file(name)) && !loaded.info.imported_from.empty())
+    fail(directory, ": was imported and has one set of weights; leave out --last");
   if (!path_exists(run.file(name)))
     fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
   // The file first: a model is made only when its tensors are there.

@@ -7,6 +7,7 @@
 #include "headlight/autograd/tape.h"
 #include "headlight/base/file.h"
 #include "headlight/base/threads.h"
+#include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
 #include "run/state.h"
@@ -50,24 +51,41 @@ Json record_json(const StepRecord& r) {
   return json;
 }
 
+void copy_weights(const CharTransformer& from, const CharTransformer& to) {
+  const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
+  if (source.size() != target.size())
+    fail("the weights to start from are ", source.size(), " tensors, and this model has ", target.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
+      fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",
+           target[i].name, " ", target[i].value.shape());
+    Tensor value = target[i].value;
+    value.copy_from(source[i].value);
+  }
+}
+
 // The streams of random numbers a run uses, each from its seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 
 }  // namespace
 
-Trainer::Trainer(const RunConfig& config, RunData data, std::string directory)
+Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start)
     : data_(std::move(data)), directory_(std::move(directory)), schedule_(config.schedule()) {
   config.check();
   info_ = {.config = config,
            .vocabulary = data_.vocabulary,
            .source = data_.source,
            .fingerprint = data_.fingerprint,
-           .document_end = data_.document_end};
+           .document_end = data_.document_end,
+           .imported_from = "",
+           .initialised_from = start ? start->source : "",
+           .program = version()};
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
   const auto seed = static_cast<std::uint64_t>(config.seed);
   seed_generator(mix64(seed ^ kParameterStream));
   batches_ = Rng(mix64(seed ^ kBatchStream));
   model_ = std::make_unique<CharTransformer>(config.model(data_.vocabulary.size()));
+  if (start) copy_weights(start->model, *model_);
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
   RunDirectory::info_text(info_);  // what cannot be stored is refused before anything is removed
@@ -85,6 +103,9 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   if (!path_exists(state)) {
     // The weights of step 0 are written just before the first checkpoint.
     const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
+    if (at_start && !known.initialised_from.empty())
+      fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialised_from,
+           " --force");
     if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
     fail(state, ": there is no checkpoint to resume from; start again with --force");
   }
@@ -92,6 +113,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   check_size(file, kModelPrefix, config.model(data.vocabulary.size()));
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
   trainer->directory_ = directory;
+  trainer->info_.initialised_from = known.initialised_from;
+  trainer->info_.program = known.program;
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)

@@ -6,7 +6,7 @@
 namespace headlight {
 namespace {
 
-const Words kCommands = {"train", "sample", "eval", "heads", "corpus", "bench"};
+const Words kCommands = {"train", "sample", "eval", "heads", "info", "export", "import", "corpus", "bench"};
 
 TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
   for (const std::string& command : kCommands) {

@@ -66,6 +66,10 @@ struct TensorView {
 template <class T>
 TensorView tensor_view(std::string name, std::vector<Index> shape, std::span<const T> values);
 
+// Copies the values of a stored tensor of any floating type, converted. `source` begins the errors: another number of
+// elements, another type.
+void copy_values(const TensorView& tensor, const std::string& source, std::span<float> values);
+
 using Metadata = std::map<std::string, std::string>;
 
 // A file read into memory. Copies are cheap and share it; views are good as long as one of them lives.

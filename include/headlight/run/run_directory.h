@@ -24,6 +24,9 @@ struct RunInfo {
   std::string source;                      // of the text
   std::uint64_t fingerprint = 0;           // of the text
   std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
+  // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.
+  std::string imported_from, initialised_from;
+  std::string program;  // the version that started the run; empty when it did not say
 };
 
 class RunDirectory {

@@ -31,13 +31,20 @@ struct StepRecord {
   std::vector<ReferenceLoss> references;  // the first is the optimum; empty when the corpus names no others
 };
 
+// Weights to start from instead of random ones, and the run they are of.
+struct InitialWeights {
+  const CharTransformer& model;
+  std::string source;
+};
+
 class Trainer {
  public:
   // Starts a run: makes the model and, when `directory` is not empty, the directory with its config.json. Files of an
   // earlier run there are removed: whether that is wanted is for the caller to ask.
-  // Errors: config.check(), a directory that cannot be written.
-  Trainer(const RunConfig& config, RunData data, std::string directory);
-  // Goes on where the run in `directory` stopped; a run stopped before its first checkpoint starts over. `config` may
+  // Errors: config.check(), a directory that cannot be written, weights to start from that are of another model.
+  Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start = nullptr);
+  // Goes on where the run in `directory` stopped; a run stopped before its first checkpoint starts over, unless it had
+  // weights to start from: that is an error. `config` may
   // differ in the settings that are free on resume.
   // Errors: no checkpoint, a damaged one, another text than the run was started with.
   static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <bit>
+#include <set>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/base/utf8.h"
+#include "headlight/io/gguf.h"
+#include "io/gguf_format.h"
+#include "io/safetensors_format.h"
+
+namespace headlight {
+
+namespace {
+
+// Takes values off the front of the file; what would go past its end is an error.
+class Cursor {
+ public:
+  Cursor(std::string_view bytes, const std::string& source) : bytes_(bytes), source_(source) {}
+
+  std::uint64_t place() const { return at_; }
+  std::uint64_t left() const { return bytes_.size() - at_; }
+
+  std::string_view take(std::uint64_t count) {
+    if (count > left()) fail(source_, ": the file is cut short: ", count, " bytes are asked for at byte ", at_);
+    const std::string_view taken = bytes_.substr(static_cast<std::size_t>(at_), static_cast<std::size_t>(count));
+    at_ += count;
+    return taken;
+  }
+  template <class T>
+  T number() {
+    const std::string_view bytes = take(sizeof(T));
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+    if constexpr (std::is_same_v<T, float>) return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    else return static_cast<T>(bits);
+  }
+  std::string text() {
+    const std::string_view bytes = take(number<std::uint64_t>());
+    if (const auto problem = find_invalid_utf8(bytes))
+      fail(source_, ": a text before byte ", at_, " is not UTF-8: ", problem->reason);
+    return std::string(bytes);
+  }
+  // How many values follow, each of at least so many bytes.
+  std::uint64_t count(std::uint64_t least_bytes) {
+    const auto n = number<std::uint64_t>();
+    if (n > left() / least_bytes) fail(source_, ": the file is cut short: it says that ", n, " values follow");
+    return n;
+  }
+
+ private:
+  std::string_view bytes_;
+  const std::string& source_;
+  std::uint64_t at_ = 0;
+};
+
+GgufValue read_value(Cursor& cursor, const std::string& where) {
+  const auto kind = cursor.number<std::uint32_t>();
+  switch (static_cast<GgufKind>(kind)) {
+    case GgufKind::kU32:
+      return cursor.number<std::uint32_t>();
+    case GgufKind::kI32:
+      return cursor.number<std::int32_t>();
+    case GgufKind::kF32:
+      return cursor.number<float>();
+    case GgufKind::kBool:
+      return cursor.number<std::uint8_t>() != 0;
+    case GgufKind::kString:
+      return cursor.text();
+    case GgufKind::kArray:
+      break;
+    default:
+      fail(where, " is of kind ", kind, ", which is not read");
+  }
+  const auto element = cursor.number<std::uint32_t>();
+  if (static_cast<GgufKind>(element) == GgufKind::kString) {
+    std::vector<std::string> texts(static_cast<std::size_t>(cursor.count(8)));
+    for (std::string& text : texts) text = cursor.text();
+    return texts;
+  }
+  if (static_cast<GgufKind>(element) == GgufKind::kI32) {
+    std::vector<std::int32_t> numbers(static_cast<std::size_t>(cursor.count(4)));
+    for (std::int32_t& value : numbers) value = cursor.number<std::int32_t>();
+    return numbers;
+  }
+  fail(where, " is an array of kind ", element, ", which is not read");
+}
+
+struct Claim {
+  TensorView view;  // without its data
+  std::uint64_t offset = 0, bytes = 0;
+};
+
+Claim read_claim(Cursor& cursor, const std::string& source) {
+  Claim claim;
+  claim.view.name = cursor.text();
+  const std::string where = cat(source, ": tensor \"", claim.view.name, "\"");
+  const auto rank = cursor.number<std::uint32_t>();
+  if (rank == 0 || rank > 4) fail(where, " has rank ", rank, ", not 1 to 4");
+  std::vector<std::uint64_t> shape;
+  for (std::uint32_t i = 0; i < rank; ++i) shape.insert(shape.begin(), cursor.number<std::uint64_t>());
+  const auto type = cursor.number<std::uint32_t>();
+  if (type > static_cast<std::uint32_t>(GgufTensorType::kF16))
+    fail(where, " is of type ", type, ": only F32 and F16 are read; name the file it was quantized from");
+  claim.view.type = static_cast<GgufTensorType>(type) == GgufTensorType::kF32 ? StoredType::kF32 : StoredType::kF16;
+  claim.offset = cursor.number<std::uint64_t>();
+  const auto needed = bytes_needed(claim.view.type, shape);
+  if (!needed || std::any_of(shape.begin(), shape.end(), [](std::uint64_t size) { return size >> 62 != 0; }))
+    fail(where, " is too large: the size of ", shape_text(shape), " overflows");
+  claim.bytes = *needed;
+  for (const std::uint64_t size : shape) claim.view.shape.push_back(static_cast<Index>(size));
+  return claim;
+}
+
+}  // namespace
+
+Gguf Gguf::load(const std::string& path) { return parse(read_file(path), path); }
+
+Gguf Gguf::parse(std::string bytes, const std::string& source) {
+  auto file = std::make_shared<File>();
+  file->source = source;
+  file->bytes = std::move(bytes);
+  Cursor cursor(file->bytes, source);
+  if (file->bytes.size() < kGgufMagic.size() || cursor.take(kGgufMagic.size()) != kGgufMagic)
+    fail(source, ": is not a GGUF file: it does not begin with \"", kGgufMagic, "\"");
+  if (const auto version = cursor.number<std::uint32_t>(); version != kGgufVersion)
+    fail(source, ": is of GGUF version ", version, "; version ", kGgufVersion, " is read");
+  const std::uint64_t tensors = cursor.count(24), entries = cursor.count(13);
+
+  std::set<std::string> names;
+  for (std::uint64_t i = 0; i < entries; ++i) {
+    std::string name = cursor.text();
+    if (!names.insert(name).second) fail(source, ": two entries are named \"", name, "\"");
+    GgufValue value = read_value(cursor, cat(source, ": ", name));
+    file->metadata.emplace_back(std::move(name), std::move(value));
+  }
+  names.clear();
+  std::vector<Claim> claims;
+  for (std::uint64_t i = 0; i < tensors; ++i) {
+    claims.push_back(read_claim(cursor, source));
+    if (!names.insert(claims.back().view.name).second)
+      fail(source, ": two tensors are named \"", claims.back().view.name, "\"");
+  }
+  const std::uint64_t begin = (cursor.place() + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+  const std::uint64_t size = file->bytes.size() - std::min<std::uint64_t>(begin, file->bytes.size());
+  const std::span<const std::byte> all = std::as_bytes(std::span(file->bytes));
+  for (Claim& claim : claims) {
+    if (claim.offset % kGgufAlignment != 0)
+      fail(source, ": tensor \"", claim.view.name, "\" begins at ", claim.offset, ", no multiple of ", kGgufAlignment);
+    if (claim.bytes > size || claim.offset > size - claim.bytes)
+      fail(source, ": the file is cut short: tensor \"", claim.view.name, "\" takes ", claim.bytes, " bytes at ",
+           claim.offset, ", and ", size, " bytes of data are there");
+    if (claim.bytes > 0)
+      claim.view.data =
+          all.subspan(static_cast<std::size_t>(begin + claim.offset), static_cast<std::size_t>(claim.bytes));
+    file->tensors.push_back(std::move(claim.view));
+  }
+  return Gguf(std::move(file));
+}
+
+const GgufValue& Gguf::value(std::string_view name) const {
+  for (const auto& [key, value] : metadata())
+    if (key == name) return value;
+  fail(source(), ": has no entry \"", name, "\"");
+}
+
+void Gguf::another_kind(std::string_view name) const {
+  fail(source(), ": the entry \"", name, "\" is of another kind than it should be");
+}
+
+}  // namespace headlight

@@ -1,0 +1,33 @@
+// The visible characters by which GPT-2's tokenizers write bytes: bytes that are printable in Latin-1 stand for themselves,
+// all others (controls, space, 0x7F to 0xA0, 0xAD) for U+0100, U+0101, ... in order.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "headlight/base/utf8.h"
+
+namespace headlight {
+
+inline const std::array<char32_t, 256>& byte_characters() {
+  static const std::array<char32_t, 256> characters = [] {
+    std::array<char32_t, 256> all{};
+    char32_t next = 0x100;
+    for (char32_t byte = 0; byte < 256; ++byte) {
+      const bool printable = (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte != 0xAD);
+      all[byte] = printable ? byte : next++;
+    }
+    return all;
+  }();
+  return characters;
+}
+
+// UTF-8 of the characters that stand for these bytes.
+inline std::string written_bytes(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) append_utf8(text, byte_characters()[static_cast<unsigned char>(c)]);
+  return text;
+}
+
+}  // namespace headlight

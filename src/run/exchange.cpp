@@ -1,0 +1,95 @@
+#include "headlight/run/exchange.h"
+
+#include <limits>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/base/version.h"
+#include "headlight/io/checkpoint.h"
+#include "headlight/io/npy.h"
+#include "headlight/run/gpt2.h"
+#include "run/exchange_files.h"
+#include "run/state.h"
+
+namespace headlight {
+
+namespace {
+
+// Other orders of the same sums differ by some 1e-7.
+constexpr double kRounding = 1e-5;
+
+std::vector<TensorView> weights_of(const std::vector<NamedTensor>& parameters) {
+  std::vector<TensorView> views;
+  for (const NamedTensor& p : parameters) views.push_back(stored(p.name, p.value));
+  return views;
+}
+
+}  // namespace
+
+RunInfo without_folders(RunInfo info) {
+  for (std::string* path :
+       {&info.source, &info.config.data, &info.config.grammar, &info.imported_from, &info.initialised_from})
+    *path = path->substr(path->find_last_of('/') + 1);
+  return info;
+}
+
+void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const CharTransformer& model,
+                      const std::string& where, Exported& exported) {
+  const Vocabulary& ours = written.info.vocabulary;
+  if (vocabulary.size() != ours.size() || vocabulary.characters() != ours.characters())
+    fail(where, ": reads back with another vocabulary; this file cannot be relied on");
+  exported.difference = logit_difference(*written.model, model);
+  if (!(exported.difference <= kRounding))
+    fail(where, ": reads back as another model: its logits differ by ", exported.difference,
+         " of the largest; this file cannot be relied on");
+  exported.verified = true;
+}
+
+Exported export_npz(const TrainedModel& trained, const std::string& path) {
+  const std::vector<NamedTensor> parameters = trained.model->parameters();
+  save_npz(path, weights_of(parameters), {{"config.json", RunDirectory::info_text(without_folders(trained.info))}});
+  Exported exported;
+  exported.files = {path};
+  return exported;
+}
+
+Exported export_npy(const TrainedModel& trained, const std::string& directory) {
+  const std::vector<NamedTensor> parameters = trained.model->parameters();
+  make_directories(directory);
+  Exported exported;
+  for (const TensorView& view : weights_of(parameters)) {
+    exported.files.push_back(cat(directory, "/", view.name, ".npy"));
+    save_npy(exported.files.back(), view);
+  }
+  exported.files.push_back(directory + "/config.json");
+  write_file_atomically(exported.files.back(), RunDirectory::info_text(without_folders(trained.info)));
+  return exported;
+}
+
+void check_imported(const RunConfig& config, const std::string& where) {
+  try {
+    for (const Setting& s : settings()) {
+      RunConfig again;
+      set_from_text(again, s, text_of(config, s));
+    }
+    config.check();
+  } catch (const UsageError& e) {
+    fail(where, ": ", e.what());
+  }
+}
+
+void save_imported(const TrainedModel& trained, const std::string& path) {
+  const RunDirectory directory(path);
+  RunInfo info = trained.info;
+  info.program = version();
+  RunDirectory::info_text(info);  // what cannot be stored is refused before anything is removed
+  make_directories(path);
+  directory.clear();
+  const std::vector<NamedTensor> parameters = trained.model->parameters();
+  save_checked(
+      directory.file("model.safetensors"), weights_of(parameters),
+      {{"format", "headlight"}, {"step", std::to_string(trained.step)}, {"val_loss", real_text(trained.val_loss)}});
+  directory.save_info(info);
+}
+
+}  // namespace headlight

@@ -1,0 +1,172 @@
+// llama.cpp's GPT-2. Its tokenizer is one for byte pairs (BPE) over visible characters that stand for bytes. A character of
+// several bytes is therefore a token that merges make from its bytes, the first two, then the third, and so on; merges
+// begin with a character's first byte, so none reaches across to the next character.
+//
+// llama.cpp takes token 11 for the end of all text where a GPT-2 file does not name another one, and would stop at every
+// such character. The file therefore has one token more, <|endoftext|>, which a model never writes: its logit is some
+// constant far below all others. With gamma and beta of the last layer norm, the logit of a row w is
+//   w . (gamma n + beta)  =  c sum(n) + c sum(beta / gamma)  for  w = c / gamma,
+// and sum(n) is 0, for n is normalised. As input it is the token that a text begins after: a line break, where there is one.
+//
+// Contexts in llama.cpp are multiples of 256, and a place beyond the table of positions ends the program. The table is
+// therefore as long as the context that llama.cpp makes of the model's: the last place that was learned, again and again.
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/base/error.h"
+#include "headlight/io/gguf.h"
+#include "headlight/run/exchange.h"
+#include "headlight/run/gpt2.h"
+#include "run/byte_characters.h"
+#include "run/exchange_files.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr const char* kEnd = "<|endoftext|>";
+constexpr float kNeverLogit = -200;
+constexpr std::int32_t kNormalToken = 1, kControlToken = 3;
+constexpr const char* kTokens = "tokenizer.ggml.tokens";
+
+constexpr Index kContextMultiple = 256;
+Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
+
+// A row of output weights whose logit is kNeverLogit whatever the model says; zeros (logit 0) where there is none.
+std::vector<float> never_row(const CharTransformer& model) {
+  const Norm& norm = **model.norm;
+  const std::span<const float> gamma(norm.gamma.value().data<float>(),
+                                     static_cast<std::size_t>(norm.gamma.value().numel()));
+  const float* beta = norm.beta->value().data<float>();
+  std::vector<float> row(gamma.size(), 0.0f);
+  double sum = 0, smallest = INFINITY;
+  for (std::size_t i = 0; i < gamma.size(); ++i) {
+    smallest = std::min(smallest, std::abs(static_cast<double>(gamma[i])));
+    sum += static_cast<double>(beta[i]) / static_cast<double>(gamma[i]);
+  }
+  // Below, the rounding of sum(n) would show.
+  if (!(smallest > 1e-3 && std::abs(sum) > 1e-3)) return row;
+  for (std::size_t i = 0; i < row.size(); ++i)
+    row[i] = static_cast<float>(static_cast<double>(kNeverLogit) / sum / static_cast<double>(gamma[i]));
+  return row;
+}
+
+// The token that stands before a text.
+std::int32_t token_before(const RunInfo& info) {
+  if (!info.document_end.empty()) return info.document_end.back();
+  if (info.vocabulary.is_bytes()) return '\n';
+  const std::size_t found = info.vocabulary.characters().find(U'\n');
+  return found == std::u32string::npos ? 0 : static_cast<std::int32_t>(found);
+}
+
+GgufMetadata metadata_of(const TrainedModel& trained) {
+  const TransformerConfig& c = trained.model->config();
+  const auto size = [](Index value) { return static_cast<std::uint32_t>(value); };
+  std::vector<std::string> tokens, merges;
+  for (std::int32_t id = 0; id < static_cast<std::int32_t>(c.vocabulary); ++id) {
+    const std::string bytes = trained.info.vocabulary.piece(id);
+    tokens.push_back(written_bytes(bytes));
+    for (std::size_t n = 1; n < bytes.size(); ++n)
+      merges.push_back(cat(written_bytes(bytes.substr(0, n)), " ", written_bytes(bytes.substr(n, 1))));
+  }
+  std::sort(merges.begin(), merges.end());
+  merges.erase(std::unique(merges.begin(), merges.end()), merges.end());
+  std::vector<std::int32_t> kinds(tokens.size(), kNormalToken);
+  tokens.emplace_back(kEnd);
+  kinds.push_back(kControlToken);
+  const std::string name = without_folders(trained.info).source;
+  return {
+      {"general.architecture", std::string("gpt2")},
+      {"general.name", name.empty() ? std::string("headlight") : name},
+      {"general.file_type", std::uint32_t{0}},  // all F32
+      {"gpt2.block_count", size(c.layers)},
+      {"gpt2.context_length", size(whole_context(c.context))},
+      {"gpt2.embedding_length", size(c.width)},
+      {"gpt2.feed_forward_length", size(c.hidden < 0 ? 4 * c.width : c.hidden)},
+      {"gpt2.attention.head_count", size(c.heads)},
+      {"gpt2.attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps)},
+      {"tokenizer.ggml.model", std::string("gpt2")},
+      // How the text is cut before merging, at places between characters. This one, unlike GPT-2's own, leaves spaces
+      // before punctuation alone when tokens become text.
+      {"tokenizer.ggml.pre", std::string("qwen2")},
+      {kTokens, std::move(tokens)},
+      {"tokenizer.ggml.token_type", std::move(kinds)},
+      {"tokenizer.ggml.merges", std::move(merges)},
+      {"tokenizer.ggml.bos_token_id", size(c.vocabulary)},
+      {"tokenizer.ggml.eos_token_id", size(c.vocabulary)},
+      {"tokenizer.ggml.add_bos_token", false},
+      {"tokenizer.ggml.add_eos_token", false}};
+}
+
+// Adds rows, all the same, to a table of them.
+void add_rows(std::vector<float>& values, TensorView& view, const std::vector<float>& row, Index count = 1) {
+  for (Index i = 0; i < count; ++i) values.insert(values.end(), row.begin(), row.end());
+  view = tensor_view<float>(view.name, {view.shape[0] + count, view.shape[1]}, values);
+}
+
+// The model in such a file, without what was added: `config` says its context.
+std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig config) {
+  const auto size = [&](const char* key) { return static_cast<Index>(file.at<std::uint32_t>(key)); };
+  config.layers = size("gpt2.block_count");
+  config.width = size("gpt2.embedding_length");
+  config.hidden = size("gpt2.feed_forward_length");
+  config.heads = size("gpt2.attention.head_count");
+  config.bias = true;
+  config.tied = false;
+  config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokens).size()) - 1;
+  config.check();
+  std::vector<TensorView> tensors = file.tensors();
+  for (TensorView& view : tensors) {
+    const Index rows = view.name == "position_embd.weight"                                ? config.context
+                       : view.name == "token_embd.weight" || view.name == "output.weight" ? config.vocabulary
+                                                                                          : view.shape[0];
+    if (rows > view.shape[0]) fail(file.source(), ": ", view.name, " has ", view.shape[0], " rows instead of ", rows);
+    view.data =
+        view.data.first(view.data.size() / static_cast<std::size_t>(view.shape[0]) * static_cast<std::size_t>(rows));
+    view.shape[0] = rows;
+  }
+  return model_from_gpt2(gpt2_names(tensors, file.source()), config, Gpt2Naming::kGguf, file.source());
+}
+
+}  // namespace
+
+Exported export_gguf(const TrainedModel& trained, const std::string& path) {
+  const TransformerConfig& c = trained.model->config();
+  check_is_gpt2(c, "gguf");
+  if (c.activation != Activation::kGelu)
+    fail(
+        "gguf: holds GPT-2, whose activation is gelu, and this model has another; train one with --activation gelu; "
+        "--to hf holds it");
+  Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kGguf);
+  const auto row_of = [&](const std::vector<float>& table, Index row) {
+    const auto begin = table.begin() + static_cast<std::ptrdiff_t>(row * c.width);
+    return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(c.width));
+  };
+  // The first weights of the walk: [V,C] and [T,C]; the last one is the output's, [V,C].
+  const std::vector<float> embedding = tensors.values[0], never = never_row(*trained.model);
+  add_rows(tensors.values[0], tensors.views[0], row_of(embedding, token_before(trained.info)));
+  add_rows(tensors.values[1], tensors.views[1], row_of(tensors.values[1], c.context - 1),
+           whole_context(c.context) - c.context);
+  if (c.tied) {
+    tensors.values.push_back(embedding);
+    tensors.views.push_back(tensor_view<float>("output.weight", {c.vocabulary, c.width}, tensors.values.back()));
+  }
+  add_rows(tensors.values.back(), tensors.views.back(), never);
+
+  Exported exported;
+  exported.files = {path};
+  if (whole_context(c.context) != c.context)
+    exported.notices.push_back(cat("this model learned ", c.context,
+                                   " places, and llama.cpp's contexts are multiples of ", kContextMultiple,
+                                   ": keep prompt and answer within ", c.context, " tokens (-n)"));
+  if (std::all_of(never.begin(), never.end(), [](float x) { return x == 0; }))
+    exported.notices.push_back(cat("llama.cpp may end a text early: ", kEnd,
+                                   " has the logit 0, for nothing lower can be "
+                                   "had from the last layer norm of this model; train it further"));
+  save_gguf(path, metadata_of(trained), tensors.views);
+  const Gguf file = Gguf::load(path);
+  check_reads_back(trained, trained.info.vocabulary, *model_of(file, c), path, exported);
+  return exported;
+}
+
+}  // namespace headlight

@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/base/version.h"
+#include "headlight/run/exchange.h"
+#include "headlight/run/gpt2.h"
+#include "run/exchange_files.h"
+#include "run/state.h"
+#include "run/tokenizer_json.h"
+
+namespace headlight {
+
+namespace {
+
+const char* activation_name(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu:
+      return "gelu_new";
+    case Activation::kGeluErf:
+      return "gelu";
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kSilu:
+      return "silu";
+  }
+  fail("hf: holds GPT-2, whose activations do not include this model's; use gelu, gelu-erf, relu or silu");
+}
+
+Json config_json(const TrainedModel& trained) {
+  const TransformerConfig& c = trained.model->config();
+  Json config = Json::object();
+  config.set("model_type", "gpt2")
+      .set("architectures", Json::array().push("GPT2LMHeadModel"))
+      .set("vocab_size", c.vocabulary)
+      .set("n_positions", c.context)
+      .set("n_ctx", c.context)
+      .set("n_embd", c.width)
+      .set("n_layer", c.layers)
+      .set("n_head", c.heads)
+      .set("n_inner", c.hidden < 0 ? 4 * c.width : c.hidden)
+      .set("activation_function", activation_name(c.activation))
+      .set("layer_norm_epsilon", kGpt2NormEps)
+      .set("embd_pdrop", c.dropout)
+      .set("resid_pdrop", c.dropout)
+      .set("attn_pdrop", c.dropout)
+      .set("scale_attn_weights", true)
+      .set("scale_attn_by_inverse_layer_idx", false)
+      .set("reorder_and_upcast_attn", false)
+      .set("tie_word_embeddings", c.tied)
+      // There are no special tokens; GPT-2's own, 50256, would be beyond the vocabulary.
+      .set("bos_token_id", Json())
+      .set("eos_token_id", Json())
+      .set("torch_dtype", "float32");
+  // What an import here takes up again; others ignore it.
+  const RunInfo info = without_folders(trained.info);
+  Json ours = Json::object();
+  ours.set("version", version()).set("bias", c.bias).set("text", info.source);
+  if (!info.document_end.empty()) ours.set("document_end", info.vocabulary.decode(info.document_end));
+  return config.set("headlight_export", ours.set("settings", to_json(info.config)));
+}
+
+}  // namespace
+
+Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
+  const TransformerConfig& c = trained.model->config();
+  check_is_gpt2(c, "hf");
+  const Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kHuggingFace);
+  std::vector<TensorView> views = tensors.views;
+  for (TensorView& view : views)
+    if (view.name != "lm_head.weight") view.name = "transformer." + view.name;
+  Json tokenizer_config = Json::object();
+  tokenizer_config.set("tokenizer_class", "PreTrainedTokenizerFast")
+      .set("clean_up_tokenization_spaces", false)
+      .set("model_max_length", c.context);
+
+  make_directories(directory);
+  Exported exported;
+  const auto file = [&](const char* name) {
+    exported.files.push_back(cat(directory, "/", name));
+    return exported.files.back();
+  };
+  save_safetensors(
+      file("model.safetensors"), views,
+      {{"format", "pt"}, {kStepKey, std::to_string(trained.step)}, {kLossKey, real_text(trained.val_loss)}});
+  write_file_atomically(file("tokenizer.json"), pretty_json_text(tokenizer_json(trained.info.vocabulary)));
+  write_file_atomically(file("tokenizer_config.json"), pretty_json_text(tokenizer_config));
+  write_file_atomically(file("config.json"), pretty_json_text(config_json(trained)));
+
+  const TrainedModel back = import_model(directory);
+  check_reads_back(trained, back.info.vocabulary, *back.model, directory, exported);
+  return exported;
+}
+
+}  // namespace headlight

@@ -1,0 +1,227 @@
+#include "headlight/run/gpt2.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/error.h"
+#include "headlight/base/random.h"
+#include "io/safetensors_format.h"
+
+namespace headlight {
+
+namespace {
+
+Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
+
+struct Name {
+  const char *ours, *hugging_face, *gguf;
+};
+// Within a block; the first three have a bias each.
+constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv"}, kAttentionOut{"attn.out", "attn.c_proj", "attn_output"},
+    kUp{"ff.up", "mlp.c_fc", "ffn_up"}, kDown{"ff.down", "mlp.c_proj", "ffn_down"},
+    kNorm1{"norm1", "ln_1", "attn_norm"}, kNorm2{"norm2", "ln_2", "ffn_norm"};
+constexpr Name kTokens{"tokens", "wte", "token_embd"}, kPositions{"position", "wpe", "position_embd"},
+    kLastNorm{"norm", "ln_f", "output_norm"}, kHead{"head", "lm_head", "output"};
+
+// Collects the weights of a model under both names.
+class Walk {
+ public:
+  Walk(const TransformerConfig& config, Gpt2Naming naming) : c_(config), naming_(naming) {}
+
+  std::vector<Gpt2Weight> all() {
+    add(kTokens, ".weight", {c_.vocabulary, c_.width});
+    add(kPositions, ".weight", {c_.context, c_.width});
+    for (Index i = 0; i < c_.layers; ++i) {
+      ours_ = cat("blocks.", i, ".");
+      theirs_ = cat(naming_ == Gpt2Naming::kGguf ? "blk." : "h.", i, ".");
+      norm(kNorm1);
+      linear(kQkv, 3 * c_.width, c_.width);
+      linear(kAttentionOut, c_.width, c_.width);
+      norm(kNorm2);
+      linear(kUp, hidden_size(c_), c_.width);
+      linear(kDown, c_.width, hidden_size(c_));
+    }
+    ours_ = theirs_ = "";
+    norm(kLastNorm);
+    if (!c_.tied) add(kHead, ".weight", {c_.vocabulary, c_.width});
+    return std::move(weights_);
+  }
+
+ private:
+  Gpt2Weight& add(const Name& name, const char* end, std::vector<Index> shape) {
+    const char* theirs = naming_ == Gpt2Naming::kGguf ? name.gguf : name.hugging_face;
+    weights_.push_back(
+        {.ours = cat(ours_, name.ours, end), .theirs = cat(theirs_, theirs, end), .shape = std::move(shape)});
+    return weights_.back();
+  }
+  void linear(const Name& name, Index out, Index in) {
+    add(name, ".weight", {out, in}).transposed = naming_ == Gpt2Naming::kHuggingFace;
+    if (c_.bias) add(name, ".bias", {out});
+  }
+  void norm(const Name& name) {
+    add(name, ".weight", {c_.width});
+    add(name, ".bias", {c_.width}).norm_bias = true;
+  }
+
+  const TransformerConfig& c_;
+  Gpt2Naming naming_;
+  std::string ours_, theirs_;
+  std::vector<Gpt2Weight> weights_;
+};
+
+// [rows,columns] -> [columns,rows].
+std::vector<float> transposed(std::span<const float> values, Index rows, Index columns) {
+  std::vector<float> result(values.size());
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = 0; c < columns; ++c)
+      result[static_cast<std::size_t>(c * rows + r)] = values[static_cast<std::size_t>(r * columns + c)];
+  return result;
+}
+
+bool is_float(StoredType type) {
+  return type == StoredType::kF32 || type == StoredType::kF64 || type == StoredType::kF16 || type == StoredType::kBF16;
+}
+
+std::string without(std::string name, const std::string& prefix) {
+  return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+}
+
+bool ends_with(const std::string& name, const std::string& end) {
+  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
+  const char* go_on = "; --to npz holds every model";
+  if (c.position != PositionKind::kLearned)
+    fail(format,
+         ": holds GPT-2, which has learned positions, and this model has others; train one with "
+         "--position learned",
+         go_on);
+  if (!c.pre_norm)
+    fail(format,
+         ": holds GPT-2, which normalises before each layer, and this model after it; train one with --pre-norm",
+         go_on);
+  if (c.norm != NormKind::kLayer)
+    fail(format, ": holds GPT-2, which has layer norms, and this model has rms norms; train one with --norm layer",
+         go_on);
+  if (c.hidden == 0)
+    fail(format,
+         ": holds GPT-2, which has feed-forward layers, and this model has attention only; train one with "
+         "--hidden -1",
+         go_on);
+}
+
+std::vector<Index> Gpt2Weight::their_shape() const {
+  return transposed ? std::vector<Index>{shape[1], shape[0]} : shape;
+}
+
+std::vector<Gpt2Weight> gpt2_weights(const TransformerConfig& config, Gpt2Naming naming) {
+  return Walk(config, naming).all();
+}
+
+Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming) {
+  TransformerConfig config = model.config();
+  config.bias = true;
+  std::map<std::string, Tensor> present;
+  for (const NamedTensor& p : model.parameters()) present.emplace(p.name, p.value);
+  Gpt2Tensors result;
+  for (const Gpt2Weight& weight : gpt2_weights(config, naming)) {
+    const auto count =
+        static_cast<std::size_t>(weight.shape.size() == 2 ? weight.shape[0] * weight.shape[1] : weight.shape[0]);
+    std::vector<float> values(count, 0.0f);
+    if (const auto found = present.find(weight.ours); found != present.end()) {
+      const std::span<const float> numbers(found->second.data<float>(),
+                                           static_cast<std::size_t>(found->second.numel()));
+      if (numbers.size() != count) fail(weight.ours, " is ", found->second.shape(), ", which is not GPT-2's size");
+      if (weight.transposed) values = transposed(numbers, weight.shape[0], weight.shape[1]);
+      else values.assign(numbers.begin(), numbers.end());
+      present.erase(found);
+    } else if (!ends_with(weight.ours, ".bias")) {
+      fail(weight.ours, ": this model has no such weight, and a GPT-2 needs it");
+    }
+    result.values.push_back(std::move(values));  // moving a vector keeps its numbers where they are
+    result.views.push_back(tensor_view<float>(weight.theirs, weight.their_shape(), result.values.back()));
+  }
+  if (!present.empty()) fail(present.begin()->first, ": a weight of this model that GPT-2 does not have");
+  return result;
+}
+
+std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView>& tensors, const std::string& source) {
+  std::map<std::string, const TensorView*> named;
+  for (const TensorView& tensor : tensors) {
+    const std::string name = without(without(tensor.name, "_orig_mod."), "transformer.");
+    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias")) continue;
+    if (!named.emplace(name, &tensor).second)
+      fail(source, ": two tensors are ", name, ": ", tensor.name, " and ", named[name]->name);
+  }
+  return named;
+}
+
+std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
+                                                 const TransformerConfig& config, Gpt2Naming naming,
+                                                 const std::string& source) {
+  const std::vector<Gpt2Weight> weights = gpt2_weights(config, naming);
+  auto unknown = tensors;
+  std::map<std::string, std::pair<const Gpt2Weight*, const TensorView*>> sources;
+  for (const Gpt2Weight& weight : weights) {
+    const auto found = tensors.find(weight.theirs);
+    if (found == tensors.end()) {
+      if (!weight.norm_bias || config.bias) fail(source, ": has no tensor ", weight.theirs, ", which a GPT-2 needs");
+      continue;
+    }
+    const TensorView& tensor = *found->second;
+    if (tensor.shape != weight.their_shape())
+      fail(source, ": ", tensor.name, " is ", shape_text(tensor.shape), ", and this model needs ",
+           shape_text(weight.their_shape()));
+    if (!is_float(tensor.type))
+      fail(source, ": ", tensor.name, " holds ", tensor.type, "; expected a floating type, such as F32");
+    sources[weight.ours] = {&weight, &tensor};
+    unknown.erase(weight.theirs);
+  }
+  if (!unknown.empty())
+    fail(source, ": ", unknown.begin()->second->name, " is not a part of a GPT-2 with ", config.layers,
+         config.layers == 1 ? " layer" : " layers");
+
+  auto model = std::make_unique<CharTransformer>(config);
+  for (const NamedTensor& p : model->parameters()) {
+    Tensor value = p.value;
+    const std::span<float> numbers(value.data<float>(), static_cast<std::size_t>(value.numel()));
+    const auto found = sources.find(p.name);
+    if (found == sources.end()) {  // a norm's shift
+      std::fill(numbers.begin(), numbers.end(), 0.0f);
+      continue;
+    }
+    const auto& [weight, tensor] = found->second;
+    copy_values(*tensor, source, numbers);
+    if (weight->transposed) {
+      const std::vector<float> turned = transposed(numbers, weight->shape[1], weight->shape[0]);
+      std::copy(turned.begin(), turned.end(), numbers.begin());
+    }
+    if (!std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }))
+      fail(source, ": ", tensor->name, " holds a value that is not a finite number");
+  }
+  return model;
+}
+
+double logit_difference(const CharTransformer& a, const CharTransformer& b) {
+  const NoGrad no_recording;
+  Rng rng(1);
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(std::min<Index>(a.config().context, 256)));
+  for (std::int32_t& id : ids) id = static_cast<std::int32_t>(rng.below(a.config().vocabulary));
+  const Tensor x = a(ids, 1), y = b(ids, 1);
+  if (!(x.shape() == y.shape())) fail("logits differ in shape: ", x.shape(), " and ", y.shape());
+  double largest = 0, difference = 0;
+  for (Index i = 0; i < x.numel(); ++i) {
+    const auto p = static_cast<double>(x.data<float>()[i]), q = static_cast<double>(y.data<float>()[i]);
+    largest = std::max(largest, std::abs(p));
+    if (!std::isfinite(p - q)) return std::numeric_limits<double>::infinity();
+    difference = std::max(difference, std::abs(p - q));
+  }
+  return difference == 0 ? 0 : difference / std::max(largest, 1e-30);
+}
+
+}  // namespace headlight

@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/run/exchange.h"
+#include "headlight/run/gpt2.h"
+#include "run/exchange_files.h"
+#include "run/state.h"
+#include "run/tokenizer_json.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr Index kMostSize = Index{1} << 20;
+
+using Tensors = std::map<std::string, const TensorView*>;
+
+double real_at(const JsonView& config, std::string_view key, double otherwise) {
+  const auto found = config.find(key);
+  return found ? found->as_double() : otherwise;
+}
+
+// A switch of GPT-2's that our models do not have: its value must be the one that we compute with.
+void require(const JsonView& config, std::string_view key, bool value) {
+  const auto found = config.find(key);
+  if (found && found->as_bool() != value)
+    found->refuse(
+        cat("is ", value ? "false" : "true", "; only a GPT-2 with ", value ? "true" : "false", " can be read"));
+}
+
+std::string activation_of(const JsonView& config) {
+  const auto given = config.find("activation_function");
+  const std::string name = given ? given->as_string() : "gelu_new";
+  // The second and third are the first, written otherwise.
+  for (const auto& [theirs, ours] : {std::pair{"gelu_new", "gelu"},
+                                     {"gelu_pytorch_tanh", "gelu"},
+                                     {"gelu_fast", "gelu"},
+                                     {"gelu", "gelu-erf"},
+                                     {"relu", "relu"},
+                                     {"silu", "silu"},
+                                     {"swish", "silu"}})
+    if (name == theirs) return ours;
+  given->refuse(cat("\"", name, "\" is not one that can be read: gelu_new, gelu, relu or silu"));
+}
+
+bool same_values(const TensorView& a, const TensorView& b) {
+  return a.type == b.type && a.shape == b.shape && a.data.size() == b.data.size() &&
+         std::memcmp(a.data.data(), b.data.data(), a.data.size()) == 0;
+}
+
+bool is_zero(const TensorView& tensor, const std::string& source) {
+  std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(bytes_of(tensor.type)));
+  copy_values(tensor, source, values);
+  return std::all_of(values.begin(), values.end(), [](float x) { return x == 0; });
+}
+
+// The biases of linear layers, by the names of Hugging Face and nanoGPT.
+bool is_linear_bias(const std::string& name) {
+  return name.find(".bias") != std::string::npos && name.find("ln_") == std::string::npos;
+}
+
+// The output's own weights, where they are no more than a copy of the embedding's.
+void drop_tied_head(Tensors& tensors, const std::string& source) {
+  const auto head = tensors.find("lm_head.weight"), tokens = tensors.find("wte.weight");
+  if (head == tensors.end()) return;
+  if (tokens != tensors.end() && !same_values(*head->second, *tokens->second))
+    fail(source,
+         ": lm_head.weight differs from wte.weight, and config.json says that they are one (tie_word_embeddings)");
+  tensors.erase(head);
+}
+
+void check_vocabulary(const TrainedModel& trained, Index rows, const std::string& source) {
+  if (trained.info.vocabulary.size() != rows)
+    fail(source, ": the model has ", rows, " tokens, and the vocabulary ", trained.info.vocabulary.size(),
+         "; name the text or tokenizer that it was made from with --vocabulary");
+}
+
+TrainedModel import_hugging_face(const std::string& directory, const ImportOptions& options) {
+  const std::string config_name = directory + "/config.json", weights_name = directory + "/model.safetensors",
+                    tokenizer_name = directory + "/tokenizer.json";
+  const Json document = parse_json(read_file(config_name), config_name);
+  const JsonView config(document, config_name);
+  if (document.find("headlight")) fail(directory, ": is a run of this program already; there is nothing to import");
+  const JsonView kind = config.at("model_type");
+  if (kind.as_string() != "gpt2")
+    kind.refuse(cat("is \"", kind.as_string(), "\"; only models of the type \"gpt2\" can be read"));
+  require(config, "scale_attn_weights", true);
+  require(config, "scale_attn_by_inverse_layer_idx", false);
+  require(config, "add_cross_attention", false);
+  if (const double eps = real_at(config, "layer_norm_epsilon", kGpt2NormEps); std::abs(eps - kGpt2NormEps) > 1e-12)
+    config.at("layer_norm_epsilon").refuse(cat(eps, " is not ", kGpt2NormEps, ", which layer norms here use"));
+
+  TrainedModel trained;
+  RunConfig& c = trained.info.config;
+  c.layers = config.at("n_layer").as_index(1, kMostSize);
+  c.heads = config.at("n_head").as_index(1, kMostSize);
+  c.width = config.at("n_embd").as_index(1, kMostSize);
+  c.context = config.at("n_positions").as_index(1, kMostSize);
+  const Index vocabulary = config.at("vocab_size").as_index(1, kMostSize);
+  if (options.heads > 0 && options.heads != c.heads)
+    config.at("n_head").refuse(cat("is ", c.heads, ", and --heads says ", options.heads, "; leave it out"));
+  const auto hidden = config.find("n_inner");
+  c.hidden = hidden ? hidden->as_index(1, kMostSize) : 4 * c.width;
+  if (c.hidden == 4 * c.width) c.hidden = -1;
+  c.activation = activation_of(config);
+  c.dropout = real_at(config, "resid_pdrop", 0.1);
+  c.position = "learned";
+  const auto tied = config.find("tie_word_embeddings");
+  c.tied = !tied || tied->as_bool();
+
+  const SafeTensors file = SafeTensors::load(weights_name);
+  Tensors tensors = gpt2_names(file.tensors(), weights_name);
+  if (c.tied) drop_tied_head(tensors, weights_name);
+  if (const auto ours = config.find("headlight_export")) {
+    trained.info.source = ours->at("text").as_string();
+    // Biases of zeros that stand for none.
+    c.bias = ours->at("bias").as_bool();
+    if (!c.bias) {
+      for (const auto& [name, tensor] : tensors)
+        if (is_linear_bias(name) && !is_zero(*tensor, weights_name)) c.bias = true;
+      if (!c.bias) std::erase_if(tensors, [](const auto& entry) { return is_linear_bias(entry.first); });
+    }
+  }
+  trained.val_loss = std::nan("");
+  if (file.metadata().count(kStepKey)) {
+    trained.step = metadata_whole(file, kStepKey);
+    trained.val_loss = metadata_real(file, kLossKey);
+    if (trained.step < 0) fail(weights_name, ": metadata \"", kStepKey, "\" is negative");
+  }
+  trained.info.imported_from = directory;
+
+  if (options.vocabulary) {
+    trained.info.vocabulary = *options.vocabulary;
+  } else {
+    if (!path_exists(tokenizer_name))
+      fail(tokenizer_name, ": is not there; name a text whose characters are the vocabulary with --vocabulary");
+    const Json tokenizer = parse_json(read_file(tokenizer_name), tokenizer_name);
+    trained.info.vocabulary = vocabulary_of(JsonView(tokenizer, tokenizer_name));
+  }
+  c.tokens = trained.info.vocabulary.is_bytes() ? "byte" : "character";
+  check_vocabulary(trained, vocabulary, config_name);
+  check_imported(c, config_name);
+  if (const auto ours = config.find("headlight_export"))
+    if (const auto end = ours->find("document_end"))
+      trained.info.document_end = trained.info.vocabulary.encode(end->as_string(), end->where());
+  trained.model = model_from_gpt2(tensors, c.model(vocabulary), Gpt2Naming::kHuggingFace, weights_name);
+  return trained;
+}
+
+const TensorView& matrix(const Tensors& tensors, const std::string& name, const std::string& source) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) fail(source, ": has no tensor ", name, "; these are not the weights of a GPT-2");
+  if (found->second->shape.size() != 2) fail(source, ": ", found->second->name, " is not a matrix");
+  return *found->second;
+}
+
+Index metadata_heads(const SafeTensors& file) {
+  const auto found = file.metadata().find("n_head");
+  if (found == file.metadata().end())
+    fail(file.source(), ": does not say how many attention heads a layer has; say it with --heads");
+  Index heads = 0;
+  for (const char digit : found->second) {
+    if (digit < '0' || digit > '9' || heads > kMostSize) heads = -kMostSize;
+    heads = 10 * heads + (digit - '0');
+  }
+  if (heads < 1 || heads > kMostSize)
+    fail(file.source(), ": its metadata has n_head \"", found->second, "\", which is no number of heads");
+  return heads;
+}
+
+// nanoGPT's weights: sizes are read off the tensors.
+TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& options) {
+  const SafeTensors file = SafeTensors::load(path);
+  Tensors tensors = gpt2_names(file.tensors(), path);
+  TrainedModel trained;
+  trained.val_loss = std::nan("");
+  trained.info.imported_from = path;
+  RunConfig& c = trained.info.config;
+  const TensorView& tokens = matrix(tensors, "wte.weight", path);
+  const Index vocabulary = tokens.shape[0];
+  c.width = tokens.shape[1];
+  c.context = matrix(tensors, "wpe.weight", path).shape[0];
+  const TensorView& packed = matrix(tensors, "h.0.attn.c_attn.weight", path);
+  if (packed.shape[0] == c.width && packed.shape[1] == 3 * c.width)
+    fail(path, ": is in Hugging Face's orientation; name the directory with its config.json");
+  c.hidden = matrix(tensors, "h.0.mlp.c_fc.weight", path).shape[0];
+  if (c.hidden == 4 * c.width) c.hidden = -1;
+  c.layers = 0;
+  while (tensors.count(cat("h.", c.layers, ".ln_1.weight"))) ++c.layers;
+  c.bias = tensors.count("h.0.attn.c_attn.bias") > 0;
+  c.heads = options.heads > 0 ? options.heads : metadata_heads(file);
+  c.activation = "gelu-erf";
+  c.position = "learned";
+  if (const auto head = tensors.find("lm_head.weight"); head != tensors.end()) {
+    c.tied = same_values(*head->second, tokens);
+    if (c.tied) tensors.erase(head);
+  }
+  if (!options.vocabulary)
+    fail(path, ": has no vocabulary; name the text that it was trained on with --vocabulary FILE");
+  trained.info.vocabulary = *options.vocabulary;
+  c.tokens = trained.info.vocabulary.is_bytes() ? "byte" : "character";
+  check_vocabulary(trained, vocabulary, path);
+  check_imported(c, path);
+  trained.model = model_from_gpt2(tensors, c.model(vocabulary), Gpt2Naming::kNanoGpt, path);
+  return trained;
+}
+
+}  // namespace
+
+TrainedModel import_model(const std::string& path, const ImportOptions& options) {
+  if (!path_exists(path)) fail(path, ": there is no such file or directory");
+  return is_directory(path) ? import_hugging_face(path, options) : import_nano_gpt(path, options);
+}
+
+}  // namespace headlight

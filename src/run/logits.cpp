@@ -1,0 +1,48 @@
+#include "headlight/run/logits.h"
+
+#include <algorithm>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/error.h"
+#include "headlight/io/npy.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+Index save_logits(const std::string& path, const CharTransformer& model, const TokenText& text, Index most) {
+  const NoGrad no_recording;
+  const Index context = model.config().context, vocabulary = model.config().vocabulary;
+  std::vector<Window> windows = evaluation_windows(text, context);
+  const auto all = static_cast<Index>(windows.size());
+  const Index count = most > 0 ? std::min(most, all) : all;
+  for (Index i = 0; i < count; ++i)
+    windows[static_cast<std::size_t>(i)] = windows[static_cast<std::size_t>(i * all / count)];
+  windows.resize(static_cast<std::size_t>(count));
+  constexpr double kMostBytes = 4e9;
+  if (const double bytes = 4.0 * static_cast<double>(count) * static_cast<double>(context * vocabulary);
+      bytes > kMostBytes)
+    fail(path, ": the logits of ", count, " windows would take ", bytes / 1e9,
+         " GB, and 4 GB is the most; use --windows");
+
+  const auto values = static_cast<std::size_t>(count * context);
+  std::vector<std::int32_t> inputs, targets;
+  std::vector<float> logits;
+  inputs.reserve(values);
+  targets.reserve(values);
+  logits.reserve(values * static_cast<std::size_t>(vocabulary));
+  Batch batch;
+  for (const Window& window : windows) {
+    fill_windows(text, std::span(&window, 1), context, batch);
+    const Tensor y = model(batch.inputs, 1);  // [1,T,V]
+    logits.insert(logits.end(), y.data<float>(), y.data<float>() + y.numel());
+    inputs.insert(inputs.end(), batch.inputs.begin(), batch.inputs.end());
+    for (const std::int32_t target : batch.targets) targets.push_back(target == kIgnoredTarget ? -1 : target);
+  }
+  const TensorView views[] = {tensor_view<std::int32_t>("inputs", {count, context}, inputs),
+                              tensor_view<std::int32_t>("targets", {count, context}, targets),
+                              tensor_view<float>("logits", {count, context, vocabulary}, logits)};
+  save_npz(path, views);
+  return count;
+}
+
+}  // namespace headlight

@@ -1,0 +1,117 @@
+#include "run/tokenizer_json.h"
+
+#include <algorithm>
+
+#include "headlight/base/utf8.h"
+#include "run/byte_characters.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr Index kMostTokens = 0x110000;  // all of Unicode
+
+bool has(const JsonView& object, std::string_view key) { return object.find(key).has_value(); }
+
+// "ByteLevel" of {"type":"ByteLevel",...}; "" of null.
+std::string type_of(const JsonView& tokenizer, std::string_view step) {
+  const auto found = tokenizer.find(step);
+  return found ? found->at("type").as_string() : "";
+}
+
+// In quotes, with what would break a line escaped.
+std::string shown(const std::string& token) { return json_text(Json(token)); }
+
+Vocabulary bytes_of(const JsonView& vocab, const std::vector<std::string>& tokens) {
+  for (std::size_t id = 0; id < tokens.size(); ++id)
+    if (id > 255 || tokens[id] != encode_utf8(byte_characters()[id]))
+      vocab.refuse(
+          cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in their order"));
+  if (tokens.size() != 256) vocab.refuse(cat("has ", tokens.size(), " tokens; a vocabulary of bytes has 256"));
+  return Vocabulary::bytes();
+}
+
+}  // namespace
+
+Json tokenizer_json(const Vocabulary& vocabulary) {
+  Json::Object vocab;
+  for (std::int32_t id = 0; id < static_cast<std::int32_t>(vocabulary.size()); ++id) {
+    const std::string piece = vocabulary.piece(id);
+    vocab.push_back({vocabulary.is_bytes() ? written_bytes(piece) : piece, id});
+  }
+  Json byte_level = Json::object();
+  byte_level.set("type", "ByteLevel").set("add_prefix_space", false).set("trim_offsets", true).set("use_regex", false);
+  Json fuse = Json::object();
+  fuse.set("type", "Fuse");
+  Json model = Json::object();
+  model.set("type", "BPE")
+      .set("dropout", Json())
+      .set("unk_token", Json())
+      .set("continuing_subword_prefix", Json())
+      .set("end_of_word_suffix", Json())
+      .set("fuse_unk", false)
+      .set("byte_fallback", false)
+      .set("ignore_merges", false)
+      .set("vocab", std::move(vocab))
+      .set("merges", Json::array());
+  Json tokenizer = Json::object();
+  tokenizer.set("version", "1.0")
+      .set("truncation", Json())
+      .set("padding", Json())
+      .set("added_tokens", Json::array())
+      .set("normalizer", Json())
+      .set("pre_tokenizer", vocabulary.is_bytes() ? byte_level : Json())
+      .set("post_processor", Json())
+      .set("decoder", vocabulary.is_bytes() ? byte_level : fuse)
+      .set("model", model);
+  return tokenizer;
+}
+
+Vocabulary vocabulary_of(const JsonView& tokenizer) {
+  const char* go_on = "; name the vocabulary with --vocabulary";
+  const JsonView model = tokenizer.at("model");
+  if (const auto merges = model.find("merges"); merges && merges->size() > 0)
+    merges->refuse(
+        cat("joins characters to ", merges->size(), " longer tokens; only characters and bytes can be read"));
+  if (has(tokenizer, "normalizer"))
+    tokenizer.at("normalizer").refuse(cat("changes the text, which is not read", go_on));
+  // That of ByteLevel moves places in the text only, and a template without special tokens does nothing. Others add tokens.
+  if (const auto after = tokenizer.find("post_processor")) {
+    const std::string type = after->at("type").as_string();
+    const bool empty_template = type == "TemplateProcessing" && after->at("special_tokens").size() == 0;
+    if (type != "ByteLevel" && !empty_template)
+      after->refuse(cat("adds tokens to the text (", shown(type), "), which is not read", go_on));
+  }
+  const std::string before = type_of(tokenizer, "pre_tokenizer");
+  const bool bytes = before == "ByteLevel";
+  if (!bytes && !before.empty() && before != "Split")
+    tokenizer.at("pre_tokenizer").refuse(cat("cuts the text (", shown(before), "), which is not read", go_on));
+
+  const JsonView vocab = model.at("vocab");
+  const auto members = vocab.members();
+  const auto count = static_cast<Index>(members.size());
+  if (count < 1 || count > kMostTokens) vocab.refuse(cat("has ", count, " tokens"));
+  std::vector<std::string> tokens(members.size());
+  std::vector<bool> taken(members.size(), false);
+  for (const auto& [token, id] : members) {
+    const auto number = id.json().if_int64();
+    if (!number || *number < 0 || *number >= count)
+      vocab.refuse(cat("the id of ", shown(token), " is ", json_text(id.json()), "; expected a whole number from 0 to ",
+                       count - 1));
+    const auto place = static_cast<std::size_t>(*number);
+    if (taken[place]) vocab.refuse(cat("two tokens have the id ", place));
+    taken[place] = true;
+    tokens[place] = token;
+  }
+  if (bytes) return bytes_of(vocab, tokens);
+  std::u32string characters;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::u32string token = decode_utf8(tokens[id], vocab.where());
+    if (token.size() != 1)
+      vocab.refuse(cat("token ", id, " is ", shown(tokens[id]), ", which is not one character", go_on));
+    characters += token[0];
+  }
+  return Vocabulary::of_characters(characters, vocab.where());
+}
+
+}  // namespace headlight

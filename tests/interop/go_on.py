@@ -1,0 +1,15 @@
+# Training goes on where Headlight's ended, on as many machines as `accelerate launch go_on.py` is told of.
+import accelerate, torch, transformers
+model = transformers.AutoModelForCausalLM.from_pretrained("mine-hf")
+tokenizer = transformers.AutoTokenizer.from_pretrained("mine-hf")
+ids = torch.tensor(tokenizer(open("my.txt", newline="").read())["input_ids"])
+context = model.config.n_positions
+windows = ids[: len(ids) // context * context].view(-1, context)
+loader = torch.utils.data.DataLoader(windows, batch_size=16, shuffle=True)
+accelerator = accelerate.Accelerator()
+model, optimizer, loader = accelerator.prepare(model, torch.optim.AdamW(model.parameters(), lr=1e-3), loader)
+for batch in loader:
+    loss = model(input_ids=batch, labels=batch).loss
+    accelerator.backward(loss), optimizer.step(), optimizer.zero_grad()
+accelerator.unwrap_model(model).save_pretrained("mine-further")
+tokenizer.save_pretrained("mine-further")
