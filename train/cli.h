@@ -86,12 +86,6 @@ std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
 bool stderr_is_lively();
 
-// "0:42", "1:03:20".
-std::string duration_text(double seconds);
-// "12.3k", "4.5M": three digits.
-std::string count_text(double count);
-// "1.234": fixed decimals.
-std::string fixed_text(double value, int decimals);
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
 
