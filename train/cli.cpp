@@ -119,9 +119,11 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool stderr_is_lively() {
+bool stderr_is_lively() { return stderr_is_terminal() && may_colour(); }
+
+bool may_colour() {
   const char *no_color = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
-  return stderr_is_terminal() && !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
+  return !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
 }
 
 std::string wrapped(const std::string& left, const std::string& text) {

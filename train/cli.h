@@ -85,6 +85,8 @@ std::string quoted(const std::string& word);
 std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
 bool stderr_is_lively();
+// Whether the surroundings allow colours at all: not TERM=dumb, NO_COLOR not set.
+bool may_colour();
 
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
@@ -96,6 +98,7 @@ Command eval_command();
 Command heads_command();
 Command corpus_command();
 Command bench_command();
+Command plot_command();
 std::vector<Command> commands();
 
 }  // namespace headlight::cli

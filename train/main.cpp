@@ -9,7 +9,8 @@
 namespace headlight::cli {
 
 std::vector<Command> commands() {
-  return {train_command(), sample_command(), eval_command(), heads_command(), corpus_command(), bench_command()};
+  return {train_command(), sample_command(), eval_command(), heads_command(),
+          plot_command(),  corpus_command(), bench_command()};
 }
 
 namespace {

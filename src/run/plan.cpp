@@ -17,6 +17,8 @@ struct Size {
 constexpr Size kSizes[] = {{2, 2, 32},  {4, 4, 32},  {4, 4, 48},  {4, 4, 64},  {4, 4, 96}, {4, 4, 128},
                            {6, 4, 128}, {6, 6, 192}, {6, 8, 256}, {6, 6, 384}, {8, 8, 512}};
 
+constexpr double kTokensPerParameter = 100;
+
 // Validations take a thirtieth of the time, all together; there are about twenty of them.
 constexpr double kValidating = 1.0 / 30;
 constexpr Index kValidations = 20;
@@ -24,9 +26,9 @@ constexpr Index kValidations = 20;
 double as_real(Index value) { return static_cast<double>(value); }
 
 // Longer windows pay when there is time to learn what they show: on tiny Shakespeare 128 characters were no better than
-// 64 up to 2.5M tokens.
+// 64 at 2.5M tokens, and as good at 5M.
 Index context_for(double tokens, const PlanText& text) {
-  Index context = tokens < 8e6 ? 64 : tokens < 6e7 ? 128 : 256;
+  Index context = tokens < 4e6 ? 64 : tokens < 6e7 ? 128 : 256;
   const Index room = std::min(text.train, text.validation > 0 ? text.validation : text.train) - 1;
   while (context > 8 && context > room / 2) context /= 2;
   return context;
@@ -71,7 +73,7 @@ double effective_tokens(double text_tokens, double seen_tokens) {
 
 double expected_loss(double parameters, double effective, double bigram_loss) {
   const double shakespeare =
-      1.40 + 1.95 / std::pow(std::max(parameters, 1.0), 0.25) + 325 / std::sqrt(std::max(effective, 1.0));
+      1.20 + 309 / std::pow(std::max(parameters, 1.0), 0.7) + 70.8 / std::pow(std::max(effective, 1.0), 0.35);
   // Where there is next to nothing to learn from, counting is as good.
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }
@@ -84,6 +86,7 @@ double block_parameters(const RunConfig& c) {
 Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed, const std::function<void(RunConfig&)>& finish,
               bool only) {
+  const double began = monotonic_seconds();
   Plan best;
   int worse = 0;
   for (const Size& size : kSizes) {
@@ -111,19 +114,22 @@ Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
     plan.expected_loss =
         expected_loss(block_parameters(c), effective_tokens(as_real(text.train), plan.tokens), text.bigram_loss);
     plan.seconds = seconds;
-    const bool better = best.seconds == 0 || plan.expected_loss < best.expected_loss;
+    // Too small for what it gets to see.
+    const auto starved = [&](const Plan& p) {
+      return effective_tokens(as_real(text.train), p.tokens) > kTokensPerParameter * block_parameters(p.config);
+    };
+    const bool better = best.seconds == 0 || plan.expected_loss < best.expected_loss || starved(best);
     if (better) best = plan;
     if (only) break;
     worse = better ? 0 : worse + 1;
     if (worse == 2) break;  // larger ones are slower still
   }
-  // The speed of what was chosen, batch and context included.
-  if (!only) {
-    best.tokens_per_second = speed(best.config);
-    set_steps(best.config, seconds, best.tokens_per_second, text);
-    best.tokens = as_real(best.config.steps * best.config.batch * best.config.context * best.config.accumulate);
-    best.passes = best.tokens / as_real(std::max<Index>(1, text.train));
-  }
+  // The speed of what was chosen, batch and context included; and what measuring took is gone.
+  if (!only) best.tokens_per_second = speed(best.config);
+  best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
+  set_steps(best.config, best.seconds, best.tokens_per_second, text);
+  best.tokens = as_real(best.config.steps * best.config.batch * best.config.context * best.config.accumulate);
+  best.passes = best.tokens / as_real(std::max<Index>(1, text.train));
   if (finish) finish(best.config);
   if (best.config.steps < 20)
     throw UsageError(cat("--minutes ", seconds / 60, ": enough for ", best.config.steps,

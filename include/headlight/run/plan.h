@@ -3,11 +3,12 @@
 // Time buys parameters N (of the matrices in the blocks) or tokens D to train on. What either is worth is a law of the
 // form of Hoffmann et al. 2022 (arXiv 2203.15556):
 //
-//   loss(N, D) = 1.40 + 1.95 / N^0.25 + 325 / D^0.5        nats a character
+//   loss(N, D) = 1.20 + 309 / N^0.7 + 70.8 / D^0.35        nats a character
 //
-// Its figures were fitted to ten runs of this program on tiny Shakespeare, of 2e12 floating-point operations each: widths
-// 32 to 128, 2 and 4 layers, 49k to 786k parameters, 0.4M to 5.6M tokens, losses from 1.67 to 1.99; it meets them to
-// 0.04. Another text is as many times harder as its bigram loss is higher than that of tiny Shakespeare, 2.49.
+// Its figures were fitted to eleven runs of this program on tiny Shakespeare: widths 32 to 128, 2 and 4 layers, windows of
+// 64 and 128, N from 25k to 786k, D from 0.4M to 9M, losses from 1.58 to 1.99, which it meets to 0.04. Beyond these it is
+// a guess, which is why a model also has at least one parameter for every hundred tokens. Another text is as many times
+// harder as its bigram loss is higher than that of tiny Shakespeare, 2.49.
 //
 // A text that is read again teaches less: after R passes over U tokens they count as U + 15 U (1 - e^(-(R-1)/15)), after
 // Muennighoff et al. 2023 (arXiv 2305.16264). And a model should not be larger than its text, which it would learn by
@@ -40,7 +41,7 @@ double expected_loss(double parameters, double effective_tokens, double bigram_l
 double block_parameters(const RunConfig& config);
 
 // The configuration with the lowest expected loss after `seconds`, among a dozen sizes from 25k parameters to 25M, smallest
-// first, or `only` when that is given (whose size then stays). It ends about when the time does, whatever the size.
+// first; with `only`, of `base` as it is. `seconds` include those that planning itself takes.
 // `finish` may change each candidate before it is looked at (flags that a user gave); `speed` is asked for the tokens a
 // second of it, as few times as possible: not for sizes beyond the best. Batch, context, learning rate, warm-up, dropout
 // and validations follow from size and tokens; the reasons stand in plan.cpp.
