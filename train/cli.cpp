@@ -119,9 +119,11 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool stderr_is_lively() {
+bool stderr_is_lively() { return stderr_is_terminal() && may_colour(); }
+
+bool may_colour() {
   const char *no_color = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
-  return stderr_is_terminal() && !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
+  return !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
 }
 
 std::string wrapped(const std::string& left, const std::string& text) {
@@ -247,35 +249,9 @@ void say(std::string_view text) {
   std::fputc('\n', stderr);
 }
 
-std::string fixed_text(double value, int decimals) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
-  return buffer;
-}
-
 std::string padded(std::string text, std::size_t width) {
   if (text.size() < width) text.insert(0, width - text.size(), ' ');
   return text;
-}
-
-std::string duration_text(double seconds) {
-  const auto s = static_cast<Index>(std::llround(std::max(0.0, std::min(seconds, 1e9))));
-  char buffer[64];
-  if (s >= 3600)
-    std::snprintf(buffer, sizeof buffer, "%lld:%02d:%02d", static_cast<long long>(s / 3600),
-                  static_cast<int>(s / 60 % 60), static_cast<int>(s % 60));
-  else std::snprintf(buffer, sizeof buffer, "%d:%02d", static_cast<int>(s / 60), static_cast<int>(s % 60));
-  return buffer;
-}
-
-std::string count_text(double count) {
-  const char* units[] = {"", "k", "M", "G", "T"};
-  std::size_t unit = 0;
-  while (count >= 999.5 && unit < 4) {
-    count /= 1000;
-    ++unit;
-  }
-  return cat(fixed_text(count, unit == 0 || count >= 99.95 ? 0 : count >= 9.995 ? 1 : 2), units[unit]);
 }
 
 }  // namespace headlight::cli

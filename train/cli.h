@@ -92,16 +92,12 @@ std::string quoted(const std::string& word);
 std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
 bool stderr_is_lively();
+// Whether the surroundings allow colours at all: not TERM=dumb, NO_COLOR not set.
+bool may_colour();
 
-// "0:42", "1:03:20".
-std::string duration_text(double seconds);
-// "12.3k", "4.5M": three digits.
-std::string count_text(double count);
 // After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
 // simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
 std::string truth_lines(const StepRecord& record);
-// "1.234": fixed decimals.
-std::string fixed_text(double value, int decimals);
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
 
@@ -115,6 +111,7 @@ Command export_command();
 Command import_command();
 Command corpus_command();
 Command bench_command();
+Command plot_command();
 std::vector<Command> commands();
 
 }  // namespace headlight::cli

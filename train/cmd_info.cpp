@@ -168,7 +168,8 @@ void print_weights(const CharTransformer& model) {
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory);
-  const std::vector<StepRecord> history = read_history(RunDirectory(directory).file("log.jsonl"));
+  const std::string log = RunDirectory(directory).file("log.jsonl");  // an imported model has none
+  const std::vector<StepRecord> history = path_exists(log) ? read_log(log) : std::vector<StepRecord>();
   if (args.has("json")) {
     print_json(directory, trained, history);
     return 0;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <csignal>
 
-#include "cli.h"
+#include "progress.h"
 
 namespace headlight::cli {
 
@@ -11,10 +11,39 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
+// A signal that ends the program leaves the terminal as it was.
+extern "C" void on_last_signal(int signal) {
+  leave_own_screen();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // The first signal asks for an orderly end after the step; a second one ends the program at once.
 extern "C" void on_signal(int signal) {
   interrupted = 1;
+  std::signal(signal, on_last_signal);
+}
+
+#ifdef SIGTSTP
+// Ctrl-Z and back: the shell has its screen, the next frame takes its own again.
+extern "C" void on_stop(int signal) {
+  leave_own_screen();
   std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+extern "C" void on_continue(int) { std::signal(SIGTSTP, on_stop); }
+#endif
+
+void watch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+#ifdef SIGQUIT
+  std::signal(SIGQUIT, on_last_signal);
+#endif
+#ifdef SIGTSTP
+  std::signal(SIGTSTP, on_stop);
+  std::signal(SIGCONT, on_continue);
+#endif
 }
 
 const char* placeholder_of(const Setting& s) {
@@ -36,11 +65,15 @@ std::string preset_notes() {
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {
       {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
-      {"preset", "NAME", "start from one of the presets below", "Run",
-       "cpu with --data, else the corpus's own, or demo"},
+      {"minutes", "M", "train for so long: size and steps are chosen to use it well", "Run",
+       "5 with --data, unless size, steps or a preset are given"},
+      {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
       {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
       {"resume", "", "go on where the run in --out stopped", "Run"},
       {"force", "", "start over: replace the run in --out", "Run"},
+      {"plain", "", "lines instead of the live view; also off a terminal", "Run"},
+      {"no-color", "", "the same, as with NO_COLOR set", "Run"},
+      {"quiet", "", "say nothing unless something is wrong", "Run"},
   };
   const RunConfig defaults;
   for (const Setting& s : settings())
@@ -56,14 +89,31 @@ std::string default_directory(const RunConfig& config) {
   return cat("runs/", name == "-" || name.empty() ? "text" : name);
 }
 
+void set_given(RunConfig& config, const Arguments& args) {
+  for (const Setting& s : settings())
+    if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
+}
+
+// Whether the size of the model is left to us / the time is.
+bool size_given(const Arguments& args) {
+  for (const char* name : {"preset", "init", "layers", "heads", "width", "hidden", "context", "batch", "accumulate"})
+    if (args.has(name)) return true;
+  return false;
+}
+bool wants_plan(const Arguments& args) {
+  return args.has("minutes") || (args.has("data") && !args.has("steps") && !size_given(args));
+}
+
 RunConfig configuration(const Arguments& args) {
+  if (args.has("minutes") && args.has("steps"))
+    throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
   const std::string preset =
       args.text("preset", args.has("data")      ? "cpu"
                           : args.has("grammar") ? "demo"
                                                 : preset_of_corpus(args.text("corpus", "tales")));
   RunConfig config = find_preset(preset).config;
-  for (const Setting& s : settings())
-    if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
+  if (wants_plan(args) && !size_given(args)) config.context = 8;  // the least that a text must have room for
+  set_given(config, args);
   if (args.has("data"))
     for (const char* other : {"corpus", "corpus-chars"})
       if (args.has(other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
@@ -114,6 +164,28 @@ void check_memory(const RunConfig& config, Index vocabulary) {
                          "B; use a smaller --width, --layers, --context or --batch"));
 }
 
+// Measures this machine and chooses what uses the time well.
+Plan planned(const Arguments& args, const RunConfig& config, const RunData& data, double seconds) {
+  const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
+  PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
+  if (text.train >= 2 && text.validation >= 2)
+    text.bigram_loss = neighbour_losses(data.train, data.validation, data.vocabulary.size(), 2'000'000).bigram;
+  return plan_run(
+      config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
+      [&](RunConfig& c) {
+        set_given(c, args);
+        c.min_lr = args.has("min-lr") ? c.min_lr : std::min(c.min_lr, c.lr);
+      },
+      size_given(args));
+}
+
+void print_expectation(const Plan& plan) {
+  say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
+          " tokens/s, as measured just now"));
+  say(cat("expect  a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
+          fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
+}
+
 void print_plan(const Trainer& trainer, const std::string& directory) {
   const RunConfig& c = trainer.config();
   const RunData& d = trainer.data();
@@ -134,58 +206,24 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
 }
 
-// What the loss is to be compared with.
-std::string floor_text(const Trainer& trainer) {
-  return std::isnan(trainer.floor()) ? "" : cat(" (floor ", fixed_text(trainer.floor(), 3), ")");
+View chosen_view(const Arguments& args) {
+  if (args.has("quiet")) return View::kQuiet;
+  return !args.has("plain") && !args.has("no-color") && stderr_is_lively() ? View::kLive : View::kPlain;
 }
 
-// One line for each validation, and between them, on a terminal, a line that renews itself.
-class Progress {
- public:
-  explicit Progress(const Trainer& trainer) : trainer_(trainer), live_(stderr_is_lively()) {}
-
-  void show(const StepRecord& r) {
-    if (!std::isnan(r.loss)) {
-      // Steady figures: those of single steps jump. These remember some twenty steps.
-      ++count_;
-      const double share = std::max(0.05, 1 / static_cast<double>(count_));
-      loss_ += share * (r.loss - loss_);
-      speed_ += share * (r.tokens_per_second - speed_);
-    }
-    const double now = monotonic_seconds();
-    const RunConfig& c = trainer_.config();
-    if (r.step % c.eval_every == 0 || r.step >= c.steps) {
-      line(r, true);
-    } else if (live_ && now - shown_ > 0.1) {
-      line(r, false);
-      shown_ = now;
-    }
-  }
-
- private:
-  void line(const StepRecord& r, bool stays) {
-    const RunConfig& c = trainer_.config();
-    const auto tokens = static_cast<double>(c.batch * c.context * c.accumulate);
-    const double left = static_cast<double>(c.steps - r.step) * tokens / std::max(1.0, speed_);
-    std::string text = cat("step ", r.step, "/", c.steps);
-    if (count_ > 0) text += cat("  loss ", fixed_text(loss_, 3));
-    if (!std::isnan(r.val_loss)) text += cat("  val ", fixed_text(r.val_loss, 3), floor_text(trainer_));
-    if (speed_ > 0) text += cat("  ", count_text(speed_), " tokens/s");
-    if (r.step < c.steps) text += cat("  ", duration_text(left), " left");
-    // A line that wraps could not be renewed in place.
-    const auto width = static_cast<std::size_t>(terminal_width() - 1);
-    if (live_ && !stays && text.size() > width) text.resize(width);
-    if (live_) std::fputs("\r\033[K", stderr);
-    std::fputs(text.c_str(), stderr);
-    if (stays) std::fputs(cat("\n", truth_lines(r)).c_str(), stderr);
-    std::fflush(stderr);
-  }
-
-  const Trainer& trainer_;
-  bool live_;
-  double loss_ = 0, speed_ = 0, shown_ = 0;
-  Index count_ = 0;
-};
+void print_end(const Trainer& trainer, const std::string& directory) {
+  const RunConfig& c = trainer.config();
+  if (trainer.step() < c.steps)
+    say(cat("stopped at step ", trainer.step(), ": ", c.patience, c.patience == 1 ? " validation" : " validations",
+            " without a better one"));
+  if (trainer.best_step() >= 0 && !std::isnan(trainer.best_val_loss()))
+    say(cat("best    validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
+            std::isnan(trainer.floor()) ? ""
+                                        : cat("; the lowest possible is ", fixed_text(trainer.floor(), 4), ", ",
+                                              fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below")));
+  say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
+          quoted(directory)));
+}
 
 int run(const Arguments& args) {
   const bool resume = args.has("resume"), force = args.has("force");
@@ -208,39 +246,43 @@ int run(const Arguments& args) {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);
   }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
+  const View view = chosen_view(args);
+  std::optional<Plan> plan;
+  if (!resume && wants_plan(args)) {
+    const double minutes = args.real("minutes", 5, 0.05, 100'000);
+    if (view != View::kQuiet)
+      say(cat("measuring the speed of this machine, to plan ", minutes, " minutes of training"));
+    plan = planned(args, config, data, 60 * minutes - 1);
+    config = plan->config;
+  }
   check_memory(config, data.vocabulary.size());
   std::optional<InitialWeights> weights;
   if (start) weights.emplace(InitialWeights{*start->model, *args.text("init")});
   const std::unique_ptr<Trainer> trainer =
       resume ? Trainer::resume(config, std::move(data), directory)
              : std::make_unique<Trainer>(config, std::move(data), directory, weights ? &*weights : nullptr);
-  print_plan(*trainer, directory);
-  if (resume && trainer->step() == 0) say("        stopped before its first step: starts from the beginning");
+  if (view != View::kQuiet) print_plan(*trainer, directory);
+  if (view != View::kQuiet && plan) print_expectation(*plan);
+  if (view != View::kQuiet && resume && trainer->step() == 0)
+    say("        stopped before its first step: starts from the beginning");
   const bool was_finished = trainer->finished();
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  Progress progress(*trainer);
+  watch_signals();
+  Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view);
   trainer->run([&](const StepRecord& record) {
     progress.show(record);
     return interrupted == 0;
   });
+  progress.finish();
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;
   }
   if (interrupted && !trainer->finished()) {
-    if (stderr_is_lively()) std::fputc('\n', stderr);
     say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(),
             " train --resume --out ", quoted(directory)));
     return 130;
   }
-  if (trainer->best_step() >= 0 && !std::isnan(trainer->best_val_loss()))
-    say(cat("best    validation loss ", fixed_text(trainer->best_val_loss(), 4), " nats at step ", trainer->best_step(),
-            std::isnan(trainer->floor()) ? ""
-                                         : cat("; the lowest possible is ", fixed_text(trainer->floor(), 4), ", ",
-                                               fixed_text(trainer->best_val_loss() - trainer->floor(), 4), " below")));
-  say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
-          quoted(directory)));
+  if (view != View::kQuiet) print_end(*trainer, directory);
   return 0;
 }
 
@@ -251,7 +293,8 @@ Command train_command() {
           .summary = "Trains a transformer on a text, or on a built-in corpus.",
           .usage = "[--data FILE] [--out DIR] [--preset NAME] [OPTIONS]",
           .examples = {"headlight train                                 # the built-in tales, under a minute",
-                       "headlight train --data my.txt --out runs/mine   # your own text",
+                       "headlight train --data my.txt --out runs/mine   # your own text, five minutes",
+                       "headlight train --data my.txt --minutes 60      # a larger model, an hour",
                        "headlight train --out runs/mine --resume        # go on after an interruption"},
           .flags = train_flags(),
           .notes = preset_notes(),

@@ -9,8 +9,8 @@
 namespace headlight::cli {
 
 std::vector<Command> commands() {
-  return {train_command(),  sample_command(), eval_command(),   heads_command(), info_command(),
-          export_command(), import_command(), corpus_command(), bench_command()};
+  return {train_command(),  sample_command(), eval_command(), heads_command(),  info_command(),
+          export_command(), import_command(), plot_command(), corpus_command(), bench_command()};
 }
 
 namespace {

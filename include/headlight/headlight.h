@@ -2,8 +2,11 @@
 #pragma once
 
 // IWYU pragma: begin_exports
+#include "headlight/base/chart.h"
+#include "headlight/base/columns.h"
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/format.h"
 #include "headlight/base/isa.h"
 #include "headlight/base/profile.h"
 #include "headlight/base/random.h"
@@ -46,6 +49,7 @@
 
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
+#include "headlight/data/neighbours.h"
 #include "headlight/data/sequences.h"
 #include "headlight/data/traced_text.h"
 #include "headlight/data/vocabulary.h"
@@ -63,13 +67,15 @@
 #include "headlight/run/bench.h"
 #include "headlight/run/bench_sample.h"
 #include "headlight/run/config.h"
+#include "headlight/run/dashboard.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/generate.h"
 #include "headlight/run/gpt2.h"
-#include "headlight/run/history.h"
 #include "headlight/run/logits.h"
+#include "headlight/run/plan.h"
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
+#include "headlight/run/run_log.h"
 #include "headlight/run/trainer.h"
 // IWYU pragma: end_exports

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -60,12 +61,21 @@ bool may_write(const std::string& path) { return ::access(path.c_str(), W_OK) ==
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 
-int window_columns() {
+struct Window {
+  int columns = 0, rows = 0;
+};
+Window window() {
   for (const int descriptor : {STDERR_FILENO, STDOUT_FILENO}) {
     winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return {size.ws_col, size.ws_row};
   }
-  return 0;
+  return {};
+}
+
+// Not through stdio, whose locks a signal handler must not wait for.
+void write_to_terminal(std::string_view codes) {
+  const auto written = ::write(STDERR_FILENO, codes.data(), codes.size());
+  static_cast<void>(written);  // a terminal that is gone needs no restoring
 }
 
 Index peak_memory() {
@@ -97,7 +107,11 @@ bool may_write(const std::string& path) {
   return (fs::status(path, ignored).permissions() & fs::perms::owner_write) != fs::perms::none;
 }
 bool is_terminal(int) { return false; }
-int window_columns() { return 0; }
+struct Window {
+  int columns = 0, rows = 0;
+};
+Window window() { return {}; }
+void write_to_terminal(std::string_view codes) { std::fwrite(codes.data(), 1, codes.size(), stderr); }
 Index peak_memory() { return 0; }
 Index whole_memory() { return 0; }
 
@@ -383,12 +397,32 @@ bool stdin_is_terminal() { return is_terminal(0); }
 bool stdout_is_terminal() { return is_terminal(1); }
 bool stderr_is_terminal() { return is_terminal(2); }
 
-int terminal_width() {
-  int columns = window_columns();
-  if (columns <= 0) {
-    if (const char* text = std::getenv("COLUMNS")) columns = std::atoi(text);
+namespace {
+
+int size_or_variable(int size, const char* variable, int otherwise) {
+  if (size <= 0) {
+    if (const char* text = std::getenv(variable)) size = std::atoi(text);
   }
-  return columns <= 0 ? 80 : std::max(columns, 20);
+  return size <= 0 ? otherwise : size;
+}
+
+volatile std::sig_atomic_t own_screen = 0;
+
+}  // namespace
+
+int terminal_width() { return std::max(20, size_or_variable(window().columns, "COLUMNS", 80)); }
+int terminal_height() { return size_or_variable(window().rows, "LINES", 24); }
+
+void enter_own_screen() {
+  if (own_screen) return;
+  own_screen = 1;
+  write_to_terminal("\033[?1049h\033[?25l");
+}
+
+void leave_own_screen() noexcept {
+  if (!own_screen) return;
+  own_screen = 0;
+  write_to_terminal("\033[?25h\033[?1049l");
 }
 
 Index peak_memory_bytes() { return peak_memory(); }

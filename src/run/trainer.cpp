@@ -25,32 +25,6 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
 }
 
-Json record_json(const StepRecord& r) {
-  Json json = Json::object();
-  json.set("step", r.step)
-      .set("loss", Json::finite_or_null(r.loss))
-      .set("val_loss", Json::finite_or_null(r.val_loss))
-      .set("lr", r.lr)
-      .set("grad_norm", Json::finite_or_null(r.grad_norm))
-      .set("tokens_per_second", std::round(r.tokens_per_second))
-      .set("seconds", std::round(r.seconds * 1e3) / 1e3);
-  if (!r.rules.empty()) {
-    Json rules = Json::object();
-    for (const RuleLoss& rule : r.rules)
-      rules.set(rule.rule, Json::object().set("loss", Json::finite_or_null(rule.loss)).set("floor", rule.floor));
-    json.set("floor", r.floor).set("rules", rules);
-  }
-  if (!r.references.empty()) {
-    Json references = Json::object();
-    for (const ReferenceLoss& reference : r.references)
-      references.set(
-          reference.reference,
-          Json::object().set("loss", reference.loss).set("distance", Json::finite_or_null(reference.distance)));
-    json.set("references", references);
-  }
-  return json;
-}
-
 void copy_weights(const CharTransformer& from, const CharTransformer& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
@@ -92,6 +66,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   make_directories(directory_.path());
   directory_.clear();
   directory_.save_info(info_);
+  log_ = RunLog(directory_.path());
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
@@ -120,7 +95,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   if (config.steps < trainer->step_)
     throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
   trainer->directory_.save_info(trainer->info_);  // with the settings that may change
-  trainer->truncate_log();
+  trainer->log_ = RunLog(path);
+  trainer->seconds_before_ = trainer->log_.cut_from(trainer->step_);
   return trainer;
 }
 
@@ -128,14 +104,14 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
   started_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
-    const bool last = step_ >= steps;
-    const bool due = step_ % info_.config.eval_every == 0 || last;
+    const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
     // What a checkpoint does not hold is measured again.
     if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) {
       validate();
       validated_ = true;
       if (!directory_.path().empty()) save_state();
     }
+    const bool last = step_ >= steps || (due && out_of_patience());
     StepRecord record;
     record.step = step_;
     record.lr = schedule_.at(step_);
@@ -147,7 +123,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
     }
     if (!last) train_step(record);
     record.seconds = seconds_before_ + monotonic_seconds() - started_;
-    log(record);
+    log_.add(record);
     if (!last) {
       ++step_;
       validated_ = false;
@@ -159,7 +135,13 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
       break;
     }
   }
-  flush_log();
+  log_.flush();
+}
+
+bool Trainer::out_of_patience() const {
+  const RunConfig& c = info_.config;
+  return c.patience > 0 && best_step_ >= 0 && !data_.validation.ids.empty() &&
+         (step_ - best_step_) / c.eval_every >= c.patience;
 }
 
 // Not to be saved over checkpoints that are sound.
@@ -172,7 +154,7 @@ void Trainer::check_weights() {
 }
 
 void Trainer::diverged(const std::string& what) {
-  flush_log();
+  log_.flush();
   throw DivergedError(cat("training diverged at step ", step_, ": the ", what, " is not a finite number; ",
                           directory_.path().empty() ? "" : "the checkpoints before it are kept; ",
                           "use a smaller --lr (", info_.config.lr, " now) or a longer --warmup"));
@@ -250,7 +232,7 @@ void Trainer::save_best() const {
 
 void Trainer::save_state() {
   check_weights();
-  flush_log();  // the log must not lack steps that come before the checkpoint
+  log_.flush();  // the log must not lack steps that come before the checkpoint
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
@@ -290,48 +272,6 @@ void Trainer::load_state(const SafeTensors& file) {
   floor_ = metadata_real(file, "floor");
   validated_ = metadata_whole(file, "validated") != 0;
   if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
-}
-
-void Trainer::log(const StepRecord& record) {
-  if (directory_.path().empty()) return;
-  log_lines_ += json_text(record_json(record)) + "\n";
-  constexpr std::size_t kHeld = 1 << 14;  // a hundred steps or so to a write
-  if (log_lines_.size() > kHeld || !std::isnan(record.val_loss)) flush_log();
-}
-
-void Trainer::flush_log() {
-  if (log_lines_.empty()) return;
-  log_lines_.pop_back();
-  append_lines(directory_.file("log.jsonl"), log_lines_);
-  log_lines_.clear();
-}
-
-// Steps after the checkpoint will be made, and logged, again.
-void Trainer::truncate_log() {
-  const std::string name = directory_.file("log.jsonl");
-  if (!path_exists(name)) return;
-  const std::string before = read_file(name);
-  std::string kept;
-  Index number = 0;
-  for (std::size_t at = 0; at < before.size();) {
-    ++number;
-    const std::size_t end = std::min(before.find('\n', at), before.size());
-    const std::string line = before.substr(at, end - at);
-    at = end + 1;
-    if (end == before.size()) break;  // cut short when the run was
-    Json json;
-    try {
-      json = parse_json(line, name);
-    } catch (const Error&) {
-      fail(name, ": line ", number, " is not what this program writes; move the file away to go on with a new log");
-    }
-    const Json* step = json.find("step");
-    if (!step || !step->if_int64() || *step->if_int64() >= step_) break;
-    kept += line + "\n";
-    if (const Json* seconds = json.find("seconds"); seconds && seconds->if_double())
-      seconds_before_ = *seconds->if_double();
-  }
-  if (kept != before) write_file_atomically(name, kept);
 }
 
 }  // namespace headlight

@@ -28,7 +28,7 @@ TEST_F(Output, OfTrainIsOnStandardErrorAndPlain) {
        {"text    ", "model   1 layers, 2 heads, width 8, context 8", "plan    9 steps", "machine 1 thread, ",
         "B of memory", "step 0/9  loss ", "  val ", "step 9/9", "best    validation loss ", "/headlight sample "})
     EXPECT_TRUE(contains(r.err, part));
-  EXPECT_EQ(files_of(directory_ / "new").size(), 4u);
+  EXPECT_EQ(files_of(directory_ / "new").size(), 5u);
 }
 
 TEST_F(Output, OfTrainWithoutValidationHasItsLinesToo) {

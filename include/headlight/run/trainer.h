@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 
@@ -11,25 +10,9 @@
 #include "headlight/run/evaluate.h"
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
+#include "headlight/run/run_log.h"
 
 namespace headlight {
-
-inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-
-// What is known after a step; what log.jsonl holds.
-struct StepRecord {
-  Index step = 0;                  // steps done before this one
-  double loss = kNotMeasured;      // of this step's batch, before its update; not measured in the record after the last
-  double val_loss = kNotMeasured;  // before this step, on steps that validate
-  double lr = 0;
-  double grad_norm = kNotMeasured;  // before clipping
-  double tokens_per_second = 0;     // of this step
-  double seconds = 0;               // of training since the start, validation included; goes on after a resume
-  // On steps that validate, for a text whose truth is known.
-  double floor = kNotMeasured;  // the lowest loss possible on what was validated
-  std::vector<RuleLoss> rules;
-  std::vector<ReferenceLoss> references;  // the first is the optimum; empty when the corpus names no others
-};
 
 // Weights to start from instead of random ones, and the run they are of.
 struct InitialWeights {
@@ -51,7 +34,7 @@ class Trainer {
 
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
   // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
-  // checkpoint) by returning false. Error: DivergedError when a loss, a gradient or a weight is not finite,
+  // checkpoint) by returning false. With patience a run may end early; the record of that step has no loss. Error: DivergedError when a loss, a gradient or a weight is not finite,
   // naming the first operation that made it so; the checkpoints from before stay.
   void run(const std::function<bool(const StepRecord&)>& each = {});
 
@@ -59,8 +42,10 @@ class Trainer {
   const RunData& data() const { return data_; }
   const RunConfig& config() const { return info_.config; }
   Index step() const { return step_; }
-  // Whether all steps were made and the last was validated.
-  bool finished() const { return step_ >= info_.config.steps && validated_; }
+  // Whether all steps were made, or patience ran out, and the last was validated.
+  bool finished() const { return validated_ && (step_ >= info_.config.steps || out_of_patience()); }
+  // Whether the last `patience` validations were no better than the best before them.
+  bool out_of_patience() const;
   Index best_step() const { return best_step_; }
   double best_val_loss() const { return best_val_loss_; }
   // The lowest loss possible on what is validated; not measured when the truth is not known.
@@ -76,13 +61,11 @@ class Trainer {
   [[noreturn]] void diverged(const std::string& what);
   void save_best() const;
   void load_state(const SafeTensors& file);
-  void log(const StepRecord& record);
-  void flush_log();
-  void truncate_log();
 
   RunInfo info_;
   RunData data_;
   RunDirectory directory_;
+  RunLog log_;
   std::unique_ptr<CharTransformer> model_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
@@ -97,7 +80,6 @@ class Trainer {
   double floor_ = kNotMeasured;
   double seconds_before_ = 0;  // trained before this process
   double started_ = 0;
-  std::string log_lines_;
   Batch batch_;
 };
 

@@ -1,0 +1,170 @@
+#include "headlight/run/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/run/trainer.h"
+
+namespace headlight {
+
+namespace {
+
+struct Size {
+  Index layers, heads, width;
+};
+constexpr Size kSizes[] = {{2, 2, 32},  {4, 4, 32},  {4, 4, 48},  {4, 4, 64},  {4, 4, 96}, {4, 4, 128},
+                           {6, 4, 128}, {6, 6, 192}, {6, 8, 256}, {6, 6, 384}, {8, 8, 512}};
+
+constexpr double kTokensPerParameter = 100;
+
+// Validations take a thirtieth of the time, all together; there are about twenty of them.
+constexpr double kValidating = 1.0 / 30;
+constexpr Index kValidations = 20;
+
+double as_real(Index value) { return static_cast<double>(value); }
+
+// Longer windows pay when there is time to learn what they show: on tiny Shakespeare 128 characters were no better than
+// 64 at 2.5M tokens, and as good at 5M.
+Index context_for(double tokens, const PlanText& text) {
+  Index context = tokens < 4e6 ? 64 : tokens < 6e7 ? 128 : 256;
+  const Index room = std::min(text.train, text.validation > 0 ? text.validation : text.train) - 1;
+  while (context > 8 && context > room / 2) context /= 2;
+  return context;
+}
+
+// Everything but size and steps.
+void complete(RunConfig& c, double tokens, const PlanText& text) {
+  c.context = context_for(tokens, text);
+  // Small batches make many updates, which is what short runs lack; from 20M tokens on there are enough.
+  const Index batch_tokens = tokens < 2e7 ? 1024 : tokens < 2e8 ? 2048 : 4096;
+  c.batch = std::max<Index>(1, batch_tokens / c.context);
+  // At width 64 a rate of 0.01 was better than 0.005 by 0.02 nats; wider models want less.
+  c.lr = std::min(0.01, 0.5 / as_real(c.width));
+  c.min_lr = c.lr / 20;
+  c.beta2 = 0.99;
+  // At width 128 and 0.4M tokens rotary positions were better than learned ones by 0.15 nats.
+  c.position = "rotary";
+  const double passes = tokens / as_real(text.train), share = block_parameters(c) / as_real(text.train);
+  c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 10 && share > 0.25 ? 0.1 : 0;
+}
+
+// How long the run is, and how often it validates.
+void set_steps(RunConfig& c, double seconds, double tokens_per_second, const PlanText& text) {
+  const double step_tokens = as_real(c.batch * c.context * c.accumulate);
+  const double validating = text.validation > 0 ? kValidating : 0;
+  c.steps = std::max<Index>(1, static_cast<Index>(seconds * (1 - validating) * tokens_per_second / step_tokens));
+  c.warmup = std::min<Index>(c.steps / 20 + 1, 500);
+  c.eval_every = std::max<Index>(1, (c.steps + kValidations - 1) / kValidations);
+  // A forward pass is a third of a step.
+  const double windows = seconds * validating * 3 * tokens_per_second / as_real(kValidations + 1) / as_real(c.context);
+  c.eval_windows =
+      windows * as_real(c.context) >= as_real(text.validation) ? 0 : std::max<Index>(8, static_cast<Index>(windows));
+}
+
+}  // namespace
+
+double effective_tokens(double text_tokens, double seen_tokens) {
+  constexpr double kReuse = 15;
+  if (seen_tokens <= text_tokens) return seen_tokens;
+  return text_tokens * (1 + kReuse * (1 - std::exp(-(seen_tokens / text_tokens - 1) / kReuse)));
+}
+
+double expected_loss(double parameters, double effective, double bigram_loss) {
+  const double shakespeare =
+      1.20 + 309 / std::pow(std::max(parameters, 1.0), 0.7) + 70.8 / std::pow(std::max(effective, 1.0), 0.35);
+  // Where there is next to nothing to learn from, counting is as good.
+  return std::min(1.0, shakespeare / 2.49) * bigram_loss;
+}
+
+double block_parameters(const RunConfig& c) {
+  const double width = as_real(c.width), hidden = c.hidden < 0 ? 4 * width : as_real(c.hidden);
+  return as_real(c.layers) * (4 * width * width + 2 * width * hidden);
+}
+
+Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
+              const std::function<double(const RunConfig&)>& speed, const std::function<void(RunConfig&)>& finish,
+              bool only) {
+  const double began = monotonic_seconds();
+  Plan best;
+  int worse = 0;
+  for (const Size& size : kSizes) {
+    RunConfig c = base;
+    if (!only) {
+      c.layers = size.layers;
+      c.heads = size.heads;
+      c.width = size.width;
+      complete(c, 0, text);
+    }
+    if (finish) finish(c);
+    // A model of more parameters than the text has tokens learns it by heart.
+    if (!only && best.seconds > 0 && block_parameters(c) > as_real(text.train)) break;
+    const double first = speed(c);
+    if (!only) {
+      // Now that the number of tokens is known: what follows from it, which changes the speed a little.
+      const double tokens = seconds * first;
+      complete(c, tokens, text);
+      if (finish) finish(c);
+    }
+    Plan plan{.config = c, .tokens_per_second = first};
+    set_steps(plan.config, seconds, first, text);
+    plan.tokens = as_real(plan.config.steps * c.batch * c.context * c.accumulate);
+    plan.passes = plan.tokens / as_real(std::max<Index>(1, text.train));
+    plan.expected_loss =
+        expected_loss(block_parameters(c), effective_tokens(as_real(text.train), plan.tokens), text.bigram_loss);
+    plan.seconds = seconds;
+    // Too small for what it gets to see.
+    const auto starved = [&](const Plan& p) {
+      return effective_tokens(as_real(text.train), p.tokens) > kTokensPerParameter * block_parameters(p.config);
+    };
+    const bool better = best.seconds == 0 || plan.expected_loss < best.expected_loss || starved(best);
+    if (better) best = plan;
+    if (only) break;
+    worse = better ? 0 : worse + 1;
+    if (worse == 2) break;  // larger ones are slower still
+  }
+  // The speed of what was chosen, batch and context included; and what measuring took is gone.
+  if (!only) best.tokens_per_second = speed(best.config);
+  best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
+  set_steps(best.config, best.seconds, best.tokens_per_second, text);
+  best.tokens = as_real(best.config.steps * best.config.batch * best.config.context * best.config.accumulate);
+  best.passes = best.tokens / as_real(std::max<Index>(1, text.train));
+  if (finish) finish(best.config);
+  if (best.config.steps < 20)
+    throw UsageError(cat("--minutes ", seconds / 60, ": enough for ", best.config.steps,
+                         " steps only on this machine; give more time or a smaller model"));
+  return best;
+}
+
+double measured_speed(const RunConfig& config, const RunData& data, double seconds) {
+  RunConfig c = config;
+  c.steps = 1'000'000;
+  c.warmup = 10;
+  c.eval_every = c.steps;
+  c.eval_windows = 1;
+  c.patience = 0;
+  // A piece is enough, and quick to copy.
+  const auto piece = [](const TokenText& text) {
+    constexpr std::size_t kMost = 200'000;
+    TokenText some;
+    some.ids.assign(text.ids.begin(), text.ids.begin() + static_cast<std::ptrdiff_t>(std::min(text.ids.size(), kMost)));
+    return some;
+  };
+  RunData some;
+  some.source = data.source;
+  some.vocabulary = data.vocabulary;
+  some.train = piece(data.train);
+  Trainer trainer(c, std::move(some), "");
+  Index steps = 0;
+  double begin = 0, elapsed = 0;
+  trainer.run([&](const StepRecord&) {
+    const double now = monotonic_seconds();
+    if (++steps == 2) begin = now;  // from here on nothing is allocated
+    elapsed = now - begin;
+    return steps < 5 || elapsed < seconds;
+  });
+  return as_real((steps - 2) * c.batch * c.context * c.accumulate) / std::max(1e-9, elapsed);
+}
+
+}  // namespace headlight

@@ -1,0 +1,186 @@
+// What a person sees: the view on a terminal, its window resized, and the plan of a run that was given a time.
+#include <pty.h>
+#include <sys/ioctl.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "cli/tiny_run.h"
+#include "headlight/run/run_directory.h"
+
+namespace headlight {
+namespace {
+
+// The program on a terminal of its own.
+class OnTerminal {
+ public:
+  OnTerminal(const Words& words, int columns, int rows) {
+    winsize size{};
+    size.ws_col = static_cast<unsigned short>(columns);
+    size.ws_row = static_cast<unsigned short>(rows);
+    id_ = forkpty(&terminal_, nullptr, nullptr, &size);
+    if (id_ != 0) return;
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    std::vector<std::string> all = Words{HEADLIGHT_BINARY_DIR "/headlight"} + words;
+    std::vector<char*> argv;
+    for (std::string& word : all) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(122);
+  }
+  ~OnTerminal() {
+    if (id_ > 0) {
+      kill(id_, SIGKILL);
+      waitpid(id_, nullptr, 0);
+    }
+    close(terminal_);
+  }
+  OnTerminal(const OnTerminal&) = delete;
+  OnTerminal& operator=(const OnTerminal&) = delete;
+
+  void resize(int columns, int rows) {
+    winsize size{};
+    size.ws_col = static_cast<unsigned short>(columns);
+    size.ws_row = static_cast<unsigned short>(rows);
+    ioctl(terminal_, TIOCSWINSZ, &size);
+  }
+  void type(const char* text) {
+    const auto written = write(terminal_, text, std::char_traits<char>::length(text));
+    static_cast<void>(written);
+  }
+  // Reads until the text was seen, or the program has ended.
+  bool read_until(const std::string& text) {
+    char buffer[4096];
+    while (seen.find(text, from_) == std::string::npos) {
+      const ssize_t n = read(terminal_, buffer, sizeof buffer);
+      if (n <= 0) return false;
+      seen.append(buffer, static_cast<std::size_t>(n));
+    }
+    from_ = seen.size();
+    return true;
+  }
+  int wait() {
+    read_until("(the end never comes)");
+    int status = 0;
+    waitpid(id_, &status, 0);
+    id_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  std::string seen;
+
+ private:
+  int terminal_ = -1;
+  pid_t id_ = -1;
+  std::size_t from_ = 0;
+};
+
+class Live : public TinyRun {
+ protected:
+  Words slow() const {
+    Words words = train(directory_ / "live");
+    for (std::size_t i = 0; i < words.size(); ++i)
+      if (words[i] == "--steps" || words[i] == "--eval-every") words[i + 1] = "100000000";
+    return words;
+  }
+  static constexpr const char* kEnter = "\033[?1049h\033[?25l";
+  static constexpr const char* kLeave = "\033[?25h\033[?1049l";
+};
+
+TEST_F(Live, TheLastFrameStaysAndTheScreenComesBack) {
+  OnTerminal terminal(train(directory_ / "new"), 80, 24);
+  EXPECT_EQ(terminal.wait(), 0) << terminal.seen;
+  const std::size_t enter = terminal.seen.find(kEnter), leave = terminal.seen.find(kLeave);
+  ASSERT_NE(enter, std::string::npos);
+  ASSERT_NE(leave, std::string::npos);
+  EXPECT_EQ(terminal.seen.find(kEnter, enter + 1), std::string::npos) << "once";
+  const std::string after = terminal.seen.substr(leave);
+  for (const char* part : {"100%  step 9/9  took", "validation", "bigram", "⠤", "best    validation loss", "next    "})
+    EXPECT_TRUE(contains(after, part)) << after;
+  EXPECT_TRUE(contains(terminal.seen.substr(0, enter), "plan    9 steps")) << "the plan stands before";
+}
+
+TEST_F(Live, FollowsTheWindowAndEndsCleanlyOnCtrlC) {
+  OnTerminal terminal(slow(), 80, 24);
+  ASSERT_TRUE(terminal.read_until("\033[H")) << terminal.seen;
+  ASSERT_TRUE(terminal.read_until("unigram")) << "a legend where there is room";
+  terminal.resize(40, 6);
+  // A frame for the new window: a short bar, and no legend below it.
+  for (int frame = 0; frame < 4; ++frame) ASSERT_TRUE(terminal.read_until("\033[H"));
+  const std::string small = terminal.seen.substr(terminal.seen.rfind("\033[H", terminal.seen.size() - 4));
+  EXPECT_FALSE(contains(small, "unigram")) << small;
+  terminal.type("\003");
+  EXPECT_EQ(terminal.wait(), 130);
+  const std::size_t leave = terminal.seen.find(kLeave);
+  ASSERT_NE(leave, std::string::npos);
+  EXPECT_TRUE(contains(terminal.seen.substr(leave), "train --resume --out")) << terminal.seen.substr(leave);
+  EXPECT_FALSE(contains(terminal.seen.substr(leave), kEnter));
+}
+
+TEST_F(Live, ADivergedRunLeavesTheScreenBeforeItsError) {
+  OnTerminal terminal(train(directory_ / "bad", {"--optimizer", "sgd", "--lr", "10", "--min-lr", "10", "--clip", "0",
+                                                 "--weight-decay", "10", "--momentum", "0", "--decay", "constant"}) +
+                          Words{"--no-tied"},
+                      80, 24);
+  const int code = terminal.wait();
+  const std::size_t leave = terminal.seen.find(kLeave), error = terminal.seen.find("headlight: training diverged");
+  if (code == 3) {
+    EXPECT_LT(leave, error);
+  }
+  EXPECT_NE(leave, std::string::npos);
+}
+
+TEST_F(Live, PlainIsLinesAndQuietIsNothing) {
+  for (const char* flag : {"--plain", "--no-color"}) {
+    OnTerminal terminal(train(directory_ / flag, {flag}), 80, 24);
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_EQ(terminal.seen.find('\033'), std::string::npos) << terminal.seen;
+    EXPECT_TRUE(contains(terminal.seen, "step 9/9"));
+  }
+  OnTerminal terminal(train(directory_ / "quiet", {"--quiet"}), 80, 24);
+  EXPECT_EQ(terminal.wait(), 0);
+  EXPECT_EQ(terminal.seen, "");
+}
+
+TEST_F(Live, ATimeIsPlannedAndSaidBeforeTheFirstStep) {
+  const std::string out = directory_ / "timed";
+  const Result r = run_program({"train", "--data", data_, "--out", out, "--minutes", "0.06", "--seed", "5"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  const std::size_t first = r.err.find("step 0/");
+  for (const char* part : {"measuring the speed", "text    ", "model   ", "plan    ", "machine ", "time    0:0",
+                           "expect  a validation loss of "}) {
+    ASSERT_TRUE(contains(r.err, part)) << r.err;
+    EXPECT_LT(r.err.find(part), first) << part;
+  }
+  const RunConfig c = RunDirectory(out).load_info().config;
+  EXPECT_EQ(c.seed, 5);
+  EXPECT_EQ(c.position, "rotary");
+  expect_refused({"train", "--data", data_, "--out", out, "--minutes", "1", "--steps", "5"}, 2, "cannot both be given");
+  expect_refused({"train", "--data", data_, "--out", directory_ / "x", "--minutes", "0"}, 2, "--minutes 0");
+}
+
+TEST_F(Live, ARunIsPlotted) {
+  const std::string svg = directory_ / "loss.svg";
+  const Result r = run_program({"plot", finished(), "--svg", svg, "--width", "60", "--height", "12"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.out.find('\033'), std::string::npos);
+  for (const char* part : {"┤", "└┬", "step", "━ training   ━ validation", ": 9 steps, 0:00, best validation loss "})
+    EXPECT_TRUE(contains(r.out, part)) << r.out;
+  EXPECT_TRUE(contains(read_file(svg), "<polyline"));
+  const std::string other = directory_ / "other";
+  ASSERT_EQ(run_program(train(other)).code, 0);
+  const Result two = run_program({"plot", run_, other + "/", "--time"});
+  EXPECT_EQ(two.code, 0) << two.err;
+  EXPECT_TRUE(contains(two.out, "━ run   ━ other")) << two.out;
+  EXPECT_EQ(run_program({"plot", run_, "--svg", "-"}).out.rfind("<svg ", 0), 0u);
+  for (const char* what : {"lr", "gradient", "speed"})
+    EXPECT_EQ(run_program({"plot", run_, "--what", what}).code, 0) << what;
+  expect_refused({"plot", run_, "--what", "losses"}, 2, "--what losses: there are loss, lr, gradient and speed");
+  expect_refused({"plot", directory_.path()}, 1, "no run here (it has no log.jsonl)");
+  expect_refused({"plot"}, 2, "no run is named");
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,131 @@
+#include "headlight/run/dashboard.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "headlight/data/neighbours.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+Dashboard board() {
+  Dashboard b;
+  b.title = "my.txt: 108k parameters";
+  b.step = 500;
+  b.steps = 1000;
+  b.seconds_left = 75;
+  b.loss = 2.1234;
+  b.val_loss = 2.2;
+  b.best_val_loss = 2.15;
+  b.best_step = 400;
+  b.tokens_per_second = 26000;
+  b.share_of_peak = 0.558;
+  b.lr = 0.00065;
+  b.grad_norm = 1.5;
+  for (int i = 0; i < 500; ++i) b.train.add(i, 4 - i / 250.0);
+  for (int i = 0; i <= 500; i += 100) b.validation.add(i, 4.1 - i / 250.0);
+  b.levels = {{"unigram", 3.35}, {"bigram", 2.49}};
+  b.sample = "First Citizen:\nBefore we proceed any further, hear me speak.";
+  b.sample_step = 480;
+  return b;
+}
+
+std::string all(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+TEST(Dashboard, ShowsEverythingAt80x24) {
+  const std::vector<std::string> frame = dashboard_frame(board(), 80, 24, false);
+  ASSERT_GE(frame.size(), 20u);
+  EXPECT_EQ(frame[0], "my.txt: 108k parameters");
+  EXPECT_EQ(frame[1], progress_bar(0.5, 50) + " 50%  step 500/1000  1:15 left");
+  EXPECT_EQ(frame[2], "loss 2.123   validation 2.200   best 2.150 at step 400");
+  EXPECT_EQ(frame[3], "26.0k tokens/s, 56% of FMA peak   lr 0.000650   gradient 1.50");
+  const std::string text = all(frame);
+  for (const char* part : {"━ training   ━ validation   ╌ unigram 3.35   ╌ bigram 2.49", "sample at step 480\n",
+                           "First Citizen:\nBefore we proceed", "⠤", "\n3.5 ┤"})
+    EXPECT_TRUE(contains(text, part)) << text;
+}
+
+TEST(Dashboard, PutsTheSampleBesideWhereThereIsRoom) {
+  const std::vector<std::string> frame = dashboard_frame(board(), 200, 50, false);
+  EXPECT_EQ(frame.size(), 50u);
+  EXPECT_TRUE(contains(frame[5], "First Citizen:"));
+  EXPECT_TRUE(contains(frame[5], "│") || contains(frame[5], "┤"));
+}
+
+TEST(Dashboard, KeepsToEveryWindowAndKeepsTheBar) {
+  Dashboard b = board();
+  b.notice = "overfitting: no better validation loss since step 400";
+  for (int columns = 1; columns <= 130; ++columns) {
+    for (int rows = 1; rows <= 30; ++rows) {
+      const std::vector<std::string> frame = dashboard_frame(b, columns, rows, false);
+      ASSERT_LE(static_cast<int>(frame.size()), rows) << columns << "x" << rows;
+      for (const std::string& line : frame) ASSERT_LE(columns_of(line), columns) << columns << "x" << rows << line;
+      if (columns >= 40) {
+        EXPECT_TRUE(contains(all(frame), "50%")) << columns << "x" << rows;
+      }
+    }
+  }
+  const std::string small = all(dashboard_frame(b, 40, 10, false));
+  for (const char* part : {"loss 2.123", "tokens/s", "overfitting", "┤"}) EXPECT_TRUE(contains(small, part)) << small;
+}
+
+TEST(Dashboard, WithoutFiguresShowsNone) {
+  const std::string text = all(dashboard_frame(Dashboard(), 80, 24, false));
+  EXPECT_FALSE(contains(text, "nan")) << text;
+  for (const char* part : {"loss", "best", "lr ", "gradient", "tokens/s", "sample"})
+    EXPECT_FALSE(contains(text, part)) << text;
+}
+
+TEST(Dashboard, ColoursOnlyWhenAsked) {
+  EXPECT_FALSE(contains(all(dashboard_frame(board(), 80, 24, false)), "\033"));
+  EXPECT_TRUE(contains(all(dashboard_frame(board(), 80, 24, true)), "\033[94mloss 2.123\033[0m"));
+}
+
+TEST(Dashboard, ASampleCannotTouchTheTerminal) {
+  Dashboard b = board();
+  b.sample = "a\033[2Jb\rc\ad";
+  EXPECT_TRUE(contains(all(dashboard_frame(b, 80, 24, false)), "a?[2Jb?c?d"));
+}
+
+TEST(ProgressBar, CountsInEighths) {
+  EXPECT_EQ(progress_bar(0, 4), "░░░░");
+  EXPECT_EQ(progress_bar(1, 4), "████");
+  EXPECT_EQ(progress_bar(0.5, 4), "██░░");
+  EXPECT_EQ(progress_bar(0.53125, 4), "██▏░");
+  EXPECT_EQ(progress_bar(0.97, 4), "███▉");
+  EXPECT_EQ(progress_bar(7, 3), "███");
+  EXPECT_EQ(progress_bar(-1, 3), "░░░");
+  EXPECT_EQ(progress_bar(0.5, 0), "");
+}
+
+// By hand: after "0 1 0 1", of a vocabulary of two, unigrams have (2+1)/(4+2) each.
+TEST(NeighbourLosses, AreWhatCountingGives) {
+  const TokenText train{{0, 1, 0, 1}, {}}, validation{{0, 1}, {}};
+  const NeighbourLosses losses = neighbour_losses(train, validation, 2);
+  EXPECT_NEAR(losses.unigram, -std::log(0.5), 1e-12);
+  EXPECT_NEAR(losses.bigram, -std::log((2 + 5 * 0.5) / (2 + 5)), 1e-12);
+  EXPECT_TRUE(contains(error_of([] { neighbour_losses({{1}, {}}, {{1, 1}, {}}, 2); }), "fewer than two tokens"));
+}
+
+TEST(NeighbourLosses, ADistributionOverAllTokens) {
+  Rng rng(3);
+  TokenText train;
+  for (int i = 0; i < 300; ++i) train.ids.push_back(static_cast<std::int32_t>(rng.below(4)));
+  double unigram = 0, bigram = 0;
+  for (std::int32_t next = 0; next < 5; ++next) {  // 4 never occurs
+    const NeighbourLosses losses = neighbour_losses(train, {{2, next}, {}}, 5);
+    unigram += std::exp(-losses.unigram);
+    bigram += std::exp(-losses.bigram);
+  }
+  EXPECT_NEAR(unigram, 1, 1e-9);
+  EXPECT_NEAR(bigram, 1, 1e-9);
+}
+
+}  // namespace
+}  // namespace headlight

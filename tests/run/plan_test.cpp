@@ -1,0 +1,121 @@
+#include "headlight/run/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "headlight/run/bench.h"
+#include "run/tiny.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+constexpr PlanText kMegabyte{.train = 1'000'000, .validation = 111'000, .vocabulary = 65};
+
+// A machine of so many operations a second, whatever the size.
+auto machine(double flops, Index vocabulary = 65) {
+  return
+      [=](const RunConfig& c) { return flops * static_cast<double>(c.batch * c.context) / step_flops(c, vocabulary); };
+}
+Plan plan(double seconds, const PlanText& text = kMegabyte, double flops = 1e11) {
+  return plan_run(RunConfig{}, text, seconds, machine(flops));
+}
+
+TEST(Plan, TakesTheTimeItIsGiven) {
+  for (const double seconds : {20.0, 60.0, 300.0, 3600.0}) {
+    const Plan p = plan(seconds);
+    const RunConfig& c = p.config;
+    const double training = static_cast<double>(c.steps * c.batch * c.context) / p.tokens_per_second;
+    // A validation is forward only, a third of the work.
+    const double windows = c.eval_windows > 0 ? static_cast<double>(c.eval_windows)
+                                              : static_cast<double>(kMegabyte.validation / c.context);
+    const double validations = static_cast<double>(c.steps / c.eval_every + 1);
+    const double validating = validations * windows * static_cast<double>(c.context) / (3 * p.tokens_per_second);
+    EXPECT_NEAR(training + validating, seconds, 0.05 * seconds);
+    EXPECT_EQ(error_of([&] { c.check(); }), "(no error)");
+    EXPECT_LT(c.warmup, c.steps);
+    EXPECT_GE(c.lr, c.min_lr);
+    EXPECT_NEAR(p.tokens, static_cast<double>(c.steps * c.batch * c.context), 1);
+  }
+}
+
+TEST(Plan, MoreTimeOrAFasterMachineNeverExpectsWorse) {
+  double before = 1e9, size = 0;
+  for (double seconds = 10; seconds < 40'000; seconds *= 1.5) {
+    const Plan p = plan(seconds);
+    EXPECT_LE(p.expected_loss, before + 0.01) << seconds;
+    before = p.expected_loss;
+    EXPECT_GE(block_parameters(p.config), size) << seconds;
+    size = block_parameters(p.config);
+  }
+  EXPECT_LT(plan(60, kMegabyte, 1e12).expected_loss, plan(60, kMegabyte, 1e10).expected_loss);
+}
+
+TEST(Plan, AModelIsNotLargerThanItsText) {
+  for (const Index tokens : {2'000, 50'000, 400'000, 3'000'000}) {
+    const Plan p = plan(36'000, {.train = tokens, .validation = tokens / 9, .vocabulary = 65});
+    EXPECT_LE(block_parameters(p.config), std::max(30e3, static_cast<double>(tokens))) << tokens;
+    EXPECT_LE(p.config.context, tokens / 18) << "windows fit both parts";
+  }
+  EXPECT_GT(block_parameters(plan(36'000, {.train = 100'000'000, .validation = 1'000'000}).config), 2e6)
+      << "ten hours for a hundred million characters are for a large model";
+}
+
+TEST(Plan, DropsOnlyWhereATextIsReadOftenByALargeModel) {
+  EXPECT_EQ(plan(30).config.dropout, 0);
+  EXPECT_GT(plan(36'000, {.train = 300'000, .validation = 30'000}).config.dropout, 0);
+  EXPECT_EQ(plan(36'000, {.train = 1'000'000'000, .validation = 1'000'000}).config.dropout, 0);
+}
+
+TEST(Plan, KeepsWhatAUserGave) {
+  const Plan p = plan_run(RunConfig{}, kMegabyte, 60, machine(1e11),
+                          [](RunConfig& c) { c.lr = 0.005, c.position = "alibi", c.batch = 3; });
+  EXPECT_EQ(p.config.lr, 0.005);
+  EXPECT_EQ(p.config.position, "alibi");
+  EXPECT_EQ(p.config.batch, 3);
+  RunConfig own;
+  own.width = 80;
+  own.context = 48;
+  own.lr = 2e-3;
+  const Plan only = plan_run(own, kMegabyte, 60, machine(1e11), {}, true);
+  EXPECT_EQ(only.config.width, 80);
+  EXPECT_EQ(only.config.context, 48);
+  EXPECT_EQ(only.config.lr, 2e-3);
+  EXPECT_EQ(only.config.position, own.position);
+  EXPECT_NE(only.config.steps, own.steps);
+}
+
+TEST(Plan, DoesNotMeasureWhatIsFarTooLarge) {
+  Index largest = 0;
+  plan_run(RunConfig{}, kMegabyte, 30, [&](const RunConfig& c) {
+    largest = std::max(largest, c.width);
+    return machine(1e10)(c);
+  });
+  EXPECT_LE(largest, 128);
+}
+
+TEST(Plan, SaysWhenTheTimeIsTooShort) {
+  EXPECT_TRUE(contains(error_of([] { plan(0.1, kMegabyte, 1e8); }), "enough for "));
+}
+
+TEST(Plan, ExpectsWhatItsLawSays) {
+  EXPECT_NEAR(expected_loss(110'592, 4.82e6), 1.5847, 0.04) << "as measured: width 48, 4707 steps of 1024 tokens";
+  EXPECT_NEAR(expected_loss(196'608, 3.07e6), 1.6412, 0.04) << "width 64, 2998 steps";
+  EXPECT_NEAR(expected_loss(442'368, 0.704e6), 1.893, 0.04) << "width 96, 917 steps";
+  EXPECT_NEAR(expected_loss(1e5, 1e6, 2 * 2.49), 2 * expected_loss(1e5, 1e6), 1e-9);
+  EXPECT_LE(expected_loss(1e5, 10, 2.0), 2.0) << "never worse than counting";
+  EXPECT_EQ(effective_tokens(1000, 900), 900);
+  EXPECT_NEAR(effective_tokens(1000, 2000), 1967.4, 0.1);
+  EXPECT_LT(effective_tokens(1000, 1e9), 16'000.1);
+}
+
+TEST(MeasuredSpeed, IsOfRealStepsAndLeavesNothingBehind) {
+  const TemporaryDirectory directory;
+  const RunConfig c = tiny_config();
+  const RunData data = tiny_data(directory, c);
+  const Files before = files_of(directory.path());
+  EXPECT_GT(measured_speed(c, data, 0.01), 100);
+  EXPECT_TRUE(files_of(directory.path()) == before);
+}
+
+}  // namespace
+}  // namespace headlight

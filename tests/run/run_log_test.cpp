@@ -1,0 +1,129 @@
+#include "headlight/run/run_log.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "run/tiny.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+StepRecord record(Index step, double val_loss = kNotMeasured) {
+  return {.step = step,
+          .loss = 2.5,
+          .val_loss = val_loss,
+          .lr = 0.001,
+          .grad_norm = 1.25,
+          .tokens_per_second = 1000.4,
+          .seconds = 0.5 * static_cast<double>(step)};
+}
+
+class RunLogTest : public testing::Test {
+ protected:
+  const std::string json() const { return read_file(directory_ / "log.jsonl"); }
+  const std::string csv() const { return read_file(directory_ / "log.csv"); }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(RunLogTest, WritesBothFilesAlike) {
+  RunLog log(directory_.path());
+  log.add(record(0, 3));
+  log.add(record(1));
+  EXPECT_FALSE(contains(csv(), "\n1,")) << "held back";
+  log.flush();
+  EXPECT_EQ(csv(),
+            "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds\n0,2.5,3.0,0.001,1.25,1000.0,0.0\n"
+            "1,2.5,,0.001,1.25,1000.0,0.5\n");
+  const std::vector<StepRecord> read = read_log(directory_ / "log.jsonl");
+  ASSERT_EQ(read.size(), 2u);
+  EXPECT_EQ(read[0].val_loss, 3);
+  EXPECT_TRUE(std::isnan(read[1].val_loss));
+  EXPECT_EQ(read[1].step, 1);
+  EXPECT_EQ(read[1].seconds, 0.5);
+}
+
+TEST_F(RunLogTest, AfterAResumeHoldsEveryStepOnce) {
+  {
+    RunLog log(directory_.path());
+    for (Index i = 0; i < 9; ++i) log.add(record(i, 3));
+  }
+  RunLog log(directory_.path());
+  EXPECT_EQ(log.cut_from(6), 2.5) << "seconds of step 5";
+  for (Index i = 6; i < 12; ++i) log.add(record(i, 3));
+  const std::vector<StepRecord> read = read_log(directory_ / "log.jsonl");
+  ASSERT_EQ(read.size(), 12u);
+  std::string expected = cat(kCsvHeader, "\n");
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(read[i].step, static_cast<Index>(i));
+    expected += csv_line(read[i]) + "\n";
+  }
+  EXPECT_EQ(csv(), expected);
+}
+
+TEST_F(RunLogTest, WhateverAKillLeftOfTheCsvItIsMadeAnew) {
+  RunLog log(directory_.path());
+  for (Index i = 0; i < 4; ++i) log.add(record(i, 3));
+  const std::string whole = csv();
+  for (const std::string& damaged : {std::string(), whole.substr(0, whole.size() - 9), whole + whole}) {
+    write_file_atomically(directory_ / "log.csv", damaged);
+    RunLog again(directory_.path());
+    again.cut_from(4);
+    EXPECT_EQ(csv(), whole);
+  }
+  remove_file(directory_ / "log.csv");
+  RunLog(directory_.path()).cut_from(4);
+  EXPECT_EQ(csv(), whole);
+}
+
+TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
+  const std::string name = directory_ / "log.jsonl", line = json_line(record(0));
+  write_file_atomically(name, line + "\n" + line.substr(0, 20));
+  EXPECT_EQ(read_log(name).size(), 1u) << "cut short";
+  for (const char* bad : {"{}", "[]", "x", "{\"step\":-1}", "{\"step\":1,\"loss\":\"x\"}", "{\"step\":0.5}"}) {
+    write_file_atomically(name, line + "\n" + bad + "\n");
+    EXPECT_TRUE(contains(error_of([&] { read_log(name); }), "log.jsonl: line 2 is not what this program writes"))
+        << bad;
+  }
+  EXPECT_TRUE(contains(error_of([&] { read_log(directory_ / "none"); }), "no such file"));
+}
+
+// A learning rate of nearly nothing: no validation is better than the first by more than chance.
+TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
+  RunConfig c = tiny_config();
+  c.steps = 400;
+  c.lr = 3;  // it only gets worse
+  c.min_lr = 3;
+  c.optimizer = "sgd";
+  c.momentum = 0;
+  c.clip = 1;
+  c.patience = 3;
+  const RunData data = tiny_data(directory_, c);
+  const std::string run = directory_ / "run";
+  Trainer trainer(c, data, run);
+  trainer.run();
+  EXPECT_TRUE(trainer.finished());
+  ASSERT_LT(trainer.step(), 400);
+  EXPECT_EQ(trainer.step(), trainer.best_step() + 3 * c.eval_every);
+  const std::vector<StepRecord> log = read_log(run + "/log.jsonl");
+  EXPECT_EQ(log.back().step, trainer.step());
+  EXPECT_TRUE(std::isnan(log.back().loss));
+  // Resumed as it is, it stays where it ended; with more patience it goes on, as if it had had it from the start.
+  const auto again = Trainer::resume(c, data, run);
+  EXPECT_TRUE(again->finished());
+  again->run();
+  EXPECT_EQ(again->step(), trainer.step());
+  c.patience = 0;
+  c.steps = trainer.step() + 7;
+  const auto on = Trainer::resume(c, data, run);
+  EXPECT_FALSE(on->finished());
+  on->run();
+  EXPECT_EQ(on->step(), c.steps);
+  Trainer whole(c, data, directory_ / "whole");
+  whole.run();
+  expect_same_run(run, directory_ / "whole");
+}
+
+}  // namespace
+}  // namespace headlight
