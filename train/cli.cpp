@@ -82,9 +82,10 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
     if (!values_.emplace(name, value).second) throw UsageError(cat("--", name, ": given twice"));
   }
   if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
-    throw UsageError(cat(
-        operands_.size() < command.least_operands ? "no run is named" : cat(operands_.back(), ": one word too many"),
-        "; usage: headlight ", command.name, " ", command.usage));
+    throw UsageError(cat(operands_.empty() && command.least_operands > 0 ? "no run is named"
+                         : operands_.size() < command.least_operands     ? "a word is missing"
+                                                                         : cat(operands_.back(), ": one word too many"),
+                         "; usage: headlight ", command.name, " ", command.usage));
   }
 }
 

@@ -1,4 +1,4 @@
-// headlight heads: where each attention head of a trained model looks.
+// headlight heads: what each attention head of a trained model looks at, what it does, and how sure that is.
 #include <algorithm>
 #include <cmath>
 
@@ -8,137 +8,150 @@ namespace headlight::cli {
 
 namespace {
 
-// Roles of one family share a column: the member that a head scores best for.
-struct Column {
-  std::string family;
-  std::vector<std::size_t> roles;
-};
+std::string left_aligned(std::string text, std::size_t width) {
+  text.resize(std::max(text.size() + 1, width), ' ');
+  return text;
+}
 
-std::vector<Column> columns_of(std::span<const Role> roles) {
-  std::vector<Column> columns;
-  for (std::size_t r = 0; r < roles.size(); ++r) {
-    const auto same = [&](const Column& c) { return c.family == roles[r].family; };
-    auto found = std::find_if(columns.begin(), columns.end(), same);
-    if (found == columns.end()) found = columns.insert(columns.end(), {roles[r].family, {}});
-    found->roles.push_back(r);
+// What fits a column; the full name stands in --json.
+std::string short_name(const std::string& name, std::size_t width) {
+  return name.size() <= width ? name : cat(name.substr(0, width - 1), "~");
+}
+
+std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
+
+void print_heads(const HeadStudy& study) {
+  constexpr std::size_t kHead = 7, kRole = 21;
+  print(left_aligned("head", kHead) + left_aligned("looks at", kRole) + padded("kappa", 5) + padded("k_c", 7) +
+        padded("rise of loss, 95%", 24) + "  verdict\n");
+  for (const HeadFinding& f : study.heads) {
+    const Role& role = study.roles[f.label.best];
+    const RoleScore& score = f.scores[f.label.best];
+    // In brackets: the closest role, where the label's conditions do not hold.
+    const std::string name = f.label.labelled  ? role.name
+                             : f.label.uniform ? "(all alike)"
+                                               : cat("(", short_name(role.name, kRole - 4), ")");
+    const Rise& rise = f.mean[0];
+    print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
+          padded(kappa_text(score.kappa()), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
+          padded(fixed_text(rise.mean, 3), 8) +
+          padded(cat("[", fixed_text(rise.low, 3), ",", fixed_text(rise.high, 3), "]"), 16) +
+          (f.kinds_disagree ? "* " : "  ") + f.verdict +
+          (f.verdict == "redundant" ? cat(" with ", head_name(study.heads[*f.backup].id)) : "") + "\n");
   }
-  return columns;
 }
 
-std::size_t best_role(const Column& column, const HeadScores& scores, Index layer, Index head) {
-  return *std::max_element(column.roles.begin(), column.roles.end(), [&](std::size_t a, std::size_t b) {
-    return scores.at(layer, head, a).kappa() < scores.at(layer, head, b).kappa();
-  });
-}
-
-// What is said of a head: its best role, when that takes a good part of its attention, and more than in any untrained head.
-constexpr double kClearly = 0.4, kPartly = 0.2;
-
-// The highest score that any head of an untrained layer reaches in a column.
-double untrained_in(const Column& column, const UntrainedScores& untrained, Index layer) {
-  double highest = 0;
-  for (const std::size_t r : column.roles) highest = std::max(highest, untrained.highest_kappa(layer, r));
-  return highest;
-}
-
-// Fits 80 columns: a row a head, and for each layer a row of what untrained heads reach.
-void print_table(const HeadScores& scores, const UntrainedScores& untrained, std::span<const Role> roles,
-                 const std::string& title) {
-  constexpr std::size_t kName = 9;
-  const std::vector<Column> columns = columns_of(roles);
-  const auto width = [](const Column& c) {
-    return c.roles.size() > 1 ? std::size_t{9} : std::max<std::size_t>(6, c.family.size() + 1);
+// Head x slots: those on which heads matter most, as many as fit a line.
+void print_matrix(const HeadStudy& study) {
+  constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
+  std::vector<std::size_t> columns;
+  for (std::size_t s = 1; s < study.slots.size(); ++s)
+    if (study.loss_without_heads[s] - study.loss[s] >= kLeastStake) columns.push_back(s);
+  const auto largest = [&](std::size_t s) {
+    double most = 0;
+    for (const HeadFinding& f : study.heads) most = std::max(most, f.mean[s].mean);
+    return most;
   };
-  print(cat(title, ":\nthe share of attention beyond chance (1: all of it, 0: as looking everywhere).\n\n"));
-  std::string header(kName, ' ');
-  for (const Column& column : columns) header += padded(column.family, width(column));
-  print(header + "   role\n");
-  for (Index layer = 0; layer < scores.layers(); ++layer) {
-    for (Index head = 0; head < scores.heads(); ++head) {
-      std::string line = head_name(layer, head), label = "-";
-      line.resize(kName, ' ');
-      double best = kPartly;
-      for (const Column& column : columns) {
-        const std::size_t r = best_role(column, scores, layer, head);
-        const double kappa = scores.at(layer, head, r).kappa();
-        // Of an offset, say which.
-        const std::string which =
-            column.roles.size() > 1 ? cat("@", roles[r].name.substr(roles[r].name.find('-') + 1)) : "";
-        line += padded(fixed_text(kappa, 2) + which, width(column));
-        if (kappa >= best && kappa > untrained_in(column, untrained, layer)) {
-          best = kappa;
-          label = cat(kappa < kClearly ? "partly " : "", roles[r].name);
-        }
-      }
-      print(cat(line, "   ", label, "\n"));
-    }
-    std::string line = "untrained";
-    for (const Column& column : columns)
-      line += padded(fixed_text(untrained_in(column, untrained, layer), 2), width(column));
-    print(line + "\n");
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](std::size_t a, std::size_t b) { return largest(a) > largest(b); });
+  const std::size_t all = columns.size();
+  columns.resize(std::min(all, kMost));
+  if (columns.empty()) {
+    print("\nNowhere does the loss rise by 0.05 nats or more when all heads are ablated.\n");
+    return;
   }
-  print("\n");
-  for (const Column& column : columns) {
-    const Role& first = roles[column.roles[0]];
-    std::string line = "  " + column.family;
-    line.resize(kName, ' ');
-    print(cat(line,
-              column.roles.size() > 1 ? "the character that many places back, the best of 2 to 16" : first.meaning,
-              "\n"));
-  }
-  print(cat("Untrained: the highest of all heads of 5 untrained models. Role: ", kClearly,
-            " or more and\nabove untrained; partly: from ", kPartly, " on.\n"));
+  print(cat("\nrise of the loss, by ", study.truth_known ? "the rule that wrote the character" : "what comes next",
+            all > columns.size() ? cat(" (", columns.size(), " of ", all, "; the rest: --json)") : "", ":\n"));
+  std::string line(kHead, ' ');
+  for (const std::size_t s : columns) line += padded(short_name(study.slots[s].name, kColumn - 1), kColumn);
+  print(line + "\n");
+  const auto row = [&](const std::string& name, const auto& value) {
+    std::string text = left_aligned(name, kHead);
+    for (const std::size_t s : columns) text += padded(value(s), kColumn);
+    print(text + "\n");
+  };
+  for (const HeadFinding& f : study.heads)
+    row(head_name(f.id),
+        [&](std::size_t s) { return fixed_text(f.mean[s].mean, 3) + (f.mean[s].low > kMatters ? "+" : " "); });
+  row("all heads", [&](std::size_t s) { return fixed_text(study.loss_without_heads[s] - study.loss[s], 3) + " "; });
+  row("none: loss", [&](std::size_t s) { return fixed_text(study.loss[s], 3) + " "; });
+  if (study.truth_known) row("lowest", [&](std::size_t s) { return fixed_text(study.floor[s], 3) + " "; });
 }
 
-// One object: what is given, and for each head its scores for each role.
-void print_json(const HeadScores& scores, const UntrainedScores& untrained, std::span<const Role> roles,
-                Json document) {
-  Json heads = Json::array();
-  for (Index layer = 0; layer < scores.layers(); ++layer) {
-    for (Index head = 0; head < scores.heads(); ++head) {
-      Json by_role = Json::object();
-      for (std::size_t r = 0; r < roles.size(); ++r) {
-        const RoleScore& s = scores.at(layer, head, r);
-        by_role.set(roles[r].name, Json::object()
-                                       .set("attention", s.attention)
-                                       .set("chance", s.chance)
-                                       .set("kappa", s.kappa())
-                                       .set("untrained_highest_kappa", untrained.highest_kappa(layer, r))
-                                       .set("queries", s.queries));
-      }
-      heads.push(Json::object().set("head", head_name(layer, head)).set("roles", by_role));
-    }
-  }
-  print(json_text(document.set("heads", heads)) + "\n");
+double mean_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
+// "0.21 (0.18-0.25)": mean and range.
+std::string range_text(std::span<const double> values, int decimals) {
+  if (values.empty()) return "not measured";
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return cat(fixed_text(mean_of(values), decimals), " (", fixed_text(*low, decimals), "-", fixed_text(*high, decimals),
+             ")");
+}
+
+void print_headline(const HeadStudy& study) {
+  print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
+  print(cat("specialization index  ", fixed_text(study.specialization, 2), "; random subspaces ",
+            range_text(study.specialization_subspaces, 2), ", uniform 0,\n", std::string(22, ' '), "untrained ",
+            range_text(study.specialization_untrained, 2), "\n"));
+  print(cat("double dissociations  ", study.dissociations.size(), "; random subspaces ",
+            range_text(study.dissociations_subspaces, 1), ", untrained ", range_text(study.dissociations_untrained, 1),
+            "\n"));
+  print(cat("prunable fraction     ", fixed_text(100 * study.prunable, 0), "% for ", kPrunableLoss,
+            " nats; in random order ", fixed_text(100 * mean_of(study.prunable_random), 0), "%\n"));
+}
+
+void print_notes(const HeadStudy& study) {
+  print(
+      "\nkappa: share of attention on the role beyond chance; k_c: beyond what position\n"
+      "alone explains. A label needs kappa 0.4 and 0.1 more than other roles, more than\n");
+  print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
+            " here), k_c 0.2, and the same role on both halves of\n"));
+  print(
+      "the text; in brackets: the closest. Rise: of the mean loss in nats, the head's\n"
+      "output replaced by its mean at each position. +: the interval lies above 0.02.\n"
+      "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
 }
 
 int run(const Arguments& args) {
-  const std::string& directory = args.operands()[0];
-  const Index windows = args.whole("windows", 64, 1, 100'000);
+  StudyOptions options;
+  options.windows = args.whole("windows", 64, 1, 100'000);
+  options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
+  options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
+  options.seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
-  const bool validation = !data.validation.ids.empty();
-  const TokenText& text = validation ? data.validation : data.train;
-  const std::span<const std::int32_t> evidence = data.validation_evidence;
-  std::vector<Role> roles = basic_roles();
-  // What cannot be known of this text is not shown.
-  if (evidence.empty()) std::erase_if(roles, [](const Role& r) { return r.name == "evidence"; });
-  const HeadScores scores = score_heads(*trained.model, trained.info.vocabulary, text, roles, windows, evidence);
-  const UntrainedScores untrained(trained.model->config(), trained.info.vocabulary, text, roles, 5, windows, evidence);
-
-  if (args.has("json"))
-    print_json(scores, untrained, roles, Json::object().set("run", directory).set("text", data.source));
-  else print_table(scores, untrained, roles, cat("Where the heads of ", directory, " look, on ", data.source));
+  HeadStudy study = study_heads(*trained.model, data, options);
+  study.run = args.operands()[0];
+  if (args.has("json")) {
+    print(json_text(to_json(study)) + "\n");
+    return 0;
+  }
+  print(cat("The heads of ", study.run, " on ", study.text, "\n", study.windows, " windows, ", study.predictions,
+            " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
+  print_heads(study);
+  print_matrix(study);
+  print_headline(study);
+  print_notes(study);
   return 0;
 }
 
 }  // namespace
 
 Command heads_command() {
+  std::vector<Flag> flags = model_and_text_flags({"windows", "N", "windows of text to measure on", "Options", "64"});
+  flags.push_back({"subspaces", "N", "random subspaces of each layer, as a control", "Options", "50"});
+  flags.push_back({"untrained", "N", "untrained models to compare labels with", "Options", "20"});
+  flags.push_back({"seed", "N", "of the controls and intervals", "Options", "1"});
   return {.name = "heads",
-          .summary = "Shows where each attention head of a trained model looks, beside untrained models.",
+          .summary = "Shows what each attention head of a trained model looks at and does.",
           .usage = "DIR [--data FILE | --corpus NAME] [--json]",
-          .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json"},
-          .flags = model_and_text_flags({"windows", "N", "windows of text to average over", "Options", "64"}),
+          .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json",
+                       "headlight heads show runs/tales L1H2 \"tom had a pan\""},
+          .flags = std::move(flags),
+          .notes = "More: headlight heads show, heads ablate, heads prune, heads recover (each with --help).\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -50,6 +50,7 @@ const char* placeholder_of(const Setting& s) {
   if (s.is_switch()) return "";
   if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
   if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
+  if (s.name == std::string_view("layer-heads")) return "LIST";
   return s.choices.empty() ? (s.name == std::string_view("corpus") ? "NAME" : "FILE") : "KIND";
 }
 

@@ -9,8 +9,9 @@
 namespace headlight::cli {
 
 std::vector<Command> commands() {
-  return {train_command(),  sample_command(), eval_command(), heads_command(),  info_command(),
-          export_command(), import_command(), plot_command(), corpus_command(), bench_command()};
+  return {train_command(),        sample_command(),      eval_command(),          heads_command(), heads_show_command(),
+          heads_ablate_command(), heads_prune_command(), heads_recover_command(), info_command(),  export_command(),
+          import_command(),       plot_command(),        corpus_command(),        bench_command()};
 }
 
 namespace {
@@ -24,7 +25,7 @@ std::string overview() {
       "  headlight heads runs/mine\n\nCommands:\n";
   for (const Command& command : commands()) {
     std::string left = cat("  ", command.name);
-    left.resize(12, ' ');
+    left.resize(16, ' ');
     text += wrapped(left, command.summary);
   }
   return text + "\nheadlight COMMAND --help tells more about each. headlight --version prints the version.\n";
@@ -45,12 +46,22 @@ int run(const std::vector<std::string>& words) {
     return 0;
   }
   std::vector<std::string> names;
-  const std::string& wanted = words[0] == "help" ? words[1] : words[0];
+  const std::size_t first = words[0] == "help" ? 1 : 0;
+  std::string wanted = words[first];
+  std::size_t used = first + 1;
+  // "heads show" and the like are commands of their own.
+  if (words.size() > used)
+    for (const Command& command : commands())
+      if (command.name == cat(wanted, " ", words[used])) {
+        wanted = command.name;
+        ++used;
+        break;
+      }
   for (const Command& command : commands()) {
     names.push_back(command.name);
     if (command.name != wanted) continue;
-    const std::vector<std::string> rest(words.begin() + 1, words.end());
-    for (const std::string& word : rest) {
+    const std::vector<std::string> rest(words.begin() + static_cast<Index>(used), words.end());
+    for (const std::string& word : words) {
       if (word == "--") break;
       if (words[0] == "help" || asks_for_help(word)) {
         print(help_text(command));

@@ -61,8 +61,18 @@
 #include "headlight/io/npy.h"
 #include "headlight/io/safetensors.h"
 
+#include "headlight/heads/ablation.h"
+#include "headlight/heads/head_gates.h"
+#include "headlight/heads/head_labels.h"
 #include "headlight/heads/head_scores.h"
+#include "headlight/heads/head_similarity.h"
+#include "headlight/heads/head_study.h"
+#include "headlight/heads/head_windows.h"
+#include "headlight/heads/pruning.h"
+#include "headlight/heads/role_masks.h"
 #include "headlight/heads/roles.h"
+#include "headlight/heads/slots.h"
+#include "headlight/heads/specialization.h"
 
 #include "headlight/run/bench.h"
 #include "headlight/run/bench_sample.h"

@@ -5,8 +5,8 @@ namespace headlight {
 namespace {
 
 Index checked_head_size(Index width, Index heads, Index head_size) {
+  if (heads >= 0 && head_size > 0) return head_size;
   if (heads <= 0) fail("attention: ", heads, " heads; at least one is needed");
-  if (head_size > 0) return head_size;
   if (width % heads != 0) fail("attention: width ", width, " is not divisible by ", heads, " heads");
   return width / heads;
 }
@@ -37,7 +37,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
                                       const PositionEncoding* position) const {
   check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
-  const Tensor projected = qkv(x);  // [B,T,3HD]
+  if (h == 0) return drop_(out(Tensor::empty({b, t, 0}, x.dtype())));  // all were taken away: the bias is left
+  const Tensor projected = qkv(x);                                     // [B,T,3HD]
   const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
   // Where nobody looks in between, attention reads q, k and v where they lie.
   if (!Probe::active() && !(position && position->turns())) return drop_(out(attention_packed(projected, h, how)));
@@ -78,9 +79,10 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor b
 
 Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v,
                                   const AttentionOptions& options) const {
+  const bool looked_at = Probe::active() && Probe::active()->wants_weights();
   Tensor weights;
-  Tensor z = attention(q, k, v, options, Probe::active() ? &weights : nullptr);  // [B,H,T,D]
-  if (Probe::active()) tap("weights", weights);
+  Tensor z = attention(q, k, v, options, looked_at ? &weights : nullptr);  // [B,H,T,D]
+  if (looked_at) tap("weights", weights);
   z = tap("z", z);
   const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]
   return drop_(out(rows));                                                                             // [B,T,C]

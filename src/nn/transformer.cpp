@@ -1,5 +1,6 @@
 #include "headlight/nn/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace headlight {
@@ -39,20 +40,32 @@ void TransformerConfig::check() const {
   within("heads", heads, 1);
   within("width", width, 1);
   if (hidden != -1) within("hidden size", hidden, 0);
-  if (width % heads != 0) {
+  within("head size", head_size, 0);
+  if (!layer_heads.empty() && static_cast<Index>(layer_heads.size()) != layers)
+    fail("model: heads are given for ", layer_heads.size(), " layers, and there are ", layers);
+  for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
+  if (!layer_heads.empty() && position == PositionKind::kAlibi)
+    fail("model: ALiBi gives each head its slope by its number, so all layers need all heads; use other positions");
+  if (head_size == 0 && width % heads != 0) {
     const Index lower = width / heads * heads;
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
          lower > 0 ? cat(lower, " or ", lower + heads) : cat(heads), ", or other heads");
   }
-  if (position == PositionKind::kRotary && width / heads % 2 != 0)
-    fail("model: rotary positions need an even head size, and ", width, " / ", heads, " is ", width / heads);
+  if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
+    fail("model: rotary positions need an even head size, and ",
+         head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads));
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 
-TransformerBlock::TransformerBlock(const TransformerConfig& c)
+Index TransformerConfig::most_heads() const {
+  return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
+}
+
+TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", c.norm, c.width},
-      attn{this, "attn", c.width, c.heads,
-           AttentionLayerOptions{.head_size = 0, .dropout = c.dropout, .in = into(c), .out = out_of(c)}},
+      attn{
+          this, "attn", c.width, c.heads_in(layer),
+          AttentionLayerOptions{.head_size = c.size_of_heads(), .dropout = c.dropout, .in = into(c), .out = out_of(c)}},
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
@@ -80,7 +93,7 @@ std::unique_ptr<PositionEncoding> CharTransformer::adopted(std::unique_ptr<Posit
 CharTransformer::CharTransformer(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kDeviation},
       position(adopted(make_position(config.position, config.context, config.width))),
-      blocks{this, "blocks", config.layers, config},
+      blocks{this, "blocks", config.layers, kNumbered, config},
       config_(config),
       drop_(config.dropout) {
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);

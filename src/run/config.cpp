@@ -43,6 +43,9 @@ std::vector<Setting> make_settings() {
   number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
   number("context", &R::context, "Model", 1, kBig, "characters the model sees at a time");
   number("hidden", &R::hidden, "Model", -1, kBig, "width of the feed-forward layers; -1: four times --width, 0: none");
+  choice("layer-heads", &R::layer_heads, "Model", {},
+         "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
+  number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
   number("dropout", &R::dropout, "Model", 0, 1, "probability with which training drops an element").highest_excluded =
       true;
   choice("position", &R::position, "Model", {"learned", "sinusoidal", "rotary", "alibi", "none"},
@@ -276,6 +279,25 @@ void from_json(RunConfig& config, const JsonView& json) {
   }
 }
 
+namespace {
+
+std::vector<Index> parse_layer_heads(std::string_view text) {
+  std::vector<Index> heads;
+  constexpr Index kMost = 1000;
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    Index count = 0;
+    if (parse_whole_text(text.substr(at, end - at), count) != Parsed::kFine || count < 0 || count > kMost)
+      throw UsageError(
+          cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMost, ", as in 4,2,0"));
+    heads.push_back(count);
+    at = end + 1;
+  }
+  return heads;
+}
+
+}  // namespace
+
 TransformerConfig RunConfig::model(Index vocabulary) const {
   TransformerConfig c;
   c.vocabulary = vocabulary;
@@ -284,6 +306,8 @@ TransformerConfig RunConfig::model(Index vocabulary) const {
   c.heads = heads;
   c.width = width;
   c.hidden = hidden;
+  c.layer_heads = parse_layer_heads(layer_heads);
+  c.head_size = head_size;
   c.dropout = dropout;
   c.position = position == "learned"      ? PositionKind::kLearned
                : position == "sinusoidal" ? PositionKind::kSinusoidal
@@ -336,10 +360,15 @@ void RunConfig::check() const {
 double RunConfig::memory(Index vocabulary) const {
   const auto number = [](Index n) { return static_cast<double>(n); };
   const double c = number(width), f = hidden < 0 ? 4 * c : number(hidden), v = number(vocabulary);
-  const double parameters = number(layers) * (4 * c * c + 2 * c * f) + (v + number(context)) * c;
+  const TransformerConfig m = model(vocabulary);
+  double all_heads = 0;
+  for (Index layer = 0; layer < layers; ++layer) all_heads += number(m.heads_in(layer));
+  const double inner = all_heads * number(m.size_of_heads());  // channels of all heads of all layers
+  const double parameters = 4 * c * inner + number(layers) * 2 * c * f + (v + number(context)) * c;
   const double places = number(batch) * number(context);  // at a time
   // What the tape keeps for each token: about ten values of the width, three of the hidden size, and the attention.
-  const double activations = places * (number(layers) * (10 * c + 3 * f + number(heads * context)) + 4 * c + 3 * v);
+  const double activations =
+      places * (number(layers) * (6 * c + 3 * f) + 4 * inner + all_heads * number(context) + 4 * c + 3 * v);
   return 4 * (4 * parameters + activations);  // weights, gradients and two moments; float32
 }
 

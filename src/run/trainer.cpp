@@ -100,17 +100,27 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   return trainer;
 }
 
+std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData data, const std::string& path,
+                                             const CharTransformer& weights) {
+  auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
+  const std::vector<NamedTensor> from = weights.parameters(), to = trainer->model_->parameters();
+  if (from.size() != to.size()) fail("trainer: the weights have ", from.size(), " parameters, the model ", to.size());
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (!(from[i].value.shape() == to[i].value.shape()))
+      fail("trainer: ", to[i].name, " is ", to[i].value.shape(), ", and the weights given are ", from[i].value.shape());
+    Tensor(to[i].value).copy_from(from[i].value);
+  }
+  trainer->checkpoint();
+  return trainer;
+}
+
 void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
   started_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
     // What a checkpoint does not hold is measured again.
-    if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) {
-      validate();
-      validated_ = true;
-      if (!directory_.path().empty()) save_state();
-    }
+    if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) checkpoint();
     const bool last = step_ >= steps || (due && out_of_patience());
     StepRecord record;
     record.step = step_;
@@ -142,6 +152,12 @@ bool Trainer::out_of_patience() const {
   const RunConfig& c = info_.config;
   return c.patience > 0 && best_step_ >= 0 && !data_.validation.ids.empty() &&
          (step_ - best_step_) / c.eval_every >= c.patience;
+}
+
+void Trainer::checkpoint() {
+  validate();
+  validated_ = true;
+  if (!directory_.path().empty()) save_state();
 }
 
 // Not to be saved over checkpoints that are sound.

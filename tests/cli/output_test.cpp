@@ -5,7 +5,6 @@
 #include "cli/tiny_run.h"
 #include "headlight/data/grammar.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/heads/head_scores.h"
 #include "headlight/run/run_directory.h"
 
 namespace headlight {
@@ -152,22 +151,6 @@ TEST_F(Output, OfEvalAgreesWithItsJson) {
   EXPECT_EQ(loss, load_model(run_).val_loss) << "the loss the run recorded for its best step";
   const Json other = parse_json(run_program({"eval", run_, "--json", "--data", data_, "--last"}).out, "eval");
   EXPECT_EQ(JsonView(other, "eval").at("predictions").as_index(), static_cast<Index>(text_.size()) - 1);
-}
-
-TEST_F(Output, OfHeadsAgreesWithItsJson) {
-  const Result r = run_program({"heads", finished(), "--json"});
-  EXPECT_EQ(r.code, 0);
-  EXPECT_EQ(r.err, "");
-  const Json value = parse_json(r.out, "heads");
-  const auto heads = JsonView(value, "heads").at("heads").elements();
-  ASSERT_EQ(heads.size(), 2u);
-  EXPECT_EQ(heads[1].at("head").as_string(), "L0H1");
-  EXPECT_EQ(heads[0].at("roles").size(), static_cast<Index>(basic_roles().size()) - 1) << "all but evidence";
-  const Result table = run_program({"heads", run_});
-  EXPECT_EQ(table.code, 0);
-  for (const char* part : {"L0H0", "L0H1", "prev", "offset", "first", "same", "induct", "space", "line", "untrained"})
-    EXPECT_TRUE(contains(table.out, part));
-  expect_plain(table.out);
 }
 
 TEST_F(Output, OfCorpusIsTheTextWithItsFloorBeside) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "headlight/nn/probe.h"
 #include "support/expect_error.h"
@@ -23,11 +24,10 @@ class Looking {
   explicit Looking(const std::string& text)
       : vocabulary_(Vocabulary::of_text(text + "\n ", "text")),
         ids_(vocabulary_.encode(text, "text")),
-        spaces_(space_tokens(vocabulary_)),
-        breaks_(line_break_tokens(vocabulary_)) {}
-  RoleText text() const { return {ids_, &spaces_, &breaks_, evidence}; }
+        classes_(vocabulary_) {}
+  RoleText text() const { return {ids_, &classes_, evidence}; }
   RoleText text(std::size_t first, std::size_t count) const {
-    return {std::span(ids_).subspan(first, count), &spaces_, &breaks_};
+    return {std::span(ids_).subspan(first, count), &classes_};
   }
   std::span<const std::int32_t> ids() const { return ids_; }
   std::vector<Index> keys(const std::string& name, Index t) const {
@@ -40,7 +40,7 @@ class Looking {
  private:
   Vocabulary vocabulary_;
   std::vector<std::int32_t> ids_;
-  std::vector<bool> spaces_, breaks_;
+  TokenClasses classes_;
 };
 
 using Keys = std::vector<Index>;
@@ -62,14 +62,14 @@ TEST(Roles, First) {
   for (Index t = 0; t < 12; ++t) EXPECT_EQ(at.keys("first", t), t >= 8 ? Keys{0} : Keys{}) << t;
 }
 
-TEST(Roles, SameCharacter) {
+TEST(Roles, Duplicate) {
   const Looking at("abacab");
-  EXPECT_EQ(at.keys("same char", 0), Keys{});
-  EXPECT_EQ(at.keys("same char", 1), Keys{});
-  EXPECT_EQ(at.keys("same char", 2), Keys{0});
-  EXPECT_EQ(at.keys("same char", 3), Keys{});
-  EXPECT_EQ(at.keys("same char", 4), (Keys{0, 2}));
-  EXPECT_EQ(at.keys("same char", 5), Keys{1});
+  EXPECT_EQ(at.keys("duplicate", 0), Keys{});
+  EXPECT_EQ(at.keys("duplicate", 1), Keys{});
+  EXPECT_EQ(at.keys("duplicate", 2), Keys{0});
+  EXPECT_EQ(at.keys("duplicate", 3), Keys{});
+  EXPECT_EQ(at.keys("duplicate", 4), (Keys{0, 2}));
+  EXPECT_EQ(at.keys("duplicate", 5), Keys{1});
 }
 
 TEST(Roles, Induction) {
@@ -111,19 +111,93 @@ TEST(Roles, LineStart) {
   EXPECT_EQ(at.keys("line start", 15), Keys{});
 }
 
+TEST(Roles, SelfAndLocal) {
+  const Looking at("abcdefg");
+  EXPECT_EQ(at.keys("self", 0), Keys{}) << "no choice";
+  EXPECT_EQ(at.keys("self", 3), Keys{3});
+  EXPECT_EQ(at.keys("local", 3), Keys{});
+  EXPECT_EQ(at.keys("local", 6), (Keys{2, 3, 4, 5}));
+}
+
+TEST(Roles, OfTheWord) {
+  const Looking at("ab cdef-g");
+  EXPECT_EQ(at.keys("word start", 4), Keys{}) << "one place back";
+  EXPECT_EQ(at.keys("word start", 5), Keys{3});
+  EXPECT_EQ(at.keys("this word", 6), (Keys{3, 4, 5}));
+  EXPECT_EQ(at.keys("this word", 7), Keys{}) << "in no word";
+  EXPECT_EQ(at.keys("word start", 8), Keys{}) << "a new word";
+}
+
+TEST(Roles, SameWord) {
+  const Looking at("cats, catty scat, cat");
+  EXPECT_EQ(at.keys("same word", 7), Keys{}) << "two characters";
+  EXPECT_EQ(at.keys("same word", 8), (Keys{0, 1, 2, 3})) << "the copy and what followed it";
+  EXPECT_EQ(at.keys("same word", 9), Keys{}) << "catt is new";
+  EXPECT_EQ(at.keys("same word", 20), (Keys{0, 1, 2, 3, 6, 7, 8, 9})) << "not within scat";
+}
+
+TEST(Roles, Opener) {
+  const Looking at("a (b [cd] e) \"fgh\" ij");
+  EXPECT_EQ(at.keys("opener", 4), Keys{}) << "two places back";
+  EXPECT_EQ(at.keys("opener", 8), Keys{2}) << "the inner one is closed";
+  EXPECT_EQ(at.keys("opener", 7), Keys{}) << "the inner one is open, two places back";
+  EXPECT_EQ(at.keys("opener", 11), Keys{}) << "closed by the query itself";
+  EXPECT_EQ(at.keys("opener", 16), Keys{13});
+  EXPECT_EQ(at.keys("opener", 20), Keys{}) << "a quotation mark opens and closes";
+}
+
+TEST(Roles, Newline) {
+  const Looking at("ab\ncdefghijklm");
+  EXPECT_EQ(at.keys("newline", 9), Keys{});
+  EXPECT_EQ(at.keys("newline", 10), Keys{2});
+}
+
+TEST(Roles, Classes) {
+  const Looking at("aB1,e");
+  EXPECT_EQ(at.keys("vowels", 4), Keys{0}) << "earlier ones";
+  EXPECT_EQ(at.keys("capitals", 4), Keys{1});
+  EXPECT_EQ(at.keys("digits", 4), Keys{2});
+  EXPECT_EQ(at.keys("punctuation", 4), Keys{3});
+}
+
+TEST(Roles, ForATextWhoseTruthIsKnown) {
+  const std::vector<std::string> rules{"plain", "copy"};
+  EXPECT_EQ(roles_for(false, rules).size(), basic_roles().size() - 1);
+  const std::vector<Role> roles = roles_for(true, rules);
+  ASSERT_EQ(roles.size(), basic_roles().size() + 2);
+  EXPECT_EQ(roles.back().name, "evidence of copy");
+  const std::vector<std::int32_t> ids{1, 2, 3, 1}, evidence{0, 0, 3, 2};
+  const std::vector<std::uint8_t> rule{0, 0, 1, 0};
+  const RoleText text{ids, nullptr, evidence, rule};
+  Keys keys;
+  roles.back().keys(text, 2, keys);
+  EXPECT_EQ(keys, Keys{0});
+  keys.clear();
+  roles.back().keys(text, 3, keys);
+  EXPECT_EQ(keys, Keys{}) << "written by another rule";
+}
+
 TEST(Roles, NeverLookAhead) {
   const Looking at("the cat sat on\nthe mat, and the hat\nwas there; so was the rat.\n");
   for (const Role& r : basic_roles())
     for (Index t = 0; t < static_cast<Index>(at.ids().size()); ++t)
-      for (const Index j : at.keys(r.name, t)) EXPECT_TRUE(j >= 0 && j < t) << r.name << " " << t;
+      for (const Index j : at.keys(r.name, t)) EXPECT_TRUE(j >= 0 && (j < t || r.name == "self")) << r.name << " " << t;
 }
 
 TEST(Roles, OfBytesKnowWhiteSpaceToo) {
-  const auto spaces = space_tokens(Vocabulary::bytes()), breaks = line_break_tokens(Vocabulary::bytes());
-  ASSERT_EQ(spaces.size(), 256u);
-  EXPECT_EQ(std::count(spaces.begin(), spaces.end(), true), 6);  // \t \n \v \f \r and the space
-  EXPECT_EQ(std::count(breaks.begin(), breaks.end(), true), 2);
-  EXPECT_TRUE(spaces[' '] && spaces['\n'] && breaks['\n'] && !breaks[' ']);
+  const TokenClasses of(Vocabulary::bytes());
+  ASSERT_EQ(of.space.size(), 256u);
+  EXPECT_EQ(std::count(of.space.begin(), of.space.end(), true), 6);  // \t \n \v \f \r and the space
+  EXPECT_EQ(std::count(of.line_break.begin(), of.line_break.end(), true), 2);
+  EXPECT_TRUE(of.space[' '] && of.space['\n'] && of.line_break['\n'] && !of.line_break[' ']);
+  EXPECT_EQ(of.opener[')'], '(');
+  EXPECT_EQ(of.opener['"'], '"');
+  EXPECT_EQ(of.opener['('], -1);
+  EXPECT_EQ(std::count(of.opener.begin(), of.opener.end(), -1), 252) << "of ASCII ) ] } and the quotation mark";
+  EXPECT_EQ(std::count(of.vowel.begin(), of.vowel.end(), true), 10);
+  EXPECT_EQ(std::count(of.capital.begin(), of.capital.end(), true), 26);
+  EXPECT_EQ(std::count(of.digit.begin(), of.digit.end(), true), 10);
+  EXPECT_EQ(std::count(of.punctuation.begin(), of.punctuation.end(), true), 32);
 }
 
 // Attention [B,H,T,T] where query t of head h gives all its weight as `give` says.
@@ -150,13 +224,14 @@ std::size_t index_of(const std::string& name) { return static_cast<std::size_t>(
 
 HeadScores scores_of(const Tensor& weights, const Looking& at) {
   HeadScores scores(1, weights.size(1), basic_roles().size());
-  add_scores(scores, 0, weights, at.text(), basic_roles());
+  const RoleMasks masks(basic_roles(), at.text(), weights.size(2));
+  add_scores(scores, 0, weights, masks, 0);
   finish_scores(scores);
   return scores;
 }
 
 TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
-  Looking at("the cat sat on the mat, and the hat\nwas there; so was the rat.\n\n");
+  Looking at("The cat (7) sat on the mat, and the hat\nwas there; so was \"the rat.\n\n");
   at.evidence.assign(at.ids().size(), 3);
   const auto length = static_cast<Index>(at.ids().size());
   const HeadScores scores = scores_of(attention(1, 4, length, four_heads), at);
@@ -169,10 +244,42 @@ TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
     EXPECT_NEAR(uniform.kappa(), 0, 1e-6) << basic_roles()[r].name;
     EXPECT_NEAR(uniform.attention, uniform.chance, 1e-6) << basic_roles()[r].name;
     EXPECT_GT(uniform.queries, 0) << basic_roles()[r].name;
+    EXPECT_EQ(uniform.compared, 0) << "no other window";
+    EXPECT_TRUE(std::isnan(uniform.kappa_content()));
     const RoleScore& self = scores.at(0, kSelfHead, r);
-    EXPECT_EQ(self.attention, 0);
+    EXPECT_EQ(self.attention, basic_roles()[r].name == "self" ? 1 : 0);
+    if (basic_roles()[r].name == "self") continue;
     EXPECT_NEAR(self.kappa(), -self.chance / (1 - self.chance), 1e-12) << "less than chance";
   }
+  EXPECT_NEAR(scores.evenness(0, kUniformHead), 1, 1e-6);
+  EXPECT_EQ(scores.evenness(0, kSelfHead), 0);
+  EXPECT_EQ(scores.at(0, kFifthHead, index_of("offset-5")).top, 1);
+  EXPECT_LT(scores.at(0, kFifthHead, index_of("previous")).top, 0.02) << "at place 1 it looks at 0";
+}
+
+// The mask of one window over the attention of another.
+TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
+  // A head that finds copies, in two windows whose copies stand apart; and one that looks five back, whatever the text.
+  const Looking at(
+      "abcdefghijak"
+      "abcdefghijkb");
+  const auto finds = [&](Index h, Index t, float* row) {
+    if (h == 1) return void(row[std::max<Index>(0, t - 5)] = 1);
+    row[t == 10 || t == 11 ? 0 : t] = 1;
+  };
+  HeadScores scores(1, 2, basic_roles().size());
+  add_scores(scores, 0, attention(2, 2, 12, finds), RoleMasks(basic_roles(), at.text(), 12), 0);
+  finish_scores(scores);
+  const RoleScore& copies = scores.at(0, 0, index_of("duplicate"));
+  // The first window's copy (query 10, key 0) is found by both windows; the second's (query 11, key 1) by neither.
+  EXPECT_EQ(copies.queries, 2);
+  EXPECT_EQ(copies.compared, 2);
+  EXPECT_EQ(copies.attention, 0.5);
+  EXPECT_EQ(copies.elsewhere, 0.5);
+  EXPECT_EQ(copies.kappa_content(), 0) << "all of it is position";
+  const RoleScore& back = scores.at(0, 1, index_of("offset-5"));
+  EXPECT_EQ(back.elsewhere, 1);
+  EXPECT_EQ(back.kappa_content(), 0);
 }
 
 // Uniform attention gives "previous" 1 / (t+1) at query t: in sum over t = 1 .. T-1 the harmonic number H_T less 1
@@ -191,7 +298,7 @@ TEST(HeadScores, ChanceOfPreviousIsHarmonic) {
 
 TEST(HeadScores, ChanceOfManyKeysCountsThemAll) {
   const Looking at("aaab");
-  const RoleScore s = scores_of(attention(1, 4, 4, four_heads), at).at(0, kUniformHead, index_of("same char"));
+  const RoleScore s = scores_of(attention(1, 4, 4, four_heads), at).at(0, kUniformHead, index_of("duplicate"));
   EXPECT_EQ(s.queries, 2) << "t = 1 and 2";
   EXPECT_NEAR(s.chance, (1 / 2.0 + 2 / 3.0) / 2, 1e-9);
   EXPECT_NEAR(s.attention, s.chance, 1e-6);
@@ -200,7 +307,7 @@ TEST(HeadScores, ChanceOfManyKeysCountsThemAll) {
 TEST(HeadScores, WithoutQueriesAreNothing) {
   const Looking at("abc");
   const HeadScores scores = scores_of(attention(1, 4, 3, four_heads), at);
-  for (const char* name : {"first", "same char", "line start", "offset-3"}) {
+  for (const char* name : {"first", "duplicate", "line start", "offset-3"}) {
     EXPECT_EQ(scores.at(0, 0, index_of(name)).queries, 0) << name;
     EXPECT_EQ(scores.at(0, 0, index_of(name)).kappa(), 0) << name;
   }
@@ -213,11 +320,13 @@ TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
     for (Index j = 0; j <= t; ++j) row[j] = static_cast<float>(1 + (h + j * 7 + t * 3) % 5);
   };
   const Tensor both = attention(2, 3, 12, give), one = attention(1, 3, 12, give);
-  HeadScores together(2, 3, basic_roles().size()), apart(2, 3, basic_roles().size());
-  add_scores(together, 1, both, at.text(0, 24), basic_roles());
-  for (const std::size_t first : {0u, 12u}) add_scores(apart, 1, one, at.text(first, 12), basic_roles());
-  finish_scores(together);
-  finish_scores(apart);
+  const RoleMasks masks(basic_roles(), at.text(0, 24), 12);
+  HeadScores together(2, 3, basic_roles().size()), first(2, 3, basic_roles().size()), second = first;
+  add_scores(together, 1, both, masks, 0);
+  add_scores(first, 1, one, masks, 0);
+  add_scores(second, 1, one, masks, 1);
+  for (HeadScores* scores : {&together, &first, &second}) finish_scores(*scores);
+  const HeadScores apart = merged(first, second);
   for (Index h = 0; h < 3; ++h) {
     for (std::size_t r = 0; r < basic_roles().size(); ++r) {
       EXPECT_NEAR(together.at(1, h, r).attention, apart.at(1, h, r).attention, 1e-9);
@@ -231,7 +340,10 @@ TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
 
 class ScoreHeads : public testing::Test {
  protected:
-  ScoreHeads() : vocabulary_(Vocabulary::of_text(kText, "text")), text_{vocabulary_.encode(kText, "text"), {}} {
+  ScoreHeads()
+      : vocabulary_(Vocabulary::of_text(kText, "text")),
+        classes_(vocabulary_),
+        text_{vocabulary_.encode(kText, "text"), {}} {
     config_.vocabulary = vocabulary_.size();
     config_.context = 16;
     config_.layers = 2;
@@ -240,27 +352,36 @@ class ScoreHeads : public testing::Test {
     seed_generator(3);
     model_ = std::make_unique<CharTransformer>(config_);
   }
+  HeadScores scores(Index most = 64, std::span<const std::int32_t> evidence = {}) {
+    const HeadWindows windows(text_, 16, most);
+    const std::vector<std::int32_t> of_targets = windows.of_targets(evidence);
+    return score_heads(*model_, windows,
+                       RoleMasks(basic_roles(), {windows.inputs(), &classes_, of_targets}, windows.context()));
+  }
   const std::string kText =
       "the cat sat on the mat, and the hat\nwas there; so was the rat.\nthe end of the tale is near.\n";
   Vocabulary vocabulary_;
+  TokenClasses classes_;
   TokenText text_;
   TransformerConfig config_;
   std::unique_ptr<CharTransformer> model_;
 };
 
 TEST_F(ScoreHeads, OfATinyModel) {
-  const HeadScores scores = score_heads(*model_, vocabulary_, text_, basic_roles());
-  EXPECT_EQ(scores.layers(), 2);
-  EXPECT_EQ(scores.heads(), 2);
+  const HeadScores all = scores();
+  EXPECT_EQ(all.layers(), 2);
+  EXPECT_EQ(all.heads(), 2);
   for (Index layer = 0; layer < 2; ++layer) {
     for (Index head = 0; head < 2; ++head) {
-      const RoleScore& s = scores.at(layer, head, index_of("previous"));
+      const RoleScore& s = all.at(layer, head, index_of("previous"));
       EXPECT_EQ(s.queries, 15 * 5) << "five whole windows in 92 characters";
       EXPECT_NEAR(s.kappa(), 0, 0.05) << "untrained attention is nearly uniform";
       EXPECT_NE(s.kappa(), 0);
+      EXPECT_GT(all.evenness(layer, head), 0.99);
+      EXPECT_LE(all.evenness(layer, head), 1 + 1e-6);
     }
   }
-  EXPECT_EQ(score_heads(*model_, vocabulary_, text_, basic_roles(), 2).at(0, 0, index_of("previous")).queries, 30);
+  EXPECT_EQ(scores(2).at(0, 0, index_of("previous")).queries, 30);
 }
 
 // The evidence of token i is asked for by the query before it, in whichever window that stands.
@@ -269,11 +390,11 @@ TEST_F(ScoreHeads, EvidenceIsThatOfThePredictedToken) {
   evidence[5] = 3;        // query 4 of the first window looks at 2
   evidence[16 + 16] = 2;  // query 15 of the second window looks at 14
   evidence[16 + 17] = 5;  // query 0 of the third window: beyond its beginning
-  const HeadScores scores = score_heads(*model_, vocabulary_, text_, basic_roles(), 64, evidence);
-  const RoleScore& s = scores.at(0, 0, index_of("evidence"));
+  const HeadScores found = scores(64, evidence);
+  const RoleScore& s = found.at(0, 0, index_of("evidence"));
   EXPECT_EQ(s.queries, 2);
   EXPECT_NEAR(s.chance, (1.0 / 5 + 1.0 / 16) / 2, 1e-12);
-  EXPECT_EQ(score_heads(*model_, vocabulary_, text_, basic_roles()).at(0, 0, index_of("evidence")).queries, 0);
+  EXPECT_EQ(scores().at(0, 0, index_of("evidence")).queries, 0);
 }
 
 // The same scores from the attention of each window by itself.
@@ -285,45 +406,48 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
       return x;
     }
   };
-  const auto spaces = space_tokens(vocabulary_), breaks = line_break_tokens(vocabulary_);
   HeadScores by_hand(2, 2, basic_roles().size());
   for (std::size_t start = 0; start < 80; start += 16) {
     First probe;
     const auto ids = std::span(text_.ids).subspan(start, 16);
     (*model_)(ids, 1);
-    add_scores(by_hand, 1, probe.weights, {ids, &spaces, &breaks}, basic_roles());
+    add_scores(by_hand, 1, probe.weights, RoleMasks(basic_roles(), {ids, &classes_}, 16), 0);
   }
   finish_scores(by_hand);
-  const HeadScores scores = score_heads(*model_, vocabulary_, text_, basic_roles());
+  const HeadScores found = scores();
   for (Index head = 0; head < 2; ++head)
     for (std::size_t r = 0; r < basic_roles().size(); ++r)
-      EXPECT_NEAR(scores.at(1, head, r).kappa(), by_hand.at(1, head, r).kappa(), 1e-6) << basic_roles()[r].name;
-}
-
-TEST_F(ScoreHeads, LeaveNoTrace) {
-  const Rng::State before = generator().state();
-  const UntrainedScores untrained(config_, vocabulary_, text_, basic_roles(), 3);
-  EXPECT_EQ(generator().state(), before);
-  // The highest of several is at least that of the first.
-  seed_generator(1);
-  const HeadScores first = score_heads(CharTransformer(config_), vocabulary_, text_, basic_roles());
-  const UntrainedScores alone(config_, vocabulary_, text_, basic_roles(), 1);
-  for (Index layer = 0; layer < 2; ++layer) {
-    for (std::size_t r = 0; r < basic_roles().size(); ++r) {
-      const double highest = std::max(first.at(layer, 0, r).kappa(), first.at(layer, 1, r).kappa());
-      EXPECT_EQ(alone.highest_kappa(layer, r), highest);
-      EXPECT_GE(untrained.highest_kappa(layer, r), highest);
-    }
-  }
+      EXPECT_NEAR(found.at(1, head, r).kappa(), by_hand.at(1, head, r).kappa(), 1e-6) << basic_roles()[r].name;
 }
 
 TEST_F(ScoreHeads, NeedAWholeWindow) {
   text_.ids.resize(15);
-  EXPECT_TRUE(contains(error_of([&] { score_heads(*model_, vocabulary_, text_, basic_roles()); }),
-                       "heads: the text has 15 tokens, fewer than the context of 16"));
+  EXPECT_TRUE(contains(error_of([&] { scores(); }), "heads: the text has 15 tokens, fewer than the context of 16"));
+}
+
+TEST_F(ScoreHeads, HalvesShareTheWindowsOut) {
+  const HeadWindows windows(text_, 16, 64);
+  EXPECT_EQ(windows.half(0).size() + windows.half(1).size(), windows.size());
+  EXPECT_EQ(windows.half(0).predictions() + windows.half(1).predictions(), windows.predictions());
+  std::vector<std::int32_t> both = windows.half(0).inputs(), second = windows.half(1).inputs();
+  both.insert(both.end(), second.begin(), second.end());
+  EXPECT_EQ(both, windows.inputs());
+  EXPECT_EQ(HeadWindows(text_, 16, 1).half(0).size(), 1) << "a lone window is both halves";
 }
 
 TEST(HeadName, NumbersLayerAndHead) { EXPECT_EQ(head_name(2, 11), "L2H11"); }
+
+TEST(HeadName, IsReadBack) {
+  TransformerConfig config;
+  config.layers = 2;
+  config.heads = 3;
+  EXPECT_EQ(parse_head("L1H2", config), (HeadId{1, 2}));
+  for (const char* wrong : {"L2H0", "L0H3", "l0h0", "L0", "", "L00H0", "L0H0 ", "L-1H0", "L99999999999999999999H0"})
+    EXPECT_TRUE(contains(error_of([&] { parse_head(wrong, config); }), "no such head; it has L0H0 to L1H2")) << wrong;
+  config.layer_heads = {0, 1};
+  EXPECT_EQ(all_heads(config), (std::vector<HeadId>{{1, 0}}));
+  EXPECT_THROW(parse_head("L0H0", config), Error);
+}
 
 }  // namespace
 }  // namespace headlight

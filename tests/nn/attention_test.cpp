@@ -235,5 +235,23 @@ TEST_F(Attention, ErrorsSayWhatIsWrong) {
   EXPECT_NE(mask.find("[3,1,1,5]"), std::string::npos) << mask;
 }
 
+// All heads were taken away: the bias is left.
+TEST(MultiHeadAttention, WithoutHeadsIsItsBias) {
+  const DTypeScope doubles(DType::kFloat64);
+  AttentionLayerOptions options;
+  options.head_size = 3;
+  const MultiHeadAttention layer(6, 0, options);
+  Rng rng(1);
+  Tensor(layer.out->bias->value()).copy_from(Tensor::normal({6}, 0, 1, rng));
+  const Tensor x = Tensor::normal({2, 3, 6}, 0, 1, rng);
+  const Tensor y = layer(x, AttentionMask::causal_only());
+  for (Index b = 0; b < 2; ++b)
+    for (Index t = 0; t < 3; ++t)
+      for (Index c = 0; c < 6; ++c) EXPECT_EQ(y.at({b, t, c}), layer.out->bias->value().at({c}));
+  Tape tape;
+  tape.backward(sum(layer(x, AttentionMask::causal_only())));
+  EXPECT_EQ(layer.out->bias->value().grad().at({2}), 6);
+}
+
 }  // namespace
 }  // namespace headlight::tests

@@ -253,5 +253,32 @@ TEST(DidYouMean, FindsSlipsOfTheKeyboard) {
   EXPECT_EQ(did_you_mean("train", {}), "");
 }
 
+TEST(Config, LayerHeadsAreAList) {
+  RunConfig c;
+  c.layer_heads = "4,2,0,1";
+  c.head_size = 16;
+  EXPECT_NO_THROW(c.check());
+  const TransformerConfig model = c.model(10);
+  EXPECT_EQ(model.layer_heads, (std::vector<Index>{4, 2, 0, 1}));
+  EXPECT_EQ(model.most_heads(), 4);
+  EXPECT_EQ(model.heads_in(2), 0);
+  RunConfig back;
+  const Json json = to_json(c);
+  from_json(back, JsonView(json, "config.json"));
+  EXPECT_EQ(back.layer_heads, "4,2,0,1");
+  for (const char* bad : {"4,2", "4,,2,1", "4,2,0,1,", ",", "4,2,0,-1", "a,b,c,d", "4 ,2,0,1", "1001,1,1,1",
+                          "99999999999999999999,1,1,1"}) {
+    c.layer_heads = bad;
+    EXPECT_THROW(c.check(), UsageError) << bad;
+  }
+  c.layer_heads = "4,2,0,1";
+  c.position = "alibi";
+  EXPECT_THROW(c.check(), UsageError);
+  c.position = "learned";
+  c.head_size = 1 << 20;
+  c.layer_heads = "1000,1000,1000,1000";
+  EXPECT_THROW(c.check(), UsageError) << "more memory than there is";
+}
+
 }  // namespace
 }  // namespace headlight

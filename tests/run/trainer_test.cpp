@@ -394,5 +394,50 @@ TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
   EXPECT_FALSE(path_exists(run("run")));
 }
 
+// ---- given weights ------------------------------------------------------------------------------------------------------
+
+TEST(Trainer, StartsFromGivenWeights) {
+  const TemporaryDirectory directory;
+  RunConfig config = tiny_config();
+  Trainer first(config, tiny_data(directory, config), directory / "first");
+  first.run();
+  config.steps = 4;
+  const auto second = Trainer::from_model(config, tiny_data(directory, config), directory / "second", first.model());
+  EXPECT_EQ(second->step(), 0);
+  EXPECT_EQ(second->best_val_loss(), first.last_val_loss());
+  EXPECT_EQ(load_model(directory / "second").val_loss, first.last_val_loss()) << "saved at once";
+  const std::vector<NamedTensor> a = first.model().parameters(), b = second->model().parameters();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].value.to_vector(), b[i].value.to_vector()) << a[i].name;
+    EXPECT_FALSE(a[i].value.same_storage(b[i].value)) << a[i].name;
+  }
+  second->run();
+  EXPECT_EQ(second->step(), 4);
+  config.width = 16;
+  EXPECT_TRUE(contains(
+      error_of([&] { Trainer::from_model(config, tiny_data(directory, config), directory / "third", first.model()); }),
+      "and the weights given are"));
+}
+
+// A layer may have fewer heads than another, or none; such a run trains, resumes and loads like any other.
+TEST(Trainer, TrainsModelsWithUnevenLayers) {
+  const TemporaryDirectory directory;
+  RunConfig config = tiny_config();
+  config.layer_heads = "1,0";
+  config.head_size = 4;
+  Trainer trainer(config, tiny_data(directory, config), directory / "run");
+  trainer.run();
+  EXPECT_EQ(trainer.model().blocks[0]->attn->heads(), 1);
+  EXPECT_EQ(trainer.model().blocks[1]->attn->heads(), 0);
+  EXPECT_LT(trainer.best_val_loss(), 3);
+  const TrainedModel loaded = load_model(directory / "run");
+  EXPECT_EQ(loaded.model->parameter_count(), trainer.model().parameter_count());
+  RunConfig longer = config;
+  longer.steps = 15;
+  const auto resumed = Trainer::resume(longer, tiny_data(directory, config), directory / "run");
+  resumed->run();
+  EXPECT_EQ(resumed->step(), 15);
+}
+
 }  // namespace
 }  // namespace headlight

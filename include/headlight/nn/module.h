@@ -120,6 +120,10 @@ class Child {
   M module_;
 };
 
+// Says that each of several layers is told its number, after the other arguments.
+struct Numbered {};
+inline constexpr Numbered kNumbered;
+
 // Several alike: "blocks.0", "blocks.1", ... all made from the same arguments.
 template <class M>
 class ChildList {
@@ -127,6 +131,10 @@ class ChildList {
   template <class... Args>
   ChildList(Module* owner, const std::string& name, Index count, const Args&... args) {
     for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args...);
+  }
+  template <class... Args>
+  ChildList(Module* owner, const std::string& name, Index count, Numbered, const Args&... args) {
+    for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args..., i);
   }
 
   auto begin() const { return children_.begin(); }

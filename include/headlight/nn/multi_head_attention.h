@@ -35,7 +35,8 @@ struct AttentionLayerOptions {
 
 class MultiHeadAttention : public Module {
  public:
-  // Error: width is not divisible by heads (unless a head size is given).
+  // With a head size given there may be no heads at all: the output is then the bias. Error: without one, width is not
+  // divisible by heads.
   MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& options = {});
 
   // Self-attention: x [B,T,C] -> [B,T,C]. `position` turns queries and keys and biases scores; null for none of it.

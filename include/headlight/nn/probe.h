@@ -28,6 +28,8 @@ class Probe {
 
   // Called with each value under its full name; what it returns is used instead. Must keep the shape.
   virtual Tensor see(const std::string& name, const Tensor& x) = 0;
+  // A probe that does without the attention weights spares the model writing them down.
+  virtual bool wants_weights() const { return true; }
 
   // The probe made last and still alive, or null.
   static Probe* active() { return active_; }

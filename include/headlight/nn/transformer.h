@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
@@ -19,7 +20,10 @@ struct TransformerConfig {
   Index layers = 4;
   Index heads = 4;    // H
   Index width = 128;  // C
-  Index hidden = -1;  // F of the feed-forward layers; -1 stands for 4 C, 0 for none: attention only
+  // Of a model some of whose heads were taken away: the heads of each layer (0 is allowed), instead of `heads` in all ...
+  std::vector<Index> layer_heads = {};
+  Index head_size = 0;  // ... and D; 0 stands for width / heads
+  Index hidden = -1;    // F of the feed-forward layers; -1 stands for 4 C, 0 for none: attention only
   double dropout = 0;
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
@@ -28,6 +32,11 @@ struct TransformerConfig {
   bool bias = true;  // in the linear layers
   bool tied = true;  // the output uses the token embedding's rows
 
+  Index heads_in(Index layer) const {
+    return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
+  }
+  Index most_heads() const;
+  Index size_of_heads() const { return head_size > 0 ? head_size : width / heads; }
   // Error: sizes that make no model, each with the sizes that would.
   void check() const;
 };
@@ -35,7 +44,8 @@ struct TransformerConfig {
 // Pre-norm: x += attn(norm(x)); x += ff(norm(x)). Post-norm: x = norm(x + attn(x)); x = norm(x + ff(x)).
 class TransformerBlock : public Module {
  public:
-  explicit TransformerBlock(const TransformerConfig& config);
+  // Number `layer` of the model.
+  explicit TransformerBlock(const TransformerConfig& config, Index layer = 0);
 
   // x [B,T,C] -> [B,T,C].
   Tensor operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position) const;

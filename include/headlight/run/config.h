@@ -24,6 +24,8 @@ struct RunConfig {
   // ---- model ----
   Index layers = 4, heads = 4, width = 128, context = 64;
   Index hidden = -1;
+  std::string layer_heads;  // "4,2,0": of a pruned model
+  Index head_size = 0;
   double dropout = 0;
   std::string position = "learned", norm = "layer", activation = "gelu";
   bool pre_norm = true, tied = true, bias = true;

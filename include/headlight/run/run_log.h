@@ -24,8 +24,8 @@ struct StepRecord {
   double seconds = 0;               // of training since the start, validation included; goes on after a resume
   // On steps that validate, for a text whose truth is known.
   double floor = kNotMeasured;  // the lowest loss possible on what was validated
-  std::vector<RuleLoss> rules;
-  std::vector<ReferenceLoss> references;  // the first is the optimum; empty when the corpus names no others
+  std::vector<RuleLoss> rules{};
+  std::vector<ReferenceLoss> references{};  // the first is the optimum; empty when the corpus names no others
 };
 
 // A line of log.jsonl / log.csv, without its '\n'. What was not measured is null / empty; rules and references stand in

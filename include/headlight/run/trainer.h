@@ -32,6 +32,11 @@ class Trainer {
   // Errors: no checkpoint, a damaged one, another text than the run was started with.
   static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);
 
+  // Starts a run from given weights instead of fresh ones, such as a pruned model's, and saves its first checkpoint at step
+  // 0. Errors: as for the first constructor; weights of another shape than the configuration's.
+  static std::unique_ptr<Trainer> from_model(const RunConfig& config, RunData data, const std::string& directory,
+                                             const CharTransformer& weights);
+
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
   // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
   // checkpoint) by returning false. With patience a run may end early; the record of that step has no loss. Error: DivergedError when a loss, a gradient or a weight is not finite,
@@ -53,6 +58,7 @@ class Trainer {
   double last_val_loss() const { return val_loss_; }
 
  private:
+  void checkpoint();
   void validate();
   double forward_backward();
   void train_step(StepRecord& record);

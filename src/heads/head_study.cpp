@@ -1,0 +1,231 @@
+#include "headlight/heads/head_study.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/heads/head_gates.h"
+
+namespace headlight {
+
+namespace {
+
+// A text as it is measured on, with what is known about it.
+struct Measured {
+  HeadWindows windows;
+  TokenClasses classes;
+  std::vector<std::int32_t> evidence;  // of the targets; empty when not known
+  std::vector<std::uint8_t> rule;
+};
+
+Measured measured(const CharTransformer& model, const RunData& data, Index most) {
+  const bool validation = !data.validation.ids.empty();
+  const HeadWindows windows(validation ? data.validation : data.train, model.config().context, most);
+  Measured m{windows, TokenClasses(data.vocabulary), {}, {}};
+  if (!validation) return m;
+  m.evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
+  m.rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
+  return m;
+}
+
+std::vector<Slots> slots_of(const Measured& m, const RunData& data) {
+  std::vector<Slots> slots =
+      m.rule.empty() ? text_slots(m.windows, m.classes) : rule_slots(m.windows, m.rule, data.rule_names);
+  std::erase_if(slots, [](const Slots& s) { return static_cast<Index>(s.places.size()) < kLeastSlots; });
+  slots.insert(slots.begin(), all_slots(m.windows));
+  return slots;
+}
+
+std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots) {
+  std::vector<double> means;
+  for (const Slots& s : slots) {
+    double sum = 0;
+    for (const Index place : s.places) sum += static_cast<double>(losses[static_cast<std::size_t>(place)]);
+    means.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
+  }
+  return means;
+}
+
+// "All" is the sum of the rest and no rule of its own.
+AblationResult by_rule(AblationResult result) {
+  for (std::vector<Rise>& row : result.rises) row.erase(row.begin());
+  result.all.erase(result.all.begin());
+  return result;
+}
+
+double index_of(const AblationResult& result) { return specialization_index(damage(by_rule(result))); }
+
+std::vector<DoubleDissociation> dissociations_of(const AblationResult& result) {
+  std::vector<DoubleDissociation> found = double_dissociations(by_rule(result).rises);
+  for (DoubleDissociation& d : found) ++d.slots_r, ++d.slots_s;
+  return found;
+}
+
+bool matters(std::span<const Rise> rises) {
+  return std::any_of(rises.begin(), rises.end(), [](const Rise& r) { return r.low > kMatters; });
+}
+
+bool kinds_disagree(double mean, double zero, double other) {
+  constexpr double kWorthIt = 0.01, kTimes = 3;
+  const auto [low, high] = std::minmax({mean, zero, other});
+  if (std::max(std::abs(low), std::abs(high)) < kWorthIt) return false;
+  if (low < 0) return high > 0 || low < kTimes * high;
+  return high > kTimes * low;
+}
+
+// Roles that copy: their keys hold the very character that comes next.
+bool copies(const Role& role) {
+  return role.name == "induction" || role.name == "same word" || role.family == "evidence";
+}
+
+std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
+  const bool hurts = matters(head.mean);
+  if (head.label.labelled) {
+    if (head.on_role ? head.on_role->low > kMatters : hurts) return "causal";
+    if (!hurts && head.backup) return "redundant";
+    return roles[head.label.best].name == "first" && !hurts ? "sink" : "attention only";
+  }
+  return !hurts && head.backup ? "redundant" : "unlabelled";
+}
+
+void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
+                   const AblationSetting& setting, std::span<const float> before,
+                   std::span<const std::vector<float>> alone) {
+  const std::size_t n = study.heads.size();
+  study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
+  std::vector<double> strongest(n, kMatters);
+  for (std::size_t a = 0; a < n; ++a) {
+    for (std::size_t b = a + 1; b < n; ++b) {
+      std::vector<float> both;
+      {
+        const AblateHeads probe(means, {study.heads[a].id, study.heads[b].id});
+        both = token_losses(model, setting.windows);
+      }
+      std::vector<float> expected(before.size());
+      for (std::size_t i = 0; i < before.size(); ++i) expected[i] = alone[a][i] + alone[b][i] - before[i];
+      study.redundancy[a][b] = setting.rises(expected, both);
+      for (const Rise& r : study.redundancy[a][b]) {
+        if (r.low > strongest[a]) strongest[a] = r.low, study.heads[a].backup = b;
+        if (r.low > strongest[b]) strongest[b] = r.low, study.heads[b].backup = a;
+      }
+    }
+  }
+  study.similarity = similarity(model, setting.windows.half(0));
+}
+
+void measure_controls(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
+                      const AblationSetting& setting, std::span<const float> before, const StudyOptions& options) {
+  const Index most = std::max<Index>(1, model.config().most_heads());
+  const int rotations =
+      options.subspaces <= 0 ? 0 : (options.subspaces + static_cast<int>(most) - 1) / static_cast<int>(most);
+  study.subspaces = ablate_subspaces(model, means, setting, before, rotations, options.seed);
+  const Rng random_state = generator();
+  for (int m = 1; m <= options.untrained_ablated; ++m) {
+    seed_generator(static_cast<std::uint64_t>(m));
+    const CharTransformer untrained(model.config());
+    const HeadMeans its_means(untrained, setting.windows);
+    study.untrained.push_back(ablate_heads(untrained, its_means, setting, token_losses(untrained, setting.windows)));
+  }
+  generator() = random_state;
+  for (const AblationResult& result : study.subspaces) {
+    study.specialization_subspaces.push_back(index_of(result));
+    study.dissociations_subspaces.push_back(static_cast<double>(dissociations_of(result).size()));
+  }
+  for (const AblationResult& result : study.untrained) {
+    study.specialization_untrained.push_back(index_of(result));
+    study.dissociations_untrained.push_back(static_cast<double>(dissociations_of(result).size()));
+  }
+}
+
+void measure_pruning(HeadStudy& study, const CharTransformer& model, const HeadWindows& windows,
+                     const StudyOptions& options) {
+  const HeadWindows choose = windows.half(0), report = windows.half(1);
+  const HeadMeans means(model, choose);
+  const std::size_t n = study.heads.size();
+  const double most = loss_without(model, report, means, {}) + kPrunableLoss;
+  // Far beyond what the second half may allow, so that the order is long enough.
+  const double far_enough = loss_without(model, choose, means, {}) + 10 * kPrunableLoss;
+  study.prunable =
+      prunable_fraction(prune_curve(model, report, means, greedy_order(model, choose, means, far_enough), most), n);
+  for (int i = 0; i < options.random_orders; ++i) {
+    const std::vector<HeadId> order = random_order(model.config(), options.seed + static_cast<std::uint64_t>(i));
+    study.prunable_random.push_back(prunable_fraction(prune_curve(model, report, means, order, most), n));
+  }
+}
+
+}  // namespace
+
+double HeadStudy::unlabelled_share() const {
+  if (heads.empty()) return 0;
+  const auto none = std::count_if(heads.begin(), heads.end(), [](const HeadFinding& h) { return !h.label.labelled; });
+  return static_cast<double>(none) / static_cast<double>(heads.size());
+}
+
+HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
+  const Measured m = measured(model, data, options.windows);
+  HeadStudy study;
+  study.text = data.source;
+  study.windows = m.windows.size();
+  study.predictions = m.windows.predictions();
+  study.truth_known = !m.rule.empty();
+  study.roles = roles_for(!m.evidence.empty(), data.rule_names);
+  study.slots = slots_of(m, data);
+
+  const RoleText text{.ids = m.windows.inputs(), .classes = &m.classes, .evidence = m.evidence, .rule = m.rule};
+  const RoleMasks masks(study.roles, text, m.windows.context());
+  const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
+  const HeadScores whole = merged(halves[0], halves[1]);
+  const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained);
+  study.untrained_kappa = untrained.empty() ? 0 : percentile(untrained, kLabelPercentile);
+
+  const Bootstrap bootstrap(m.windows.size(), options.seed);
+  const AblationSetting setting{m.windows, study.slots, bootstrap};
+  const std::vector<float> before = token_losses(model, m.windows);
+  const HeadMeans means(model, m.windows);
+  const AblationResult by_mean = ablate_heads(model, means, setting, before, Replacement::kMean, true),
+                       by_zero = ablate_heads(model, means, setting, before, Replacement::kZero),
+                       by_other = ablate_heads(model, means, setting, before, Replacement::kOther);
+  study.loss = mean_on(before, study.slots);
+  for (std::size_t s = 0; s < study.slots.size(); ++s)
+    study.loss_without_heads.push_back(study.loss[s] + by_mean.all[s].mean);
+  if (study.truth_known) {
+    const std::vector<double> truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
+    for (const Slots& s : study.slots) {
+      double sum = 0;
+      for (const Index place : s.places) sum -= truth[static_cast<std::size_t>(place)];
+      study.floor.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
+    }
+  }
+
+  const std::vector<HeadId> heads = all_heads(model.config());
+  const std::vector<double> importance = gate_importance(model, m.windows),
+                            in_layer = normalised_by_layer(importance, model.config());
+  for (std::size_t h = 0; h < heads.size(); ++h) {
+    const auto [layer, head] = heads[h];
+    HeadFinding& f = study.heads.emplace_back();
+    f.id = heads[h];
+    f.label = label_head(whole, halves, layer, head, study.roles, masks, study.untrained_kappa);
+    for (std::size_t r = 0; r < study.roles.size(); ++r) f.scores.push_back(whole.at(layer, head, r));
+    f.evenness = whole.evenness(layer, head);
+    f.mean = by_mean.rises[h];
+    f.zero = by_zero.rises[h];
+    f.other = by_other.rises[h];
+    f.kinds_disagree = kinds_disagree(f.mean[0].mean, f.zero[0].mean, f.other[0].mean);
+    f.importance = importance[h];
+    f.importance_in_layer = in_layer[h];
+    if (f.label.labelled && copies(study.roles[f.label.best])) {
+      const Slots decided = role_slots(m.windows, masks, f.label.best, study.roles[f.label.best].name, m.evidence);
+      if (static_cast<Index>(decided.places.size()) >= kLeastSlots) {
+        f.on_role = bootstrap.rise(before, by_mean.losses[h], decided, m.windows.context());
+      }
+    }
+  }
+  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses);
+  for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
+  study.specialization = index_of(by_mean);
+  study.dissociations = dissociations_of(by_mean);
+  measure_controls(study, model, means, setting, before, options);
+  measure_pruning(study, model, m.windows, options);
+  return study;
+}
+
+}  // namespace headlight

@@ -1,0 +1,180 @@
+// headlight heads and its commands: what they print, what they write, what they refuse.
+#include <cmath>
+
+#include "cli/tiny_run.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/heads/head_windows.h"
+#include "headlight/io/json.h"
+#include "headlight/run/run_directory.h"
+
+namespace headlight {
+namespace {
+
+class Heads : public TinyRun {
+ protected:
+  static void expect_plain(const std::string& text) {
+    EXPECT_EQ(text.find('\x1b'), std::string::npos) << "an escape code";
+    std::size_t columns = 0;
+    bool path = false;  // lines that name a file are as long as its name
+    for (const char c : text) {
+      if (c == '\n') {
+        EXPECT_TRUE(columns <= 80 || path) << "wider than 80 columns:\n" << text;
+        columns = 0;
+        path = false;
+        continue;
+      }
+      columns += (c & 0xc0) != 0x80 ? 1 : 0;
+      path = path || c == '/';
+    }
+  }
+  Words quick(const Words& words) const { return words + Words{"--windows", "8"}; }
+  const Words few_ = {"--untrained", "2", "--subspaces", "2", "--windows", "16"};
+};
+
+TEST_F(Heads, TableAgreesWithItsJson) {
+  const Result r = run_program(Words{"heads", finished(), "--json"} + few_);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(r.err, "");
+  const Json value = parse_json(r.out, "heads");
+  const JsonView view(value, "heads");
+  const auto heads = view.at("heads").elements();
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[1].at("head").as_string(), "L0H1");
+  const Result table = run_program(Words{"heads", run_} + few_);
+  EXPECT_EQ(table.code, 0);
+  expect_plain(table.out);
+  for (const JsonView& head : heads) {
+    char rise[32];
+    std::snprintf(rise, sizeof rise, "%.3f", head.at("rise").at("all").at("mean").as_double());
+    EXPECT_TRUE(contains(table.out, head.at("head").as_string()));
+    EXPECT_TRUE(contains(table.out, rise));
+    EXPECT_TRUE(contains(table.out, head.at("verdict").as_string()));
+  }
+  for (const char* part : {"unlabelled heads", "specialization index", "double dissociations", "prunable fraction"})
+    EXPECT_TRUE(contains(table.out, part));
+  EXPECT_EQ(run_program(Words{"heads", run_, "--json"} + few_).out, r.out) << "the same every time";
+}
+
+TEST_F(Heads, OfARunWithOneHead) {
+  const std::string one = directory_ / "one";
+  Words words = train(one);
+  for (std::size_t i = 0; i + 1 < words.size(); ++i)
+    if (words[i] == "--heads") words[i + 1] = "1";
+  ASSERT_EQ(run_program(words).code, 0);
+  const Result r = run_program(Words{"heads", one} + few_);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.out, "L0H0"));
+  EXPECT_TRUE(contains(r.out, "specialization index  0.00"));
+  expect_refused({"heads", "show", one, "L0H1", "the"}, 1, "L0H1: the model has no such head; it has L0H0 (layer");
+  EXPECT_EQ(run_program({"heads", "prune", one, "--keep", "0", "--out", directory_ / "none"}).code, 0);
+  EXPECT_EQ(run_program({"sample", directory_ / "none", "--chars", "5"}).code, 0) << "without any head";
+  expect_refused({"heads", "show", directory_ / "none", "L0H0", "the"}, 1, "the model has no heads");
+  const Result none = run_program(Words{"heads", directory_ / "none"} + few_);
+  EXPECT_EQ(none.code, 0) << none.err;
+}
+
+TEST_F(Heads, ShowDrawsTheAttention) {
+  const Result r = run_program({"heads", "show", finished(), "L0H1", "the box"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  expect_plain(r.out);
+  EXPECT_TRUE(contains(r.out, "\n      the␣box\n"));
+  EXPECT_TRUE(contains(r.out, "\n  0 t █"));
+  EXPECT_TRUE(contains(r.out, " t@0 1.00\n"));
+  EXPECT_TRUE(contains(r.out, "\n  6 x "));
+  const Json json = parse_json(run_program({"heads", "show", run_, "L0H1", "the box", "--json"}).out, "show");
+  const auto rows = JsonView(json, "show").at("weights").elements();
+  ASSERT_EQ(rows.size(), 7u);
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    double sum = 0;
+    ASSERT_EQ(rows[t].size(), static_cast<Index>(t) + 1);
+    for (const JsonView& weight : rows[t].elements()) sum += weight.as_double();
+    EXPECT_NEAR(sum, 1, 1e-5);
+  }
+  EXPECT_TRUE(contains(run_program({"heads", "show", run_, "L0H1", "the box", "--color", "true"}).out, "\x1b[48;2;"));
+  EXPECT_TRUE(contains(run_program({"heads", "show", run_, "L0H1", "the box", "--color", "256"}).out, "\x1b[48;5;"));
+}
+
+TEST_F(Heads, AblateTellsWhatIsLost) {
+  const Result r = run_program(quick({"heads", "ablate", finished(), "L0H0", "L0H1", "--chars", "20", "--seed", "3"}));
+  EXPECT_EQ(r.code, 0) << r.err;
+  expect_plain(r.out);
+  for (const char* part : {"Without L0H0 L0H1", "  all  ", "  in word  ", "\nbefore:\n", "\nafter:\n"})
+    EXPECT_TRUE(contains(r.out, part)) << part;
+  const Json json = parse_json(
+      run_program(quick({"heads", "ablate", run_, "L0H0", "--by", "zero", "--prompt", "the", "--json"})).out, "ablate");
+  const JsonView view(json, "ablate");
+  EXPECT_EQ(view.at("sample_before").as_string().substr(0, 3), "the");
+  EXPECT_NE(view.at("sample_before").as_string(), view.at("sample_after").as_string());
+  EXPECT_NE(view.at("slots").at(Index{0}).at("rise").as_double(), 0);
+}
+
+TEST_F(Heads, PruneRemovesAndRecoverTrainsOn) {
+  const std::string small = directory_ / "small";
+  const Result r = run_program(quick({"heads", "prune", finished(), "--keep", "1", "--out", small, "--steps", "6"}));
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.out, "(1 of 2 heads; left by layer: 1)"));
+  const TrainedModel before = load_model(run_), after = load_model(small);
+  EXPECT_LT(after.model->parameter_count(), before.model->parameter_count());
+  EXPECT_LT(read_file(small + "/model.safetensors").size(), read_file(run_ + "/model.safetensors").size());
+  EXPECT_EQ(run_program({"sample", small, "--chars", "5"}).code, 0);
+  EXPECT_EQ(run_program({"eval", small}).code, 0);
+  EXPECT_EQ(run_program(Words{"heads", small} + few_).code, 0);
+  const Result recovered = run_program({"heads", "recover", small});
+  EXPECT_EQ(recovered.code, 0) << recovered.err;
+  EXPECT_TRUE(contains(recovered.out, " before, "));
+  EXPECT_TRUE(contains(recovered.err, "step 6/6"));
+  EXPECT_TRUE(contains(run_program({"heads", "recover", small}).err, "already"));
+  EXPECT_EQ(run_program({"train", "--resume", "--out", small, "--steps", "8"}).code, 0);
+  EXPECT_EQ(load_model(small, Weights::kLast).step, 8);
+}
+
+TEST_F(Heads, CurvesHaveEveryOrder) {
+  const Result r = run_program(quick({"heads", "prune", finished(), "--curves", "--json"}));
+  EXPECT_EQ(r.code, 0) << r.err;
+  const Json json = parse_json(r.out, "curves");
+  const JsonView view(json, "curves");
+  for (const char* order : {"greedy", "gradient", "single", "worst", "random", "rnd low", "rnd high"})
+    EXPECT_EQ(view.at("loss").at(order).size(), 3) << order;
+  expect_plain(run_program(quick({"heads", "prune", run_, "--curves"})).out);
+}
+
+TEST_F(Heads, RefuseBadInput) {
+  const std::string small = directory_ / "small";
+  expect_run_kept({"heads", "show", finished(), "L1H0", "the"}, 1,
+                  "L1H0: the model has no such head; it has L0H0 to L0H1");
+  expect_run_kept({"heads", "show", finished(), "previous", "the"}, 1, "previous: the model has no such head");
+  expect_run_kept({"heads", "show", finished(), "L0H0", ""}, 1, "text: nothing to look at");
+  expect_run_kept({"heads", "show", finished(), "L0H0", "the black box"}, 1, "the model sees 8 at a time");
+  expect_run_kept({"heads", "show", finished(), "L0H0", "é"}, 1, "text: character 1 'é' is not in");
+  expect_run_kept({"heads", "show", finished(), "L0H0", "the", "--color", "red"}, 2, "--color red: not one of");
+  expect_run_kept({"heads", "show", finished(), "L0H0"}, 2,
+                  "a word is missing; usage: headlight heads show DIR HEAD TEXT");
+  expect_run_kept({"heads", "ablate", finished(), "L0H7"}, 1, "L0H7: the model has no such head");
+  expect_run_kept({"heads", "ablate", finished(), "L0H0", "--by", "men"}, 2, "--by men: not one of");
+  expect_run_kept({"heads", "ablate", finished()}, 2, "a word is missing");
+  expect_run_kept({"heads", "prune", finished()}, 2, "give --keep N or --loss X and --out DIR");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1"}, 2, "--out: name the directory");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--loss", "1", "--out", small}, 2,
+                  "cannot both be given");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "3", "--out", small}, 2, "--keep 3: the model has 2 heads");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_}, 1, "holds a run already");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_, "--force"}, 1,
+                  "is the run that is to be pruned");
+  expect_run_kept({"heads", "recover", finished()}, 1, "no heads were pruned from this run");
+  for (const char* command : {"show", "ablate", "prune", "recover"}) {
+    expect_refused({"heads", command}, 2, "no run is named");
+    EXPECT_EQ(run_program({"heads", command, "--help"}).out, run_program({"help", "heads", command}).out);
+    expect_plain(run_program({"heads", command, "--help"}).out);
+  }
+  EXPECT_FALSE(path_exists(small));
+}
+
+TEST_F(Heads, PruneRefusesAlibi) {
+  const std::string run = directory_ / "alibi";
+  ASSERT_EQ(run_program(train(run, {"--position", "alibi"})).code, 0);
+  expect_refused({"heads", "prune", run, "--keep", "1", "--out", directory_ / "out"}, 1,
+                 "ALiBi gives each head its slope");
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,143 @@
+#include "headlight/heads/ablation.h"
+
+#include <cmath>
+
+#include "headlight/ops/ops.h"
+#include "heads/tiny_model.h"
+
+namespace headlight {
+namespace {
+
+// What a layer's heads bring back, as a model sees it with a probe outside of this one.
+struct Watch : Probe {
+  explicit Watch(std::string name) : name_(std::move(name)) {}
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (name == name_) seen.push_back(x);
+    return x;
+  }
+  std::vector<Tensor> seen;
+
+ private:
+  std::string name_;
+};
+
+using Ablation = TinyModel;
+
+TEST_F(Ablation, MeansAreThoseOfTheOutputs) {
+  const HeadMeans means(*model_, windows_);
+  Watch watch("blocks.1.attn.z");
+  token_losses(*model_, windows_);
+  double sum = 0, overall = 0;
+  for (const Tensor& z : watch.seen)
+    for (Index b = 0; b < z.size(0); ++b) {
+      sum += z.at({b, 2, 7, 1});
+      for (Index t = 0; t < 16; ++t) overall += z.at({b, 2, t, 1});
+    }
+  EXPECT_NEAR(means.by_position(1).at({2, 7, 1}), sum / static_cast<double>(windows_.size()), 1e-5);
+  EXPECT_NEAR(means.overall(1).at({2, 1}), overall / static_cast<double>(16 * windows_.size()), 1e-5);
+}
+
+TEST_F(Ablation, ReplacesOneHeadAndNoOther) {
+  const HeadMeans means(*model_, windows_);
+  Rng rng(1);
+  const Tensor z = Tensor::normal({3, 3, 5, 4}, 0, 1, rng);
+  const auto replaced = [&](Replacement kind) { return AblateHeads(means, {{1, 2}}, kind).see("blocks.1.attn.z", z); };
+  const Tensor by_mean = replaced(Replacement::kMean), by_zero = replaced(Replacement::kZero),
+               by_other = replaced(Replacement::kOther), by_constant = replaced(Replacement::kConstant);
+  for (Index b = 0; b < 3; ++b)
+    for (Index t = 0; t < 5; ++t)
+      for (Index d = 0; d < 4; ++d) {
+        for (const Tensor& x : {by_mean, by_zero, by_other, by_constant})
+          for (Index h = 0; h < 2; ++h) EXPECT_EQ(x.at({b, h, t, d}), z.at({b, h, t, d}));
+        EXPECT_EQ(by_mean.at({b, 2, t, d}), means.by_position(1).at({2, t, d}));
+        EXPECT_EQ(by_zero.at({b, 2, t, d}), 0);
+        EXPECT_EQ(by_other.at({b, 2, t, d}), z.at({(b + 1) % 3, 2, t, d}));
+        EXPECT_EQ(by_constant.at({b, 2, t, d}), means.overall(1).at({2, d}));
+      }
+  AblateHeads probe(means, {{1, 2}});
+  EXPECT_TRUE(probe.see("blocks.0.attn.z", z).same_storage(z)) << "another layer";
+  EXPECT_TRUE(probe.see("blocks.1.attn.weights", z).same_storage(z));
+}
+
+TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
+  const HeadMeans means(*model_, windows_);
+  const double before = mean_loss(token_losses(*model_, windows_));
+  {
+    const AblateHeads probe(means, all_heads(model_->config()));
+    EXPECT_GT(std::abs(mean_loss(token_losses(*model_, windows_)) - before), 1e-3);
+  }
+  EXPECT_EQ(mean_loss(token_losses(*model_, windows_)), before);
+}
+
+// By zero, layer 1 alone: as if its columns of the output projection were zero.
+TEST_F(Ablation, ByZeroIsAsWithoutTheOutputColumns) {
+  const HeadMeans means(*model_, windows_);
+  std::vector<float> ablated;
+  {
+    const AblateHeads probe(means, {{1, 0}, {1, 2}}, Replacement::kZero);
+    ablated = token_losses(*model_, windows_);
+  }
+  Tensor weight = model_->blocks[1]->attn->out->weight.value();  // [12,12]
+  for (Index c = 0; c < 12; ++c)
+    for (Index i = 0; i < 12; ++i)
+      if (i / 4 != 1) weight.data<float>()[c * 12 + i] = 0;
+  const std::vector<float> without = token_losses(*model_, windows_);
+  for (std::size_t i = 0; i < without.size(); ++i)
+    if (!std::isnan(without[i])) {
+      EXPECT_NEAR(ablated[i], without[i], 1e-5);
+    }
+}
+
+// The coordinates of one head are a subspace: both ablations are then the same.
+TEST_F(Ablation, OfAHeadsOwnSubspaceIsAblationOfTheHead) {
+  const HeadMeans means(*model_, windows_);
+  std::vector<double> u(12 * 4, 0.0);
+  for (std::size_t i = 0; i < 4; ++i) u[(2 * 4 + i) * 4 + i] = 1;
+  std::vector<float> by_head, by_subspace;
+  {
+    const AblateHeads probe(means, {{0, 2}});
+    by_head = token_losses(*model_, windows_);
+  }
+  {
+    const AblateSubspace probe(means, 0, Tensor::of({12, 4}, u));
+    by_subspace = token_losses(*model_, windows_);
+  }
+  for (std::size_t i = 0; i < by_head.size(); ++i)
+    if (!std::isnan(by_head[i])) {
+      EXPECT_NEAR(by_head[i], by_subspace[i], 1e-4);
+    }
+}
+
+TEST_F(Ablation, OfAllTheSpaceIsAblationOfAllHeads) {
+  const HeadMeans means(*model_, windows_);
+  Rng rng(4);
+  std::vector<float> by_heads, by_space;
+  {
+    const AblateHeads probe(means, {{0, 0}, {0, 1}, {0, 2}});
+    by_heads = token_losses(*model_, windows_);
+  }
+  {
+    const AblateSubspace probe(means, 0, random_rotation(12, rng));
+    by_space = token_losses(*model_, windows_);
+  }
+  EXPECT_NEAR(mean_loss(by_heads), mean_loss(by_space), 1e-4);
+}
+
+TEST(RandomRotation, IsOrthonormalAndRandom) {
+  Rng rng(3);
+  const Tensor u = random_rotation(20, rng), v = random_rotation(20, rng);
+  const Tensor product = matmul(u, u, {.transpose_a = true});
+  for (Index i = 0; i < 20; ++i)
+    for (Index j = 0; j < 20; ++j) EXPECT_NEAR(product.at({i, j}), i == j ? 1 : 0, 1e-5);
+  EXPECT_NE(u.at({0, 0}), v.at({0, 0}));
+}
+
+TEST(LayerOfZ, ReadsTheName) {
+  EXPECT_EQ(layer_of_z("blocks.0.attn.z"), 0);
+  EXPECT_EQ(layer_of_z("blocks.12.attn.z"), 12);
+  for (const char* other : {"blocks.0.attn.weights", "blocks..attn.z", "blocks.x.attn.z", "attn.z", "z", ""})
+    EXPECT_EQ(layer_of_z(other), -1) << other;
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,110 @@
+#include "headlight/heads/pruning.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "heads/tiny_model.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+using Pruning = TinyModel;
+
+// The greatest difference between the losses of a pruned model and those of the whole one with the heads masked.
+double difference(const CharTransformer& model, const HeadWindows& windows, std::vector<HeadId> removed) {
+  const HeadMeans means(model, windows);
+  const auto pruned = without_heads(model, removed, means);
+  const std::vector<float> real = token_losses(*pruned, windows);
+  const AblateHeads probe(means, removed, pruning_replacement(model.config()));
+  const std::vector<float> masked = token_losses(model, windows);
+  double worst = 0;
+  for (std::size_t i = 0; i < real.size(); ++i)
+    if (!std::isnan(real[i])) worst = std::max(worst, std::abs(static_cast<double>(real[i] - masked[i])));
+  return worst;
+}
+
+TEST_F(Pruning, IsAsMasking) {
+  const std::vector<std::vector<HeadId>> sets{
+      {}, {{0, 1}}, {{0, 0}, {1, 2}}, {{1, 0}, {1, 1}, {1, 2}}, all_heads(model_->config())};
+  for (const PositionKind position : {PositionKind::kLearned, PositionKind::kRotary, PositionKind::kSinusoidal}) {
+    for (const bool bias : {true, false}) {
+      for (const Index hidden : {Index{-1}, Index{0}}) {
+        make({.hidden = hidden, .position = position, .bias = bias, .tied = bias});
+        for (const std::vector<HeadId>& removed : sets)
+          EXPECT_LT(difference(*model_, windows_, removed), 1e-5) << removed.size() << " " << bias << " " << hidden;
+      }
+    }
+  }
+}
+
+TEST_F(Pruning, GivesTheSameLogits) {
+  const HeadMeans means(*model_, windows_);
+  const std::vector<HeadId> removed{{0, 2}, {1, 0}};
+  const auto pruned = without_heads(*model_, removed, means);
+  const auto ids = std::span(windows_.inputs()).first(16);
+  const std::vector<double> real = (*pruned)(ids, 1).to_vector();
+  const AblateHeads probe(means, removed, Replacement::kConstant);
+  const std::vector<double> masked = (*model_)(ids, 1).to_vector();
+  for (std::size_t i = 0; i < real.size(); ++i) EXPECT_NEAR(real[i], masked[i], 1e-5);
+}
+
+TEST_F(Pruning, MakesTheModelSmaller) {
+  const HeadMeans means(*model_, windows_);
+  const auto pruned = without_heads(*model_, std::vector<HeadId>{{0, 1}, {1, 0}, {1, 1}}, means);
+  EXPECT_EQ(pruned->config().layer_heads, (std::vector<Index>{2, 1}));
+  EXPECT_EQ(pruned->config().head_size, 4);
+  // Of each head: 3 D rows of C and their biases, and D columns of C.
+  EXPECT_EQ(model_->parameter_count() - pruned->parameter_count(), 3 * (3 * 4 * 12 + 3 * 4 + 4 * 12));
+  EXPECT_EQ(pruned->blocks[1]->attn->heads(), 1);
+}
+
+TEST_F(Pruning, CanBeRepeated) {
+  const HeadMeans means(*model_, windows_);
+  const auto once = without_heads(*model_, std::vector<HeadId>{{0, 0}}, means);
+  const HeadMeans its_means(*once, windows_);
+  const auto twice = without_heads(*once, std::vector<HeadId>{{0, 0}}, its_means);  // head 1 of the original
+  EXPECT_EQ(twice->config().layer_heads, (std::vector<Index>{1, 3}));
+  EXPECT_LT(difference(*once, windows_, {{0, 0}, {1, 1}}), 1e-5);
+}
+
+TEST_F(Pruning, RefusesWhatItCannotDo) {
+  const HeadMeans means(*model_, windows_);
+  EXPECT_TRUE(contains(error_of([&] { without_heads(*model_, std::vector<HeadId>{{0, 3}}, means); }), "no head L0H3"));
+  make({.position = PositionKind::kAlibi});
+  EXPECT_TRUE(contains(error_of([&] { without_heads(*model_, std::vector<HeadId>{{0, 0}}, means); }), "ALiBi"));
+}
+
+TEST_F(Pruning, CurvesBeginWholeAndEndBare) {
+  const HeadMeans means(*model_, windows_);
+  const std::vector<HeadId> order = greedy_order(*model_, windows_, means);
+  std::vector<HeadId> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_EQ(sorted, all_heads(model_->config())) << "each head once";
+  const std::vector<double> curve = prune_curve(*model_, windows_, means, order);
+  ASSERT_EQ(curve.size(), 7u);
+  EXPECT_NEAR(curve[0], mean_loss(token_losses(*model_, windows_)), 1e-5);
+  EXPECT_NEAR(curve[6], loss_without(*model_, windows_, means, all_heads(model_->config())), 1e-12);
+  // Greedy takes the cheapest first: no other single head costs less.
+  for (const HeadId id : sorted) EXPECT_GE(loss_without(*model_, windows_, means, {id}), curve[1]);
+  EXPECT_EQ(prune_curve(*model_, windows_, means, order, -1).size(), 1u) << "ends above the limit";
+}
+
+TEST_F(Pruning, OrdersAreWhatTheySay) {
+  const TransformerConfig& config = model_->config();
+  const std::vector<HeadId> order = order_by(std::vector<double>{3, 1, 2, 0, 1, 5}, config);
+  EXPECT_EQ(order, (std::vector<HeadId>{{1, 0}, {0, 1}, {1, 1}, {0, 2}, {0, 0}, {1, 2}}));
+  EXPECT_EQ(random_order(config, 1), random_order(config, 1));
+  EXPECT_NE(random_order(config, 1), random_order(config, 2));
+}
+
+TEST(PrunableFraction, CountsHeadsUntilTheLimit) {
+  const std::vector<double> curve{1.0, 1.01, 1.015, 1.03, 1.0};
+  EXPECT_EQ(prunable_fraction(curve, 8, 0.02), 0.25) << "what comes after the first that is too much does not count";
+  EXPECT_EQ(prunable_fraction(curve, 8, 0), 0);
+  EXPECT_EQ(prunable_fraction(curve, 4, 1), 1);
+  EXPECT_EQ(prunable_fraction({}, 0), 0);
+}
+
+}  // namespace
+}  // namespace headlight

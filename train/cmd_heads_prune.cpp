@@ -1,0 +1,239 @@
+// headlight heads prune, heads recover: a model without the heads it can do without, and some training to make up for them.
+#include <algorithm>
+#include <cmath>
+
+#include "cli.h"
+
+namespace headlight::cli {
+
+namespace {
+
+struct Curve {
+  const char* name;
+  std::vector<double> losses;  // with 0, 1, 2, ... heads removed
+};
+
+// All orders, chosen on the first half of the windows and measured on the second.
+std::vector<Curve> all_curves(const CharTransformer& model, const HeadWindows& choose, const HeadWindows& report,
+                              const HeadMeans& means, std::span<const HeadId> greedy, Index seed) {
+  const TransformerConfig& config = model.config();
+  std::vector<double> alone;
+  for (const HeadId id : all_heads(config)) alone.push_back(loss_without(model, choose, means, {id}));
+  std::vector<HeadId> single = order_by(alone, config), worst(single.rbegin(), single.rend());
+  std::vector<Curve> curves;
+  const auto add = [&](const char* name, std::span<const HeadId> order) {
+    curves.push_back({name, prune_curve(model, report, means, order)});
+  };
+  add("greedy", greedy);
+  add("gradient", order_by(gate_importance(model, choose), config));
+  add("single", single);
+  add("worst", worst);
+  constexpr int kRandom = 20;
+  const std::size_t points = greedy.size() + 1;
+  std::vector<double> sum(points, 0.0), low(points, std::numeric_limits<double>::infinity()), high(points, 0.0);
+  for (int i = 0; i < kRandom; ++i) {
+    const std::vector<double> one =
+        prune_curve(model, report, means, random_order(config, static_cast<std::uint64_t>(seed + i)));
+    for (std::size_t n = 0; n < points; ++n) {
+      sum[n] += one[n] / kRandom;
+      low[n] = std::min(low[n], one[n]);
+      high[n] = std::max(high[n], one[n]);
+    }
+  }
+  curves.push_back({"random", sum});
+  curves.push_back({"rnd low", low});
+  curves.push_back({"rnd high", high});
+  return curves;
+}
+
+void print_curves(const std::vector<Curve>& curves, std::span<const HeadId> greedy, bool as_json) {
+  if (as_json) {
+    Json orders = Json::object(), order = Json::array();
+    for (const HeadId id : greedy) order.push(head_name(id));
+    for (const Curve& c : curves) {
+      Json losses = Json::array();
+      for (const double loss : c.losses) losses.push(Json::finite_or_null(loss));
+      orders.set(c.name, losses);
+    }
+    print(json_text(Json::object().set("greedy_order", order).set("loss", orders)) + "\n");
+    return;
+  }
+  std::string line = "removed  next ";
+  for (const Curve& c : curves) line += padded(c.name, 9);
+  print(line + "\n");
+  for (std::size_t n = 0; n <= greedy.size(); ++n) {
+    std::string name = n < greedy.size() ? head_name(greedy[n]) : "-";
+    line = padded(std::to_string(n), 7) + padded(name, 6) + " ";
+    for (const Curve& c : curves) line += padded(fixed_text(c.losses[n], 4), 9);
+    print(line + "\n");
+  }
+  print(
+      "\nLoss of the second half of the text; the greedy, gradient and single orders were\n"
+      "chosen on the first. Next: the head that greedy removes after those.\n");
+}
+
+std::string layer_heads_text(const TransformerConfig& config) {
+  std::string text;
+  for (Index layer = 0; layer < config.layers; ++layer) text += cat(text.empty() ? "" : ",", config.heads_in(layer));
+  return text;
+}
+
+// The configuration of a pruned run: the model's, and a short training with fresh moments at a lower rate.
+RunConfig recovery(RunConfig config, const TransformerConfig& pruned, Index steps) {
+  constexpr double kSlower = 3;
+  config.layer_heads = layer_heads_text(pruned);
+  config.head_size = pruned.head_size;
+  config.steps = steps;
+  config.lr /= kSlower;
+  config.min_lr = std::min(config.min_lr, config.lr);
+  config.warmup = std::min(config.warmup, steps / 10);
+  config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
+  return config;
+}
+
+// Seconds to evaluate, the best of several.
+double seconds_to_evaluate(const CharTransformer& model, const HeadWindows& windows) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 5; ++i) {
+    const double began = monotonic_seconds();
+    token_losses(model, windows);
+    best = std::min(best, monotonic_seconds() - began);
+  }
+  return best;
+}
+
+// How many of the greedy order to remove.
+std::size_t how_many(const Arguments& args, const CharTransformer& model, const HeadWindows& choose,
+                     const HeadMeans& means, std::span<const HeadId> order) {
+  const auto heads = static_cast<Index>(order.size());
+  if (args.has("keep")) {
+    const Index keep = args.whole("keep", 0, 0, 1'000'000);
+    if (keep > heads) throw UsageError(cat("--keep ", keep, ": the model has ", heads, " heads"));
+    return static_cast<std::size_t>(heads - keep);
+  }
+  const double allowed = args.real("loss", kPrunableLoss, 0, 100);
+  const double most = loss_without(model, choose, means, {}) + allowed;
+  const std::vector<double> curve = prune_curve(model, choose, means, order, most);
+  return static_cast<std::size_t>(
+      std::lround(prunable_fraction(curve, order.size(), allowed) * static_cast<double>(heads)));
+}
+
+int run_prune(const Arguments& args) {
+  const bool curves = args.has("curves"), writes = args.has("keep") || args.has("loss");
+  if (args.has("keep") && args.has("loss")) throw UsageError("--keep and --loss cannot both be given");
+  if (!writes && !curves)
+    throw UsageError("give --keep N or --loss X and --out DIR, or --curves to see what heads cost");
+  const std::string out = args.text("out", "");
+  if (writes && out.empty()) throw UsageError("--out: name the directory for the pruned run");
+  if (!out.empty() && !RunDirectory(out).occupied_by().empty() && !args.has("force"))
+    fail(out, ": holds a run already; add --force to replace it, or choose another --out");
+  if (!out.empty() && path_exists(out) && path_exists(args.operands()[0] + "/config.json") &&
+      path_exists(out + "/config.json") &&
+      read_file(out + "/config.json") == read_file(args.operands()[0] + "/config.json"))
+    fail(out, ": is the run that is to be pruned; choose another --out");
+  const Index windows = args.whole("windows", 64, 2, 100'000), seed = args.whole("seed", 1, 0, Index{1} << 53);
+  auto [trained, data] = load_model_and_text(args);
+  const CharTransformer& model = *trained.model;
+  const HeadWindows all(data.validation.ids.empty() ? data.train : data.validation, model.config().context, windows);
+  const HeadWindows choose = all.half(0), report = all.half(1);
+  const HeadMeans means(model, choose);
+  const std::vector<HeadId> order = greedy_order(model, choose, means);
+  if (curves) print_curves(all_curves(model, choose, report, means, order, seed), order, args.has("json"));
+  if (!writes) return 0;
+
+  const std::size_t count = how_many(args, model, choose, means, order);
+  const std::vector<HeadId> removed(order.begin(), order.begin() + static_cast<Index>(count));
+  const std::unique_ptr<CharTransformer> pruned = without_heads(model, removed, means);
+  const double loss_before = mean_loss(token_losses(model, report)),
+               loss_after = mean_loss(token_losses(*pruned, report));
+  const double speed = seconds_to_evaluate(model, report) / std::max(1e-9, seconds_to_evaluate(*pruned, report));
+  const RunConfig& known = trained.info.config;
+  const Index steps = args.whole("steps", std::max<Index>(10, known.steps / 10), 1, 1'000'000'000);
+  const RunConfig config = recovery(known, pruned->config(), steps);
+  config.check();
+  std::string names;
+  for (const HeadId id : removed) names += cat(names.empty() ? "" : " ", head_name(id));
+  Trainer::from_model(config, std::move(data), out, *pruned);
+  if (!curves || !args.has("json")) {
+    print(cat("removed     ", removed.empty() ? "none" : names, " (", removed.size(), " of ", order.size(),
+              " heads; left by layer: ", config.layer_heads, ")\n"));
+    print(cat("loss        ", fixed_text(loss_before, 4), " before, ", fixed_text(loss_after, 4),
+              " after, on text that the choice did not see\n"));
+    print(cat("parameters  ", model.parameter_count(), " before, ", pruned->parameter_count(), " after\n"));
+    print(cat("speed       ", fixed_text(speed, 2), " times as fast at evaluation\n"));
+  }
+  say(cat("next    ", program_name(), " heads recover ", quoted(out), "\n        ", program_name(), " heads ",
+          quoted(out)));
+  return 0;
+}
+
+int run_recover(const Arguments& args) {
+  const std::string& directory = args.operands()[0];
+  const RunInfo info = RunDirectory(directory).load_info();
+  RunConfig config = info.config;
+  if (config.layer_heads.empty())
+    fail(directory, ": no heads were pruned from this run; go on with its training by train --resume");
+  config.steps = args.whole("steps", config.steps, 1, 1'000'000'000);
+  config.threads = args.whole("threads", config.threads, 0, 256);
+  const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
+  if (trainer->finished()) {
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    return 0;
+  }
+  const double before = trainer->last_val_loss();
+  trainer->run([&](const StepRecord& r) {
+    if (!std::isnan(r.val_loss)) say(cat("step ", r.step, "/", config.steps, "  val ", fixed_text(r.val_loss, 4)));
+    return true;
+  });
+  if (!std::isnan(trainer->best_val_loss()))
+    print(cat("loss        ", fixed_text(before, 4), " before, ", fixed_text(trainer->best_val_loss(), 4), " after ",
+              trainer->best_step(), " steps\n"));
+  say(cat("next    ", program_name(), " heads ", quoted(directory)));
+  return 0;
+}
+
+}  // namespace
+
+Command heads_prune_command() {
+  std::vector<Flag> flags =
+      model_and_text_flags({"windows", "N", "windows of text to choose and measure on", "Options", "64"});
+  std::erase_if(flags, [](const Flag& f) { return f.name == "data" || f.name == "corpus"; });
+  for (Flag& flag : flags)
+    if (flag.name == "json") flag.help = "the curves as one JSON object";
+  const std::vector<Flag> own = {
+      {"keep", "N", "heads to keep"},
+      {"loss", "X", "or: remove as many as cost at most X nats"},
+      {"out", "DIR", "where the pruned run goes"},
+      {"force", "", "replace the run in --out"},
+      {"curves", "", "the loss for each number of heads removed, by several orders"},
+      {"steps", "N", "steps of training that heads recover will make", "Options", "a tenth of the run's"},
+      {"seed", "N", "of the random orders", "Options", "1"}};
+  flags.insert(flags.begin(), own.begin(), own.end());
+  return {.name = "heads prune",
+          .summary = "Removes heads for good: the pruned run is smaller and faster.",
+          .usage = "DIR (--keep N | --loss X) --out DIR",
+          .examples = {"headlight heads prune runs/tales --keep 5 --out runs/small",
+                       "headlight heads prune runs/tales --loss 0.02 --out runs/small",
+                       "headlight heads prune runs/tales --curves"},
+          .flags = std::move(flags),
+          .notes =
+              "Heads go in greedy order, chosen on the first half of the text and measured on\n"
+              "the second. What is left of them is their mean output, in a bias.\n",
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run_prune};
+}
+
+Command heads_recover_command() {
+  return {.name = "heads recover",
+          .summary = "Trains a pruned run for a short while, to make up for its lost heads.",
+          .usage = "DIR [--steps N]",
+          .examples = {"headlight heads recover runs/small"},
+          .flags = {{"steps", "N", "steps in all", "Options", "as given to heads prune"},
+                    {"threads", "N", "0: as many as there are cores", "Options", "0"}},
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run_recover};
+}
+
+}  // namespace headlight::cli
