@@ -76,6 +76,7 @@ struct Normalisation {
 };
 
 struct Layer {
+  Index heads;  // H, which may differ from layer to layer
   Normalisation norm1, norm2;
   Projection qkv, out, up, down;  // the last two not defined without feed-forward
   Tensor keys;                    // [H,D,S]: a key is a column, so that scores are sums of rows
@@ -109,7 +110,8 @@ struct Decoder::State {
 
   const CharTransformer& model;
   const TransformerConfig& config;
-  const Index context, width, heads, head_size;
+  const Index context, width, head_size;
+  Index most_heads = 0;  // in a layer
   std::size_t parameters_known = 0;
 
   std::vector<Layer> layers;
@@ -128,17 +130,14 @@ struct Decoder::State {
 };
 
 Decoder::State::State(const CharTransformer& m, Weights weights)
-    : model(m),
-      config(m.config()),
-      context(config.context),
-      width(config.width),
-      heads(config.heads),
-      head_size(config.width / config.heads) {
+    : model(m), config(m.config()), context(config.context), width(config.width), head_size(config.size_of_heads()) {
   for (const NamedTensor& p : model.parameters())
     if (p.value.dtype() != DType::kFloat32) fail("decoder: ", p.name, " is ", p.value.dtype(), "; float32 is needed");
   parameters_known = 1 + model.position->parameters().size();  // the embeddings
   for (const Child<TransformerBlock>& block : model.blocks) {
     Layer& layer = layers.emplace_back();
+    layer.heads = block->attn->heads();
+    most_heads = std::max(most_heads, layer.heads);
     layer.norm1 = bind(*block->norm1);
     layer.qkv = bind(*block->attn->qkv);
     layer.out = bind(*block->attn->out);
@@ -153,8 +152,8 @@ Decoder::State::State(const CharTransformer& m, Weights weights)
   const auto floats = [](PoolVector<float>& v, Index count) { v.assign(static_cast<std::size_t>(count), 0.0f); };
   floats(x, width);
   floats(normal, width);
-  floats(packed, 3 * width);
-  floats(z, width);
+  floats(packed, 3 * most_heads * head_size);
+  floats(z, most_heads * head_size);
   floats(y, width);
   floats(hidden, layers.empty() || !layers[0].up.weight.defined() ? 0 : layers[0].up.rows());
   floats(logits, config.vocabulary);
@@ -213,6 +212,7 @@ void Decoder::State::reserve(Index tokens) {
   const Index more = std::min(context, std::max({tokens, 2 * capacity, kLeast}));
   const Index kept = std::min(position, capacity);
   for (Layer& layer : layers) {
+    const Index heads = layer.heads;
     Tensor keys = Tensor::zeros({heads, head_size, more}, DType::kFloat32);
     Tensor values = Tensor::zeros({heads, more, head_size}, DType::kFloat32);
     if (kept > 0) {
@@ -226,14 +226,14 @@ void Decoder::State::reserve(Index tokens) {
     layer.values = std::move(values);
   }
   capacity = more;
-  scores.assign(static_cast<std::size_t>(heads * capacity), 0.0f);
-  distance_bias = model.position->bias(heads, 1, capacity, DType::kFloat32);
+  scores.assign(static_cast<std::size_t>(most_heads * capacity), 0.0f);
+  distance_bias = model.position->bias(most_heads, 1, capacity, DType::kFloat32);
 }
 
 // Keys (turned) and values [1,H,T,D] of the first T positions.
 void Decoder::State::keep(Layer& layer, const Tensor& k, const Tensor& v) {
   const Index count = k.size(2);
-  for (Index h = 0; h < heads; ++h) {
+  for (Index h = 0; h < layer.heads; ++h) {
     const float* key = k.data<float>() + h * count * head_size;
     float* keys = layer.keys.data<float>() + h * head_size * capacity;
     for (Index t = 0; t < count; ++t)
@@ -251,9 +251,10 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
   position = 0;
   reserve(t);
   Tensor in = model.position->embed((*model.tokens)(ids, Shape{1, t}));  // [1,T,C]
-  const Tensor bias = model.position->bias(heads, t, t, DType::kFloat32);
+  const Tensor bias = model.position->bias(most_heads, t, t, DType::kFloat32);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const TransformerBlock& block = *model.blocks[static_cast<Index>(i)];
+    const Index heads = layers[i].heads;
     const Tensor h = config.pre_norm ? block.norm1(in) : in;
     const Tensor qkv = permute(reshape(block.attn->qkv(h), {1, t, 3 * heads, head_size}), {0, 2, 1, 3});
     const Tensor q = model.position->turn(slice(qkv, 1, 0, heads));  // [1,H,T,D]
@@ -263,7 +264,7 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
     AttentionOptions options;
     options.causal = true;
     options.bias = bias;
-    const Tensor seen = reshape(permute(attention(q, k, v, options), {0, 2, 1, 3}), {1, t, width});
+    const Tensor seen = reshape(permute(attention(q, k, v, options), {0, 2, 1, 3}), {1, t, heads * head_size});
     in = add(in, block.attn->out(seen));
     if (!config.pre_norm) in = block.norm1(in);
     if (!block.ff) continue;
@@ -278,13 +279,13 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
 
 // One head of one layer: its part of q, k and v from the normalised x, then what it brings back, into its part of z.
 void Decoder::State::attend(Layer& layer, Index h, Index slot, Index keys) {
-  const Index d = head_size;
+  const Index d = head_size, part_size = layer.heads * d;
   const float* in = config.pre_norm ? normal.data() : x.data();
   float* q = packed.data() + h * d;
-  float* k = q + width;
-  float* v = k + width;
+  float* k = q + part_size;
+  float* v = k + part_size;
   for (Index part = 0; part < 3; ++part)
-    layer.qkv.apply(part * width + h * d, part * width + (h + 1) * d, in, packed.data());
+    layer.qkv.apply(part * part_size + h * d, part * part_size + (h + 1) * d, in, packed.data());
   if (turned.defined()) {
     const float *cosine = turned.data<float>(), *sine = cosine + d / 2;
     for (float* vector : {q, k})
@@ -326,7 +327,7 @@ void Decoder::State::read_one(std::int32_t id) {
   };
   for (Layer& layer : layers) {
     if (config.pre_norm) layer.norm1.apply(x.data(), normal.data());
-    split(heads, 3 * head_size * layer.qkv.row_bytes(), [&](Index begin, Index end) {
+    split(layer.heads, 3 * head_size * layer.qkv.row_bytes(), [&](Index begin, Index end) {
       for (Index h = begin; h < end; ++h) attend(layer, h, slot, keys);
     });
     split(width, layer.out.row_bytes(), [&](Index begin, Index end) {
@@ -413,7 +414,7 @@ Index Decoder::bytes_read(Index length) const {
   Index bytes = 4 * s.width + of_norm(s.norm) + of(s.head);
   for (const Layer& layer : s.layers)
     bytes += of_norm(layer.norm1) + of_norm(layer.norm2) + of(layer.qkv) + of(layer.out) + of(layer.up) +
-             of(layer.down) + 2 * 4 * s.width * length;
+             of(layer.down) + 2 * 4 * layer.heads * s.head_size * length;
   return bytes;
 }
 

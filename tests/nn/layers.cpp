@@ -10,7 +10,7 @@ void randomize(const Module& module, std::uint64_t seed) {
   Rng rng(seed);
   for (NamedTensor& p : module.parameters()) {
     // A gain is the only vector that starts as ones.
-    const bool gain = p.value.rank() == 1 && p.value.at({0}) == 1;
+    const bool gain = p.value.rank() == 1 && p.value.numel() > 0 && p.value.at({0}) == 1;
     p.value.copy_from(Tensor::uniform(p.value.shape(), gain ? 0.5 : -0.8, gain ? 1.5 : 0.8, rng, p.value.dtype()));
   }
 }
