@@ -10,4 +10,10 @@ std::string number_text(double value) {
   return buffer;
 }
 
+void append_text(std::string& out, std::string_view piece) { out.append(piece); }
+void append_text(std::string& out, char piece) { out.push_back(piece); }
+void append_text(std::string& out, long long piece) { out.append(std::to_string(piece)); }
+void append_text(std::string& out, unsigned long long piece) { out.append(std::to_string(piece)); }
+void append_text(std::string& out, double piece) { out.append(number_text(piece)); }
+
 }  // namespace headlight

@@ -16,7 +16,7 @@ enum Compared : std::size_t { kUniform, kUnigram };
 }  // namespace
 
 TracedText draw_repeats(const RepeatsOptions& o, Index chars, std::uint64_t seed, Trace trace) {
-  const std::string alphabet = std::string(detail::kLower) + "0123456789" + std::string(detail::kUpper);
+  const std::string alphabet = cat(detail::kLower, "0123456789", detail::kUpper);
   if (o.symbols < 1 || o.symbols > static_cast<Index>(alphabet.size()))
     fail("repeats: ", o.symbols, " symbols: the count must lie in 1..", alphabet.size());
   if (o.shortest < 1 || o.longest < o.shortest || o.longest > o.symbols)

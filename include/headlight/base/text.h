@@ -14,26 +14,29 @@ using Index = std::int64_t;
 // A number with up to six significant digits ("0.1", "1e-06", "nan").
 std::string number_text(double value);
 
+// Appends a piece. Not inline: messages are many, and none of them is in a hurry.
+void append_text(std::string& out, std::string_view piece);
+void append_text(std::string& out, char piece);
+void append_text(std::string& out, long long piece);
+void append_text(std::string& out, unsigned long long piece);
+void append_text(std::string& out, double piece);
+
 namespace detail {
-inline std::string piece(std::string_view s) { return std::string(s); }
-inline std::string piece(const char* s) { return s; }
-inline std::string piece(const std::string& s) { return s; }
-inline std::string piece(char c) { return std::string(1, c); }
 template <class T>
-requires std::is_arithmetic_v<T> std::string piece(T value) {
-  if constexpr (std::is_floating_point_v<T>) return number_text(static_cast<double>(value));
-  else return std::to_string(value);
+void append_piece(std::string& out, const T& piece) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view>) append_text(out, std::string_view(piece));
+  else if constexpr (std::is_same_v<T, char>) append_text(out, piece);
+  else if constexpr (std::is_floating_point_v<T>) append_text(out, static_cast<double>(piece));
+  else if constexpr (std::is_unsigned_v<T>) append_text(out, static_cast<unsigned long long>(piece));
+  else if constexpr (std::is_integral_v<T>) append_text(out, static_cast<long long>(piece));
+  else append_text(out, to_text(piece));  // anything else that knows its own text: Shape, DType, ...
 }
-// Anything else that knows its own text: Shape, DType, ...
-template <class T>
-requires requires(const T& t) { to_text(t); }
-std::string piece(const T& value) { return to_text(value); }
 }  // namespace detail
 
 template <class... Pieces>
 std::string cat(const Pieces&... pieces) {
   std::string out;
-  (out.append(detail::piece(pieces)), ...);
+  (detail::append_piece(out, pieces), ...);
   return out;
 }
 
