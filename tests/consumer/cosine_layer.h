@@ -10,7 +10,10 @@ class CosineLayer : public headlight::Module {
   CosineLayer(headlight::Index inputs, headlight::Index outputs)
       : value{this, "value", inputs, outputs}, angle{this, "angle", inputs, outputs} {}
 
-  headlight::Tensor operator()(const headlight::Tensor& x) const { return cosine_gate(value(x), angle(x)); }
+  headlight::Tensor operator()(const headlight::Tensor& x) const {
+    const headlight::Tensor size = value(x);  // [B,T,F]
+    return cosine_gate(size, angle(x));
+  }
 
   headlight::Child<headlight::Linear> value, angle;
 };
