@@ -4,11 +4,16 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 PYTHON ?= python3
+SECONDS_EACH ?= 60
+READERS ?=
+KILLS ?= 200
+KINDS ?=
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
-.PHONY: all help demo test test-build interop bench bench-torch check format format-check tidy sanitize install clean
+.PHONY: all help demo test test-build interop bench bench-torch check format format-check tidy sanitize \
+	fuzz kill-test portable install clean
 
 all: ## build the program: build/headlight (Release)
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) --log-level=NOTICE
@@ -61,11 +66,24 @@ sanitize: ## run the tests under the address and undefined-behaviour sanitizers
 	@cmake --build $(BUILD)-sanitize -j $(JOBS)
 	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error
 
+fuzz: ## fuzz every reader of files (clang; SECONDS_EACH=60, READERS="json gguf": only these)
+	@cmake -S . -B $(BUILD)-fuzz -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_FUZZ=ON -DHEADLIGHT_OPENMP=OFF \
+	  -DHEADLIGHT_TESTS=OFF -DHEADLIGHT_SANITIZE=fuzzer-no-link,address,undefined \
+	  -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=WARNING
+	@cmake --build $(BUILD)-fuzz -j $(JOBS) --target fuzzers
+	@tests/fuzz/run $(BUILD)-fuzz $(SECONDS_EACH) $(READERS)
+
+kill-test: test-build ## kill and resume training KILLS=200 times, and fill its disk
+	@cd $(BUILD) && HEADLIGHT_KILLS=$(KILLS) ./test_cli --gtest_filter='Kills.*:FullDisk.*' --gtest_brief=1
+
+portable: ## build and test without AVX2, with clang, without OpenMP and POSIX, and for aarch64 under qemu (KINDS=...)
+	@tests/portable/run $(BUILD) $(JOBS) $(KINDS)
+
 install: all ## install the program, the library and its headers under PREFIX (/usr/local)
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize
+	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize $(BUILD)-fuzz $(BUILD)-no-avx $(BUILD)-clang $(BUILD)-alone $(BUILD)-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile

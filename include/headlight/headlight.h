@@ -21,6 +21,8 @@
 
 #include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/gradcheck.h"
+#include "headlight/autograd/operation.h"
+#include "headlight/autograd/saved.h"
 #include "headlight/autograd/tape.h"
 
 #include "headlight/ops/ops.h"

@@ -82,5 +82,14 @@ TEST(Errors, PathsAreTheSameObjectEachTime) {
   EXPECT_EQ(other->text(), "a.two");
 }
 
+TEST(Errors, WhatAMessageQuotesStaysOnItsLine) {
+  try {
+    fail("tensor \"", "a\nb\x1B[2J\r\x7F", "\" é");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "tensor \"a\\nb\\x1B[2J\\x0D\\x7F\" é");
+  }
+}
+
 }  // namespace
 }  // namespace headlight

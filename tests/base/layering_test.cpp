@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,8 @@ const std::map<std::string, int> kOrder{{"base", 0}, {"kernels", 1}, {"tensor", 
                                         {"ops", 4},  {"nn", 5},      {"optim", 6},  {"data", 6},
                                         {"io", 7},   {"run", 8},     {"heads", 9}};
 
-// What a file includes with quotation marks, as written.
-std::vector<std::string> included(const fs::path& path) {
+// What a file includes with quotation marks, as written; with angle brackets too when asked.
+std::vector<std::string> included(const fs::path& path, bool system_too = false) {
   std::ifstream file(path);
   std::vector<std::string> found;
   for (std::string line; std::getline(file, line);) {
@@ -31,7 +32,7 @@ std::vector<std::string> included(const fs::path& path) {
     const std::size_t close = line.find_first_of("\">", open + 1);
     const std::string name = line.substr(open + 1, close - open - 1);
     // <vector> and the like are everybody's.
-    if (line[open] == '"' || name.find("headlight") != std::string::npos) found.push_back(name);
+    if (system_too || line[open] == '"' || name.find("headlight") != std::string::npos) found.push_back(name);
   }
   return found;
 }
@@ -79,6 +80,31 @@ TEST(Layering, FoldersIncludeWhatIsToTheirLeft) {
   }
   EXPECT_GT(files, 30);
   EXPECT_GT(includes, 40);
+}
+
+// Headers that are not everywhere: POSIX's, Linux's and those of Windows. (<csignal> and <immintrin.h> are the C++
+// library's and the compiler's.)
+bool of_one_system(const std::string& name) {
+  static const std::set<std::string> kSingle = {
+      "unistd.h", "fcntl.h",   "dirent.h", "pthread.h", "sched.h",   "signal.h", "poll.h",    "dlfcn.h",  "pwd.h",
+      "pty.h",    "termios.h", "spawn.h",  "glob.h",    "strings.h", "io.h",     "windows.h", "Windows.h"};
+  for (const char* folder : {"sys/", "linux/", "mach/", "netinet/", "asm/"})
+    if (name.rfind(folder, 0) == 0) return true;
+  return kSingle.count(name) > 0;
+}
+
+TEST(Layering, OneFileAsksTheSystem) {
+  const fs::path source = HEADLIGHT_SOURCE_DIR;
+  std::string who;
+  for (const char* top : {"src", "include", "train"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(source / top)) {
+      if (!entry.is_regular_file()) continue;
+      bool asks = false;
+      for (const std::string& name : included(entry.path(), true)) asks = asks || of_one_system(name);
+      if (asks) who += fs::relative(entry.path(), source).generic_string() + " ";
+    }
+  }
+  EXPECT_EQ(who, "src/base/file.cpp ");
 }
 
 TEST(Layering, TheTestSeesAWrongInclude) {

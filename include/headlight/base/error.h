@@ -63,7 +63,7 @@ class LayerScope {
   static constinit thread_local LayerPath* current_;
 };
 
-// Throws Error with the pieces as one line, the running layer's path before it.
+// Throws Error with the pieces as one line, the running layer's path before it. Control characters within become \n, \x1B.
 [[noreturn]] void fail_with(const std::string& message);
 template <class... Pieces>
 [[noreturn]] void fail(const Pieces&... pieces) {

@@ -1,0 +1,148 @@
+#include "fuzz/readers.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+#include "headlight/data/grammar.h"
+#include "headlight/io/gguf.h"
+#include "headlight/io/json.h"
+#include "headlight/io/safetensors.h"
+#include "headlight/run/config.h"
+#include "headlight/run/exchange.h"
+#include "headlight/run/run_directory.h"
+#include "headlight/run/run_log.h"
+#include "run/random_model.h"
+#include "run/tokenizer_json.h"
+#include "support/temporary_directory.h"
+
+namespace headlight::tests {
+
+namespace {
+
+void expect(bool holds, const char* what) {
+  if (!holds) throw std::logic_error(what);
+}
+
+// For readers that take a path. Not flushed to the disk, as write_file_atomically would.
+void put(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+void read_safetensors(const std::string& bytes) {
+  const SafeTensors file = SafeTensors::parse(bytes, "file");
+  for (const TensorView& tensor : file.tensors()) {
+    expect(file.find(tensor.name) == &tensor, "a tensor is not found by its name");
+    std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(bytes_of(tensor.type)));
+    try {
+      copy_values(tensor, "file", values);
+    } catch (const Error&) {  // whole numbers
+    }
+  }
+}
+
+void read_gguf(const std::string& bytes) {
+  const Gguf file = Gguf::parse(bytes, "file");
+  std::size_t sum = 0;
+  for (const TensorView& tensor : file.tensors())
+    for (const std::byte byte : tensor.data) sum += std::to_integer<std::size_t>(byte);
+  expect(sum + 1 > 0 && file.source() == "file", "gguf");
+}
+
+// What is read is written so that it reads the same.
+void read_json(const std::string& bytes) {
+  const Json value = parse_json(bytes, "file");
+  const std::string line = json_text(value), pretty = pretty_json_text(value);
+  expect(json_text(parse_json(line, "again")) == line, "JSON does not read back as it was written");
+  expect(json_text(parse_json(pretty, "again")) == line, "JSON does not read back as it was written for people");
+}
+
+void read_grammar(const std::string& bytes) {
+  const Grammar grammar = Grammar::parse(bytes, "file");
+  const TracedText text = generate(grammar, 64, 1, Trace::kFull);
+  // What the grammar writes, it reads.
+  for (const double p : score(grammar, text.text)) expect(std::isfinite(p), "a grammar finds its own text impossible");
+}
+
+void read_config(const std::string& bytes) {
+  RunConfig config;
+  const Json document = parse_json(bytes, "file");
+  from_json(config, JsonView(document, "file"));
+  config.check();
+  const std::string text = json_text(to_json(config));
+  RunConfig again;
+  const Json copy = parse_json(text, "again");
+  from_json(again, JsonView(copy, "again"));
+  expect(json_text(to_json(again)) == text, "a configuration does not read back as it was written");
+  expect(config.memory(65) >= 0, "a configuration takes less than no memory");
+}
+
+void read_run(const std::string& bytes) {
+  static const TemporaryDirectory directory;
+  put(directory / "config.json", bytes);
+  const RunInfo info = RunDirectory(directory.path()).load_info();
+  expect(info.vocabulary.size() > 0, "a run without a vocabulary");
+}
+
+void read_tokenizer(const std::string& bytes) {
+  const Json document = parse_json(bytes, "file");
+  const Vocabulary vocabulary = vocabulary_of(JsonView(document, "file"));
+  const Json written = tokenizer_json(vocabulary);
+  const Vocabulary again = vocabulary_of(JsonView(written, "again"));
+  expect(again.size() == vocabulary.size() && again.characters() == vocabulary.characters(),
+         "a vocabulary does not read back as it was written");
+}
+
+// config.json of a model of Hugging Face's, beside weights and a tokenizer that are sound.
+void read_import(const std::string& bytes) {
+  static const TemporaryDirectory directory;
+  static const std::string path = directory / "model";
+  if (!path_exists(path)) export_hugging_face(random_model(), path);
+  put(path + "/config.json", bytes);
+  const TrainedModel trained = import_model(path);
+  expect(trained.model != nullptr, "an import without a model");
+}
+
+void read_run_log(const std::string& bytes) {
+  static const TemporaryDirectory directory;
+  const std::string path = directory / "log.jsonl";
+  put(path, bytes);
+  const std::vector<StepRecord> records = read_log(path);
+  // What a resume keeps of it reads again.
+  RunLog(directory.path()).cut_from(5);
+  expect(read_log(path).size() <= records.size(), "a log that was cut has more lines");
+}
+
+}  // namespace
+
+const std::vector<Reader>& readers() {
+  static const std::vector<Reader> all = {
+      {"safetensors", read_safetensors}, {"gguf", read_gguf},     {"json", read_json},
+      {"grammar", read_grammar},         {"config", read_config}, {"run", read_run},
+      {"tokenizer", read_tokenizer},     {"import", read_import}, {"log", read_run_log},
+  };
+  return all;
+}
+
+const Reader& reader_named(const std::string& name) {
+  for (const Reader& reader : readers())
+    if (name == reader.name) return reader;
+  throw std::logic_error("no reader is named " + name);
+}
+
+std::string refusal(const Reader& reader, const std::string& bytes) {
+  try {
+    reader.read(bytes);
+  } catch (const Error& error) {
+    const std::string line = error.what();
+    expect(!line.empty() && line.find_first_of("\n\r") == std::string::npos, "an error that is not one line");
+    return line;
+  }
+  return "";
+}
+
+}  // namespace headlight::tests
