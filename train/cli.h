@@ -109,6 +109,8 @@ Command heads_command();
 Command info_command();
 Command export_command();
 Command import_command();
+Command heads_report_command();
+Command heads_study_command();
 Command heads_show_command();
 Command heads_ablate_command();
 Command heads_prune_command();

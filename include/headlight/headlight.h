@@ -66,6 +66,7 @@
 #include "headlight/heads/ablation.h"
 #include "headlight/heads/head_gates.h"
 #include "headlight/heads/head_labels.h"
+#include "headlight/heads/head_report.h"
 #include "headlight/heads/head_scores.h"
 #include "headlight/heads/head_similarity.h"
 #include "headlight/heads/head_study.h"
@@ -73,6 +74,7 @@
 #include "headlight/heads/pruning.h"
 #include "headlight/heads/role_masks.h"
 #include "headlight/heads/roles.h"
+#include "headlight/heads/seed_study.h"
 #include "headlight/heads/slots.h"
 #include "headlight/heads/specialization.h"
 

@@ -1,0 +1,224 @@
+#include "headlight/heads/head_report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/utf8.h"
+#include "headlight/heads/head_gates.h"
+#include "headlight/nn/probe.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr Index kAttentionBytes = 900'000;  // of all texts together: four thirds of that in the page
+
+double rounded(double value) { return std::round(value * 1e5) / 1e5; }
+
+Json numbers(std::span<const double> values) {
+  Json array = Json::array();
+  for (const double v : values) array.push(Json::finite_or_null(rounded(v)));
+  return array;
+}
+
+// A copy with shorter numbers, and strings that are UTF-8: a file's name need not be.
+Json shortened(const Json& value) {
+  if (const Json::Object* object = value.if_object()) {
+    Json copy = Json::object();
+    for (const Json::Member& m : *object) copy.set(m.key, shortened(m.value));
+    return copy;
+  }
+  if (const Json::Array* array = value.if_array()) {
+    Json copy = Json::array();
+    for (const Json& v : *array) copy.push(shortened(v));
+    return copy;
+  }
+  if (value.is_number() && !value.is_whole()) return rounded(*value.if_double());
+  if (const std::string* text = value.if_string()) {
+    Utf8Stream stream;
+    std::u32string characters = stream.feed(*text);
+    characters += stream.finish();
+    return encode_utf8(characters);
+  }
+  return value;
+}
+
+const TokenText& measured_text(const RunData& data) {
+  return data.validation.ids.empty() ? data.train : data.validation;
+}
+
+// ---- attention on a few windows --------------------------------------------------------------------------------------
+
+// How one token is shown: as it is where it is a character, as its number where it is a byte that is none.
+std::string token_text(const Vocabulary& vocabulary, std::int32_t id) {
+  const std::string piece = vocabulary.piece(id);
+  return vocabulary.is_bytes() && (piece[0] & 0x80) != 0 ? vocabulary.name(id) : piece;
+}
+
+struct Attention : Probe {
+  // Of each window and head (in the order of all_heads()): its rows, quantised.
+  std::vector<std::vector<std::vector<std::uint8_t>>> windows;
+  Index first = 0;  // window of the batch that runs
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (!name.ends_with(".attn.weights")) return x;
+    const Index heads = x.size(1), length = x.size(2);
+    for (Index b = 0; b < x.size(0); ++b) {
+      for (Index h = 0; h < heads; ++h) {
+        std::vector<std::uint8_t>& bytes = windows[static_cast<std::size_t>(first + b)].emplace_back();
+        const float* w = x.data<float>() + (b * heads + h) * length * length;
+        for (Index t = 0; t < length; ++t)
+          for (Index j = 0; j <= t; ++j)
+            bytes.push_back(static_cast<std::uint8_t>(std::lround(255 * std::clamp(w[t * length + j], 0.0f, 1.0f))));
+      }
+    }
+    return x;
+  }
+};
+
+std::vector<std::uint8_t> mask_bits(const RoleMasks& masks, std::size_t role, Index window) {
+  const Index length = masks.length(), places = length * (length + 1) / 2;
+  std::vector<std::uint8_t> bits(static_cast<std::size_t>((places + 7) / 8));
+  for (const RoleMasks::Query& q : masks.queries(role, window, window + 1)) {
+    for (const std::int32_t j : masks.keys(q)) {
+      const auto place = static_cast<std::size_t>(q.t * (q.t + 1) / 2 + j);
+      bits[place / 8] |= static_cast<std::uint8_t>(0x80u >> place % 8);
+    }
+  }
+  return bits;
+}
+
+Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+  const std::vector<HeadId> heads = all_heads(model.config());
+  const auto n = std::max<Index>(1, static_cast<Index>(heads.size()));
+  Index length = std::min(model.config().context, options.characters);
+  while (length > 8 && n * length * (length + 1) / 2 > kAttentionBytes) --length;
+  const Index count = std::clamp<Index>(kAttentionBytes / (n * length * (length + 1) / 2), 1, options.texts);
+  const HeadWindows windows(measured_text(data), length, count);
+
+  std::vector<std::int32_t> evidence;
+  std::vector<std::uint8_t> rule;
+  if (!data.validation.ids.empty()) {
+    evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
+    rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
+  }
+  const TokenClasses classes(data.vocabulary);
+  const RoleMasks masks(study.roles, {.ids = windows.inputs(), .classes = &classes, .evidence = evidence, .rule = rule},
+                        length);
+  const std::vector<float> losses = token_losses(model, windows);
+  Attention probe;
+  probe.windows.resize(static_cast<std::size_t>(windows.size()));
+  {
+    const NoGrad no_recording;
+    for (const HeadWindows::Piece& piece : windows.pieces()) {
+      probe.first = piece.first;
+      model(piece.batch.inputs, piece.batch.rows);
+    }
+  }
+
+  Json array = Json::array();
+  for (Index w = 0; w < windows.size(); ++w) {
+    Json tokens = Json::array(), rules = Json::array(), attention = Json::object(), by_role = Json::object();
+    std::vector<double> loss;
+    for (Index t = 0; t < length; ++t) {
+      const auto place = static_cast<std::size_t>(w * length + t);
+      tokens.push(token_text(data.vocabulary, windows.inputs()[place]));
+      loss.push_back(static_cast<double>(losses[place]));
+      if (!rule.empty()) {
+        const bool predicted = windows.targets()[place] != kIgnoredTarget && rule[place] < data.rule_names.size();
+        rules.push(predicted ? Json(data.rule_names[rule[place]]) : Json());
+      }
+    }
+    for (std::size_t h = 0; h < heads.size(); ++h)
+      attention.set(head_name(heads[h]), base64(probe.windows[static_cast<std::size_t>(w)][h]));
+    for (std::size_t r = 0; r < study.roles.size(); ++r)
+      by_role.set(study.roles[r].name, base64(mask_bits(masks, r, w)));
+    const std::int32_t last = windows.targets()[static_cast<std::size_t>((w + 1) * length - 1)];
+    array.push(Json::object()
+                   .set("length", length)
+                   .set("tokens", tokens)
+                   .set("next", last == kIgnoredTarget ? Json() : Json(token_text(data.vocabulary, last)))
+                   .set("rules", rules)
+                   .set("losses", numbers(loss))
+                   .set("attention", attention)
+                   .set("masks", by_role));
+  }
+  return array;
+}
+
+// ---- pruning and pairs -----------------------------------------------------------------------------------------------
+
+Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+  const HeadWindows windows(measured_text(data), model.config().context, study.windows);
+  const HeadWindows choose = windows.half(0), report = windows.half(1);
+  const HeadMeans means(model, choose);
+  const TransformerConfig& config = model.config();
+  std::vector<double> alone;
+  for (const HeadId id : all_heads(config)) alone.push_back(loss_without(model, choose, means, {id}));
+  std::vector<HeadId> worst = order_by(alone, config);
+  std::reverse(worst.begin(), worst.end());
+  const std::pair<const char*, std::vector<HeadId>> orders[] = {
+      {"greedy", greedy_order(model, choose, means)},
+      {"by single ablation", order_by(alone, config)},
+      {"by gate gradient", order_by(gate_importance(model, choose), config)},
+      {"worst first", worst}};
+  Json drawn = Json::array(), random = Json::array();
+  for (const auto& [name, order] : orders) {
+    Json removed = Json::array();
+    for (const HeadId id : order) removed.push(head_name(id));
+    drawn.push(Json::object()
+                   .set("name", name)
+                   .set("losses", numbers(prune_curve(model, report, means, order)))
+                   .set("removed", removed));
+  }
+  for (int i = 0; i < options.random_orders; ++i)
+    random.push(
+        numbers(prune_curve(model, report, means, random_order(config, options.seed + static_cast<std::uint64_t>(i)))));
+  return Json::object().set("heads", alone.size()).set("orders", drawn).set("random", random);
+}
+
+// Symmetric matrices of redundancy over all predictions, and of the highest lower bound over the slots.
+void set_redundancy(Json& data, const HeadStudy& study) {
+  const std::size_t n = study.heads.size();
+  if (study.redundancy.empty()) return;
+  std::vector<std::vector<double>> all(n, std::vector<double>(n)), most = all;
+  for (std::size_t a = 0; a < n; ++a) {
+    for (std::size_t b = a + 1; b < n; ++b) {
+      const std::vector<Rise>& rises = study.redundancy[a][b];
+      all[a][b] = all[b][a] = rises[0].mean;
+      const auto highest =
+          std::max_element(rises.begin(), rises.end(), [](const Rise& x, const Rise& y) { return x.low < y.low; });
+      most[a][b] = most[b][a] = highest->low;
+    }
+  }
+  Json all_rows = Json::array(), most_rows = Json::array();
+  for (std::size_t a = 0; a < n; ++a) all_rows.push(numbers(all[a])), most_rows.push(numbers(most[a]));
+  data.set("redundancy", all_rows).set("redundancy_most", most_rows);
+}
+
+}  // namespace
+
+Json report_data(const CharTransformer& model, const RunData& data, const HeadStudy& study,
+                 const ReportOptions& options) {
+  Json all = to_json(study), kept = Json::object(), roles = Json::array(), verdict = Json::array();
+  for (const Json::Member& m : *all.if_object())
+    if (m.key != "pairs") kept.set(m.key, m.value);
+  for (const Role& r : study.roles)
+    roles.push(Json::object().set("name", r.name).set("meaning", r.meaning).set("content", r.content));
+  for (const std::string& sentence : report_verdict(study)) verdict.push(sentence);
+  const TransformerConfig& c = model.config();
+  Json report = Json::object();
+  report.set("verdict", verdict)
+      .set("model", Json::object()
+                        .set("layers", c.layers)
+                        .set("width", c.width)
+                        .set("context", c.context)
+                        .set("parameters", model.parameter_count()))
+      .set("study", kept)
+      .set("roles", roles);
+  set_redundancy(report, study);
+  report.set("pruning", pruning(model, data, study, options)).set("texts", texts(model, data, study, options));
+  return shortened(report);
+}
+
+}  // namespace headlight

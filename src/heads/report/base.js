@@ -1,0 +1,121 @@
+'use strict';
+// What all figures share: the data, elements, colours, saving.
+const data = JSON.parse(document.getElementById('data').textContent);
+const study = data.study;
+const heads = study.heads.map(h => h.head);
+const dark = window.matchMedia('(prefers-color-scheme: dark)');
+
+// element('p', {class: 'note'}, 'text', child, ...): text is only ever text, never markup.
+function element(name, attributes, ...children) {
+  const svg = ['svg', 'g', 'rect', 'text', 'line', 'path', 'circle', 'a', 'title'].includes(name) && attributes?.svg !== false;
+  const node = svg ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (key === 'svg' || value === undefined) continue;
+    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value);
+  }
+  node.append(...children.filter(c => c !== undefined && c !== null));
+  return node;
+}
+const say = (x, y, text, more) => element('text', {x, y, ...more}, text);
+const fixed = (value, digits) => value === null || value === undefined ? '–' : value.toFixed(digits).replace('-', '−');
+
+// Colours whose lightness alone tells the order. One-sided: from the card's own colour to deep blue (in the dark: to pale
+// blue). Two-sided: blue below zero, orange above.
+const mix = (a, b, x) => a.map((v, i) => Math.round(v + (b[i] - v) * x));
+function ramp(stops, x) {
+  const at = Math.min(Math.max(x, 0), 1) * (stops.length - 1), i = Math.min(Math.floor(at), stops.length - 2);
+  return mix(stops[i], stops[i + 1], at - i);
+}
+const scales = {
+  light: {one: [[255, 255, 255], [158, 202, 225], [49, 130, 189], [8, 48, 107]], ground: [246, 246, 246], below: [5, 80, 160],
+    above: [190, 80, 0]},
+  dark: {one: [[28, 32, 36], [26, 80, 130], [66, 146, 198], [222, 240, 255]], ground: [44, 48, 52], below: [110, 180, 250],
+    above: [255, 165, 80]}};
+const scale = () => dark.matches ? scales.dark : scales.light;
+const oneSided = x => ramp(scale().one, x);
+const twoSided = x => mix(scale().ground, x < 0 ? scale().below : scale().above, Math.min(1, Math.abs(x)));
+const css = c => `rgb(${c.join(',')})`;
+// Black or white, whichever can be read on it.
+const inkOn = c => 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? '#111' : '#fff';
+
+// ---- saving ----
+function save(name, type, text) {
+  const link = element('a', {svg: false, download: name, href: URL.createObjectURL(new Blob([text], {type}))});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+// The figure by itself: what the style sheet says is written into it.
+function svgText(figure) {
+  const copy = figure.cloneNode(true);
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  const from = [figure, ...figure.querySelectorAll('*')], to = [copy, ...copy.querySelectorAll('*')];
+  from.forEach((node, i) => {
+    const style = getComputedStyle(node);
+    for (const key of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family', 'font-weight', 'opacity'])
+      to[i].style.setProperty(key, style.getPropertyValue(key));
+  });
+  copy.insertBefore(element('rect', {width: '100%', height: '100%',
+    fill: getComputedStyle(document.documentElement).getPropertyValue('--card')}), copy.firstChild);
+  return '<?xml version="1.0" encoding="UTF-8"?>\n' + new XMLSerializer().serializeToString(copy);
+}
+// RFC 4180. A text that a spreadsheet would take for a formula gets a space before it.
+function csvText(rows) {
+  const cell = v => {
+    const text = v === null || v === undefined ? '' : typeof v === 'string' && /^[=+\-@\t\r]/.test(v) ? ' ' + v : String(v);
+    return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+  };
+  return rows.map(r => r.map(cell).join(',')).join('\r\n') + '\r\n';
+}
+// Buttons for a figure: `figure()` gives its SVG now, `rows()` its table now.
+function savers(name, figure, rows) {
+  const bar = element('div', {class: 'tools'});
+  if (figure) bar.append(element('button', {type: 'button', onclick: () => save(name + '.svg', 'image/svg+xml', svgText(figure()))},
+    'Save as SVG'));
+  bar.append(element('button', {type: 'button', onclick: () => save(name + '.csv', 'text/csv', csvText(rows()))}, 'Save as CSV'));
+  return bar;
+}
+function chooser(label, options, onchange) {
+  const select = element('select', {onchange: () => onchange(select.value)});
+  for (const [value, text] of options) select.append(element('option', {value}, text));
+  return [element('label', {}, label + ' ', select), select];
+}
+
+// A matrix of coloured cells. rows, columns: names; cell(r, c): {value, colour, title, marked}; link(r): where a row's name leads.
+function matrixFigure(title, rows, columns, cell, {link, digits = 2, square = false, size = 46} = {}) {
+  const left = Math.max(48, 8 + 7 * Math.max(...rows.map(r => r.length)));
+  const longest = Math.max(...columns.map(c => c.length)), top = 26 + Math.min(110, 6 * longest);
+  const high = square ? size * .75 : 24, width = left + size * columns.length + Math.min(84, 5 * columns.at(-1).length), height = top + high * rows.length + 6;
+  const svg = element('svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title});
+  svg.append(say(0, 14, title, {'font-weight': 600}));
+  columns.forEach((name, c) => {
+    const x = left + size * (c + .5);
+    svg.append(say(x, top - 6, name, {transform: `rotate(-45 ${x} ${top - 6})`, class: 'soft'}));
+  });
+  rows.forEach((name, r) => {
+    const y = top + high * r, text = say(left - 6, y + high * .68, name, {'text-anchor': 'end'});
+    svg.append(link && link(name) ? element('a', {href: link(name), 'aria-label': 'explore ' + name}, text) : text);
+    columns.forEach((column, c) => {
+      const it = cell(r, c);
+      if (!it) return;
+      const x = left + size * c;
+      svg.append(element('rect', {x: x + .5, y: y + .5, width: size - 1, height: high - 1, fill: css(it.colour),
+        ...(it.marked ? {stroke: getComputedStyle(document.documentElement).getPropertyValue('--mark'), 'stroke-width': 2} : {})},
+        element('title', {}, it.title)));
+      if (it.value !== null && it.value !== undefined)
+        svg.append(say(x + size / 2, y + high * .68, fixed(it.value, digits),
+          {'text-anchor': 'middle', 'pointer-events': 'none', style: `fill:${inkOn(it.colour)};font-size:11px`}));
+    });
+  });
+  return svg;
+}
+// Figures are drawn again when the colours change.
+const redraws = [];
+dark.addEventListener('change', () => redraws.forEach(f => f()));
+function drawn(draw) {
+  const place = element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'figure'});
+  const again = () => place.replaceChildren(draw());
+  redraws.push(again);
+  again();
+  return {place, again, svg: () => place.querySelector('svg')};
+}

@@ -1,0 +1,11 @@
+// The parts of the report's page, made from the files beside this one when the library was built (src/data/embed.cmake).
+#pragma once
+
+#include "data/embedded.h"
+
+namespace headlight::detail {
+
+extern const EmbeddedFile kReportFiles[];  // "page.html", "page.css", "figures.js", ...
+extern const std::size_t kReportFileCount;
+
+}  // namespace headlight::detail

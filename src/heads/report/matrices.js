@@ -1,0 +1,92 @@
+// Head x rule with its controls; redundancy and similarity of pairs.
+const linkTo = name => heads.includes(name) ? '#head=' + name : null;
+
+function effectsSection() {
+  const slots = study.slots.slice(1), all = study.slots[0];
+  const stake = s => Math.max(s.loss_without_heads - s.loss, 0);
+  const shade = (value, s) => oneSided(stake(s) >= 0.05 ? Math.sqrt(Math.max(0, value) / stake(s)) : 0);
+  const columns = [all, ...slots], names = columns.map(s => s.name);
+  const own = drawn(() => matrixFigure('The heads', heads, names, (r, c) => {
+    const rise = study.heads[r].rise[names[c]];
+    return {value: rise.mean, colour: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
+      title: `${heads[r]}, ${names[c]}: ${fixed(rise.mean, 3)} nats [${fixed(rise.low, 3)}, ${fixed(rise.high, 3)}]` +
+        (stake(columns[c]) >= 0.05 ? `; all heads together cost ${fixed(stake(columns[c]), 2)}` : '; no business of heads')};
+  }, {link: linkTo}));
+
+  let which = 'subspaces', number = 0;
+  const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
+  // The stakes of an untrained model are its own and not known here: its cells are shaded by those of the trained one.
+  const title = () => which === 'subspaces' ? `Control: random subspaces, draw ${number + 1}` : `Control: untrained model ${number + 1}`;
+  const control = drawn(() => {
+    const parts = sets[which][number];
+    if (!parts) return element('p', {class: 'note'}, 'Not measured.');
+    // A random subspace is no head: it only stands in the place of one.
+    const rows = which === 'subspaces' ? heads.map(h => h.replace('H', ' part ')) : heads;
+    return matrixFigure(title(), rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),
+      title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}));
+  });
+  const [drawLabel, draws] = chooser('Draw', [], v => { number = +v; control.again(); });
+  const fill = () => draws.replaceChildren(...sets[which].map((_, i) => element('option', {value: i}, String(i + 1))));
+  const [setLabel] = chooser('Control', [['subspaces', 'random subspaces'], ['untrained', 'untrained models']], v => {
+    which = v; number = 0; fill(); control.again();
+  });
+  fill();
+  const table = () => [['kind', 'draw', 'part', 'slots', 'rise_nats', 'low', 'high'],
+    ...study.heads.flatMap(h => names.map(n => ['head', '', h.head, n, h.rise[n].mean, h.rise[n].low, h.rise[n].high])),
+    ...Object.entries(sets).flatMap(([kind, draws]) => draws.flatMap((parts, d) =>
+      parts.flatMap((row, p) => row.map((v, c) => [kind, d + 1, heads[p] ?? p, names[c], v, '', '']))))];
+  return element('section', {id: 'effects'}, element('h2', {}, 'What heads do: rise of the loss when ablated'),
+    element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that wrote the character' : 'what comes next') +
+      '. Shade: share of what all heads together do there. Framed: the 95% interval lies above 0.02. If random subspaces of a ' +
+      'head’s size, or untrained heads, showed columns as distinct, “head” would be no special unit. A head’s name leads to its attention.'),
+    element('div', {class: 'beside'}, element('div', {}, own.place, savers('effects', own.svg, table)),
+      element('div', {}, control.place, element('div', {class: 'tools'}, setLabel, drawLabel), savers('control', control.svg, table))));
+}
+
+function headsSection() {
+  const head = element('tr', {}, ...['head', 'looks at', 'kappa', 'kappa_c', 'rise, 95%', 'verdict'].map((t, i) =>
+    element('th', i === 1 || i === 5 ? {class: 'left', scope: 'col'} : {scope: 'col'}, t)));
+  const score = h => h.roles[h.closest_role] || {kappa: null, kappa_content: null};
+  const rows = study.heads.map(h => element('tr', {},
+    element('td', {}, element('a', {svg: false, href: '#head=' + h.head, style: 'color:var(--accent)'}, h.head)),
+    element('td', {class: 'left'}, h.label ?? (h.uniform ? '(all alike)' : `(${h.closest_role})`)),
+    element('td', {}, fixed(score(h).kappa, 2)), element('td', {}, fixed(score(h).kappa_content, 2)),
+    element('td', {}, `${fixed(h.rise.all.mean, 3)} [${fixed(h.rise.all.low, 3)}, ${fixed(h.rise.all.high, 3)}]` + (h.kinds_disagree ? ' *' : '')),
+    element('td', {class: 'left'}, h.verdict + (h.verdict === 'redundant' ? ' with ' + h.backup : ''))));
+  const table = () => [['head', 'label', 'closest_role', 'unlabelled_by', 'kappa', 'kappa_c', 'rise', 'low', 'high', 'kinds_disagree',
+    'gate_importance', 'verdict'], ...study.heads.map(h => [h.head, h.label, h.closest_role, h.unlabelled_by, score(h).kappa,
+    score(h).kappa_content, h.rise.all.mean, h.rise.all.low, h.rise.all.high, h.kinds_disagree, h.gate_importance, h.verdict])];
+  return element('section', {id: 'heads'}, element('h2', {}, 'The heads'),
+    element('p', {}, 'kappa: share of attention on the role beyond chance; kappa_c: beyond what position alone explains. In ' +
+      'brackets: the closest role where a label’s conditions do not hold. *: the kinds of ablation disagree.'),
+    element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of heads'}, element('table', {}, head, ...rows)),
+    savers('heads', null, table));
+}
+
+function pairsSection() {
+  const kinds = {};
+  if (data.redundancy) {
+    kinds.redundancy = ['redundancy, all predictions', data.redundancy, 'two'];
+    kinds.most = ['redundancy, most on any slots (lower bound)', data.redundancy_most, 'two'];
+  }
+  if (study.attention_distance.length) {
+    kinds.distance = ['distance of attention (Jensen-Shannon)', study.attention_distance, 'one'];
+    kinds.cka = ['likeness of outputs (linear CKA)', study.output_cka, 'one'];
+  }
+  if (!Object.keys(kinds).length) return null;
+  let kind = Object.keys(kinds)[0];
+  const figure = drawn(() => {
+    const [name, values, sides] = kinds[kind];
+    const most = sides === 'one' ? 1 : Math.max(0.05, ...values.flat().map(v => Math.abs(v ?? 0)));
+    return matrixFigure(name, heads, heads, (r, c) => r === c ? null : {value: values[r][c],
+      colour: sides === 'one' ? oneSided(values[r][c]) : twoSided(values[r][c] / most),
+      title: `${heads[r]} and ${heads[c]}: ${fixed(values[r][c], 4)}`}, {link: linkTo, square: true});
+  });
+  const [label] = chooser('Show', Object.entries(kinds).map(([k, v]) => [k, v[0]]), v => { kind = v; figure.again(); });
+  return element('section', {id: 'pairs'}, element('h2', {}, 'Which heads back each other up'),
+    element('p', {}, 'Redundancy: what ablating both costs beyond the sum of each alone, in nats. Orange: they back each other up ' +
+      '(each hides what the other does). Blue: less than the sum, they work in one chain.'),
+    element('div', {class: 'tools'}, label), figure.place,
+    savers('pairs', figure.svg, () => [['measure', 'a', 'b', 'value'], ...Object.values(kinds).flatMap(([name, values]) =>
+      heads.flatMap((a, i) => heads.flatMap((b, j) => i < j ? [[name, a, b, values[i][j]]] : [])))]));
+}
