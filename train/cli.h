@@ -104,6 +104,7 @@ std::string padded(std::string text, std::size_t width);
 // The commands, in the order help shows them; each in its own file.
 Command train_command();
 Command sample_command();
+Command chat_command();
 Command eval_command();
 Command heads_command();
 Command info_command();

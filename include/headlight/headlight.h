@@ -87,5 +87,6 @@
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
 #include "headlight/run/run_log.h"
+#include "headlight/run/text_stream.h"
 #include "headlight/run/trainer.h"
 // IWYU pragma: end_exports
