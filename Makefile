@@ -21,7 +21,7 @@ all: ## build the program: build/headlight (Release)
 
 demo: all ## train on the built-in tales, show what the model writes and where its heads look
 	$(BUILD)/headlight train --preset demo --out $(DEMO) --force
-	$(BUILD)/headlight sample $(DEMO) --chars 500
+	$(BUILD)/headlight sample $(DEMO) --chars 500 --seed 1
 	$(BUILD)/headlight heads $(DEMO)
 
 test-build:

@@ -79,12 +79,16 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
       if (value.rfind("--", 0) == 0)
         throw UsageError(cat(usage, "; if it is to be ", value, ", write --", name, "=", value));
     }
-    if (!values_.emplace(name, value).second) throw UsageError(cat("--", name, ": given twice"));
+    all_[name].push_back(value);
+    if (!values_.emplace(name, value).second && !flag->repeatable) throw UsageError(cat("--", name, ": given twice"));
   }
   if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
     throw UsageError(cat(operands_.empty() && command.least_operands > 0 ? "no run is named"
                          : operands_.size() < command.least_operands     ? "a word is missing"
                                                                          : cat(operands_.back(), ": one word too many"),
+                         operands_.size() > command.most_operands && !command.operand_flag.empty()
+                             ? cat("; did you mean --", command.operand_flag, " ", quoted(operands_.back()), "?")
+                             : "",
                          "; usage: headlight ", command.name, " ", command.usage));
   }
 }
@@ -97,6 +101,11 @@ std::optional<std::string> Arguments::text(const std::string& flag) const {
 
 std::string Arguments::text(const std::string& flag, const std::string& otherwise) const {
   return text(flag).value_or(otherwise);
+}
+
+std::vector<std::string> Arguments::texts(const std::string& flag) const {
+  const auto found = all_.find(flag);
+  return found == all_.end() ? std::vector<std::string>() : found->second;
 }
 
 Index Arguments::whole(const std::string& flag, Index otherwise, Index lowest, Index highest) const {
@@ -148,6 +157,10 @@ std::string wrapped(const std::string& left, const std::string& text) {
   return lines + "\n";
 }
 
+std::string flag_help(const Flag& flag) {
+  return cat(flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"));
+}
+
 std::string help_text(const Command& command) {
   std::string text = cat(command.summary, "\n\nUsage: headlight ", command.name, " ", command.usage, "\n\nExamples:\n");
   for (const std::string& example : command.examples) text += cat("  ", example, "\n");
@@ -157,14 +170,15 @@ std::string help_text(const Command& command) {
     std::string left = cat("  --", flag.negatable() ? "[no-]" : "", flag.name,
                            flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
-    text += wrapped(left, cat(flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]")));
+    text += wrapped(left, flag_help(flag));
   }
   text += "\nHelp:\n  -h, --help            this text\n";
   return command.notes.empty() ? text : cat(text, "\n", command.notes);
 }
 
 std::vector<Flag> model_and_text_flags(Flag own) {
-  return {{"data", "FILE", "another text to look at, all of it", "Options", "the run's validation part"},
+  return {{"data", "FILE", "another text to look at, all of it: a file, a folder or -; may be repeated", "Options",
+           "the run's validation part", true},
           {"corpus", "NAME", "a built-in corpus to look at instead"},
           std::move(own),
           {"last", "", "use the last checkpoint instead of the best step"},
@@ -175,13 +189,14 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
   const RunInfo& info = loaded.trained.info;
-  if (const auto file = args.text("data")) {
-    loaded.data = load_evaluation_text(*file, info.vocabulary);
+  if (args.has("data")) {
+    loaded.data = load_evaluation_text(args.texts("data"), info.vocabulary);
     return loaded;
   }
   if (const auto name = args.text("corpus")) {
     RunConfig config = info.config;
     config.data = config.grammar = "";
+    config.more_data.clear();
     config.corpus = *name;
     check_corpus_name("--corpus", *name);
     if (config.val_fraction == 0) config.val_fraction = RunConfig().val_fraction;

@@ -20,6 +20,9 @@ struct Flag {
   std::string group = "Options";
   std::string default_text = "";  // as help shows it; empty: nothing to show
 
+  bool repeatable = false;
+  std::vector<std::string> choices = {};  // for completion, where there are such
+
   // A switch that is a setting (on or off by default) rather than an action: --no-NAME turns it off.
   bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
@@ -35,6 +38,8 @@ struct Command {
   std::string notes = "";  // what help says after the flags
   std::size_t least_operands = 0, most_operands = 0;
   std::function<int(const Arguments&)> run;
+  std::string operand_flag = "";                  // what a word that stands alone was probably meant for
+  std::vector<std::string> operand_choices = {};  // for completion; empty: files
 };
 
 // What was given to a command.
@@ -50,15 +55,20 @@ class Arguments {
   // Errors (UsageError): not a number, outside lowest..highest.
   Index whole(const std::string& flag, Index otherwise, Index lowest, Index highest) const;
   double real(const std::string& flag, double otherwise, double lowest, double highest) const;
+  // Of a repeatable flag: each value, in order.
+  std::vector<std::string> texts(const std::string& flag) const;
   const std::vector<std::string>& operands() const { return operands_; }
   const std::map<std::string, std::string>& values() const { return values_; }
 
  private:
-  std::map<std::string, std::string> values_;
+  std::map<std::string, std::string> values_;  // of a repeatable flag the first
+  std::map<std::string, std::vector<std::string>> all_;
   std::vector<std::string> operands_;
 };
 
 std::string help_text(const Command& command);
+// What help says after a flag: its help, and its default in brackets.
+std::string flag_help(const Flag& flag);
 // `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
@@ -104,6 +114,7 @@ std::string padded(std::string text, std::size_t width);
 // The commands, in the order help shows them; each in its own file.
 Command train_command();
 Command sample_command();
+Command chat_command();
 Command eval_command();
 Command heads_command();
 Command info_command();
@@ -117,6 +128,8 @@ Command heads_prune_command();
 Command heads_recover_command();
 Command corpus_command();
 Command bench_command();
+Command completion_command();
+Command man_command();
 Command plot_command();
 std::vector<Command> commands();
 

@@ -17,6 +17,37 @@ std::vector<Flag> eval_flags() {
   return flags;
 }
 
+// What counting on the training part gives, on the same predictions.
+struct Counting {
+  std::vector<std::pair<std::string, double>> losses;
+  Index tokens = 0;  // counted
+};
+
+Counting counting_losses(const RunData& own, const TokenText& asked, const Evaluation& e) {
+  Counting counting;
+  if (own.train.ids.empty()) return counting;
+  const NgramModel counted(own.train.ids, own.vocabulary.size(), 5);
+  counting.tokens = counted.counted_tokens();
+  for (const auto& [name, order] : {std::pair{"unigram", 1}, {"bigram", 2}, {"5-gram", 5}}) {
+    double sum = 0;
+    for (const Window& w : e.windows)
+      sum += counted.loss(asked.ids, w.first, w.last + 1, order) * static_cast<double>(w.last + 1 - w.first);
+    counting.losses.emplace_back(name, sum / static_cast<double>(std::max<Index>(1, e.predictions)));
+  }
+  return counting;
+}
+
+// The text that the run was trained on; nothing where it is not to be had any more, or is another one by now.
+RunData trained_on(const RunInfo& info) {
+  if (!info.imported_from.empty()) return {};
+  try {
+    RunData own = load_run_data(info.config, &info.vocabulary);
+    if (own.fingerprint == info.fingerprint) return own;
+  } catch (const Error&) {  // a file that is gone
+  }
+  return {};
+}
+
 int run(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
   const auto [trained, data] = load_model_and_text(args);
@@ -37,6 +68,8 @@ int run(const Arguments& args) {
       data.validation_references.empty()
           ? std::vector<ReferenceLoss>()
           : reference_losses(e, data.validation_log_probability, data.validation_references);
+  const bool other_text = args.has("data") || args.has("corpus");
+  const Counting counting = counting_losses(other_text ? trained_on(trained.info) : data, data.validation, e);
   const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
   if (args.has("json")) {
     Json json = Json::object();
@@ -49,6 +82,9 @@ int run(const Arguments& args) {
         .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
         .set("bits_per_token", Json::finite_or_null(e.loss / std::numbers::ln2))
         .set("floor", has_floor ? Json(floor) : Json());
+    Json counted = Json::object();
+    for (const auto& [name, loss] : counting.losses) counted.set(name, loss);
+    json.set("counting", counted).set("counted_tokens", counting.tokens);
     if (has_floor) {
       Json rules = Json::array();
       for (const RuleLoss& r : by_rule)
@@ -70,8 +106,8 @@ int run(const Arguments& args) {
     return 0;
   }
   const char* unit = trained.info.vocabulary.is_bytes() ? "byte" : "character";
-  print(cat("text         ", data.source, args.has("data") || args.has("corpus") ? "" : " (validation part)", ", ",
-            e.predictions, " predictions\n"));
+  print(
+      cat("text         ", data.source, other_text ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step,
             int8 ? ", rounded to eight bits" : "", "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
@@ -80,6 +116,22 @@ int run(const Arguments& args) {
               fixed_text(e.loss - floor, 4), " above\n"));
   print(cat("perplexity   ", fixed_text(std::exp(e.loss), 3), "\n"));
   print(cat("bits         ", fixed_text(e.loss / std::numbers::ln2, 4), " a ", unit, "\n"));
+  if (!counting.losses.empty()) {
+    print(cat("\nbeside counting on the training part    loss  perplexity   bits a ", unit, "\n"));
+    std::vector<std::pair<std::string, double>> rows = counting.losses;
+    rows.emplace_back("this model", e.loss);
+    if (has_floor) rows.emplace_back("the lowest possible", floor);
+    for (const auto& [name, loss] : rows) {
+      std::string line = cat("  ", name, name == "5-gram" ? " (Kneser-Ney)" : "");
+      line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
+      print(cat(line, padded(fixed_text(loss, 4), 8), padded(fixed_text(std::exp(loss), 3), 12),
+                padded(fixed_text(loss / std::numbers::ln2, 4), 12), "\n"));
+    }
+    const auto of = static_cast<Index>(data.train.ids.size());
+    if (!other_text && counting.tokens < of)
+      print(cat("  (counted on the first ", count_text(static_cast<double>(counting.tokens)), " of ",
+                count_text(static_cast<double>(of)), " tokens)\n"));
+  }
   if (!has_floor) return 0;
   print("\nby the rule that wrote the character   share    loss   floor\n");
   for (const RuleLoss& r : by_rule) {

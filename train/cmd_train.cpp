@@ -70,6 +70,8 @@ std::vector<Flag> train_flags() {
        "5 with --data, unless size, steps or a preset are given"},
       {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
       {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
+      {"config", "FILE", "settings from a JSON file, as --print-config prints them; flags go over it", "Run"},
+      {"print-config", "", "print the settings that would be used as JSON, and train nothing", "Run"},
       {"resume", "", "go on where the run in --out stopped", "Run"},
       {"force", "", "start over: replace the run in --out", "Run"},
       {"plain", "", "lines instead of the live view; also off a terminal", "Run"},
@@ -77,44 +79,113 @@ std::vector<Flag> train_flags() {
       {"quiet", "", "say nothing unless something is wrong", "Run"},
   };
   const RunConfig defaults;
-  for (const Setting& s : settings())
-    flags.push_back({s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s)});
+  for (const Setting& s : settings()) {
+    Flag flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")};
+    flag.choices.assign(s.choices.begin(), s.choices.end());
+    if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
+    flags.push_back(flag);
+  }
+  for (Flag& flag : flags)
+    if (flag.name == "preset")
+      for (const Preset& preset : presets()) flag.choices.emplace_back(preset.name);
   return flags;
 }
 
 // "runs/hamlet" for texts/hamlet.txt.
 std::string default_directory(const RunConfig& config) {
   std::string name = !config.data.empty() ? config.data : !config.grammar.empty() ? config.grammar : config.corpus;
+  while (name.size() > 1 && name.back() == '/') name.pop_back();  // of a folder
   name = name.substr(name.find_last_of('/') + 1);
   if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos && dot > 0) name.resize(dot);
-  return cat("runs/", name == "-" || name.empty() ? "text" : name);
+  return cat("runs/", name == "-" || name.find_first_not_of('.') == std::string::npos ? "text" : name);
 }
 
-void set_given(RunConfig& config, const Arguments& args) {
-  for (const Setting& s : settings())
-    if (const auto text = args.text(s.name)) set_from_text(config, s, *text);
-}
+// What was asked for: flags, and under them the settings of --config.
+class Asked {
+ public:
+  explicit Asked(const Arguments& args) : args_(args) {
+    const auto path = args.text("config");
+    if (!path) return;
+    constexpr Index kMost = 1 << 20;
+    const std::string text = read_file(*path, kMost);
+    try {
+      file_ = parse_json(text, *path);
+      // A run's own config.json will do as well.
+      JsonView view(file_, *path);
+      if (view.find("headlight")) {
+        const Json settings = view.at("settings").json();
+        file_ = settings;
+        view = JsonView(file_, *path);
+      }
+      RunConfig tried;
+      from_json(tried, view);
+      path_ = *path;
+    } catch (const Error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  bool has(const Setting& s) const {
+    return args_.has(s.name) || (!path_.empty() && file_.find(s.key()) && !is_void(s));
+  }
+  bool has(const char* flag) const {
+    const Setting* s = find_setting(flag);
+    return s ? has(*s) : args_.has(flag);
+  }
+  // The name of a corpus, or `otherwise`.
+  std::string corpus(const char* otherwise) const {
+    RunConfig config;
+    config.corpus = otherwise;
+    set(config);
+    return config.corpus;
+  }
+  void set(RunConfig& config) const {
+    if (!path_.empty()) {
+      const Index steps = config.steps;
+      from_json(config, JsonView(file_, path_));
+      if (args_.has("minutes")) config.steps = steps;
+      // A flag that names another kind of text goes over the file's.
+      if (args_.has("data")) config.grammar = "";
+      if (args_.has("grammar") || args_.has("corpus")) set_from_text(config, *find_setting("data"), "");
+      if (args_.has("corpus")) config.grammar = "";
+    }
+    for (const Setting& s : settings())
+      if (const auto text = args_.text(s.name)) set_from_text(config, s, *text);
+    const std::vector<std::string> data = args_.texts("data");
+    if (data.size() > 1) config.more_data.assign(data.begin() + 1, data.end());
+  }
+
+ private:
+  // A file names every setting; an empty text among them asks for nothing, nor does a corpus beside a text.
+  bool is_void(const Setting& s) const {
+    const Json* value = file_.find(s.key());
+    const std::string* text = value->if_string();
+    return text && text->empty();
+  }
+
+  const Arguments& args_;
+  Json file_;
+  std::string path_;  // empty: no file
+};
 
 // Whether the size of the model is left to us / the time is.
-bool size_given(const Arguments& args) {
+bool size_given(const Asked& asked) {
   for (const char* name : {"preset", "init", "layers", "heads", "width", "hidden", "context", "batch", "accumulate"})
-    if (args.has(name)) return true;
+    if (asked.has(name)) return true;
   return false;
 }
-bool wants_plan(const Arguments& args) {
-  return args.has("minutes") || (args.has("data") && !args.has("steps") && !size_given(args));
+bool wants_plan(const Asked& asked) {
+  return asked.has("minutes") || (asked.has("data") && !asked.has("steps") && !size_given(asked));
 }
 
-RunConfig configuration(const Arguments& args) {
+RunConfig configuration(const Arguments& args, const Asked& asked) {
   if (args.has("minutes") && args.has("steps"))
     throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
-  const std::string preset =
-      args.text("preset", args.has("data")      ? "cpu"
-                          : args.has("grammar") ? "demo"
-                                                : preset_of_corpus(args.text("corpus", "tales")));
+  const std::string preset = args.text("preset", asked.has("data")      ? "cpu"
+                                                 : asked.has("grammar") ? "demo"
+                                                                        : preset_of_corpus(asked.corpus("tales")));
   RunConfig config = find_preset(preset).config;
-  if (wants_plan(args) && !size_given(args)) config.context = 8;  // the least that a text must have room for
-  set_given(config, args);
+  if (wants_plan(asked) && !size_given(asked)) config.context = 8;  // the least that a text must have room for
+  asked.set(config);
   if (args.has("data"))
     for (const char* other : {"corpus", "corpus-chars"})
       if (args.has(other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
@@ -129,6 +200,7 @@ RunConfig resumed_configuration(const Arguments& args, const std::string& direct
     fail(directory, ": was imported, so there is no training to resume; train it further with: headlight train --init ",
          quoted(directory), " --data FILE --out NEW");
   RunConfig config = info.config;
+  if (args.has("data")) config.folder = "";
   for (const Setting& s : settings()) {
     const auto text = args.text(s.name);
     if (!text) continue;
@@ -139,16 +211,18 @@ RunConfig resumed_configuration(const Arguments& args, const std::string& direct
                            ", and a resumed run keeps it; leave the flag out, or start over with --force"));
     config = asked;
   }
+  if (const std::vector<std::string> data = args.texts("data"); data.size() > 1)
+    config.more_data.assign(data.begin() + 1, data.end());
   return config;
 }
 
 // With the sizes and the vocabulary of the model whose weights it starts from. Error: a flag that would change them.
-void take_model_of(RunConfig& config, const RunInfo& start, const Arguments& args, const std::string& directory) {
+void take_model_of(RunConfig& config, const RunInfo& start, const Asked& asked, const std::string& directory) {
   for (const Setting& s : settings()) {
     const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
     if (!is_of_model && s.name != std::string_view("tokens")) continue;
     const std::string theirs = text_of(start.config, s);
-    if (args.has(s.name) && text_of(config, s) != theirs)
+    if (asked.has(s) && text_of(config, s) != theirs)
       throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", directory, " has ", theirs,
                            ", and --init keeps it; leave the flag out"));
     set_from_text(config, s, theirs);
@@ -166,18 +240,21 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 }
 
 // Measures this machine and chooses what uses the time well.
-Plan planned(const Arguments& args, const RunConfig& config, const RunData& data, double seconds) {
+Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, double seconds) {
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
   if (text.train >= 2 && text.validation >= 2)
-    text.bigram_loss = neighbour_losses(data.train, data.validation, data.vocabulary.size(), 2'000'000).bigram;
+    text.bigram_loss = NgramModel(data.train.ids, data.vocabulary.size(), 2, 2'000'000)
+                           .loss(data.validation.ids, 1, std::min<Index>(text.validation, 2'000'000), 2);
   return plan_run(
       config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
       [&](RunConfig& c) {
-        set_given(c, args);
-        c.min_lr = args.has("min-lr") ? c.min_lr : std::min(c.min_lr, c.lr);
+        const Index steps = c.steps;
+        asked.set(c);
+        if (!asked.has("steps")) c.steps = steps;
+        c.min_lr = asked.has("min-lr") ? c.min_lr : std::min(c.min_lr, c.lr);
       },
-      size_given(args));
+      size_given(asked));
 }
 
 void print_expectation(const Plan& plan) {
@@ -185,6 +262,14 @@ void print_expectation(const Plan& plan) {
           " tokens/s, as measured just now"));
   say(cat("expect  a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
           fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
+}
+
+// "; skipped 4: a.png (not text), b.png (not text), ..."
+std::string skipped_text(const std::vector<std::string>& skipped) {
+  std::string text = cat("; skipped ", skipped.size(), ": ");
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, skipped.size()); ++i)
+    text += cat(i == 0 ? "" : ", ", one_line(skipped[i]));
+  return skipped.size() > 3 ? text + ", ..." : text;
 }
 
 void print_plan(const Trainer& trainer, const std::string& directory) {
@@ -196,6 +281,8 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.fresh.empty() ? cat(count_text(train), " tokens to train on") : "new sequences at every step", ", ",
           count_text(static_cast<double>(d.validation.ids.size())), " to validate, vocabulary of ",
           d.vocabulary.size()));
+  if (d.files > 1 || !d.skipped.empty())
+    say(cat("        ", d.files, d.files == 1 ? " file" : " files", d.skipped.empty() ? "" : skipped_text(d.skipped)));
   say(cat("model   ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ", c.context, ": ",
           count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
   say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens",
@@ -230,11 +317,14 @@ int run(const Arguments& args) {
   const bool resume = args.has("resume"), force = args.has("force");
   if (resume && force) throw UsageError("--resume and --force cannot both be given");
   if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
-  RunConfig config = configuration(args);
+  if (resume && args.has("config"))
+    throw UsageError("--resume and --config cannot both be given: the run knows its own");
+  const Asked asked(args);
+  RunConfig config = configuration(args, asked);
   std::optional<TrainedModel> start;
   if (const auto init = args.text("init")) {
     start = load_model(*init);
-    take_model_of(config, start->info, args, *init);
+    take_model_of(config, start->info, asked, *init);
   }
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
@@ -242,19 +332,28 @@ int run(const Arguments& args) {
     fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
   if (resume) config = resumed_configuration(args, directory);
   config.check();
-  if (!resume) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
+  const bool print_config = args.has("print-config");
+  if (print_config && (resume || !wants_plan(asked))) {
+    print(pretty_json_text(to_json(config)));
+    return 0;
+  }
+  if (!resume && !print_config) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);
   }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
   const View view = chosen_view(args);
   std::optional<Plan> plan;
-  if (!resume && wants_plan(args)) {
+  if (!resume && wants_plan(asked)) {
     const double minutes = args.real("minutes", 5, 0.05, 100'000);
     if (view != View::kQuiet)
       say(cat("measuring the speed of this machine, to plan ", minutes, " minutes of training"));
-    plan = planned(args, config, data, 60 * minutes - 1);
+    plan = planned(asked, config, data, 60 * minutes - 1);
     config = plan->config;
+    if (print_config) {
+      print(pretty_json_text(to_json(config)));
+      return 0;
+    }
   }
   check_memory(config, data.vocabulary.size());
   std::optional<InitialWeights> weights;
@@ -292,14 +391,17 @@ int run(const Arguments& args) {
 Command train_command() {
   return {.name = "train",
           .summary = "Trains a transformer on a text, or on a built-in corpus.",
-          .usage = "[--data FILE] [--out DIR] [--preset NAME] [OPTIONS]",
+          .usage = "[--data FILE]... [--out DIR] [--preset NAME] [OPTIONS]",
           .examples = {"headlight train                                 # the built-in tales, under a minute",
                        "headlight train --data my.txt --out runs/mine   # your own text, five minutes",
                        "headlight train --data my.txt --minutes 60      # a larger model, an hour",
-                       "headlight train --out runs/mine --resume        # go on after an interruption"},
+                       "headlight train --data notes --data book.txt    # all texts of a folder, and a file",
+                       "headlight train --out runs/mine --resume        # go on after an interruption",
+                       "headlight train --preset micro --print-config > my.json   # then --config my.json"},
           .flags = train_flags(),
           .notes = preset_notes(),
-          .run = run};
+          .run = run,
+          .operand_flag = "data"};
 }
 
 }  // namespace headlight::cli

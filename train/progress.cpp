@@ -21,8 +21,10 @@ std::string title_of(const Trainer& trainer) {
 std::vector<Level> levels_of(const Trainer& trainer) {
   const RunData& data = trainer.data();
   if (data.has_floor() || data.train.ids.size() < 2 || data.validation.ids.size() < 2) return {};
-  const NeighbourLosses losses = neighbour_losses(data.train, data.validation, data.vocabulary.size());
-  return {{"unigram", losses.unigram}, {"bigram", losses.bigram}};
+  const NgramModel counted(data.train.ids, data.vocabulary.size(), 2);
+  const auto end = std::min<Index>(static_cast<Index>(data.validation.ids.size()), 20'000'000);
+  const auto loss = [&](int order) { return counted.loss(data.validation.ids, 1, end, order); };
+  return {{"unigram", loss(1)}, {"bigram", loss(2)}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -51,8 +51,9 @@
 
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
-#include "headlight/data/neighbours.h"
+#include "headlight/data/ngram.h"
 #include "headlight/data/sequences.h"
+#include "headlight/data/text_encoder.h"
 #include "headlight/data/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
@@ -91,5 +92,7 @@
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
 #include "headlight/run/run_log.h"
+#include "headlight/run/text_files.h"
+#include "headlight/run/text_stream.h"
 #include "headlight/run/trainer.h"
 // IWYU pragma: end_exports

@@ -17,6 +17,7 @@
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
 #define HEADLIGHT_POSIX 1
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -93,7 +94,21 @@ Index whole_memory() {
   return pages > 0 && size > 0 ? static_cast<Index>(pages) * size : 0;
 }
 
+// Of a directory itself, so that no file stays behind. 0, or EWOULDBLOCK; a file system without locks counts as 0.
+int lock_directory(const std::string& path, int& descriptor) {
+  descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return errno == EACCES ? 0 : errno;
+  int failed = 0;
+  do failed = ::flock(descriptor, LOCK_EX | LOCK_NB);
+  while (failed != 0 && errno == EINTR);
+  return failed != 0 && errno == EWOULDBLOCK ? EWOULDBLOCK : 0;
+}
+void close_descriptor(int descriptor) { ::close(descriptor); }
+
 #else
+
+int lock_directory(const std::string&, int&) { return 0; }
+void close_descriptor(int) {}
 
 // Told apart by when they started, for want of a number.
 long process_id() {
@@ -194,47 +209,72 @@ using Stream = std::unique_ptr<std::FILE, Closer>;
 // ---- reading ----------------------------------------------------------------------------------------------------------
 
 namespace {
-constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
+
+[[noreturn]] void refuse_reading(const std::string& path, int error) {
+  fail(path == "-" ? "standard input" : path.empty() ? "\"\"" : path, ": cannot be read: ", read_reason(error));
 }
 
-std::string read_file(const std::string& path) {
-  const std::string name = path == "-" ? "standard input" : path;
-  const auto refuse = [&](int error) { fail(name.empty() ? "\"\"" : name, ": cannot be read: ", read_reason(error)); };
-  if (path != "-" && is_directory(path)) refuse(EISDIR);
-  errno = 0;
-  const Stream stream(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
-  if (!stream) refuse(last_error());
-
+// Up to `most` bytes and one more, which tells that there are more.
+std::string read_up_to(const std::string& path, std::size_t most) {
   try {
+    FileReader reader(path);
     std::string bytes;
-    std::error_code unsized;  // a pipe or a device has no size: grow as it comes
-    const auto size = fs::is_regular_file(path, unsized) ? fs::file_size(path, unsized) : 0;
     // One more than the size, so that one read meets the end. The size is a hint only: some files (in /proc) say 0,
     // others grow while they are read.
-    if (!unsized) bytes.reserve(static_cast<std::size_t>(size) + 1);
+    bytes.reserve(std::min(static_cast<std::size_t>(reader.size()), most) + 1);
     for (;;) {
-      const std::size_t have = bytes.size();
-      const std::size_t room = bytes.capacity() - have;
-      bytes.resize(have + (room > 0 ? std::min(room, kMostAtOnce) : std::max<std::size_t>(have, 1 << 16)));
-      errno = 0;
-      const std::size_t got = std::fread(bytes.data() + have, 1, bytes.size() - have, stream.get());
-      const int error = std::ferror(stream.get()) ? last_error() : 0;
-      const bool complete = have + got == bytes.size();
+      const std::size_t have = bytes.size(), room = bytes.capacity() - have;
+      const std::size_t wanted = std::min({room > 0 ? room : std::max<std::size_t>(have, 1 << 16), most + 1 - have});
+      bytes.resize(have + wanted);
+      const std::size_t got = reader.read(std::span(bytes).subspan(have));
       bytes.resize(have + got);
-      if (error == EINTR) {
-        std::clearerr(stream.get());
-      } else if (error) {
-        refuse(error);
-      } else if (!complete) {
-        return bytes;
-      }
+      if (got < wanted || bytes.size() > most) return bytes;
     }
   } catch (const std::bad_alloc&) {
-    refuse(ENOMEM);
+    refuse_reading(path, ENOMEM);
   } catch (const std::length_error&) {
-    refuse(ENOMEM);
+    refuse_reading(path, ENOMEM);
   }
-  return {};
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) { return read_up_to(path, std::string().max_size() - 1); }
+
+std::string read_file(const std::string& path, Index most) {
+  std::string bytes = read_up_to(path, static_cast<std::size_t>(most));
+  if (static_cast<Index>(bytes.size()) > most)
+    fail(path == "-" ? "standard input" : path, ": cannot be read: more than ", most, " bytes");
+  return bytes;
+}
+
+FileReader::FileReader(std::string path) : path_(std::move(path)) {
+  if (path_ != "-" && is_directory(path_)) refuse_reading(path_, EISDIR);
+  errno = 0;
+  stream_ = path_ == "-" ? stdin : std::fopen(path_.c_str(), "rb");
+  if (!stream_) refuse_reading(path_, last_error());
+  std::error_code unsized;  // a pipe or a device has no size
+  const auto size = fs::is_regular_file(path_, unsized) ? fs::file_size(path_, unsized) : 0;
+  if (!unsized) size_ = static_cast<Index>(size);
+}
+
+FileReader::~FileReader() {
+  if (stream_ && stream_ != stdin) std::fclose(stream_);
+}
+
+std::size_t FileReader::read(std::span<char> buffer) {
+  std::size_t have = 0;
+  while (have < buffer.size()) {
+    errno = 0;
+    const std::size_t wanted = std::min(buffer.size() - have, std::size_t{1} << 30);
+    const std::size_t got = std::fread(buffer.data() + have, 1, wanted, stream_);
+    have += got;
+    const int error = std::ferror(stream_) ? last_error() : 0;
+    if (error == EINTR) std::clearerr(stream_);
+    else if (error) refuse_reading(path_, error);
+    else if (got < wanted) break;
+  }
+  return have;
 }
 
 // ---- writing ----------------------------------------------------------------------------------------------------------
@@ -370,6 +410,51 @@ void make_directories(const std::string& path) {
   if (!error || error.value() == ENOTDIR || error.value() == EEXIST)
     fail(path, ": cannot be created: a file is in the way; choose another name");
   fail(path, ": cannot be created: ", write_reason(path, error.value()));
+}
+
+std::vector<std::string> files_below(const std::string& path) {
+  constexpr std::size_t kMost = 1'000'000;
+  std::error_code error;
+  std::vector<std::string> files;
+  for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with('.')) {
+      entry.disable_recursion_pending();
+      continue;
+    }
+    if (entry->is_regular_file(ignored)) files.push_back(entry->path().string());
+    if (files.size() > kMost) fail(path, ": holds more than ", kMost, " files; name a smaller folder");
+  }
+  if (error.value() == ENOENT) fail(path, ": cannot be listed: no such folder; check the spelling");
+  if (error) fail(path, ": cannot be listed: ", read_reason(error.value()));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string current_folder() {
+  std::error_code error;
+  const fs::path path = fs::current_path(error);
+  return error ? "" : path.string();
+}
+
+bool is_absolute_path(const std::string& path) { return fs::path(path).is_absolute(); }
+
+DirectoryLock::DirectoryLock(const std::string& path, std::string_view busy) {
+  const int error = lock_directory(path, descriptor_);
+  if (error == 0) return;
+  if (descriptor_ >= 0) close_descriptor(descriptor_);
+  if (error == EWOULDBLOCK) fail(path, ": ", busy);
+  fail(path, ": cannot be opened: ", read_reason(error));
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (descriptor_ >= 0) close_descriptor(descriptor_);
+}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
 }
 
 std::vector<std::string> list_directory(const std::string& path) {

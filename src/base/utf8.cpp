@@ -108,6 +108,15 @@ std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+std::size_t incomplete_utf8_tail(std::string_view text) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xC0) == 0x80) continue;  // goes on with a character
+    return next_character(text.substr(text.size() - back)).status == Status::kIncomplete ? back : 0;
+  }
+  return 0;
+}
+
 std::u32string decode_utf8(std::string_view text, const std::string& source) {
   if (const auto problem = find_invalid_utf8(text)) {
     fail(source, ": byte ", problem->offset, ": not UTF-8: ", problem->reason,

@@ -30,7 +30,8 @@ std::vector<Setting> make_settings() {
     s.push_back({.name = name, .field = field, .group = group, .help = help});
   };
 
-  choice("data", &R::data, "Text", {}, "the text to learn from, a UTF-8 file (default: a built-in corpus)");
+  choice("data", &R::data, "Text", {},
+         "a UTF-8 text to learn from: a file, a folder of them, or -; may be repeated (default: a built-in corpus)");
   s.back().free_on_resume = true;  // the file may have moved; whether it is the same text is checked
   choice("corpus", &R::corpus, "Text", {}, "the built-in corpus to use without --data");
   choice("grammar", &R::grammar, "Text", {}, "draw the text from this grammar file instead");
@@ -237,6 +238,7 @@ void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
       refuse(cat("not one of ", names, near.empty() ? "" : cat("; did you mean ", near, "?")));
     }
     config.*std::get<std::string RunConfig::*>(s.field) = std::string(text);
+    if (s.name == std::string_view("data")) config.more_data.clear();
   }
 }
 
@@ -250,6 +252,11 @@ std::string text_of(const RunConfig& config, const Setting& s) {
 Json to_json(const RunConfig& config) {
   Json json = Json::object();
   for (const Setting& s : settings()) std::visit([&](auto field) { json.set(s.key(), Json(config.*field)); }, s.field);
+  if (!config.more_data.empty()) {
+    Json all = Json::array();
+    for (const std::string& path : config.all_data()) all.push(path);
+    json.set("data", all);
+  }
   return json;
 }
 
@@ -264,6 +271,13 @@ void from_json(RunConfig& config, const JsonView& json) {
     if (!found) {
       const std::string near = did_you_mean(key, keys);
       json.refuse(cat("no setting is called ", key, near.empty() ? "" : cat("; did you mean ", near, "?")));
+    }
+    if (key == "data" && value.json().is_array()) {
+      config.data.clear();
+      config.more_data.clear();
+      for (const JsonView& path : value.elements())
+        (config.data.empty() ? config.data : config.more_data.emplace_back()) = path.as_string();
+      continue;
     }
     // Through the text, so that a file is held to the same rules as a flag.
     std::string text;
@@ -323,6 +337,13 @@ TransformerConfig RunConfig::model(Index vocabulary) const {
   c.tied = tied;
   c.bias = bias;
   return c;
+}
+
+std::vector<std::string> RunConfig::all_data() const {
+  std::vector<std::string> all;
+  if (!data.empty()) all.push_back(data);
+  all.insert(all.end(), more_data.begin(), more_data.end());
+  return all;
 }
 
 Schedule RunConfig::schedule() const {

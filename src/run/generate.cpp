@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <optional>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
@@ -53,6 +52,35 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o,
   return order[weights.size() - 1];  // rounding alone gets here
 }
 
+Drawn draw_token(std::span<const float> logits, std::span<const std::int32_t> before, const SampleOptions& o,
+                 Rng& rng) {
+  if (!(o.repetition_penalty > 0) || std::isinf(o.repetition_penalty))
+    fail("sample: repetition penalty ", o.repetition_penalty, ": must be above 0");
+  Drawn drawn{0, std::numeric_limits<double>::quiet_NaN()};
+  if (o.repetition_penalty == 1) {
+    drawn.token = sample_token(logits, o, rng);
+  } else {
+    const auto span = std::min(before.size(), static_cast<std::size_t>(kRepetitionSpan));
+    PoolVector<std::int32_t> lately(before.end() - static_cast<std::ptrdiff_t>(span), before.end());
+    std::sort(lately.begin(), lately.end());
+    lately.erase(std::unique(lately.begin(), lately.end()), lately.end());
+    PoolVector<float> changed(logits.begin(), logits.end());
+    const auto penalty = static_cast<float>(o.repetition_penalty);
+    for (const std::int32_t id : lately) {
+      float& x = changed[static_cast<std::size_t>(id)];
+      x = x > 0 ? x / penalty : x * penalty;
+    }
+    drawn.token = sample_token(changed, o, rng);
+  }
+  if (o.log_probabilities) {
+    const auto top = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+    double total = 0;
+    for (const float x : logits) total += std::exp(static_cast<double>(x) - top);
+    drawn.log_probability = static_cast<double>(logits[static_cast<std::size_t>(drawn.token)]) - top - std::log(total);
+  }
+  return drawn;
+}
+
 namespace {
 
 // How many of the last tokens the model is to see: those from the first end of a document on, when they are more than
@@ -83,8 +111,7 @@ void check_prompt(std::span<const std::int32_t> prompt) {
 
 std::vector<std::int32_t> generate_by_whole_model(const CharTransformer& model, std::span<const std::int32_t> prompt,
                                                   Index count, const SampleOptions& options, Rng& rng,
-                                                  const std::function<bool(std::int32_t)>& each,
-                                                  std::span<const std::int32_t> document_end) {
+                                                  const EachToken& each, std::span<const std::int32_t> document_end) {
   check_prompt(prompt);
   const NoGrad no_recording;
   const auto context = static_cast<std::size_t>(model.config().context);
@@ -94,17 +121,16 @@ std::vector<std::int32_t> generate_by_whole_model(const CharTransformer& model, 
     const std::size_t seen = seen_tokens(tokens, context, document_end);
     const Tensor logits = model(std::span(tokens).last(seen), 1);  // [1,T,V]
     const float* last = logits.data<float>() + (seen - 1) * vocabulary;
-    const std::int32_t token = sample_token({last, vocabulary}, options, rng);
-    tokens.push_back(token);
-    written.push_back(token);
-    if (each && !each(token)) break;
+    const Drawn drawn = draw_token({last, vocabulary}, tokens, options, rng);
+    tokens.push_back(drawn);
+    written.push_back(drawn);
+    if (each && !each(drawn)) break;
   }
   return written;
 }
 
 std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_t> prompt, Index count,
-                                   const SampleOptions& options, Rng& rng,
-                                   const std::function<bool(std::int32_t)>& each,
+                                   const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
   check_prompt(prompt);
   const auto context = static_cast<std::size_t>(decoder.model().config().context);
@@ -121,26 +147,32 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
       if (seen > 0 && seen <= static_cast<std::size_t>(decoder.length())) logits = decoder.start(last(seen));
       else logits = decoder.next(tokens.back());
     }
-    tokens.push_back(sample_token(logits, options, rng));
-    if (each && !each(tokens.back())) break;
+    const Drawn drawn = draw_token(logits, tokens, options, rng);
+    tokens.push_back(drawn);
+    if (each && !each(drawn)) break;
   }
   return {tokens.begin() + static_cast<std::ptrdiff_t>(prompt.size()), tokens.end()};
 }
 
 std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
-                                   const SampleOptions& options, Rng& rng,
-                                   const std::function<bool(std::int32_t)>& each,
+                                   const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
-  check_prompt(prompt);
-  std::optional<Decoder> decoder;
-  if (!Probe::active()) {
-    try {
-      decoder.emplace(model);
-    } catch (const Decoder::Mismatch&) {  // a model that computes more than the decoder knows
-    }
+  return Writer(model).write(prompt, count, options, rng, each, document_end);
+}
+
+Writer::Writer(const CharTransformer& model, Decoder::Weights weights) : model_(model) {
+  if (Probe::active() && weights == Decoder::Weights::kFloat32) return;
+  try {
+    decoder_ = std::make_unique<Decoder>(model, weights);
+  } catch (const Decoder::Mismatch&) {  // a model that computes more than the decoder knows
+    if (weights != Decoder::Weights::kFloat32) throw;
   }
-  return decoder ? generate(*decoder, prompt, count, options, rng, each, document_end)
-                 : generate_by_whole_model(model, prompt, count, options, rng, each, document_end);
+}
+
+std::vector<std::int32_t> Writer::write(std::span<const std::int32_t> prompt, Index count, const SampleOptions& options,
+                                        Rng& rng, const EachToken& each, std::span<const std::int32_t> document_end) {
+  return decoder_ ? generate(*decoder_, prompt, count, options, rng, each, document_end)
+                  : generate_by_whole_model(model_, prompt, count, options, rng, each, document_end);
 }
 
 }  // namespace headlight

@@ -4,6 +4,7 @@
 #include "headlight/base/file.h"
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
+#include "headlight/run/text_files.h"
 
 namespace headlight {
 
@@ -38,7 +39,8 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   const auto draw = [&](Index chars, std::uint64_t seed, Trace trace) {
     return config.grammar.empty()
                ? corpus(config.corpus, chars, seed, trace)
-               : generate(Grammar::parse(read_text(config.grammar), config.grammar), chars, seed, trace);
+               : generate(Grammar::parse(read_text(path_from(config.folder, config.grammar)), config.grammar), chars,
+                          seed, trace);
   };
   data.source = config.grammar.empty() ? config.corpus : config.grammar;
   const auto validation_chars = static_cast<Index>(config.val_fraction * static_cast<double>(config.corpus_chars));
@@ -72,6 +74,18 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   return data;
 }
 
+std::string name_of(const std::vector<std::string>& paths) {
+  return paths.size() == 1 ? paths[0] : cat(paths[0], " and ", paths.size() - 1, " more");
+}
+
+std::vector<std::int32_t> take_files(RunData& data, const std::vector<std::string>& paths, TextEncoder encoder) {
+  TextFiles files = read_text_files(paths, std::move(encoder));
+  data.vocabulary = std::move(files.text.vocabulary);
+  data.files = files.files;
+  data.skipped = std::move(files.skipped);
+  return std::move(files.text.ids);
+}
+
 }  // namespace
 
 RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
@@ -79,20 +93,12 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
   if (config.data.empty()) {
     data = from_generator(config, known);
   } else {
-    data.source = config.data;
-    const std::string text = read_text(config.data);
-    data.vocabulary = known                     ? *known
-                      : config.tokens == "byte" ? Vocabulary::bytes()
-                                                : Vocabulary::of_text(text, config.data);
-    std::vector<std::int32_t> ids;
-    try {
-      ids = data.vocabulary.encode(text, config.data);
-    } catch (const Error& e) {
-      // With a vocabulary of its own a text can always be encoded.
-      if (!known) throw;
-      throw Error(cat(e.what(), "; the text must be of the characters that the model knows"));
-    }
-    TokenSplit split = split_text({std::move(ids), {}}, config.val_fraction, config.context, config.data.c_str());
+    std::vector<std::string> paths = config.all_data();
+    data.source = name_of(paths);
+    for (std::string& path : paths) path = path_from(config.folder, path);
+    std::vector<std::int32_t> ids =
+        take_files(data, paths, known ? TextEncoder(*known) : TextEncoder(config.tokens == "byte"));
+    TokenSplit split = split_text({std::move(ids), {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);
   }
@@ -115,12 +121,11 @@ void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch&
   }
 }
 
-RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary) {
+RunData load_evaluation_text(const std::vector<std::string>& paths, const Vocabulary& vocabulary) {
   RunData data;
-  data.source = path;
-  data.vocabulary = vocabulary;
-  data.validation = {vocabulary.encode(read_text(path), path), {}};
-  if (data.validation.ids.size() < 2) fail(path, ": one character gives nothing to predict");
+  data.source = name_of(paths);
+  data.validation = {take_files(data, paths, TextEncoder(vocabulary)), {}};
+  if (data.validation.ids.size() < 2) fail(data.source, ": one character gives nothing to predict");
   return data;
 }
 

@@ -1,5 +1,6 @@
 #include "headlight/run/run_directory.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "headlight/base/error.h"
@@ -41,6 +42,12 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   if (!info.vocabulary.is_bytes()) vocabulary.set("characters", encode_utf8(info.vocabulary.characters()));
   Json text = Json::object();
   text.set("source", info.source).set("fingerprint", info.fingerprint);
+  // So that the text is found from elsewhere.
+  std::vector<std::string> paths = info.config.all_data();
+  if (!info.config.grammar.empty()) paths.push_back(info.config.grammar);
+  const auto relative = [](const std::string& path) { return path != "-" && !is_absolute_path(path); };
+  if (std::any_of(paths.begin(), paths.end(), relative))
+    text.set("folder", info.config.folder.empty() ? current_folder() : info.config.folder);
   if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
   Json document = Json::object();
   document.set("headlight", kFormat);
@@ -86,6 +93,7 @@ RunInfo RunDirectory::load_info() const {
     if (const auto text = view.find(key)) *field = text->as_string();
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
+  if (const auto folder = view.at("text").find("folder")) info.config.folder = folder->as_string();
   if (const auto end = view.at("text").find("document_end"))
     info.document_end = info.vocabulary.encode(end->as_string(), end->where());
   return info;

@@ -38,6 +38,7 @@ void copy_weights(const CharTransformer& from, const CharTransformer& to) {
   }
 }
 
+constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
 // The streams of random numbers a run uses, each from its seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 
@@ -64,6 +65,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   if (directory_.path().empty()) return;
   RunDirectory::info_text(info_);  // what cannot be stored is refused before anything is removed
   make_directories(directory_.path());
+  lock_ = DirectoryLock(directory_.path(), kBusy);
   directory_.clear();
   directory_.save_info(info_);
   log_ = RunLog(directory_.path());
@@ -71,7 +73,9 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
 
 std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
   const RunDirectory directory(path);
-  const RunInfo known = directory.load_info();
+  RunInfo known = directory.load_info();
+  DirectoryLock lock(path, kBusy);
+  known = directory.load_info();  // what another may have written until then
   if (known.fingerprint != data.fingerprint)
     fail(path, ": the run was trained on another text than ", data.source, " is now; give the same text");
   const std::string state = directory.file("state.safetensors"), best = directory.file("model.safetensors");
@@ -81,6 +85,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
     if (at_start && !known.initialised_from.empty())
       fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialised_from,
            " --force");
+    lock = DirectoryLock();
     if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
     fail(state, ": there is no checkpoint to resume from; start again with --force");
   }
@@ -88,6 +93,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   check_size(file, kModelPrefix, config.model(data.vocabulary.size()));
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
   trainer->directory_ = directory;
+  trainer->lock_ = std::move(lock);
   trainer->info_.initialised_from = known.initialised_from;
   trainer->info_.program = known.program;
   trainer->load_state(file);

@@ -98,28 +98,29 @@ TEST_F(Output, OnATerminalIsLivelyUnlessToldNotToBe) {
 #endif
 
 TEST_F(Output, OfSampleIsTextAndNothingElse) {
-  const Words base = {"sample", finished(), "--chars", "40", "--prompt", "the "};
+  const Words base = {"sample", finished(), "--chars", "40", "--prompt", "the ", "--seed", "1"};
+  const Words other = {"sample", run_, "--chars", "40", "--prompt", "the ", "--seed", "2"};
   const Result r = run_program(base);
   EXPECT_EQ(r.code, 0);
-  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.err, "seed 1\n");
   EXPECT_EQ(r.out.size(), 4u + 40 + 1);
   EXPECT_EQ(r.out.rfind("the ", 0), 0u);
   EXPECT_EQ(r.out.back(), '\n');
   EXPECT_EQ(run_program(base).out, r.out) << "the same seed";
-  EXPECT_NE(run_program(base + Words{"--seed", "2"}).out, r.out);
+  EXPECT_NE(run_program(other).out, r.out);
   EXPECT_NE(run_program(base + Words{"--temperature=3"}).out, r.out);
   const std::string cold = run_program(base + Words{"--temperature=0"}).out;
-  EXPECT_EQ(run_program(base + Words{"--temperature=0", "--seed=9"}).out, cold);
+  EXPECT_EQ(run_program(other + Words{"--temperature=0"}).out, cold);
   EXPECT_EQ(run_program(base + Words{"--top-k", "1"}).out, cold);
   EXPECT_EQ(run_program(base + Words{"--top-p=0.000001"}).out, cold);
   EXPECT_EQ(run_program({"sample", run_, "--chars", "7"}).out.size(), 8u) << "without a prompt";
 }
 
 TEST_F(Output, OfEightBitsIsTextTooAndSaysSo) {
-  const Words base = {"sample", finished(), "--chars", "40", "--int8"};
+  const Words base = {"sample", finished(), "--chars", "40", "--int8", "--seed", "1"};
   const Result r = run_program(base);
   EXPECT_EQ(r.code, 0);
-  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.err, "seed 1\n");
   EXPECT_EQ(r.out.size(), 41u);
   EXPECT_EQ(run_program(base).out, r.out);
   const Result text = run_program({"eval", run_, "--int8"});

@@ -6,7 +6,7 @@
 namespace headlight {
 namespace {
 
-const Words kCommands = {"train", "sample", "eval", "heads", "info", "export", "import", "corpus", "bench"};
+const Words kCommands = {"train", "sample", "chat", "eval", "heads", "info", "export", "import", "corpus", "bench"};
 
 TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
   for (const std::string& command : kCommands) {
@@ -69,9 +69,9 @@ TEST(Usage, UnknownWordsGetASuggestion) {
 }
 
 TEST(Usage, MissingAndRepeatedWords) {
-  for (const char* command : {"sample", "eval", "heads"}) {
+  for (const char* command : {"sample", "chat", "eval", "heads"}) {
     expect_refused({command}, 2, cat("no run is named; usage: headlight ", command, " DIR"));
-    expect_refused({command, "a", "b"}, 2, "b: one word too many");
+    if (command != std::string("sample")) expect_refused({command, "a", "b"}, 2, "b: one word too many");
   }
   expect_refused({"train", "extra"}, 2, "extra: one word too many");
   expect_refused({"corpus"}, 2, "which corpus? There is: tales");
@@ -115,7 +115,8 @@ TEST(Usage, EveryNumberOfTrainIsHeldToItsRange) {
 TEST(Usage, EveryNumberOfTheOtherCommandsIsHeldToItsRange) {
   // Told before the run is looked for: there is none.
   for (const char* value : {"abc", "", "-1", "nan", "1e999", "99999999999999999999999", "1 "}) {
-    for (const char* flag : {"--chars", "--temperature", "--top-k", "--top-p", "--seed"})
+    for (const char* flag :
+         {"--chars", "--temperature", "--top-k", "--top-p", "--seed", "--repetition-penalty", "--count"})
       expect_refused({"sample", "no-run", flag, value}, 2, cat(flag, " ", *value ? value : "''", ": expected a"));
     expect_refused({"eval", "no-run", "--windows", value}, 2, "--windows ");
     expect_refused({"heads", "no-run", "--windows", value}, 2, "--windows ");

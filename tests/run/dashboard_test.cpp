@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "headlight/data/neighbours.h"
 #include "support/expect_error.h"
 
 namespace headlight {
@@ -102,29 +101,6 @@ TEST(ProgressBar, CountsInEighths) {
   EXPECT_EQ(progress_bar(7, 3), "███");
   EXPECT_EQ(progress_bar(-1, 3), "░░░");
   EXPECT_EQ(progress_bar(0.5, 0), "");
-}
-
-// By hand: after "0 1 0 1", of a vocabulary of two, unigrams have (2+1)/(4+2) each.
-TEST(NeighbourLosses, AreWhatCountingGives) {
-  const TokenText train{{0, 1, 0, 1}, {}}, validation{{0, 1}, {}};
-  const NeighbourLosses losses = neighbour_losses(train, validation, 2);
-  EXPECT_NEAR(losses.unigram, -std::log(0.5), 1e-12);
-  EXPECT_NEAR(losses.bigram, -std::log((2 + 5 * 0.5) / (2 + 5)), 1e-12);
-  EXPECT_TRUE(contains(error_of([] { neighbour_losses({{1}, {}}, {{1, 1}, {}}, 2); }), "fewer than two tokens"));
-}
-
-TEST(NeighbourLosses, ADistributionOverAllTokens) {
-  Rng rng(3);
-  TokenText train;
-  for (int i = 0; i < 300; ++i) train.ids.push_back(static_cast<std::int32_t>(rng.below(4)));
-  double unigram = 0, bigram = 0;
-  for (std::int32_t next = 0; next < 5; ++next) {  // 4 never occurs
-    const NeighbourLosses losses = neighbour_losses(train, {{2, next}, {}}, 5);
-    unigram += std::exp(-losses.unigram);
-    bigram += std::exp(-losses.bigram);
-  }
-  EXPECT_NEAR(unigram, 1, 1e-9);
-  EXPECT_NEAR(bigram, 1, 1e-9);
 }
 
 }  // namespace

@@ -96,6 +96,42 @@ TEST(SampleToken, RefusesOptionsThatMeanNothing) {
     EXPECT_TRUE(contains(error_of([&] { sample_token(kLogits, o, rng); }), "sample: temperature"));
 }
 
+TEST(DrawToken, HoldsDownWhatWasWrittenLately) {
+  // The likeliest is 1 at 2.0; divided by 4 it is 0.5, below 3 at 1.0. Token 2, at -1, falls to -4.
+  const auto likeliest = [](const std::vector<std::int32_t>& before, double penalty) {
+    Rng rng(1);
+    return draw_token(kLogits, before, {.temperature = 0, .repetition_penalty = penalty}, rng).token;
+  };
+  EXPECT_EQ(likeliest({1}, 1), 1);
+  EXPECT_EQ(likeliest({1, 1, 1}, 4), 3) << "once, however often it came";
+  EXPECT_EQ(likeliest({1, 3}, 4), 0) << "0.5, the first of equals";
+  EXPECT_EQ(likeliest({1, 3, 0}, 4), 1);
+  EXPECT_EQ(likeliest({}, 4), 1);
+  std::vector<std::int32_t> long_ago(1 + kRepetitionSpan, 2);
+  long_ago[0] = 1;
+  EXPECT_EQ(likeliest(long_ago, 4), 1) << "out of the span";
+  long_ago[1] = 1;
+  EXPECT_EQ(likeliest(long_ago, 4), 3);
+  std::map<std::int32_t, double> share;
+  Rng rng(3);
+  for (int i = 0; i < 40000; ++i)
+    share[draw_token(kLogits, std::vector<std::int32_t>{2}, {.repetition_penalty = 4}, rng)] += 1.0 / 40000;
+  expect_close(share, softmax_of({0.5f, 2.0f, -4.0f, 1.0f}, {0, 1, 2, 3}, 1));
+  for (const double penalty : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    EXPECT_TRUE(contains(error_of([&] { draw_token(kLogits, {}, {.repetition_penalty = penalty}, rng); }), "penalty"));
+}
+
+TEST(DrawToken, TellsTheModelsOwnProbability) {
+  const auto p = softmax_of(kLogits, {0, 1, 2, 3}, 1);
+  Rng rng(2);
+  for (int i = 0; i < 50; ++i) {
+    const Drawn drawn = draw_token(kLogits, std::vector<std::int32_t>{0},
+                                   {.temperature = 3, .repetition_penalty = 2, .log_probabilities = true}, rng);
+    EXPECT_NEAR(drawn.log_probability, std::log(p.at(drawn.token)), 1e-7);
+  }
+  EXPECT_TRUE(std::isnan(draw_token(kLogits, {}, {}, rng).log_probability));
+}
+
 class Generate : public testing::Test {
  protected:
   Generate() {

@@ -71,7 +71,10 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  void signal(int number) { kill(id_, number); }
+  // Nothing once the program has ended: kill(-1, ...) would reach every process there is.
+  void signal(int number) {
+    if (id_ > 0) kill(id_, number);
+  }
   std::string err_so_far() const { return read(directory_ / "err"); }
   bool ended() {
     if (id_ > 0 && waitpid(id_, &status_, WNOHANG) == id_) id_ = -1;

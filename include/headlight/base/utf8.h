@@ -18,6 +18,9 @@ struct Utf8Problem {
 };
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
 
+// How many bytes at the end, 0 to 3, begin a character whose rest is missing.
+std::size_t incomplete_utf8_tail(std::string_view text);
+
 // All characters of a text. Error: not UTF-8; the line begins with `source`, names the byte and how to convert.
 std::u32string decode_utf8(std::string_view text, const std::string& source);
 

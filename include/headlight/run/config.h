@@ -15,7 +15,8 @@ namespace headlight {
 
 struct RunConfig {
   // ---- text ----
-  std::string data;  // a file; empty: the corpus
+  std::string data;                    // a file, a folder of files, "-"; empty: the corpus
+  std::vector<std::string> more_data;  // what comes after it
   std::string corpus = "tales";
   std::string grammar;  // a grammar file to draw the text from instead
   Index corpus_chars = 2'000'000;
@@ -41,7 +42,10 @@ struct RunConfig {
   Index patience = 0;
   Index seed = 1337;
   Index threads = 0;
+  // Not a setting: the folder in which relative paths of data and grammar were given. Empty: the current one.
+  std::string folder;
 
+  std::vector<std::string> all_data() const;
   TransformerConfig model(Index vocabulary) const;
   Schedule schedule() const;
   // What no single setting can be blamed for. Error: UsageError naming both settings.

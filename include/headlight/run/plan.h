@@ -23,7 +23,7 @@ namespace headlight {
 
 struct PlanText {
   Index train = 0, validation = 0, vocabulary = 0;  // tokens
-  double bigram_loss = 2.49;                        // nats a token; data/neighbours.h
+  double bigram_loss = 2.49;                        // nats a token; data/ngram.h
 };
 
 struct Plan {

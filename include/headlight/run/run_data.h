@@ -13,7 +13,10 @@
 namespace headlight {
 
 struct RunData {
-  std::string source;  // "tales", or the file's path
+  std::string source;  // "tales", or the file's path, or "a.txt and 2 more"
+  // Of a text from files: how many, and what was left out of folders (run/text_files.h).
+  Index files = 0;
+  std::vector<std::string> skipped;
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
   // The name of a corpus of sequences (data/sequences.h): training draws new ones for every batch, so that none comes
@@ -44,7 +47,7 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known = nullptr
 // symbols of new sequences, each after the line break that starts it.
 void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch& batch);
 
-// The text of a file by itself, all of it as `validation`.
-RunData load_evaluation_text(const std::string& path, const Vocabulary& vocabulary);
+// The text of files (run/text_files.h) by itself, all of it as `validation`.
+RunData load_evaluation_text(const std::vector<std::string>& paths, const Vocabulary& vocabulary);
 
 }  // namespace headlight

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "headlight/base/file.h"
 #include "headlight/io/safetensors.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/run/evaluate.h"
@@ -24,7 +25,7 @@ class Trainer {
  public:
   // Starts a run: makes the model and, when `directory` is not empty, the directory with its config.json. Files of an
   // earlier run there are removed: whether that is wanted is for the caller to ask.
-  // Errors: config.check(), a directory that cannot be written, weights to start from that are of another model.
+  // Errors: config.check(), a directory that cannot be written or that another training is writing, weights to start from that are of another model.
   Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start = nullptr);
   // Goes on where the run in `directory` stopped; a run stopped before its first checkpoint starts over, unless it had
   // weights to start from: that is an error. `config` may
@@ -71,6 +72,7 @@ class Trainer {
   RunInfo info_;
   RunData data_;
   RunDirectory directory_;
+  DirectoryLock lock_;  // nobody else writes the run
   RunLog log_;
   std::unique_ptr<CharTransformer> model_;
   std::unique_ptr<Optimizer> optimizer_;

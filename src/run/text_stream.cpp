@@ -1,0 +1,34 @@
+#include "headlight/run/text_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "headlight/base/utf8.h"
+
+namespace headlight {
+
+std::string TextStream::feed(std::string_view bytes) {
+  if (stopped_) return {};
+  held_ += bytes;
+  std::size_t waits = 0;
+  if (!stop_.empty()) {
+    if (const std::size_t at = held_.find(stop_); at != std::string::npos) {
+      stopped_ = true;
+      held_.resize(at);
+      return std::exchange(held_, {});
+    }
+    waits = std::min(stop_.size() - 1, held_.size());
+    while (waits > 0 && held_.compare(held_.size() - waits, waits, stop_, 0, waits) != 0) --waits;
+  }
+  waits += incomplete_utf8_tail(std::string_view(held_).substr(0, held_.size() - waits));
+  std::string shown = held_.substr(0, held_.size() - waits);
+  held_.erase(0, shown.size());
+  return shown;
+}
+
+std::string TextStream::finish() {
+  stopped_ = false;
+  return std::exchange(held_, {});
+}
+
+}  // namespace headlight

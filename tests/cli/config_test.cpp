@@ -1,0 +1,173 @@
+// Configuration from flags and files, texts from several places, one training a directory, completion and the manual.
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+
+#include "cli/tiny_run.h"
+#include "headlight/run/run_directory.h"
+
+namespace headlight {
+namespace {
+
+class Configuration : public TinyRun {
+ protected:
+  std::string file(const std::string& name, const std::string& text) {
+    const std::string path = directory_ / name;
+    make_directories(path.substr(0, path.find_last_of('/')));
+    write_file_atomically(path, text);
+    return path;
+  }
+  // The output of a shell.
+  static std::string shell(const std::string& command, int code = 0) {
+    std::FILE* pipe = popen(command.c_str(), "r");
+    std::string text;
+    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
+    const int status = pclose(pipe);
+    EXPECT_EQ(WEXITSTATUS(status), code) << command << "\n" << text;
+    return text;
+  }
+};
+
+TEST_F(Configuration, IsPrintedAndTakenBack) {
+  const Result printed = run_program(train(directory_ / "a", {"--print-config"}));
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_FALSE(path_exists(directory_ / "a"));
+  const std::string path = file("c.json", printed.out);
+  EXPECT_EQ(run_program({"train", "--config", path, "--print-config"}).out, printed.out);
+  ASSERT_EQ(run_program({"train", "--config", path, "--out", directory_ / "a"}).code, 0);
+  expect_same_run(directory_ / "a", finished());
+  // A run's own configuration serves too, and a flag goes over the file.
+  const Json over = parse_json(
+      run_program({"train", "--config", directory_ / "a/config.json", "--width", "16", "--print-config"}).out, "c");
+  EXPECT_EQ(JsonView(over, "c").at("width").as_index(), 16);
+  EXPECT_EQ(JsonView(over, "c").at("dropout").as_double(), 0.1);
+  const Json some = parse_json(
+      run_program({"train", "--config", file("s.json", "{\"layers\":3}"), "--preset", "micro", "--print-config"}).out,
+      "c");
+  EXPECT_EQ(JsonView(some, "c").at("layers").as_index(), 3);
+  EXPECT_EQ(JsonView(some, "c").at("batch").as_index(), 16) << "of the preset";
+}
+
+TEST_F(Configuration, RefusesFilesThatAreWrong) {
+  const auto refused = [&](const std::string& text, const std::string& part, int code = 2) {
+    expect_refused({"train", "--config", file("bad.json", text), "--out", directory_ / "new"}, code, part);
+  };
+  refused("{\"lyaers\":3}", "no setting is called lyaers; did you mean layers?");
+  refused("{\"layers\":0}", "--layers 0: outside what is allowed");
+  refused("{\"layers\":\"3\"}", "expected a whole number");
+  refused("{\"data\":[1]}", "expected");
+  refused("[]", "expected an object");
+  refused("{", "bad.json");
+  refused(std::string(1000, '['), "bad.json");
+  refused("{\"layers\":3,\"layers\":4}", "twice");
+  refused(std::string((1 << 20) + 1, ' '), "more than 1048576 bytes", 1);
+  expect_refused({"train", "--config", "/dev/zero"}, 1, "more than 1048576 bytes");
+  expect_refused({"train", "--config", directory_ / "none"}, 1, "no such file");
+  expect_refused({"train", "--resume", "--config", "x", "--out", "y"}, 2, "--resume and --config");
+}
+
+TEST_F(Configuration, TextsAreReadOneAfterTheOther) {
+  const std::string half = text_.substr(0, 1200), rest = text_.substr(1200);
+  const std::string a = file("t/a.txt", half), b = file("t/sub/b.txt", rest);
+  file("t/.hidden", "zzz");
+  file("t/picture.png", std::string("\x89PNG\0", 5));
+  file("t/latin1.txt", "caf\xE9\n");
+  file("t/empty", "");
+  Words words = train(directory_ / "folder");
+  words[2] = directory_ / "t";
+  const Result r = run_program(words);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.err, "        2 files; skipped 3: ")) << r.err;
+  for (const char* part : {"t/empty (empty)", "t/latin1.txt (not UTF-8)", "t/picture.png (not text)"})
+    EXPECT_TRUE(contains(r.err, part)) << r.err;
+  const Words two = train(directory_ / "two", {"--data", b});
+  Words both = two;
+  both[2] = a;
+  ASSERT_EQ(run_program(both).code, 0);
+  const auto weights = [&](const char* run) { return read_file(directory_ / cat(run, "/model.safetensors")); };
+  EXPECT_TRUE(weights("two") == weights("folder"));
+  EXPECT_EQ(RunDirectory(directory_ / "two").load_info().config.all_data(), (std::vector<std::string>{a, b}));
+  EXPECT_EQ(run_program({"eval", directory_ / "two", "--data", a, "--data", b}).code, 0);
+  EXPECT_EQ(run_program({"train", "--resume", "--out", directory_ / "two", "--steps", "12"}).code, 0);
+  words[2] = directory_ / "nothing";
+  make_directories(words[2]);
+  expect_refused(words + Words{"--force"}, 1, "there is no text file in this folder");
+}
+
+TEST_F(Configuration, RelativeTextsAreFoundFromElsewhere) {
+  Words words = train(directory_ / "run");
+  words[2] = "tales.txt";
+  Surroundings here;
+  here.folder = directory_.path();
+  ASSERT_EQ(run_program(words, here).code, 0);
+  const Result r = run_program({"train", "--resume", "--out", run_, "--steps", "12"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(run_program({"eval", run_}).code, 0);
+  EXPECT_EQ(RunDirectory(run_).load_info().config.data, "tales.txt");
+}
+
+TEST_F(Configuration, AWordThatStandsAloneIsExplained) {
+  expect_refused({"train", "my.txt"}, 2, "my.txt: one word too many; did you mean --data my.txt?");
+}
+
+TEST_F(Configuration, OneTrainingADirectory) {
+  const std::string run = directory_ / "busy";
+  Words endless = train(run);
+  *(std::find(endless.begin(), endless.end(), "--steps") + 1) = "100000000";
+  Program first(endless);
+  while (!path_exists(run + "/state.safetensors") && !first.ended()) usleep(2000);
+  ASSERT_FALSE(first.ended()) << first.err_so_far();
+  expect_refused({"train", "--resume", "--out", run}, 1, "busy: another training is writing this run");
+  const Result forced = run_program(train(run, {"--force"}));
+  EXPECT_EQ(forced.code, 1);
+  EXPECT_TRUE(contains(forced.err, "another training is writing this run")) << forced.err;
+  first.signal(SIGKILL);
+  EXPECT_EQ(first.wait().code, 128 + SIGKILL);
+  const Result after = run_program(train(run, {"--force"}));
+  EXPECT_EQ(after.code, 0) << "a lock outlived its process: " << after.err;
+  EXPECT_EQ(files_of(run).size(), 5u) << "and leaves nothing";
+}
+
+TEST_F(Configuration, BashCompletes) {
+  const std::string script = file("c.bash", run_program({"completion", "bash"}).out);
+  const auto completed = [&](const std::string& words, int at) {
+    return shell(cat("bash -c '. ", script, "; COMP_WORDS=(", words, "); COMP_CWORD=", at,
+                     "; _headlight; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
+  };
+  EXPECT_EQ(completed("headlight tr", 1), "train\n");
+  EXPECT_EQ(completed("headlight heads sh", 2), "show\n");
+  EXPECT_EQ(completed("headlight train --min", 2), "--minutes\n--min-lr\n");
+  EXPECT_EQ(completed("headlight train --no-t", 2), "--no-tied\n");
+  EXPECT_EQ(completed("headlight train --preset mi", 3), "micro\n");
+  EXPECT_EQ(completed("headlight train --position r", 3), "rotary\n");
+  EXPECT_EQ(completed("headlight sample x --logp", 3), "--logprobs\n");
+  EXPECT_EQ(completed(cat("headlight train --data ", directory_ / "c.b"), 3), script + "\n");
+  for (const char* name : {"zsh", "fish"}) EXPECT_GT(run_program({"completion", name}).out.size(), 1000u);
+  expect_refused({"completion", "basch"}, 2, "did you mean bash?");
+  expect_refused({"completion", "x"}, 2, "not one of bash, zsh, fish");
+}
+
+TEST_F(Configuration, TheManualNamesEverythingAndRenders) {
+  const std::string page = run_program({"man"}).out, path = file("headlight.1", page);
+  for (const char* part :
+       {".SS headlight train\n", ".SS headlight chat\n", "\\-\\-repetition\\-penalty", ".SH EXIT STATUS"})
+    EXPECT_TRUE(contains(page, part)) << part;
+  if (std::system("command -v man > /dev/null && command -v groff > /dev/null") != 0)
+    GTEST_SKIP() << "man is not there";
+  EXPECT_EQ(shell("LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l " + path + " 2>&1 >/dev/null"), "");
+}
+
+TEST_F(Configuration, EvalComparesWithCounting) {
+  const Result r = run_program({"eval", finished()});
+  EXPECT_TRUE(contains(r.out, "\n  5-gram (Kneser-Ney) ")) << r.out;
+  const Json value = parse_json(run_program({"eval", run_, "--json"}).out, "eval");
+  const JsonView counting = JsonView(value, "eval").at("counting");
+  const double one = counting.at("unigram").as_double(), two = counting.at("bigram").as_double(),
+               five = counting.at("5-gram").as_double();
+  EXPECT_LT(two, one);
+  EXPECT_LT(five, two);
+  EXPECT_GT(five, 0.1);
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,150 @@
+#include "headlight/data/ngram.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "headlight/base/random.h"
+#include "support/expect_error.h"
+
+namespace headlight {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+// By hand. The text is 0 1 0 1 0 2, of a vocabulary of 4.
+//
+// Order 1: counts 3 2 1 and none of 3. One n-gram has the count 1, one has 2: D = 1 / (1 + 2) = 1/3, and three different
+// tokens were seen in 6 places, so p(w) = (c - 1/3) / 6 + (1/3 * 3 / 6) * 1/4: 3 -> 1/24, 2 -> 1/9 + 1/24.
+//
+// Order 2: pairs 01 2, 10 2, 02 1. One has 1, two have 2: D = 1 / (1 + 4) = 1/5. Below it, tokens count by what stands
+// before them: 0 after {1}, 1 after {0}, 2 after {0}: all 1, in sum 3; three have 1, none 2, so D' = 1 and
+// p'(w) = 0 / 3 + 1 * 3 / 3 * 1/4 = 1/4 for every w. After 0 (1 twice, 2 once; sum 3, two followers):
+// p(1 | 0) = (2 - 1/5) / 3 + (1/5 * 2 / 3) / 4 = 0.6 + 1/30, p(2 | 0) = 0.8 / 3 + 1/30, p(0 | 0) = p(3 | 0) = 1/30.
+TEST(NgramModel, IsWhatCountingByHandGives) {
+  const NgramModel model(Ids{0, 1, 0, 1, 0, 2}, 4, 2);
+  EXPECT_EQ(model.counted_tokens(), 6);
+  EXPECT_NEAR(model.probability({}, 3, 1), 1.0 / 24, 1e-12);
+  EXPECT_NEAR(model.probability({}, 2, 1), 1.0 / 9 + 1.0 / 24, 1e-12);
+  EXPECT_NEAR(model.probability({}, 0, 1), (3 - 1.0 / 3) / 6 + 1.0 / 24, 1e-12);
+  const Ids zero = {3, 0};
+  EXPECT_NEAR(model.probability(zero, 1, 2), 0.6 + 1.0 / 30, 1e-12);
+  EXPECT_NEAR(model.probability(zero, 2, 2), 0.8 / 3 + 1.0 / 30, 1e-12);
+  EXPECT_NEAR(model.probability(zero, 0, 2), 1.0 / 30, 1e-12);
+  EXPECT_NEAR(model.probability(zero, 3, 2), 1.0 / 30, 1e-12);
+  EXPECT_NEAR(model.probability(Ids{2}, 1, 2), 0.25, 1e-12) << "2 is the last: nothing was seen after it";
+  EXPECT_NEAR(model.probability(Ids{3}, 1, 2), 0.25, 1e-12) << "3 was never seen";
+  const Ids text = {0, 1, 3};
+  EXPECT_NEAR(model.loss(text, 1, 3, 2), -(std::log(0.6 + 1.0 / 30) + std::log(model.probability(Ids{1}, 3, 2))) / 2,
+              1e-12);
+}
+
+// The definition once more, from sets of n-grams.
+class Plain {
+ public:
+  Plain(const Ids& text, Index vocabulary, int order) : vocabulary_(vocabulary), order_(order) {
+    for (std::size_t i = 0; i < text.size(); ++i)
+      for (std::size_t n = 1; n <= static_cast<std::size_t>(order) && i + n <= text.size(); ++n) {
+        const Ids gram(text.begin() + static_cast<Index>(i), text.begin() + static_cast<Index>(i + n));
+        ++count_[gram];
+        if (i > 0) before_[gram].insert(text[i - 1]);
+      }
+  }
+  double probability(const Ids& before, std::int32_t next, int n) const {
+    if (n == 0) return 1 / static_cast<double>(vocabulary_);
+    const Ids history(before.end() - (n - 1), before.end());
+    double sum = 0, followers = 0, one = 0, two = 0;
+    for (const auto& [gram, count] : count_) {
+      if (gram.size() != static_cast<std::size_t>(n)) continue;
+      const double c = value(gram, n);
+      one += c == 1;
+      two += c == 2;
+      if (c > 0 && std::equal(history.begin(), history.end(), gram.begin())) {
+        sum += c;
+        ++followers;
+      }
+    }
+    const double d = one > 0 ? one / (one + 2 * two) : 0.5, lower = probability(before, next, n - 1);
+    if (sum == 0) return lower;
+    Ids whole = history;
+    whole.push_back(next);
+    return std::max(value(whole, n) - d, 0.0) / sum + d * followers / sum * lower;
+  }
+
+ private:
+  double value(const Ids& gram, int n) const {
+    if (n == order_) return count_.count(gram) ? count_.at(gram) : 0;
+    return before_.count(gram) ? static_cast<double>(before_.at(gram).size()) : 0;
+  }
+  Index vocabulary_;
+  int order_;
+  std::map<Ids, double> count_;
+  std::map<Ids, std::set<std::int32_t>> before_;
+};
+
+TEST(NgramModel, IsItsDefinitionAndSumsToOne) {
+  Rng rng(5);
+  Ids text;
+  for (int i = 0; i < 400; ++i)
+    text.push_back(i > 2 && rng.below(3) > 0
+                       ? (text[static_cast<std::size_t>(i) - 1] + text[static_cast<std::size_t>(i) - 3] + 1) % 4
+                       : static_cast<std::int32_t>(rng.below(4)));
+  const NgramModel model(text, 6, 5);  // 4 and 5 never come
+  for (int order = 1; order <= 5; ++order) {
+    const Plain plain(text, 6, order);
+    for (int i = 0; i < 60; ++i) {
+      Ids before;
+      for (int k = 0; k < 4; ++k) before.push_back(static_cast<std::int32_t>(rng.below(i % 10 == 0 ? 6 : 4)));
+      double total = 0;
+      for (std::int32_t next = 0; next < 6; ++next) {
+        const double p = model.probability(before, next, order);
+        EXPECT_GT(p, 0);
+        if (i < 25) {
+          EXPECT_NEAR(p, plain.probability(before, next, order), 1e-12) << order;
+        }
+        total += p;
+      }
+      EXPECT_NEAR(total, 1, 1e-12) << order;
+    }
+  }
+}
+
+TEST(NgramModel, HigherOrdersFindWhatIsThere) {
+  // Each token follows from the two before it.
+  Ids text = {0, 1};
+  for (std::size_t i = 2; i < 3000; ++i) text.push_back((text[i - 1] * 2 + text[i - 2] + 1) % 5);
+  Rng rng(1);
+  for (std::int32_t& id : text)
+    if (rng.below(10) == 0) id = static_cast<std::int32_t>(rng.below(5));
+  const NgramModel model(Ids(text.begin(), text.begin() + 2500), 5, 3);
+  const double one = model.loss(text, 2500, 3000, 1), three = model.loss(text, 2500, 3000, 3);
+
+  EXPECT_LT(three, one - 0.2);
+}
+
+TEST(NgramModel, CountsOnlyAsMuchAsItMay) {
+  Rng rng(2);
+  Ids text;
+  for (int i = 0; i < 5000; ++i) text.push_back(static_cast<std::int32_t>(rng.below(50)));
+  EXPECT_EQ(NgramModel(text, 50, 5, 700).counted_tokens(), 700);
+  const NgramModel bounded(text, 50, 5, 1'000'000, 2000);
+  EXPECT_LT(bounded.counted_tokens(), 1000);
+  EXPECT_GT(bounded.counted_tokens(), 300);
+  double total = 0;
+  for (std::int32_t next = 0; next < 50; ++next) total += bounded.probability(Ids{1, 2, 3, 4}, next, 5);
+  EXPECT_NEAR(total, 1, 1e-12);
+}
+
+TEST(NgramModel, RefusesWhatMeansNothing) {
+  EXPECT_TRUE(contains(error_of([] { NgramModel({}, 3, 2); }), "no text"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 9); }), "order 9"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{3}, 3, 2); }), "no token 3 among 3"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, 0, 3); }), "order 3"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, -1, 2); }), "no token -1"));
+  EXPECT_NEAR(NgramModel(Ids{1}, 2, 5).probability({}, 1, 5), 0.5, 1e-12);
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,78 @@
+// Runs the built program on a terminal of its own, as a person would have it.
+#pragma once
+
+#include <pty.h>
+#include <sys/ioctl.h>
+
+#include <cstdlib>
+
+#include "support/program.h"
+
+namespace headlight {
+
+// The program on a terminal of its own.
+class OnTerminal {
+ public:
+  OnTerminal(const Words& words, int columns, int rows) {
+    winsize size{};
+    size.ws_col = static_cast<unsigned short>(columns);
+    size.ws_row = static_cast<unsigned short>(rows);
+    id_ = forkpty(&terminal_, nullptr, nullptr, &size);
+    if (id_ != 0) return;
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    std::vector<std::string> all = Words{HEADLIGHT_BINARY_DIR "/headlight"} + words;
+    std::vector<char*> argv;
+    for (std::string& word : all) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(122);
+  }
+  ~OnTerminal() {
+    if (id_ > 0) {
+      kill(id_, SIGKILL);
+      waitpid(id_, nullptr, 0);
+    }
+    close(terminal_);
+  }
+  OnTerminal(const OnTerminal&) = delete;
+  OnTerminal& operator=(const OnTerminal&) = delete;
+
+  void resize(int columns, int rows) {
+    winsize size{};
+    size.ws_col = static_cast<unsigned short>(columns);
+    size.ws_row = static_cast<unsigned short>(rows);
+    ioctl(terminal_, TIOCSWINSZ, &size);
+  }
+  void type(const char* text) {
+    const auto written = write(terminal_, text, std::char_traits<char>::length(text));
+    static_cast<void>(written);
+  }
+  // Reads until the text was seen, or the program has ended.
+  bool read_until(const std::string& text) {
+    char buffer[4096];
+    while (seen.find(text, from_) == std::string::npos) {
+      const ssize_t n = read(terminal_, buffer, sizeof buffer);
+      if (n <= 0) return false;
+      seen.append(buffer, static_cast<std::size_t>(n));
+    }
+    from_ = seen.size();
+    return true;
+  }
+  int wait() {
+    read_until("(the end never comes)");
+    int status = 0;
+    waitpid(id_, &status, 0);
+    id_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  std::string seen;
+
+ private:
+  int terminal_ = -1;
+  pid_t id_ = -1;
+  std::size_t from_ = 0;
+};
+
+}  // namespace headlight
