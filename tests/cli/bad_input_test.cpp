@@ -35,7 +35,8 @@ class BadInput : public TinyRun {
 
 TEST_F(BadInput, Texts) {
   expect_text_refused(directory_ / "missing.txt", "missing.txt: cannot be read: no such file");
-  expect_text_refused(directory_.path(), "it is a directory; name a file");
+  make_directories(directory_ / "empty");
+  expect_text_refused(directory_ / "empty", "there is no text file in this folder");
   expect_text_refused(file("empty.txt", ""), "empty.txt: the file is empty");
   expect_text_refused(file("short.txt", "short"),
                       "short.txt: the training part has 5 tokens, and a context of 8 needs at least 9");
@@ -261,11 +262,17 @@ TEST_F(BadInput, NobodyTakesTheOutput) {
   if (!path_exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
   const Surroundings full{.output = "/dev/full"};
   const std::string run = finished();
+  const char* complaint = "standard output cannot be written";
   for (const Words& words :
-       {Words{"sample", run, "--chars", "10"}, Words{"sample", run, "--chars", "9000"}, Words{"eval", run},
-        Words{"eval", run, "--json"}, Words{"heads", run}, Words{"heads", run, "--json"}, Words{"corpus", "tales"},
-        Words{"corpus", "tales", "--chars", "50000"}, Words{"--help"}, Words{"train", "--help"}, Words{"--version"}})
-    expect_refused(words, 1, "standard output cannot be written", full);
+       {Words{"eval", run}, Words{"eval", run, "--json"}, Words{"heads", run}, Words{"heads", run, "--json"},
+        Words{"corpus", "tales"}, Words{"corpus", "tales", "--chars", "50000"}, Words{"--help"},
+        Words{"train", "--help"}, Words{"--version"}})
+    expect_refused(words, 1, complaint, full);
+  for (const char* length : {"10", "9000"}) {  // the seed stands before it
+    const Result sample = run_program({"sample", run, "--chars", length}, full);
+    EXPECT_EQ(sample.code, 1);
+    EXPECT_TRUE(contains(sample.err, complaint)) << sample.err;
+  }
 }
 
 TEST_F(BadInput, AFullDiskLosesNothing) {

@@ -101,21 +101,24 @@ TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
   c.patience = 3;
   const RunData data = tiny_data(directory_, c);
   const std::string run = directory_ / "run";
-  Trainer trainer(c, data, run);
-  trainer.run();
-  EXPECT_TRUE(trainer.finished());
-  ASSERT_LT(trainer.step(), 400);
-  EXPECT_EQ(trainer.step(), trainer.best_step() + 3 * c.eval_every);
+  auto trainer = std::make_unique<Trainer>(c, data, run);
+  trainer->run();
+  EXPECT_TRUE(trainer->finished());
+  const Index end = trainer->step();
+  ASSERT_LT(end, 400);
+  EXPECT_EQ(end, trainer->best_step() + 3 * c.eval_every);
+  trainer.reset();  // a run is written by one at a time
   const std::vector<StepRecord> log = read_log(run + "/log.jsonl");
-  EXPECT_EQ(log.back().step, trainer.step());
+  EXPECT_EQ(log.back().step, end);
   EXPECT_TRUE(std::isnan(log.back().loss));
   // Resumed as it is, it stays where it ended; with more patience it goes on, as if it had had it from the start.
-  const auto again = Trainer::resume(c, data, run);
+  auto again = Trainer::resume(c, data, run);
   EXPECT_TRUE(again->finished());
   again->run();
-  EXPECT_EQ(again->step(), trainer.step());
+  EXPECT_EQ(again->step(), end);
+  again.reset();
   c.patience = 0;
-  c.steps = trainer.step() + 7;
+  c.steps = end + 7;
   const auto on = Trainer::resume(c, data, run);
   EXPECT_FALSE(on->finished());
   on->run();
