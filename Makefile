@@ -29,7 +29,7 @@ test-build:
 	@cmake --build $(BUILD) -j $(JOBS)
 
 test: test-build ## build and run all tests
-	@cd $(BUILD) && ctest --output-on-failure --no-tests=error
+	@cd $(BUILD) && ctest --output-on-failure --no-tests=error --timeout 600
 
 interop: all ## check exports and imports with transformers, NumPy and llama.cpp (makes build/interop; LLAMA=0: without)
 	@tests/interop/run $(BUILD)
@@ -64,7 +64,7 @@ tidy: ## run clang-tidy over the library and the program
 sanitize: ## run the tests under the address and undefined-behaviour sanitizers
 	@cmake -S . -B $(BUILD)-sanitize -DHEADLIGHT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=NOTICE
 	@cmake --build $(BUILD)-sanitize -j $(JOBS)
-	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error
+	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error --timeout 600
 
 fuzz: ## fuzz every reader of files (clang; SECONDS_EACH=60, READERS="json gguf": only these)
 	@cmake -S . -B $(BUILD)-fuzz -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_FUZZ=ON -DHEADLIGHT_OPENMP=OFF \

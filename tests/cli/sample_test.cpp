@@ -118,24 +118,24 @@ TEST_F(Sample, ChatGoesOnForever) {
 
 TEST_F(Sample, ChatOnATerminalStopsAnAnswerAndEnds) {
   OnTerminal chat({"chat", finished(), "--chars", "100000000", "--seed", "1"}, 80, 24);
-  ASSERT_TRUE(chat.read_until("Ctrl-D ends.")) << chat.seen;
-  ASSERT_TRUE(chat.read_until("> "));
+  ASSERT_TRUE(chat.read_past("Ctrl-D ends.")) << chat.seen;
+  ASSERT_TRUE(chat.read_past("> "));
   chat.type("the \xC3\xA9\n");
-  ASSERT_TRUE(chat.read_until("is not in this model's vocabulary")) << "and asks again";
-  ASSERT_TRUE(chat.read_until("> "));
+  ASSERT_TRUE(chat.read_past("is not in this model's vocabulary")) << "and asks again";
+  ASSERT_TRUE(chat.read_past("> "));
   chat.type("the\n");
-  ASSERT_TRUE(chat.read_until("the\r\n"));
+  ASSERT_TRUE(chat.read_past("the\r\n"));
   const std::size_t before = chat.seen.size();
-  while (chat.seen.size() < before + 500) ASSERT_TRUE(chat.read_until(" "));  // it writes
+  while (chat.seen.size() < before + 500) ASSERT_TRUE(chat.read_past(" "));  // it writes
   chat.type("\x03");
-  ASSERT_TRUE(chat.read_until("> ")) << "the answer would never have ended";
+  ASSERT_TRUE(chat.read_past("> ")) << "the answer would never have ended";
   chat.type("\x04");
   EXPECT_EQ(chat.wait(), 0);
 }
 
 TEST_F(Sample, ASecondCtrlCAtThePromptEndsTheChat) {
   OnTerminal chat({"chat", finished()}, 80, 24);
-  ASSERT_TRUE(chat.read_until("> "));
+  ASSERT_TRUE(chat.read_past("> "));
   chat.type("\x03");
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   chat.type("\x03");

@@ -59,6 +59,13 @@ class OnTerminal {
     from_ = seen.size();
     return true;
   }
+  // The same, and what came behind it in one piece is still to be read.
+  bool read_past(const std::string& text) {
+    const std::size_t begin = from_;
+    if (!read_until(text)) return false;
+    from_ = seen.find(text, begin) + text.size();
+    return true;
+  }
   int wait() {
     read_until("(the end never comes)");
     int status = 0;
