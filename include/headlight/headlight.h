@@ -66,6 +66,7 @@
 
 #include "headlight/heads/ablation.h"
 #include "headlight/heads/head_gates.h"
+#include "headlight/heads/head_history.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/heads/head_report.h"
 #include "headlight/heads/head_scores.h"
