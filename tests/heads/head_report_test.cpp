@@ -208,21 +208,25 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   HeadStudy study;
   study.roles.resize(1);
   study.roles[0].name = "previous";
-  study.slots = {{"all", {}}, {"rule", {}}};
+  study.slots = {{"all", {}}, {"rule", {}}, {"other", {}}};
   study.heads.resize(2);
-  for (HeadFinding& f : study.heads) f.mean.resize(2), f.verdict = "unlabelled", f.label.reason = "kappa";
+  for (HeadFinding& f : study.heads) f.mean.resize(3), f.verdict = "unlabelled", f.label.reason = "kappa";
   study.heads[1].id = {0, 1};
   study.heads[1].mean[1] = {.mean = 0.5, .low = 0.4, .high = 0.6, .predictions = 9};
+  study.heads[1].mean[2] = {.mean = 0.25, .low = 0.1, .high = 0.4, .predictions = 9};
   study.specialization = 0.3;
   study.specialization_subspaces = {0.1, 0.4};
   study.specialization_untrained = {0.0, 0.2};
   std::string all;
   for (const std::string& sentence : report_verdict(study)) all += sentence + "\n";
   EXPECT_TRUE(contains(all, "of 2 heads, 1 matters"));
-  EXPECT_TRUE(contains(all, "L0H1 for rule (0.50)"));
+  EXPECT_TRUE(contains(all, "L0H1 for rule (0.50) and other (0.25).\n"));
   EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (not above all of them"));
   EXPECT_TRUE(contains(all, "untrained models 0.00 to 0.20 (above all of them)"));
   EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 look at nothing"));
+  study.heads[0].label.reason = "halves";
+  EXPECT_TRUE(
+      contains(report_verdict(study).end()[-2], "1 differs between the halves of the text and 1 looks at nothing"));
 }
 
 }  // namespace

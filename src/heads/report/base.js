@@ -60,10 +60,13 @@ function svgText(figure) {
   const from = [figure, ...figure.querySelectorAll('*')], to = [copy, ...copy.querySelectorAll('*')];
   from.forEach((node, i) => {
     const style = getComputedStyle(node);
-    for (const key of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family', 'font-weight', 'opacity'])
+    for (const key of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family', 'font-weight', 'opacity', 'visibility'])
       to[i].style.setProperty(key, style.getPropertyValue(key));
   });
-  copy.insertBefore(element('rect', {width: '100%', height: '100%',
+  // With a margin.
+  const width = +figure.getAttribute('width') + 24, height = +figure.getAttribute('height') + 20;
+  for (const [key, value] of Object.entries({width, height, viewBox: `-12 -8 ${width} ${height}`})) copy.setAttribute(key, value);
+  copy.insertBefore(element('rect', {x: -12, y: -8, width, height,
     fill: getComputedStyle(document.documentElement).getPropertyValue('--card')}), copy.firstChild);
   return '<?xml version="1.0" encoding="UTF-8"?>\n' + new XMLSerializer().serializeToString(copy);
 }

@@ -27,7 +27,7 @@ function effectsSection() {
       const parts = sets[kind][number], index = indices.length === sets[kind].length ? indices[number] : null;
       if (!parts) { note.textContent = ''; return element('p', {class: 'note'}, `${name}: not measured.`); }
       note.textContent = (index === null ? '' : `Specialization index ${fixed(index, 2)}; `) + (indices.length ?
-        `over ${indices.length} ${one}s: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
+        `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
       // A random subspace is no head: it only stands in the place of one.
       const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
       return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),

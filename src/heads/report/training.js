@@ -21,14 +21,14 @@ function trainingSection() {
   // Where roles look is known where the text is the beginning of one that the explorer has.
   const twin = data.texts.find(t => h.tokens.every((token, i) => t.tokens[i] === token));
 
-  // ---- what a head looks at, at a snapshot ----
+  // ---- what a head looks at, at a snapshot: the role of highest kappa; the name it has in the end where that comes as close ----
+  const endRoles = h.heads.map(head => heads.includes(head) ? h.roles.indexOf(finding(head).closest_role) : -1);
   const roleAt = (i, a) => {
-    const kappas = h.kappa[i][a], order = kappas.map((_, r) => r).sort((p, q) => kappas[q] - kappas[p]), [best, second] = order;
-    const content = h.kappa_content?.[i][a][best];
-    return {name: h.roles[best], kappa: kappas[best],
-      clear: kappas[best] >= .4 && (second === undefined || kappas[best] - kappas[second] >= .1) && (content === null || content === undefined || content >= .2)};
+    const kappas = h.kappa[i][a], highest = kappas.indexOf(Math.max(...kappas)), end = endRoles[a];
+    const r = end >= 0 && kappas[end] >= kappas[highest] - .1 ? end : highest, content = h.kappa_content[i][a][r];
+    return {name: h.roles[r], kappa: kappas[r], counts: kappas[r] >= .4 && (content === null || content >= .2)};
   };
-  const roleText = r => r.kappa < .1 ? 'nothing yet' : (r.clear ? r.name : `(${r.name})`) + ' ' + fixed(r.kappa, 2);
+  const roleText = r => r.kappa < .1 ? 'nothing yet' : (r.counts ? r.name : `(${r.name})`) + ' ' + fixed(r.kappa, 2);
   // Lines: the roles a head ever had, at most three a head; the same colour for a role everywhere.
   const linesOf = h.heads.map((_, a) => {
     const most = h.roles.map((_, r) => Math.max(...h.kappa.map(k => k[a][r])));
@@ -149,10 +149,10 @@ function trainingSection() {
   const where = element('output', {id: 'where', for: 'step'}), says = element('p', {class: 'says', id: 'training-says', 'aria-live': 'polite'});
   function tell() {
     const loss = h.loss[now][0], floor = h.floor?.[0] ?? null, below = slots.slice(1).filter(s => s.losses[now] !== null && s.floor !== null && s.losses[now] - s.floor < .05);
-    const clear = h.heads.map((head, a) => [head, roleAt(now, a)]).filter(([, r]) => r.clear);
+    const found = h.heads.map((head, a) => [head, roleAt(now, a)]).filter(([, r]) => r.counts);
     return `Step ${h.steps[now]} of ${end}: loss ${fixed(loss, 3)}` + (floor === null ? '' : `, ${fixed(loss - floor, 3)} above the lowest possible`) + '. ' +
       (below.length ? `Learned to within 0.05: ${below.map(s => s.name).join(', ')}. ` : h.floor ? 'No rule is learned to within 0.05 yet. ' : '') +
-      (clear.length ? `Clear roles: ${clear.map(([head, r]) => `${head} ${r.name} (${fixed(r.kappa, 2)})`).join(', ')}.` : 'No head has a clear role.');
+      (found.length ? `Roles with kappa 0.4 or more: ${found.map(([head, r]) => `${head} ${r.name} (${fixed(r.kappa, 2)})`).join(', ')}.` : 'No head comes to kappa 0.4.');
   }
   let timer = 0;
   function go(to) {
@@ -194,8 +194,8 @@ function trainingSection() {
   return element('section', {id: 'training'}, title,
     element('p', {}, `${h.steps.length} snapshots` + (h.snapshots > h.steps.length ? ` of ${h.snapshots}` : '') + ` of the training, on ${h.windows} windows of held-out text` +
       (kept < h.steps.length ? `; attention is kept of ${kept} of them` : '') + '. Move the slider, or play it. ' +
-      (h.floor ? 'Dashed in the losses: the lowest possible. ' : '') + 'Dashed in the panels: kappa 0.4, the least for a label. In brackets: ' +
-      'the closest role where it does not lead by 0.1, or does as much on another text.'),
+      (h.floor ? 'Dashed in the losses: the lowest possible. ' : '') + 'Dashed in the panels: kappa 0.4. In brackets: below that, or as ' +
+      'much on another text. A label asks for more (see the heads’ table).'),
     element('div', {class: 'tools sticky'}, play, slider, where), says,
     element('div', {class: 'beside'},
       element('div', {}, element('div', {class: 'tools'}, axisLabel, litLabel), losses.place, savers('training_losses', losses.svg, () => [['step', 'training_loss', 'validation_loss', ...h.slots.map(s => 'loss ' + s)],
@@ -206,5 +206,5 @@ function trainingSection() {
           h.tokens.slice(0, t + 1).map((k, j) => [zoom, h.steps[i], t, shownToken(q), j, shownToken(k), weight(t, j).toFixed(3)]))];
       }))),
     panels.place, savers('training_roles', panels.svg, () => [['step', 'head', 'role', 'kappa', 'kappa_c'], ...h.steps.flatMap((s, i) =>
-      h.heads.flatMap((head, a) => h.roles.map((role, r) => [s, head, role, h.kappa[i][a][r], h.kappa_content?.[i][a][r] ?? '']))) ]));
+      h.heads.flatMap((head, a) => h.roles.map((role, r) => [s, head, role, h.kappa[i][a][r], h.kappa_content[i][a][r]]))) ]));
 }
