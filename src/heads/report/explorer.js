@@ -98,7 +98,10 @@ function explorerSection() {
       data.texts[state.text].tokens, 940, weight, inRole, 'map');
     showRow = more.showRow;
     showRow(state.query);
-    svg.addEventListener('click', e => { const t = queryAt(e); if (t >= 0 && t < cells.length) lock(t); });
+    const inside = e => { const t = queryAt(e); return t >= 0 && t < cells.length ? t : null; };
+    svg.addEventListener('mousemove', e => { if (!state.locked) query(inside(e)); });
+    svg.addEventListener('mouseleave', () => { if (!state.locked) query(null); });
+    svg.addEventListener('click', e => { if (inside(e) !== null) lock(inside(e)); });
     return svg;
   }, 'attention map');
   function change(fromHash) {
@@ -123,6 +126,6 @@ function explorerSection() {
   return element('section', {id: 'explorer'}, element('h2', {}, 'Where heads look'),
     buttons, element('div', {class: 'tools'}, textLabel, roleLabel), line,
     element('p', {class: 'note'}, 'Shade: share of attention (its root). Underlined, and framed in the map: where the role would ' +
-      'look. The address in the browser leads to this head and query.'),
+      'look. Point at a row of the map to see it in the text. The address in the browser leads to this head and query.'),
     says, map.place, savers('attention', map.svg, rows));
 }
