@@ -88,6 +88,7 @@ RunConfig recovery(RunConfig config, const TransformerConfig& pruned, Index step
   config.min_lr = std::min(config.min_lr, config.lr);
   config.warmup = std::min(config.warmup, steps / 10);
   config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
+  config.watch_heads = false;  // of the training that it comes from
   return config;
 }
 

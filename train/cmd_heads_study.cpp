@@ -81,7 +81,9 @@ bool trained(const Plan& plan, const RunConfig& config, const RunData& data) {
   const std::unique_ptr<Trainer> trainer =
       begun ? Trainer::resume(config, data, directory) : std::make_unique<Trainer>(config, data, directory);
   if (trainer->finished()) return true;
-  trainer->run([](const StepRecord&) { return interrupted == 0; });
+  std::optional<HeadWatch> watch;
+  if (config.watch_heads) watch.emplace(*trainer);
+  run_watched(*trainer, watch ? &*watch : nullptr, [](const StepRecord&) { return interrupted == 0; });
   return trainer->finished();
 }
 

@@ -292,6 +292,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
+  if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");
 }
 
 View chosen_view(const Arguments& args) {
@@ -332,6 +333,7 @@ int run(const Arguments& args) {
     fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
   if (resume) config = resumed_configuration(args, directory);
   config.check();
+  if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads as well");
   const bool print_config = args.has("print-config");
   if (print_config && (resume || !wants_plan(asked))) {
     print(pretty_json_text(to_json(config)));
@@ -365,10 +367,13 @@ int run(const Arguments& args) {
   if (view != View::kQuiet && plan) print_expectation(*plan);
   if (view != View::kQuiet && resume && trainer->step() == 0)
     say("        stopped before its first step: starts from the beginning");
+  std::optional<HeadWatch> watch;
+  if (config.watch_heads) watch.emplace(*trainer);
   const bool was_finished = trainer->finished();
   watch_signals();
-  Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view);
-  trainer->run([&](const StepRecord& record) {
+  HeadWatch* const watching = watch ? &*watch : nullptr;
+  Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
+  run_watched(*trainer, watching, [&](const StepRecord& record) {
     progress.show(record);
     return interrupted == 0;
   });
@@ -382,7 +387,12 @@ int run(const Arguments& args) {
             " train --resume --out ", quoted(directory)));
     return 130;
   }
-  if (view != View::kQuiet) print_end(*trainer, directory);
+  if (view != View::kQuiet) {
+    if (watch)
+      say(cat("heads   watched at ", watch->snapshots(), " steps, which took ", fixed_text(watch->seconds(), 1),
+              " s: ", directory, "/", kHeadHistoryFile));
+    print_end(*trainer, directory);
+  }
   return 0;
 }
 

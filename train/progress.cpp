@@ -34,6 +34,25 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+// "heads     2 of 8: L0H0 previous 0.93, L1H2 induction 0.88": the clearest first, as many as fit.
+std::string heads_line(const std::vector<HeadLine>& heads) {
+  constexpr std::size_t kWidth = 80;
+  std::vector<std::pair<double, std::string>> found;
+  for (const HeadLine& h : heads) {
+    const double kappa = h.kappa.empty() ? 0 : h.kappa.points().back().y;
+    if (h.sure) found.emplace_back(-kappa, cat(h.head, " ", h.role, " ", fixed_text(kappa, 2)));
+  }
+  if (found.empty()) return cat("heads     none of ", heads.size(), " has a role yet");
+  std::sort(found.begin(), found.end());
+  std::string text = cat("heads     ", found.size(), " of ", heads.size(), ":");
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const bool last = i + 1 == found.size();
+    if (text.size() + 2 + found[i].second.size() + (last ? 0 : 5) > kWidth) return text + (i == 0 ? " ..." : ", ...");
+    text += cat(i == 0 ? " " : ", ", found[i].second);
+  }
+  return text;
+}
+
 // What a sample goes on from: the end of a document, a line break, or whatever there is.
 std::vector<std::int32_t> beginning(const RunData& data) {
   if (!data.document_end.empty()) return {data.document_end.back()};
@@ -43,7 +62,8 @@ std::vector<std::int32_t> beginning(const RunData& data) {
 
 }  // namespace
 
-Progress::Progress(const Trainer& trainer, View view) : trainer_(trainer), view_(view) {
+Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
+    : trainer_(trainer), watch_(watch), view_(view) {
   const RunConfig& c = trainer.config();
   board_.steps = c.steps;
   if (view_ != View::kLive) return;
@@ -82,6 +102,10 @@ void Progress::update(const StepRecord& r) {
     board_.notice = since < 3 ? ""
                               : cat("overfitting: no better validation loss since step ", board_.best_step, " (",
                                     fixed_text(board_.best_val_loss, 3), "), which is kept");
+  }
+  if (watch_ && watch_->snapshots() != looks_) {
+    board_.heads = watch_->lines();
+    looks_ = watch_->snapshots();
   }
   last_seconds_ = r.seconds;
   board_.step = std::isnan(r.loss) ? r.step : r.step + 1;
@@ -136,6 +160,7 @@ void Progress::plain_line(const StepRecord& r) const {
     text += cat("  ", duration_text(board_.seconds_left), " left");
   say(text);
   for (const std::string& line : lines_of(truth_lines(r))) say(line);
+  if (!board_.heads.empty()) say(heads_line(board_.heads));
 }
 
 // A new sample whenever the time that samples may take allows for one: the first after a second or two, short.

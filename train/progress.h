@@ -13,7 +13,8 @@ enum class View {
 
 class Progress {
  public:
-  Progress(const Trainer& trainer, View view);
+  // `watch` may be null.
+  Progress(const Trainer& trainer, View view, const HeadWatch* watch = nullptr);
   // Leaves the screen, however the run ended.
   ~Progress();
   Progress(const Progress&) = delete;
@@ -32,9 +33,11 @@ class Progress {
   void draw();
 
   const Trainer& trainer_;
+  const HeadWatch* watch_;
   View view_;
   Dashboard board_;
   bool noticed_ = false;
+  Index looks_ = 0;              // at the heads, of which the last is on the board
   Index count_ = 0;              // of steps shown
   double loss_ = 0, speed_ = 0;  // of some twenty steps
   double flops_per_second_at_peak_ = 0, flops_per_token_ = 0;

@@ -72,6 +72,7 @@
 #include "headlight/heads/head_scores.h"
 #include "headlight/heads/head_similarity.h"
 #include "headlight/heads/head_study.h"
+#include "headlight/heads/head_watch.h"
 #include "headlight/heads/head_windows.h"
 #include "headlight/heads/pruning.h"
 #include "headlight/heads/role_masks.h"

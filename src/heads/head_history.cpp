@@ -21,7 +21,10 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
 
-Json number(double value) { return Json::finite_or_null(std::round(value * 1e5) / 1e5 + 0.0); }  // never -0
+// Five decimals, never -0; as it is where it has none.
+Json number(double value) {
+  return Json::finite_or_null(std::abs(value) < 1e9 ? std::round(value * 1e5) / 1e5 + 0.0 : value);
+}
 
 Json numbers(std::span<const double> values) {
   Json array = Json::array();

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/autograd/tape.h"
 #include "headlight/base/utf8.h"
 #include "headlight/heads/head_gates.h"
-#include "headlight/nn/probe.h"
+#include "heads/measured_text.h"
 
 namespace headlight {
 
@@ -44,37 +43,7 @@ Json shortened(const Json& value) {
   return value;
 }
 
-const TokenText& measured_text(const RunData& data) {
-  return data.validation.ids.empty() ? data.train : data.validation;
-}
-
 // ---- attention on a few windows --------------------------------------------------------------------------------------
-
-// How one token is shown: as it is where it is a character, as its number where it is a byte that is none.
-std::string token_text(const Vocabulary& vocabulary, std::int32_t id) {
-  const std::string piece = vocabulary.piece(id);
-  return vocabulary.is_bytes() && (piece[0] & 0x80) != 0 ? vocabulary.name(id) : piece;
-}
-
-struct Attention : Probe {
-  // Of each window and head (in the order of all_heads()): its rows, quantised.
-  std::vector<std::vector<std::vector<std::uint8_t>>> windows;
-  Index first = 0;  // window of the batch that runs
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (!name.ends_with(".attn.weights")) return x;
-    const Index heads = x.size(1), length = x.size(2);
-    for (Index b = 0; b < x.size(0); ++b) {
-      for (Index h = 0; h < heads; ++h) {
-        std::vector<std::uint8_t>& bytes = windows[static_cast<std::size_t>(first + b)].emplace_back();
-        const float* w = x.data<float>() + (b * heads + h) * length * length;
-        for (Index t = 0; t < length; ++t)
-          for (Index j = 0; j <= t; ++j)
-            bytes.push_back(static_cast<std::uint8_t>(std::lround(255 * std::clamp(w[t * length + j], 0.0f, 1.0f))));
-      }
-    }
-    return x;
-  }
-};
 
 std::vector<std::uint8_t> mask_bits(const RoleMasks& masks, std::size_t role, Index window) {
   const Index length = masks.length(), places = length * (length + 1) / 2;
@@ -94,27 +63,11 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
   Index length = std::min(model.config().context, options.characters);
   while (length > 8 && n * length * (length + 1) / 2 > kAttentionBytes) --length;
   const Index count = std::clamp<Index>(kAttentionBytes / (n * length * (length + 1) / 2), 1, options.texts);
-  const HeadWindows windows(measured_text(data), length, count);
-
-  std::vector<std::int32_t> evidence;
-  std::vector<std::uint8_t> rule;
-  if (!data.validation.ids.empty()) {
-    evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
-    rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
-  }
-  const TokenClasses classes(data.vocabulary);
-  const RoleMasks masks(study.roles, {.ids = windows.inputs(), .classes = &classes, .evidence = evidence, .rule = rule},
-                        length);
+  const MeasuredText text(data, length, count);
+  const HeadWindows& windows = text.windows;
+  const RoleMasks masks(study.roles, text.role_text(), length);
   const std::vector<float> losses = token_losses(model, windows);
-  Attention probe;
-  probe.windows.resize(static_cast<std::size_t>(windows.size()));
-  {
-    const NoGrad no_recording;
-    for (const HeadWindows::Piece& piece : windows.pieces()) {
-      probe.first = piece.first;
-      model(piece.batch.inputs, piece.batch.rows);
-    }
-  }
+  const auto looked = attention_bytes(model, windows);
 
   Json array = Json::array();
   for (Index w = 0; w < windows.size(); ++w) {
@@ -122,22 +75,20 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
     std::vector<double> loss;
     for (Index t = 0; t < length; ++t) {
       const auto place = static_cast<std::size_t>(w * length + t);
-      tokens.push(token_text(data.vocabulary, windows.inputs()[place]));
+      tokens.push(shown_token(data.vocabulary, windows.inputs()[place]));
       loss.push_back(static_cast<double>(losses[place]));
-      if (!rule.empty()) {
-        const bool predicted = windows.targets()[place] != kIgnoredTarget && rule[place] < data.rule_names.size();
-        rules.push(predicted ? Json(data.rule_names[rule[place]]) : Json());
-      }
+      const std::string rule = rule_at(text, data, w * length + t);
+      if (!text.rule.empty()) rules.push(rule.empty() ? Json() : Json(rule));
     }
     for (std::size_t h = 0; h < heads.size(); ++h)
-      attention.set(head_name(heads[h]), base64(probe.windows[static_cast<std::size_t>(w)][h]));
+      attention.set(head_name(heads[h]), base64(looked[static_cast<std::size_t>(w)][h]));
     for (std::size_t r = 0; r < study.roles.size(); ++r)
       by_role.set(study.roles[r].name, base64(mask_bits(masks, r, w)));
     const std::int32_t last = windows.targets()[static_cast<std::size_t>((w + 1) * length - 1)];
     array.push(Json::object()
                    .set("length", length)
                    .set("tokens", tokens)
-                   .set("next", last == kIgnoredTarget ? Json() : Json(token_text(data.vocabulary, last)))
+                   .set("next", last == kIgnoredTarget ? Json() : Json(shown_token(data.vocabulary, last)))
                    .set("rules", rules)
                    .set("losses", numbers(loss))
                    .set("attention", attention)
@@ -149,7 +100,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
 // ---- pruning and pairs -----------------------------------------------------------------------------------------------
 
 Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
-  const HeadWindows windows(measured_text(data), model.config().context, study.windows);
+  const HeadWindows windows = MeasuredText(data, model.config().context, study.windows).windows;
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const TransformerConfig& config = model.config();

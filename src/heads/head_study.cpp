@@ -4,46 +4,11 @@
 #include <cmath>
 
 #include "headlight/heads/head_gates.h"
+#include "heads/measured_text.h"
 
 namespace headlight {
 
 namespace {
-
-// A text as it is measured on, with what is known about it.
-struct Measured {
-  HeadWindows windows;
-  TokenClasses classes;
-  std::vector<std::int32_t> evidence;  // of the targets; empty when not known
-  std::vector<std::uint8_t> rule;
-};
-
-Measured measured(const CharTransformer& model, const RunData& data, Index most) {
-  const bool validation = !data.validation.ids.empty();
-  const HeadWindows windows(validation ? data.validation : data.train, model.config().context, most);
-  Measured m{windows, TokenClasses(data.vocabulary), {}, {}};
-  if (!validation) return m;
-  m.evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
-  m.rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
-  return m;
-}
-
-std::vector<Slots> slots_of(const Measured& m, const RunData& data) {
-  std::vector<Slots> slots =
-      m.rule.empty() ? text_slots(m.windows, m.classes) : rule_slots(m.windows, m.rule, data.rule_names);
-  std::erase_if(slots, [](const Slots& s) { return static_cast<Index>(s.places.size()) < kLeastSlots; });
-  slots.insert(slots.begin(), all_slots(m.windows));
-  return slots;
-}
-
-std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots) {
-  std::vector<double> means;
-  for (const Slots& s : slots) {
-    double sum = 0;
-    for (const Index place : s.places) sum += static_cast<double>(losses[static_cast<std::size_t>(place)]);
-    means.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
-  }
-  return means;
-}
 
 // "All" is the sum of the rest and no rule of its own.
 AblationResult by_rule(AblationResult result) {
@@ -161,7 +126,7 @@ double HeadStudy::unlabelled_share() const {
 }
 
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
-  const Measured m = measured(model, data, options.windows);
+  const MeasuredText m(data, model.config().context, options.windows);
   HeadStudy study;
   study.text = data.source;
   study.windows = m.windows.size();
@@ -170,8 +135,7 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.roles = roles_for(!m.evidence.empty(), data.rule_names);
   study.slots = slots_of(m, data);
 
-  const RoleText text{.ids = m.windows.inputs(), .classes = &m.classes, .evidence = m.evidence, .rule = m.rule};
-  const RoleMasks masks(study.roles, text, m.windows.context());
+  const RoleMasks masks(study.roles, m.role_text(), m.windows.context());
   const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
   const HeadScores whole = merged(halves[0], halves[1]);
   const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained);
@@ -187,14 +151,7 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.loss = mean_on(before, study.slots);
   for (std::size_t s = 0; s < study.slots.size(); ++s)
     study.loss_without_heads.push_back(study.loss[s] + by_mean.all[s].mean);
-  if (study.truth_known) {
-    const std::vector<double> truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
-    for (const Slots& s : study.slots) {
-      double sum = 0;
-      for (const Index place : s.places) sum -= truth[static_cast<std::size_t>(place)];
-      study.floor.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
-    }
-  }
+  study.floor = floor_on(m, data, study.slots);
 
   const std::vector<HeadId> heads = all_heads(model.config());
   const std::vector<double> importance = gate_importance(model, m.windows),

@@ -78,6 +78,11 @@ std::vector<Setting> make_settings() {
       .free_on_resume = true;
   number("seed", &R::seed, "Training", 0, 9007199254740991.0, "of everything random");
   number("threads", &R::threads, "Training", 0, 256, "0: as many as there are cores").free_on_resume = true;
+  yes_no("watch-heads", &R::watch_heads, "Training", "write what the heads look at, over the steps, to heads.jsonl");
+  s.back().free_on_resume = true;
+  number("watch-every", &R::watch_every, "Training", 0, 1e9,
+         "with --watch-heads: steps between looks; 0: some 40 looks, denser early")
+      .free_on_resume = true;
   return s;
 }
 

@@ -72,6 +72,38 @@ std::vector<std::string> chart_block(const Dashboard& b, int columns, int rows, 
   return draw_chart(chart, columns, rows, colours);
 }
 
+// "L0H1  previous       ▁▂▅██  0.93"
+std::string head_row(const HeadLine& h, Index steps, int columns, bool colours) {
+  constexpr int kName = 6, kKappa = 6;
+  const int role = std::clamp((columns - kName - kKappa) * 2 / 5, 8, 25),
+            curve = std::min(columns - kName - role - kKappa, 40);
+  const double kappa = h.kappa.empty() ? Dashboard::kUnknown : h.kappa.points().back().y;
+  const std::string name =
+      h.sure ? left_in(cut_to(h.role, role - 1), role) : left_in(cat("(", cut_to(h.role, role - 3), ")"), role);
+  return cat(left_in(h.head, kName), inked(name, h.sure ? Ink::kGreen : Ink::kFaint, colours),
+             inked(sparkline(h.kappa, steps, curve), h.sure ? Ink::kGreen : Ink::kPlain, colours),
+             right_in(std::isfinite(kappa) ? fixed_text(kappa, 2) : "", kKappa));
+}
+
+// All heads in at most `rows` lines, side by side where that is needed.
+std::vector<std::string> heads_block(const Dashboard& b, int columns, int rows, bool colours) {
+  constexpr int kNarrowest = 26, kGap = 3;
+  std::vector<std::string> lines;
+  const auto heads = static_cast<int>(b.heads.size());
+  if (heads == 0 || rows < 1 || columns < kNarrowest) return lines;
+  const int most = (columns + kGap) / (kNarrowest + kGap), across = std::min(most, (heads + rows - 1) / rows),
+            down = std::min(rows, (heads + across - 1) / across), width = (columns + kGap) / across - kGap;
+  if (down < 2 && across < heads) return lines;  // one of many says little
+  for (int row = 0; row < down; ++row) {
+    std::string& line = lines.emplace_back();
+    for (int i = row; i < std::min(heads, down * across); i += down)
+      line += cat(i > row ? std::string(kGap, ' ') : "",
+                  head_row(b.heads[static_cast<std::size_t>(i)], b.steps, width, colours));
+  }
+  if (down * across < heads) lines.back() = cut_to(cat("and more: ", heads, " heads in all"), columns);
+  return lines;
+}
+
 // Columns without what is between an escape and its m.
 int columns_without_codes(const std::string& line) {
   std::string text;
@@ -83,6 +115,21 @@ int columns_without_codes(const std::string& line) {
 }
 
 }  // namespace
+
+std::string sparkline(const Curve& curve, Index steps, int columns) {
+  constexpr const char* kHeights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  std::string line;
+  const std::vector<Point>& points = curve.points();
+  std::size_t next = 0;
+  for (int i = 0; i < columns; ++i) {
+    const double begin = static_cast<double>(steps) * i / columns, end = static_cast<double>(steps) * (i + 1) / columns;
+    while (next < points.size() && points[next].x <= end) ++next;
+    const bool known = next > 0 && (points.back().x >= begin);
+    const double y = known ? points[next - 1].y : 0;
+    line += known ? kHeights[std::clamp(static_cast<int>(y * 8), 0, 7)] : " ";
+  }
+  return line;
+}
 
 std::string progress_bar(double share, int columns) {
   constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -124,21 +171,31 @@ std::vector<std::string> dashboard_frame(const Dashboard& b, int columns, int ro
   for (const std::string& fact : b.facts)
     if (rows - static_cast<int>(lines.size()) >= 10) lines.push_back(cut_to(fact, columns));
 
-  const int body = rows - static_cast<int>(lines.size());
+  int body = rows - static_cast<int>(lines.size());
   if (body < 3) return lines;
-  const bool beside = columns >= 120 && b.sample_step >= 0;
+  const bool beside = columns >= 120 && (b.sample_step >= 0 || !b.heads.empty());
   if (beside) {
     const int chart_columns = columns * 3 / 5;
     const std::vector<std::string> chart = chart_block(b, chart_columns, body, colours);
-    const std::vector<std::string> sample = sample_block(b, columns - chart_columns - 2, body, colours);
+    const int side_columns = columns - chart_columns - 2;
+    constexpr int kSample = 8;  // rows that heads leave to it
+    std::vector<std::string> side = heads_block(b, side_columns, std::max(body / 2, body - kSample), colours);
+    if (!side.empty()) side.emplace_back();
+    const int left = body - static_cast<int>(side.size());
+    if (b.sample_step >= 0 && left >= 3)
+      for (std::string& line : sample_block(b, side_columns, left, colours)) side.push_back(std::move(line));
     for (std::size_t i = 0; i < chart.size(); ++i) {
       std::string line = chart[i];
-      if (i < sample.size() && !sample[i].empty())
-        line += std::string(static_cast<std::size_t>(chart_columns + 2 - columns_without_codes(line)), ' ') + sample[i];
+      if (i < side.size() && !side[i].empty())
+        line += std::string(static_cast<std::size_t>(chart_columns + 2 - columns_without_codes(line)), ' ') + side[i];
       lines.push_back(std::move(line));
     }
     return lines;
   }
+  // What the chart does not need.
+  constexpr int kChart = 8;
+  for (std::string& line : heads_block(b, columns, body - kChart, colours)) lines.push_back(std::move(line));
+  body = rows - static_cast<int>(lines.size());
   // The sample's place is kept from the beginning, so that the chart does not jump when the first one comes.
   const int sample_rows = body >= 12 ? std::clamp(body / 3, 4, 12) : 0;
   for (std::string& line : chart_block(b, columns, body - sample_rows, colours)) lines.push_back(std::move(line));

@@ -13,7 +13,8 @@ namespace headlight {
 
 namespace {
 constexpr Index kFormat = 1;  // of config.json
-constexpr const char* kRunFiles[] = {"state.safetensors", "model.safetensors", "log.csv", "log.jsonl", "config.json"};
+constexpr const char* kRunFiles[] = {"state.safetensors", "model.safetensors", "log.csv",
+                                     "log.jsonl",         "heads.jsonl",       "config.json"};
 }  // namespace
 
 bool RunDirectory::has_run() const { return path_exists(file("config.json")); }

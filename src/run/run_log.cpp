@@ -125,9 +125,9 @@ void RunLog::flush() {
   }
 }
 
-double RunLog::cut_from(Index step) {
-  double seconds = 0;
-  if (json_path_.empty()) return seconds;
+StepRecord RunLog::cut_from(Index step) {
+  StepRecord last;
+  if (json_path_.empty()) return last;
   json_lines_.clear();
   csv_lines_.clear();
   const std::string before = path_exists(json_path_) ? read_file(json_path_) : "";
@@ -136,12 +136,12 @@ double RunLog::cut_from(Index step) {
     if (record.step >= step) return false;
     kept += line + "\n";
     csv += csv_line(record) + "\n";
-    seconds = record.seconds;
+    last = record;
     return true;
   });
   if (kept != before) write_file_atomically(json_path_, kept);
   if (!path_exists(csv_path_) || read_file(csv_path_) != csv) write_file_atomically(csv_path_, csv);
-  return seconds;
+  return last;
 }
 
 }  // namespace headlight

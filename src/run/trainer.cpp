@@ -102,7 +102,9 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
     throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
   trainer->directory_.save_info(trainer->info_);  // with the settings that may change
   trainer->log_ = RunLog(path);
-  trainer->seconds_before_ = trainer->log_.cut_from(trainer->step_);
+  const StepRecord last = trainer->log_.cut_from(trainer->step_);
+  trainer->seconds_before_ = last.seconds;
+  trainer->loss_ = last.loss;
   return trainer;
 }
 
@@ -120,7 +122,8 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
   return trainer;
 }
 
-void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
+void Trainer::run(const std::function<bool(const StepRecord&)>& each,
+                  const std::function<void(const StepRecord&)>& before) {
   started_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
@@ -137,7 +140,11 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each) {
       record.rules = rules_;
       record.references = references_;
     }
-    if (!last) train_step(record);
+    if (before) before(record);
+    if (!last) {
+      train_step(record);
+      loss_ = record.loss;
+    }
     record.seconds = seconds_before_ + monotonic_seconds() - started_;
     log_.add(record);
     if (!last) {

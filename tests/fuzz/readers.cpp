@@ -8,6 +8,7 @@
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
 #include "headlight/data/grammar.h"
+#include "headlight/heads/head_history.h"
 #include "headlight/io/gguf.h"
 #include "headlight/io/json.h"
 #include "headlight/io/safetensors.h"
@@ -117,13 +118,37 @@ void read_run_log(const std::string& bytes) {
   expect(read_log(path).size() <= records.size(), "a log that was cut has more lines");
 }
 
+// What is read is written so that it reads the same, and a run can go on from it.
+void read_heads(const std::string& bytes) {
+  static const TemporaryDirectory directory;
+  const std::string path = directory / "heads.jsonl", again = directory / "again.jsonl";
+  put(path, bytes);
+  const HeadHistory history = head_history(path);
+  std::string text = header_line(history) + "\n";
+  for (const HeadSnapshot& snapshot : history.snapshots) text += snapshot_line(history, snapshot) + "\n";
+  put(again, text);
+  const HeadHistory same = head_history(again);
+  std::string copy = header_line(same) + "\n";
+  for (const HeadSnapshot& snapshot : same.snapshots) copy += snapshot_line(same, snapshot) + "\n";
+  expect(copy == text, "heads do not read back as they were written");
+  expect(cut_head_history(again, history, 5), "heads cannot be cut");
+  expect(head_history(again).snapshots.size() <= history.snapshots.size(), "heads that were cut have more snapshots");
+}
+
 }  // namespace
 
 const std::vector<Reader>& readers() {
   static const std::vector<Reader> all = {
-      {"safetensors", read_safetensors}, {"gguf", read_gguf},     {"json", read_json},
-      {"grammar", read_grammar},         {"config", read_config}, {"run", read_run},
-      {"tokenizer", read_tokenizer},     {"import", read_import}, {"log", read_run_log},
+      {"safetensors", read_safetensors},
+      {"gguf", read_gguf},
+      {"json", read_json},
+      {"grammar", read_grammar},
+      {"config", read_config},
+      {"run", read_run},
+      {"tokenizer", read_tokenizer},
+      {"import", read_import},
+      {"log", read_run_log},
+      {"heads", read_heads},
   };
   return all;
 }

@@ -31,6 +31,12 @@ Dashboard board() {
   return b;
 }
 
+HeadLine head_line(const std::string& head, const std::string& role, bool sure, double kappa) {
+  HeadLine line{head, role, sure, {}};
+  for (int step = 0; step <= 500; step += 100) line.kappa.add(step, kappa * step / 500);
+  return line;
+}
+
 std::string all(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -60,6 +66,7 @@ TEST(Dashboard, PutsTheSampleBesideWhereThereIsRoom) {
 TEST(Dashboard, KeepsToEveryWindowAndKeepsTheBar) {
   Dashboard b = board();
   b.notice = "overfitting: no better validation loss since step 400";
+  for (int i = 0; i < 9; ++i) b.heads.push_back(head_line(cat("L0H", i), "previous", i % 2 == 0, 0.1 * i));
   for (int columns = 1; columns <= 130; ++columns) {
     for (int rows = 1; rows <= 30; ++rows) {
       const std::vector<std::string> frame = dashboard_frame(b, columns, rows, false);
@@ -72,6 +79,49 @@ TEST(Dashboard, KeepsToEveryWindowAndKeepsTheBar) {
   }
   const std::string small = all(dashboard_frame(b, 40, 10, false));
   for (const char* part : {"loss 2.123", "tokens/s", "overfitting", "┤"}) EXPECT_TRUE(contains(small, part)) << small;
+}
+
+TEST(Dashboard, ShowsALineForEachHead) {
+  Dashboard b = board();
+  b.heads = {head_line("L0H0", "previous", true, 0.93), head_line("L0H1", "evidence of key-again", false, -0.1)};
+  const std::vector<std::string> frame = dashboard_frame(b, 80, 24, false);
+  EXPECT_EQ(frame[4],
+            cat("L0H0  previous", std::string(17, ' '), "▁▁▁▂▂▂▂▃▃▃▃▅▅▅▅▆▆▆▆██", std::string(21, ' '), "0.93"));
+  EXPECT_TRUE(contains(frame[5], "L0H1  (evidence of key-again)  ▁▁"));
+  EXPECT_TRUE(contains(frame[5], " -0.10"));
+  EXPECT_TRUE(contains(all(frame), "sample at step"));
+  EXPECT_TRUE(contains(all(frame), "━ training"));
+}
+
+TEST(Dashboard, PutsManyHeadsSideBySide) {
+  Dashboard b = board();
+  for (int i = 0; i < 16; ++i) b.heads.push_back(head_line(cat("L", i / 4, "H", i % 4), "induction", i % 2 == 0, 0.5));
+  const std::vector<std::string> frame = dashboard_frame(b, 80, 24, false);
+  const std::string text = all(frame);
+  for (const HeadLine& h : b.heads)
+    EXPECT_TRUE(contains(text, h.head + "  (i") || contains(text, h.head + "  indu")) << text;
+  EXPECT_TRUE(contains(text, "┤")) << "the chart keeps its place";
+  // In a wide window beside the chart, above the sample.
+  const std::vector<std::string> wide = dashboard_frame(b, 200, 50, false);
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_TRUE(contains(wide[4 + i], b.heads[i].head + "  ")) << wide[4 + i];
+  EXPECT_TRUE(contains(wide[21], "sample at step 480"));
+  // Where there is no room for all, it says so.
+  for (int i = 16; i < 200; ++i) b.heads.push_back(head_line("L9H9", "induction", true, 0.5));
+  EXPECT_TRUE(contains(all(dashboard_frame(b, 80, 24, false)), "and more: 200 heads in all"));
+}
+
+TEST(Sparkline, FollowsTheSteps) {
+  Curve curve;
+  EXPECT_EQ(sparkline(curve, 100, 4), "    ");
+  curve.add(0, 0);
+  EXPECT_EQ(sparkline(curve, 100, 4), "▁   ");
+  curve.add(30, 1);
+  curve.add(50, -0.5);
+  EXPECT_EQ(sparkline(curve, 100, 4), "▁▁▁ ") << "the last value known at the end of each";
+  curve.add(60, 0.5);
+  curve.add(100, 0.99);
+  EXPECT_EQ(sparkline(curve, 100, 5), "▁█▅▅█");
+  EXPECT_EQ(sparkline(curve, 100, 0), "");
 }
 
 TEST(Dashboard, WithoutFiguresShowsNone) {

@@ -50,7 +50,7 @@ TEST_F(RunLogTest, AfterAResumeHoldsEveryStepOnce) {
     for (Index i = 0; i < 9; ++i) log.add(record(i, 3));
   }
   RunLog log(directory_.path());
-  EXPECT_EQ(log.cut_from(6), 2.5) << "seconds of step 5";
+  EXPECT_EQ(log.cut_from(6).seconds, 2.5) << "seconds of step 5";
   for (Index i = 6; i < 12; ++i) log.add(record(i, 3));
   const std::vector<StepRecord> read = read_log(directory_ / "log.jsonl");
   ASSERT_EQ(read.size(), 12u);

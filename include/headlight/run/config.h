@@ -42,6 +42,8 @@ struct RunConfig {
   Index patience = 0;
   Index seed = 1337;
   Index threads = 0;
+  bool watch_heads = false;
+  Index watch_every = 0;
   // Not a setting: the folder in which relative paths of data and grammar were given. Empty: the current one.
   std::string folder;
 

@@ -4,6 +4,7 @@
 //   model.safetensors   the weights of the best step (lowest validation loss; the last step when nothing is validated)
 //   state.safetensors   the last checkpoint: weights, optimizer, random states, position; what --resume goes on from
 //   log.jsonl           one object a step; log.csv: the same for spreadsheets
+//   heads.jsonl         what the heads did while it trained, if that was asked for (heads/head_history.h)
 //
 // Each file is replaced whole (base/file.h), so at any moment each is either the old or the new one. The state stands for
 // itself: it holds its own weights, so that a run interrupted between the two writes resumes as if it had not been.

@@ -47,8 +47,8 @@ class RunLog {
   // Lines are held back and written a hundred or so at a time.
   void add(const StepRecord& record);
   void flush();
-  // After a resume at `step`: what comes from there on will be made, and logged, again. The seconds trained so far.
-  double cut_from(Index step);
+  // After a resume at `step`: what comes from there on will be made, and logged, again. The last record before it.
+  StepRecord cut_from(Index step);
 
  private:
   std::string json_path_, csv_path_;

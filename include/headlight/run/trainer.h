@@ -42,11 +42,16 @@ class Trainer {
   // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
   // checkpoint) by returning false. With patience a run may end early; the record of that step has no loss. Error: DivergedError when a loss, a gradient or a weight is not finite,
   // naming the first operation that made it so; the checkpoints from before stay.
-  void run(const std::function<bool(const StepRecord&)>& each = {});
+  // `before` gets each record before the step's update: with what was validated and without what the update measures. The
+  // model then has the weights of that step. It may look, and compute what it likes without a tape: nothing of that
+  // changes the training.
+  void run(const std::function<bool(const StepRecord&)>& each = {},
+           const std::function<void(const StepRecord&)>& before = {});
 
   const CharTransformer& model() const { return *model_; }
   const RunData& data() const { return data_; }
   const RunConfig& config() const { return info_.config; }
+  const std::string& directory() const { return directory_.path(); }  // empty: nothing is kept
   Index step() const { return step_; }
   // Whether all steps were made, or patience ran out, and the last was validated.
   bool finished() const { return validated_ && (step_ >= info_.config.steps || out_of_patience()); }
@@ -57,6 +62,8 @@ class Trainer {
   // The lowest loss possible on what is validated; not measured when the truth is not known.
   double floor() const { return floor_; }
   double last_val_loss() const { return val_loss_; }
+  // Of the batch of the last update; not measured before the first.
+  double last_loss() const { return loss_; }
 
  private:
   void checkpoint();
@@ -80,7 +87,7 @@ class Trainer {
   Rng batches_;  // draws windows; dropout draws from generator()
   Index step_ = 0;
   bool validated_ = false;  // the current step was validated before it was saved
-  double val_loss_ = kNotMeasured;
+  double loss_ = kNotMeasured, val_loss_ = kNotMeasured;
   std::vector<RuleLoss> rules_;  // of the last validation
   std::vector<ReferenceLoss> references_;
   Index best_step_ = -1;
