@@ -5,6 +5,7 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/heads/head_history.h"
+#include "headlight/io/json.h"
 
 namespace headlight {
 namespace {
@@ -85,6 +86,22 @@ TEST_F(HeadsReport, OnePageThatTakesNothingFromElsewhere) {
   EXPECT_TRUE(contains(r.out, "\"steps\":[0,4,8]"));
   write_file_atomically(run_ + "/" + kHeadHistoryFile, "{}\n");
   expect_refused(Words{"heads", "report", run_, "--out", "-"} + few_, 1, "heads.jsonl: line 1");
+}
+
+TEST_F(HeadsReport, ShowsWhatWatchingKept) {
+  ASSERT_EQ(run_program(train(run_, {"--watch-heads"})).code, 0);
+  const Result r = run_program(Words{"heads", "report", run_, "--json"} + few_);
+  ASSERT_EQ(r.code, 0) << r.err;
+  const Json json = parse_json(r.out, "report");
+  const JsonView report(json, "report"), history = report.at("history"), steps = history.at("steps");
+  const HeadHistory kept = head_history(run_ + "/" + kHeadHistoryFile);
+  ASSERT_EQ(steps.size(), static_cast<Index>(kept.snapshots.size()));
+  EXPECT_EQ(steps.at(Index{0}).as_index(), 0);
+  EXPECT_EQ(steps.at(steps.size() - 1).as_index(), 9);
+  // Its text is the beginning of the explorer's first, whose roles the page lays over it.
+  const JsonView first = report.at("texts").at(Index{0}).at("tokens"), tokens = history.at("tokens");
+  ASSERT_LE(tokens.size(), first.size());
+  for (Index t = 0; t < tokens.size(); ++t) EXPECT_EQ(tokens.at(t).as_string(), first.at(t).as_string());
 }
 
 TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {

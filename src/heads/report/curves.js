@@ -78,12 +78,13 @@ function pruningSection() {
     entry('0.02 nats above the whole model', element('line', {x1: from, x2: from + 34, y1: line, y2: line, style: 'stroke:var(--soft);stroke-dasharray:1 4'}));
     return svg;
   }, 'pruning curves');
+  const percent = share => Math.round(100 * share - 1e-6);  // 12.5 to 12, as the verdict has it
   const median = [...study.prunable_fraction.random_orders].sort((a, b) => a - b)[Math.floor((study.prunable_fraction.random_orders.length - 1) / 2)];
   return element('section', {id: 'pruning'}, element('h2', {}, 'How many heads are needed'),
     element('p', {}, 'Heads are removed one after the other; the order is chosen on one half of the text, the loss measured on the other' +
       (p.orders.some(trained) ? '; squares: after training on for a little.' : ', without further training.') + ' A model that loses at ' +
-      `most 0.02 nats (dotted) can do without ${fixed(100 * study.prunable_fraction.greedy, 0)}% of its heads in greedy order` +
-      (median === undefined ? '.' : `, ${fixed(100 * median, 0)}% in a random one (median).`)),
+      `most 0.02 nats (dotted) can do without ${percent(study.prunable_fraction.greedy)}% of its heads in greedy order` +
+      (median === undefined ? '.' : `, ${percent(median)}% in a random one (median).`)),
     figure.place, savers('pruning', figure.svg, () => [['order', 'heads_removed', 'last_removed', 'loss_nats'],
       ...p.orders.flatMap(o => measured(o).map(([i, v]) => [o.name, i, i ? o.removed?.[i - 1] ?? '' : '', v])),
       ...p.random.flatMap((c, k) => c.map((v, i) => [`random ${k + 1}`, i, '', v]))]));
@@ -102,7 +103,7 @@ function scatterSection() {
     const near = [];
     for (const p of [...points].sort((a, b) => a.kappa - b.kappa)) {
       const group = near.at(-1);
-      if (group && x(p.kappa) - x(group.at(-1).kappa) < 46) group.push(p); else near.push([p]);
+      if (group && x(p.kappa) - x(group[0].kappa) < 60) group.push(p); else near.push([p]);
     }
     for (const group of near) {
       const edge = Math.min(right + 8, Math.max(...group.map(p => x(p.kappa))) + 16), heights = spread(group.map(p => y(p.rise)), 14, bottom - 2);
