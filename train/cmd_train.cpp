@@ -243,9 +243,7 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, double seconds) {
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
-  if (text.train >= 2 && text.validation >= 2)
-    text.bigram_loss = NgramModel(data.train.ids, data.vocabulary.size(), 2, 2'000'000)
-                           .loss(data.validation.ids, 1, std::min<Index>(text.validation, 2'000'000), 2);
+  if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
   return plan_run(
       config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
       [&](RunConfig& c) {
