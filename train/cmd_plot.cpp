@@ -136,9 +136,10 @@ Command plot_command() {
                     {"height", "N", "its rows", "Options", "those of the terminal, at most 30"},
                     {"no-color", "", "no colours; nor with NO_COLOR set, nor off a terminal"}},
           .notes =
-              "Of one run, its training and validation loss; of several, the validation loss of each\n"
-              "(the training loss of those that do not validate). Dashed: the lowest loss possible where\n"
-              "it is known, else what counting characters and pairs of them comes to (unigram, bigram).\n",
+              "Of one run, its training and validation loss; of several, the validation loss of\n"
+              "each (the training loss of those that do not validate). Dashed: the lowest loss\n"
+              "possible where it is known, else what counting characters and pairs of them\n"
+              "comes to (unigram, bigram).\n",
           .least_operands = 1,
           .most_operands = 100,
           .run = run};

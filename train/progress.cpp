@@ -108,7 +108,11 @@ void Progress::update(const StepRecord& r) {
   board_.seconds = r.seconds;
   if (count_ > 0) board_.loss = loss_;
   if (speed_ > 0) board_.tokens_per_second = speed_;
-  if (flops_per_second_at_peak_ > 0) board_.share_of_peak = speed_ * flops_per_token_ / flops_per_second_at_peak_;
+  if (flops_per_second_at_peak_ > 0) {
+    // More than the peak: that was measured while the machine was busy, and says nothing.
+    const double share = speed_ * flops_per_token_ / flops_per_second_at_peak_;
+    board_.share_of_peak = share <= 1 ? share : Dashboard::kUnknown;
+  }
   if (!std::isnan(r.grad_norm)) board_.grad_norm = r.grad_norm;
   board_.lr = r.lr;
   board_.seconds_left = seconds_left(r);

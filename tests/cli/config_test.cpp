@@ -154,7 +154,7 @@ TEST_F(Configuration, BashCompletes) {
   const std::string script = file("c.bash", run_program({"completion", "bash"}).out);
   const auto completed = [&](const std::string& words, int at) {
     return shell(cat("bash -c '. ", script, "; COMP_WORDS=(", words, "); COMP_CWORD=", at,
-                     "; _headlight; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
+                     "; _headlight_words; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
   };
   EXPECT_EQ(completed("headlight tr", 1), "train\n");
   EXPECT_EQ(completed("headlight heads sh", 2), "show\n");
@@ -176,7 +176,7 @@ TEST_F(Configuration, FishCompletes) {
   // Candidates, each without its description. HOME: fish writes there.
   const auto completed = [&](const std::string& words) {
     return shell(cat("HOME=", directory_.path(), " fish --no-config -c 'source ", script, "; complete -C \"", words,
-                     "\"' | cut -f1"));
+                     "\"' | cut -f1 | sort"));
   };
   EXPECT_EQ(completed("headlight tr"), "train\n");
   EXPECT_EQ(completed("headlight heads sh"), "show\n");
@@ -201,24 +201,24 @@ TEST_F(Configuration, ZshCompletes) {
   const std::string typist = file("type.zsh", R"(
 zmodload zsh/zpty
 zpty Z "TERM=dumb zsh -f -i"
-zpty -w Z "PS1= RPS1=; unsetopt prompt_cr prompt_sp zle_bracketed_paste; bindkey -e"
-zpty -w Z "$1; autoload -Uz compinit; compinit -D -u; $2"
-zpty -w Z 'show() { print -r -- "<$BUFFER>"; BUFFER=; zle accept-line }; zle -N show; bindkey "^G" show'
+zpty -w Z "PS1= RPS1=; bindkey -e; $1; autoload -Uz compinit; compinit -D -u; $2
+show() { print -r -- \"LINE[\$BUFFER]\"; BUFFER=; zle accept-line }; zle -N show; bindkey '^G' show; print RE''ADY"
+zpty -r -m Z line '*READY*'
 for words in "${@[3,-1]}"; do
   zpty -w -n Z "$words"$'\t\a'
-  zpty -r -m Z line $'*<[^\n]#>*' && print -r -- "${${line##*<}%%>*}"
+  zpty -r -m Z line '*LINE\[*\]*' && print -r -- "${${line##*LINE\[}%%\]*}"
 done
 zpty -d Z
 )");
   const auto completed = [&](const std::string& before, const std::string& after) {
-    return shell(cat("zsh -f ", typist, " '", before, "' '", after,
+    return shell(cat("timeout 30 zsh -f ", typist, " '", before, "' '", after,
                      "' 'headlight tr' 'headlight heads sh' 'headlight train --preset mi' 'headlight train --no-t' "
                      "'headlight completion f' 'headlight train --data ",
-                     directory_ / "functions/_h", "'"));
+                     directory_ / "functions/_h", "' | sed 's/ *$//'"));
   };
   const std::string wanted =
-      cat("headlight train \nheadlight heads show \nheadlight train --preset micro \n",
-          "headlight train --no-tied \nheadlight completion fish \nheadlight train --data ", script, " \n");
+      cat("headlight train\nheadlight heads show\nheadlight train --preset micro\n",
+          "headlight train --no-tied\nheadlight completion fish\nheadlight train --data ", script, "\n");
   EXPECT_EQ(completed(cat("fpath=(", directory_ / "functions", " $fpath)"), "true"), wanted) << "as it is installed";
   EXPECT_EQ(completed("true", cat("source ", script)), wanted);
 }

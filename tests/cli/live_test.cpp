@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "headlight/base/format.h"
 #include "headlight/run/run_directory.h"
 #include "support/on_terminal.h"
 
