@@ -90,7 +90,7 @@ TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
         std::string("{\"step\":6,\"lo\n{\"step\":7}\n"), std::string("\n\n")}) {
     write_file_atomically(directory_ / "log.jsonl", whole + damage);
     RunLog log(directory_.path());
-    EXPECT_EQ(log.cut_from(6), 2.5);
+    EXPECT_EQ(log.cut_from(6).seconds, 2.5);
     EXPECT_EQ(json(), whole);
     log.add(record(6, 3));
     EXPECT_EQ(read_log(directory_ / "log.jsonl").size(), 7u);
