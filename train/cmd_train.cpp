@@ -363,12 +363,12 @@ int run(const Arguments& args) {
   const std::unique_ptr<Trainer> trainer =
       resume ? Trainer::resume(config, std::move(data), directory)
              : std::make_unique<Trainer>(config, std::move(data), directory, weights ? &*weights : nullptr);
+  std::optional<HeadWatch> watch;
+  if (config.watch_heads) watch.emplace(*trainer);
   if (view != View::kQuiet) print_plan(*trainer, directory);
   if (view != View::kQuiet && plan) print_expectation(*plan);
   if (view != View::kQuiet && resume && trainer->step() == 0)
     say("        stopped before its first step: starts from the beginning");
-  std::optional<HeadWatch> watch;
-  if (config.watch_heads) watch.emplace(*trainer);
   const bool was_finished = trainer->finished();
   watch_signals();
   HeadWatch* const watching = watch ? &*watch : nullptr;
