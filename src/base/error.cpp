@@ -2,6 +2,25 @@
 
 namespace headlight {
 
+namespace {
+
+// A line break in a quoted name must not make a second line, nor an escape code reach a terminal.
+std::string one_line(const std::string& message) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string line;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') line += "\\n";
+    else if (byte < 0x20 || byte == 0x7F) line += {'\\', 'x', kDigits[byte / 16], kDigits[byte % 16]};
+    else line += c;
+  }
+  return line;
+}
+
+}  // namespace
+
+Error::Error(const std::string& message) : std::runtime_error(one_line(message)) {}
+
 constinit thread_local LayerPath* LayerScope::current_ = nullptr;
 
 std::string LayerPath::text() const {
@@ -21,27 +40,9 @@ LayerScope::LayerScope(const std::string& name) : outer_(current_) {
   current_ = &parent.inner.back();
 }
 
-namespace {
-
-// What a message quotes may come from a file that somebody else made: a line break in a name must not make a second line,
-// nor an escape code reach a terminal.
-std::string one_line(const std::string& message) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  std::string line;
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') line += "\\n";
-    else if (byte < 0x20 || byte == 0x7F) line += {'\\', 'x', kDigits[byte / 16], kDigits[byte % 16]};
-    else line += c;
-  }
-  return line;
-}
-
-}  // namespace
-
 void fail_with(const std::string& message) {
   const std::string path = LayerScope::path();
-  throw Error(one_line(path.empty() ? message : cat(path, ": ", message)));
+  throw Error(path.empty() ? message : cat(path, ": ", message));
 }
 
 }  // namespace headlight

@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <optional>
 #include <thread>
 
 #include "headlight/ops/ops.h"
+#include "support/expect_error.h"
 
 namespace headlight {
 namespace {
@@ -19,16 +19,6 @@ Tensor leaf(const Shape& shape, std::initializer_list<double> values, DType dtyp
 }
 
 Tensor leaf(double value) { return leaf({}, {value}); }
-
-void expect_error(const std::function<void()>& call, std::initializer_list<const char*> pieces) {
-  try {
-    call();
-    ADD_FAILURE() << "no Error was thrown";
-  } catch (const Error& error) {
-    for (const char* piece : pieces)
-      EXPECT_NE(std::string(error.what()).find(piece), std::string::npos) << piece << " is missing in " << error.what();
-  }
-}
 
 // ---- gradients meet ----
 

@@ -34,6 +34,7 @@ TEST(Errors, ExitCodes) {
   EXPECT_EQ(UsageError("x").exit_code(), 2);
   EXPECT_EQ(DivergedError("x").exit_code(), 3);
   EXPECT_STREQ(UsageError("what").what(), "what");
+  EXPECT_STREQ(UsageError("of\ra file\n").what(), "of\\x0Da file\\n");
 }
 
 TEST(Errors, OutsideAnyLayer) {

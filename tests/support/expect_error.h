@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <string>
 
 #include "headlight/base/error.h"
@@ -24,6 +25,13 @@ std::string error_of(const Action& action) {
 inline testing::AssertionResult contains(const std::string& text, const std::string& part) {
   if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
   return testing::AssertionFailure() << "\"" << text << "\"\n  does not contain \"" << part << "\"";
+}
+
+// Fails unless the action throws an Error with each of these pieces in its line.
+template <class Action>
+void expect_error(const Action& action, std::initializer_list<const char*> pieces) {
+  const std::string error = error_of(action);
+  for (const char* piece : pieces) EXPECT_TRUE(contains(error, piece));
 }
 
 }  // namespace headlight

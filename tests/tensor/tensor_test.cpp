@@ -4,25 +4,15 @@
 #include <sys/resource.h>
 
 #include <cmath>
-#include <functional>
 
 #include "headlight/base/error.h"
+#include "support/expect_error.h"
 #include "tensor/sanitized.h"
 
 namespace headlight {
 namespace {
 
 using Numbers = std::vector<double>;
-
-void expect_error(const std::function<void()>& call, std::initializer_list<const char*> pieces) {
-  try {
-    call();
-    ADD_FAILURE() << "no Error was thrown";
-  } catch (const Error& error) {
-    for (const char* piece : pieces)
-      EXPECT_NE(std::string(error.what()).find(piece), std::string::npos) << piece << " is missing in " << error.what();
-  }
-}
 
 TEST(Tensor, Making) {
   EXPECT_EQ(Tensor::zeros({2, 2}).to_vector(), (Numbers{0, 0, 0, 0}));

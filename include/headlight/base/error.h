@@ -14,9 +14,10 @@
 namespace headlight {
 
 // The base of every exception Headlight throws. A program prints what() on standard error and exits with exit_code().
+// What a message quotes may come from a file that somebody else made: control characters become \n, \x1B.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
   virtual int exit_code() const noexcept { return 1; }
 };
 
@@ -63,7 +64,7 @@ class LayerScope {
   static constinit thread_local LayerPath* current_;
 };
 
-// Throws Error with the pieces as one line, the running layer's path before it. Control characters within become \n, \x1B.
+// Throws Error with the pieces as one line, the running layer's path before it.
 [[noreturn]] void fail_with(const std::string& message);
 template <class... Pieces>
 [[noreturn]] void fail(const Pieces&... pieces) {
