@@ -20,6 +20,14 @@ std::string short_name(const std::string& name, std::size_t width) {
 
 std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
 
+// Of classes of characters the logarithm of S / S0 says more than kappa.
+bool is_class(const HeadStudy& study, const HeadFinding& f) { return study.roles[f.label.best].family == "class"; }
+std::string score_text(const HeadStudy& study, const HeadFinding& f) {
+  const RoleScore& score = f.scores[f.label.best];
+  if (!is_class(study, f) || std::isnan(score.log_ratio())) return kappa_text(score.kappa());
+  return cat("ln", fixed_text(score.log_ratio(), 1));
+}
+
 void print_heads(const HeadStudy& study) {
   constexpr std::size_t kHead = 7, kRole = 21;
   print(left_aligned("head", kHead) + left_aligned("looks at", kRole) + padded("kappa", 5) + padded("k_c", 7) +
@@ -33,7 +41,7 @@ void print_heads(const HeadStudy& study) {
                                                : cat("(", short_name(role.name, kRole - 4), ")");
     const Rise& rise = f.mean[0];
     print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
-          padded(kappa_text(score.kappa()), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
+          padded(score_text(study, f), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
           padded(fixed_text(rise.mean, 3), 8) +
           padded(cat("[", fixed_text(rise.low, 3), ",", fixed_text(rise.high, 3), "]"), 16) +
           (f.kinds_disagree ? "* " : "  ") + f.verdict +
@@ -114,6 +122,10 @@ void print_notes(const HeadStudy& study) {
       "the text; in brackets: the closest. Rise: of the mean loss in nats, the head's\n"
       "output replaced by its mean at each position. +: the interval lies above 0.02.\n"
       "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
+  if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
+    print(
+        "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"
+        "on them over that of uniform attention; their labels go by kappa all the same.\n");
 }
 
 int run(const Arguments& args) {

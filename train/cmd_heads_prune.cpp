@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli.h"
+#include "signals.h"
 
 namespace headlight::cli {
 
@@ -13,34 +14,20 @@ struct Curve {
   std::vector<double> losses;  // with 0, 1, 2, ... heads removed
 };
 
-// All orders, chosen on the first half of the windows and measured on the second.
-std::vector<Curve> all_curves(const CharTransformer& model, const HeadWindows& choose, const HeadWindows& report,
-                              const HeadMeans& means, std::span<const HeadId> greedy, Index seed) {
-  const TransformerConfig& config = model.config();
-  std::vector<double> alone;
-  for (const HeadId id : all_heads(config)) alone.push_back(loss_without(model, choose, means, {id}));
-  std::vector<HeadId> single = order_by(alone, config), worst(single.rbegin(), single.rend());
+std::vector<Curve> all_curves(const PruneStudy& study) {
   std::vector<Curve> curves;
-  const auto add = [&](const char* name, std::span<const HeadId> order) {
-    curves.push_back({name, prune_curve(model, report, means, order)});
-  };
-  add("greedy", greedy);
-  add("gradient", order_by(gate_importance(model, choose), config));
-  add("single", single);
-  add("worst", worst);
-  constexpr int kRandom = 20;
-  const std::size_t points = greedy.size() + 1;
-  std::vector<double> sum(points, 0.0), low(points, std::numeric_limits<double>::infinity()), high(points, 0.0);
-  for (int i = 0; i < kRandom; ++i) {
-    const std::vector<double> one =
-        prune_curve(model, report, means, random_order(config, static_cast<std::uint64_t>(seed + i)));
+  const char* names[] = {"greedy", "single", "gradient", "worst"};
+  for (std::size_t i = 0; i < study.orders.size(); ++i) curves.push_back({names[i], study.orders[i].losses});
+  const std::size_t points = study.heads + 1;
+  std::vector<double> mean(points, 0.0), low(points, std::numeric_limits<double>::infinity()), high(points, 0.0);
+  for (const std::vector<double>& one : study.random) {
     for (std::size_t n = 0; n < points; ++n) {
-      sum[n] += one[n] / kRandom;
+      mean[n] += one[n] / static_cast<double>(study.random.size());
       low[n] = std::min(low[n], one[n]);
       high[n] = std::max(high[n], one[n]);
     }
   }
-  curves.push_back({"random", sum});
+  curves.push_back({"random", mean});
   curves.push_back({"rnd low", low});
   curves.push_back({"rnd high", high});
   return curves;
@@ -72,36 +59,18 @@ void print_curves(const std::vector<Curve>& curves, std::span<const HeadId> gree
       "chosen on the first. Next: the head that greedy removes after those.\n");
 }
 
-std::string layer_heads_text(const TransformerConfig& config) {
-  std::string text;
-  for (Index layer = 0; layer < config.layers; ++layer) text += cat(text.empty() ? "" : ",", config.heads_in(layer));
-  return text;
-}
-
-// The configuration of a pruned run: the model's, and a short training with fresh moments at a lower rate.
-RunConfig recovery(RunConfig config, const TransformerConfig& pruned, Index steps) {
-  constexpr double kSlower = 3;
-  config.layer_heads = layer_heads_text(pruned);
-  config.head_size = pruned.head_size;
-  config.steps = steps;
-  config.lr /= kSlower;
-  config.min_lr = std::min(config.min_lr, config.lr);
-  config.warmup = std::min(config.warmup, steps / 10);
-  config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
-  config.watch_heads = false;  // of the training that it comes from
-  return config;
-}
-
-// Seconds to evaluate, the best of several.
-double seconds_to_evaluate(const CharTransformer& model, const HeadWindows& windows) {
+// Read by the model at evaluation, the best of several times.
+double characters_a_second(const CharTransformer& model, const HeadWindows& windows) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 5; ++i) {
     const double began = monotonic_seconds();
     token_losses(model, windows);
     best = std::min(best, monotonic_seconds() - began);
   }
-  return best;
+  return static_cast<double>(windows.inputs().size()) / std::max(1e-9, best);
 }
+
+Index model_bytes(const std::string& directory) { return FileReader(directory + "/model.safetensors").size(); }
 
 // How many of the greedy order to remove.
 std::size_t how_many(const Arguments& args, const CharTransformer& model, const HeadWindows& choose,
@@ -138,8 +107,15 @@ int run_prune(const Arguments& args) {
   const HeadWindows all(data.validation.ids.empty() ? data.train : data.validation, model.config().context, windows);
   const HeadWindows choose = all.half(0), report = all.half(1);
   const HeadMeans means(model, choose);
-  const std::vector<HeadId> order = greedy_order(model, choose, means);
-  if (curves) print_curves(all_curves(model, choose, report, means, order, seed), order, args.has("json"));
+  constexpr int kRandomOrders = 20;
+  std::vector<HeadId> order;
+  if (curves) {
+    const PruneStudy study = study_pruning(model, all, kRandomOrders, static_cast<std::uint64_t>(seed), true);
+    order = study.orders[0].removed;
+    print_curves(all_curves(study), order, args.has("json"));
+  } else {
+    order = greedy_order(model, choose, means);
+  }
   if (!writes) return 0;
 
   const std::size_t count = how_many(args, model, choose, means, order);
@@ -147,10 +123,10 @@ int run_prune(const Arguments& args) {
   const std::unique_ptr<CharTransformer> pruned = without_heads(model, removed, means);
   const double loss_before = mean_loss(token_losses(model, report)),
                loss_after = mean_loss(token_losses(*pruned, report));
-  const double speed = seconds_to_evaluate(model, report) / std::max(1e-9, seconds_to_evaluate(*pruned, report));
+  const double speed = characters_a_second(model, report), speed_after = characters_a_second(*pruned, report);
   const RunConfig& known = trained.info.config;
   const Index steps = args.whole("steps", std::max<Index>(10, known.steps / 10), 1, 1'000'000'000);
-  const RunConfig config = recovery(known, pruned->config(), steps);
+  const RunConfig config = recovery_config(known, pruned->config(), steps);
   config.check();
   std::string names;
   for (const HeadId id : removed) names += cat(names.empty() ? "" : " ", head_name(id));
@@ -161,7 +137,10 @@ int run_prune(const Arguments& args) {
     print(cat("loss        ", fixed_text(loss_before, 4), " before, ", fixed_text(loss_after, 4),
               " after, on text that the choice did not see\n"));
     print(cat("parameters  ", model.parameter_count(), " before, ", pruned->parameter_count(), " after\n"));
-    print(cat("speed       ", fixed_text(speed, 2), " times as fast at evaluation\n"));
+    print(cat("file        ", count_text(static_cast<double>(model_bytes(args.operands()[0]))), "B before, ",
+              count_text(static_cast<double>(model_bytes(out))), "B after (model.safetensors)\n"));
+    print(cat("speed       ", count_text(speed), " characters a second before, ", count_text(speed_after),
+              " after: ", fixed_text(speed_after / speed, 2), " times as fast at reading\n"));
   }
   say(cat("next    ", program_name(), " heads recover ", quoted(out), "\n        ", program_name(), " heads ",
           quoted(out)));
@@ -182,10 +161,16 @@ int run_recover(const Arguments& args) {
     return 0;
   }
   const double before = trainer->last_val_loss();
+  watch_signals();
   trainer->run([&](const StepRecord& r) {
     if (!std::isnan(r.val_loss)) say(cat("step ", r.step, "/", config.steps, "  val ", fixed_text(r.val_loss, 4)));
-    return true;
+    return !interrupted();
   });
+  if (interrupted() && !trainer->finished()) {
+    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(), " heads recover ",
+            quoted(directory), args.has("steps") ? cat(" --steps ", config.steps) : ""));
+    return kInterrupted;
+  }
   if (!std::isnan(trainer->best_val_loss()))
     print(cat("loss        ", fixed_text(before, 4), " before, ", fixed_text(trainer->best_val_loss(), 4), " after ",
               trainer->best_step(), " steps\n"));

@@ -13,9 +13,16 @@ int run(const Arguments& args) {
   options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
   options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
   options.seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
+  options.curves = true;
+  const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
+  if (recovery > 0 && (args.has("data") || args.has("corpus")))
+    throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
   HeadStudy study = study_heads(*trained.model, data, options);
   study.run = directory;
+  if (recovery > 0)
+    add_recovery(study.pruning, *trained.model, trained.info.config, data,
+                 HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery);
   Json report = report_data(*trained.model, data, study, {.seed = options.seed});
   if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
     set_history(report, head_history(path));
@@ -37,6 +44,8 @@ Command heads_report_command() {
   flags.push_back({"out", "FILE", "where the page goes; -: standard output", "Options", "DIR/heads.html"});
   flags.push_back({"subspaces", "N", "random subspaces of each layer, as a control", "Options", "50"});
   flags.push_back({"untrained", "N", "untrained models to compare labels with", "Options", "20"});
+  flags.push_back(
+      {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Options", "0"});
   flags.push_back({"seed", "N", "of the controls and intervals", "Options", "1"});
   return {.name = "heads report",
           .summary = "Writes what heads finds as one HTML page.",

@@ -1,27 +1,20 @@
 // headlight heads study: the same training from several seeds, and what their heads have in common.
+#include <algorithm>
 #include <cmath>
-#include <csignal>
 
 #include "cli.h"
+#include "signals.h"
 
 namespace headlight::cli {
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-extern "C" void on_study_signal(int signal) {
-  interrupted = 1;
-  std::signal(signal,
-              SIG_DFL);  // the next one ends the program at once; nothing is lost but the work since a checkpoint
-}
-
-constexpr int kInterrupted = 130;
 
 struct Plan {
   RunConfig config;
   StudyOptions options;
   double within = 0.05;  // nats above the lowest possible loss; a seed beyond did not learn the text
   Index first = 1, seeds = 5;
+  Index recovery = 0;  // steps of training after each removal of heads
   std::string directory;
 
   std::string file(const std::string& name) const { return cat(directory, "/", name); }
@@ -31,13 +24,15 @@ struct Plan {
   Json fixed() const {
     RunConfig common = config;
     common.seed = common.threads = 0;
-    return Json::object()
-        .set("config", to_json(common))
+    Json json = Json::object();
+    json.set("config", to_json(common))
         .set("windows", options.windows)
         .set("subspaces", options.subspaces)
         .set("untrained", options.untrained)
         .set("within", within)
         .set("first_seed", first);
+    if (recovery > 0) json.set("recovery", recovery);
+    return json;
   }
 };
 
@@ -57,6 +52,8 @@ Plan plan_of(const Arguments& args) {
   plan.options.windows = args.whole("windows", 64, 1, 100'000);
   plan.options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
   plan.options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
+  plan.options.curves = plan.options.replicates = true;
+  plan.recovery = args.whole("recovery", 0, 0, 1'000'000);
   return plan;
 }
 
@@ -83,48 +80,68 @@ bool trained(const Plan& plan, const RunConfig& config, const RunData& data) {
   if (trainer->finished()) return true;
   std::optional<HeadWatch> watch;
   if (config.watch_heads) watch.emplace(*trainer);
-  run_watched(*trainer, watch ? &*watch : nullptr, [](const StepRecord&) { return interrupted == 0; });
+  run_watched(*trainer, watch ? &*watch : nullptr, [](const StepRecord&) { return !interrupted(); });
   return trainer->finished();
 }
 
-// Of one seed; nothing when interrupted.
-std::optional<SeedResult> result_for(const Plan& plan, Index seed) {
-  const std::string file = plan.result_of(seed);
-  if (path_exists(file)) return seed_result(parse_json(read_file(file), file), file);
+// What one seed gave; the study itself when it was made just now.
+struct Measured {
   SeedResult result;
+  std::optional<HeadStudy> study;
+};
+
+// Of one seed; nothing when interrupted.
+std::optional<Measured> result_for(const Plan& plan, Index seed) {
+  const std::string file = plan.result_of(seed);
+  if (path_exists(file)) return Measured{seed_result(parse_json(read_file(file), file), file), {}};
+  Measured measured;
+  SeedResult& result = measured.result;
   result.seed = seed;
   result.loss = result.floor = std::nan("");
   RunConfig config = plan.config;
   config.seed = seed;
   const RunData data = load_run_data(config);
   try {
+    say(cat("seed ", seed, "  training"));
     if (!trained(plan, config, data)) return {};
+    if (interrupted()) return {};
+    say(cat("seed ", seed, "  measuring its heads"));
     const TrainedModel model = load_model(plan.run_of(seed));
     HeadStudy study = study_heads(*model.model, data, plan.options);
     study.run = cat("seed-", seed);
+    if (plan.recovery > 0 && !add_recovery(study.pruning, *model.model, config, data,
+                                           HeadWindows(data.measured_text(), config.context, study.windows),
+                                           plan.recovery, [] { return !interrupted(); }))
+      return {};
     result.loss = study.loss[0];
     if (study.truth_known) result.floor = study.floor[0];
     if (result.loss - result.floor > plan.within)
       result.failed = cat("loss ", fixed_text(result.loss - result.floor, 3), " above the lowest possible");
     result.study = to_json(study);
+    if (const std::string history = cat(plan.run_of(seed), "/", kHeadHistoryFile); path_exists(history))
+      result.onset = onsets(head_history(history));
+    measured.study = std::move(study);
   } catch (const DivergedError& e) {
     result.failed = one_line(e.what());
   }
-  if (interrupted != 0) return {};
   write_file_atomically(file, json_text(to_json(result)) + "\n");
-  return result;
+  return measured;
 }
 
-void write_report(const Plan& plan, std::span<const SeedResult> results) {
+// Of the first seed that did not fail; `shown` is its study, where it is there already.
+void write_report(const Plan& plan, std::span<const SeedResult> results, std::optional<HeadStudy> shown) {
   for (const SeedResult& r : results) {
     if (!r.failed.empty()) continue;
     const TrainedModel model = load_model(plan.run_of(r.seed));
     RunConfig config = plan.config;
     config.seed = r.seed;
     const RunData data = load_run_data(config);
-    HeadStudy study = study_heads(*model.model, data, plan.options);
+    StudyOptions options = plan.options;
+    options.curves = options.replicates = false;
+    HeadStudy study = shown ? std::move(*shown) : study_heads(*model.model, data, options);
     study.run = cat(plan.directory, ", seed ", r.seed);
-    Json report = report_data(*model.model, data, study);
+    const Json* pruning = r.study.find("pruning");
+    Json report = report_data(*model.model, data, study, {.pruning = pruning ? *pruning : Json()});
     report.set("seeds", summarise(results).set("shown", r.seed));
     if (const std::string path = cat(plan.run_of(r.seed), "/", kHeadHistoryFile); path_exists(path))
       set_history(report, head_history(path));
@@ -133,48 +150,137 @@ void write_report(const Plan& plan, std::span<const SeedResult> results) {
   }
 }
 
-void print_summary(const Json& summary) {
-  const JsonView view(summary, "summary");
-  const auto range = [](const std::optional<JsonView>& v) {
-    if (!v) return std::string("-");
-    return cat(fixed_text(v->at("mean").as_double(), 3), " [", fixed_text(v->at("low").as_double(), 3), ", ",
-               fixed_text(v->at("high").as_double(), 3), "]");
-  };
-  print(cat("\n", wrapped("", view.at("text").as_string()), "\n"));
+// ---- what is printed ----
+
+std::string left_aligned(std::string text, std::size_t width) {
+  if (text.size() >= width) text = cat(text.substr(0, width - 2), "~");
+  text.resize(width, ' ');
+  return text;
+}
+
+std::string mean_text(const std::optional<JsonView>& interval, int decimals = 3) {
+  return interval ? fixed_text(interval->at("mean").as_double(), decimals) : "-";
+}
+
+std::string interval_text(const std::optional<JsonView>& v, int decimals = 3) {
+  if (!v) return "-";
+  return cat(mean_text(v, decimals), " [", fixed_text(v->at("low").as_double(), decimals), ", ",
+             fixed_text(v->at("high").as_double(), decimals), "]");
+}
+
+void print_figures(const JsonView& summary) {
   print(
       cat("figure", std::string(28, ' '), padded("heads", 21), padded("subspaces", 13), padded("untrained", 11), "\n"));
-  for (const JsonView& f : view.at("summary").elements()) {
-    std::string name = f.at("name").as_string();
-    name.resize(34, ' ');
-    const auto mean = [](const std::optional<JsonView>& v) {
-      return v ? fixed_text(v->at("mean").as_double(), 3) : std::string("-");
+  for (const JsonView& f : summary.elements())
+    print(cat(left_aligned(f.at("name").as_string(), 34), padded(interval_text(f.find("heads")), 21),
+              padded(mean_text(f.find("subspaces")), 13), padded(mean_text(f.find("untrained")), 11), "\n"));
+}
+
+void print_carriers(const JsonView& carriers) {
+  bool any = false;
+  for (const JsonView& c : carriers.elements()) {
+    if (c.at("kind").as_string() != "slots") continue;
+    if (!any)
+      print(
+          "\nthe head that costs most, over seeds; (n): in so many of them\n"
+          "on            layer    looks at                kappa     share of rise  next's\n");
+    any = true;
+    const auto counted = [&](const char* what, const char* times) {
+      const Json& value = c.at(what).json();
+      return cat(value.if_string() ? *value.if_string() : json_text(value), " (", c.at(times).as_index(), ")");
     };
-    print(cat(name, padded(range(f.find("heads")), 21), padded(mean(f.find("subspaces")), 13),
-              padded(mean(f.find("untrained")), 11), "\n"));
+    print(cat(left_aligned(c.at("name").as_string(), 14), left_aligned(counted("layer", "in_layer"), 9),
+              left_aligned(counted("role", "with_role"), 24), padded(mean_text(c.find("kappa"), 2), 5),
+              padded(interval_text(c.find("share"), 2), 18), padded(mean_text(c.find("second_share"), 2), 8), "\n"));
   }
+}
+
+void print_stability(const JsonView& all) {
+  if (all.at("stability").size() > 0) print("\nheads of two seeds, matched by what they look at and do\n");
+  for (const JsonView& s : all.at("stability").elements())
+    print(cat(left_aligned(s.at("name").as_string(), 44), interval_text(s.find("value")), "\n"));
+  std::string text;
+  for (const JsonView& l : all.at("labels").elements())
+    text += cat(text.empty() ? "" : ", ", l.at("label").as_string(), " (", l.at("seeds").as_index(), ")");
+  print(
+      cat("\n", wrapped("", cat("labels, and in how many seeds some head has them: ", text.empty() ? "none" : text))));
+}
+
+void print_onsets(const JsonView& all) {
+  const auto onset = all.find("onset");
+  if (!onset || onset->size() == 0) return;
+  print(
+      "\nwhen it came: step, median and range over seeds; half: of its final kappa, or\n"
+      "half of its fall; there: kappa 0.4, or 0.05 nats above the lowest loss possible\n");
+  print(cat(left_aligned("", 32), padded("seeds", 6), padded("half", 20), padded("there", 20), "\n"));
+  const auto range = [](const JsonView& o, const std::string& what) {
+    const auto median = o.find(what), first = o.find(what + "_first"), last = o.find(what + "_last");
+    if (!median || !first || !last) return std::string("-");
+    return cat(median->as_index(), " (", first->as_index(), "-", last->as_index(), ")");
+  };
+  for (const JsonView& o : onset->elements())
+    print(cat(left_aligned(o.at("event").as_string(), 32), padded(std::to_string(o.at("seeds").as_index()), 6),
+              padded(range(o, "half"), 20), padded(range(o, "reached"), 20), "\n"));
+
+  // Roles of different layers, the clearest first.
+  std::vector<JsonView> order;
+  for (const JsonView& o : all.at("order").elements()) {
+    const auto layer = [&](const char* which) {
+      const std::string& event = o.at(which).as_string();
+      return event.substr(event.rfind(' ') + 1);
+    };
+    if (layer("first") != layer("second") && o.at("by").as_string().starts_with("kappa")) order.push_back(o);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const JsonView& a, const JsonView& b) { return a.at("p").as_double() < b.at("p").as_double(); });
+  constexpr std::size_t kShown = 6;
+  if (!order.empty()) print("\nwhich of two reaches kappa 0.4 first; p: sign test; the rest: onset_order.csv\n");
+  for (std::size_t i = 0; i < std::min(kShown, order.size()); ++i) {
+    const JsonView& o = order[i];
+    const Index first = o.at("first_earlier").as_index(), second = o.at("second_earlier").as_index(),
+                same = o.at("same").as_index();
+    print(wrapped("", cat(o.at("first").as_string(), " before ", o.at("second").as_string(), ": ", first, " of ",
+                          first + second + same, " seeds, ", second, " the other way, ", same, " at the same step; p ",
+                          fixed_text(o.at("p").as_double(), 3))));
+  }
+}
+
+void print_summary(const Json& summary) {
+  const JsonView all(summary, "summary");
+  print(cat("\n", wrapped("", all.at("text").as_string()), "\n"));
+  print_figures(all.at("summary"));
+  print_carriers(all.at("carriers"));
+  print_stability(all);
+  print_onsets(all);
 }
 
 int run(const Arguments& args) {
   const Plan plan = plan_of(args);
   plan.config.check();
   open_study(plan);
-  std::signal(SIGINT, on_study_signal);
-  std::signal(SIGTERM, on_study_signal);
+  watch_signals();
   std::vector<SeedResult> results;
+  std::optional<HeadStudy> shown;
+  bool first_good = true;
   for (Index seed = plan.first; seed < plan.first + plan.seeds; ++seed) {
-    const std::optional<SeedResult> result = result_for(plan, seed);
-    if (!result) {
-      say(cat("interrupted at seed ", seed, "; the same command goes on from here"));
+    std::optional<Measured> measured = interrupted() ? std::nullopt : result_for(plan, seed);
+    if (!measured) {
+      say(cat("interrupted at seed ", seed, "; saved. The same command goes on from here"));
       return kInterrupted;
     }
-    results.push_back(*result);
-    say(cat("seed ", seed, "  loss ", fixed_text(result->loss, 4),
-            result->failed.empty() ? "" : cat("  failed: ", result->failed)));
+    const SeedResult& result = measured->result;
+    if (result.failed.empty() && first_good) {
+      shown = std::move(measured->study);
+      first_good = false;
+    }
+    say(cat("seed ", seed, "  loss ", fixed_text(result.loss, 4),
+            result.failed.empty() ? "" : cat("  failed: ", result.failed)));
+    results.push_back(result);
   }
   const Json summary = summarise(results);
   for (const auto& [name, text] : seed_tables(results)) write_file_atomically(plan.file(name), text);
   write_file_atomically(plan.file("study.json"), pretty_json_text(summary));
-  write_report(plan, results);
+  write_report(plan, results, std::move(shown));
   print_summary(summary);
   print(cat("\nwrote ", plan.directory, ": study.json, *.csv",
             path_exists(plan.file("report.html")) ? " and report.html" : "; no report, as every seed failed", "\n"));
@@ -192,6 +298,7 @@ Command heads_study_command() {
       {"windows", "N", "windows of text to measure on", "Study", "64"},
       {"subspaces", "N", "random subspaces of each layer, as a control", "Study", "50"},
       {"untrained", "N", "untrained models to compare labels with", "Study", "20"},
+      {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Study", "0"},
       {"preset", "NAME", "start from this preset", "Study", "that of the corpus"}};
   const RunConfig defaults;
   for (const Setting& s : settings()) {
@@ -204,8 +311,10 @@ Command heads_study_command() {
           .examples = {"headlight heads study --corpus roles --seeds 10 --out studies/roles"},
           .flags = std::move(flags),
           .notes =
-              "In DIR: seed-N, a run each; seed-N.json, what was measured of it; study.json, seeds.csv,\n"
-              "summary.csv, rules.csv, labels.csv, heads.csv, effects.csv; report.html. Intervals are over seeds.\n",
+              "In DIR: seed-N, a run each; seed-N.json, what was measured of it; study.json, and the same\n"
+              "as tables: summary.csv, seeds.csv, rules.csv, carriers.csv (which head does it), stability.csv\n"
+              "(seeds matched head by head), labels.csv, heads.csv, effects.csv, pruning.csv, and where heads\n"
+              "were watched onset.csv and onset_order.csv; report.html. Intervals are over seeds.\n",
           .run = run};
 }
 

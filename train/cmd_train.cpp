@@ -1,56 +1,19 @@
 // headlight train: learn from a text.
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 
 #include "progress.h"
+#include "signals.h"
 
 namespace headlight::cli {
 
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
-
-// A signal that ends the program leaves the terminal as it was.
-extern "C" void on_last_signal(int signal) {
-  leave_own_screen();
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-
-// The first signal asks for an orderly end after the step; a second one ends the program at once.
-extern "C" void on_signal(int signal) {
-  interrupted = 1;
-  std::signal(signal, on_last_signal);
-}
-
-#ifdef SIGTSTP
-// Ctrl-Z and back: the shell has its screen, the next frame takes its own again.
-extern "C" void on_stop(int signal) {
-  leave_own_screen();
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-extern "C" void on_continue(int) { std::signal(SIGTSTP, on_stop); }
-#endif
-
-void watch_signals() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-#ifdef SIGQUIT
-  std::signal(SIGQUIT, on_last_signal);
-#endif
-#ifdef SIGTSTP
-  std::signal(SIGTSTP, on_stop);
-  std::signal(SIGCONT, on_continue);
-#endif
-}
-
 const char* placeholder_of(const Setting& s) {
   if (s.is_switch()) return "";
   if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
   if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
-  if (s.name == std::string_view("layer-heads")) return "LIST";
+  if (s.name == std::string_view("layer-heads") || s.name == std::string_view("head-slopes")) return "LIST";
   return s.choices.empty() ? (s.name == std::string_view("corpus") ? "NAME" : "FILE") : "KIND";
 }
 
@@ -361,29 +324,29 @@ int run(const Arguments& args) {
   const std::unique_ptr<Trainer> trainer =
       resume ? Trainer::resume(config, std::move(data), directory)
              : std::make_unique<Trainer>(config, std::move(data), directory, weights ? &*weights : nullptr);
+  std::optional<HeadWatch> watch;
+  if (config.watch_heads) watch.emplace(*trainer);
   if (view != View::kQuiet) print_plan(*trainer, directory);
   if (view != View::kQuiet && plan) print_expectation(*plan);
   if (view != View::kQuiet && resume && trainer->step() == 0)
     say("        stopped before its first step: starts from the beginning");
-  std::optional<HeadWatch> watch;
-  if (config.watch_heads) watch.emplace(*trainer);
   const bool was_finished = trainer->finished();
   watch_signals();
   HeadWatch* const watching = watch ? &*watch : nullptr;
   Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
   run_watched(*trainer, watching, [&](const StepRecord& record) {
     progress.show(record);
-    return interrupted == 0;
+    return !interrupted();
   });
   progress.finish();
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;
   }
-  if (interrupted && !trainer->finished()) {
+  if (interrupted() && !trainer->finished()) {
     say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(),
             " train --resume --out ", quoted(directory)));
-    return 130;
+    return kInterrupted;
   }
   if (view != View::kQuiet) {
     if (watch)

@@ -195,8 +195,7 @@ bool cut_head_history(const std::string& path, const HeadHistory& history, Index
   for_each_line(path, before, [&](const std::string& line, const std::string& where) {
     if (over) return;
     if (kept.empty()) {
-      if (line != header)
-        fail(path, ": is of other heads, roles or text than this run's; move it away to go on with a new one");
+      if (line != header) fail(path, ": is of other heads, roles or text than this run's");
     } else {
       const Json json = json_of(line, where);
       over = JsonView(json, where).at("step").as_index(0) >= step;

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "headlight/base/utf8.h"
-#include "headlight/heads/head_gates.h"
 #include "heads/measured_text.h"
 
 namespace headlight {
@@ -99,33 +98,12 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
 
 // ---- pruning and pairs -----------------------------------------------------------------------------------------------
 
+// With numbers of five decimals, as all of the page.
 Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+  if (!options.pruning.is_null()) return options.pruning;
+  if (study.pruning.orders.size() > 1) return to_json(study.pruning);
   const HeadWindows windows = MeasuredText(data, model.config().context, study.windows).windows;
-  const HeadWindows choose = windows.half(0), report = windows.half(1);
-  const HeadMeans means(model, choose);
-  const TransformerConfig& config = model.config();
-  std::vector<double> alone;
-  for (const HeadId id : all_heads(config)) alone.push_back(loss_without(model, choose, means, {id}));
-  std::vector<HeadId> worst = order_by(alone, config);
-  std::reverse(worst.begin(), worst.end());
-  const std::pair<const char*, std::vector<HeadId>> orders[] = {
-      {"greedy", greedy_order(model, choose, means)},
-      {"by single ablation", order_by(alone, config)},
-      {"by gate gradient", order_by(gate_importance(model, choose), config)},
-      {"worst first", worst}};
-  Json drawn = Json::array(), random = Json::array();
-  for (const auto& [name, order] : orders) {
-    Json removed = Json::array();
-    for (const HeadId id : order) removed.push(head_name(id));
-    drawn.push(Json::object()
-                   .set("name", name)
-                   .set("losses", numbers(prune_curve(model, report, means, order)))
-                   .set("removed", removed));
-  }
-  for (int i = 0; i < options.random_orders; ++i)
-    random.push(
-        numbers(prune_curve(model, report, means, random_order(config, options.seed + static_cast<std::uint64_t>(i)))));
-  return Json::object().set("heads", alone.size()).set("orders", drawn).set("random", random);
+  return to_json(study_pruning(model, windows, options.random_orders, options.seed, true));
 }
 
 // Symmetric matrices of redundancy over all predictions, and of the highest lower bound over the slots.
@@ -153,7 +131,7 @@ Json report_data(const CharTransformer& model, const RunData& data, const HeadSt
                  const ReportOptions& options) {
   Json all = to_json(study), kept = Json::object(), roles = Json::array(), verdict = Json::array();
   for (const Json::Member& m : *all.if_object())
-    if (m.key != "pairs") kept.set(m.key, m.value);
+    if (m.key != "pairs" && m.key != "pruning" && m.key != "replicates") kept.set(m.key, m.value);
   for (const Role& r : study.roles)
     roles.push(Json::object().set("name", r.name).set("meaning", r.meaning).set("content", r.content));
   for (const std::string& sentence : report_verdict(study)) verdict.push(sentence);

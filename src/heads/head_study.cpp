@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/heads/block_runs.h"
 #include "headlight/heads/head_gates.h"
 #include "heads/measured_text.h"
 
@@ -58,12 +59,19 @@ void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMea
   const std::size_t n = study.heads.size();
   study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
   std::vector<double> strongest(n, kMatters);
+  const BlockRuns whole(model, setting.windows);
   for (std::size_t a = 0; a < n; ++a) {
+    // From here on without a; each b comes later, in the same layer or above.
+    BlockRuns runs = whole;
+    {
+      const AblateHeads probe(means, {study.heads[a].id});
+      runs.keep(study.heads[a].id.layer);
+    }
     for (std::size_t b = a + 1; b < n; ++b) {
       std::vector<float> both;
       {
         const AblateHeads probe(means, {study.heads[a].id, study.heads[b].id});
-        both = token_losses(model, setting.windows);
+        both = runs.losses(study.heads[b].id.layer);
       }
       std::vector<float> expected(before.size());
       for (std::size_t i = 0; i < before.size(); ++i) expected[i] = alone[a][i] + alone[b][i] - before[i];
@@ -103,18 +111,14 @@ void measure_controls(HeadStudy& study, const CharTransformer& model, const Head
 
 void measure_pruning(HeadStudy& study, const CharTransformer& model, const HeadWindows& windows,
                      const StudyOptions& options) {
-  const HeadWindows choose = windows.half(0), report = windows.half(1);
-  const HeadMeans means(model, choose);
-  const std::size_t n = study.heads.size();
-  const double most = loss_without(model, report, means, {}) + kPrunableLoss;
-  // Far beyond what the second half may allow, so that the order is long enough.
-  const double far_enough = loss_without(model, choose, means, {}) + 10 * kPrunableLoss;
-  study.prunable =
-      prunable_fraction(prune_curve(model, report, means, greedy_order(model, choose, means, far_enough), most), n);
-  for (int i = 0; i < options.random_orders; ++i) {
-    const std::vector<HeadId> order = random_order(model.config(), options.seed + static_cast<std::uint64_t>(i));
-    study.prunable_random.push_back(prunable_fraction(prune_curve(model, report, means, order, most), n));
-  }
+  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves);
+  study.prunable = study.pruning.prunable;
+  study.prunable_random = study.pruning.prunable_random;
+  if (!study.replicates) return;
+  const HeadWindows second = windows.half(1);
+  const Bootstrap bootstrap(second.size(), options.seed, kReplicates);
+  study.replicates->prunable =
+      prunable_replicates(study.pruning.greedy_losses, second.context(), study.heads.size(), bootstrap);
 }
 
 }  // namespace
@@ -151,6 +155,8 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.loss = mean_on(before, study.slots);
   for (std::size_t s = 0; s < study.slots.size(); ++s)
     study.loss_without_heads.push_back(study.loss[s] + by_mean.all[s].mean);
+  std::vector<double> truth;
+  if (study.truth_known) truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
   study.floor = floor_on(m, data, study.slots);
 
   const std::vector<HeadId> heads = all_heads(model.config());
@@ -180,6 +186,7 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
   study.specialization = index_of(by_mean);
   study.dissociations = dissociations_of(by_mean);
+  if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);
   measure_controls(study, model, means, setting, before, options);
   measure_pruning(study, model, m.windows, options);
   return study;

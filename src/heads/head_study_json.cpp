@@ -36,6 +36,7 @@ Json to_json(const RoleScore& s) {
       .set("elsewhere", s.compared > 0 ? Json(s.elsewhere) : Json())
       .set("kappa", s.kappa())
       .set("kappa_content", Json::finite_or_null(s.kappa_content()))
+      .set("log_ratio", Json::finite_or_null(s.log_ratio()))
       .set("top", s.top)
       .set("queries", s.queries);
 }
@@ -102,8 +103,8 @@ Json to_json(const HeadStudy& study) {
                            .set("hurts_a", study.slots[d.slots_r].name)
                            .set("head_b", head_name(study.heads[d.head_b].id))
                            .set("hurts_b", study.slots[d.slots_s].name));
-  return Json::object()
-      .set("run", study.run)
+  Json json = Json::object();
+  json.set("run", study.run)
       .set("text", study.text)
       .set("windows", study.windows)
       .set("predictions", study.predictions)
@@ -130,6 +131,9 @@ Json to_json(const HeadStudy& study) {
                                     .set("random_orders", numbers(study.prunable_random)))
       .set("rise_random_subspaces", control(study.subspaces))
       .set("rise_untrained", control(study.untrained));
+  if (study.pruning.orders.size() > 1) json.set("pruning", to_json(study.pruning));
+  if (study.replicates) json.set("replicates", to_json(*study.replicates, study.slots));
+  return json;
 }
 
 }  // namespace headlight

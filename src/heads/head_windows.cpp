@@ -57,20 +57,21 @@ Index HeadWindows::predictions() const {
          static_cast<Index>(std::count(targets_.begin(), targets_.end(), kIgnoredTarget));
 }
 
+void append_losses(const Tensor& logits, std::span<const std::int32_t> targets, std::vector<float>& losses) {
+  const Tensor log_p = log_softmax(logits);  // [B,T,V]
+  const float* p = log_p.data<float>();
+  const Index vocabulary = log_p.size(-1);
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    losses.push_back(targets[i] == kIgnoredTarget ? std::numeric_limits<float>::quiet_NaN()
+                                                  : -p[static_cast<Index>(i) * vocabulary + targets[i]]);
+}
+
 std::vector<float> token_losses(const CharTransformer& model, const HeadWindows& windows) {
   const NoGrad no_recording;
   std::vector<float> losses;
   losses.reserve(windows.targets().size());
-  for (const HeadWindows::Piece& piece : windows.pieces()) {
-    const Tensor log_p = log_softmax(model(piece.batch.inputs, piece.batch.rows));  // [B,T,V]
-    const float* p = log_p.data<float>();
-    const Index vocabulary = log_p.size(-1);
-    for (std::size_t i = 0; i < piece.batch.targets.size(); ++i) {
-      const std::int32_t target = piece.batch.targets[i];
-      losses.push_back(target == kIgnoredTarget ? std::numeric_limits<float>::quiet_NaN()
-                                                : -p[static_cast<Index>(i) * vocabulary + target]);
-    }
-  }
+  for (const HeadWindows::Piece& piece : windows.pieces())
+    append_losses(model(piece.batch.inputs, piece.batch.rows), piece.batch.targets, losses);
   return losses;
 }
 

@@ -5,6 +5,8 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
+#include "headlight/heads/block_runs.h"
+#include "headlight/heads/head_gates.h"
 
 namespace headlight {
 
@@ -59,8 +61,6 @@ Replacement pruning_replacement(const TransformerConfig& config) {
 std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std::span<const HeadId> removed,
                                                const HeadMeans& means) {
   TransformerConfig config = model.config();
-  if (config.position == PositionKind::kAlibi)
-    fail("prune: ALiBi gives each head its slope by its number, so none can be taken away; train with other positions");
   config.head_size = config.size_of_heads();
   config.layer_heads.clear();
   std::vector<std::vector<Index>> kept(static_cast<std::size_t>(config.layers)), gone = kept;
@@ -72,6 +72,13 @@ std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std
     (std::find(removed.begin(), removed.end(), id) == removed.end() ? kept : gone)[static_cast<std::size_t>(id.layer)]
         .push_back(id.head);
   for (const std::vector<Index>& layer : kept) config.layer_heads.push_back(static_cast<Index>(layer.size()));
+  if (config.position == PositionKind::kAlibi) {
+    // Each head keeps the slope it has.
+    config.slopes = kept;
+    if (const auto& before = model.config().slopes; !before.empty())
+      for (std::size_t l = 0; l < kept.size(); ++l)
+        for (Index& slope : config.slopes[l]) slope = before[l][static_cast<std::size_t>(slope)];
+  }
 
   const Rng before = generator();
   auto pruned = std::make_unique<CharTransformer>(config);
@@ -95,10 +102,18 @@ double loss_without(const CharTransformer& model, const HeadWindows& windows, co
 }
 
 std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
-                                std::span<const HeadId> order, double most) {
+                                std::span<const HeadId> order, double most,
+                                std::vector<std::vector<float>>* predictions) {
+  BlockRuns runs(model, windows);
   std::vector<double> losses;
   for (std::size_t n = 0; n <= order.size(); ++n) {
-    losses.push_back(loss_without(model, windows, means, {order.begin(), order.begin() + static_cast<Index>(n)}));
+    if (n > 0) {
+      const AblateHeads probe(means, {order.begin(), order.begin() + static_cast<Index>(n)},
+                              pruning_replacement(model.config()));
+      runs.keep(order[n - 1].layer);
+    }
+    losses.push_back(mean_loss(runs.kept()));
+    if (predictions) predictions->push_back(runs.kept());
     if (losses.back() > most) break;
   }
   return losses;
@@ -107,10 +122,18 @@ std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows&
 std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
                                  double most) {
   constexpr std::size_t kTryAll = 24, kTried = 8;
+  const Replacement replacement = pruning_replacement(model.config());
   std::vector<HeadId> left = all_heads(model.config()), order;
+  BlockRuns runs(model, windows);  // kept: with `order` removed
+  const auto loss_with = [&](HeadId more) {
+    std::vector<HeadId> removed = order;
+    removed.push_back(more);
+    const AblateHeads probe(means, std::move(removed), replacement);
+    return mean_loss(runs.losses(more.layer));
+  };
   if (left.size() > kTryAll) {
     std::vector<double> alone;
-    for (const HeadId id : left) alone.push_back(loss_without(model, windows, means, {id}));
+    for (const HeadId id : left) alone.push_back(loss_with(id));
     left = order_by(alone, model.config());
   }
   const std::size_t tried = left.size() > kTryAll ? kTried : left.size();
@@ -118,9 +141,7 @@ std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows
     std::size_t best = 0;
     double lowest = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < std::min(tried, left.size()) && left.size() > 1; ++i) {
-      std::vector<HeadId> removed = order;
-      removed.push_back(left[i]);
-      const double loss = loss_without(model, windows, means, removed);
+      const double loss = loss_with(left[i]);
       if (loss >= lowest) continue;
       lowest = loss;
       best = i;
@@ -128,6 +149,9 @@ std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows
     order.push_back(left[best]);
     left.erase(left.begin() + static_cast<Index>(best));
     if (lowest > most && lowest < std::numeric_limits<double>::infinity()) break;
+    if (left.empty()) break;
+    const AblateHeads probe(means, order, replacement);
+    runs.keep(order.back().layer);
   }
   return order;
 }

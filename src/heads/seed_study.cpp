@@ -6,7 +6,7 @@
 #include <map>
 
 #include "headlight/base/error.h"
-#include "headlight/base/random.h"
+#include "headlight/heads/seed_match.h"
 
 namespace headlight {
 
@@ -32,36 +32,56 @@ double mean_of(std::span<const double> values) {
   return values.empty() ? kUnknown : sum / static_cast<double>(values.size());
 }
 
-Json interval_json(std::vector<double> values) {
-  std::erase_if(values, [](double v) { return !std::isfinite(v); });
-  if (values.empty()) return {};
-  const Interval i = bootstrap_mean(values);
-  return Json::object().set("mean", i.mean).set("low", i.low).set("high", i.high);
-}
+// A figure of each seed, and its replicates where there are some. Intervals are cut where no figure can be: shifted
+// replicates may reach beyond.
+struct Sample {
+  double lowest = -std::numeric_limits<double>::infinity(), highest = std::numeric_limits<double>::infinity();
+  std::vector<double> values;
+  std::vector<std::vector<double>> replicates;
+  void add(double value, std::vector<double> of_windows = {}) {
+    if (!std::isfinite(value)) return;
+    values.push_back(value);
+    replicates.push_back(std::move(of_windows));
+  }
+  Json interval() const {
+    if (values.empty()) return {};
+    const Interval i = bootstrap_seeds(values, replicates);
+    return Json::object()
+        .set("mean", i.mean)
+        .set("low", std::max(i.low, lowest))
+        .set("high", std::min(i.high, highest));
+  }
+};
 
-std::string cell(const Json& value) {
-  if (value.is_null()) return "";
-  if (const std::string* text = value.if_string()) return *text;
-  return json_text(value);
+// study.replicates.PATH; nothing where there is none.
+std::vector<double> replicates_of(const JsonView& study, std::initializer_list<std::string_view> path) {
+  auto at = study.find("replicates");
+  for (const std::string_view step : path)
+    if (at) at = at->find(step);
+  return at ? values_of(*at) : std::vector<double>{};
 }
 
 // The figures of one seed that are averaged over seeds: of its heads and of its two controls.
 struct Figures {
   double heads = kUnknown, subspaces = kUnknown, untrained = kUnknown;
+  std::vector<double> replicates = {};  // of the heads'
+  double lowest = -std::numeric_limits<double>::infinity(), highest = std::numeric_limits<double>::infinity();
 };
 std::vector<std::pair<std::string, Figures>> figures_of(const SeedResult& result) {
   const JsonView study(result.study, "study");
   const JsonView si = study.at("specialization"), dd = study.at("double_dissociations"),
                  pf = study.at("prunable_fraction");
-  return {{"loss", {result.loss, kUnknown, kUnknown}},
-          {"loss above the lowest possible", {result.loss - result.floor, kUnknown, kUnknown}},
+  return {{"loss", {result.loss, kUnknown, kUnknown, replicates_of(study, {"loss"})}},
+          {"loss above the lowest possible",
+           {result.loss - result.floor, kUnknown, kUnknown, replicates_of(study, {"above_floor"})}},
           {"specialization index",
            {si.at("heads").as_double(), mean_of(values_of(si.at("random_subspaces"))),
-            mean_of(values_of(si.at("untrained")))}},
+            mean_of(values_of(si.at("untrained"))), replicates_of(study, {"specialization"}), 0, 1}},
           {"double dissociations",
            {static_cast<double>(dd.at("heads").size()), mean_of(values_of(dd.at("random_subspaces"))),
-            mean_of(values_of(dd.at("untrained")))}},
-          {"prunable fraction", {pf.at("greedy").as_double(), kUnknown, kUnknown}},
+            mean_of(values_of(dd.at("untrained"))), replicates_of(study, {"double_dissociations"}), 0}},
+          {"prunable fraction",
+           {pf.at("greedy").as_double(), kUnknown, kUnknown, replicates_of(study, {"prunable_fraction"}), 0, 1}},
           {"prunable fraction, random orders", {mean_of(values_of(pf.at("random_orders"))), kUnknown, kUnknown}},
           {"unlabelled share", {study.at("unlabelled_share").as_double(), kUnknown, kUnknown}}};
 }
@@ -69,7 +89,7 @@ std::vector<std::pair<std::string, Figures>> figures_of(const SeedResult& result
 // By slots, over seeds: what the strongest head costs, and its share of what all cost.
 Json rules(std::span<const SeedResult> counted) {
   std::vector<std::string> order;
-  std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> by_name;
+  std::map<std::string, std::pair<Sample, Sample>> by_name;
   for (const SeedResult& result : counted) {
     const JsonView study(result.study, "study");
     for (const JsonView& slots : study.at("slots").elements()) {
@@ -79,16 +99,17 @@ Json rules(std::span<const SeedResult> counted) {
         most = std::max(most, head.at("rise").at(name).at("mean").as_double());
       const double stake = slots.at("loss_without_heads").as_double() - slots.at("loss").as_double();
       if (by_name.count(name) == 0) order.push_back(name);
-      by_name[name].first.push_back(most);
-      by_name[name].second.push_back(stake >= kLeastStake ? most / stake : kUnknown);
+      by_name[name].first.add(most, replicates_of(study, {"slots", name, "strongest"}));
+      by_name[name].second.add(stake >= kLeastStake ? most / stake : kUnknown,
+                               replicates_of(study, {"slots", name, "share"}));
     }
   }
   Json array = Json::array();
   for (const std::string& name : order)
     array.push(Json::object()
                    .set("name", name)
-                   .set("strongest", interval_json(by_name[name].first))
-                   .set("share", interval_json(by_name[name].second)));
+                   .set("strongest", by_name[name].first.interval())
+                   .set("share", by_name[name].second.interval()));
   return array;
 }
 
@@ -106,72 +127,103 @@ Json labels(std::span<const SeedResult> counted) {
   return array;
 }
 
+Json stability(std::span<const SeedPair> pairs) {
+  Json array = Json::array();
+  if (pairs.empty()) return array;
+  const std::pair<const char*, double SeedPair::*> figures[] = {
+      {"similarity of matched heads", &SeedPair::matched},
+      {"the same, of all pairs of heads", &SeedPair::unmatched},
+      {"the same, matched after shuffling profiles", &SeedPair::shuffled},
+      {"matched heads in the same layer", &SeedPair::same_layer}};
+  for (const auto& [name, figure] : figures) {
+    const Interval i = interval_of_pairs(pairs, figure);
+    array.push(Json::object()
+                   .set("name", name)
+                   .set("value", Json::object().set("mean", i.mean).set("low", i.low).set("high", i.high)));
+  }
+  return array;
+}
+
+// The value that most have, and how many do; of several the first.
+template <class T>
+std::pair<T, Index> commonest(const std::vector<T>& values) {
+  std::pair<T, Index> best{T{}, 0};
+  for (const T& value : values)
+    if (const auto n = static_cast<Index>(std::count(values.begin(), values.end(), value)); n > best.second)
+      best = {value, n};
+  return best;
+}
+
+Json carriers_json(std::span<const Carrier> all) {
+  Json array = Json::array();
+  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+    while (end < all.size() && all[end].name == all[begin].name && all[end].is_role == all[begin].is_role) ++end;
+    std::vector<Index> layers;
+    std::vector<std::string> roles;
+    Sample kappa, share, second;
+    for (const Carrier& c : all.subspan(begin, end - begin)) {
+      layers.push_back(c.layer);
+      roles.push_back(c.role);
+      kappa.add(c.kappa);
+      share.add(c.share);
+      second.add(c.second_share);
+    }
+    const bool is_role = all[begin].is_role;
+    const auto layer = commonest(layers);
+    const auto role = commonest(roles);
+    array.push(Json::object()
+                   .set("name", all[begin].name)
+                   .set("kind", is_role ? "role" : "slots")
+                   .set("seeds", end - begin)
+                   .set("layer", layer.first)
+                   .set("in_layer", layer.second)
+                   .set("role", is_role ? Json() : Json(role.first))
+                   .set("with_role", is_role ? Json() : Json(role.second))
+                   .set("kappa", kappa.interval())
+                   .set("share", share.interval())
+                   .set("second_share", second.interval()));
+  }
+  return array;
+}
+
+Json step(Index value) { return value < 0 ? Json() : Json(value); }
+
+void set_onsets(Json& all, std::span<const SeedResult> counted) {
+  std::vector<std::vector<Onset>> seeds;
+  for (const SeedResult& r : counted)
+    if (r.onset) seeds.push_back(*r.onset);
+  if (seeds.empty()) return;
+  Json onset = Json::array(), order = Json::array();
+  for (const OnsetSummary& s : summarise_onsets(seeds))
+    onset.push(Json::object()
+                   .set("event", s.event)
+                   .set("seeds", s.seeds)
+                   .set("half", step(s.half.median))
+                   .set("half_first", step(s.half.first))
+                   .set("half_last", step(s.half.last))
+                   .set("reached", step(s.reached.median))
+                   .set("reached_first", step(s.reached.first))
+                   .set("reached_last", step(s.reached.last))
+                   .set("reached_in", s.reached.seeds));
+  for (const OnsetOrder& o : onset_order(seeds))
+    order.push(Json::object()
+                   .set("first", o.a)
+                   .set("second", o.b)
+                   .set("by", o.by_half ? "half of the final kappa" : cat("kappa ", kOnsetKappa))
+                   .set("first_earlier", o.a_first)
+                   .set("second_earlier", o.b_first)
+                   .set("same", o.same)
+                   .set("p", o.p));
+  all.set("onset", onset).set("order", order);
+}
+
+}  // namespace
+
 std::vector<SeedResult> those_that_count(std::span<const SeedResult> results) {
   std::vector<SeedResult> counted;
   for (const SeedResult& r : results)
     if (r.failed.empty() && !r.study.is_null()) counted.push_back(r);
   return counted;
-}
-
-// An array of objects as a table; an interval takes three columns.
-std::string table(const Json& array, std::initializer_list<const char*> columns) {
-  std::vector<std::vector<std::string>> rows(1);
-  const auto is_interval = [&](const char* column) {
-    return std::any_of(array.if_array()->begin(), array.if_array()->end(), [&](const Json& row) {
-      const Json* value = row.find(column);
-      return value && value->is_object();
-    });
-  };
-  for (const char* column : columns) {
-    rows[0].emplace_back(column);
-    if (is_interval(column)) rows[0].insert(rows[0].end(), {cat(column, "_low"), cat(column, "_high")});
-  }
-  for (const Json& row : *array.if_array()) {
-    std::vector<std::string>& cells = rows.emplace_back();
-    for (const char* column : columns) {
-      const Json* value = row.find(column);
-      if (!is_interval(column)) {
-        cells.push_back(value ? cell(*value) : "");
-        continue;
-      }
-      for (const char* part : {"mean", "low", "high"})
-        cells.push_back(value && value->is_object() ? cell(*value->find(part)) : "");
-    }
-  }
-  return csv_text(rows);
-}
-
-}  // namespace
-
-Interval bootstrap_mean(std::span<const double> values, std::uint64_t seed, int resamples) {
-  if (values.empty()) fail("bootstrap: no values");
-  Rng rng(mix64(seed));
-  std::vector<double> means;
-  const auto n = static_cast<Index>(values.size());
-  for (int r = 0; r < resamples; ++r) {
-    double sum = 0;
-    for (Index i = 0; i < n; ++i) sum += values[static_cast<std::size_t>(rng.below(n))];
-    means.push_back(sum / static_cast<double>(n));
-  }
-  return {mean_of(values), percentile(means, 0.025), percentile(means, 0.975)};
-}
-
-std::string csv_text(const std::vector<std::vector<std::string>>& rows) {
-  std::string text;
-  for (const std::vector<std::string>& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i > 0) text += ',';
-      if (row[i].find_first_of(",\"\r\n") == std::string::npos) {
-        text += row[i];
-        continue;
-      }
-      text += '"';
-      for (const char c : row[i]) text += c == '"' ? std::string("\"\"") : std::string(1, c);
-      text += '"';
-    }
-    text += '\n';
-  }
-  return text;
 }
 
 Json to_json(const SeedResult& r) {
@@ -180,7 +232,8 @@ Json to_json(const SeedResult& r) {
       .set("loss", Json::finite_or_null(r.loss))
       .set("floor", Json::finite_or_null(r.floor))
       .set("failed", r.failed.empty() ? Json() : Json(r.failed))
-      .set("study", r.study);
+      .set("study", r.study)
+      .set("onset", r.onset ? to_json(*r.onset) : Json());
 }
 
 SeedResult seed_result(const Json& json, const std::string& source) {
@@ -191,6 +244,7 @@ SeedResult seed_result(const Json& json, const std::string& source) {
   r.floor = number_or_nan(view, "floor");
   if (const auto failed = view.find("failed")) r.failed = failed->as_string();
   r.study = view.at("study").json();
+  if (const auto onset = view.find("onset")) r.onset = onsets_of(*onset);
   if (r.failed.empty() && !r.study.is_object()) view.at("study").refuse("neither a study nor a reason why not");
   return r;
 }
@@ -201,17 +255,20 @@ Json summarise(std::span<const SeedResult> results) {
   std::vector<std::vector<std::pair<std::string, Figures>>> all;
   for (const SeedResult& r : counted) all.push_back(figures_of(r));
   for (std::size_t f = 0; !all.empty() && f < all[0].size(); ++f) {
-    std::vector<double> heads, subspaces, untrained;
+    Sample heads, subspaces, untrained;
     for (const auto& figures : all) {
-      heads.push_back(figures[f].second.heads);
-      subspaces.push_back(figures[f].second.subspaces);
-      untrained.push_back(figures[f].second.untrained);
+      const Figures& of_seed = figures[f].second;
+      heads.lowest = of_seed.lowest;
+      heads.highest = of_seed.highest;
+      heads.add(of_seed.heads, of_seed.replicates);
+      subspaces.add(of_seed.subspaces);
+      untrained.add(of_seed.untrained);
     }
     summary.push(Json::object()
                      .set("name", all[0][f].first)
-                     .set("heads", interval_json(heads))
-                     .set("subspaces", interval_json(subspaces))
-                     .set("untrained", interval_json(untrained)));
+                     .set("heads", heads.interval())
+                     .set("subspaces", subspaces.interval())
+                     .set("untrained", untrained.interval()));
   }
   for (const SeedResult& r : results) {
     Json run = Json::object();
@@ -229,42 +286,19 @@ Json summarise(std::span<const SeedResult> results) {
     runs.push(run);
   }
   const std::size_t failed = results.size() - counted.size();
-  return Json::object()
-      .set("text", cat(results.size(), " seeds, ", failed,
+  Json json = Json::object();
+  json.set("text", cat(results.size(), results.size() == 1 ? " seed, " : " seeds, ", failed,
                        " failed and left out of the means. In brackets the 95% interval of the mean over seeds, by "
-                       "bootstrap over seeds."))
+                       "bootstrap over seeds and then over windows of the text (over seeds alone for controls, random "
+                       "orders, labels and carriers).",
+                       counted.size() == 1 ? " A single seed says nothing of others." : ""))
       .set("summary", summary)
       .set("rules", rules(counted))
-      .set("labels", labels(counted))
-      .set("runs", runs);
-}
-
-std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results) {
-  const Json all = summarise(results);
-  std::vector<std::vector<std::string>> heads{
-      {"seed", "failed", "head", "label", "closest_role", "verdict", "rise", "low", "high"}},
-      effects{{"seed", "head", "slots", "rise", "low", "high"}};
-  for (const SeedResult& r : results) {
-    if (r.study.is_null()) continue;
-    const JsonView study(r.study, "study");
-    for (const JsonView& head : study.at("heads").elements()) {
-      const auto text = [&](const char* key) { return cell(head.at(key).json()); };
-      const auto rise = [](const JsonView& at, const char* key) { return cell(at.at(key).json()); };
-      const JsonView total = head.at("rise").at("all");
-      heads.push_back({std::to_string(r.seed), r.failed, text("head"), text("label"), text("closest_role"),
-                       text("verdict"), rise(total, "mean"), rise(total, "low"), rise(total, "high")});
-      for (const auto& [slots, value] : head.at("rise").members())
-        effects.push_back({std::to_string(r.seed), text("head"), slots, rise(value, "mean"), rise(value, "low"),
-                           rise(value, "high")});
-    }
-  }
-  return {{"seeds.csv", table(*all.find("runs"), {"seed", "failed", "loss", "above_floor", "specialization",
-                                                  "dissociations", "prunable", "unlabelled"})},
-          {"summary.csv", table(*all.find("summary"), {"name", "heads", "subspaces", "untrained"})},
-          {"rules.csv", table(*all.find("rules"), {"name", "strongest", "share"})},
-          {"labels.csv", table(*all.find("labels"), {"label", "seeds"})},
-          {"heads.csv", csv_text(heads)},
-          {"effects.csv", csv_text(effects)}};
+      .set("carriers", carriers_json(carriers(counted)))
+      .set("stability", stability(match_seeds(counted)))
+      .set("labels", labels(counted));
+  set_onsets(json, counted);
+  return json.set("runs", runs);
 }
 
 }  // namespace headlight

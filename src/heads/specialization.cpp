@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
+#include "headlight/heads/block_runs.h"
 #include "headlight/ops/ops.h"
 
 namespace headlight {
@@ -18,16 +19,17 @@ AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means
                             std::span<const float> before, Replacement replacement, bool keep_losses) {
   AblationResult result;
   const std::vector<HeadId> heads = all_heads(model.config());
-  const auto without = [&](std::vector<HeadId> ablated) {
-    const AblateHeads probe(means, std::move(ablated), replacement);
-    return token_losses(model, setting.windows);
-  };
+  const BlockRuns runs(model, setting.windows);
   for (const HeadId id : heads) {
-    std::vector<float> losses = without({id});
+    const AblateHeads probe(means, {id}, replacement);
+    std::vector<float> losses = runs.losses(id.layer);
     result.rises.push_back(setting.rises(before, losses));
     if (keep_losses) result.losses.push_back(std::move(losses));
   }
-  result.all = setting.rises(before, without(heads));
+  const AblateHeads probe(means, heads, replacement);
+  std::vector<float> losses = runs.losses(0);
+  result.all = setting.rises(before, losses);
+  if (keep_losses) result.all_losses = std::move(losses);
   return result;
 }
 
@@ -37,9 +39,10 @@ std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const
   const TransformerConfig& config = model.config();
   std::vector<AblationResult> results;
   std::vector<Rise> all;
+  const BlockRuns runs(model, setting.windows);
   {
     const AblateHeads probe(means, all_heads(config));
-    all = setting.rises(before, token_losses(model, setting.windows));
+    all = setting.rises(before, runs.losses(0));
   }
   Rng rng(mix64(seed));
   for (int r = 0; r < rotations; ++r) {
@@ -51,7 +54,7 @@ std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const
       const Tensor rotation = random_rotation(heads * size, rng);
       for (Index h = 0; h < heads; ++h) {
         const AblateSubspace probe(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
-        result.rises.push_back(setting.rises(before, token_losses(model, setting.windows)));
+        result.rises.push_back(setting.rises(before, runs.losses(layer)));
       }
     }
   }

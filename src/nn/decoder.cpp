@@ -82,6 +82,7 @@ struct Layer {
   Projection qkv, out, up, down;  // the last two not defined without feed-forward
   Tensor keys;                    // [H,D,S]: a key is a column, so that scores are sums of rows
   Tensor values;                  // [H,S,D]
+  Tensor distance_bias;           // [H,1,S] for the last of S positions; not defined for none
 };
 
 }  // namespace
@@ -123,10 +124,10 @@ struct Decoder::State {
   Index capacity = 0;  // S: tokens there is room for, doubling up to the context
   // Where the keys of older tokens may stay: ids since the start, as far as they are needed to start again.
   std::vector<std::int32_t> history;
-  Tensor embedded;       // [1,1,C]
-  Tensor unit;           // [1,1,1,D], ones then zeros: turned, it becomes cosines and sines
-  Tensor turned;         // of this position; not defined where positions do not turn
-  Tensor distance_bias;  // [H,1,S] for the last of S positions; not defined for none
+  Tensor embedded;  // [1,1,C]
+  Tensor unit;      // [1,1,1,D], ones then zeros: turned, it becomes cosines and sines
+  Tensor turned;    // of this position; not defined where positions do not turn
+  Tensor bias_of(std::size_t layer, Index queries, Index keys) const;
   PoolVector<float> x, normal, packed, z, y, hidden, scores, logits;
 };
 
@@ -228,7 +229,14 @@ void Decoder::State::reserve(Index tokens) {
   }
   capacity = more;
   scores.assign(static_cast<std::size_t>(most_heads * capacity), 0.0f);
-  distance_bias = model.position->bias(most_heads, 1, capacity, DType::kFloat32);
+  for (std::size_t i = 0; i < layers.size(); ++i) layers[i].distance_bias = bias_of(i, 1, capacity);
+}
+
+// What positions add to the scores of a layer, [H,T,S]; not defined for none.
+Tensor Decoder::State::bias_of(std::size_t layer, Index queries, Index keys) const {
+  if (layers[layer].heads == 0) return {};
+  const std::span<const Index> which = config.slopes.empty() ? std::span<const Index>{} : config.slopes[layer];
+  return model.position->bias(config.heads, queries, keys, DType::kFloat32, which);
 }
 
 // Keys (turned) and values [1,H,T,D] of the first T positions.
@@ -252,7 +260,6 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
   position = 0;
   reserve(t);
   Tensor in = model.position->embed((*model.tokens)(ids, Shape{1, t}));  // [1,T,C]
-  const Tensor bias = model.position->bias(most_heads, t, t, DType::kFloat32);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const TransformerBlock& block = *model.blocks[static_cast<Index>(i)];
     const Index heads = layers[i].heads;
@@ -264,7 +271,7 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
     keep(layers[i], k, v);
     AttentionOptions options;
     options.causal = true;
-    options.bias = bias;
+    options.bias = bias_of(i, t, t);
     const Tensor seen = reshape(permute(attention(q, k, v, options), {0, 2, 1, 3}), {1, t, heads * head_size});
     in = add(in, block.attn->out(seen));
     if (!config.pre_norm) in = block.norm1(in);
@@ -304,10 +311,10 @@ void Decoder::State::attend(Layer& layer, Index h, Index slot, Index keys) {
   fast().scale(d, 1 / std::sqrt(static_cast<float>(d)), q, q);
   float* s = scores.data() + h * capacity;
   fast().vecmat(d, keys, q, all_keys, capacity, s);
-  if (distance_bias.defined()) {
+  if (layer.distance_bias.defined()) {
     // The bias lies by falling distance, the last being 0. The slots up to this one hold the tokens just before it, and
     // those behind it, once the cache has gone round, the ones before these.
-    const float* bias = distance_bias.data<float>() + h * capacity;
+    const float* bias = layer.distance_bias.data<float>() + h * capacity;
     fast().accumulate(slot + 1, bias + capacity - 1 - slot, s);
     fast().accumulate(keys - slot - 1, bias, s + slot + 1);
   }

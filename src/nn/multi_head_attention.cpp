@@ -31,6 +31,8 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
       out{this, "out", heads * checked_head_size(width, heads, o.head_size), width, o.out},
       heads_(heads),
       head_size_(checked_head_size(width, heads, o.head_size)),
+      numbers_(o.numbers),
+      numbered_of_(o.numbers.empty() ? heads : o.numbered_of),
       drop_(o.dropout) {}
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask,
@@ -39,7 +41,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
   if (h == 0) return drop_(out(Tensor::empty({b, t, 0}, x.dtype())));  // all were taken away: the bias is left
   const Tensor projected = qkv(x);                                     // [B,T,3HD]
-  const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
+  const AttentionOptions how =
+      options(mask, position ? position->bias(numbered_of_, t, t, x.dtype(), numbers_) : Tensor());
   // Where nobody looks in between, attention reads q, k and v where they lie.
   if (!Probe::active() && !(position && position->turns())) return drop_(out(attention_packed(projected, h, how)));
   const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]

@@ -44,8 +44,21 @@ void TransformerConfig::check() const {
   if (!layer_heads.empty() && static_cast<Index>(layer_heads.size()) != layers)
     fail("model: heads are given for ", layer_heads.size(), " layers, and there are ", layers);
   for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
-  if (!layer_heads.empty() && position == PositionKind::kAlibi)
-    fail("model: ALiBi gives each head its slope by its number, so all layers need all heads; use other positions");
+  const bool some_heads = std::any_of(layer_heads.begin(), layer_heads.end(), [](Index n) { return n > 0; });
+  if (some_heads && position == PositionKind::kAlibi && slopes.empty())
+    fail("model: ALiBi gives each head its slope by its number; say which slopes are left, or use other positions");
+  if (!slopes.empty()) {
+    if (position != PositionKind::kAlibi) fail("model: slopes are given, and positions are not those of ALiBi");
+    if (static_cast<Index>(slopes.size()) != layers)
+      fail("model: slopes are given for ", slopes.size(), " layers, and there are ", layers);
+    for (Index layer = 0; layer < layers; ++layer) {
+      const std::vector<Index>& of_layer = slopes[static_cast<std::size_t>(layer)];
+      if (static_cast<Index>(of_layer.size()) != heads_in(layer))
+        fail("model: layer ", layer, " has ", heads_in(layer), " heads and ", of_layer.size(), " slopes");
+      for (const Index slope : of_layer)
+        if (slope < 0 || slope >= heads) fail("model: slope ", slope, " is outside 0 to ", heads - 1);
+    }
+  }
   if (head_size == 0 && width % heads != 0) {
     const Index lower = width / heads * heads;
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
@@ -63,9 +76,14 @@ Index TransformerConfig::most_heads() const {
 
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", c.norm, c.width},
-      attn{
-          this, "attn", c.width, c.heads_in(layer),
-          AttentionLayerOptions{.head_size = c.size_of_heads(), .dropout = c.dropout, .in = into(c), .out = out_of(c)}},
+      attn{this, "attn", c.width, c.heads_in(layer),
+           AttentionLayerOptions{
+               .head_size = c.size_of_heads(),
+               .dropout = c.dropout,
+               .numbers = c.slopes.empty() ? std::vector<Index>{} : c.slopes[static_cast<std::size_t>(layer)],
+               .numbered_of = c.heads,
+               .in = into(c),
+               .out = out_of(c)}},
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
@@ -101,19 +119,29 @@ CharTransformer::CharTransformer(const TransformerConfig& config)
     head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kDeviation});
 }
 
-Tensor CharTransformer::operator()(std::span<const std::int32_t> ids, Index batch) const {
+Tensor CharTransformer::embed(std::span<const std::int32_t> ids, Index batch) const {
   const auto count = static_cast<Index>(ids.size());
   if (batch <= 0 || count % batch != 0) fail("model: ", count, " ids do not make ", batch, " sequences");
   const Index length = count / batch;
   if (length > config_.context) fail("model: ", length, " ids at a time, and the context is ", config_.context);
-  Tensor x = tokens(ids, Shape{batch, length});  // [B,T,C]
-  {
-    const LayerScope scope("position");
-    x = drop_(position->embed(x));
-  }
-  for (const Child<TransformerBlock>& block : blocks) x = block(x, AttentionMask::causal_only(), position.get());
-  if (norm) x = (*norm)(x);
-  return head ? (*head)(x) : linear(x, tokens->weight);  // [B,T,V]
+  const Tensor x = tokens(ids, Shape{batch, length});  // [B,T,C]
+  const LayerScope scope("position");
+  return drop_(position->embed(x));
+}
+
+Tensor CharTransformer::run_block(Index layer, const Tensor& x) const {
+  return blocks[layer](x, AttentionMask::causal_only(), position.get());
+}
+
+Tensor CharTransformer::logits(const Tensor& x) const {
+  const Tensor last = norm ? (*norm)(x) : x;
+  return head ? (*head)(last) : linear(last, tokens->weight);  // [B,T,V]
+}
+
+Tensor CharTransformer::operator()(std::span<const std::int32_t> ids, Index batch) const {
+  Tensor x = embed(ids, batch);
+  for (Index layer = 0; layer < config_.layers; ++layer) x = run_block(layer, x);
+  return logits(x);
 }
 
 }  // namespace headlight

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "headlight/base/error.h"
@@ -47,6 +48,8 @@ std::vector<Setting> make_settings() {
   choice("layer-heads", &R::layer_heads, "Model", {},
          "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
   number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
+  choice("head-slopes", &R::head_slopes, "Model", {},
+         "ALiBi: the slopes that the heads of each layer have, as in 0,2/1 (what heads prune leaves)");
   number("dropout", &R::dropout, "Model", 0, 1, "probability with which training drops an element").highest_excluded =
       true;
   choice("position", &R::position, "Model", {"learned", "sinusoidal", "rotary", "alibi", "none"},
@@ -300,19 +303,41 @@ void from_json(RunConfig& config, const JsonView& json) {
 
 namespace {
 
-std::vector<Index> parse_layer_heads(std::string_view text) {
-  std::vector<Index> heads;
-  constexpr Index kMost = 1000;
+constexpr Index kMostHeads = 1000;  // of a layer
+
+// "4,2,0"; nothing when it is no such list.
+std::optional<std::vector<Index>> parse_list(std::string_view text) {
+  std::vector<Index> numbers;
   for (std::size_t at = 0; !text.empty() && at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
-    Index count = 0;
-    if (parse_whole_text(text.substr(at, end - at), count) != Parsed::kFine || count < 0 || count > kMost)
-      throw UsageError(
-          cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMost, ", as in 4,2,0"));
-    heads.push_back(count);
+    Index number = 0;
+    if (parse_whole_text(text.substr(at, end - at), number) != Parsed::kFine || number < 0 || number > kMostHeads)
+      return {};
+    numbers.push_back(number);
     at = end + 1;
   }
-  return heads;
+  return numbers;
+}
+
+std::vector<Index> parse_layer_heads(std::string_view text) {
+  if (const auto heads = parse_list(text)) return *heads;
+  throw UsageError(
+      cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+}
+
+// "0,2//1": of three layers, the second without heads.
+std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
+  std::vector<std::vector<Index>> layers;
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t end = std::min(text.find('/', at), text.size());
+    const auto slopes = parse_list(text.substr(at, end - at));
+    if (!slopes)
+      throw UsageError(cat("--head-slopes ", text, ": expected the slopes of each layer's heads, numbers from 0 to ",
+                           kMostHeads, ", as in 0,2/1"));
+    layers.push_back(*slopes);
+    at = end + 1;
+  }
+  return layers;
 }
 
 }  // namespace
@@ -327,6 +352,7 @@ TransformerConfig RunConfig::model(Index vocabulary) const {
   c.hidden = hidden;
   c.layer_heads = parse_layer_heads(layer_heads);
   c.head_size = head_size;
+  c.slopes = parse_head_slopes(head_slopes);
   c.dropout = dropout;
   c.position = position == "learned"      ? PositionKind::kLearned
                : position == "sinusoidal" ? PositionKind::kSinusoidal

@@ -1,5 +1,10 @@
 // heads study: several seeds, taken up again where it stopped.
+#include <chrono>
+#include <csignal>
+#include <thread>
+
 #include "cli/tiny_run.h"
+#include "headlight/io/json.h"
 #include "headlight/run/run_directory.h"
 
 namespace headlight {
@@ -18,14 +23,14 @@ class HeadsStudy : public TinyRun {
 TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   const Result first = run_program(study({"--seeds", "1"}));
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_TRUE(contains(first.out, "1 seeds, 0 failed"));
+  EXPECT_TRUE(contains(first.out, "1 seed, 0 failed"));
   const std::string kept = read_file(study_ + "/seed-1.json");
   const Result r = run_program(study({"--seeds", "2"}));
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, 0 failed"));
   EXPECT_EQ(read_file(study_ + "/seed-1.json"), kept);
-  for (const char* name :
-       {"study.json", "seeds.csv", "summary.csv", "rules.csv", "labels.csv", "heads.csv", "effects.csv"})
+  for (const char* name : {"study.json", "seeds.csv", "summary.csv", "rules.csv", "labels.csv", "heads.csv",
+                           "effects.csv", "carriers.csv", "stability.csv", "pruning.csv"})
     EXPECT_FALSE(read_file(study_ + "/" + name).empty()) << name;
   EXPECT_TRUE(contains(read_file(study_ + "/report.html"), "\"seeds\":{\"text\":\"2 seeds"));
   const Files all = files_of(study_);
@@ -43,6 +48,37 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   for (std::size_t i = 0; i + 1 < other.size(); ++i)
     if (other[i] == "--width") other[i + 1] = "16";
   expect_refused(other, 1, "holds a study with other settings");
+}
+
+TEST_F(HeadsStudy, WatchesHeadsAndRecovers) {
+  const Words words = study({"--seeds", "2", "--watch-heads", "--watch-every", "3", "--recovery", "2"});
+  const Result r = run_program(words);
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.out, "similarity of matched heads"));
+  EXPECT_EQ(read_file(study_ + "/onset.csv").substr(0, 35), "seed,failed,event,half,reached,last");
+  EXPECT_EQ(read_file(study_ + "/onset_order.csv").substr(0, 12), "first,second");
+  const std::string pruning = read_file(study_ + "/pruning.csv");
+  for (const char* part : {"1,,greedy,0,,", "2,,random 20,2,,", "2,,\"greedy, then 2 steps of training\",1,L0H"})
+    EXPECT_TRUE(contains(pruning, part)) << part << "\n" << pruning;
+  EXPECT_TRUE(contains(read_file(study_ + "/report.html"), "greedy, then 2 steps of training"));
+  const std::string file = study_ + "/seed-1.json";
+  const Json json = parse_json(read_file(file), file);
+  EXPECT_EQ(JsonView(json, file).at("study").at("replicates").at("loss").size(), 200);
+  expect_refused(study({"--seeds", "2", "--recovery", "3"}), 1, "holds a study with other settings");
+}
+
+TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Words words = study({"--seeds", "500"});
+    Program program(words);
+    for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("seed 2  tr") == std::string::npos; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    program.signal(signal);
+    const Result r = program.wait();
+    EXPECT_EQ(r.code, 130) << r.err;
+    EXPECT_TRUE(contains(r.err, "the same command goes on from here") || contains(r.err, "The same command")) << r.err;
+  }
+  EXPECT_EQ(run_program(study({"--seeds", "1"})).code, 0);
 }
 
 TEST_F(HeadsStudy, SeedsThatFailAreCounted) {

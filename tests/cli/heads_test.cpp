@@ -1,5 +1,8 @@
 // headlight heads and its commands: what they print, what they write, what they refuse.
+#include <chrono>
 #include <cmath>
+#include <csignal>
+#include <thread>
 
 #include "cli/tiny_run.h"
 #include "headlight/data/vocabulary.h"
@@ -71,6 +74,10 @@ TEST_F(Heads, OfARunWithOneHead) {
   expect_refused({"heads", "show", directory_ / "none", "L0H0", "the"}, 1, "the model has no heads");
   const Result none = run_program(Words{"heads", directory_ / "none"} + few_);
   EXPECT_EQ(none.code, 0) << none.err;
+  EXPECT_EQ(run_program(Words{"heads", "report", directory_ / "none"} + few_).code, 0);
+  EXPECT_EQ(run_program(Words{"heads", "prune", directory_ / "none", "--curves"}).code, 0);
+  expect_refused({"heads", "ablate", directory_ / "none", "L0H0"}, 1, "L0H0: the model has no heads");
+  EXPECT_EQ(run_program(Words{"heads", "report", one, "--recovery", "2"} + few_).code, 0);
 }
 
 TEST_F(Heads, ShowDrawsTheAttention) {
@@ -169,11 +176,51 @@ TEST_F(Heads, RefuseBadInput) {
   EXPECT_FALSE(path_exists(small));
 }
 
-TEST_F(Heads, PruneRefusesAlibi) {
+TEST_F(Heads, NeedTheirText) {
+  const std::string shorter = directory_ / "short.txt", gone = directory_ / "gone.txt";
+  write_file_atomically(shorter, text_.substr(0, 7));
+  for (const char* command : {"", "ablate", "report"}) {
+    Words words{"heads", command, finished()};
+    if (words[1].empty()) words.erase(words.begin() + 1);
+    if (command == std::string("ablate")) words.push_back("L0H0");
+    expect_run_kept(words + Words{"--data", shorter}, 1, "the text has 7 tokens, fewer than the context of 8");
+    expect_run_kept(words + Words{"--data", gone}, 1, "gone.txt");
+    expect_run_kept(words + Words{"--corpus", "rolls"}, 2, "rolls");
+  }
+  expect_run_kept({"heads", "report", finished(), "--recovery", "2", "--data", data_}, 2, "the run's own text");
+  // The run's own text is gone, or is another one now.
+  remove_file(data_);
+  expect_run_kept({"heads", run_}, 1, "tales.txt");
+  write_file_atomically(data_, text_.substr(0, 2000));
+  expect_run_kept({"heads", run_}, 1, "tales.txt");
+  expect_run_kept({"heads", "prune", run_, "--keep", "1", "--out", directory_ / "small"}, 1, "tales.txt");
+}
+
+TEST_F(Heads, RecoverEndsInOrder) {
+  const std::string small = directory_ / "small";
+  ASSERT_EQ(run_program({"heads", "prune", finished(), "--keep", "1", "--out", small}).code, 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Program program({"heads", "recover", small, "--steps", "100000000", "--threads", "1"});
+    for (int i = 0; i < 2000 && !program.ended() && program.err_so_far().find("step ") == std::string::npos; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    program.signal(signal);
+    const Result r = program.wait();
+    EXPECT_EQ(r.code, 130) << r.err;
+    EXPECT_TRUE(contains(r.err, "saved. Go on with:")) << r.err;
+    EXPECT_TRUE(contains(r.err, "heads recover " + small + " --steps 100000000\n")) << r.err;
+  }
+  EXPECT_EQ(run_program({"heads", small, "--untrained", "2", "--subspaces", "0", "--windows", "8"}).code, 0);
+}
+
+TEST_F(Heads, PruneKeepsAlibisSlopes) {
   const std::string run = directory_ / "alibi";
   ASSERT_EQ(run_program(train(run, {"--position", "alibi"})).code, 0);
-  expect_refused({"heads", "prune", run, "--keep", "1", "--out", directory_ / "out"}, 1,
-                 "ALiBi gives each head its slope");
+  const std::string small = directory_ / "out";
+  ASSERT_EQ(run_program({"heads", "prune", run, "--keep", "1", "--out", small}).code, 0);
+  const std::string config = read_file(small + "/config.json");
+  EXPECT_TRUE(contains(config, "\"head_slopes\": \"0\"") || contains(config, "\"head_slopes\": \"1\"")) << config;
+  EXPECT_EQ(run_program({"heads", "recover", small, "--steps", "2"}).code, 0);
+  EXPECT_EQ(run_program({"sample", small, "--chars", "20"}).code, 0);
 }
 
 }  // namespace

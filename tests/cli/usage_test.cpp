@@ -92,7 +92,7 @@ TEST(Usage, MissingAndRepeatedWords) {
 
 TEST(Usage, WhatTheUserTypedCannotBreakTheLine) {
   expect_refused({"tr\nain"}, 2, "tr\\nain: no such command");
-  expect_refused({"train", "--preset", "a\x1b[31m\r"}, 2, "--preset a?[31m?: not one of");
+  expect_refused({"train", "--preset", "a\x1b[31m\r"}, 2, "--preset a\\x1B[31m\\x0D: not one of");
 }
 
 TEST(Usage, EveryNumberOfTrainIsHeldToItsRange) {

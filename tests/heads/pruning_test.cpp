@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/heads/block_runs.h"
+#include "headlight/heads/prune_recovery.h"
+#include "headlight/heads/replicates.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 
@@ -27,7 +30,8 @@ double difference(const CharTransformer& model, const HeadWindows& windows, std:
 TEST_F(Pruning, IsAsMasking) {
   const std::vector<std::vector<HeadId>> sets{
       {}, {{0, 1}}, {{0, 0}, {1, 2}}, {{1, 0}, {1, 1}, {1, 2}}, all_heads(model_->config())};
-  for (const PositionKind position : {PositionKind::kLearned, PositionKind::kRotary, PositionKind::kSinusoidal}) {
+  for (const PositionKind position :
+       {PositionKind::kLearned, PositionKind::kRotary, PositionKind::kSinusoidal, PositionKind::kAlibi}) {
     for (const bool bias : {true, false}) {
       for (const Index hidden : {Index{-1}, Index{0}}) {
         make({.hidden = hidden, .position = position, .bias = bias, .tied = bias});
@@ -68,11 +72,22 @@ TEST_F(Pruning, CanBeRepeated) {
   EXPECT_LT(difference(*once, windows_, {{0, 0}, {1, 1}}), 1e-5);
 }
 
+TEST_F(Pruning, HeadsKeepTheirSlopes) {
+  make({.position = PositionKind::kAlibi});
+  const HeadMeans means(*model_, windows_);
+  const auto once = without_heads(*model_, std::vector<HeadId>{{0, 0}}, means);
+  EXPECT_EQ(once->config().slopes, (std::vector<std::vector<Index>>{{1, 2}, {0, 1, 2}}));
+  const HeadMeans its_means(*once, windows_);
+  const auto twice = without_heads(*once, std::vector<HeadId>{{0, 0}, {1, 0}}, its_means);
+  EXPECT_EQ(twice->config().slopes, (std::vector<std::vector<Index>>{{2}, {1, 2}}));
+  EXPECT_LT(difference(*once, windows_, {{0, 1}, {1, 2}}), 1e-5);
+  EXPECT_NEAR(mean_loss(token_losses(*twice, windows_)), loss_without(*once, windows_, its_means, {{0, 0}, {1, 0}}),
+              1e-6);
+}
+
 TEST_F(Pruning, RefusesWhatItCannotDo) {
   const HeadMeans means(*model_, windows_);
   EXPECT_TRUE(contains(error_of([&] { without_heads(*model_, std::vector<HeadId>{{0, 3}}, means); }), "no head L0H3"));
-  make({.position = PositionKind::kAlibi});
-  EXPECT_TRUE(contains(error_of([&] { without_heads(*model_, std::vector<HeadId>{{0, 0}}, means); }), "ALiBi"));
 }
 
 TEST_F(Pruning, CurvesBeginWholeAndEndBare) {
@@ -88,6 +103,77 @@ TEST_F(Pruning, CurvesBeginWholeAndEndBare) {
   // Greedy takes the cheapest first: no other single head costs less.
   for (const HeadId id : sorted) EXPECT_GE(loss_without(*model_, windows_, means, {id}), curve[1]);
   EXPECT_EQ(prune_curve(*model_, windows_, means, order, -1).size(), 1u) << "ends above the limit";
+}
+
+TEST_F(Pruning, RunsFromABlockAreWholeRuns) {
+  const HeadMeans means(*model_, windows_);
+  BlockRuns runs(*model_, windows_);
+  const auto same = [](const std::vector<float>& a, const std::vector<float>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](float x, float y) { return x == y || (x != x && y != y); });
+  };
+  EXPECT_TRUE(same(runs.kept(), token_losses(*model_, windows_)));
+  for (const HeadId id : all_heads(model_->config())) {
+    const AblateHeads probe(means, {id});
+    EXPECT_TRUE(same(runs.losses(id.layer), token_losses(*model_, windows_))) << head_name(id);
+    EXPECT_FALSE(same(runs.kept(), token_losses(*model_, windows_))) << head_name(id);
+  }
+  {
+    const AblateHeads probe(means, {{0, 1}});
+    EXPECT_TRUE(same(runs.keep(0), token_losses(*model_, windows_)));
+  }
+  const AblateHeads both(means, {{0, 1}, {1, 2}});
+  EXPECT_TRUE(same(runs.losses(1), token_losses(*model_, windows_))) << "on top of what was kept";
+}
+
+TEST_F(Pruning, StudyOfAllOrders) {
+  const PruneStudy whole = study_pruning(*model_, windows_, 3, 1, true),
+                   part = study_pruning(*model_, windows_, 3, 1, false);
+  ASSERT_EQ(whole.orders.size(), 4u);
+  EXPECT_EQ(whole.orders[1].removed,
+            std::vector<HeadId>(whole.orders[3].removed.rbegin(), whole.orders[3].removed.rend()));
+  for (const PruneOrder& order : whole.orders) {
+    EXPECT_EQ(order.losses.size(), 7u) << order.name;
+    EXPECT_EQ(order.losses[0], whole.orders[0].losses[0]);
+    EXPECT_NEAR(order.losses[6], whole.orders[0].losses[6], 1e-6) << "all are gone, in whatever order";
+  }
+  EXPECT_EQ(whole.prunable, part.prunable) << "as far as it goes, the same";
+  EXPECT_EQ(whole.prunable_random, part.prunable_random);
+  ASSERT_EQ(whole.greedy_losses.size(), 7u);
+  EXPECT_EQ(mean_loss(whole.greedy_losses[3]), whole.orders[0].losses[3]);
+  // On the windows as they are, the fraction is that of the curve.
+  const Bootstrap once(windows_.half(1).size(), 1, 300);
+  const std::vector<double> fractions = prunable_replicates(whole.greedy_losses, 16, 6, once);
+  ASSERT_EQ(fractions.size(), static_cast<std::size_t>(kReplicates));
+  for (const double f : fractions) EXPECT_TRUE(f >= 0 && f <= 1);
+}
+
+TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
+  EXPECT_EQ(thinned_counts(3), (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(thinned_counts(0), (std::vector<std::size_t>{0}));
+  EXPECT_EQ(thinned_counts(16), (std::vector<std::size_t>{0, 2, 5, 7, 9, 11, 14, 16}));
+  RunData data;
+  data.source = "text";
+  data.vocabulary = vocabulary_;
+  data.train = data.validation = text_;
+  RunConfig config;
+  config.context = 16, config.layers = 2, config.heads = 3, config.width = 12, config.batch = 4, config.lr = 0.03;
+  config.min_lr = 0.001, config.warmup = 0, config.seed = 1;
+  PruneStudy study = study_pruning(*model_, windows_, 1, 1, true);
+  ASSERT_TRUE(add_recovery(study, *model_, config, data, windows_, 20));
+  ASSERT_EQ(study.orders.size(), 5u);
+  const PruneOrder& recovered = study.orders[4];
+  EXPECT_EQ(recovered.name, "greedy, then 20 steps of training");
+  ASSERT_EQ(recovered.losses.size(), 7u);
+  for (std::size_t n = 0; n < 7; ++n) EXPECT_LT(recovered.losses[n], study.orders[0].losses[n]) << n;
+  PruneStudy again = study_pruning(*model_, windows_, 1, 1, true);
+  generator().normal();
+  ASSERT_TRUE(add_recovery(again, *model_, config, data, windows_, 20));
+  EXPECT_EQ(again.orders[4].losses, recovered.losses) << "the same training whatever was drawn before";
+  int left = 30;
+  PruneStudy stopped = study_pruning(*model_, windows_, 1, 1, true);
+  EXPECT_FALSE(add_recovery(stopped, *model_, config, data, windows_, 20, [&] { return --left > 0; }));
+  EXPECT_EQ(stopped.orders.size(), 4u);
 }
 
 TEST_F(Pruning, OrdersAreWhatTheySay) {

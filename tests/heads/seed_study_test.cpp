@@ -27,6 +27,7 @@ Json study(double specialization, double effect, const char* label) {
       .set("label", label ? Json(label) : Json())
       .set("closest_role", "previous")
       .set("verdict", "causal")
+      .set("roles", Json::object().set("previous", Json::object().set("kappa", 0.75).set("queries", 100)))
       .set("rise", Json::object().set("all", rise(effect)).set("copy, \"it\"", rise(2 * effect)));
   const auto slots = [](const char* name, double without) {
     return Json::object().set("name", name).set("loss", 1.0).set("loss_without_heads", without);
@@ -47,24 +48,6 @@ std::vector<SeedResult> three() {
           {4, std::nan(""), 1.9, "training diverged", {}}};
 }
 
-TEST(SeedStudy, BootstrapOfTheMean) {
-  const Interval one = bootstrap_mean(std::vector<double>{3.0});
-  EXPECT_EQ(one.low, 3);
-  EXPECT_EQ(one.high, 3);
-  // Of 0 and 1 a resampled mean is 0, 1/2 or 1, with chances 1/4, 1/2, 1/4.
-  const Interval two = bootstrap_mean(std::vector<double>{0, 1});
-  EXPECT_EQ(two.mean, 0.5);
-  EXPECT_EQ(two.low, 0);
-  EXPECT_EQ(two.high, 1);
-  // Of many, mean +- 1.96 standard errors: of 0 and 1 in equal shares, 0.5 / sqrt(n).
-  std::vector<double> many(400);
-  for (std::size_t i = 0; i < many.size(); i += 2) many[i] = 1;
-  const Interval wide = bootstrap_mean(many);
-  EXPECT_NEAR(wide.low, 0.5 - 1.96 * 0.025, 0.008);
-  EXPECT_NEAR(wide.high, 0.5 + 1.96 * 0.025, 0.008);
-  EXPECT_TRUE(contains(error_of([] { bootstrap_mean({}); }), "no values"));
-}
-
 TEST(SeedStudy, FailedSeedsAreCountedAndLeftOut) {
   const Json json = summarise(three());
   const JsonView all(json, "summary");
@@ -82,11 +65,47 @@ TEST(SeedStudy, FailedSeedsAreCountedAndLeftOut) {
   EXPECT_NEAR(rules.at(Index{1}).at("strongest").at("mean").as_double(), 3, 1e-12);
   EXPECT_NEAR(rules.at(Index{1}).at("share").at("mean").as_double(), 0.75, 1e-12);
   EXPECT_EQ(json_text(*json.find("labels")), R"([{"label":"previous","seeds":1}])");
+  const JsonView carrier = all.at("carriers").at(Index{0});
+  EXPECT_EQ(carrier.at("name").as_string(), "copy, \"it\"");
+  EXPECT_EQ(carrier.at("seeds").as_index(), 2);
+  EXPECT_EQ(carrier.at("with_role").as_index(), 2);
+  EXPECT_NEAR(carrier.at("share").at("mean").as_double(), 0.75, 1e-12);
+  EXPECT_TRUE(carrier.at("second_share").json().is_null()) << "the only head";
+  EXPECT_FALSE(json.find("onset")) << "nothing was watched";
+}
+
+TEST(SeedStudy, ReplicatesWidenIntervals) {
+  std::vector<SeedResult> results = three();
+  const auto width = [&] {
+    const Json json = summarise(results);
+    for (const JsonView& f : JsonView(json, "summary").at("summary").elements())
+      if (f.at("name").as_string() == "loss")
+        return f.at("heads").at("high").as_double() - f.at("heads").at("low").as_double();
+    return 0.0;
+  };
+  const double from_seeds = width();
+  EXPECT_NEAR(from_seeds, 0.2, 1e-12) << "2.0 and 2.2";
+  for (SeedResult& r : results)
+    if (!r.study.is_null()) r.study.set("replicates", Json::object().set("loss", Json::array().push(5.0).push(6.0)));
+  EXPECT_NEAR(width(), from_seeds + 1, 1e-12)
+      << "half a nat more on both sides; that their mean is 5.5 does not matter";
+}
+
+TEST(SeedStudy, IntervalsEndWhereFiguresDo) {
+  std::vector<SeedResult> results{three()[0]};
+  results[0].study.set("replicates",
+                       Json::object().set("specialization", Json::array().push(0.0).push(0.9).push(0.9).push(0.9)));
+  const Json json = summarise(results);
+  for (const JsonView& f : JsonView(json, "summary").at("summary").elements())
+    if (f.at("name").as_string() == "specialization index") {
+      EXPECT_EQ(f.at("heads").at("low").as_double(), 0) << "0.2 - 0.675 is none";
+      EXPECT_NEAR(f.at("heads").at("high").as_double(), 0.425, 1e-9);
+    }
 }
 
 TEST(SeedStudy, NothingButFailures) {
   const std::vector<SeedResult> failed{{4, std::nan(""), std::nan(""), "training diverged", {}}};
-  EXPECT_TRUE(contains(json_text(summarise(failed)), "1 seeds, 1 failed"));
+  EXPECT_TRUE(contains(json_text(summarise(failed)), "1 seed, 1 failed"));
   EXPECT_EQ(seed_tables(failed)[0].second.substr(0, 12), "seed,failed,");
 }
 
@@ -95,6 +114,11 @@ TEST(SeedStudy, ResultsReadBack) {
     const SeedResult back = seed_result(to_json(r), "seed.json");
     EXPECT_EQ(to_json(back), to_json(r));
   }
+  SeedResult watched = three()[0];
+  watched.onset = std::vector<Onset>{{"previous in layer 0", true, 10, -1, 0.5}};
+  const SeedResult again = seed_result(to_json(watched), "seed.json");
+  ASSERT_TRUE(again.onset);
+  EXPECT_EQ(to_json(*again.onset), to_json(*watched.onset));
   Json broken = to_json(three()[0]);
   broken.set("study", Json());
   EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: neither a study"));

@@ -273,8 +273,18 @@ TEST(Config, LayerHeadsAreAList) {
   }
   c.layer_heads = "4,2,0,1";
   c.position = "alibi";
-  EXPECT_THROW(c.check(), UsageError);
+  EXPECT_THROW(c.check(), UsageError) << "which slopes are left?";
+  c.head_slopes = "0,1,2,3/1,3//2";
+  EXPECT_NO_THROW(c.check());
+  EXPECT_EQ(c.model(10).slopes, (std::vector<std::vector<Index>>{{0, 1, 2, 3}, {1, 3}, {}, {2}}));
+  for (const char* bad : {"0,1,2,3/1,3", "0,1,2,3/1,3//4", "0,1,2,3/1//2", "0,1,2,3/1,3//", "0,1,2,3/1,x//2", "/"}) {
+    c.head_slopes = bad;
+    EXPECT_THROW(c.check(), UsageError) << bad;
+  }
   c.position = "learned";
+  c.head_slopes = "0,1,2,3/1,3//2";
+  EXPECT_THROW(c.check(), UsageError) << "no slopes without ALiBi";
+  c.head_slopes = "";
   c.head_size = 1 << 20;
   c.layer_heads = "1000,1000,1000,1000";
   EXPECT_THROW(c.check(), UsageError) << "more memory than there is";

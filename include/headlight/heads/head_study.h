@@ -9,6 +9,7 @@
 #include "headlight/heads/head_labels.h"
 #include "headlight/heads/head_similarity.h"
 #include "headlight/heads/pruning.h"
+#include "headlight/heads/replicates.h"
 #include "headlight/heads/specialization.h"
 #include "headlight/io/json.h"
 #include "headlight/run/run_data.h"
@@ -27,7 +28,9 @@ struct StudyOptions {
   int subspaces = 50;         // random subspaces of each layer, rounded up to whole rotations
   int random_orders = 20;
   std::uint64_t seed = 1;
-  bool pairs = true;  // redundancy and similarity of all pairs of heads
+  bool pairs = true;        // redundancy and similarity of all pairs of heads
+  bool curves = false;      // whole pruning curves in all orders, not only as far as the prunable fraction needs
+  bool replicates = false;  // the headline numbers on resampled windows, for intervals over seeds
 };
 
 struct HeadFinding {
@@ -70,6 +73,8 @@ struct HeadStudy {
   std::vector<double> dissociations_untrained, dissociations_subspaces;  // how many
   double prunable = 0;  // in greedy order, chosen on the first half of the windows and measured on the second
   std::vector<double> prunable_random;
+  PruneStudy pruning;                                // the curves
+  std::optional<Replicates> replicates;              // where they were asked for
   std::vector<AblationResult> subspaces, untrained;  // what the nulls were computed from
 
   double unlabelled_share() const;
@@ -78,7 +83,7 @@ struct HeadStudy {
 // Errors: a text without a whole window.
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options = {});
 
-// All of it, roles by name.
+// All of it, roles by name; the pruning curves where they are whole.
 Json to_json(const HeadStudy& study);
 
 }  // namespace headlight

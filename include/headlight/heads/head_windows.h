@@ -57,6 +57,8 @@ class HeadWindows {
 // The loss of each prediction, in nats, laid out as targets(); not a number where nothing is predicted. A probe that is
 // alive acts as always.
 std::vector<float> token_losses(const CharTransformer& model, const HeadWindows& windows);
+// The same from logits [B,T,V] and their B T targets, added at the end.
+void append_losses(const Tensor& logits, std::span<const std::int32_t> targets, std::vector<float>& losses);
 // The mean over those that are numbers.
 double mean_loss(std::span<const float> losses);
 

@@ -45,6 +45,8 @@ struct Rise {
 class Bootstrap {
  public:
   Bootstrap(Index windows, std::uint64_t seed, int resamples = 1000);
+  // How often each window was drawn, in each resample.
+  std::span<const std::vector<Index>> resamples() const { return resamples_; }
   // after - before on the slots.
   Rise rise(std::span<const float> before, std::span<const float> after, const Slots& slots, Index context) const;
 

@@ -22,6 +22,7 @@ struct AblationResult {
   RiseMatrix rises;                        // [part][slots]
   std::vector<Rise> all;                   // [slots]: with all heads ablated
   std::vector<std::vector<float>> losses;  // [part]: of each prediction, where they were asked for
+  std::vector<float> all_losses;           // with all heads ablated, likewise
 };
 
 // Where and how ablations are measured.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/linear.h"
@@ -29,8 +30,12 @@ struct AttentionMask {
 struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 stands for width / heads
   double dropout = 0;   // of the weights and of the result
-  LinearOptions in;     // of the projections to q, k, v ...
-  LinearOptions out;    // ... and from the heads
+  // Of heads that are left of more: their numbers among `numbered_of`, by which positions tell them apart (ALiBi). Empty:
+  // 0, 1, ...
+  std::vector<Index> numbers = {};
+  Index numbered_of = 0;
+  LinearOptions in;   // of the projections to q, k, v ...
+  LinearOptions out;  // ... and from the heads
 };
 
 class MultiHeadAttention : public Module {
@@ -56,6 +61,8 @@ class MultiHeadAttention : public Module {
   Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) const;
 
   Index heads_, head_size_;
+  std::vector<Index> numbers_;
+  Index numbered_of_;
   Dropout drop_;
 };
 

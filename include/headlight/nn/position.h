@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "headlight/nn/module.h"
@@ -22,7 +23,11 @@ class PositionEncoding : public Module {
   virtual Tensor turn(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
   virtual bool turns() const { return false; }
   // What is added to the scores of T queries, the last of S positions, over S keys: [H,T,S], or not defined for nothing.
-  virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
+  // `which`: only for these of the H heads, by number; empty: for all.
+  virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType,
+                      std::span<const Index> /*which*/ = {}) const {
+    return {};
+  }
   // Whether all it does depends on distances alone, so that a text may lose its beginning and keep the keys and values
   // of the rest (nn/decoder.h).
   virtual bool relative() const { return false; }

@@ -23,7 +23,9 @@ struct TransformerConfig {
   // Of a model some of whose heads were taken away: the heads of each layer (0 is allowed), instead of `heads` in all ...
   std::vector<Index> layer_heads = {};
   Index head_size = 0;  // ... and D; 0 stands for width / heads
-  Index hidden = -1;    // F of the feed-forward layers; -1 stands for 4 C, 0 for none: attention only
+  // ... and, with ALiBi, which of the `heads` slopes the heads of each layer have. Empty: head h has slope h.
+  std::vector<std::vector<Index>> slopes = {};
+  Index hidden = -1;  // F of the feed-forward layers; -1 stands for 4 C, 0 for none: attention only
   double dropout = 0;
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
@@ -69,6 +71,10 @@ class CharTransformer : public Module {
   // ids: B sequences of T tokens, one after another -> logits [B,T,V]; those at t depend on ids 0..t alone.
   // Errors: the count is not divisible by batch, T is beyond the context, an id outside the vocabulary.
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const;
+  // The same in parts: what enters the first block, one block after another, and the logits of what leaves the last.
+  Tensor embed(std::span<const std::int32_t> ids, Index batch) const;  // [B,T,C]
+  Tensor run_block(Index layer, const Tensor& x) const;                // [B,T,C] -> [B,T,C]
+  Tensor logits(const Tensor& x) const;                                // [B,T,C] -> [B,T,V]
 
   const TransformerConfig& config() const { return config_; }
 

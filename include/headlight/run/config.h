@@ -27,6 +27,7 @@ struct RunConfig {
   Index hidden = -1;
   std::string layer_heads;  // "4,2,0": of a pruned model
   Index head_size = 0;
+  std::string head_slopes;  // "0,2/1,3": of a pruned model with ALiBi
   double dropout = 0;
   std::string position = "learned", norm = "layer", activation = "gelu";
   bool pre_norm = true, tied = true, bias = true;

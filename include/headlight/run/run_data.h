@@ -35,6 +35,8 @@ struct RunData {
   // Tells this text from another: a hash of all of it.
   std::uint64_t fingerprint = 0;
 
+  // What models are measured on: the validation part, or all where there is none.
+  const TokenText& measured_text() const { return validation.ids.empty() ? train : validation; }
   bool has_floor() const { return !validation_log_probability.empty(); }
 };
 

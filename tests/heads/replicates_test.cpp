@@ -1,0 +1,86 @@
+// Headline numbers on resampled windows: from losses made by hand.
+#include "headlight/heads/replicates.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "heads/tiny_model.h"
+
+namespace headlight {
+namespace {
+
+class ReplicatesOf : public TinyModel {
+ protected:
+  // Predictions at even places are of slots a, the others of b.
+  ReplicatesOf() {
+    slots_ = {all_slots(windows_), {"a", {}}, {"b", {}}};
+    for (const Index place : slots_[0].places) slots_[place % 2 == 0 ? 1 : 2].places.push_back(place);
+    before_.assign(windows_.targets().size(), 1.0f);
+  }
+  // Ablating head 0 costs `of(window)` on a, head 1 one nat on b; both together, both.
+  template <class F>
+  Replicates replicates(const F& of, std::span<const double> truth = {}) {
+    AblationResult result;
+    result.losses.assign(2, before_);
+    result.all_losses = before_;
+    for (Index i = 0; i < static_cast<Index>(before_.size()); ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const float cost = i % 2 == 0 ? static_cast<float>(of(i / windows_.context())) : 1.0f;
+      result.losses[static_cast<std::size_t>(i % 2)][at] += cost;
+      result.all_losses[at] += cost;
+    }
+    const AblationSetting setting{windows_, slots_, bootstrap_};
+    for (const auto& losses : result.losses) result.rises.push_back(setting.rises(before_, losses));
+    result.all = setting.rises(before_, result.all_losses);
+    return headline_replicates(setting, before_, result, truth);
+  }
+
+  std::vector<Slots> slots_;
+  std::vector<float> before_;
+  const Bootstrap bootstrap_{windows_.size(), 1};
+};
+
+double deviation(const std::vector<double>& values) {
+  double sum = 0, squares = 0;
+  for (const double v : values) sum += v, squares += v * v;
+  const auto n = static_cast<double>(values.size());
+  return std::sqrt(std::max(0.0, squares / n - sum / n * (sum / n)));
+}
+
+TEST_F(ReplicatesOf, NothingVariesWhereWindowsAreAlike) {
+  const Replicates r = replicates([](Index) { return 1.0; });
+  ASSERT_EQ(r.loss.size(), static_cast<std::size_t>(kReplicates));
+  for (std::size_t i = 0; i < r.loss.size(); ++i) {
+    EXPECT_NEAR(r.loss[i], 1, 1e-9);
+    EXPECT_NEAR(r.specialization[i], 1, 1e-9) << "each has its own";
+    EXPECT_EQ(r.dissociations[i], 1);
+    EXPECT_NEAR(r.strongest[1][i], 1, 1e-6);
+    EXPECT_NEAR(r.share[2][i], 1, 1e-6);
+  }
+  EXPECT_TRUE(r.above_floor.empty());
+}
+
+TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
+  // 0 or 2 nats, by window: of W windows the mean has deviation 1 / sqrt(W).
+  for (std::size_t i = 0; i < before_.size(); ++i)
+    before_[i] = (static_cast<Index>(i) / windows_.context()) % 2 == 0 ? 0.0f : 2.0f;
+  const std::vector<double> truth(before_.size(), -0.5);
+  const Replicates r = replicates([](Index w) { return w % 2 == 0 ? 0.0 : 2.0; }, truth);
+  const double expected = 1 / std::sqrt(static_cast<double>(windows_.size()));
+  EXPECT_NEAR(deviation(r.loss), expected, 0.25 * expected);
+  EXPECT_NEAR(deviation(r.strongest[1]), expected, 0.25 * expected);
+  for (std::size_t i = 0; i < r.loss.size(); ++i) EXPECT_NEAR(r.above_floor[i], r.loss[i] - 0.5, 1e-9);
+  EXPECT_LT(*std::min_element(r.dissociations.begin(), r.dissociations.end()), 1.5);
+  const Json json = to_json(r, slots_);
+  EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
+}
+
+TEST_F(ReplicatesOf, NothingAtStake) {
+  const Replicates r = replicates([](Index) { return 0.01; });
+  EXPECT_TRUE(std::isnan(r.share[1][0]));
+  EXPECT_FALSE(std::isnan(r.share[2][0]));
+  EXPECT_EQ(r.dissociations[0], 0);
+}
+
+}  // namespace
+}  // namespace headlight

@@ -1,0 +1,140 @@
+// Heads of different seeds: who carries what, and which is which.
+#include "headlight/heads/seed_match.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "headlight/base/random.h"
+
+namespace headlight {
+namespace {
+
+using Rows = std::vector<std::vector<double>>;
+
+double sum_of(const Rows& similarity, const std::vector<std::size_t>& columns) {
+  double sum = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i) sum += similarity[i][columns[i]];
+  return sum;
+}
+
+TEST(BestAssignment, IsThatOfAllPermutations) {
+  Rng rng(4);
+  for (std::size_t n = 1; n <= 6; ++n) {
+    for (int times = 0; times < 20; ++times) {
+      Rows similarity(n, std::vector<double>(n));
+      for (auto& row : similarity)
+        for (double& value : row) value = rng.normal();
+      std::vector<std::size_t> order(n);
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      double best = -1e9;
+      do best = std::max(best, sum_of(similarity, order));
+      while (std::next_permutation(order.begin(), order.end()));
+      std::vector<std::size_t> found = best_assignment(similarity);
+      EXPECT_NEAR(sum_of(similarity, found), best, 1e-12);
+      std::sort(found.begin(), found.end());
+      EXPECT_EQ(found, order) << "each column once; permutations end sorted again";
+    }
+  }
+  EXPECT_TRUE(best_assignment({}).empty());
+}
+
+TEST(ProfileSimilarity, IsOneForEqualOnesOnly) {
+  const Rows s = profile_similarity({{1, 0}, {0, 0}}, {{1, 0}, {2, 0}, {0, 1}, {-1, 0}, {0, 0}});
+  EXPECT_EQ(s[0], (std::vector<double>{1, 0.8, 0, -1, 0}));
+  EXPECT_EQ(s[1], (std::vector<double>{0, 0, 0, 0, 0}));
+}
+
+struct Head {
+  double previous, induction;  // kappa
+  double a, b;                 // rise on slots a and b
+};
+SeedResult seed(Index number, const std::vector<Head>& heads, int in_first_layer) {
+  Json array = Json::array();
+  int place = 0;
+  for (const Head& h : heads) {
+    const auto score = [](double kappa) { return Json::object().set("kappa", kappa).set("queries", 100); };
+    const auto rise = [](double mean) { return Json::object().set("mean", mean); };
+    const int layer = place < in_first_layer ? 0 : 1;
+    array.push(
+        Json::object()
+            .set("head", head_name(layer, layer == 0 ? place : place - in_first_layer))
+            .set("label", Json())
+            .set("closest_role", h.previous > h.induction ? "previous" : "induction")
+            .set("roles", Json::object().set("previous", score(h.previous)).set("induction", score(h.induction)))
+            .set("rise", Json::object().set("all", rise((h.a + h.b) / 2)).set("a", rise(h.a)).set("b", rise(h.b))));
+    ++place;
+  }
+  const auto slots = [](const char* name, double stake) {
+    return Json::object().set("name", name).set("loss", 1.0).set("loss_without_heads", 1 + stake);
+  };
+  SeedResult result{number, 1, std::nan(""), "", {}};
+  result.study = Json::object()
+                     .set("heads", array)
+                     .set("slots", Json::array().push(slots("all", 2)).push(slots("a", 4)).push(slots("b", 2)));
+  return result;
+}
+const Head kPrevious{0.9, 0.0, 2, 0}, kInduction{0.1, 0.8, 0, 1}, kIdle{0, 0.1, 0.1, -0.1};
+
+TEST(Carriers, AreTheStrongest) {
+  const std::vector<SeedResult> seeds{seed(1, {kPrevious, kIdle, kInduction}, 2),
+                                      seed(2, {kIdle, kInduction, kPrevious}, 1)};
+  const std::vector<Carrier> all = carriers(seeds);
+  ASSERT_EQ(all.size(), 8u) << "slots a, b, roles previous, induction; of two seeds";
+  EXPECT_EQ(all[0].name, "a");
+  EXPECT_EQ(all[0].head, "L0H0");
+  EXPECT_EQ(all[0].role, "previous");
+  EXPECT_NEAR(all[0].share, 0.5, 1e-12);
+  EXPECT_EQ(all[0].second, "L0H1");
+  EXPECT_NEAR(all[0].second_share, 0.025, 1e-12);
+  EXPECT_EQ(all[1].seed, 2);
+  EXPECT_EQ(all[1].head, "L1H1");
+  EXPECT_EQ(all[1].layer, 1);
+  EXPECT_FALSE(all[3].is_role);
+  EXPECT_EQ(all[3].head, "L1H0") << "slot b in seed 2";
+  EXPECT_TRUE(all[4].is_role);
+  EXPECT_EQ(all[4].name, "previous");
+  EXPECT_EQ(all[7].kappa, 0.8);
+  EXPECT_NEAR(all[7].rise, 0.5, 1e-12) << "over all predictions";
+}
+
+TEST(MatchSeeds, FindsTheSameHeadsInAnotherOrder) {
+  const std::vector<SeedResult> seeds{seed(1, {kPrevious, kIdle, kInduction}, 2),
+                                      seed(2, {kIdle, kInduction, kPrevious}, 2)};
+  const std::vector<SeedPair> pairs = match_seeds(seeds);
+  ASSERT_EQ(pairs.size(), 1u);
+  EXPECT_NEAR(pairs[0].matched, 1, 1e-12);
+  EXPECT_NEAR(pairs[0].same_layer, 1.0 / 3, 1e-12) << "only the idle one stayed in its layer";
+  EXPECT_LT(pairs[0].unmatched, 0.5);
+  EXPECT_LT(pairs[0].shuffled, 1) << "profiles dealt anew are other heads";
+  EXPECT_GT(pairs[0].shuffled, pairs[0].unmatched) << "matching makes something of them all the same";
+  // Where heads do not recur, the match is no better than that of shuffled ones.
+  Rng rng(6);
+  const auto any = [&](Index number) {
+    std::vector<Head> heads;
+    for (int i = 0; i < 12; ++i) heads.push_back({rng.uniform(), rng.uniform(), rng.uniform(), rng.uniform()});
+    return seed(number, heads, 6);
+  };
+  const std::vector<SeedPair> random = match_seeds(std::vector<SeedResult>{any(1), any(2), any(3), any(4)});
+  ASSERT_EQ(random.size(), 6u);
+  const Interval matched = interval_of_pairs(random, &SeedPair::matched),
+                 shuffled = interval_of_pairs(random, &SeedPair::shuffled);
+  EXPECT_NEAR(matched.mean, shuffled.mean, 0.03);
+  EXPECT_LE(matched.low, matched.mean);
+  EXPECT_GE(matched.high, matched.mean);
+}
+
+TEST(MatchSeeds, OneHeadAndNone) {
+  const std::vector<SeedPair> one =
+      match_seeds(std::vector<SeedResult>{seed(1, {kPrevious}, 1), seed(2, {kPrevious}, 1)});
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_NEAR(one[0].matched, 1, 1e-12);
+  EXPECT_TRUE(match_seeds(std::vector<SeedResult>{seed(1, {}, 0), seed(2, {}, 0)}).empty());
+  EXPECT_TRUE(carriers(std::vector<SeedResult>{seed(1, {}, 0)}).empty());
+  EXPECT_TRUE(carriers(std::vector<SeedResult>{seed(1, {kPrevious}, 1)})[0].second.empty());
+}
+
+}  // namespace
+}  // namespace headlight
