@@ -128,14 +128,16 @@ int run(const Arguments& args) {
 
 Command chat_command() {
   return {.name = "chat",
-          .summary = "Type, and a trained model goes on with the text; it keeps as much of it in view as it can.",
+          .summary = "Type, and a trained model goes on with the text.",
           .usage = "DIR [--chars N] [OPTIONS]",
           .examples = {"headlight chat runs/mine", "headlight chat runs/mine --chars 80 --stop \".\" --temperature 0.5",
-                       "printf 'Once\\nThen\\n' | headlight chat runs/mine --seed 7    # a line, an answer, ..."},
+                       "printf 'Once\\nThen\\n' | headlight chat runs/mine     # a line, an answer, ..."},
           .flags = writing_flags("characters to an answer, at most", "200"),
           .notes =
-              "What is typed begins a line of the text that the model goes on with; an empty line lets it go on.\n"
-              "Ctrl-C stops an answer, Ctrl-D ends. Off a terminal: a line in, an answer out, to the end of input.\n",
+              "What is typed begins a line of the text that the model goes on with; an empty\n"
+              "line lets it go on. It keeps as much of the text in view as it can. Ctrl-C stops\n"
+              "an answer, Ctrl-D ends. Off a terminal: a line in, an answer out, to the end of\n"
+              "input.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

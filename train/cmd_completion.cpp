@@ -40,19 +40,21 @@ std::vector<std::string> second_words(const std::string& first) {
 
 // One `case` over "command" and one over "command --flag" serve both shells; zsh runs the function of bash.
 std::string bash_script() {
-  std::string flags, values, seconds;
+  std::string flags, values, seconds, operands;
   for (const Command& command : commands()) {
     flags += cat("    '", command.name, "') flags='", joined(flag_words(command)), "' ;;\n");
     for (const Flag& flag : command.flags)
       if (!flag.placeholder.empty())
         values += cat("    '", command.name, " --", flag.name, "') takes=1 values='", joined(flag.choices), "' ;;\n");
+    if (!command.operand_choices.empty())
+      operands += cat("    '", command.name, "') operands='", joined(command.operand_choices), "' ;;\n");
     const std::vector<std::string> more = second_words(command.name);
     if (!more.empty()) seconds += cat("    ", command.name, ") second='", joined(more), "' ;;\n");
   }
   return cat(
-      "_headlight() {\n"
+      "_headlight_words() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-      "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values=\n"
+      "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands=\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
       "    COMPREPLY=($(compgen -W '",
@@ -63,14 +65,22 @@ std::string bash_script() {
       "    case \" $second \" in *\" ${COMP_WORDS[2]} \"*) command=\"$command ${COMP_WORDS[2]}\" ;; esac\n  fi\n"
       "  case \"$command $before\" in\n",
       values, "  esac\n  case \"$command\" in\n", flags, "    help) flags='' second='", joined(first_words()),
-      "' ;;\n  esac\n"
+      "' ;;\n  esac\n  case \"$command\" in\n", operands,
+      "  esac\n"
       "  if [ -n \"$values\" ]; then\n    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
       "  elif [ -n \"$takes\" ]; then\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
       "  elif [ \"${word#-}\" != \"$word\" ]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
+      "  elif [ -n \"$operands\" ]; then\n    COMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
       "  else\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
       "    if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$second\" ]; then\n"
       "      COMPREPLY+=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n  fi\n}\n"
-      "complete -o filenames -F _headlight headlight\n");
+      "complete -o filenames -F _headlight_words headlight\n");
+}
+
+// Works as a file in a folder of $fpath, which zsh runs as a function at the first completion, and with `source`.
+std::string zsh_script() {
+  return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_script(),
+             "if [ \"${funcstack[1]}\" = _headlight ]; then _bash_complete -o filenames -F _headlight_words; fi\n");
 }
 
 std::string fish_quoted(const std::string& text) {
@@ -80,19 +90,31 @@ std::string fish_quoted(const std::string& text) {
 }
 
 std::string fish_script() {
-  std::string text = "complete -c headlight -n __fish_use_subcommand -l help\n";
+  std::string text = "complete -c headlight -n __fish_use_subcommand -f -l help\n";
   for (const Command& command : commands()) {
     const std::size_t space = command.name.find(' ');
-    const std::string first = command.name.substr(0, space);
-    const std::string last = space == std::string::npos ? first : command.name.substr(space + 1);
-    const std::string when = space == std::string::npos ? std::string("__fish_use_subcommand")
-                                                        : cat("'__fish_seen_subcommand_from ", first, "'");
-    text += cat("complete -c headlight -n ", when, " -a ", last, " -d ", fish_quoted(command.summary), "\n");
-    for (const Flag& flag : command.flags)
-      text += cat("complete -c headlight -n '__fish_seen_subcommand_from ", last, "' -l ", flag.name,
-                  flag.placeholder.empty() ? "" : " -r",
-                  flag.choices.empty() ? "" : cat(" -f -a ", fish_quoted(joined(flag.choices))), " -d ",
-                  fish_quoted(flag.help), "\n");
+    const std::string first = command.name.substr(0, space), seen = cat("__fish_seen_subcommand_from ", first);
+    const std::vector<std::string> more = second_words(first);
+    const std::string no_second = more.empty() ? "" : cat("; and not __fish_seen_subcommand_from ", joined(more));
+    const std::string second = space == std::string::npos ? "" : command.name.substr(space + 1);
+    // Where the command's last word is to be completed, and where its flags are.
+    const std::string before = second.empty() ? "__fish_use_subcommand" : seen + no_second;
+    const std::string inside =
+        second.empty() ? seen + no_second : cat(seen, "; and __fish_seen_subcommand_from ", second);
+    text += cat("complete -c headlight -n ", fish_quoted(before), second.empty() ? " -f" : "", " -a ",
+                second.empty() ? first : second, " -d ", fish_quoted(command.summary), "\n");
+    const auto flag_line = [&](const std::string& name, const Flag& flag) {
+      return cat("complete -c headlight -n ", fish_quoted(inside), " -l ", name, flag.placeholder.empty() ? "" : " -r",
+                 flag.choices.empty() ? "" : cat(" -f -a ", fish_quoted(joined(flag.choices))), " -d ",
+                 fish_quoted(flag.help), "\n");
+    };
+    for (const Flag& flag : command.flags) {
+      text += flag_line(flag.name, flag);
+      if (flag.negatable()) text += flag_line("no-" + flag.name, flag);
+    }
+    if (!command.operand_choices.empty())
+      text += cat("complete -c headlight -n ", fish_quoted(inside), " -f -a ",
+                  fish_quoted(joined(command.operand_choices)), "\n");
   }
   return text;
 }
@@ -101,7 +123,7 @@ int run_completion(const Arguments& args) {
   const std::string& shell = args.operands()[0];
   const std::vector<std::string> shells = {"bash", "zsh", "fish"};
   if (shell == "bash") print(bash_script());
-  else if (shell == "zsh") print("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n" + bash_script());
+  else if (shell == "zsh") print(zsh_script());
   else if (shell == "fish") print(fish_script());
   else {
     const std::string near = did_you_mean(shell, shells);
@@ -155,7 +177,8 @@ Command completion_command() {
           .flags = {},
           .least_operands = 1,
           .most_operands = 1,
-          .run = run_completion};
+          .run = run_completion,
+          .operand_choices = {"bash", "zsh", "fish"}};
 }
 
 Command man_command() {

@@ -136,7 +136,8 @@ Command corpus_command() {
           .notes = corpus_notes(),
           .least_operands = 0,
           .most_operands = 1,
-          .run = run};
+          .run = run,
+          .operand_choices = corpus_names()};
 }
 
 }  // namespace headlight::cli

@@ -23,15 +23,22 @@ struct Counting {
   Index tokens = 0;  // counted
 };
 
-Counting counting_losses(const RunData& own, const TokenText& asked, const Evaluation& e) {
+Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation& e) {
+  constexpr Index kMostTokens = 20'000'000;
+  constexpr int kOrder = 5;
   Counting counting;
   if (own.train.ids.empty()) return counting;
-  const NgramModel counted(own.train.ids, own.vocabulary.size(), 5);
+  const std::vector<std::int32_t> train =
+      own.train.ids.copy(0, std::min(kMostTokens, static_cast<Index>(own.train.ids.size())));
+  const NgramModel counted(train, own.vocabulary.size(), kOrder);
   counting.tokens = counted.counted_tokens();
   for (const auto& [name, order] : {std::pair{"unigram", 1}, {"bigram", 2}, {"5-gram", 5}}) {
     double sum = 0;
-    for (const Window& w : e.windows)
-      sum += counted.loss(asked.ids, w.first, w.last + 1, order) * static_cast<double>(w.last + 1 - w.first);
+    for (const Window& w : e.windows) {
+      const Index from = std::max<Index>(0, w.first - kOrder + 1);  // what it looks back at
+      sum += counted.loss(asked.ids.copy(from, w.last + 1), w.first - from, w.last + 1 - from, order) *
+             static_cast<double>(w.last + 1 - w.first);
+    }
     counting.losses.emplace_back(name, sum / static_cast<double>(std::max<Index>(1, e.predictions)));
   }
   return counting;
@@ -69,7 +76,7 @@ int run(const Arguments& args) {
           ? std::vector<ReferenceLoss>()
           : reference_losses(e, data.validation_log_probability, data.validation_references);
   const bool other_text = args.has("data") || args.has("corpus");
-  const Counting counting = counting_losses(other_text ? trained_on(trained.info) : data, data.validation, e);
+  const Counting counting = counted_on(other_text ? trained_on(trained.info) : data, data.validation, e);
   const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
   if (args.has("json")) {
     Json json = Json::object();

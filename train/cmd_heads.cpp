@@ -151,7 +151,7 @@ Command heads_command() {
           .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json",
                        "headlight heads show runs/tales L1H2 \"tom had a pan\""},
           .flags = std::move(flags),
-          .notes = "More: headlight heads show, heads ablate, heads prune, heads recover (each with --help).\n",
+          .notes = "More: headlight heads show, ablate, prune, recover, report and study (each with\n--help).\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -16,7 +16,9 @@ int run(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   HeadStudy study = study_heads(*trained.model, data, options);
   study.run = directory;
-  const Json report = report_data(*trained.model, data, study, {.seed = options.seed});
+  Json report = report_data(*trained.model, data, study, {.seed = options.seed});
+  if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
+    set_history(report, head_history(path));
   if (args.has("json")) {
     print(json_text(report) + "\n");
     return 0;
@@ -43,7 +45,8 @@ Command heads_report_command() {
           .flags = std::move(flags),
           .notes =
               "The page needs nothing else and no network: verdict, effects beside their controls, attention to\n"
-              "explore, pruning curves, redundancy. Figures can be saved as SVG, their tables as CSV.\n",
+              "explore, pruning curves, redundancy. Figures can be saved as SVG, their tables as CSV. Of a run\n"
+              "trained with --watch-heads it also shows how losses, roles and attention came to be.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run};

@@ -126,6 +126,8 @@ void write_report(const Plan& plan, std::span<const SeedResult> results) {
     study.run = cat(plan.directory, ", seed ", r.seed);
     Json report = report_data(*model.model, data, study);
     report.set("seeds", summarise(results).set("shown", r.seed));
+    if (const std::string path = cat(plan.run_of(r.seed), "/", kHeadHistoryFile); path_exists(path))
+      set_history(report, head_history(path));
     write_file_atomically(plan.file("report.html"), report_page(report));
     return;
   }

@@ -53,6 +53,24 @@ std::string summary(const std::string& name, const std::vector<StepRecord>& reco
              best ? cat(", best validation loss ", fixed_text(best->val_loss, 4), " at step ", best->step) : "", "\n");
 }
 
+// What the losses of a run are held against: the lowest possible, or how far counting gets.
+std::vector<Level> levels_of(const std::string& name, const std::vector<StepRecord>& records) {
+  std::vector<Level> levels;
+  for (auto r = records.rbegin(); r != records.rend() && levels.empty(); ++r)
+    if (std::isfinite(r->floor)) levels.push_back({"floor", r->floor});
+  if (!levels.empty() || !is_run(name)) return levels;
+  const std::vector<double> counting = RunDirectory(name).load_info().counting;
+  constexpr const char* kNames[] = {"unigram", "bigram"};
+  for (std::size_t i = 0; i < std::min(counting.size(), std::size(kNames)); ++i)
+    levels.push_back({kNames[i], counting[i]});
+  return levels;
+}
+
+bool same(const std::vector<Level>& a, const std::vector<Level>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Level& x, const Level& y) { return x.name == y.name && x.y == y.y; });
+}
+
 int run(const Arguments& args) {
   constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
@@ -84,6 +102,12 @@ int run(const Arguments& args) {
       shown.ink = ink;
       chart.series.push_back(shown);
     }
+    if (losses) {
+      // Those of several runs only where they are on one text.
+      const std::vector<Level> levels = levels_of(name, records);
+      if (i == 0) chart.levels = levels;
+      else if (!same(chart.levels, levels)) chart.levels.clear();
+    }
     summaries += summary(name, records, colours, args.operands().size() == 1 ? Ink::kPlain : ink);
   }
   for (Series& s : validation) chart.series.push_back(std::move(s));
@@ -112,8 +136,10 @@ Command plot_command() {
                     {"height", "N", "its rows", "Options", "those of the terminal, at most 30"},
                     {"no-color", "", "no colours; nor with NO_COLOR set, nor off a terminal"}},
           .notes =
-              "Of one run, its training and validation loss; of several, the validation loss of each\n"
-              "(the training loss of those that do not validate).\n",
+              "Of one run, its training and validation loss; of several, the validation loss of\n"
+              "each (the training loss of those that do not validate). Dashed: the lowest loss\n"
+              "possible where it is known, else what counting characters and pairs of them\n"
+              "comes to (unigram, bigram).\n",
           .least_operands = 1,
           .most_operands = 100,
           .run = run};

@@ -59,7 +59,7 @@ std::string preset_notes() {
   for (const Preset& preset : presets())
     text += wrapped(cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' ')), preset.help);
   return text +
-         "The figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
+         "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
          "What a run was trained with stands in its config.json.\n";
 }
 
@@ -243,9 +243,7 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, double seconds) {
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
-  if (text.train >= 2 && text.validation >= 2)
-    text.bigram_loss = NgramModel(data.train.ids, data.vocabulary.size(), 2, 2'000'000)
-                           .loss(data.validation.ids, 1, std::min<Index>(text.validation, 2'000'000), 2);
+  if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
   return plan_run(
       config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
       [&](RunConfig& c) {
@@ -402,12 +400,12 @@ Command train_command() {
   return {.name = "train",
           .summary = "Trains a transformer on a text, or on a built-in corpus.",
           .usage = "[--data FILE]... [--out DIR] [--preset NAME] [OPTIONS]",
-          .examples = {"headlight train                                 # the built-in tales, under a minute",
-                       "headlight train --data my.txt --out runs/mine   # your own text, five minutes",
-                       "headlight train --data my.txt --minutes 60      # a larger model, an hour",
-                       "headlight train --data notes --data book.txt    # all texts of a folder, and a file",
-                       "headlight train --out runs/mine --resume        # go on after an interruption",
-                       "headlight train --preset micro --print-config > my.json   # then --config my.json"},
+          .examples = {"headlight train                               # built-in tales, under a minute",
+                       "headlight train --data my.txt --out runs/mine # your own text, five minutes",
+                       "headlight train --data my.txt --minutes 60    # a larger model, an hour",
+                       "headlight train --data notes --data book.txt  # texts of a folder, and a file",
+                       "headlight train --out runs/mine --resume      # go on after an interruption",
+                       "headlight train --preset micro --print-config > a.json # then --config a.json"},
           .flags = train_flags(),
           .notes = preset_notes(),
           .run = run,

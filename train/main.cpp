@@ -20,7 +20,7 @@ namespace {
 
 std::string overview() {
   std::string text =
-      "Headlight trains small transformers on text, on a CPU, and shows what their attention heads learned.\n\n"
+      "Headlight trains small transformers on text, on a CPU, and shows what their\nattention heads learned.\n\n"
       "Usage: headlight COMMAND [OPTIONS]\n\nExamples:\n"
       "  headlight train --data my.txt --out runs/mine\n"
       "  headlight sample runs/mine --prompt \"Once\" --chars 300\n"
@@ -30,7 +30,7 @@ std::string overview() {
     left.resize(16, ' ');
     text += wrapped(left, command.summary);
   }
-  return text + "\nheadlight COMMAND --help tells more about each. headlight --version prints the version.\n";
+  return text + "\nheadlight COMMAND --help tells more about each; --version prints the version.\n";
 }
 
 int run(const std::vector<std::string>& words) {

@@ -18,13 +18,9 @@ std::string title_of(const Trainer& trainer) {
              c.heads, " heads, width ", c.width, ", context ", c.context);
 }
 
-std::vector<Level> levels_of(const Trainer& trainer) {
-  const RunData& data = trainer.data();
-  if (data.has_floor() || data.train.ids.size() < 2 || data.validation.ids.size() < 2) return {};
-  const NgramModel counted(data.train.ids, data.vocabulary.size(), 2);
-  const auto end = std::min<Index>(static_cast<Index>(data.validation.ids.size()), 20'000'000);
-  const auto loss = [&](int order) { return counted.loss(data.validation.ids, 1, end, order); };
-  return {{"unigram", loss(1)}, {"bigram", loss(2)}};
+std::vector<Level> levels_of(const RunInfo& info) {
+  if (info.counting.size() < 2) return {};
+  return {{"unigram", info.counting[0]}, {"bigram", info.counting[1]}};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -68,7 +64,7 @@ Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
   board_.steps = c.steps;
   if (view_ != View::kLive) return;
   board_.title = title_of(trainer);
-  board_.levels = levels_of(trainer);
+  board_.levels = levels_of(trainer.info());
   flops_per_second_at_peak_ = 1e9 * fma_peak(thread_count());
   flops_per_token_ = step_flops(c, trainer.data().vocabulary.size()) / static_cast<double>(c.batch * c.context);
 }
@@ -112,7 +108,11 @@ void Progress::update(const StepRecord& r) {
   board_.seconds = r.seconds;
   if (count_ > 0) board_.loss = loss_;
   if (speed_ > 0) board_.tokens_per_second = speed_;
-  if (flops_per_second_at_peak_ > 0) board_.share_of_peak = speed_ * flops_per_token_ / flops_per_second_at_peak_;
+  if (flops_per_second_at_peak_ > 0) {
+    // More than the peak: that was measured while the machine was busy, and says nothing.
+    const double share = speed_ * flops_per_token_ / flops_per_second_at_peak_;
+    board_.share_of_peak = share <= 1 ? share : Dashboard::kUnknown;
+  }
   if (!std::isnan(r.grad_norm)) board_.grad_norm = r.grad_norm;
   board_.lr = r.lr;
   board_.seconds_left = seconds_left(r);

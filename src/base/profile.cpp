@@ -1,6 +1,6 @@
 #include "headlight/base/profile.h"
 
-#include "headlight/base/file.h"
+#include "headlight/base/process.h"
 
 namespace headlight {
 

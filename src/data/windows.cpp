@@ -37,11 +37,11 @@ TokenSplit split_text(TokenText text, double fraction, Index context, const char
     const auto after = std::upper_bound(text.starts.begin(), text.starts.end(), split.cut);
     split.cut = after == text.starts.begin() ? 0 : *(after - 1);
   }
-  split.validation.ids.assign(text.ids.begin() + split.cut, text.ids.end());
+  split.validation.ids = text.ids.part(split.cut, n);
   for (const Index start : text.starts)
     if (start >= split.cut) split.validation.starts.push_back(start - split.cut);
   split.train = std::move(text);
-  split.train.ids.resize(static_cast<std::size_t>(split.cut));
+  split.train.ids = split.train.ids.part(0, split.cut);
   std::erase_if(split.train.starts, [&](Index start) { return start >= split.cut; });
   need_window(split.train, context, source, "training");
   if (fraction > 0) need_window(split.validation, context, source, "validation");
@@ -58,7 +58,7 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
     while (same < size && same < ends[i] - text.starts[i] && token(ends[i] - same) == token(ends[0] - same)) ++same;
     size = same;
   }
-  return {text.ids.begin() + ends[0] + 1 - size, text.ids.begin() + ends[0] + 1};
+  return text.ids.copy(ends[0] + 1 - size, ends[0] + 1);
 }
 
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
@@ -66,24 +66,24 @@ void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, 
   const Index choices = documents ? usable_starts(text, context) : length(text) - context;
   if (choices <= 0) fail("windows: a text of ", length(text), " tokens has no window of ", context);
   batch.rows = rows;
-  batch.inputs.clear();
-  batch.targets.clear();
-  for (Index row = 0; row < rows; ++row) {
-    const Index choice = rng.below(choices);
-    const auto at = text.ids.begin() + (documents ? text.starts[static_cast<std::size_t>(choice)] : choice);
-    batch.inputs.insert(batch.inputs.end(), at, at + context);
-    batch.targets.insert(batch.targets.end(), at + 1, at + context + 1);
+  batch.inputs.resize(static_cast<std::size_t>(rows * context));
+  batch.targets.resize(batch.inputs.size());
+  const auto length = static_cast<std::size_t>(context);
+  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+    const Index choice = rng.below(choices), at = documents ? text.starts[static_cast<std::size_t>(choice)] : choice;
+    const auto inputs = std::span(batch.inputs).subspan(row * length, length);
+    const auto targets = std::span(batch.targets).subspan(row * length, length);
+    text.ids.read(at, inputs);
+    std::copy(inputs.begin() + 1, inputs.end(), targets.begin());
+    text.ids.read(at + context, targets.last(1));
   }
 }
 
-std::vector<Window> evaluation_windows(const TokenText& text, Index context) {
+namespace {
+
+std::vector<Window> windows_of_documents(const TokenText& text, Index context) {
   std::vector<Window> windows;
   const Index n = length(text);
-  if (text.starts.empty()) {
-    for (Index start = 0; start + 1 < n; start += context)
-      windows.push_back({start, start + 1, std::min(start + context, n - 1)});
-    return windows;
-  }
   auto document = text.starts.begin();
   while (document != text.starts.end() && *document + 1 < n) {
     const Index start = *document, end = std::min(start + context, n - 1);  // the last target it could predict
@@ -97,17 +97,44 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context) {
   return windows;
 }
 
+}  // namespace
+
+std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most, Padding padding) {
+  const Index n = length(text);
+  const bool documents = !text.starts.empty(), whole = padding == Padding::kNone;
+  std::vector<Window> of_documents;
+  if (documents) {
+    of_documents = windows_of_documents(text, context);
+    if (whole) std::erase_if(of_documents, [&](const Window& w) { return w.start + context > n; });
+  }
+  // Those of plain text are not all made where few of them are wanted: there may be a great many.
+  const Index all = documents ? static_cast<Index>(of_documents.size())
+                    : whole   ? n / context
+                              : std::max<Index>(0, (n - 2 + context) / context);
+  const Index count = most > 0 ? std::min(most, all) : all;
+  std::vector<Window> windows;
+  windows.reserve(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) {
+    const Index choice = i * all / count, start = choice * context;
+    windows.push_back(documents ? of_documents[static_cast<std::size_t>(choice)]
+                                : Window{start, start + 1, std::min(start + context, n - 1)});
+  }
+  return windows;
+}
+
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch) {
   const Index n = length(text);
   batch.rows = static_cast<Index>(windows.size());
   batch.inputs.clear();
   batch.targets.clear();
+  std::vector<std::int32_t> ids;
   for (const Window& w : windows) {
-    for (Index i = w.start; i < w.start + context; ++i) {
-      const Index target = i + 1;
-      const bool counts = target >= w.first && target <= w.last;
-      batch.inputs.push_back(i < n ? text.ids[static_cast<std::size_t>(i)] : 0);
-      batch.targets.push_back(counts ? text.ids[static_cast<std::size_t>(target)] : kIgnoredTarget);
+    ids.assign(static_cast<std::size_t>(context) + 1, 0);  // padding
+    text.ids.read(w.start, std::span(ids).first(static_cast<std::size_t>(std::min(context + 1, n - w.start))));
+    batch.inputs.insert(batch.inputs.end(), ids.begin(), ids.end() - 1);
+    for (Index i = 1; i <= context; ++i) {
+      const bool counts = w.start + i >= w.first && w.start + i <= w.last;
+      batch.targets.push_back(counts ? ids[static_cast<std::size_t>(i)] : kIgnoredTarget);
     }
   }
 }

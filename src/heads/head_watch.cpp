@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "headlight/base/file.h"
+#include "headlight/base/process.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/nn/probe.h"
 #include "heads/measured_text.h"

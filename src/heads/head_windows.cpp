@@ -14,12 +14,9 @@ constexpr Index kTokens = 4096;  // a batch: enough to keep the cores busy, litt
 }
 
 HeadWindows::HeadWindows(const TokenText& text, Index context, Index most) : context_(context) {
-  std::vector<Window> all = evaluation_windows(text, context);
-  std::erase_if(all, [&](const Window& w) { return w.start + context > static_cast<Index>(text.ids.size()); });
-  const auto n = static_cast<Index>(all.size());
-  if (n == 0) fail("heads: the text has ", text.ids.size(), " tokens, fewer than the context of ", context);
-  const Index count = std::min(n, most);
-  for (Index i = 0; i < count; ++i) windows_.push_back(all[static_cast<std::size_t>(i * n / count)]);
+  windows_ = evaluation_windows(text, context, most, Padding::kNone);
+  const auto count = static_cast<Index>(windows_.size());
+  if (count == 0) fail("heads: the text has ", text.ids.size(), " tokens, fewer than the context of ", context);
   Batch whole;
   fill_windows(text, windows_, context, whole);
   inputs_ = std::move(whole.inputs);

@@ -27,18 +27,26 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads"); }
 
-// Where single heads matter most: one for each set of slots, the head that costs most there.
+// Where single heads matter most: for each set of slots the head that costs most there, heads in order of how often.
 std::string strongest(const HeadStudy& study) {
-  std::vector<std::string> found;
+  std::map<std::size_t, std::vector<std::string>> by_head;
   for (std::size_t s = 1; s < study.slots.size(); ++s) {
-    const HeadFinding* best = nullptr;
-    for (const HeadFinding& f : study.heads)
-      if (f.mean[s].low > kMatters && (!best || f.mean[s].mean > best->mean[s].mean)) best = &f;
-    if (best)
-      found.push_back(
-          cat(head_name(best->id), " for ", study.slots[s].name, " (", fixed_text(best->mean[s].mean, 2), ")"));
+    std::size_t best = study.heads.size();
+    for (std::size_t h = 0; h < study.heads.size(); ++h) {
+      const Rise& rise = study.heads[h].mean[s];
+      if (rise.low > kMatters && (best == study.heads.size() || rise.mean > study.heads[best].mean[s].mean)) best = h;
+    }
+    if (best < study.heads.size())
+      by_head[best].push_back(cat(study.slots[s].name, " (", fixed_text(study.heads[best].mean[s].mean, 2), ")"));
   }
-  return listed(found);
+  std::vector<std::size_t> order;
+  for (const auto& [head, slots] : by_head) order.push_back(head);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return by_head[a].size() > by_head[b].size(); });
+  std::string text;
+  for (const std::size_t head : order)
+    text += cat(text.empty() ? "" : "; ", head_name(study.heads[head].id), " for ", listed(by_head[head]));
+  return text;
 }
 
 // How the heads' figure stands to a null's.
@@ -100,25 +108,34 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
                                                         study.heads.begin(), study.heads.end(),
                                                         [](const HeadFinding& f) { return f.label.labelled; }));
       none > 0) {
-    static const std::map<std::string, std::string> kWhy{
-        {"kappa", "look at nothing we have a name for (kappa below 0.4)"},
-        {"margin", "look at more than one thing alike (margin below 0.1)"},
-        {"untrained", "score no more than untrained heads"},
-        {"content", "do as much on another text (kappa_c below 0.2)"},
-        {"halves", "differ between the halves of the text"}};
+    // By the condition that fails: what one head does, what several do.
+    static const std::map<std::string, std::pair<std::string, std::string>> kWhy{
+        {"kappa",
+         {"looks at nothing we have a name for (kappa below 0.4)",
+          "look at nothing we have a name for (kappa below 0.4)"}},
+        {"margin",
+         {"looks at more than one thing alike (margin below 0.1)",
+          "look at more than one thing alike (margin below 0.1)"}},
+        {"untrained", {"scores no more than untrained heads", "score no more than untrained heads"}},
+        {"content",
+         {"does as much on another text (kappa_c below 0.2)", "do as much on another text (kappa_c below 0.2)"}},
+        {"halves", {"differs between the halves of the text", "differ between the halves of the text"}}};
     std::vector<std::string> parts;
     for (const auto& [reason, count] : reasons) {
       const auto why = kWhy.find(reason);
-      parts.push_back(cat(count, " ", why == kWhy.end() ? reason : why->second));
+      parts.push_back(cat(count, " ",
+                          why == kWhy.end() ? reason
+                          : count == 1      ? why->second.first
+                                            : why->second.second));
     }
-    says.push_back(
-        cat("What failed: ", none, " of ", heads_text(study.heads.size()), " have no label: ", listed(parts), "."));
+    says.push_back(cat("What failed: ", none, " of ", heads_text(study.heads.size()), none == 1 ? " has" : " have",
+                       " no label: ", listed(parts), "."));
   }
   if (disagree > 0)
     says.push_back(cat("For ", heads_text(disagree),
                        " the kinds of ablation (by mean, by zero, by another text's) differ in "
                        "sign or three-fold: their rise is uncertain by that much."));
-  says.push_back("One model, one seed: how far this holds for other seeds, heads study tells.");
+  says.push_back("One model, one seed: how far this holds for other seeds, headlight heads study tells.");
   return says;
 }
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/base/file.h"
+#include "headlight/base/process.h"
 #include "headlight/base/profile.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"

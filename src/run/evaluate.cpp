@@ -9,20 +9,26 @@
 
 namespace headlight {
 
+namespace {
+
+// Calls each(place in the text, loss) for every prediction.
+template <class Each>
+void for_each_prediction(const Evaluation& evaluation, Each each) {
+  std::size_t next = 0;
+  for (const Window& w : evaluation.windows)
+    for (Index place = w.first; place <= w.last; ++place)
+      each(static_cast<std::size_t>(place), static_cast<double>(evaluation.losses[next++]));
+}
+
+}  // namespace
+
 Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index most) {
   const NoGrad no_recording;
   const Index context = model.config().context;
   Evaluation result;
-  result.windows = evaluation_windows(text, context);
-  const auto all = static_cast<Index>(result.windows.size());
-  if (most > 0 && most < all) {
-    std::vector<Window> some;
-    for (Index i = 0; i < most; ++i) some.push_back(result.windows[static_cast<std::size_t>(i * all / most)]);
-    result.windows = std::move(some);
-  }
+  result.windows = evaluation_windows(text, context, most);
   constexpr Index kTokens = 4096;  // a batch: enough to keep the cores busy, little memory
   const auto rows = static_cast<std::size_t>(std::max<Index>(1, kTokens / context));
-  result.token_loss.assign(text.ids.size(), std::numeric_limits<float>::quiet_NaN());
   double sum = 0;
   Batch batch;
   for (std::size_t first = 0; first < result.windows.size(); first += rows) {
@@ -36,8 +42,7 @@ Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index m
       if (batch.targets[i] == kIgnoredTarget) continue;
       const auto row = static_cast<Index>(i);
       const float loss = -p[row * vocabulary + batch.targets[i]];
-      result.token_loss[static_cast<std::size_t>(windows[i / static_cast<std::size_t>(context)].start + row % context +
-                                                 1)] = loss;
+      result.losses.push_back(loss);
       sum += static_cast<double>(loss);
       ++result.predictions;
     }
@@ -50,13 +55,12 @@ std::vector<RuleLoss> loss_by_rule(const Evaluation& evaluation, std::span<const
                                    std::span<const std::uint8_t> rule, std::span<const std::string> rule_names) {
   std::vector<RuleLoss> by_rule;
   for (const std::string& name : rule_names) by_rule.push_back({.rule = name});
-  for (std::size_t i = 0; i < evaluation.token_loss.size(); ++i) {
-    if (std::isnan(evaluation.token_loss[i])) continue;
+  for_each_prediction(evaluation, [&](std::size_t i, double loss) {
     RuleLoss& of = by_rule[rule[i]];
     ++of.predictions;
-    of.loss += static_cast<double>(evaluation.token_loss[i]);
+    of.loss += loss;
     of.floor -= log_probability[i];
-  }
+  });
   std::erase_if(by_rule, [](const RuleLoss& r) { return r.predictions == 0; });
   for (RuleLoss& r : by_rule) {
     r.loss /= static_cast<double>(r.predictions);
@@ -72,10 +76,9 @@ std::vector<ReferenceLoss> reference_losses(const Evaluation& evaluation, std::s
   std::vector<ReferenceLoss> losses(references.size() + 1);
   losses[0].reference = "optimum";
   Index count = 0;
-  for (std::size_t i = 0; i < evaluation.token_loss.size(); ++i) {
-    if (std::isnan(evaluation.token_loss[i])) continue;
+  for_each_prediction(evaluation, [&](std::size_t i, double loss) {
     ++count;
-    const double log_p = log_probability[i], log_m = -static_cast<double>(evaluation.token_loss[i]);
+    const double log_p = log_probability[i], log_m = -loss;
     losses[0].loss -= log_p;
     losses[0].distance += log_p - log_m;
     // The characters x were drawn from the true p. The mean over x of q/p ln(q/m) is KL(q || m); q/p and m/p have mean
@@ -85,7 +88,7 @@ std::vector<ReferenceLoss> reference_losses(const Evaluation& evaluation, std::s
       losses[r + 1].loss -= log_q;
       losses[r + 1].distance += std::exp(log_q - log_p) * (log_q - log_m - 1) + std::exp(log_m - log_p);
     }
-  }
+  });
   for (std::size_t r = 0; r < losses.size(); ++r) {
     const auto n = static_cast<double>(std::max<Index>(1, count));
     losses[r].loss /= n;

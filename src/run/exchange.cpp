@@ -4,6 +4,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/io/npy.h"

@@ -2,6 +2,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/base/version.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"

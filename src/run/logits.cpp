@@ -12,12 +12,8 @@ namespace headlight {
 Index save_logits(const std::string& path, const CharTransformer& model, const TokenText& text, Index most) {
   const NoGrad no_recording;
   const Index context = model.config().context, vocabulary = model.config().vocabulary;
-  std::vector<Window> windows = evaluation_windows(text, context);
-  const auto all = static_cast<Index>(windows.size());
-  const Index count = most > 0 ? std::min(most, all) : all;
-  for (Index i = 0; i < count; ++i)
-    windows[static_cast<std::size_t>(i)] = windows[static_cast<std::size_t>(i * all / count)];
-  windows.resize(static_cast<std::size_t>(count));
+  const std::vector<Window> windows = evaluation_windows(text, context, most);
+  const auto count = static_cast<Index>(windows.size());
   constexpr double kMostBytes = 4e9;
   if (const double bytes = 4.0 * static_cast<double>(count) * static_cast<double>(context * vocabulary);
       bytes > kMostBytes)

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/base/isa.h"
+#include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/run/bench.h"
 

@@ -13,7 +13,7 @@ namespace {
 std::uint64_t fingerprint_of(const TokenText& a, const TokenText& b) {
   std::uint64_t hash = 0;
   for (const TokenText* text : {&a, &b})
-    for (const std::int32_t id : text->ids) hash = mix64(hash ^ static_cast<std::uint64_t>(id));
+    for (const std::int32_t id : text->ids.copy()) hash = mix64(hash ^ static_cast<std::uint64_t>(id));
   return hash;
 }
 
@@ -64,6 +64,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     data.rule_names = std::move(validation.rule_names);
     data.validation_references = std::move(validation.references);
   }
+  data.fingerprint = fingerprint_of(data.train, data.validation);
   for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {
     const auto length = static_cast<Index>(text->ids.size());
     if (length == 0 && text == &data.validation) continue;
@@ -78,9 +79,10 @@ std::string name_of(const std::vector<std::string>& paths) {
   return paths.size() == 1 ? paths[0] : cat(paths[0], " and ", paths.size() - 1, " more");
 }
 
-std::vector<std::int32_t> take_files(RunData& data, const std::vector<std::string>& paths, TextEncoder encoder) {
-  TextFiles files = read_text_files(paths, std::move(encoder));
+TokenIds take_files(RunData& data, const std::vector<std::string>& paths, TextTokens reader) {
+  TextFiles files = read_text_files(paths, std::move(reader));
   data.vocabulary = std::move(files.text.vocabulary);
+  data.fingerprint = files.text.fingerprint;
   data.files = files.files;
   data.skipped = std::move(files.skipped);
   return std::move(files.text.ids);
@@ -96,13 +98,11 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     std::vector<std::string> paths = config.all_data();
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
-    std::vector<std::int32_t> ids =
-        take_files(data, paths, known ? TextEncoder(*known) : TextEncoder(config.tokens == "byte"));
-    TokenSplit split = split_text({std::move(ids), {}}, config.val_fraction, config.context, data.source.c_str());
+    const TokenIds ids = take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == "byte"));
+    TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);
   }
-  data.fingerprint = fingerprint_of(data.train, data.validation);
   return data;
 }
 
@@ -124,7 +124,7 @@ void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch&
 RunData load_evaluation_text(const std::vector<std::string>& paths, const Vocabulary& vocabulary) {
   RunData data;
   data.source = name_of(paths);
-  data.validation = {take_files(data, paths, TextEncoder(vocabulary)), {}};
+  data.validation = {take_files(data, paths, TextTokens(vocabulary)), {}};
   if (data.validation.ids.size() < 2) fail(data.source, ": one character gives nothing to predict");
   return data;
 }

@@ -5,6 +5,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/base/utf8.h"
 #include "headlight/io/checkpoint.h"
 #include "run/state.h"
@@ -49,6 +50,11 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   const auto relative = [](const std::string& path) { return path != "-" && !is_absolute_path(path); };
   if (std::any_of(paths.begin(), paths.end(), relative))
     text.set("folder", info.config.folder.empty() ? current_folder() : info.config.folder);
+  if (!info.counting.empty()) {
+    Json counting = Json::array();
+    for (const double loss : info.counting) counting.push(loss);
+    text.set("counting", counting);
+  }
   if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
   Json document = Json::object();
   document.set("headlight", kFormat);
@@ -95,6 +101,8 @@ RunInfo RunDirectory::load_info() const {
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
   if (const auto folder = view.at("text").find("folder")) info.config.folder = folder->as_string();
+  if (const auto counting = view.at("text").find("counting"))
+    for (const JsonView& loss : counting->elements()) info.counting.push_back(loss.as_double());
   if (const auto end = view.at("text").find("document_end"))
     info.document_end = info.vocabulary.encode(end->as_string(), end->where());
   return info;

@@ -4,6 +4,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/io/json.h"
 
 namespace headlight {
@@ -125,6 +126,11 @@ void RunLog::flush() {
   }
 }
 
+void RunLog::flush_to_disk() {
+  flush();
+  if (!json_path_.empty() && path_exists(json_path_)) flush_file_to_disk(json_path_);
+}
+
 StepRecord RunLog::cut_from(Index step) {
   StepRecord last;
   if (json_path_.empty()) return last;
@@ -132,13 +138,14 @@ StepRecord RunLog::cut_from(Index step) {
   csv_lines_.clear();
   const std::string before = path_exists(json_path_) ? read_file(json_path_) : "";
   std::string kept, csv = cat(kCsvHeader, "\n");
-  for_each_record(json_path_, before, [&](const StepRecord& record, const std::string& line) {
+  const auto keep = [&](const StepRecord& record, const std::string& line) {
     if (record.step >= step) return false;
     kept += line + "\n";
     csv += csv_line(record) + "\n";
     last = record;
-    return true;
-  });
+    return record.step + 1 < step;
+  };
+  if (step > 0) for_each_record(json_path_, before, keep);
   if (kept != before) write_file_atomically(json_path_, kept);
   if (!path_exists(csv_path_) || read_file(csv_path_) != csv) write_file_atomically(csv_path_, csv);
   return last;

@@ -1,37 +1,31 @@
 #include "headlight/run/text_files.h"
 
-#include <algorithm>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
+#include "headlight/base/file_bytes.h"
+#include "headlight/base/folder.h"
 
 namespace headlight {
 
 namespace {
 
-constexpr std::size_t kPiece = 1 << 20;
-
-// "" when the file was read; otherwise why a file of a folder was left out.
-std::string read_one(const std::string& path, TextEncoder& encoder, std::vector<char>& buffer, bool in_folder) {
-  FileReader reader(path);
-  encoder.expect(reader.size());
-  std::size_t got = reader.read(buffer);
-  if (got == 0) {
+// "" when the file was added; otherwise why a file of a folder was left out.
+std::string add_one(const std::string& path, TextTokens& reader, bool in_folder) {
+  const std::string name = path == "-" ? "standard input" : path;
+  FileBytes bytes(path);
+  const std::string_view text = bytes.view();
+  if (text.empty()) {
     if (in_folder) return "empty";
-    fail(path == "-" ? "standard input" : path, ": the file is empty; give a text to learn from");
+    fail(name, ": the file is empty; give a text to learn from");
   }
-  if (in_folder && std::find(buffer.begin(), buffer.begin() + static_cast<Index>(got), '\0') !=
-                       buffer.begin() + static_cast<Index>(got))
-    return "not text";
-  encoder.begin(path == "-" ? "standard input" : path);
+  if (in_folder && text.substr(0, 1 << 20).find('\0') != std::string_view::npos) return "not text";
   try {
-    for (; got > 0; got = reader.read(buffer)) encoder.feed({buffer.data(), got});
-    encoder.end();
+    reader.add(std::move(bytes), name);
   } catch (const Error& e) {
     if (!in_folder || std::string_view(e.what()).find("is not UTF-8") == std::string_view::npos) throw;
-    encoder.undo();
     return "not UTF-8";
   }
   return "";
@@ -39,30 +33,29 @@ std::string read_one(const std::string& path, TextEncoder& encoder, std::vector<
 
 }  // namespace
 
-TextFiles read_text_files(const std::vector<std::string>& paths, TextEncoder encoder) {
+TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens reader) {
   TextFiles result;
-  std::vector<char> buffer(kPiece);
   for (const std::string& path : paths) {
     try {
       if (path == "-" || !is_directory(path)) {
-        read_one(path, encoder, buffer, false);
+        add_one(path, reader, false);
         ++result.files;
         continue;
       }
       const Index before = result.files;
       for (const std::string& file : files_below(path)) {
-        const std::string reason = read_one(file, encoder, buffer, true);
+        const std::string reason = add_one(file, reader, true);
         if (reason.empty()) ++result.files;
         else result.skipped.push_back(cat(file, " (", reason, ")"));
       }
       if (result.files == before) fail(path, ": there is no text file in this folder");
     } catch (const std::bad_alloc&) {
-      fail(path, ": cannot be read: it does not fit in memory, which takes four bytes a character");
+      fail(path, ": cannot be read: it does not fit in memory");
     } catch (const std::length_error&) {
-      fail(path, ": cannot be read: it does not fit in memory, which takes four bytes a character");
+      fail(path, ": cannot be read: it does not fit in memory");
     }
   }
-  result.text = encoder.finish();
+  result.text = reader.finish();
   return result;
 }
 

@@ -5,11 +5,13 @@
 
 #include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/tape.h"
-#include "headlight/base/file.h"
+#include "headlight/base/folder.h"
+#include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
+#include "headlight/run/counting.h"
 #include "run/state.h"
 
 namespace headlight {
@@ -63,6 +65,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   if (start) copy_weights(start->model, *model_);
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
+  if (!data_.has_floor()) info_.counting = counting_losses(data_, 2);
   RunDirectory::info_text(info_);  // what cannot be stored is refused before anything is removed
   make_directories(directory_.path());
   lock_ = DirectoryLock(directory_.path(), kBusy);
@@ -96,6 +99,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->lock_ = std::move(lock);
   trainer->info_.initialised_from = known.initialised_from;
   trainer->info_.program = known.program;
+  trainer->info_.counting = known.counting;
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
@@ -261,7 +265,7 @@ void Trainer::save_best() const {
 
 void Trainer::save_state() {
   check_weights();
-  log_.flush();  // the log must not lack steps that come before the checkpoint
+  log_.flush_to_disk();  // it must not lack steps that come before the checkpoint, not even when the power fails
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));

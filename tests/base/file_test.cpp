@@ -1,4 +1,7 @@
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
+#include "headlight/base/process.h"
+#include "headlight/base/terminal.h"
 
 #include <gtest/gtest.h>
 

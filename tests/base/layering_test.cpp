@@ -104,7 +104,7 @@ TEST(Layering, OneFileAsksTheSystem) {
       if (asks) who += fs::relative(entry.path(), source).generic_string() + " ";
     }
   }
-  EXPECT_EQ(who, "src/base/file.cpp ");
+  EXPECT_EQ(who, "src/base/system.cpp ");
 }
 
 TEST(Layering, TheTestSeesAWrongInclude) {

@@ -35,11 +35,14 @@ TEST(Utf8, WhatIsNoCharacterIsNotEncoded) {
 // Every sequence of up to three bytes is valid exactly if it is what encoding gives for some characters; of four, those
 // with the lead bytes that matter.
 TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
+  int misread = 0;
   std::vector<bool> valid2(1 << 16), valid3(1 << 24);
   std::vector<bool> valid4(1 << 24);  // after F0..F4, by the low bits of the lead and three bytes of six bits
   for (char32_t c = 0x80; c <= 0x10FFFF; ++c) {
     if (!is_scalar(c)) continue;
     const std::string bytes = encode_utf8(c);
+    char32_t read = 0;
+    if (read_utf8(bytes.data(), bytes.data() + bytes.size(), read) != bytes.size() || read != c) ++misread;
     std::uint32_t packed = 0;
     for (const char byte : bytes) packed = (packed << 8) | static_cast<unsigned char>(byte);
     if (bytes.size() == 2) valid2[packed] = true;
@@ -49,10 +52,17 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
              (packed & 0x3F)] = true;
     }
   }
-  const auto is_valid = [](std::uint32_t packed, int size) {
+  int disagreeing = 0;
+  const auto is_valid = [&](std::uint32_t packed, int size) {
     char bytes[4];
     for (int i = 0; i < size; ++i) bytes[i] = static_cast<char>(packed >> (8 * (size - 1 - i)));
-    return !find_invalid_utf8(std::string_view(bytes, static_cast<std::size_t>(size)));
+    const bool valid = !find_invalid_utf8(std::string_view(bytes, static_cast<std::size_t>(size)));
+    // The other reader must come to the same.
+    const char* at = bytes;
+    char32_t character = 0;
+    while (const std::size_t length = read_utf8(at, bytes + size, character)) at += length;
+    disagreeing += (at == bytes + size) != valid;
+    return valid;
   };
   int wrong = 0;
   for (std::uint32_t b = 0; b < 256; ++b) wrong += is_valid(b, 1) != (b < 0x80);
@@ -73,6 +83,8 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     }
   }
   EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(disagreeing, 0);
+  EXPECT_EQ(misread, 0);
 }
 
 struct BadCase {

@@ -5,6 +5,7 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/run/run_directory.h"
+#include "tensor/sanitized.h"
 
 namespace headlight {
 namespace {
@@ -94,6 +95,27 @@ TEST_F(Configuration, TextsAreReadOneAfterTheOther) {
   expect_refused(words + Words{"--force"}, 1, "there is no text file in this folder");
 }
 
+// Memory of its own is limited to the text's size and some: a text in a file is only looked at, one from a pipe is kept.
+TEST_F(Configuration, ALargeTextIsNotHeldInMemory) {
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer takes memory of its own";
+  const std::string large = directory_ / "large.txt";
+  {
+    AtomicFile out(large);
+    for (std::size_t size = 0; size < std::size_t{80} << 20; size += text_.size()) out.write(text_ + "é");
+    out.commit();
+  }
+  Words words = train(directory_ / "large");
+  words[2] = large;
+  Surroundings limited;
+  limited.data = rlim_t{64} << 20;
+  const Result r = run_program(words + Words{"--eval-windows", "20"}, limited);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(run_program({"eval", directory_ / "large", "--windows", "3"}, {}).code, 0);
+  limited.input = large;
+  words[2] = "-";
+  expect_refused(words + Words{"--force", "--quiet"}, 1, "does not fit in memory", limited);
+}
+
 TEST_F(Configuration, RelativeTextsAreFoundFromElsewhere) {
   Words words = train(directory_ / "run");
   words[2] = "tales.txt";
@@ -132,7 +154,7 @@ TEST_F(Configuration, BashCompletes) {
   const std::string script = file("c.bash", run_program({"completion", "bash"}).out);
   const auto completed = [&](const std::string& words, int at) {
     return shell(cat("bash -c '. ", script, "; COMP_WORDS=(", words, "); COMP_CWORD=", at,
-                     "; _headlight; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
+                     "; _headlight_words; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
   };
   EXPECT_EQ(completed("headlight tr", 1), "train\n");
   EXPECT_EQ(completed("headlight heads sh", 2), "show\n");
@@ -142,9 +164,63 @@ TEST_F(Configuration, BashCompletes) {
   EXPECT_EQ(completed("headlight train --position r", 3), "rotary\n");
   EXPECT_EQ(completed("headlight sample x --logp", 3), "--logprobs\n");
   EXPECT_EQ(completed(cat("headlight train --data ", directory_ / "c.b"), 3), script + "\n");
-  for (const char* name : {"zsh", "fish"}) EXPECT_GT(run_program({"completion", name}).out.size(), 1000u);
+  EXPECT_EQ(completed("headlight completion f", 2), "fish\n");
   expect_refused({"completion", "basch"}, 2, "did you mean bash?");
   expect_refused({"completion", "x"}, 2, "not one of bash, zsh, fish");
+}
+
+TEST_F(Configuration, FishCompletes) {
+  const std::string script = file("c.fish", run_program({"completion", "fish"}).out);
+  EXPECT_GT(read_file(script).size(), 1000u);
+  if (std::system("command -v fish > /dev/null") != 0) GTEST_SKIP() << "fish is not there";
+  // Candidates, each without its description. HOME: fish writes there.
+  const auto completed = [&](const std::string& words) {
+    return shell(cat("HOME=", directory_.path(), " fish --no-config -c 'source ", script, "; complete -C \"", words,
+                     "\"' | cut -f1 | sort"));
+  };
+  EXPECT_EQ(completed("headlight tr"), "train\n");
+  EXPECT_EQ(completed("headlight heads sh"), "show\n");
+  EXPECT_EQ(completed("headlight train --min"), "--min-lr\n--minutes\n");
+  EXPECT_EQ(completed("headlight train --no-t"), "--no-tied\n");
+  EXPECT_EQ(completed("headlight train --preset mi"), "micro\n");
+  EXPECT_EQ(completed("headlight heads show --pe"), "") << "a flag of heads prune";
+  EXPECT_EQ(completed("headlight completion z"), "zsh\n");
+  EXPECT_EQ(completed(cat("headlight train --data ", directory_ / "c.f")), script + "\n");
+  EXPECT_EQ(completed(cat("headlight eval ", directory_.path().substr(0, directory_.path().size() - 1))),
+            directory_.path() + "/\n");
+}
+
+// In zsh itself, which completes for typed keys only: through a terminal of its own.
+TEST_F(Configuration, ZshCompletes) {
+  make_directories(directory_ / "functions");
+  const std::string script = file("functions/_headlight", run_program({"completion", "zsh"}).out);
+  EXPECT_GT(read_file(script).size(), 1000u);
+  if (std::system("command -v zsh > /dev/null && zsh -fc 'zmodload zsh/zpty' 2> /dev/null") != 0)
+    GTEST_SKIP() << "zsh is not there";
+  // Types each of the words and a tab, and prints the line that is then there.
+  const std::string typist = file("type.zsh", R"(
+zmodload zsh/zpty
+zpty Z "TERM=dumb zsh -f -i"
+zpty -w Z "PS1= RPS1=; bindkey -e; $1; autoload -Uz compinit; compinit -D -u; $2
+show() { print -r -- \"LINE[\$BUFFER]\"; BUFFER=; zle accept-line }; zle -N show; bindkey '^G' show; print RE''ADY"
+zpty -r -m Z line '*READY*'
+for words in "${@[3,-1]}"; do
+  zpty -w -n Z "$words"$'\t\a'
+  zpty -r -m Z line '*LINE\[*\]*' && print -r -- "${${line##*LINE\[}%%\]*}"
+done
+zpty -d Z
+)");
+  const auto completed = [&](const std::string& before, const std::string& after) {
+    return shell(cat("timeout 30 zsh -f ", typist, " '", before, "' '", after,
+                     "' 'headlight tr' 'headlight heads sh' 'headlight train --preset mi' 'headlight train --no-t' "
+                     "'headlight completion f' 'headlight train --data ",
+                     directory_ / "functions/_h", "' | sed 's/ *$//'"));
+  };
+  const std::string wanted =
+      cat("headlight train\nheadlight heads show\nheadlight train --preset micro\n",
+          "headlight train --no-tied\nheadlight completion fish\nheadlight train --data ", script, "\n");
+  EXPECT_EQ(completed(cat("fpath=(", directory_ / "functions", " $fpath)"), "true"), wanted) << "as it is installed";
+  EXPECT_EQ(completed("true", cat("source ", script)), wanted);
 }
 
 TEST_F(Configuration, TheManualNamesEverythingAndRenders) {

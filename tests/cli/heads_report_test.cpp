@@ -1,8 +1,11 @@
 // heads report: the page as a browser shows it. Where there is no Chromium, only what needs none is tested.
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 #include "cli/tiny_run.h"
+#include "headlight/heads/head_history.h"
+#include "headlight/io/json.h"
 
 namespace headlight {
 namespace {
@@ -17,6 +20,32 @@ class HeadsReport : public TinyRun {
     EXPECT_TRUE(contains(r.out, "Found: of 2 heads"));
     EXPECT_TRUE(contains(r.out, "open it in a browser"));
   }
+  // What training with --watch-heads leaves: L0H1 takes up "previous", three snapshots in all.
+  void write_history() {
+    HeadHistory h;
+    h.roles = {"previous", "self"};
+    h.slots = {"all", "letter"};
+    h.heads = {"L0H0", "L0H1"};
+    h.windows = 16;
+    h.length = 4;
+    h.tokens = {"a", " ", "b", "\n"};
+    for (Index i = 0; i < 3; ++i) {
+      HeadSnapshot s;
+      s.step = 4 * i;
+      s.training_loss = s.validation_loss = 3.0 - static_cast<double>(i);
+      s.loss = {3.0 - static_cast<double>(i), 2.0};
+      s.kappa = {{0.01, 0.02}, {0.45 * static_cast<double>(i), 0.1}};
+      s.kappa_content.assign(2, std::vector<double>(2, std::nan("")));
+      s.evenness = {1, 1};
+      // Query 1 looks at 0 at first and at itself in the end.
+      const auto self = static_cast<std::uint8_t>(127 * i);
+      s.attention.assign(2, {255, static_cast<std::uint8_t>(255 - self), self, 0, 255, 0, 0, 0, 255, 0});
+      h.snapshots.push_back(s);
+    }
+    std::string text = header_line(h) + "\n";
+    for (const HeadSnapshot& s : h.snapshots) text += snapshot_line(h, s) + "\n";
+    write_file_atomically(run_ + "/" + kHeadHistoryFile, text);
+  }
   static std::string browser() {
     for (const char* path : {"/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"})
       if (path_exists(path)) return path;
@@ -30,6 +59,16 @@ class HeadsReport : public TinyRun {
             " --virtual-time-budget=3000 --dump-dom 'file://", page, hash, "' > ", out, " 2> ", out, ".err");
     return std::system(command.c_str()) == 0 ? read_file(out) : "";
   }
+  // The title of the page after a script that is put at its end.
+  std::string title_after(const std::string& script) const {
+    std::string page = read_file(page_);
+    page.insert(page.rfind("</body>"), script);
+    const std::string file = directory_ / "clicks.html";
+    write_file_atomically(file, page);
+    const std::string shown = opened(file, "");
+    const std::size_t begin = shown.find("<title>"), end = shown.find("</title>");
+    return end == std::string::npos ? "no title" : shown.substr(begin + 7, end - begin - 7);
+  }
 };
 
 TEST_F(HeadsReport, OnePageThatTakesNothingFromElsewhere) {
@@ -37,9 +76,32 @@ TEST_F(HeadsReport, OnePageThatTakesNothingFromElsewhere) {
   const std::string page = read_file(page_);
   EXPECT_LT(page.size(), 3'000'000u);
   EXPECT_EQ(page.find("src="), std::string::npos);
+  EXPECT_EQ(page.find("\"history\":"), std::string::npos);
   EXPECT_EQ(run_program(Words{"heads", "report", run_, "--out", "-"} + few_).out, page) << "and the same every time";
   expect_refused({"heads", "report", directory_ / "none"}, 1, "none");
   expect_refused({"heads", "report"}, 2, "heads report");
+  write_history();
+  const Result r = run_program(Words{"heads", "report", run_, "--out", "-"} + few_);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.out, "\"steps\":[0,4,8]"));
+  write_file_atomically(run_ + "/" + kHeadHistoryFile, "{}\n");
+  expect_refused(Words{"heads", "report", run_, "--out", "-"} + few_, 1, "heads.jsonl: line 1");
+}
+
+TEST_F(HeadsReport, ShowsWhatWatchingKept) {
+  ASSERT_EQ(run_program(train(run_, {"--watch-heads"})).code, 0);
+  const Result r = run_program(Words{"heads", "report", run_, "--json"} + few_);
+  ASSERT_EQ(r.code, 0) << r.err;
+  const Json json = parse_json(r.out, "report");
+  const JsonView report(json, "report"), history = report.at("history"), steps = history.at("steps");
+  const HeadHistory kept = head_history(run_ + "/" + kHeadHistoryFile);
+  ASSERT_EQ(steps.size(), static_cast<Index>(kept.snapshots.size()));
+  EXPECT_EQ(steps.at(Index{0}).as_index(), 0);
+  EXPECT_EQ(steps.at(steps.size() - 1).as_index(), 9);
+  // Its text is the beginning of the explorer's first, whose roles the page lays over it.
+  const JsonView first = report.at("texts").at(Index{0}).at("tokens"), tokens = history.at("tokens");
+  ASSERT_LE(tokens.size(), first.size());
+  for (Index t = 0; t < tokens.size(); ++t) EXPECT_EQ(tokens.at(t).as_string(), first.at(t).as_string());
 }
 
 TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
@@ -50,6 +112,7 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   EXPECT_TRUE(contains(plain, "data-ready=\"yes\"")) << "the scripts ran to their end";
   for (const char* id : {"verdict", "effects", "heads", "explorer", "pruning", "pairs", "scatter"})
     EXPECT_TRUE(contains(plain, cat("<section id=\"", id, "\">"))) << id;
+  EXPECT_TRUE(contains(plain, "headlight train --watch-heads")) << "how to get what this run did not keep";
   const std::string there = opened(page_, "#head=L0H1&text=0&query=3&role=previous");
   EXPECT_TRUE(contains(there, "<button type=\"button\" aria-pressed=\"true\">L0H1</button>"));
   EXPECT_TRUE(contains(there, "id=\"c3\" role=\"option\" class=\"query \"")) << "the query is locked";
@@ -58,7 +121,6 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   opened(page_, "#head=L9H9&text=99&query=x&role=<b>");
 
   // A page that clicks: another head, a character, Escape, the arrow keys; what it saw stands in its title.
-  std::string clicks = read_file(page_);
   const std::string script = R"(<script>
     const seen = [], cell = i => document.getElementById('c' + i);
     const says = () => document.getElementById('says').textContent, key = (k, at) =>
@@ -77,12 +139,50 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
     const svg = svgText(document.querySelector('#effects svg'));
     seen.push(new DOMParser().parseFromString(svg, 'image/svg+xml').querySelector('parsererror') === null);
     seen.push(csvText([['a,b', '=1', null, 2]]) === '"a,b", =1,,2\r\n');
+    seen.push(performance.getEntriesByType('resource').length === 0);
     document.title = 'seen ' + seen.join(' ');
-  </script></body>)";
-  clicks.replace(clicks.rfind("</body>"), 7, script);
-  const std::string clicked = directory_ / "clicks.html";
-  write_file_atomically(clicked, clicks);
-  EXPECT_TRUE(contains(opened(clicked, ""), "<title>seen true true true true true true true true true</title>"));
+  </script>)";
+  EXPECT_EQ(title_after(script), "seen true true true true true true true true true true");
+}
+
+TEST_F(HeadsReport, ABrowserMovesThroughTheTraining) {
+  if (browser().empty()) GTEST_SKIP() << "no Chromium here";
+  finished();
+  write_history();
+  write_page();
+  // The slider stands at the end; moved to the middle, to the start, played, and taken from the address.
+  const std::string script = R"(<script>
+    const seen = [], all = selector => [...document.querySelectorAll(selector)], slider = document.getElementById('step');
+    const at = () => document.getElementById('where').textContent;
+    const cursors = () => all('#training .cursor').map(c => +c.getAttribute('x1'));
+    const says = () => document.getElementById('training-says').textContent;
+    const panel = () => all('#training svg text').map(t => t.textContent).find(t => /^previous \d/.test(t));
+    const map = () => all('#training svg').at(-1).querySelectorAll('g path').length && all('#training svg').at(-1).querySelector('g:last-of-type').innerHTML;
+    const to = v => { slider.value = v; slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change')); };
+    seen.push(slider.max === '2' && slider.value === '2', at() === 'step 8 of 8', says().includes('L0H1 previous (0.90)'));
+    const end = cursors(), endMap = map();
+    seen.push(end.length === 3);
+    to(1);
+    seen.push(at() === 'step 4 of 8', slider.getAttribute('aria-valuetext') === 'step 4', location.hash.includes('step=4'));
+    seen.push(cursors().every((x, i) => x < end[i]), map() !== endMap, panel() === 'previous 0.45');
+    to(0);
+    seen.push(says().includes('loss 3.000') && says().includes('No head comes to kappa 0.4'));
+    location.hash = '#step=5&head=L0H1';
+    const play = document.getElementById('play');
+    setTimeout(() => {
+      seen.push(at() === 'step 4 of 8', all('#training option:checked').some(o => o.value === 'L0H1'));
+      to(0);
+      play.click();
+      seen.push(play.textContent === 'Pause');
+      setTimeout(() => {
+        seen.push(at() === 'step 8 of 8', play.textContent === 'Play', cursors().every((x, i) => x === end[i]), map() === endMap);
+        const svg = all('#training svg').map(svgText);
+        seen.push(svg.every(s => new DOMParser().parseFromString(s, 'image/svg+xml').querySelector('parsererror') === null));
+        document.title = seen.every(s => s) ? 'all seen' : 'seen ' + seen.join(' ');
+      }, 1500);
+    }, 200);
+  </script>)";
+  EXPECT_EQ(title_after(script), "all seen");
 }
 
 }  // namespace

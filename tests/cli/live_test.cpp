@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "headlight/base/format.h"
 #include "headlight/run/run_directory.h"
 #include "support/on_terminal.h"
 
@@ -102,6 +103,22 @@ TEST_F(Live, ARunIsPlotted) {
   for (const char* part : {"┤", "└┬", "step", "━ training   ━ validation", ": 9 steps, 0:00, best validation loss "})
     EXPECT_TRUE(contains(r.out, part)) << r.out;
   EXPECT_TRUE(contains(read_file(svg), "<polyline"));
+  // What counting comes to, as dashed lines: it stands in the run.
+  const std::vector<double> counting = RunDirectory(run_).load_info().counting;
+  ASSERT_EQ(counting.size(), 2u);
+  EXPECT_GT(counting[0], counting[1]);
+  EXPECT_TRUE(
+      contains(r.out, cat("╌ unigram ", fixed_text(counting[0], 2), "   ╌ bigram ", fixed_text(counting[1], 2))))
+      << r.out;
+  EXPECT_TRUE(contains(read_file(svg), "stroke-dasharray"));
+  EXPECT_FALSE(contains(run_program({"plot", run_, "--what", "lr"}).out, "bigram"));
+  const std::string tales = directory_ / "floor";
+  ASSERT_EQ(run_program({"train", "--corpus", "tales", "--corpus-chars", "9000", "--layers", "1", "--heads", "1",
+                         "--width", "8", "--context", "16", "--steps", "3", "--quiet", "--out", tales})
+                .code,
+            0);
+  EXPECT_TRUE(contains(run_program({"plot", tales}).out, "╌ floor 0."));
+  EXPECT_FALSE(contains(run_program({"plot", tales, run_}).out, "╌")) << "texts that differ have no line in common";
   const std::string other = directory_ / "other";
   ASSERT_EQ(run_program(train(other)).code, 0);
   const Result two = run_program({"plot", run_, other + "/", "--time"});

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "headlight/base/process.h"
 #include "headlight/base/random.h"
 
 namespace headlight {

@@ -9,6 +9,7 @@
 
 #include "fuzz/readers.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/base/random.h"
 #include "support/expect_error.h"
 

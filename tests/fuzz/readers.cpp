@@ -7,6 +7,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/data/grammar.h"
 #include "headlight/heads/head_history.h"
 #include "headlight/io/gguf.h"

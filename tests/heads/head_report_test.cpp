@@ -1,6 +1,8 @@
 // The report: what stands in its data, and that nothing in the data can break out of it.
 #include "headlight/heads/head_report.h"
 
+#include <cmath>
+
 #include "headlight/heads/seed_study.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
@@ -27,6 +29,9 @@ TEST(ReportPage, NeedsNothingElse) {
   for (const char* part : {"src=", "@import", "url(", "fetch(", "XMLHttpRequest", "{{", "<link"})
     EXPECT_EQ(page.find(part), std::string::npos) << part;
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
+  // The only address is the name of SVG, which nobody loads.
+  for (std::size_t at = 0; (at = page.find("://", at)) != std::string::npos; ++at)
+    EXPECT_EQ(page.substr(at - 4, 26), "http://www.w3.org/2000/svg");
 }
 
 TEST(ReportPage, RefusesWhatIsTooLarge) {
@@ -44,19 +49,119 @@ TEST(ReportPage, Base64) {
 
 class ReportData : public TinyModel {
  protected:
-  static std::vector<std::uint8_t> decoded(const std::string& text) {
-    const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::vector<std::uint8_t> bytes;
-    std::uint32_t bits = 0;
-    int have = 0;
-    for (const char c : text) {
-      if (c == '=') break;
-      bits = bits << 6 | static_cast<std::uint32_t>(digits.find(c));
-      if ((have += 6) >= 8) bytes.push_back(static_cast<std::uint8_t>(bits >> (have -= 8)));
-    }
-    return bytes;
-  }
+  static std::vector<std::uint8_t> decoded(const std::string& text) { return base64_bytes(text, "text"); }
 };
+
+// ---- what happened while the model trained ---------------------------------------------------------------------------
+
+// Snapshots at steps 0, 10, 20, ... whose numbers tell which they are.
+HeadHistory history_of(std::size_t snapshots, std::size_t heads, Index length, std::size_t roles = 2) {
+  HeadHistory h;
+  for (std::size_t r = 0; r < roles; ++r) h.roles.push_back(cat("role ", r));
+  h.slots = {"all", "rule"};
+  h.floor = {0.5, 0.25};
+  for (std::size_t a = 0; a < heads; ++a) h.heads.push_back(cat("L0H", a));
+  h.windows = 16;
+  h.length = length;
+  for (Index t = 0; t < length; ++t) h.tokens.emplace_back(1, static_cast<char>('a' + t % 26));
+  for (std::size_t i = 0; i < snapshots; ++i) {
+    HeadSnapshot s;
+    s.step = static_cast<Index>(10 * i);
+    s.training_loss = 3;
+    s.validation_loss = i % 2 == 0 ? 2.0 : std::nan("");
+    s.loss = {1.0 + static_cast<double>(i), 0.12345};
+    s.kappa.assign(heads, std::vector<double>(roles, 0.9876));
+    s.kappa[0][1] = -0.0001;
+    s.kappa_content.assign(heads, std::vector<double>(roles, std::nan("")));
+    s.evenness.assign(heads, 0.5);
+    for (std::size_t a = 0; a < heads; ++a) {
+      std::vector<std::uint8_t>& bytes = s.attention.emplace_back();
+      for (Index p = 0; p < length * (length + 1) / 2; ++p)
+        bytes.push_back(static_cast<std::uint8_t>(i * 31 + a * 7 + static_cast<std::size_t>(p)));
+    }
+    h.snapshots.push_back(std::move(s));
+  }
+  return h;
+}
+
+TEST(ReportHistory, HoldsAllOfAShortOne) {
+  const HeadHistory h = history_of(3, 2, 5);
+  Json report = Json::object();
+  set_history(report, h);
+  const JsonView view = JsonView(report, "report").at("history");
+  EXPECT_EQ(view.at("snapshots").as_index(), 3);
+  EXPECT_EQ(json_text(view.at("steps").json()), "[0,10,20]");
+  EXPECT_EQ(json_text(view.at("validation_loss").json()), "[2.0,null,2.0]");
+  EXPECT_EQ(json_text(view.at("loss").json()), "[[1.0,0.123],[2.0,0.123],[3.0,0.123]]");
+  EXPECT_EQ(json_text(view.at("kappa").at(Index{0}).json()), "[[0.988,0.0],[0.988,0.988]]");
+  EXPECT_EQ(json_text(view.at("kappa_content").at(Index{0}).json()), "[[null,null],[null,null]]");
+  EXPECT_EQ(json_text(view.at("floor").json()), "[0.5,0.25]");
+  EXPECT_TRUE(view.at("rules").json().is_null());
+  EXPECT_EQ(view.at("tokens").size(), 5);
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(base64_bytes(view.at("attention").at(static_cast<Index>(i)).at("L0H1").as_string(), "it"),
+              h.snapshots[i].attention[1]);
+}
+
+TEST(ReportHistory, WithoutSnapshotsThereIsNone) {
+  Json report = Json::object();
+  set_history(report, history_of(0, 2, 5));
+  EXPECT_EQ(report.find("history"), nullptr);
+}
+
+// Many heads: a shorter text, whose rows are the first ones, before fewer snapshots.
+TEST(ReportHistory, TextIsCutToFit) {
+  const HeadHistory h = history_of(24, 32, 64);
+  Json report = Json::object();
+  set_history(report, h);
+  EXPECT_LT(report_page(report).size(), kReportBytes);
+  const JsonView view = JsonView(report, "report").at("history");
+  const Index length = view.at("length").as_index();
+  EXPECT_LT(length, 64);
+  EXPECT_GT(length, 32);
+  EXPECT_EQ(view.at("tokens").size(), length);
+  for (Index i = 0; i < 24; ++i) {
+    const std::vector<std::uint8_t> bytes =
+        base64_bytes(view.at("attention").at(i).at("L0H31").as_string(), "attention");
+    const std::vector<std::uint8_t>& all = h.snapshots[static_cast<std::size_t>(i)].attention[31];
+    ASSERT_EQ(static_cast<Index>(bytes.size()), length * (length + 1) / 2);
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), all.begin()));
+  }
+}
+
+// Many snapshots, and many roles: all within the size, the first and the last kept, losses and scores of every one that is.
+TEST(ReportHistory, SnapshotsAreThinnedToFit) {
+  const HeadHistory h = history_of(3000, 8, 24, 20);
+  for (const std::size_t most : {kReportBytes, std::size_t{500'000}, std::size_t{200'000}, std::size_t{1}}) {
+    Json report = Json::object();
+    set_history(report, h, most);
+    const JsonView view = JsonView(report, "report").at("history");
+    const Index kept = view.at("steps").size();
+    if (most > 1) {
+      EXPECT_LT(json_text(report).size() + 150'000, most);
+    }
+    EXPECT_GE(kept, 2);
+    EXPECT_LT(kept, 3000);
+    EXPECT_EQ(view.at("snapshots").as_index(), 3000);
+    EXPECT_EQ(view.at("steps").at(Index{0}).as_index(), 0);
+    EXPECT_EQ(view.at("steps").at(kept - 1).as_index(), 29990);
+    for (const char* key : {"loss", "kappa", "kappa_content", "training_loss", "validation_loss", "attention"})
+      EXPECT_EQ(view.at(key).size(), kept) << key;
+    if (most == kReportBytes) {
+      EXPECT_TRUE(view.at("attention").at(kept - 1).json().is_object()) << "of the last one there is attention";
+      EXPECT_GT(kept, 100);
+    }
+  }
+}
+
+// What else is in the page takes from the room of the history.
+TEST(ReportHistory, LeavesRoomForTheRest) {
+  Json report = Json::object();
+  report.set("study", std::string(2'500'000, 'x'));
+  set_history(report, history_of(100, 16, 64));
+  EXPECT_LT(report_page(report).size(), kReportBytes);
+  EXPECT_EQ(report.find("history")->find("steps")->if_array()->size(), 100u);
+}
 
 TEST_F(ReportData, HoldsTheAttentionAndTheMasks) {
   RunData data;
@@ -103,21 +208,25 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   HeadStudy study;
   study.roles.resize(1);
   study.roles[0].name = "previous";
-  study.slots = {{"all", {}}, {"rule", {}}};
+  study.slots = {{"all", {}}, {"rule", {}}, {"other", {}}};
   study.heads.resize(2);
-  for (HeadFinding& f : study.heads) f.mean.resize(2), f.verdict = "unlabelled", f.label.reason = "kappa";
+  for (HeadFinding& f : study.heads) f.mean.resize(3), f.verdict = "unlabelled", f.label.reason = "kappa";
   study.heads[1].id = {0, 1};
   study.heads[1].mean[1] = {.mean = 0.5, .low = 0.4, .high = 0.6, .predictions = 9};
+  study.heads[1].mean[2] = {.mean = 0.25, .low = 0.1, .high = 0.4, .predictions = 9};
   study.specialization = 0.3;
   study.specialization_subspaces = {0.1, 0.4};
   study.specialization_untrained = {0.0, 0.2};
   std::string all;
   for (const std::string& sentence : report_verdict(study)) all += sentence + "\n";
   EXPECT_TRUE(contains(all, "of 2 heads, 1 matters"));
-  EXPECT_TRUE(contains(all, "L0H1 for rule (0.50)"));
+  EXPECT_TRUE(contains(all, "L0H1 for rule (0.50) and other (0.25).\n"));
   EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (not above all of them"));
   EXPECT_TRUE(contains(all, "untrained models 0.00 to 0.20 (above all of them)"));
   EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 look at nothing"));
+  study.heads[0].label.reason = "halves";
+  EXPECT_TRUE(
+      contains(report_verdict(study).end()[-2], "1 differs between the halves of the text and 1 looks at nothing"));
 }
 
 }  // namespace

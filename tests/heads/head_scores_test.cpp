@@ -409,7 +409,7 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
   HeadScores by_hand(2, 2, basic_roles().size());
   for (std::size_t start = 0; start < 80; start += 16) {
     First probe;
-    const auto ids = std::span(text_.ids).subspan(start, 16);
+    const std::vector<std::int32_t> ids = text_.ids.copy(static_cast<Index>(start), static_cast<Index>(start) + 16);
     (*model_)(ids, 1);
     add_scores(by_hand, 1, probe.weights, RoleMasks(basic_roles(), {ids, &classes_}, 16), 0);
   }
@@ -421,7 +421,7 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
 }
 
 TEST_F(ScoreHeads, NeedAWholeWindow) {
-  text_.ids.resize(15);
+  text_.ids = text_.ids.part(0, 15);
   EXPECT_TRUE(contains(error_of([&] { scores(); }), "heads: the text has 15 tokens, fewer than the context of 16"));
 }
 

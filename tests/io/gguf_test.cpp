@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/base/random.h"
 #include "io/little_endian.h"
 #include "support/expect_error.h"

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "io/crc32.h"
 #include "io/little_endian.h"
 #include "io/zip.h"

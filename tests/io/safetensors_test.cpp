@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
+#include "headlight/base/process.h"
 #include "headlight/base/random.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"

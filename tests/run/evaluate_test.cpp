@@ -36,7 +36,7 @@ double by_hand(const CharTransformer& m, const TokenText& text, std::span<const 
   for (const Window& w : windows) {
     for (Index i = w.first; i <= w.last; ++i) {
       const auto length = static_cast<std::size_t>(i - w.start);
-      const Tensor logits = m(std::span(text.ids).subspan(static_cast<std::size_t>(w.start), length), 1);
+      const Tensor logits = m(text.ids.copy(w.start, i), 1);
       const Index v = m.config().vocabulary;
       const float* row = logits.data<float>() + (static_cast<Index>(length) - 1) * v;
       double total = 0;
@@ -48,11 +48,16 @@ double by_hand(const CharTransformer& m, const TokenText& text, std::span<const 
   return sum / static_cast<double>(*count);
 }
 
+TokenText random_text(int length, Rng& rng) {
+  std::vector<std::int32_t> ids;
+  for (int i = 0; i < length; ++i) ids.push_back(static_cast<std::int32_t>(rng.below(7)));
+  return {ids, {}};
+}
+
 TEST(Evaluate, IsTheMeanLossOfEveryPrediction) {
   Rng rng(1);
   for (const bool documents : {false, true}) {
-    TokenText text;
-    for (int i = 0; i < 101; ++i) text.ids.push_back(static_cast<std::int32_t>(rng.below(7)));
+    TokenText text = random_text(101, rng);
     if (documents) text.starts = {0, 4, 15, 17, 40, 77, 98};
     const auto m = model(7, 8);
     const Evaluation e = evaluate(*m, text);
@@ -73,8 +78,7 @@ TEST(Evaluate, IsTheMeanLossOfEveryPrediction) {
 
 TEST(Evaluate, SeveralBatchesMakeOneMean) {
   Rng rng(1);
-  TokenText text;
-  for (int i = 0; i < 9001; ++i) text.ids.push_back(static_cast<std::int32_t>(rng.below(7)));  // over 4096 at a time
+  const TokenText text = random_text(9001, rng);  // over 4096 at a time
   const auto m = model(7, 8);
   Index count = 0;
   const double wanted = by_hand(*m, text, evaluation_windows(text, 8), &count);
@@ -85,8 +89,7 @@ TEST(Evaluate, SeveralBatchesMakeOneMean) {
 
 TEST(Evaluate, DrawsNothing) {
   const auto m = model(7, 8);
-  TokenText text;
-  text.ids.assign(50, 3);
+  const TokenText text{std::vector<std::int32_t>(50, 3), {}};
   const Rng::State before = generator().state();
   const double first = evaluate(*m, text).loss;
   EXPECT_EQ(evaluate(*m, text).loss, first);
@@ -107,7 +110,7 @@ TEST(RunData, OfACorpusKnowsItsFloor) {
   EXPECT_TRUE(d.has_floor());
   EXPECT_EQ(d.validation.ids.size(), d.validation_log_probability.size());
   EXPECT_EQ(d.source, "tales");
-  const std::string text = d.vocabulary.decode(d.validation.ids);
+  const std::string text = d.vocabulary.decode(d.validation.ids.copy());
   for (const Index start : d.validation.starts)
     EXPECT_TRUE(start == 0 || text[static_cast<std::size_t>(start - 1)] == '\n') << start;
   const auto windows = evaluation_windows(d.validation, 64);
@@ -135,7 +138,7 @@ TEST(RunData, OfAFile) {
   RunConfig c = tiny_config();
   const RunData d = tiny_data(directory, c);
   EXPECT_FALSE(d.has_floor());
-  EXPECT_EQ(d.vocabulary.decode(d.train.ids) + d.vocabulary.decode(d.validation.ids), tiny_text());
+  EXPECT_EQ(d.vocabulary.decode(d.train.ids.copy()) + d.vocabulary.decode(d.validation.ids.copy()), tiny_text());
   c.tokens = "byte";
   const RunData bytes = tiny_data(directory, c);
   EXPECT_TRUE(bytes.vocabulary.is_bytes());

@@ -77,6 +77,30 @@ TEST_F(RunLogTest, WhateverAKillLeftOfTheCsvItIsMadeAnew) {
   EXPECT_EQ(csv(), whole);
 }
 
+// A power failure leaves the lines that were flushed with the checkpoint, and after them whatever it likes.
+TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
+  {
+    RunLog log(directory_.path());
+    for (Index i = 0; i < 6; ++i) log.add(record(i, 3));
+    log.flush_to_disk();
+  }
+  const std::string whole = json();
+  for (const std::string& damage :
+       {std::string("{\"step\":6,\"lo"), std::string(4000, '\0'), std::string(3, '\0') + "\n{}\n",
+        std::string("{\"step\":6,\"lo\n{\"step\":7}\n"), std::string("\n\n")}) {
+    write_file_atomically(directory_ / "log.jsonl", whole + damage);
+    RunLog log(directory_.path());
+    EXPECT_EQ(log.cut_from(6).seconds, 2.5);
+    EXPECT_EQ(json(), whole);
+    log.add(record(6, 3));
+    EXPECT_EQ(read_log(directory_ / "log.jsonl").size(), 7u);
+  }
+  write_file_atomically(directory_ / "log.jsonl", std::string("nothing of ours\n"));
+  EXPECT_TRUE(contains(error_of([&] { RunLog(directory_.path()).cut_from(3); }), "line 1 is not what this program"));
+  RunLog(directory_.path()).cut_from(0);
+  EXPECT_EQ(json(), "");
+}
+
 TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   const std::string name = directory_ / "log.jsonl", line = json_line(record(0));
   write_file_atomically(name, line + "\n" + line.substr(0, 20));

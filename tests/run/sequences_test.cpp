@@ -120,14 +120,14 @@ TEST(ReferenceLosses, AreMeansAndDivergences) {
   std::vector<double> truth;
   Reference reader{"reader", "", {}, true}, same{"same", "", {}, true}, other{"other", "", {}, false};
   for (const std::size_t t : tokens) {
-    e.token_loss.push_back(static_cast<float>(-std::log(m[t])));
+    e.losses.push_back(static_cast<float>(-std::log(m[t])));
     truth.push_back(std::log(p[t]));
     reader.log_probability.push_back(std::log(q[t]));
     same.log_probability.push_back(std::log(m[t]));
     other.log_probability.push_back(-5);
   }
+  e.windows = {{-1, 0, 2}, {2, 3, 7}};
   // What was not predicted does not count.
-  e.token_loss.push_back(std::numeric_limits<float>::quiet_NaN());
   truth.push_back(-100);
   for (Reference* r : {&reader, &same, &other}) r->log_probability.push_back(-100);
 

@@ -366,6 +366,24 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
   }
 }
 
+// The log comes first: a checkpoint never stands for steps that the log has not.
+TEST_F(TrainerTest, WithoutItsLogACheckpointIsNotWritten) {
+  RunConfig c = tiny_config();
+  std::string state;
+  const auto train = [&] {
+    Trainer(c, data(c), run("run")).run([&](const StepRecord& r) {
+      if (r.step == 7) {
+        state = read_file(run("run") + "/state.safetensors");
+        remove_file(run("run") + "/log.jsonl");
+        make_directories(run("run") + "/log.jsonl");  // in its way
+      }
+      return true;
+    });
+  };
+  EXPECT_TRUE(contains(error_of(train), "log.jsonl: cannot be added to"));
+  EXPECT_TRUE(state == read_file(run("run") + "/state.safetensors"));
+}
+
 TEST_F(TrainerTest, AWeightThatIsNotANumberIsNotSaved) {
   RunConfig c = tiny_config();
   Trainer trainer(c, data(c), run("run"));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/io/json.h"
 
 namespace headlight {

@@ -34,6 +34,7 @@ struct Surroundings {
   std::string input = "";   // a file as standard input; empty: nothing
   std::string output = "";  // a file or device as standard output
   rlim_t file_size = RLIM_INFINITY;
+  rlim_t data = RLIM_INFINITY;              // bytes of memory of its own; mapped files do not count
   bool ordinary_user = false;               // without root's right to read and write everything
   std::vector<std::string> variables = {};  // "NAME=value"
 };
@@ -58,6 +59,10 @@ class Program {
     if (s.file_size != RLIM_INFINITY) {
       const rlimit limit{s.file_size, s.file_size};
       setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    if (s.data != RLIM_INFINITY) {
+      const rlimit limit{s.data, s.data};
+      setrlimit(RLIMIT_DATA, &limit);
     }
     if (s.ordinary_user && geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(121);
     execv(argv[0], argv.data());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 
 namespace headlight {
 

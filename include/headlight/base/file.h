@@ -1,15 +1,14 @@
-// Files, the terminal and the process: the one place that asks the operating system for anything.
+// Files: read whole or in pieces, replaced whole or not at all.
 //
 // Every error is one line that begins with the path: "run/model.safetensors: cannot be written: the disk is full; ...".
 // Where the system is not POSIX the same functions work through the standard library: writes are then not flushed to
-// the disk itself, and what cannot be known (terminal, memory) is answered with the harmless default.
+// the disk itself.
 #pragma once
 
 #include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "headlight/base/text.h"
 
@@ -87,62 +86,11 @@ void append_line(const std::string& path, std::string_view line);
 // The same for several lines at once, '\n' between them.
 void append_lines(const std::string& path, std::string_view lines);
 
-// Whether there is anything at the path (a link counts as what it points to) / a directory. Never an error.
-bool path_exists(const std::string& path);
-bool is_directory(const std::string& path);
-// Creates a directory and those above it; nothing to do is fine. Error: a file is in the way, permission denied.
-void make_directories(const std::string& path);
-// The files in a directory and all below it, as paths beginning with `path`, sorted. Links to directories are not
-// followed, and hidden files and directories (".name") are left out, as are devices and pipes.
-// Errors: not a directory, permission denied, more than a million files.
-std::vector<std::string> files_below(const std::string& path);
-// The current folder; "" where that is unknown. / Whether a path begins at the root, not at the current folder.
-std::string current_folder();
-bool is_absolute_path(const std::string& path);
-
-// A directory that one process at a time may write: held from construction to destruction, and never longer than the
-// process lives, whatever ends it. Nothing is left in the directory. Where the system or the file system has no locks this
-// does nothing. Errors: another holds it ("<path>: <busy>"), no such directory.
-class DirectoryLock {
- public:
-  DirectoryLock() = default;
-  DirectoryLock(const std::string& path, std::string_view busy);
-  ~DirectoryLock();
-  DirectoryLock(DirectoryLock&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
-  DirectoryLock& operator=(DirectoryLock&& other) noexcept;
-
- private:
-  int descriptor_ = -1;
-};
-
-// The names in a directory, sorted. Error: not a directory, permission denied.
-std::vector<std::string> list_directory(const std::string& path);
-// Removes a file or an empty directory; false if there was none. Errors: permission denied, directory not empty.
-bool remove_file(const std::string& path);
+// Returns when what was written to the file so far is on the disk, and the file in its folder. Errors: no such file, the
+// disk's own.
+void flush_file_to_disk(const std::string& path);
 
 // The "<path>.tmp.<process>" in which this process would write a file.
 std::string temporary_path(const std::string& path);
-
-// Whether a person may be looking at the stream / typing.
-bool stdin_is_terminal();
-bool stdout_is_terminal();
-bool stderr_is_terminal();
-// Columns of the terminal on standard error or output; else of the variable COLUMNS; else 80. At least 20.
-int terminal_width();
-// Its rows; else of the variable LINES; else 24. At least 1. Both are asked anew each time: windows are resized.
-int terminal_height();
-
-// A screen of its own on the terminal of standard error, as an editor has it: what was there comes back afterwards.
-// While it lasts the cursor is hidden. Entering twice, or leaving what was not entered, does nothing.
-void enter_own_screen();
-// May be called in a signal handler.
-void leave_own_screen() noexcept;
-
-// The most memory this process ever had resident, in bytes; 0 where that is unknown.
-Index peak_memory_bytes();
-// The memory of the machine, in bytes; 0 where that is unknown.
-Index machine_memory_bytes();
-// Seconds on a clock that never goes back; only differences mean anything.
-double monotonic_seconds();
 
 }  // namespace headlight

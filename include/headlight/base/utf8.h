@@ -3,6 +3,7 @@
 // Not UTF-8: overlong forms, surrogates (U+D800 to U+DFFF), anything past U+10FFFF, sequences cut short.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,34 @@ struct Utf8Problem {
   std::string reason;  // "0xE9 begins a character that is cut short"
 };
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
+
+// The character at the front of some bytes, and how many of them it takes; 0 when they begin with no whole character.
+// For loops over much text: inline.
+inline std::size_t read_utf8(const char* at, const char* end, char32_t& character) {
+  const auto byte = [&](int i) { return static_cast<unsigned char>(at[i]); };
+  const auto more = [&](int i) { return (byte(i) & 0xC0) == 0x80; };
+  const std::ptrdiff_t room = end - at;
+  if (room < 1) return 0;
+  const unsigned first = byte(0);
+  if (first < 0x80) {
+    character = first;
+    return 1;
+  }
+  if (first < 0xC2 || first > 0xF4) return 0;
+  if (first < 0xE0) {
+    if (room < 2 || !more(1)) return 0;
+    character = (first & 0x1Fu) << 6 | (byte(1) & 0x3Fu);
+    return 2;
+  }
+  if (first < 0xF0) {
+    if (room < 3 || !more(1) || !more(2)) return 0;
+    character = (first & 0x0Fu) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+    return character >= 0x800 && (character < 0xD800 || character > 0xDFFF) ? 3 : 0;
+  }
+  if (room < 4 || !more(1) || !more(2) || !more(3)) return 0;
+  character = (first & 0x07u) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 | (byte(3) & 0x3Fu);
+  return character >= 0x10000 && character <= 0x10FFFF ? 4 : 0;
+}
 
 // How many bytes at the end, 0 to 3, begin a character whose rest is missing.
 std::size_t incomplete_utf8_tail(std::string_view text);

@@ -12,11 +12,12 @@
 #include <vector>
 
 #include "headlight/base/random.h"
+#include "headlight/data/token_ids.h"
 
 namespace headlight {
 
 struct TokenText {
-  std::vector<std::int32_t> ids;
+  TokenIds ids;
   // Where windows may begin, ascending: the last token before each document. Empty for plain text.
   std::vector<Index> starts;
 };
@@ -54,7 +55,10 @@ struct Window {
 // Windows in which every token but the first is predicted once. Plain text: windows side by side. Documents: each window
 // begins at a document start, and a token whose document began earlier in the same window counts there; what stands more
 // than `context` tokens after the start of its document is left out.
-std::vector<Window> evaluation_windows(const TokenText& text, Index context);
+// Of these at most `most`, evenly spread (0: all); with Padding::kNone, of those that need none.
+enum class Padding { kAllowed, kNone };
+std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most = 0,
+                                       Padding padding = Padding::kAllowed);
 // The batch of some of these windows.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/heads/head_history.h"
 #include "headlight/heads/head_study.h"
 
 namespace headlight {
@@ -34,6 +35,17 @@ std::vector<std::string> report_verdict(const HeadStudy& study);
 // Errors: as study_heads().
 Json report_data(const CharTransformer& model, const RunData& data, const HeadStudy& study,
                  const ReportOptions& options = {});
+
+// Adds to such data what happened while the model trained, so that a page of `most` bytes can hold it: the member
+//   history     {roles, slots, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text, and
+//               snapshots: how many the run kept, of which here are
+//               steps, training_loss, validation_loss: [snapshot], loss: [snapshot][slots],
+//               kappa, kappa_content: [snapshot][head][role], to three decimals,
+//               attention: [snapshot] {head: bytes as in texts} or null}
+// Where it would not fit: first attention of a shorter text (down to 16 characters), then of fewer snapshots, evenly chosen;
+// then fewer snapshots altogether, where they would take more than 600,000 bytes. The last one is always there. Does nothing
+// for a history without snapshots.
+void set_history(Json& report, const HeadHistory& history, std::size_t most = kReportBytes);
 
 // The page around such data. Nothing in the data can end its block or become markup. Error: more than kReportBytes.
 std::string report_page(const Json& data);

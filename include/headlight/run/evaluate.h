@@ -15,8 +15,8 @@ struct Evaluation {
   double loss = 0;  // mean over the predicted tokens, nats
   Index predictions = 0;
   std::vector<Window> windows;  // what was predicted
-  // -log P(token) for each token of the text; not a number where it was not predicted.
-  std::vector<float> token_loss;
+  // -log P(token) for each predicted token, window after window.
+  std::vector<float> losses;
 };
 
 // The mean loss over the text's evaluation windows (data/windows.h); over at most `most` of them, evenly spread, when

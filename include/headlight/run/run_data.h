@@ -32,7 +32,7 @@ struct RunData {
   std::vector<std::uint8_t> validation_rule;
   std::vector<std::string> rule_names;
   std::vector<Reference> validation_references;
-  // Tells this text from another: a hash of all tokens.
+  // Tells this text from another: a hash of all of it.
   std::uint64_t fingerprint = 0;
 
   bool has_floor() const { return !validation_log_probability.empty(); }

@@ -25,6 +25,8 @@ struct RunInfo {
   std::string source;                      // of the text
   std::uint64_t fingerprint = 0;           // of the text
   std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
+  // The losses of unigrams and bigrams on the text (run/counting.h). Empty: not measured, or the lowest possible is known.
+  std::vector<double> counting = {};
   // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.
   std::string imported_from, initialised_from;
   std::string program;  // the version that started the run; empty when it did not say

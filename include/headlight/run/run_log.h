@@ -47,7 +47,11 @@ class RunLog {
   // Lines are held back and written a hundred or so at a time.
   void add(const StepRecord& record);
   void flush();
-  // After a resume at `step`: what comes from there on will be made, and logged, again. The last record before it.
+  // The same, and log.jsonl is on the disk when it returns.
+  void flush_to_disk();
+  // After a resume at `step`: what comes from there on will be made, and logged, again; whatever stands there, half lines
+  // or what a power failure left, is not looked at. The last record before it.
+  // Error: a line before it that this program does not write.
   StepRecord cut_from(Index step);
 
  private:

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "headlight/base/file.h"
+#include "headlight/base/folder.h"
 #include "headlight/io/safetensors.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/run/evaluate.h"
@@ -52,6 +52,7 @@ class Trainer {
   const RunData& data() const { return data_; }
   const RunConfig& config() const { return info_.config; }
   const std::string& directory() const { return directory_.path(); }  // empty: nothing is kept
+  const RunInfo& info() const { return info_; }
   Index step() const { return step_; }
   // Whether all steps were made, or patience ran out, and the last was validated.
   bool finished() const { return validated_ && (step_ >= info_.config.steps || out_of_patience()); }

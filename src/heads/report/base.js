@@ -18,7 +18,8 @@ function element(name, attributes, ...children) {
   return node;
 }
 const say = (x, y, text, more) => element('text', {x, y, ...more}, text);
-const fixed = (value, digits) => value === null || value === undefined ? '–' : value.toFixed(digits).replace('-', '−');
+// A number with so many decimals, a dash for none; what rounds to zero has no sign.
+const fixed = (value, digits) => value === null || value === undefined ? '–' : value.toFixed(digits).replace(/^-(?=[0.]*$)/, '').replace('-', '−');
 
 // Colours whose lightness alone tells the order. One-sided: from the card's own colour to deep blue (in the dark: to pale
 // blue). Two-sided: blue below zero, orange above.
@@ -36,6 +37,13 @@ const scale = () => dark.matches ? scales.dark : scales.light;
 const oneSided = x => ramp(scale().one, x);
 const twoSided = x => mix(scale().ground, x < 0 ? scale().below : scale().above, Math.min(1, Math.abs(x)));
 const css = c => `rgb(${c.join(',')})`;
+// Lines: told apart by colour, by dash and by a name beside them, so that no one needs to see the colours.
+const palettes = {
+  light: ['#0b5cad', '#b34700', '#00795c', '#8e3a8e', '#2b8cc4', '#8a6d00', '#c2334d', '#4a5560'],
+  dark: ['#7db8f5', '#f5a25d', '#5fd0ac', '#d7a6f0', '#9adcff', '#e3cf57', '#ff8fa3', '#b4bec8']};
+const dashes = ['none', '7 3', '2 3', '9 3 2 3', '12 4'];
+const ink = k => (dark.matches ? palettes.dark : palettes.light)[k % 8];
+const stroke = (k, width = 2) => `fill:none;stroke:${ink(k)};stroke-width:${width};stroke-dasharray:${dashes[(k + Math.floor(k / 8)) % 5]}`;
 // Black or white, whichever can be read on it.
 const inkOn = c => 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? '#111' : '#fff';
 
@@ -52,10 +60,13 @@ function svgText(figure) {
   const from = [figure, ...figure.querySelectorAll('*')], to = [copy, ...copy.querySelectorAll('*')];
   from.forEach((node, i) => {
     const style = getComputedStyle(node);
-    for (const key of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family', 'font-weight', 'opacity'])
+    for (const key of ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-family', 'font-weight', 'opacity', 'visibility'])
       to[i].style.setProperty(key, style.getPropertyValue(key));
   });
-  copy.insertBefore(element('rect', {width: '100%', height: '100%',
+  // With a margin.
+  const width = +figure.getAttribute('width') + 24, height = +figure.getAttribute('height') + 20;
+  for (const [key, value] of Object.entries({width, height, viewBox: `-12 -8 ${width} ${height}`})) copy.setAttribute(key, value);
+  copy.insertBefore(element('rect', {x: -12, y: -8, width, height,
     fill: getComputedStyle(document.documentElement).getPropertyValue('--card')}), copy.firstChild);
   return '<?xml version="1.0" encoding="UTF-8"?>\n' + new XMLSerializer().serializeToString(copy);
 }
@@ -83,10 +94,11 @@ function chooser(label, options, onchange) {
 
 // A matrix of coloured cells. rows, columns: names; cell(r, c): {value, colour, title, marked}; link(r): where a row's name leads.
 function matrixFigure(title, rows, columns, cell, {link, digits = 2, square = false, size = 46} = {}) {
-  const left = Math.max(48, 8 + 7 * Math.max(...rows.map(r => r.length)));
-  const longest = Math.max(...columns.map(c => c.length)), top = 26 + Math.min(110, 6 * longest);
+  const left = Math.max(44, 8 + 7 * Math.max(...rows.map(r => r.length)));
+  const longest = Math.max(...columns.map(c => c.length)), top = 36 + Math.min(110, 6 * longest);
   const high = square ? size * .75 : 24, width = left + size * columns.length + Math.min(84, 5 * columns.at(-1).length), height = top + high * rows.length + 6;
-  const svg = element('svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title});
+  // Of an "img" readers of screens see no links.
+  const svg = element('svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: link ? 'group' : 'img', 'aria-label': title});
   svg.append(say(0, 14, title, {'font-weight': 600}));
   columns.forEach((name, c) => {
     const x = left + size * (c + .5);
@@ -104,16 +116,29 @@ function matrixFigure(title, rows, columns, cell, {link, digits = 2, square = fa
         element('title', {}, it.title)));
       if (it.value !== null && it.value !== undefined)
         svg.append(say(x + size / 2, y + high * .68, fixed(it.value, digits),
-          {'text-anchor': 'middle', 'pointer-events': 'none', style: `fill:${inkOn(it.colour)};font-size:11px`}));
+          {'text-anchor': 'middle', 'pointer-events': 'none', style: `fill:${inkOn(it.colour)};font-size:${size < 40 ? 10 : 11}px`}));
     });
   });
   return svg;
 }
-// Figures are drawn again when the colours change.
+// How wide a figure may be, at most `most`: on a phone it takes the width that there is.
+const room = most => Math.max(280, Math.min(most, document.documentElement.clientWidth - (window.innerWidth <= 640 ? 44 : 72)));
+const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+const place = (t, j) => t * (t + 1) / 2 + j;
+const bitOf = (bits, p) => (bits[p >> 3] >> (7 - (p & 7)) & 1) === 1;
+const shownToken = t => t === ' ' ? '␣' : t === '\n' ? '↵' : t === '\t' ? '⇥' : /^[\u0000-\u001f\u007f]$/.test(t) ? '·' : t;
+
+// Figures are drawn again when the colours or the room change.
 const redraws = [];
-dark.addEventListener('change', () => redraws.forEach(f => f()));
-function drawn(draw) {
-  const place = element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'figure'});
+const redraw = () => redraws.forEach(f => f());
+dark.addEventListener('change', redraw);
+let widthDrawn = room(2000), resizing = 0;
+window.addEventListener('resize', () => {
+  clearTimeout(resizing);
+  resizing = setTimeout(() => { if (room(2000) !== widthDrawn) { widthDrawn = room(2000); redraw(); } }, 150);
+});
+function drawn(draw, name = 'figure') {
+  const place = element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': name});
   const again = () => place.replaceChildren(draw());
   redraws.push(again);
   again();

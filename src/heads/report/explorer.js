@@ -1,20 +1,14 @@
 // Attention on a few texts: point at a character to see where a head looks from there.
 const state = {head: heads[0], text: 0, query: null, role: null, locked: false};
 
-const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 const cache = new Map();
 function bytes(kind, text, name) {
   const key = kind + '/' + text + '/' + name;
   if (!cache.has(key)) cache.set(key, bytesOf(data.texts[text][kind][name]));
   return cache.get(key);
 }
-const place = (t, j) => t * (t + 1) / 2 + j;
 const weight = (t, j) => bytes('attention', state.text, state.head)[place(t, j)] / 255;
-function inRole(t, j) {
-  const p = place(t, j);
-  return (bytes('masks', state.text, state.role)[p >> 3] >> (7 - (p & 7)) & 1) === 1;
-}
-const shownToken = t => t === ' ' ? '␣' : t === '\n' ? '↵' : t === '\t' ? '⇥' : /^[\u0000-\u001f\u007f]$/.test(t) ? '·' : t;
+const inRole = (t, j) => bitOf(bytes('masks', state.text, state.role), place(t, j));
 const finding = name => study.heads[heads.indexOf(name)];
 const roleOf = head => finding(head).closest_role;
 
@@ -29,7 +23,6 @@ function readHash() {
     const query = whole('query', data.texts[state.text].length);
     if (query !== null) { state.query = query; state.locked = true; }
   }
-  return wanted.has('head');
 }
 function writeHash() {
   const parts = {head: state.head, text: state.text, ...(state.locked ? {query: state.query} : {}), role: state.role};
@@ -48,7 +41,7 @@ function explorerSection() {
   const [textLabel, textSelect] = chooser('Text', data.texts.map((_, i) => [i, `${i + 1}: ${short(i)}…`]),
     v => { state.text = +v; state.query = null; state.locked = false; cells = []; change(); });
   const [roleLabel, roleSelect] = chooser('Role laid over it', data.roles.map(r => [r.name, r.name]), v => { state.role = v; change(); });
-  let cells = [];
+  let cells = [], showRow = () => {};
   const query = t => { state.query = t; paint(); };
   const lock = t => {
     if (state.locked && state.query === t) return release();
@@ -82,11 +75,12 @@ function explorerSection() {
       cell.style.color = w > 0 ? inkOn(colour) : '';
       cell.setAttribute('aria-selected', j === t);
     });
+    showRow(t);
     line.setAttribute('aria-activedescendant', t === null ? '' : 'c' + t);
     const f = finding(state.head), role = data.roles.find(r => r.name === state.role), score = f.roles[state.role];
     const roleText = `Role “${role.name}”: ${role.meaning}. ` + (score ? `kappa ${fixed(score.kappa, 2)}` +
       (score.kappa_content === null ? '' : `, kappa_c ${fixed(score.kappa_content, 2)}`) + ' over the whole text. ' : '') +
-      (f.label ? `${state.head}: ${f.label} (${f.verdict}). ` : `${state.head} has no label (${f.unlabelled_by}), verdict ${f.verdict}. `);
+      (f.label ? `${state.head}: ${f.label} (${f.verdict}). ` : `${state.head} has no label (${whyNot[f.unlabelled_by] ?? f.unlabelled_by}), verdict ${f.verdict}. `);
     if (t === null) {
       says.textContent = roleText + 'Point at a character, or focus the text and use the arrow keys; click or Enter locks, Esc releases.';
     } else {
@@ -100,28 +94,16 @@ function explorerSection() {
     }
   }
   const map = drawn(() => {
-    const text = data.texts[state.text], n = text.length, size = Math.max(3, Math.min(9, Math.floor(620 / n))), left = 30, top = 40;
-    const svg = element('svg', {width: left + size * n + 8, height: top + size * n + 8, role: 'img', id: 'map',
-      'aria-label': `attention of ${state.head}, a row a query`});
-    svg.append(say(0, 14, `${state.head} on text ${state.text + 1}: a row a query, a column a key`, {'font-weight': 600}));
-    svg.append(element('path', {d: `M${left} ${top}V${top + size * n}H${left + size * n}Z`, fill: 'none', class: 'axis'}));
-    const style = `font-size:${size}px`;
-    if (size >= 5) text.tokens.forEach((token, i) => svg.append(
-      say(left + size * i + size / 2, top - 4, shownToken(token), {style, 'text-anchor': 'middle', class: 'soft'}),
-      say(left - 4, top + size * (i + .9), shownToken(token), {style, 'text-anchor': 'end', class: 'soft'})));
-    let outline = '';
-    for (let t = 0; t < n; ++t) for (let j = 0; j <= t; ++j) {
-      const w = weight(t, j), x = left + size * j, y = top + size * t;
-      if (w > 0.01) svg.append(element('rect', {x, y, width: size, height: size, fill: css(oneSided(Math.sqrt(w)))}));
-      if (inRole(t, j)) outline += `M${x + .5} ${y + .5}h${size - 1}v${size - 1}h${1 - size}Z`;
-    }
-    svg.append(element('path', {d: outline, class: 'mark', style: 'stroke-width:1'}));
-    svg.addEventListener('click', e => {
-      const box = svg.getBoundingClientRect(), t = Math.floor((e.clientY - box.top - top) / size);
-      if (t >= 0 && t < n) lock(t);
-    });
+    const {svg, queryAt, ...more} = attentionFigure(`${state.head} on text ${state.text + 1}: a row a query, a column a key`,
+      data.texts[state.text].tokens, 940, weight, inRole, 'map');
+    showRow = more.showRow;
+    showRow(state.query);
+    const inside = e => { const t = queryAt(e); return t >= 0 && t < cells.length ? t : null; };
+    svg.addEventListener('mousemove', e => { if (!state.locked) query(inside(e)); });
+    svg.addEventListener('mouseleave', () => { if (!state.locked) query(null); });
+    svg.addEventListener('click', e => { if (inside(e) !== null) lock(inside(e)); });
     return svg;
-  });
+  }, 'attention map');
   function change(fromHash) {
     [...buttons.children].forEach(b => b.setAttribute('aria-pressed', b.textContent === state.head));
     textSelect.value = state.text;
@@ -131,7 +113,7 @@ function explorerSection() {
     if (!fromHash) writeHash();
   }
   window.addEventListener('hashchange', () => {
-    if (readHash()) document.getElementById('explorer').scrollIntoView();
+    readHash();
     cells = [];
     change(true);
   });
@@ -144,6 +126,6 @@ function explorerSection() {
   return element('section', {id: 'explorer'}, element('h2', {}, 'Where heads look'),
     buttons, element('div', {class: 'tools'}, textLabel, roleLabel), line,
     element('p', {class: 'note'}, 'Shade: share of attention (its root). Underlined, and framed in the map: where the role would ' +
-      'look. The address in the browser leads to this head and query.'),
+      'look. Point at a row of the map to see it in the text. The address in the browser leads to this head and query.'),
     says, map.place, savers('attention', map.svg, rows));
 }

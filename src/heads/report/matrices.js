@@ -6,43 +6,55 @@ function effectsSection() {
   const stake = s => Math.max(s.loss_without_heads - s.loss, 0);
   const shade = (value, s) => oneSided(stake(s) >= 0.05 ? Math.sqrt(Math.max(0, value) / stake(s)) : 0);
   const columns = [all, ...slots], names = columns.map(s => s.name);
-  const own = drawn(() => matrixFigure('The heads', heads, names, (r, c) => {
+  // The heads and two controls beside each other where there is room for legible cells.
+  const size = () => {
+    const fits = beside => Math.floor(((room(1150) - 16 * (beside - 1)) / beside - 44 - Math.min(84, 5 * names.at(-1).length)) / names.length);
+    return Math.max(30, Math.min(46, fits(3) >= 30 ? fits(3) : fits(1)));
+  };
+  const own = drawn(() => matrixFigure('The heads of the trained model', heads, names, (r, c) => {
     const rise = study.heads[r].rise[names[c]];
     return {value: rise.mean, colour: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
       title: `${heads[r]}, ${names[c]}: ${fixed(rise.mean, 3)} nats [${fixed(rise.low, 3)}, ${fixed(rise.high, 3)}]` +
         (stake(columns[c]) >= 0.05 ? `; all heads together cost ${fixed(stake(columns[c]), 2)}` : '; no business of heads')};
-  }, {link: linkTo}));
+  }, {link: linkTo, size: size()}), 'effects of heads');
 
-  let which = 'subspaces', number = 0;
   const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
   // The stakes of an untrained model are its own and not known here: its cells are shaded by those of the trained one.
-  const title = () => which === 'subspaces' ? `Control: random subspaces, draw ${number + 1}` : `Control: untrained model ${number + 1}`;
-  const control = drawn(() => {
-    const parts = sets[which][number];
-    if (!parts) return element('p', {class: 'note'}, 'Not measured.');
-    // A random subspace is no head: it only stands in the place of one.
-    const rows = which === 'subspaces' ? heads.map(h => h.replace('H', ' part ')) : heads;
-    return matrixFigure(title(), rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),
-      title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}));
-  });
-  const [drawLabel, draws] = chooser('Draw', [], v => { number = +v; control.again(); });
-  const fill = () => draws.replaceChildren(...sets[which].map((_, i) => element('option', {value: i}, String(i + 1))));
-  const [setLabel] = chooser('Control', [['subspaces', 'random subspaces'], ['untrained', 'untrained models']], v => {
-    which = v; number = 0; fill(); control.again();
-  });
-  fill();
+  function control(kind, name, one, indices) {
+    let number = 0;
+    const note = element('p', {class: 'note'});
+    const figure = drawn(() => {
+      const parts = sets[kind][number], index = indices.length === sets[kind].length ? indices[number] : null;
+      if (!parts) { note.textContent = ''; return element('p', {class: 'note'}, `${name}: not measured.`); }
+      note.textContent = (index === null ? '' : `Specialization index ${fixed(index, 2)}; `) + (indices.length ?
+        `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
+      // A random subspace is no head: it only stands in the place of one.
+      const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
+      return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),
+        title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}), {size: size()});
+    }, name);
+    const [choice] = chooser(one.charAt(0).toUpperCase() + one.slice(1), sets[kind].map((_, i) => [i, String(i + 1)]), v => { number = +v; figure.again(); });
+    return element('div', {}, figure.place, note, ...(sets[kind].length ? [element('div', {class: 'tools'}, choice), savers(kind, figure.svg, table)] : []));
+  }
   const table = () => [['kind', 'draw', 'part', 'slots', 'rise_nats', 'low', 'high'],
     ...study.heads.flatMap(h => names.map(n => ['head', '', h.head, n, h.rise[n].mean, h.rise[n].low, h.rise[n].high])),
     ...Object.entries(sets).flatMap(([kind, draws]) => draws.flatMap((parts, d) =>
       parts.flatMap((row, p) => row.map((v, c) => [kind, d + 1, heads[p] ?? p, names[c], v, '', '']))))];
   return element('section', {id: 'effects'}, element('h2', {}, 'What heads do: rise of the loss when ablated'),
     element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that wrote the character' : 'what comes next') +
-      '. Shade: share of what all heads together do there. Framed: the 95% interval lies above 0.02. If random subspaces of a ' +
-      'head’s size, or untrained heads, showed columns as distinct, “head” would be no special unit. A head’s name leads to its attention.'),
-    element('div', {class: 'beside'}, element('div', {}, own.place, savers('effects', own.svg, table)),
-      element('div', {}, control.place, element('div', {class: 'tools'}, setLabel, drawLabel), savers('control', control.svg, table))));
+      '. Shade: share of what all heads together do there. Framed: the 95% interval lies above 0.02. A head’s name leads to its attention.'),
+    element('p', {}, 'Beside it two controls. Random subspaces: as many directions as a head has, but drawn across the heads of a layer. Untrained ' +
+      'models: the same shape before training. If these showed columns as distinct as the heads do, “head” would be no special unit.'),
+    element('div', {class: 'beside close'}, element('div', {}, own.place,
+      element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 when all heads matter alike for all, 1 when each has its own.`),
+      savers('effects', own.svg, table)),
+      control('subspaces', 'Control: random subspaces, draw', 'draw', study.specialization.random_subspaces),
+      control('untrained', 'Control: untrained model', 'model', study.specialization.untrained)));
 }
 
+// Which of a label's conditions fails first.
+const whyNot = {kappa: 'no role comes to 0.4', margin: 'another role is within 0.1', untrained: 'no more than untrained heads',
+  content: 'as much on another text', halves: 'halves of the text differ'};
 function headsSection() {
   const head = element('tr', {}, ...['head', 'looks at', 'kappa', 'kappa_c', 'rise, 95%', 'verdict'].map((t, i) =>
     element('th', i === 1 || i === 5 ? {class: 'left', scope: 'col'} : {scope: 'col'}, t)));
@@ -52,7 +64,8 @@ function headsSection() {
     element('td', {class: 'left'}, h.label ?? (h.uniform ? '(all alike)' : `(${h.closest_role})`)),
     element('td', {}, fixed(score(h).kappa, 2)), element('td', {}, fixed(score(h).kappa_content, 2)),
     element('td', {}, `${fixed(h.rise.all.mean, 3)} [${fixed(h.rise.all.low, 3)}, ${fixed(h.rise.all.high, 3)}]` + (h.kinds_disagree ? ' *' : '')),
-    element('td', {class: 'left'}, h.verdict + (h.verdict === 'redundant' ? ' with ' + h.backup : ''))));
+    element('td', {class: 'left'}, h.verdict + (h.verdict === 'redundant' ? ' with ' + h.backup : ''),
+      h.unlabelled_by && !h.uniform ? element('span', {class: 'note'}, `: ${whyNot[h.unlabelled_by] ?? h.unlabelled_by}`) : '')));
   const table = () => [['head', 'label', 'closest_role', 'unlabelled_by', 'kappa', 'kappa_c', 'rise', 'low', 'high', 'kinds_disagree',
     'gate_importance', 'verdict'], ...study.heads.map(h => [h.head, h.label, h.closest_role, h.unlabelled_by, score(h).kappa,
     score(h).kappa_content, h.rise.all.mean, h.rise.all.low, h.rise.all.high, h.kinds_disagree, h.gate_importance, h.verdict])];

@@ -1,26 +1,61 @@
 // The page, from the sections.
+// What was found, how sure it is, what failed: the sentences say where each part begins.
 function verdictSection() {
-  return element('section', {id: 'verdict'}, element('h2', {}, 'Verdict'),
-    element('ul', {}, ...data.verdict.map(v => element('li', {}, v))));
+  const parts = [['Found: ', 'What was found', []], ['How sure: ', 'How sure that is', []], ['What failed: ', 'What failed, and what to keep in mind', []]];
+  let at = 0;
+  for (const sentence of data.verdict) {
+    if (data.seeds && sentence.startsWith('One model, one seed')) continue;
+    at = Math.max(at, parts.findIndex(([prefix]) => sentence.startsWith(prefix)));
+    const text = sentence.replace(parts[at][0], '');
+    parts[at][2].push(element('li', {}, text.charAt(0).toUpperCase() + text.slice(1)));
+  }
+  return element('section', {id: 'verdict'}, element('h2', {}, data.seeds ? `Verdict on seed ${data.seeds.shown}` : 'Verdict'),
+    ...parts.flatMap(([, name, items]) => items.length ? [element('h3', {}, name), element('ul', {}, ...items)] : []));
 }
 
-// Over several seeds: a study's figures, each with the interval of its mean.
+// Over several seeds: a study's figures, each with the interval of its mean. What is no interval, number or text is left out.
+const seedTables = {summary: 'Over all seeds', runs: 'Each seed', rules: 'By what is predicted: the strongest head',
+  labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
+  onset: 'When it came: the first step', order: 'Which came first', pruning: 'Pruning'};
+const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;
+const isCell = v => v === null || typeof v !== 'object' || isInterval(v);
+function seedTable(name, rows) {
+  const columns = [...new Set(rows.flatMap(r => Object.keys(r)))].filter(c => rows.every(r => isCell(r[c] ?? null)) && rows.some(r => (r[c] ?? null) !== null));
+  const whole = columns.map(c => rows.every(r => !isInterval(r[c]) && (typeof r[c] !== 'number' || Number.isInteger(r[c]))));
+  const shown = (v, c) => v === null || v === undefined ? '–' : isInterval(v) ? `${fixed(v.mean, 3)} [${fixed(v.low, 3)}, ${fixed(v.high, 3)}]`
+    : typeof v === 'number' ? fixed(v, whole[c] ? 0 : 3) : String(v);
+  // Numbers to the right, names to the left.
+  const side = columns.map(c => rows.some(r => typeof r[c] === 'string') ? {class: 'left'} : {});
+  const wide = columns.map(c => rows.some(r => isInterval(r[c])));
+  const csv = () => [columns.flatMap((c, i) => wide[i] ? [c, c + '_low', c + '_high'] : [c]),
+    ...rows.map(r => columns.flatMap((c, i) => wide[i] ? [r[c]?.mean, r[c]?.low, r[c]?.high] : [r[c]]))];
+  return [element('h3', {}, seedTables[name] ?? name.replaceAll('_', ' ')),
+    element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': seedTables[name] ?? name}, element('table', {},
+      element('tr', {}, ...columns.map((c, i) => element('th', {scope: 'col', ...side[i]}, c.replaceAll('_', ' ')))),
+      ...rows.map(r => element('tr', {}, ...columns.map((c, i) => element('td', side[i], shown(r[c], i))))))),
+    savers('seeds_' + name, null, csv)];
+}
+// What the seeds say together, in words.
+function seedsVerdict(s) {
+  const counted = s.runs.filter(r => !r.failed), range = m => `${fixed(m.mean, 2)} [${fixed(m.low, 2)}, ${fixed(m.high, 2)}]`;
+  const against = (mine, other) => mine.low > other.high ? 'the heads’ interval lies above' : mine.high < other.low ? 'the heads’ interval lies below'
+    : 'the intervals overlap, which is no evidence that heads are special';
+  const labels = (s.labels ?? []).map(l => `${l.label} (${l.seeds})`);
+  return [
+    ...s.summary.filter(f => f.heads && f.subspaces).map(f => `${f.name.charAt(0).toUpperCase() + f.name.slice(1)}: heads ${range(f.heads)}, random subspaces ` +
+      `${range(f.subspaces)}: ${against(f.heads, f.subspaces)}` + (f.untrained ? `; untrained ${range(f.untrained)}.` : '.')),
+    labels.length ? `Labels, in how many of ${counted.length} seeds some head has them: ${labels.join(', ')}.` : 'No head has a label in any seed.',
+    counted.length === s.runs.length ? 'No seed failed.' : `Failed: ${s.runs.filter(r => r.failed).map(r => `seed ${r.seed} (${r.failed})`).join(', ')}.`,
+    ...(counted.length < 5 ? [`With ${counted.length} ${counted.length === 1 ? 'seed' : 'seeds'} the intervals say little; five or more are better.`] : [])];
+}
 function seedsSection() {
   const s = data.seeds;
   if (!s) return null;
-  const row = (cells, name) => element('tr', {}, ...cells.map(c => element(name, {}, c)));
-  const range = m => m ? `${fixed(m.mean, 3)} [${fixed(m.low, 3)}, ${fixed(m.high, 3)}]` : '–';
-  const summary = element('table', {}, row(['figure', 'heads', 'random subspaces', 'untrained'], 'th'),
-    ...s.summary.map(f => row([f.name, range(f.heads), range(f.subspaces), range(f.untrained)], 'td')));
-  const columns = ['seed', 'loss', 'above_floor', 'specialization', 'dissociations', 'prunable', 'unlabelled'];
-  const each = element('table', {}, row(columns.map(c => c.replace('_', ' ')), 'th'),
-    ...s.runs.map(r => row(r.failed ? [String(r.seed), 'failed: ' + r.failed] :
-      columns.map((c, i) => i ? fixed(r[c], c === 'dissociations' ? 0 : 3) : String(r[c])), 'td')));
-  const scroll = table => element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table'}, table);
-  return element('section', {id: 'seeds'}, element('h2', {}, `Over ${s.runs.length} seeds`),
-    element('p', {}, s.text), scroll(summary), element('h3', {}, 'Each seed'), scroll(each),
-    savers('seeds', null, () => [[...columns, 'failed'], ...s.runs.map(r => [...columns.map(c => r[c]), r.failed])]),
-    element('p', {class: 'note'}, `Below: the heads of seed ${s.shown}, the first that did not fail.`));
+  const tables = Object.entries(s).filter(([, rows]) => Array.isArray(rows) && rows.length && rows.every(r => r !== null && typeof r === 'object' && !Array.isArray(r)));
+  return element('section', {id: 'seeds'}, element('h2', {}, `Over ${s.runs.length} seeds`), element('ul', {}, ...seedsVerdict(s).map(v => element('li', {}, v))),
+    element('p', {class: 'note'}, s.text),
+    ...tables.flatMap(([name, rows]) => seedTable(name, rows)),
+    element('p', {class: 'note'}, `All that follows is of seed ${s.shown}, the first that did not fail.`));
 }
 
 document.title = 'Heads of ' + study.run;
@@ -29,8 +64,14 @@ document.getElementById('about').textContent = `${data.model.layers} layers, ${h
   `${data.model.context}, ${data.model.parameters} parameters; on ${study.text}: ${study.windows} windows, ${study.predictions} ` +
   `predictions, loss ${fixed(study.slots[0].loss, 4)}` + (study.slots[0].floor === null ? '' : ` (lowest possible ${fixed(study.slots[0].floor, 4)})`);
 const main = document.getElementById('main');
-const sections = heads.length ? [verdictSection, seedsSection, effectsSection, headsSection, explorerSection, pruningSection, pairsSection, scatterSection]
-  : [verdictSection, seedsSection];
+const sections = heads.length ? [seedsSection, verdictSection, effectsSection, headsSection, explorerSection, trainingSection, pruningSection, pairsSection, scatterSection]
+  : [seedsSection, verdictSection];
 main.replaceChildren(...sections.map(s => s()).filter(Boolean));
-if (location.hash.includes('head=')) document.getElementById('explorer')?.scrollIntoView();
+function goWhereTheAddressLeads() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const id = wanted.has('step') ? 'training' : wanted.has('head') ? 'explorer' : null;
+  if (id) document.getElementById(id)?.scrollIntoView();
+}
+window.addEventListener('hashchange', goWhereTheAddressLeads);
+goWhereTheAddressLeads();
 document.documentElement.dataset.ready = 'yes';

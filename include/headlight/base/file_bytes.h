@@ -1,0 +1,44 @@
+// The bytes of a file of any size, to look at: those of a large one are mapped, not read, so that a file may be larger
+// than the memory.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "headlight/base/text.h"
+
+namespace headlight {
+
+class FileBytes {
+ public:
+  // A file of so many bytes is mapped; smaller ones, pipes, devices and "-" (standard input) are read, whole.
+  static constexpr Index kMapFrom = Index{32} << 20;
+  // Errors: as for read_file (base/file.h).
+  explicit FileBytes(const std::string& path, Index map_from = kMapFrom);
+  // Bytes that are there already.
+  static FileBytes of(std::string bytes);
+  ~FileBytes();
+  FileBytes(FileBytes&&) noexcept;
+  FileBytes& operator=(FileBytes&&) noexcept;
+
+  // As given; empty for bytes that were there already.
+  const std::string& path() const;
+  // Valid until the end of this object, wherever it is moved.
+  std::string_view view() const;
+  bool is_mapped() const;
+  // To be called before a look at bytes that are mapped. What is replaced by another file stays as it was. Error: the file
+  // itself became shorter, and a look would end the program. (Between this call and the look it still might.)
+  void check() const;
+  // Hints about what is mapped: from now on single places are looked at / these bytes are not needed for a while, and
+  // need not stay in memory.
+  void expect_random_access() const;
+  void give_back(std::size_t first, std::size_t size) const;
+
+ private:
+  FileBytes();
+  struct Bytes;
+  std::unique_ptr<Bytes> bytes_;
+};
+
+}  // namespace headlight

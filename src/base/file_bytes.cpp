@@ -1,0 +1,68 @@
+#include "headlight/base/file_bytes.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/system.h"
+#include "headlight/base/error.h"
+#include "headlight/base/file.h"
+
+namespace headlight {
+
+struct FileBytes::Bytes {
+  std::string path, read;
+  system::Mapping mapping;
+
+  Bytes() = default;
+  Bytes(const Bytes&) = delete;
+  Bytes& operator=(const Bytes&) = delete;
+  ~Bytes() { system::unmap(mapping); }
+};
+
+FileBytes::FileBytes() : bytes_(std::make_unique<Bytes>()) {}
+FileBytes::~FileBytes() = default;
+FileBytes::FileBytes(FileBytes&&) noexcept = default;
+FileBytes& FileBytes::operator=(FileBytes&&) noexcept = default;
+
+FileBytes::FileBytes(const std::string& path, Index map_from) : FileBytes() {
+  bytes_->path = path;
+  std::error_code unsized;
+  if (path != "-" && std::filesystem::is_regular_file(path, unsized)) {
+    const auto size = std::filesystem::file_size(path, unsized);
+    // What cannot be mapped may still be read, and otherwise reading says why not.
+    if (!unsized && size >= static_cast<std::uintmax_t>(map_from) && system::map_file(path, bytes_->mapping) == 0) {
+      system::expect_access(bytes_->mapping, system::Access::kSequential);
+      return;
+    }
+  }
+  bytes_->read = read_file(path);
+}
+
+FileBytes FileBytes::of(std::string bytes) {
+  FileBytes result;
+  result.bytes_->read = std::move(bytes);
+  return result;
+}
+
+const std::string& FileBytes::path() const { return bytes_->path; }
+
+bool FileBytes::is_mapped() const { return bytes_->mapping.data != nullptr; }
+
+std::string_view FileBytes::view() const {
+  return is_mapped() ? std::string_view(bytes_->mapping.data, bytes_->mapping.size) : std::string_view(bytes_->read);
+}
+
+void FileBytes::check() const {
+  if (is_mapped() && system::present_size(bytes_->mapping) < bytes_->mapping.size)
+    fail(bytes_->path, ": became shorter while it was in use; bring the text back, and go on with it");
+}
+
+void FileBytes::expect_random_access() const {
+  if (is_mapped()) system::expect_access(bytes_->mapping, system::Access::kRandom);
+}
+
+void FileBytes::give_back(std::size_t first, std::size_t size) const {
+  if (is_mapped()) system::give_back(bytes_->mapping, first, size);
+}
+
+}  // namespace headlight

@@ -1,0 +1,182 @@
+#include "base/system.h"
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+#include "headlight/base/process.h"
+
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
+#define HEADLIGHT_POSIX 1
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace headlight {
+
+namespace system {
+
+#ifdef HEADLIGHT_POSIX
+
+namespace {
+
+// A file system that cannot flush (EINVAL, ENOTSUP) has done all it can.
+int flush_descriptor(int descriptor) {
+#ifdef F_FULLFSYNC  // Apple: fsync alone stops at the drive's cache
+  if (::fcntl(descriptor, F_FULLFSYNC) == 0) return 0;
+#endif
+  while (::fsync(descriptor) != 0) {
+    if (errno == EINTR) continue;
+    return errno == EINVAL || errno == ENOTSUP || errno == EROFS ? 0 : errno;
+  }
+  return 0;
+}
+
+}  // namespace
+
+long process_id() { return static_cast<long>(::getpid()); }
+
+int flush_to_disk(std::FILE* stream) { return flush_descriptor(::fileno(stream)); }
+
+int flush_directory(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return 0;
+  const int error = flush_descriptor(descriptor);
+  ::close(descriptor);
+  return error;
+}
+
+bool may_write(const std::string& path) { return ::access(path.c_str(), W_OK) == 0; }
+
+bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
+
+Window window() {
+  for (const int descriptor : {STDERR_FILENO, STDOUT_FILENO}) {
+    winsize size{};
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return {size.ws_col, size.ws_row};
+  }
+  return {};
+}
+
+// Not through stdio, whose locks a signal handler must not wait for.
+void write_to_terminal(std::string_view codes) {
+  const auto written = ::write(STDERR_FILENO, codes.data(), codes.size());
+  static_cast<void>(written);  // a terminal that is gone needs no restoring
+}
+
+int lock_directory(const std::string& path, int& descriptor) {
+  descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return errno == EACCES ? 0 : errno;
+  int failed = 0;
+  do failed = ::flock(descriptor, LOCK_EX | LOCK_NB);
+  while (failed != 0 && errno == EINTR);
+  return failed != 0 && errno == EWOULDBLOCK ? EWOULDBLOCK : 0;
+}
+void close_descriptor(int descriptor) { ::close(descriptor); }
+
+int map_file(const std::string& path, Mapping& mapping) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno;
+  struct stat status {};
+  int error = ::fstat(descriptor, &status) == 0 ? 0 : errno;
+  if (error == 0 && status.st_size > 0) {
+    const auto size = static_cast<std::size_t>(status.st_size);
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+    if (data != MAP_FAILED) {
+      mapping = {static_cast<const char*>(data), size, descriptor};
+      return 0;
+    }
+    error = errno;
+  }
+  ::close(descriptor);
+  return error != 0 ? error : ENOTSUP;  // nothing to map
+}
+
+void unmap(Mapping& mapping) noexcept {
+  if (mapping.data) ::munmap(const_cast<char*>(mapping.data), mapping.size);
+  if (mapping.descriptor >= 0) ::close(mapping.descriptor);
+  mapping = {};
+}
+
+std::size_t present_size(const Mapping& mapping) {
+  struct stat status {};
+  return ::fstat(mapping.descriptor, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+}
+
+void expect_access(const Mapping& mapping, Access access) {
+  ::madvise(const_cast<char*>(mapping.data), mapping.size,
+            access == Access::kSequential ? MADV_SEQUENTIAL : MADV_RANDOM);
+}
+
+void give_back(const Mapping& mapping, std::size_t first, std::size_t size) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = first / page * page, end = first + size;
+  ::madvise(const_cast<char*>(mapping.data) + begin, end - begin, MADV_DONTNEED);
+}
+
+#else
+
+int lock_directory(const std::string&, int&) { return 0; }
+void close_descriptor(int) {}
+
+// Told apart by when they started, for want of a number.
+long process_id() {
+  static const auto started = std::chrono::steady_clock::now().time_since_epoch().count();
+  return static_cast<long>(started & 0x7FFFFFFF);
+}
+int flush_to_disk(std::FILE*) { return 0; }
+int flush_directory(const std::string&) { return 0; }
+bool may_write(const std::string& path) {
+  std::error_code ignored;
+  return (std::filesystem::status(path, ignored).permissions() & std::filesystem::perms::owner_write) !=
+         std::filesystem::perms::none;
+}
+bool is_terminal(int) { return false; }
+Window window() { return {}; }
+void write_to_terminal(std::string_view codes) { std::fwrite(codes.data(), 1, codes.size(), stderr); }
+
+int map_file(const std::string&, Mapping&) { return ENOTSUP; }
+void unmap(Mapping&) noexcept {}
+std::size_t present_size(const Mapping& mapping) { return mapping.size; }
+void expect_access(const Mapping&, Access) {}
+void give_back(const Mapping&, std::size_t, std::size_t) {}
+
+#endif
+
+}  // namespace system
+
+#ifdef HEADLIGHT_POSIX
+
+Index peak_memory_bytes() {
+  rusage usage{};
+  if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+#ifdef __APPLE__
+  return static_cast<Index>(usage.ru_maxrss);  // bytes there, kibibytes elsewhere
+#else
+  return static_cast<Index>(usage.ru_maxrss) * 1024;
+#endif
+}
+
+Index machine_memory_bytes() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<Index>(pages) * size : 0;
+}
+
+#else
+
+Index peak_memory_bytes() { return 0; }
+Index machine_memory_bytes() { return 0; }
+
+#endif
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace headlight

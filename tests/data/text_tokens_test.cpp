@@ -1,0 +1,194 @@
+#include "headlight/data/text_tokens.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "data/text_scan.h"
+#include "headlight/base/file.h"
+#include "headlight/base/random.h"
+#include "headlight/base/utf8.h"
+#include "support/expect_error.h"
+#include "support/temporary_directory.h"
+
+namespace headlight {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+// Characters of one to four bytes, with long stretches of ASCII between.
+std::string mixed_text(std::size_t bytes, std::uint64_t seed) {
+  Rng rng(seed);
+  const char* wide[] = {"é", "ж", "日", "€", "🙂", "\xF4\x8F\xBF\xBF"};
+  std::string text;
+  while (text.size() < bytes) {
+    if (rng.below(40) == 0)
+      for (Index i = rng.below(3000); i >= 0; --i) text += static_cast<char>('a' + rng.below(26));
+    else text += rng.below(3) == 0 ? std::string(1, static_cast<char>(rng.below(128))) : wide[rng.below(6)];
+  }
+  return text;
+}
+
+TextTokens::Result tokens_of(const std::vector<std::string>& texts, TextTokens reader = TextTokens(false)) {
+  for (const std::string& text : texts) reader.add(FileBytes::of(text), "text");
+  return reader.finish();
+}
+
+// A quarter of a megabyte is a thread's share, four megabytes are looked at together: this has several of both.
+TEST(TextTokens, AreThoseOfTheVocabulary) {
+  for (const std::size_t size : {1, 7, 100, 5000, 4'500'000}) {
+    const std::string text = mixed_text(size, size);
+    const Vocabulary vocabulary = Vocabulary::of_text(text, "text");
+    const TextTokens::Result r = tokens_of({text});
+    EXPECT_EQ(r.vocabulary.characters(), vocabulary.characters());
+    const Ids wanted = vocabulary.encode(text, "text");
+    ASSERT_EQ(r.ids.size(), wanted.size());
+    EXPECT_TRUE(r.ids.copy() == wanted);
+    Rng rng(1);
+    for (int i = 0; i < 2000; ++i) {
+      const Index first = rng.below(static_cast<Index>(wanted.size()));
+      const Index last = std::min(static_cast<Index>(wanted.size()), first + rng.below(200));
+      ASSERT_EQ(r.ids.copy(first, last), Ids(wanted.begin() + first, wanted.begin() + last)) << first;
+    }
+  }
+}
+
+TEST(TextTokens, OfSeveralTextsAreOneText) {
+  const std::string a = mixed_text(9000, 1), b = mixed_text(3000, 2), c = "plain\n";
+  const std::string joined = a + (a.back() == '\n' ? "" : "\n") + b + (b.back() == '\n' ? "" : "\n") + c + c;
+  const TextTokens::Result one = tokens_of({joined}), many = tokens_of({a, b, c, c});
+  EXPECT_EQ(many.vocabulary.characters(), one.vocabulary.characters());
+  EXPECT_EQ(many.ids.copy(), one.ids.copy());
+  EXPECT_EQ(many.fingerprint, one.fingerprint) << "whichever files it is in";
+  for (std::size_t cut = 1; cut < 40; ++cut) {
+    const std::string line(cut, 'x');
+    EXPECT_EQ(tokens_of({line + "\n", "é", line}).fingerprint, tokens_of({line + "\né\n" + line}).fingerprint) << cut;
+    EXPECT_NE(tokens_of({line + "\n", line}).fingerprint, tokens_of({line, line + "x"}).fingerprint) << cut;
+  }
+  for (Index first = 0; first < static_cast<Index>(many.ids.size()) - 50; first += 37)
+    ASSERT_EQ(many.ids.copy(first, first + 50), one.ids.copy(first, first + 50));
+  EXPECT_EQ(tokens_of({"ab", "b"}, TextTokens(Vocabulary::of_characters(U"ab", "v"))).ids.copy(), (Ids{0, 1, 1}))
+      << "no line break where the vocabulary has none";
+}
+
+TEST(TextTokens, OfBytesAreTheBytes) {
+  const std::string text("\xFF\x00\n\x80z", 5);
+  const TextTokens::Result r = tokens_of({text, "a"}, TextTokens(true));
+  EXPECT_EQ(r.ids.copy(), (Ids{255, 0, 10, 128, 'z', '\n', 'a'}));
+  EXPECT_TRUE(r.vocabulary.is_bytes());
+  EXPECT_EQ(r.ids[3], 128);
+}
+
+TEST(TextTokens, FingerprintTellsTextsApart) {
+  const std::string text = mixed_text(3'000'000, 3);
+  const std::uint64_t known = tokens_of({text}).fingerprint;
+  EXPECT_EQ(tokens_of({text}).fingerprint, known);
+  std::string other = text;
+  other.insert(0, 1, '\0');
+  EXPECT_NE(tokens_of({other}).fingerprint, known);
+  other = text + "x";
+  EXPECT_NE(tokens_of({other}).fingerprint, known);
+  EXPECT_NE(tokens_of({"abc"}).fingerprint, tokens_of({"acb"}).fingerprint);
+  EXPECT_NE(tokens_of({"aaaaaaaab"}).fingerprint, tokens_of({"baaaaaaaa"}).fingerprint);
+}
+
+// The shares of the threads are checked each by itself; where they meet nothing may slip through.
+TEST(TextTokens, FindTheFirstByteThatIsNotUtf8) {
+  constexpr std::size_t kShare = 1 << 18;
+  const std::string good = mixed_text(2 * kShare + 500, 4);
+  Rng rng(5);
+  for (int round = 0; round < 60; ++round) {
+    std::string text = good;
+    const std::size_t at = round % 2 == 0 ? kShare - 6 + static_cast<std::size_t>(rng.below(12))
+                                          : static_cast<std::size_t>(rng.below(static_cast<Index>(text.size())));
+    for (std::size_t i = at; i < std::min(text.size(), at + 1 + static_cast<std::size_t>(rng.below(6))); ++i)
+      text[i] = static_cast<char>(rng.below(3) == 0 ? 0x80 : rng.below(256));
+    const auto problem = find_invalid_utf8(text);
+    const TextScan scan = scan_text(FileBytes::of(text), true, 0);
+    EXPECT_EQ(scan.bad, problem ? problem->offset : -1) << round;
+    if (!problem) continue;
+    const std::string error = error_of([&] { tokens_of({text}); });
+    EXPECT_EQ(error.rfind(cat("text: byte ", problem->offset, " is not UTF-8 (", problem->reason, ")"), 0), 0u)
+        << error;
+  }
+  EXPECT_TRUE(
+      contains(error_of([] { tokens_of({"ab\xE9"}); }), "byte 2 is not UTF-8 (0xE9 begins a character that is cut"));
+}
+
+TEST(TextTokens, ARefusedTextLeavesNoTrace) {
+  TextTokens reader(false);
+  reader.add(FileBytes::of("ab"), "a");
+  EXPECT_TRUE(contains(error_of([&] { reader.add(FileBytes::of("xyz\xFF"), "b"); }), "b: byte 3"));
+  reader.add(FileBytes::of("c\n"), "c");
+  const TextTokens::Result r = reader.finish();
+  EXPECT_EQ(r.vocabulary.decode(r.ids.copy()), "ab\nc\n");
+  EXPECT_EQ(r.vocabulary.characters(), U"\nabc");
+  EXPECT_EQ(r.fingerprint, tokens_of({"ab\nc\n"}).fingerprint);
+}
+
+TEST(TextTokens, NameWhatTheModelDoesNotKnow) {
+  const Vocabulary known = Vocabulary::of_text("abcé日\n", "known");
+  const auto refusal = [&](const std::string& text) { return error_of([&] { tokens_of({text}, TextTokens(known)); }); };
+  EXPECT_TRUE(contains(refusal("abé日ж"), "text: character 5 'ж' is not in this model's vocabulary (6 characters)"));
+  EXPECT_TRUE(contains(refusal("axb"), "text: character 2 'x'"));
+  EXPECT_EQ(refusal("é日cba"), "(no error)");
+  EXPECT_TRUE(contains(error_of([&] { tokens_of({""}); }), "text: the text is empty"));
+}
+
+class MappedText : public testing::Test {
+ protected:
+  void write(const std::string& text) {
+    std::ofstream(path_, std::ios::binary) << text;
+  }  // the same file, not a new one
+  TextTokens::Result tokens(Index map_from) {
+    TextTokens reader(false);
+    FileBytes bytes(path_, map_from);
+    mapped_ = bytes.is_mapped();
+    reader.add(std::move(bytes), path_);
+    return reader.finish();
+  }
+  const TemporaryDirectory directory_;
+  const std::string path_ = directory_ / "text";
+  bool mapped_ = false;
+};
+
+TEST_F(MappedText, IsLikeOneThatIsRead) {
+  write(mixed_text(2'500'000, 6));
+  const TextTokens::Result read = tokens(1 << 30), mapped = tokens(1);
+  if (!mapped_) GTEST_SKIP() << "this system maps no files";
+  EXPECT_EQ(mapped.ids.copy(), read.ids.copy());
+  EXPECT_EQ(mapped.fingerprint, read.fingerprint);
+  write_file_atomically(path_, "another file of this name");
+  EXPECT_EQ(mapped.ids.copy(), read.ids.copy()) << "a file that is replaced stays as it was";
+}
+
+TEST_F(MappedText, ThatChangesIsAnErrorAndNoCrash) {
+  const std::string text = mixed_text(1'000'000, 7);
+  write(text);
+  const TextTokens::Result r = tokens(1);
+  if (!mapped_) GTEST_SKIP() << "this system maps no files";
+  std::filesystem::resize_file(path_, 5000);
+  EXPECT_TRUE(contains(error_of([&] { r.ids.copy(); }), cat(path_, ": became shorter while it was in use")));
+  write(std::string(text.size(), '\xFF'));
+  EXPECT_TRUE(contains(error_of([&] { r.ids.copy(0, 5); }), "changed while it was in use: byte 0"));
+  write(std::string(text.size(), '\x80'));  // no character begins anywhere
+  EXPECT_TRUE(contains(error_of([&] { r.ids.copy(100'000, 100'005); }), "changed while it was in use"));
+  write(text);
+  EXPECT_EQ(tokens(1).ids.copy(), r.ids.copy());
+}
+
+TEST(TokenIds, ArePartsOfParts) {
+  const TokenIds all(Ids{0, 1, 2, 3, 4, 5, 6, 7});
+  const TokenIds part = all.part(2, 7).part(1, 4);
+  EXPECT_EQ(part.copy(), (Ids{3, 4, 5}));
+  EXPECT_EQ(part[1], 4);
+  EXPECT_TRUE(all.part(3, 3).empty());
+  EXPECT_TRUE(TokenIds().copy().empty());
+  for (const auto& [first, last] : {std::pair<Index, Index>{-1, 2}, {2, 1}, {0, 4}})
+    EXPECT_TRUE(contains(error_of([&] { part.copy(first, last); }), "are not within a text of 3")) << first;
+  EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "not within a text of 0"));
+}
+
+}  // namespace
+}  // namespace headlight
