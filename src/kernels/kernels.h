@@ -84,6 +84,9 @@ struct Table {
   void (*unary)(Unary op, Index n, const T* x, T* y);
   // dx = dy f'(x); y = f(x) is given for the functions whose derivative is simpler in it (exp, sqrt, tanh, sigmoid).
   void (*unary_backward)(Unary op, Index n, const T* x, const T* y, const T* dy, T* dx);
+  // y = f(x), the bits that unary() gives, and slope = f'(x); y may be x. For the GELUs and SiLU, where both need the same
+  // exponential.
+  void (*unary_with_slope)(Unary op, Index n, const T* x, T* y, T* slope);
   // y[i] = a[i * a_step] op b[i * b_step]; a step is 1 or 0 (a scalar repeated).
   void (*binary)(Binary op, Index n, const T* a, Index a_step, const T* b, Index b_step, T* y);
   void (*accumulate)(Index n, const T* x, T* y);              // y += x

@@ -126,6 +126,15 @@ void unary_backward(Unary op, Index n, const T* x, const T* y, const T* dy, T* d
 }
 
 template <class T>
+void unary_with_slope(Unary op, Index n, const T* x, T* y, T* slope) {
+  for (Index i = 0; i < n; ++i) {
+    const double at = static_cast<double>(x[i]), value = apply(op, at);
+    slope[i] = static_cast<T>(derivative(op, at, value));
+    y[i] = static_cast<T>(value);
+  }
+}
+
+template <class T>
 void binary(Binary op, Index n, const T* a, Index a_step, const T* b, Index b_step, T* y) {
   for (Index i = 0; i < n; ++i) {
     const T p = a[i * a_step], q = b[i * b_step];
@@ -368,6 +377,7 @@ Table<T> make_table() {
   t.vecmat = reference_vecmat<T>;
   t.unary = unary<T>;
   t.unary_backward = unary_backward<T>;
+  t.unary_with_slope = unary_with_slope<T>;
   t.binary = binary<T>;
   t.accumulate = accumulate<T>;
   t.scale = scale<T>;

@@ -242,10 +242,18 @@ struct AttentionTiles {
     float* tile_ds = room.take(kQueryBlock * stride);
     float *dk = g.dk.at(b, h), *dv = g.dv.at(b, h);
     if (g.dbias) clear(0, a.queries * a.keys, g.dbias_at(b, h, 0, 0));
-    for (Index s = 0; s < a.keys; ++s) {
+    for (Index s = 0; s < a.keys && a.queries == 0; ++s) {
       clear(0, a.size, dk + s * g.dk.row);
       clear(0, a.value_size, dv + s * g.dv.row);
     }
+    Index begun = 0;  // keys whose sums dk and dv were begun; a sum is begun by the first block that sees the key
+    // Rows of C that belong to keys from `first` on (+)= A B, for A a tile, transposed.
+    const auto add_to_keys = [&](Index first, Index n, Index seen_by, const float* tile, const Panels& right,
+                                 Index columns, float* c, Index row) {
+      const Index old = Driver::min(n, begun > first ? begun - first : 0);
+      multiply(old, columns, seen_by, tile, 1, stride, right, c + first * row, row, true);
+      multiply(n - old, columns, seen_by, tile + old, 1, stride, right, c + (first + old) * row, row, false);
+    };
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
       const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
@@ -270,10 +278,11 @@ struct AttentionTiles {
           clear(seen, n, p);
           clear(seen, n, ds);
         }
-        multiply(n, a.value_size, rows, tile_p, 1, stride, dz.from_row(i), dv + j * g.dv.row, g.dv.row, true);
+        add_to_keys(j, n, rows, tile_p, dz.from_row(i), a.value_size, dv, g.dv.row);
         multiply(rows, a.size, n, tile_ds, stride, 1, k.from_row(j), dq_rows, g.dq.row, j > 0);
-        multiply(n, a.size, rows, tile_ds, 1, stride, q.from_row(i), dk + j * g.dk.row, g.dk.row, true);
+        add_to_keys(j, n, rows, tile_ds, q.from_row(i), a.size, dk, g.dk.row);
       }
+      begun = limit > begun ? limit : begun;
     }
   }
 };

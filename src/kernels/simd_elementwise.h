@@ -75,6 +75,20 @@ void simd_unary_backward(Unary op, Index n, const float* x, const float* y, cons
   }
 }
 
+template <class V>
+void simd_unary_with_slope(Unary op, Index n, const float* x, float* y, float* slope) {
+  const auto loop = [&](const auto& f) {
+    for_vectors<V>(n, [&](Index i, auto lanes) {
+      const Activation<V> a = f(V::load(x + i, lanes));
+      a.value.store(y + i, lanes);
+      a.slope.store(slope + i, lanes);
+    });
+  };
+  if (op == Unary::kGeluTanh) loop([](V a) { return gelu_tanh_with_slope(a); });
+  if (op == Unary::kGeluErf) loop([](V a) { return gelu_erf_with_slope(a); });
+  if (op == Unary::kSilu) loop([](V a) { return silu_with_slope(a); });
+}
+
 // A step of 0 repeats the first element. (Both steps 0 means a row of one and the same value.)
 template <class V, class Lanes>
 [[gnu::always_inline]] inline V load_stepped(const float* p, Index i, Index step, Lanes lanes) {

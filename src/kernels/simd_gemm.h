@@ -45,9 +45,9 @@ struct Blocking {
 };
 inline constexpr Blocking kBlocking{240, 2048, 384};
 
-// A is read where it lies when C is no wider than this: then few panels of B read it again. Where it lies transposed,
-// a step of k is a cache line of its own, and packing pays sooner.
-inline constexpr Index kUnpackedCols = 200, kUnpackedColsTransposed = 128;
+// A is read where it lies when C has no more panels of B than this: each reads it again. Where it lies transposed, a step
+// of k is a cache line of its own, and packing pays sooner.
+inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8;
 
 // Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
 // a few microseconds.
@@ -128,7 +128,7 @@ struct GemmDriver {
     // Blocks of k of nearly equal length, whole multiples of 8.
     const Index k_blocks = (g.k + kBlocking.kc - 1) / kBlocking.kc;
     const Index kc = min(g.k, round_up((g.k + k_blocks - 1) / k_blocks, 8));
-    const bool packs_a = g.n > (g.trans_a ? kUnpackedColsTransposed : kUnpackedCols);
+    const bool packs_a = g.n > kTileCols * (g.trans_a ? kUnpackedPanelsTransposed : kUnpackedPanels);
     const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
     float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);

@@ -34,25 +34,35 @@ template <class V>
   return V::from_bits((n + V::Int::set(127)).template shift_left<23>());
 }
 
+// x 2^n, rounded once, for integers n in [-252, 254].
+template <class V>
+[[gnu::always_inline]] inline V times_power_of_two(V x, V n) {
+  if constexpr (requires { V::times_power_of_two(x, n); }) {
+    return V::times_power_of_two(x, n);
+  } else {
+    // In two steps, because 2^n may be out of range where the product is not (denormals, and the last octave). Adding
+    // 1.5 * 2^23 leaves an integer in the low bits.
+    const V shift = V::set(12582912.0f);
+    const auto whole = V::bits_of(n + shift) - V::bits_of(shift);
+    const auto half = whole.template shift_right<1>();
+    return x * power_of_two<V>(half) * power_of_two<V>(whole - half);
+  }
+}
+
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2.
 template <class V>
 [[gnu::always_inline]] inline V exp(V x) {
   // Beyond these the result is inf or 0 anyway; min and max hand on a NaN in their second argument.
   x = V::max(V::set(-110.0f), V::min(V::set(90.0f), x));
-  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+  // Adding 1.5 * 2^23 rounds to an integer.
   const V shift = V::set(12582912.0f);
-  const V shifted = V::fma(x, V::set(1.44269504f), shift);
-  const V n = shifted - shift;
-  const auto whole = V::bits_of(shifted) - V::bits_of(shift);
+  const V n = V::fma(x, V::set(1.44269504f), shift) - shift;
   // ln 2 in two parts, the first short enough that n times it is exact.
   V r = V::fnma(n, V::set(0.693359375f), x);
   r = V::fnma(n, V::set(-2.12194440e-4f), r);
   // (exp(r) - 1 - r) / r^2
   const V q = polynomial(r, 0.5000000096f, 0.1666651831f, 0.04166620413f, 0.008368953504f, 0.001395060307f);
-  const V p = V::fma(r * r, q, r) + V::set(1.0f);
-  // In two steps, because 2^n may be out of range where the product is not (denormals, and the last octave).
-  const auto half = whole.template shift_right<1>();
-  return p * power_of_two<V>(half) * power_of_two<V>(whole - half);
+  return times_power_of_two(V::fma(r * r, q, r) + V::set(1.0f), n);
 }
 
 // log(x) = e ln 2 + log(m), m in [sqrt(1/2), sqrt(2)); with s = (m-1)/(m+1), log(m) = 2 s + s^3 R(s^2).
@@ -123,6 +133,13 @@ template <class V>
 inline constexpr float kSqrtTwoOverPi = 0.797884561f;
 inline constexpr float kGeluCubic = 0.044715f;
 
+// An activation and its derivative, which share an exponential. Whoever wants one of them alone leaves the computation
+// of the other to the compiler to remove.
+template <class V>
+struct Activation {
+  V value, slope;
+};
+
 // sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), both without cancellation.
 template <class V>
 struct Gate {
@@ -130,54 +147,57 @@ struct Gate {
 };
 template <class V>
 [[gnu::always_inline]] inline Gate<V> gate(V x) {
-  // Held above -87, so that the exponential is finite; a sigmoid of less is 0 for what it multiplies here.
-  const V e = exp(V::negate(V::max(V::set(-87.0f), x)));
+  const V e = exp(V::negate(x));
   const V open = V::set(1.0f) / (V::set(1.0f) + e);
-  return {open, e * open};
+  return {open, V::min(V::set(3e38f), e) * open};  // an infinite e must not meet a 0
 }
 
 // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3): the same function without a cancellation.
 template <class V>
-[[gnu::always_inline]] inline V twice_gelu_u(V x) {
-  return V::set(2 * kSqrtTwoOverPi) * V::fma(V::set(kGeluCubic) * x * x, x, x);
+[[gnu::always_inline]] inline Activation<V> gelu_tanh_with_slope(V x) {
+  // Outside +-32 the gate is 0 or 1; held there, x^2 cannot overflow and meet a 0.
+  const V held = V::max(V::set(-32.0f), V::min(V::set(32.0f), x));
+  const V factor = V::set(2 * kSqrtTwoOverPi), one = V::set(1.0f);
+  const Gate<V> s = gate(factor * V::fma(V::set(kGeluCubic) * held * held, held, held));
+  const V slope = factor * V::fma(V::set(3 * kGeluCubic) * held, held, one);
+  return {x * s.open, s.open * V::fma(held * s.closed, slope, one)};
 }
-
 template <class V>
 [[gnu::always_inline]] inline V gelu_tanh(V x) {
-  return x * sigmoid(twice_gelu_u(x));
+  return gelu_tanh_with_slope(x).value;
 }
-
 template <class V>
 [[gnu::always_inline]] inline V gelu_tanh_derivative(V x) {
-  // Outside +-32 the derivative is 0 or 1; held there, x^2 cannot overflow and meet a 0.
-  x = V::max(V::set(-32.0f), V::min(V::set(32.0f), x));
-  const V one = V::set(1.0f);
-  const Gate<V> s = gate(twice_gelu_u(x));
-  const V slope = V::set(2 * kSqrtTwoOverPi) * V::fma(V::set(3 * kGeluCubic) * x, x, one);
-  return s.open * V::fma(x * s.closed, slope, one);
+  return gelu_tanh_with_slope(x).slope;
 }
 
+template <class V>
+[[gnu::always_inline]] inline Activation<V> gelu_erf_with_slope(V x) {
+  const Normal<V> p = normal(x);
+  return {x * p.cdf, V::fma(x, p.density, p.cdf)};
+}
 template <class V>
 [[gnu::always_inline]] inline V gelu_erf(V x) {
-  return x * normal(x).cdf;
+  return gelu_erf_with_slope(x).value;
 }
-
 template <class V>
 [[gnu::always_inline]] inline V gelu_erf_derivative(V x) {
-  const Normal<V> p = normal(x);
-  return V::fma(x, p.density, p.cdf);
+  return gelu_erf_with_slope(x).slope;
 }
 
+template <class V>
+[[gnu::always_inline]] inline Activation<V> silu_with_slope(V x) {
+  const Gate<V> s = gate(x);
+  const V held = V::max(V::set(-128.0f), x);  // x times a gate that is 0 must not be inf times 0
+  return {x * s.open, s.open * V::fma(held, s.closed, V::set(1.0f))};
+}
 template <class V>
 [[gnu::always_inline]] inline V silu(V x) {
-  return x * sigmoid(x);
+  return silu_with_slope(x).value;
 }
-
 template <class V>
 [[gnu::always_inline]] inline V silu_derivative(V x) {
-  x = V::max(V::set(-128.0f), x);  // x times a gate that is 0 must not be inf times 0
-  const Gate<V> s = gate(x);
-  return s.open * V::fma(x, s.closed, V::set(1.0f));
+  return silu_with_slope(x).slope;
 }
 
 }  // namespace headlight::kernels

@@ -22,6 +22,7 @@ constexpr Table<float> simd_table() {
   t.vecmat = simd_vecmat<V>;
   t.unary = simd_unary<V>;
   t.unary_backward = simd_unary_backward<V>;
+  t.unary_with_slope = simd_unary_with_slope<V>;
   t.binary = simd_binary<V>;
   t.accumulate = simd_accumulate<V>;
   t.scale = simd_scale<V>;

@@ -82,6 +82,8 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 fnma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
   [[gnu::always_inline]] static Avx512 min(Avx512 a, Avx512 b) { return {_mm512_min_ps(a.v, b.v)}; }
   [[gnu::always_inline]] static Avx512 max(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  // a 2^n for whole n.
+  [[gnu::always_inline]] static Avx512 times_power_of_two(Avx512 a, Avx512 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
   [[gnu::always_inline]] static Avx512 sqrt(Avx512 a) { return {_mm512_sqrt_ps(a.v)}; }
   [[gnu::always_inline]] static Avx512 abs(Avx512 a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
   [[gnu::always_inline]] static Avx512 with_sign(Avx512 a, Avx512 s) {

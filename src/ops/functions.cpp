@@ -46,6 +46,35 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
   return y;
 }
 
+// Functions whose derivative comes almost free with them. Where x is small, so that nothing is gained by making y again
+// from it (autograd/saved.h), what is kept is f'(x) and not x.
+Tensor activation(Unary op, const char* name, const Tensor& x) {
+  const std::size_t bytes = static_cast<std::size_t>(x.numel()) * element_bytes(x.dtype());
+  if (!Tape::current() || !x.requires_grad() || bytes >= recompute_bytes()) return unary(op, name, Keep::kInput, x);
+  Tensor y = Tensor::empty(x.shape(), x.dtype()), slope = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* px = x.data<T>();
+    T *py = y.data<T>(), *ps = slope.data<T>();
+    parallel_for(x.numel(), kGrain, [&](Index begin, Index end) {
+      kernels::active<T>().unary_with_slope(op, end - begin, px + begin, py + begin, ps + begin);
+    });
+  });
+  record(name, y, {x}, [slope](const Tensor& dy, const Gradients& d) {
+    Tensor dx = overwritten(dy);
+    dispatch(dy.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const T *pdy = dy.data<T>(), *ps = slope.data<T>();
+      T* pdx = dx.data<T>();
+      parallel_for(dy.numel(), kGrain, [&](Index begin, Index end) {
+        kernels::active<T>().binary(kernels::Binary::kMul, end - begin, pdy + begin, 1, ps + begin, 1, pdx + begin);
+      });
+    });
+    d[0].add(dx);
+  });
+  return y;
+}
+
 }  // namespace
 
 Tensor neg(const Tensor& x) {
@@ -59,9 +88,9 @@ Tensor sqrt(const Tensor& x) { return unary(Unary::kSqrt, "sqrt", Keep::kOutput,
 Tensor tanh(const Tensor& x) { return unary(Unary::kTanh, "tanh", Keep::kOutput, x); }
 Tensor sigmoid(const Tensor& x) { return unary(Unary::kSigmoid, "sigmoid", Keep::kOutput, x); }
 Tensor relu(const Tensor& x) { return unary(Unary::kRelu, "relu", Keep::kOutput, x); }  // y > 0 exactly where x > 0
-Tensor silu(const Tensor& x) { return unary(Unary::kSilu, "silu", Keep::kInput, x); }
+Tensor silu(const Tensor& x) { return activation(Unary::kSilu, "silu", x); }
 Tensor gelu(const Tensor& x, Gelu form) {
-  return unary(form == Gelu::kTanh ? Unary::kGeluTanh : Unary::kGeluErf, "gelu", Keep::kInput, x);
+  return activation(form == Gelu::kTanh ? Unary::kGeluTanh : Unary::kGeluErf, "gelu", x);
 }
 
 }  // namespace headlight

@@ -1,4 +1,6 @@
 // Layer norm and RMS norm over the last axis. Formulas and derivatives stand at their kernels (kernels/kernels.h).
+#include <utility>
+
 #include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
@@ -16,6 +18,24 @@ void check(const char* operation, const Tensor& x, const Tensor& weight, const c
   if (!(weight.shape() == Shape{x.size(-1)}))
     fail(operation, ": ", which, " is ", weight.shape(), " and x ", x.shape(), "; it should be [", x.size(-1), "]");
 }
+
+// Where the backward pass of a norm writes the gradient of x [rows, n]: at once into what collects it, or where something
+// was collected already, into a tensor of its own, from which each piece is added while it is in the cache.
+struct InputGradient {
+  Tensor dx, sum;  // sum is not defined where nothing is to be added
+
+  InputGradient(Gradient d, const Tensor& x) {
+    bool accumulate = true;
+    Tensor target = d.needed() ? d.target(accumulate) : Tensor();
+    if (!accumulate) dx = target;
+    else dx = Tensor::empty(x.shape(), x.dtype()), sum = target;
+  }
+  template <class T>
+  void add(Index begin, Index count) {
+    if (sum.defined())
+      kernels::active<T>().accumulate(count, std::as_const(dx).data<T>() + begin, sum.data<T>() + begin);
+  }
+};
 
 // Runs body(first row, rows, piece) over pieces of the rows.
 template <class Body>
@@ -70,7 +90,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
   record("layer_norm", y, {x, gamma, beta},
          [x = x.detach(), gamma = gamma.detach(), mean, rstd](const Tensor& dy, const Gradients& d) {
            const Index width = x.size(-1), count = mean.numel();
-           Tensor dx = Tensor::empty(x.shape(), x.dtype());
+           InputGradient out(d[0], x);
            const Index pieces = (count + kPiece - 1) / kPiece;
            // One row of partial sums a piece: gamma's and beta's.
            Tensor dgamma = Tensor::zeros({pieces, width}, x.dtype()), dbeta = Tensor::zeros({pieces, width}, x.dtype());
@@ -78,14 +98,14 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
              using T = decltype(zero);
              const T *px = x.data<T>(), *pg = gamma.data<T>(), *pm = mean.data<T>(), *pr = rstd.data<T>();
              const T* pdy = dy.data<T>();
-             T *pdx = dx.data<T>(), *pdg = dgamma.data<T>(), *pdb = dbeta.data<T>();
+             T *pdx = out.dx.data<T>(), *pdg = dgamma.data<T>(), *pdb = dbeta.data<T>();
              each_piece(count, [&](Index first, Index size, Index piece) {
                kernels::active<T>().layer_norm_backward(size, width, px + first * width, pg, pm + first, pr + first,
                                                         pdy + first * width, pdx + first * width, pdg + piece * width,
                                                         pdb + piece * width);
+               out.add<T>(first * width, size * width);
              });
            });
-           d[0].add(dx);
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
            if (d[2].needed()) d[2].add(sum_to(dbeta, d[2].shape()));
          });
@@ -102,18 +122,18 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
   record("rms_norm", y, {x, gamma},
          [x = x.detach(), gamma = gamma.detach(), rstd](const Tensor& dy, const Gradients& d) {
            const Index width = x.size(-1), count = rstd.numel();
-           Tensor dx = Tensor::empty(x.shape(), x.dtype());
+           InputGradient out(d[0], x);
            Tensor dgamma = Tensor::zeros({(count + kPiece - 1) / kPiece, width}, x.dtype());
            dispatch(x.dtype(), [&](auto zero) {
              using T = decltype(zero);
              const T *px = x.data<T>(), *pg = gamma.data<T>(), *pr = rstd.data<T>(), *pdy = dy.data<T>();
-             T *pdx = dx.data<T>(), *pdg = dgamma.data<T>();
+             T *pdx = out.dx.data<T>(), *pdg = dgamma.data<T>();
              each_piece(count, [&](Index first, Index size, Index piece) {
                kernels::active<T>().rms_norm_backward(size, width, px + first * width, pg, pr + first,
                                                       pdy + first * width, pdx + first * width, pdg + piece * width);
+               out.add<T>(first * width, size * width);
              });
            });
-           d[0].add(dx);
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
          });
   recomputable(

@@ -1,5 +1,6 @@
 #include "headlight/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "headlight/base/threads.h"
@@ -23,22 +24,39 @@ void append_state(std::vector<NamedTensor>& out, std::span<const NamedTensor> pa
   for (std::size_t i = 0; i < parameters.size(); ++i) out.push_back({cat(parameters[i].name, ".", suffix), state[i]});
 }
 
+// Calls body(parameter, begin, end, gradient from begin on) for the pieces of all parameters that have a gradient, in
+// order.
+template <class Body>
+void for_pieces(std::span<const NamedTensor> parameters, const Body& body) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor g = parameters[i].value.grad();
+    if (!g.defined()) continue;
+    const Index n = g.numel();
+    for (Index begin = 0; begin < n; begin += kPiece)
+      body(i, begin, std::min(begin + kPiece, n), g.data<float>() + begin);
+  }
+}
+
 }  // namespace
 
 double gradient_norm(std::span<const NamedTensor> parameters) {
+  struct Part {
+    const float* data;
+    Index size;
+    double sum;
+  };
+  PoolVector<Part> parts;
+  for_pieces(parameters, [&](std::size_t, Index begin, Index end, const float* g) {
+    parts.push_back({g, end - begin, 0});
+  });
+  parallel_for(static_cast<Index>(parts.size()), 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      Part& part = parts[static_cast<std::size_t>(i)];
+      part.sum = kernels::active<float>().sum_squares(part.size, part.data);
+    }
+  });
   double total = 0;
-  PoolVector<double> pieces;
-  for (const NamedTensor& p : parameters) {
-    const Tensor g = p.value.grad();
-    if (!g.defined()) continue;
-    const Index n = g.numel();
-    const float* pg = g.data<float>();
-    pieces.assign(static_cast<std::size_t>((n + kPiece - 1) / kPiece), 0);
-    parallel_for(n, kPiece, [&](Index begin, Index end) {
-      pieces[static_cast<std::size_t>(begin / kPiece)] = kernels::active<float>().sum_squares(end - begin, pg + begin);
-    });
-    for (const double piece : pieces) total += piece;
-  }
+  for (const Part& part : parts) total += part.sum;
   return std::sqrt(total);
 }
 
@@ -49,8 +67,14 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::mov
 
 void Optimizer::step(double learning_rate, double gradient_scale) {
   ++steps_;
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    if (parameters_[i].value.grad().defined()) update(i, learning_rate, gradient_scale);
+  // One loop for all: most parameters are too small to be worth one each.
+  PoolVector<Piece> pieces;
+  for_pieces(parameters_, [&](std::size_t i, Index begin, Index end, const float* g) {
+    pieces.push_back({i, begin, end, g});
+  });
+  parallel_for(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) update(pieces[static_cast<std::size_t>(i)], learning_rate, gradient_scale);
+  });
 }
 
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
@@ -63,8 +87,8 @@ std::vector<NamedTensor> AdamW::state() const {
   return state;
 }
 
-void AdamW::update(std::size_t i, double learning_rate, double gradient_scale) {
-  Tensor& p = parameters_[i].value;
+void AdamW::update(const Piece& piece, double learning_rate, double gradient_scale) {
+  Tensor& p = parameters_[piece.parameter].value;
   const auto t = static_cast<double>(steps_);
   const kernels::AdamW step{.lr = learning_rate,
                             .beta1 = options_.beta1,
@@ -74,12 +98,9 @@ void AdamW::update(std::size_t i, double learning_rate, double gradient_scale) {
                             .correction1 = 1 - std::pow(options_.beta1, t),
                             .correction2 = 1 - std::pow(options_.beta2, t),
                             .grad_scale = gradient_scale};
-  const Tensor g = p.grad();
-  const float* pg = g.data<float>();
-  float *pp = p.data<float>(), *pm = m_[i].data<float>(), *pv = v_[i].data<float>();
-  parallel_for(p.numel(), kPiece, [&](Index begin, Index end) {
-    kernels::active<float>().adamw(step, end - begin, pg + begin, pp + begin, pm + begin, pv + begin);
-  });
+  const Index at = piece.begin;
+  kernels::active<float>().adamw(step, piece.end - at, piece.gradient, p.data<float>() + at,
+                                 m_[piece.parameter].data<float>() + at, v_[piece.parameter].data<float>() + at);
 }
 
 Sgd::Sgd(std::vector<NamedTensor> parameters, const Options& options)
@@ -91,20 +112,17 @@ std::vector<NamedTensor> Sgd::state() const {
   return state;
 }
 
-void Sgd::update(std::size_t i, double learning_rate, double gradient_scale) {
-  Tensor& p = parameters_[i].value;
-  const auto decay = static_cast<float>(p.rank() >= 2 ? options_.weight_decay : 0);
-  const Tensor g = p.grad();
-  const float* pg = g.data<float>();
-  float *pp = p.data<float>(), *pu = momentum_[i].data<float>();
-  parallel_for(p.numel(), kPiece, [&](Index begin, Index end) {
-    const auto& table = kernels::active<float>();
-    const Index n = end - begin;
-    table.scale(n, static_cast<float>(options_.momentum), pu + begin, pu + begin);
-    table.multiply_add(n, static_cast<float>(gradient_scale), pg + begin, pu + begin);
-    if (decay != 0) table.multiply_add(n, decay, pp + begin, pu + begin);
-    table.multiply_add(n, static_cast<float>(-learning_rate), pu + begin, pp + begin);
-  });
+void Sgd::update(const Piece& piece, double learning_rate, double gradient_scale) {
+  Tensor& parameter = parameters_[piece.parameter].value;
+  const auto decay = static_cast<float>(parameter.rank() >= 2 ? options_.weight_decay : 0);
+  float* p = parameter.data<float>() + piece.begin;
+  float* u = momentum_[piece.parameter].data<float>() + piece.begin;
+  const auto& table = kernels::active<float>();
+  const Index n = piece.end - piece.begin;
+  table.scale(n, static_cast<float>(options_.momentum), u, u);
+  table.multiply_add(n, static_cast<float>(gradient_scale), piece.gradient, u);
+  if (decay != 0) table.multiply_add(n, decay, p, u);
+  table.multiply_add(n, static_cast<float>(-learning_rate), u, p);
 }
 
 }  // namespace headlight

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -58,6 +61,55 @@ TEST_F(Threads, LoopsInsideLoops) {
     });
   });
   EXPECT_EQ(visits, std::vector<int>(100, 1));
+}
+
+// More chunks than a loop of the team holds at a time.
+TEST_F(Threads, ManyChunks) {
+  set_thread_count(3);
+  std::vector<std::uint8_t> visits(200'001);
+  parallel_for(200'001, 1, [&](Index begin, Index) { ++visits[static_cast<std::size_t>(begin)]; });
+  EXPECT_EQ(visits, std::vector<std::uint8_t>(200'001, 1));
+}
+
+// What one loop wrote the next one reads, with sizes that change all the time and with pauses in which threads go to
+// sleep; some chunks take long, so that others are taken over.
+TEST_F(Threads, LoopsOneAfterAnother) {
+  for (const int count : {2, 4}) {
+    set_thread_count(count);
+    std::vector<Index> values(64);
+    Index expected = 0;
+    for (Index loop = 0; loop < 3000; ++loop) {
+      const Index n = 1 + loop * 7 % 64;
+      parallel_for(n, 1 + loop % 3, [&](Index begin, Index end) {
+        for (Index spin = 0; begin == 0 && spin < loop % 100; ++spin)
+          std::atomic_signal_fence(std::memory_order_seq_cst);
+        for (Index i = begin; i < end; ++i) values[static_cast<std::size_t>(i)] += loop;
+      });
+      expected += n * loop;
+      if (loop % 500 == 499) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    Index sum = 0;
+    for (const Index value : values) sum += value;
+    EXPECT_EQ(sum, expected) << count;
+  }
+}
+
+// The team serves one caller at a time; the others run their loops alone.
+TEST_F(Threads, SeveralCallers) {
+  set_thread_count(2);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong = 0;
+  for (int c = 0; c < 3; ++c)
+    callers.emplace_back([&] {
+      std::vector<int> visits(50);
+      for (int loop = 0; loop < 500; ++loop)
+        parallel_for(50, 3, [&](Index begin, Index end) {
+          for (Index i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+        });
+      if (visits != std::vector<int>(50, 500)) ++wrong;
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST_F(Threads, CountIsSetWithinBounds) {

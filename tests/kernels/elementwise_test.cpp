@@ -164,6 +164,30 @@ TEST_P(ElementwiseTest, ActivationDerivativesFarOut) {
     }
 }
 
+TEST_P(ElementwiseTest, ActivationsWithTheirSlopes) {
+  Rng rng(9);
+  const float one = 1;
+  for (const Unary op : {Unary::kGeluTanh, Unary::kGeluErf, Unary::kSilu})
+    for (const Index n : kSizes) {
+      std::vector<float> x = random_values(rng, n, 4);
+      for (const float far : {-1e30f, -200.0f, -40.0f, -13.5f, 50.0f, 1e30f})
+        if (n > 20) x[static_cast<std::size_t>(rng.below(n))] = far;
+      std::vector<float> y = guarded(n), slope = guarded(n), want(x.size()), derivative(x.size());
+      fast().unary(op, n, x.data(), want.data());
+      for (std::size_t i = 0; i < x.size(); ++i) fast().unary_backward(op, 1, &x[i], &x[i], &one, &derivative[i]);
+      fast().unary_with_slope(op, n, x.data(), y.data(), slope.data());
+      for (std::size_t i = x.size(); i < y.size(); ++i) ASSERT_TRUE(y[i] == kUntouched && slope[i] == kUntouched);
+      y.resize(x.size());
+      slope.resize(x.size());
+      EXPECT_TRUE(same_bits(y, want)) << name(op);
+      EXPECT_TRUE(same_bits(slope, derivative)) << name(op);
+      std::vector<float> in_place = x;
+      fast().unary_with_slope(op, n, in_place.data(), in_place.data(), slope.data());
+      EXPECT_TRUE(same_bits(in_place, want)) << name(op);
+      EXPECT_TRUE(same_bits(slope, derivative)) << name(op);
+    }
+}
+
 TEST_P(ElementwiseTest, Arithmetic) {
   Rng rng(5);
   for (const Index n : kSizes) {

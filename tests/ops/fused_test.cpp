@@ -265,6 +265,36 @@ TEST(Fused, LayerNormIsItsFormula) {
                  {draw_values(rng, shape), draw_values(rng, {shape[-1]}), draw_values(rng, {shape[-1]})});
 }
 
+// As in a residual stream: a gradient of x is there already when the norm's own comes.
+TEST(Fused, NormsAddToTheGradientOfTheirInput) {
+  Rng rng(15);
+  for (const Shape& shape : {Shape{5, 8}, Shape{2, 300, 3}}) {
+    const std::vector<Tensor> in = {draw_values(rng, shape), draw_values(rng, {shape[-1]}),
+                                    draw_values(rng, {shape[-1]})};
+    const auto twice = [](const Tensor& x) { return add(x, scale(x, 2)); };
+    expect_equal(
+        [](Inputs i) {
+          const Tensor y = layer_norm(i[0], i[1], i[2]);  // recorded first, so its gradient comes last
+          return add(y, scale(i[0], 3));
+        },
+        [&](Inputs i) {
+          const Tensor other = scale(i[0], 1);  // the norm's gradient is collected by itself
+          return add(layer_norm(other, i[1], i[2]), twice(i[0]));
+        },
+        in);
+    expect_equal(
+        [](Inputs i) {
+          const Tensor y = rms_norm(i[0], i[1]);
+          return add(y, scale(i[0], 3));
+        },
+        [&](Inputs i) {
+          const Tensor other = scale(i[0], 1);
+          return add(rms_norm(other, i[1]), twice(i[0]));
+        },
+        {in[0], in[1]});
+  }
+}
+
 TEST(Fused, RmsNormIsItsFormula) {
   Rng rng(11);
   for (const Shape& shape : {Shape{8}, Shape{5, 8}, Shape{2, 300, 3}})

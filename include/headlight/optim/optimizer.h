@@ -30,7 +30,14 @@ class Optimizer {
   void set_steps(Index steps) { steps_ = steps; }
 
  protected:
-  virtual void update(std::size_t parameter, double learning_rate, double gradient_scale) = 0;
+  // Elements begin..end of a parameter, `gradient` being that of the first of them. Runs on several threads at once, each
+  // with elements of its own.
+  struct Piece {
+    std::size_t parameter;
+    Index begin, end;
+    const float* gradient;
+  };
+  virtual void update(const Piece& piece, double learning_rate, double gradient_scale) = 0;
   std::vector<NamedTensor> parameters_;
   Index steps_ = 0;
 };
@@ -51,7 +58,7 @@ class AdamW : public Optimizer {
   std::vector<NamedTensor> state() const override;
 
  private:
-  void update(std::size_t parameter, double learning_rate, double gradient_scale) override;
+  void update(const Piece& piece, double learning_rate, double gradient_scale) override;
   Options options_;
   std::vector<Tensor> m_, v_;
 };
@@ -68,7 +75,7 @@ class Sgd : public Optimizer {
   std::vector<NamedTensor> state() const override;
 
  private:
-  void update(std::size_t parameter, double learning_rate, double gradient_scale) override;
+  void update(const Piece& piece, double learning_rate, double gradient_scale) override;
   Options options_;
   std::vector<Tensor> momentum_;
 };
