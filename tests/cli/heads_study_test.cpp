@@ -71,7 +71,7 @@ TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
   for (const int signal : {SIGINT, SIGTERM}) {
     Words words = study({"--seeds", "500"});
     Program program(words);
-    for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("seed 2  tr") == std::string::npos; ++i)
+    for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("  training") == std::string::npos; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     program.signal(signal);
     const Result r = program.wait();
