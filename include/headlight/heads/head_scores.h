@@ -43,7 +43,8 @@ struct RoleScore {
   Index compared = 0;    // queries that went into S~; 0 when there was no other window
   // 0 when there are no queries or chance already explains all.
   double kappa() const { return queries > 0 && chance < 1 ? (attention - chance) / (1 - chance) : 0; }
-  // ln(S / S0): 0 for chance, ln 2 for twice as much. Not a number when either is 0.
+  // ln(S / S0): 0 for chance, ln 2 for twice as much. Not a number when either is 0. What classes of characters are shown
+  // by: vowels, say, are a third of all keys, and a head that looks at them twice as often as chance has a small kappa.
   double log_ratio() const {
     return attention > 0 && chance > 0 ? std::log(attention / chance) : std::numeric_limits<double>::quiet_NaN();
   }
@@ -54,8 +55,6 @@ struct RoleScore {
   }
 };
 
-// The log_ratio() is what classes of characters are judged by: vowels, say, hold a third of all keys, and a head that looks
-// at them twice as often as chance has a small kappa.
 class HeadScores {
  public:
   HeadScores(Index layers, Index heads, std::size_t roles)
