@@ -176,13 +176,15 @@ std::string help_text(const Command& command) {
   return command.notes.empty() ? text : cat(text, "\n", command.notes);
 }
 
-std::vector<Flag> model_and_text_flags(Flag own) {
-  return {{"data", "FILE", "another text to look at, all of it: a file, a folder or -; may be repeated", "Options",
-           "the run's validation part", true},
-          {"corpus", "NAME", "a built-in corpus to look at instead"},
-          std::move(own),
-          {"last", "", "use the last checkpoint instead of the best step"},
-          {"json", "", "print one JSON object"}};
+std::vector<Flag> model_and_text_flags(std::vector<Flag> own) {
+  std::vector<Flag> flags = {
+      {"data", "FILE", "another text to look at, all of it: a file, a folder or -; may be repeated", "Options",
+       "the run's validation part", true},
+      {"corpus", "NAME", "a built-in corpus to look at instead"},
+      {"last", "", "use the last checkpoint instead of the best step"},
+      {"json", "", "print one JSON object"}};
+  flags.insert(flags.begin() + 2, own.begin(), own.end());
+  return flags;
 }
 
 ModelAndText load_model_and_text(const Arguments& args) {

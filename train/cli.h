@@ -72,8 +72,15 @@ std::string flag_help(const Flag& flag);
 // `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
-// For commands that look at a trained model on a text: --data, --corpus, --last, --json and one flag of the command's own.
-std::vector<Flag> model_and_text_flags(Flag own);
+// For commands that study heads: --windows, --subspaces, --untrained, and what they say.
+std::vector<Flag> study_flags(const char* group);
+StudyOptions study_options(const Arguments& args);
+// --seed of what is drawn at random in a study of one model.
+Flag study_seed_flag();
+std::uint64_t study_seed(const Arguments& args);
+
+// For commands that look at a trained model on a text: --data, --corpus, --last, --json and flags of the command's own.
+std::vector<Flag> model_and_text_flags(std::vector<Flag> own);
 struct ModelAndText {
   TrainedModel trained;
   RunData data;

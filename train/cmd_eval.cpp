@@ -10,8 +10,8 @@ namespace headlight::cli {
 namespace {
 
 std::vector<Flag> eval_flags() {
-  std::vector<Flag> flags =
-      model_and_text_flags({"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"});
+  std::vector<Flag> flags = model_and_text_flags(
+      {{"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}});
   flags.insert(flags.begin() + 2, {"int8", "", "with weights of eight bits, as sample --int8 has them"});
   flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
   return flags;

@@ -129,11 +129,8 @@ void print_notes(const HeadStudy& study) {
 }
 
 int run(const Arguments& args) {
-  StudyOptions options;
-  options.windows = args.whole("windows", 64, 1, 100'000);
-  options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
-  options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
-  options.seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
+  StudyOptions options = study_options(args);
+  options.seed = study_seed(args);
   const auto [trained, data] = load_model_and_text(args);
   HeadStudy study = study_heads(*trained.model, data, options);
   study.run = args.operands()[0];
@@ -152,11 +149,29 @@ int run(const Arguments& args) {
 
 }  // namespace
 
+std::vector<Flag> study_flags(const char* group) {
+  return {{"windows", "N", "windows of text to measure on", group, "64"},
+          {"subspaces", "N", "random subspaces of each layer, as a control", group, "50"},
+          {"untrained", "N", "untrained models to compare labels with", group, "20"}};
+}
+
+Flag study_seed_flag() { return {"seed", "N", "of the controls and intervals", "Options", "1"}; }
+
+std::uint64_t study_seed(const Arguments& args) {
+  return static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
+}
+
+StudyOptions study_options(const Arguments& args) {
+  StudyOptions options;
+  options.windows = args.whole("windows", 64, 1, 100'000);
+  options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
+  options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
+  return options;
+}
+
 Command heads_command() {
-  std::vector<Flag> flags = model_and_text_flags({"windows", "N", "windows of text to measure on", "Options", "64"});
-  flags.push_back({"subspaces", "N", "random subspaces of each layer, as a control", "Options", "50"});
-  flags.push_back({"untrained", "N", "untrained models to compare labels with", "Options", "20"});
-  flags.push_back({"seed", "N", "of the controls and intervals", "Options", "1"});
+  std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
+  flags.push_back(study_seed_flag());
   return {.name = "heads",
           .summary = "Shows what each attention head of a trained model looks at and does.",
           .usage = "DIR [--data FILE | --corpus NAME] [--json]",

@@ -110,7 +110,7 @@ int run(const Arguments& args) {
 }  // namespace
 
 Command heads_ablate_command() {
-  std::vector<Flag> flags = model_and_text_flags({"windows", "N", "windows of text to measure on", "Options", "64"});
+  std::vector<Flag> flags = model_and_text_flags({{"windows", "N", "windows of text to measure on", "Options", "64"}});
   flags.push_back({"by", "KIND", "what replaces the heads' output: mean, zero or other", "Options", "mean"});
   flags.push_back({"prompt", "TEXT", "what the samples begin with"});
   flags.push_back({"chars", "N", "characters of each sample; 0: none", "Options", "160"});

@@ -182,7 +182,7 @@ int run_recover(const Arguments& args) {
 
 Command heads_prune_command() {
   std::vector<Flag> flags =
-      model_and_text_flags({"windows", "N", "windows of text to choose and measure on", "Options", "64"});
+      model_and_text_flags({{"windows", "N", "windows of text to choose and measure on", "Options", "64"}});
   std::erase_if(flags, [](const Flag& f) { return f.name == "data" || f.name == "corpus"; });
   for (Flag& flag : flags)
     if (flag.name == "json") flag.help = "the curves as one JSON object";

@@ -8,11 +8,8 @@ namespace {
 int run(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const std::string file = args.text("out", cat(directory, "/heads.html"));
-  StudyOptions options;
-  options.windows = args.whole("windows", 64, 1, 100'000);
-  options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
-  options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
-  options.seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
+  StudyOptions options = study_options(args);
+  options.seed = study_seed(args);
   options.curves = true;
   const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
@@ -40,13 +37,11 @@ int run(const Arguments& args) {
 }  // namespace
 
 Command heads_report_command() {
-  std::vector<Flag> flags = model_and_text_flags({"windows", "N", "windows of text to measure on", "Options", "64"});
+  std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
   flags.push_back({"out", "FILE", "where the page goes; -: standard output", "Options", "DIR/heads.html"});
-  flags.push_back({"subspaces", "N", "random subspaces of each layer, as a control", "Options", "50"});
-  flags.push_back({"untrained", "N", "untrained models to compare labels with", "Options", "20"});
   flags.push_back(
       {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Options", "0"});
-  flags.push_back({"seed", "N", "of the controls and intervals", "Options", "1"});
+  flags.push_back(study_seed_flag());
   return {.name = "heads report",
           .summary = "Writes what heads finds as one HTML page.",
           .usage = "DIR [--out FILE] [--data FILE | --corpus NAME]",

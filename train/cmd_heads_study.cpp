@@ -49,9 +49,7 @@ Plan plan_of(const Arguments& args) {
   plan.seeds = args.whole("seeds", 5, 1, 1000);
   plan.first = args.whole("first-seed", 1, 0, 1'000'000);
   plan.within = args.real("within", 0.05, 0, 100);
-  plan.options.windows = args.whole("windows", 64, 1, 100'000);
-  plan.options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
-  plan.options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
+  plan.options = study_options(args);
   plan.options.curves = plan.options.replicates = true;
   plan.recovery = args.whole("recovery", 0, 0, 1'000'000);
   return plan;
@@ -295,11 +293,9 @@ Command heads_study_command() {
       {"seeds", "N", "models to train; more may be asked for later", "Study", "5"},
       {"first-seed", "N", "the first of the seeds", "Study", "1"},
       {"within", "X", "a seed further above the lowest possible loss has failed, nats", "Study", "0.05"},
-      {"windows", "N", "windows of text to measure on", "Study", "64"},
-      {"subspaces", "N", "random subspaces of each layer, as a control", "Study", "50"},
-      {"untrained", "N", "untrained models to compare labels with", "Study", "20"},
       {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Study", "0"},
       {"preset", "NAME", "start from this preset", "Study", "that of the corpus"}};
+  for (Flag& flag : study_flags("Study")) flags.push_back(std::move(flag));
   const RunConfig defaults;
   for (const Setting& s : settings()) {
     if (s.name == std::string_view("seed")) continue;

@@ -10,34 +10,19 @@
 #include "headlight/base/folder.h"
 #include "headlight/heads/head_report.h"
 #include "headlight/io/json.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
 namespace {
 
+constexpr Rounded kShort{1e5};
 constexpr const char* kFormat = "headlight heads 1";
 constexpr Index kMostBytes = Index{1} << 28;
 constexpr Index kMostLength = 4096;  // so that its square is small
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
-
-// Five decimals, never -0; as it is where it has none.
-Json number(double value) {
-  return Json::finite_or_null(std::abs(value) < 1e9 ? std::round(value * 1e5) / 1e5 + 0.0 : value);
-}
-
-Json numbers(std::span<const double> values) {
-  Json array = Json::array();
-  for (const double v : values) array.push(number(v));
-  return array;
-}
-
-Json rows(const std::vector<std::vector<double>>& matrix) {
-  Json array = Json::array();
-  for (const std::vector<double>& row : matrix) array.push(numbers(row));
-  return array;
-}
 
 Json strings(std::span<const std::string> values) {
   Json array = Json::array();
@@ -153,7 +138,7 @@ std::string header_line(const HeadHistory& h) {
                        .set("format", kFormat)
                        .set("roles", strings(h.roles))
                        .set("slots", strings(h.slots))
-                       .set("floor", h.floor.empty() ? Json() : numbers(h.floor))
+                       .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kShort))
                        .set("heads", strings(h.heads))
                        .set("windows", h.windows)
                        .set("length", h.length)
@@ -166,12 +151,12 @@ std::string snapshot_line(const HeadHistory& h, const HeadSnapshot& s) {
   for (std::size_t i = 0; i < h.heads.size(); ++i) attention.set(h.heads[i], base64(s.attention[i]));
   return json_text(Json::object()
                        .set("step", s.step)
-                       .set("training_loss", number(s.training_loss))
-                       .set("validation_loss", number(s.validation_loss))
-                       .set("loss", numbers(s.loss))
-                       .set("kappa", rows(s.kappa))
-                       .set("kappa_content", rows(s.kappa_content))
-                       .set("evenness", numbers(s.evenness))
+                       .set("training_loss", Json::finite_or_null(kShort(s.training_loss)))
+                       .set("validation_loss", Json::finite_or_null(kShort(s.validation_loss)))
+                       .set("loss", numbers_json(s.loss, kShort))
+                       .set("kappa", rows_json(s.kappa, kShort))
+                       .set("kappa_content", rows_json(s.kappa_content, kShort))
+                       .set("evenness", numbers_json(s.evenness, kShort))
                        .set("attention", attention));
 }
 

@@ -5,20 +5,14 @@
 
 #include "headlight/base/utf8.h"
 #include "heads/measured_text.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
 namespace {
 
 constexpr Index kAttentionBytes = 900'000;  // of all texts together: four thirds of that in the page
-
-double rounded(double value) { return std::round(value * 1e5) / 1e5; }
-
-Json numbers(std::span<const double> values) {
-  Json array = Json::array();
-  for (const double v : values) array.push(Json::finite_or_null(rounded(v)));
-  return array;
-}
+constexpr Rounded kShort{1e5};
 
 // A copy with shorter numbers, and strings that are UTF-8: a file's name need not be.
 Json shortened(const Json& value) {
@@ -32,7 +26,7 @@ Json shortened(const Json& value) {
     for (const Json& v : *array) copy.push(shortened(v));
     return copy;
   }
-  if (value.is_number() && !value.is_whole()) return rounded(*value.if_double());
+  if (value.is_number() && !value.is_whole()) return kShort(*value.if_double());
   if (const std::string* text = value.if_string()) {
     Utf8Stream stream;
     std::u32string characters = stream.feed(*text);
@@ -89,7 +83,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
                    .set("tokens", tokens)
                    .set("next", last == kIgnoredTarget ? Json() : Json(shown_token(data.vocabulary, last)))
                    .set("rules", rules)
-                   .set("losses", numbers(loss))
+                   .set("losses", numbers_json(loss, kShort))
                    .set("attention", attention)
                    .set("masks", by_role));
   }
@@ -121,7 +115,8 @@ void set_redundancy(Json& data, const HeadStudy& study) {
     }
   }
   Json all_rows = Json::array(), most_rows = Json::array();
-  for (std::size_t a = 0; a < n; ++a) all_rows.push(numbers(all[a])), most_rows.push(numbers(most[a]));
+  for (std::size_t a = 0; a < n; ++a)
+    all_rows.push(numbers_json(all[a], kShort)), most_rows.push(numbers_json(most[a], kShort));
   data.set("redundancy", all_rows).set("redundancy_most", most_rows);
 }
 

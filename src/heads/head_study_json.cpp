@@ -1,20 +1,9 @@
 #include "headlight/heads/head_study.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
 namespace {
-
-Json numbers(std::span<const double> values) {
-  Json array = Json::array();
-  for (const double v : values) array.push(Json::finite_or_null(v));
-  return array;
-}
-
-Json matrix(const std::vector<std::vector<double>>& rows) {
-  Json array = Json::array();
-  for (const std::vector<double>& row : rows) array.push(numbers(row));
-  return array;
-}
 
 Json to_json(const Rise& r) {
   return Json::object()
@@ -114,21 +103,21 @@ Json to_json(const HeadStudy& study) {
       .set("slots", slots)
       .set("heads", heads)
       .set("pairs", pairs)
-      .set("attention_distance", matrix(study.similarity.attention_distance))
-      .set("output_cka", matrix(study.similarity.output_cka))
+      .set("attention_distance", rows_json(study.similarity.attention_distance))
+      .set("output_cka", rows_json(study.similarity.output_cka))
       .set("specialization", Json::object()
                                  .set("heads", study.specialization)
-                                 .set("random_subspaces", numbers(study.specialization_subspaces))
-                                 .set("untrained", numbers(study.specialization_untrained))
+                                 .set("random_subspaces", numbers_json(study.specialization_subspaces))
+                                 .set("untrained", numbers_json(study.specialization_untrained))
                                  .set("uniform", 0.0))
       .set("double_dissociations", Json::object()
                                        .set("heads", dissociations)
-                                       .set("random_subspaces", numbers(study.dissociations_subspaces))
-                                       .set("untrained", numbers(study.dissociations_untrained)))
+                                       .set("random_subspaces", numbers_json(study.dissociations_subspaces))
+                                       .set("untrained", numbers_json(study.dissociations_untrained)))
       .set("prunable_fraction", Json::object()
                                     .set("allowed_nats", kPrunableLoss)
                                     .set("greedy", study.prunable)
-                                    .set("random_orders", numbers(study.prunable_random)))
+                                    .set("random_orders", numbers_json(study.prunable_random)))
       .set("rise_random_subspaces", control(study.subspaces))
       .set("rise_untrained", control(study.untrained));
   if (study.pruning.orders.size() > 1) json.set("pruning", to_json(study.pruning));

@@ -5,6 +5,7 @@
 #include "headlight/heads/block_runs.h"
 #include "headlight/heads/head_gates.h"
 #include "headlight/heads/pruning.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
@@ -49,18 +50,14 @@ PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& window
 }
 
 Json to_json(const PruneStudy& study) {
-  const auto numbers = [](std::span<const double> values) {
-    Json array = Json::array();
-    for (const double v : values) array.push(Json::finite_or_null(v));
-    return array;
-  };
   Json orders = Json::array(), random = Json::array();
   for (const PruneOrder& order : study.orders) {
     Json removed = Json::array();
     for (const HeadId id : order.removed) removed.push(head_name(id));
-    orders.push(Json::object().set("name", order.name).set("losses", numbers(order.losses)).set("removed", removed));
+    orders.push(
+        Json::object().set("name", order.name).set("losses", numbers_json(order.losses)).set("removed", removed));
   }
-  for (const std::vector<double>& losses : study.random) random.push(numbers(losses));
+  for (const std::vector<double>& losses : study.random) random.push(numbers_json(losses));
   return Json::object().set("heads", study.heads).set("orders", orders).set("random", random);
 }
 

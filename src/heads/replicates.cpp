@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "headlight/heads/pruning.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
@@ -50,16 +51,11 @@ Rise drawn_rise(const std::vector<Index>& drawn, const Sums& sums, const Sums& c
   return rise;
 }
 
+// Six digits that count.
 double six_digits(double value) {
   if (!std::isfinite(value) || value == 0) return value;
   const double scale = std::pow(10.0, 5 - std::floor(std::log10(std::abs(value))));
   return std::isfinite(scale) ? std::round(value * scale) / scale : value;
-}
-
-Json numbers(std::span<const double> values) {
-  Json array = Json::array();
-  for (const double v : values) array.push(Json::finite_or_null(six_digits(v)));
-  return array;
 }
 
 }  // namespace
@@ -142,14 +138,15 @@ std::vector<double> prunable_replicates(const std::vector<std::vector<float>>& l
 Json to_json(const Replicates& r, std::span<const Slots> slots) {
   Json by_slots = Json::object();
   for (std::size_t s = 0; s < std::min(slots.size(), r.strongest.size()); ++s)
-    by_slots.set(slots[s].name,
-                 Json::object().set("strongest", numbers(r.strongest[s])).set("share", numbers(r.share[s])));
+    by_slots.set(slots[s].name, Json::object()
+                                    .set("strongest", numbers_json(r.strongest[s], six_digits))
+                                    .set("share", numbers_json(r.share[s], six_digits)));
   return Json::object()
-      .set("loss", numbers(r.loss))
-      .set("above_floor", numbers(r.above_floor))
-      .set("specialization", numbers(r.specialization))
-      .set("double_dissociations", numbers(r.dissociations))
-      .set("prunable_fraction", numbers(r.prunable))
+      .set("loss", numbers_json(r.loss, six_digits))
+      .set("above_floor", numbers_json(r.above_floor, six_digits))
+      .set("specialization", numbers_json(r.specialization, six_digits))
+      .set("double_dissociations", numbers_json(r.dissociations, six_digits))
+      .set("prunable_fraction", numbers_json(r.prunable, six_digits))
       .set("slots", by_slots);
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "headlight/heads/head_report.h"
+#include "heads/number_json.h"
 
 namespace headlight {
 
@@ -12,20 +13,7 @@ constexpr std::size_t kScoreBytes = 600'000;  // of losses and scores, at most
 constexpr std::size_t kAttentionBytes = 900'000;
 constexpr std::size_t kReplayed = 24;  // snapshots that are worth more than a longer text
 constexpr std::size_t kLeastLength = 16;
-
-Json number(double value) { return Json::finite_or_null(std::round(value * 1e3) / 1e3 + 0.0); }  // never -0
-
-Json numbers(std::span<const double> values) {
-  Json array = Json::array();
-  for (const double v : values) array.push(number(v));
-  return array;
-}
-
-Json rows(const std::vector<std::vector<double>>& matrix) {
-  Json array = Json::array();
-  for (const std::vector<double>& row : matrix) array.push(numbers(row));
-  return array;
-}
+constexpr Rounded kShort{1e3};
 
 std::size_t places(std::size_t length) { return length * (length + 1) / 2; }
 std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
@@ -71,11 +59,11 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   for (std::size_t i = 0; i < keep; ++i) {
     const HeadSnapshot& s = h.snapshots[kept[i]];
     steps.push(s.step);
-    training.push(number(s.training_loss));
-    validation.push(number(s.validation_loss));
-    loss.push(numbers(s.loss));
-    kappa.push(rows(s.kappa));
-    content.push(rows(s.kappa_content));
+    training.push(Json::finite_or_null(kShort(s.training_loss)));
+    validation.push(Json::finite_or_null(kShort(s.validation_loss)));
+    loss.push(numbers_json(s.loss, kShort));
+    kappa.push(rows_json(s.kappa, kShort));
+    content.push(rows_json(s.kappa_content, kShort));
     Json maps;
     if (std::find(replayed.begin(), replayed.end(), i) != replayed.end()) {
       maps = Json::object();
@@ -90,7 +78,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
                             .set("roles", names[0])
                             .set("slots", names[1])
                             .set("heads", names[2])
-                            .set("floor", h.floor.empty() ? Json() : numbers(h.floor))
+                            .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kShort))
                             .set("windows", h.windows)
                             .set("snapshots", count)
                             .set("length", length)

@@ -1,0 +1,39 @@
+// Numbers as JSON, one way for all of heads/: null where there is none to show, and shortened where a file would only grow.
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "headlight/io/json.h"
+
+namespace headlight {
+
+// As it is.
+struct Exact {
+  double operator()(double value) const { return value; }
+};
+
+// Rounded to a multiple of 1 / scale, never -0; as it is where it is so large that it has no such digits.
+struct Rounded {
+  double scale;
+  double operator()(double value) const {
+    return std::abs(value) < 1e9 ? std::round(value * scale) / scale + 0.0 : value;
+  }
+};
+
+template <class Shorten = Exact>
+Json numbers_json(std::span<const double> values, Shorten shorten = {}) {
+  Json array = Json::array();
+  for (const double v : values) array.push(Json::finite_or_null(shorten(v)));
+  return array;
+}
+
+template <class Shorten = Exact>
+Json rows_json(const std::vector<std::vector<double>>& rows, Shorten shorten = {}) {
+  Json array = Json::array();
+  for (const std::vector<double>& row : rows) array.push(numbers_json(row, shorten));
+  return array;
+}
+
+}  // namespace headlight
