@@ -32,7 +32,8 @@ void check_flags(const Benchmark& benchmark, const Arguments& args) {
   const auto lists = [](const Benchmark& b, const std::string& flag) {
     return std::ranges::find(b.flags, flag) != b.flags.end();
   };
-  for (const auto& [flag, value] : args.values()) {
+  for (const auto& given : args.values()) {
+    const std::string& flag = given.first;
     const bool special = std::ranges::any_of(benchmarks(), [&](const Benchmark& b) { return lists(b, flag); });
     if (special && !lists(benchmark, flag))
       throw UsageError(cat("--", flag, ": bench ", benchmark.name, " does not take it; see headlight bench --help"));

@@ -287,8 +287,9 @@ Json summarise(std::span<const SeedResult> results) {
   }
   const std::size_t failed = results.size() - counted.size();
   Json json = Json::object();
-  json.set("text", cat(results.size(), results.size() == 1 ? " seed, " : " seeds, ", failed,
-                       " failed and left out of the means. In brackets the 95% interval of the mean over seeds, by "
+  json.set("text", cat(results.size(), results.size() == 1 ? " seed, " : " seeds, ",
+                       failed == 0 ? "none failed" : cat(failed, " failed and left out of the means"),
+                       ". In brackets the 95% interval of the mean over seeds, by "
                        "bootstrap over seeds and then over windows of the text (over seeds alone for controls, random "
                        "orders, labels and carriers).",
                        counted.size() == 1 ? " A single seed says nothing of others." : ""))

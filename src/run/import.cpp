@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -163,12 +164,10 @@ Index metadata_heads(const SafeTensors& file) {
   if (found == file.metadata().end())
     fail(file.source(), ": does not say how many attention heads a layer has; say it with --heads");
   Index heads = 0;
-  for (const char digit : found->second) {
-    if (digit < '0' || digit > '9' || heads > kMostSize) heads = -kMostSize;
-    heads = 10 * heads + (digit - '0');
-  }
-  if (heads < 1 || heads > kMostSize)
-    fail(file.source(), ": its metadata has n_head \"", found->second, "\", which is no number of heads");
+  const std::string& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), heads);
+  if (error != std::errc() || end != text.data() + text.size() || heads < 1 || heads > kMostSize)
+    fail(file.source(), ": its metadata has n_head \"", text, "\", which is no number of heads");
   return heads;
 }
 
