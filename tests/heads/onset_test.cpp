@@ -69,6 +69,10 @@ TEST(Onset, OverSeeds) {
   EXPECT_EQ(all[2].half.first, 10);
   EXPECT_EQ(all[2].half.last, 50);
 
+  seeds.erase(seeds.begin());
+  EXPECT_EQ(summarise_onsets(seeds)[2].half.median, 20) << "of 10, 20, 40, 50 the lower of the two in the middle";
+  seeds.insert(seeds.begin(), {{"a in layer 1", true, 30, 40, 0.9}, {"b in layer 0", true, 5, 20, 0.5}});
+
   const std::vector<OnsetOrder> order = onset_order(seeds);
   ASSERT_EQ(order.size(), 2u) << "one pair, by two criteria; the loss is no role";
   EXPECT_EQ(order[0].a, "b in layer 0");

@@ -160,7 +160,9 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
   config.context = 16, config.layers = 2, config.heads = 3, config.width = 12, config.batch = 4, config.lr = 0.03;
   config.min_lr = 0.001, config.warmup = 0, config.seed = 1;
   PruneStudy study = study_pruning(*model_, windows_, 1, 1, true);
+  Rng expected = generator();
   ASSERT_TRUE(add_recovery(study, *model_, config, data, windows_, 20));
+  EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000)) << "what is drawn afterwards is as without it";
   ASSERT_EQ(study.orders.size(), 5u);
   const PruneOrder& recovered = study.orders[4];
   EXPECT_EQ(recovered.name, "greedy, then 20 steps of training");

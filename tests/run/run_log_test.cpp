@@ -101,6 +101,14 @@ TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
   EXPECT_EQ(json(), "");
 }
 
+TEST_F(RunLogTest, WhereStepsAreMissingNoLaterOneIsTaken) {
+  RunLog log(directory_.path());
+  for (const Index step : {0, 1, 2, 7, 8}) log.add(record(step, 3));
+  log.flush();
+  EXPECT_EQ(log.cut_from(6).step, 2);
+  EXPECT_EQ(read_log(directory_ / "log.jsonl").size(), 3u);
+}
+
 TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   const std::string name = directory_ / "log.jsonl", line = json_line(record(0));
   write_file_atomically(name, line + "\n" + line.substr(0, 20));

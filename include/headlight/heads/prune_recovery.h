@@ -19,7 +19,7 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8)
 // Adds to a study of whole curves the order "greedy, then N steps of training": the greedy order, after whose first
 // thinned_counts() heads the pruned model is trained on. With none removed it is trained just as long: the control. Before
 // each training `go_on` is asked, as after each step; when it says no, the study is left as it was and false comes back.
-// `config` is the run's. The same training whatever else was drawn before.
+// `config` is the run's. The same training whatever else was drawn before; and what is drawn afterwards is as without it.
 bool add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
                   const HeadWindows& windows, Index steps, const std::function<bool()>& go_on = {});
 
