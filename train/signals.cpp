@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "headlight/base/file.h"
+#include "headlight/base/terminal.h"
 
 namespace headlight::cli {
 

@@ -37,7 +37,7 @@ TextTokens::Result tokens_of(const std::vector<std::string>& texts, TextTokens r
 
 // A quarter of a megabyte is a thread's share, four megabytes are looked at together: this has several of both.
 TEST(TextTokens, AreThoseOfTheVocabulary) {
-  for (const std::size_t size : {1, 7, 100, 5000, 4'500'000}) {
+  for (const std::size_t size : {1u, 7u, 100u, 5000u, 4'500'000u}) {
     const std::string text = mixed_text(size, size);
     const Vocabulary vocabulary = Vocabulary::of_text(text, "text");
     const TextTokens::Result r = tokens_of({text});
@@ -185,8 +185,9 @@ TEST(TokenIds, ArePartsOfParts) {
   EXPECT_EQ(part[1], 4);
   EXPECT_TRUE(all.part(3, 3).empty());
   EXPECT_TRUE(TokenIds().copy().empty());
-  for (const auto& [first, last] : {std::pair<Index, Index>{-1, 2}, {2, 1}, {0, 4}})
-    EXPECT_TRUE(contains(error_of([&] { part.copy(first, last); }), "are not within a text of 3")) << first;
+  for (const auto& places : {std::pair<Index, Index>{-1, 2}, {2, 1}, {0, 4}})
+    EXPECT_TRUE(contains(error_of([&] { part.copy(places.first, places.second); }), "are not within a text of 3"))
+        << places.first;
   EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "not within a text of 0"));
 }
 
