@@ -58,7 +58,7 @@ format-check: ## check that all sources are formatted
 
 tidy: ## run clang-tidy over the library and the program
 	@cmake -S . -B $(BUILD)-tidy -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_TESTS=OFF -DHEADLIGHT_OPENMP=OFF \
-	  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON --log-level=NOTICE
+	  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DHEADLIGHT_UNITY=OFF --log-level=NOTICE
 	@printf '%s\n' $(filter src/%.cpp train/%.cpp,$(SOURCES)) | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p $(BUILD)-tidy
 
 sanitize: ## run the tests under the address and undefined-behaviour sanitizers

@@ -42,7 +42,7 @@ void check_flags(const Benchmark& benchmark, const Arguments& args) {
 
 constexpr Index kKibibyte = 1024, kMebibyte = 1024 * 1024;
 
-int run(const Arguments& args) {
+int run_bench(const Arguments& args) {
   const Benchmark& benchmark = find_benchmark(args.operands()[0]);
   check_flags(benchmark, args);
   const std::string preset = args.text("preset", "cpu");
@@ -144,7 +144,7 @@ Command bench_command() {
           .notes = kNotes,
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_bench};
 }
 
 }  // namespace headlight::cli

@@ -70,7 +70,7 @@ class Talk {
   bool has_break_ = false, fresh_ = true;
 };
 
-int run(const Arguments& args) {
+int run_chat(const Arguments& args) {
   const Writing w = writing_of(args, 200);
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory, w.last ? Weights::kLast : Weights::kBest);
@@ -140,7 +140,7 @@ Command chat_command() {
               "input.\n",
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_chat};
 }
 
 }  // namespace headlight::cli

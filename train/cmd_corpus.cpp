@@ -37,7 +37,7 @@ std::vector<bool> counted(const TracedText& text, bool sequences) {
 }
 
 // The mean of -log_p where `counts` says so.
-double mean_loss(std::span<const double> log_p, const std::vector<bool>& counts) {
+double loss_where(std::span<const double> log_p, const std::vector<bool>& counts) {
   double sum = 0, count = 0;
   for (std::size_t i = 0; i < log_p.size(); ++i) {
     if (!counts[i]) continue;
@@ -64,16 +64,16 @@ std::string rule_table(const TracedText& text, const std::vector<bool>& counts) 
     const auto count = static_cast<double>(std::count(of_rule.begin(), of_rule.end(), true));
     if (count > 0)
       table += table_line(text.rule_names[rule], cat(fixed_text(100 * count / all, 1), "%"),
-                          std::abs(mean_loss(text.log_probability, of_rule)),
+                          std::abs(loss_where(text.log_probability, of_rule)),
                           text.rule_meanings.empty() ? "" : text.rule_meanings[rule]);
   }
   if (!text.references.empty()) table += "reader                  loss\n";
   for (const Reference& r : text.references)
-    table += table_line(r.name, "", mean_loss(r.log_probability, counts), r.meaning);
+    table += table_line(r.name, "", loss_where(r.log_probability, counts), r.meaning);
   return table;
 }
 
-int run(const Arguments& args) {
+int run_corpus(const Arguments& args) {
   const auto grammar = args.text("grammar");
   if (grammar && !args.operands().empty()) throw UsageError("give a corpus or --grammar, not both");
   if (!grammar && args.operands().empty()) {
@@ -96,7 +96,7 @@ int run(const Arguments& args) {
   const auto documents = text.document_starts.size();
   const char* unit = sequences ? "symbol" : "character";
   std::string known =
-      wrapped("", cat("floor ", fixed_text(mean_loss(text.log_probability, counts), 4), " nats a ", unit, " over ",
+      wrapped("", cat("floor ", fixed_text(loss_where(text.log_probability, counts), 4), " nats a ", unit, " over ",
                       count, " ", unit, "s in ", documents, sequences ? " line" : " document",
                       documents == 1 ? "" : "s", ": no model can do better on average"));
   if (!info.meaning.empty()) known += wrapped("", info.meaning);
@@ -136,7 +136,7 @@ Command corpus_command() {
           .notes = corpus_notes(),
           .least_operands = 0,
           .most_operands = 1,
-          .run = run,
+          .run = run_corpus,
           .operand_choices = corpus_names()};
 }
 

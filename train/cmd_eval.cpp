@@ -55,7 +55,7 @@ RunData trained_on(const RunInfo& info) {
   return {};
 }
 
-int run(const Arguments& args) {
+int run_eval(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
   const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
@@ -170,7 +170,7 @@ Command eval_command() {
           .flags = eval_flags(),
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_eval};
 }
 
 }  // namespace headlight::cli

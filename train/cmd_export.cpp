@@ -55,7 +55,7 @@ void check_writable(const std::string& path, const Format& format, bool force) {
   if (!force) fail(path, ": is not empty; add --force to replace what is exported, or choose another --out");
 }
 
-int run(const Arguments& args) {
+int run_export(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const Format& format = find_format(args);
   const TrainedModel trained = load_model(directory, args.has("last") ? Weights::kLast : Weights::kBest);
@@ -124,7 +124,7 @@ Command export_command() {
               "vocabulary their tokenizers leave out without a word.\n",
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_export};
 }
 
 }  // namespace headlight::cli

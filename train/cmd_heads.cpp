@@ -128,7 +128,7 @@ void print_notes(const HeadStudy& study) {
         "on them over that of uniform attention; their labels go by kappa all the same.\n");
 }
 
-int run(const Arguments& args) {
+int run_heads(const Arguments& args) {
   StudyOptions options = study_options(args);
   options.seed = study_seed(args);
   const auto [trained, data] = load_model_and_text(args);
@@ -181,7 +181,7 @@ Command heads_command() {
           .notes = "More: headlight heads show, ablate, prune, recover, report and study (each with\n--help).\n",
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_heads};
 }
 
 }  // namespace headlight::cli

@@ -25,7 +25,7 @@ std::string sample(const TrainedModel& trained, const std::string& prompt, Index
   return prompt + vocabulary.decode(generate(*trained.model, start, chars, {.temperature = 0.8}, rng, {}, end));
 }
 
-int run(const Arguments& args) {
+int run_heads_ablate(const Arguments& args) {
   const Index chars = args.whole("chars", 160, 0, 100'000);
   const Replacement replacement = replacement_of(args);
   const Index most = args.whole("windows", 64, 1, 100'000);
@@ -123,7 +123,7 @@ Command heads_ablate_command() {
       .flags = std::move(flags),
       .least_operands = 2,
       .most_operands = 1000,
-      .run = run};
+      .run = run_heads_ablate};
 }
 
 }  // namespace headlight::cli

@@ -9,13 +9,13 @@ namespace headlight::cli {
 
 namespace {
 
-struct Curve {
+struct PruneCurve {
   const char* name;
   std::vector<double> losses;  // with 0, 1, 2, ... heads removed
 };
 
-std::vector<Curve> all_curves(const PruneStudy& study) {
-  std::vector<Curve> curves;
+std::vector<PruneCurve> all_curves(const PruneStudy& study) {
+  std::vector<PruneCurve> curves;
   const char* names[] = {"greedy", "single", "gradient", "worst"};
   for (std::size_t i = 0; i < study.orders.size(); ++i) curves.push_back({names[i], study.orders[i].losses});
   const std::size_t points = study.heads + 1;
@@ -33,11 +33,11 @@ std::vector<Curve> all_curves(const PruneStudy& study) {
   return curves;
 }
 
-void print_curves(const std::vector<Curve>& curves, std::span<const HeadId> greedy, bool as_json) {
+void print_curves(const std::vector<PruneCurve>& curves, std::span<const HeadId> greedy, bool as_json) {
   if (as_json) {
     Json orders = Json::object(), order = Json::array();
     for (const HeadId id : greedy) order.push(head_name(id));
-    for (const Curve& c : curves) {
+    for (const PruneCurve& c : curves) {
       Json losses = Json::array();
       for (const double loss : c.losses) losses.push(Json::finite_or_null(loss));
       orders.set(c.name, losses);
@@ -46,12 +46,12 @@ void print_curves(const std::vector<Curve>& curves, std::span<const HeadId> gree
     return;
   }
   std::string line = "removed  next ";
-  for (const Curve& c : curves) line += padded(c.name, 9);
+  for (const PruneCurve& c : curves) line += padded(c.name, 9);
   print(line + "\n");
   for (std::size_t n = 0; n <= greedy.size(); ++n) {
     std::string name = n < greedy.size() ? head_name(greedy[n]) : "-";
     line = padded(std::to_string(n), 7) + padded(name, 6) + " ";
-    for (const Curve& c : curves) line += padded(fixed_text(c.losses[n], 4), 9);
+    for (const PruneCurve& c : curves) line += padded(fixed_text(c.losses[n], 4), 9);
     print(line + "\n");
   }
   print(

@@ -5,7 +5,7 @@ namespace headlight::cli {
 
 namespace {
 
-int run(const Arguments& args) {
+int run_heads_report(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const std::string file = args.text("out", cat(directory, "/heads.html"));
   StudyOptions options = study_options(args);
@@ -53,7 +53,7 @@ Command heads_report_command() {
               "trained with --watch-heads it also shows how losses, roles and attention came to be.\n",
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_heads_report};
 }
 
 }  // namespace headlight::cli

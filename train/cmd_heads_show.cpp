@@ -86,7 +86,7 @@ void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, 
   }
 }
 
-int run(const Arguments& args) {
+int run_heads_show(const Arguments& args) {
   const std::vector<std::string>& words = args.operands();
   const Colours colours = colours_of(args);
   const TrainedModel trained = load_model(words[0], args.has("last") ? Weights::kLast : Weights::kBest);
@@ -138,7 +138,7 @@ Command heads_show_command() {
                     {"json", "", "print one JSON object"}},
           .least_operands = 3,
           .most_operands = 3,
-          .run = run};
+          .run = run_heads_show};
 }
 
 }  // namespace headlight::cli

@@ -9,7 +9,7 @@ namespace headlight::cli {
 
 namespace {
 
-struct Plan {
+struct StudyPlan {
   RunConfig config;
   StudyOptions options;
   double within = 0.05;  // nats above the lowest possible loss; a seed beyond did not learn the text
@@ -36,8 +36,8 @@ struct Plan {
   }
 };
 
-Plan plan_of(const Arguments& args) {
-  Plan plan;
+StudyPlan plan_of(const Arguments& args) {
+  StudyPlan plan;
   plan.config =
       find_preset(args.text("preset", args.has("data") ? "cpu" : preset_of_corpus(args.text("corpus", "tales"))))
           .config;
@@ -56,7 +56,7 @@ Plan plan_of(const Arguments& args) {
 }
 
 // Makes the directory, or sees that what is there is of this study.
-void open_study(const Plan& plan) {
+void open_study(const StudyPlan& plan) {
   const std::string file = plan.file("plan.json"), text = json_text(plan.fixed());
   if (path_exists(file)) {
     if (json_text(parse_json(read_file(file), file)) != text)
@@ -70,7 +70,7 @@ void open_study(const Plan& plan) {
 }
 
 // Trains to the end, from where it stopped; false when interrupted.
-bool trained(const Plan& plan, const RunConfig& config, const RunData& data) {
+bool trained(const StudyPlan& plan, const RunConfig& config, const RunData& data) {
   const std::string directory = plan.run_of(config.seed);
   const bool begun = RunDirectory(directory).has_run();
   const std::unique_ptr<Trainer> trainer =
@@ -89,7 +89,7 @@ struct Measured {
 };
 
 // Of one seed; nothing when interrupted.
-std::optional<Measured> result_for(const Plan& plan, Index seed) {
+std::optional<Measured> result_for(const StudyPlan& plan, Index seed) {
   const std::string file = plan.result_of(seed);
   if (path_exists(file)) return Measured{seed_result(parse_json(read_file(file), file), file), {}};
   Measured measured;
@@ -127,7 +127,7 @@ std::optional<Measured> result_for(const Plan& plan, Index seed) {
 }
 
 // Of the first seed that did not fail; `shown` is its study, where it is there already.
-void write_report(const Plan& plan, std::span<const SeedResult> results, std::optional<HeadStudy> shown) {
+void write_report(const StudyPlan& plan, std::span<const SeedResult> results, std::optional<HeadStudy> shown) {
   for (const SeedResult& r : results) {
     if (!r.failed.empty()) continue;
     const TrainedModel model = load_model(plan.run_of(r.seed));
@@ -150,7 +150,7 @@ void write_report(const Plan& plan, std::span<const SeedResult> results, std::op
 
 // ---- what is printed ----
 
-std::string left_aligned(std::string text, std::size_t width) {
+std::string in_column(std::string text, std::size_t width) {
   if (text.size() >= width) text = cat(text.substr(0, width - 2), "~");
   text.resize(width, ' ');
   return text;
@@ -170,7 +170,7 @@ void print_figures(const JsonView& summary) {
   print(
       cat("figure", std::string(28, ' '), padded("heads", 21), padded("subspaces", 13), padded("untrained", 11), "\n"));
   for (const JsonView& f : summary.elements())
-    print(cat(left_aligned(f.at("name").as_string(), 34), padded(interval_text(f.find("heads")), 21),
+    print(cat(in_column(f.at("name").as_string(), 34), padded(interval_text(f.find("heads")), 21),
               padded(mean_text(f.find("subspaces")), 13), padded(mean_text(f.find("untrained")), 11), "\n"));
 }
 
@@ -187,8 +187,8 @@ void print_carriers(const JsonView& carriers) {
       const Json& value = c.at(what).json();
       return cat(value.if_string() ? *value.if_string() : json_text(value), " (", c.at(times).as_index(), ")");
     };
-    print(cat(left_aligned(c.at("name").as_string(), 14), left_aligned(counted("layer", "in_layer"), 9),
-              left_aligned(counted("role", "with_role"), 24), padded(mean_text(c.find("kappa"), 2), 5),
+    print(cat(in_column(c.at("name").as_string(), 14), in_column(counted("layer", "in_layer"), 9),
+              in_column(counted("role", "with_role"), 24), padded(mean_text(c.find("kappa"), 2), 5),
               padded(interval_text(c.find("share"), 2), 18), padded(mean_text(c.find("second_share"), 2), 8), "\n"));
   }
 }
@@ -196,7 +196,7 @@ void print_carriers(const JsonView& carriers) {
 void print_stability(const JsonView& all) {
   if (all.at("stability").size() > 0) print("\nheads of two seeds, matched by what they look at and do\n");
   for (const JsonView& s : all.at("stability").elements())
-    print(cat(left_aligned(s.at("name").as_string(), 44), interval_text(s.find("value")), "\n"));
+    print(cat(in_column(s.at("name").as_string(), 44), interval_text(s.find("value")), "\n"));
   std::string text;
   for (const JsonView& l : all.at("labels").elements())
     text += cat(text.empty() ? "" : ", ", l.at("label").as_string(), " (", l.at("seeds").as_index(), ")");
@@ -210,14 +210,14 @@ void print_onsets(const JsonView& all) {
   print(
       "\nwhen it came: step, median and range over seeds; half: of its final kappa, or\n"
       "half of its fall; there: kappa 0.4, or 0.05 nats above the lowest loss possible\n");
-  print(cat(left_aligned("", 32), padded("seeds", 6), padded("half", 20), padded("there", 20), "\n"));
+  print(cat(in_column("", 32), padded("seeds", 6), padded("half", 20), padded("there", 20), "\n"));
   const auto range = [](const JsonView& o, const std::string& what) {
     const auto median = o.find(what), first = o.find(what + "_first"), last = o.find(what + "_last");
     if (!median || !first || !last) return std::string("-");
     return cat(median->as_index(), " (", first->as_index(), "-", last->as_index(), ")");
   };
   for (const JsonView& o : onset->elements())
-    print(cat(left_aligned(o.at("event").as_string(), 32), padded(std::to_string(o.at("seeds").as_index()), 6),
+    print(cat(in_column(o.at("event").as_string(), 32), padded(std::to_string(o.at("seeds").as_index()), 6),
               padded(range(o, "half"), 20), padded(range(o, "reached"), 20), "\n"));
 
   // Roles of different layers, the clearest first.
@@ -252,8 +252,8 @@ void print_summary(const Json& summary) {
   print_onsets(all);
 }
 
-int run(const Arguments& args) {
-  const Plan plan = plan_of(args);
+int run_heads_study(const Arguments& args) {
+  const StudyPlan plan = plan_of(args);
   plan.config.check();
   open_study(plan);
   watch_signals();
@@ -311,7 +311,7 @@ Command heads_study_command() {
               "as tables: summary.csv, seeds.csv, rules.csv, carriers.csv (which head does it), stability.csv\n"
               "(seeds matched head by head), labels.csv, heads.csv, effects.csv, pruning.csv, and where heads\n"
               "were watched onset.csv and onset_order.csv; report.html. Intervals are over seeds.\n",
-          .run = run};
+          .run = run_heads_study};
 }
 
 }  // namespace headlight::cli

@@ -22,7 +22,7 @@ std::string default_directory(std::string path) {
   return cat("runs/", path.empty() || path == "." || path == ".." ? "imported" : path);
 }
 
-int run(const Arguments& args) {
+int run_import(const Arguments& args) {
   const std::string& path = args.operands()[0];
   const std::string out = args.text("out", default_directory(path));
   if (out.empty()) throw UsageError("--out '': needs the name of a directory");
@@ -71,7 +71,7 @@ Command import_command() {
               "    {k: str(v) for k, v in c[\"model_args\"].items()})\n",
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_import};
 }
 
 }  // namespace headlight::cli

@@ -165,7 +165,7 @@ void print_weights(const CharTransformer& model) {
   }
 }
 
-int run(const Arguments& args) {
+int run_info(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory);
   const std::string log = RunDirectory(directory).file("log.jsonl");  // an imported model has none
@@ -199,7 +199,7 @@ Command info_command() {
           .flags = {{"json", "", "print one JSON object"}},
           .least_operands = 1,
           .most_operands = 1,
-          .run = run};
+          .run = run_info};
 }
 
 }  // namespace headlight::cli

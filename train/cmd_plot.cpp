@@ -71,7 +71,7 @@ bool same(const std::vector<Level>& a, const std::vector<Level>& b) {
                     [](const Level& x, const Level& y) { return x.name == y.name && x.y == y.y; });
 }
 
-int run(const Arguments& args) {
+int run_plot(const Arguments& args) {
   constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
   const bool losses = quantity.field == &StepRecord::loss, against_time = args.has("time");
@@ -142,7 +142,7 @@ Command plot_command() {
               "comes to (unigram, bigram).\n",
           .least_operands = 1,
           .most_operands = 100,
-          .run = run};
+          .run = run_plot};
 }
 
 }  // namespace headlight::cli

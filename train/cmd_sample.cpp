@@ -46,7 +46,7 @@ std::string token_line(const Vocabulary& vocabulary, const Drawn& drawn) {
   return cat(vocabulary.name(drawn.token), "\t", fixed_text(drawn.log_probability, 4), "\n");
 }
 
-int run(const Arguments& args) {
+int run_sample(const Arguments& args) {
   Writing w = writing_of(args, 500);
   const Index count = args.whole("count", 1, 1, 1'000'000);
   const bool log_probabilities = args.has("logprobs"), json = args.has("json");
@@ -140,7 +140,7 @@ Command sample_command() {
       .flags = sample_flags(),
       .least_operands = 1,
       .most_operands = 2,
-      .run = run};
+      .run = run_sample};
 }
 
 }  // namespace headlight::cli

@@ -275,7 +275,7 @@ void print_end(const Trainer& trainer, const std::string& directory) {
           quoted(directory)));
 }
 
-int run(const Arguments& args) {
+int run_train(const Arguments& args) {
   const bool resume = args.has("resume"), force = args.has("force");
   if (resume && force) throw UsageError("--resume and --force cannot both be given");
   if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
@@ -371,7 +371,7 @@ Command train_command() {
                        "headlight train --preset micro --print-config > a.json # then --config a.json"},
           .flags = train_flags(),
           .notes = preset_notes(),
-          .run = run,
+          .run = run_train,
           .operand_flag = "data"};
 }
 

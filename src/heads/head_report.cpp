@@ -12,7 +12,7 @@ namespace headlight {
 namespace {
 
 constexpr Index kAttentionBytes = 900'000;  // of all texts together: four thirds of that in the page
-constexpr Rounded kShort{1e5};
+constexpr Rounded kRounded{1e5};
 
 // A copy with shorter numbers, and strings that are UTF-8: a file's name need not be.
 Json shortened(const Json& value) {
@@ -26,7 +26,7 @@ Json shortened(const Json& value) {
     for (const Json& v : *array) copy.push(shortened(v));
     return copy;
   }
-  if (value.is_number() && !value.is_whole()) return kShort(*value.if_double());
+  if (value.is_number() && !value.is_whole()) return kRounded(*value.if_double());
   if (const std::string* text = value.if_string()) {
     Utf8Stream stream;
     std::u32string characters = stream.feed(*text);
@@ -83,7 +83,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
                    .set("tokens", tokens)
                    .set("next", last == kIgnoredTarget ? Json() : Json(shown_token(data.vocabulary, last)))
                    .set("rules", rules)
-                   .set("losses", numbers_json(loss, kShort))
+                   .set("losses", numbers_json(loss, kRounded))
                    .set("attention", attention)
                    .set("masks", by_role));
   }
@@ -116,7 +116,7 @@ void set_redundancy(Json& data, const HeadStudy& study) {
   }
   Json all_rows = Json::array(), most_rows = Json::array();
   for (std::size_t a = 0; a < n; ++a)
-    all_rows.push(numbers_json(all[a], kShort)), most_rows.push(numbers_json(most[a], kShort));
+    all_rows.push(numbers_json(all[a], kRounded)), most_rows.push(numbers_json(most[a], kRounded));
   data.set("redundancy", all_rows).set("redundancy_most", most_rows);
 }
 

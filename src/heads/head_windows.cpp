@@ -10,7 +10,7 @@
 namespace headlight {
 
 namespace {
-constexpr Index kTokens = 4096;  // a batch: enough to keep the cores busy, little memory
+constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
 }
 
 HeadWindows::HeadWindows(const TokenText& text, Index context, Index most) : context_(context) {
@@ -40,7 +40,7 @@ HeadWindows HeadWindows::half(int which) const {
 
 // Equal pieces, so that none is a lonely window unless it is the only one: some measures compare neighbours.
 void HeadWindows::make_pieces(Index begin, Index end) {
-  const Index count = end - begin, rows = std::max<Index>(2, kTokens / context_);
+  const Index count = end - begin, rows = std::max<Index>(2, kBatchTokens / context_);
   const Index parts = std::max<Index>(1, count / rows);
   for (Index part = 0; part < parts && count > 0; ++part) {
     const Index first = begin + part * count / parts, last = begin + (part + 1) * count / parts;

@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::size_t kPage = 150'000;        // set aside for the page around the data
 constexpr std::size_t kScoreBytes = 600'000;  // of losses and scores, at most
-constexpr std::size_t kAttentionBytes = 900'000;
+constexpr std::size_t kReplayBytes = 900'000;
 constexpr std::size_t kReplayed = 24;  // snapshots that are worth more than a longer text
 constexpr std::size_t kLeastLength = 16;
-constexpr Rounded kShort{1e3};
+constexpr Rounded kBrief{1e3};
 
 std::size_t places(std::size_t length) { return length * (length + 1) / 2; }
 std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
@@ -37,7 +37,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   const std::size_t keep = std::min(count, std::max<std::size_t>(2, std::min(kScoreBytes, left / 2) / each));
   const std::size_t scores = keep * each;
 
-  const std::size_t room = left > scores ? std::min(kAttentionBytes, left - scores) : 0;
+  const std::size_t room = left > scores ? std::min(kReplayBytes, left - scores) : 0;
   const auto snapshot_size = [&](std::size_t length) {
     return h.heads.size() * (base64_size(places(length)) + 12) + 3;
   };
@@ -59,11 +59,11 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   for (std::size_t i = 0; i < keep; ++i) {
     const HeadSnapshot& s = h.snapshots[kept[i]];
     steps.push(s.step);
-    training.push(Json::finite_or_null(kShort(s.training_loss)));
-    validation.push(Json::finite_or_null(kShort(s.validation_loss)));
-    loss.push(numbers_json(s.loss, kShort));
-    kappa.push(rows_json(s.kappa, kShort));
-    content.push(rows_json(s.kappa_content, kShort));
+    training.push(Json::finite_or_null(kBrief(s.training_loss)));
+    validation.push(Json::finite_or_null(kBrief(s.validation_loss)));
+    loss.push(numbers_json(s.loss, kBrief));
+    kappa.push(rows_json(s.kappa, kBrief));
+    content.push(rows_json(s.kappa_content, kBrief));
     Json maps;
     if (std::find(replayed.begin(), replayed.end(), i) != replayed.end()) {
       maps = Json::object();
@@ -78,7 +78,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
                             .set("roles", names[0])
                             .set("slots", names[1])
                             .set("heads", names[2])
-                            .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kShort))
+                            .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kBrief))
                             .set("windows", h.windows)
                             .set("snapshots", count)
                             .set("length", length)

@@ -87,13 +87,13 @@ GgufValue read_value(Cursor& cursor, const std::string& where) {
   fail(where, " is an array of kind ", element, ", which is not read");
 }
 
-struct Claim {
+struct GgufClaim {
   TensorView view;  // without its data
   std::uint64_t offset = 0, bytes = 0;
 };
 
-Claim read_claim(Cursor& cursor, const std::string& source) {
-  Claim claim;
+GgufClaim read_claim(Cursor& cursor, const std::string& source) {
+  GgufClaim claim;
   claim.view.name = cursor.text();
   const std::string where = cat(source, ": tensor \"", claim.view.name, "\"");
   const auto rank = cursor.number<std::uint32_t>();
@@ -136,7 +136,7 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
     file->metadata.emplace_back(std::move(name), std::move(value));
   }
   names.clear();
-  std::vector<Claim> claims;
+  std::vector<GgufClaim> claims;
   for (std::uint64_t i = 0; i < tensors; ++i) {
     claims.push_back(read_claim(cursor, source));
     if (!names.insert(claims.back().view.name).second)
@@ -145,7 +145,7 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   const std::uint64_t begin = (cursor.place() + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
   const std::uint64_t size = file->bytes.size() - std::min<std::uint64_t>(begin, file->bytes.size());
   const std::span<const std::byte> all = std::as_bytes(std::span(file->bytes));
-  for (Claim& claim : claims) {
+  for (GgufClaim& claim : claims) {
     if (claim.offset % kGgufAlignment != 0)
       fail(source, ": tensor \"", claim.view.name, "\" begins at ", claim.offset, ", no multiple of ", kGgufAlignment);
     if (claim.bytes > size || claim.offset > size - claim.bytes)

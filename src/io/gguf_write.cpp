@@ -55,7 +55,7 @@ std::string padding(std::uint64_t size) {
   return std::string(static_cast<std::size_t>((kGgufAlignment - size % kGgufAlignment) % kGgufAlignment), '\0');
 }
 
-void check_tensor(const std::string& path, const TensorView& tensor) {
+void check_gguf_tensor(const std::string& path, const TensorView& tensor) {
   const std::string which = cat(path, ": tensor \"", tensor.name, "\" ");
   if (tensor.type != StoredType::kF32 && tensor.type != StoredType::kF16)
     fail(which, "holds ", tensor.type, "; only F32 and F16 are written");
@@ -84,7 +84,7 @@ void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<
   names.clear();
   std::vector<std::string> gaps;
   for (const TensorView& tensor : tensors) {
-    check_tensor(path, tensor);
+    check_gguf_tensor(path, tensor);
     if (!names.insert(tensor.name).second) fail(path, ": two tensors are named \"", tensor.name, "\"");
     append_string(header, tensor.name);
     append_little(header, static_cast<std::uint32_t>(tensor.shape.size()));

@@ -12,9 +12,9 @@ namespace headlight {
 
 namespace {
 
-class Writer {
+class JsonWriter {
  public:
-  explicit Writer(bool pretty) : pretty_(pretty) {}
+  explicit JsonWriter(bool pretty) : pretty_(pretty) {}
 
   void value(const Json& json, int level) {
     if (json.is_null()) text_ += "null";
@@ -118,13 +118,13 @@ class Writer {
 }  // namespace
 
 std::string json_text(const Json& value) {
-  Writer writer(false);
+  JsonWriter writer(false);
   writer.value(value, 0);
   return std::move(writer.text_);
 }
 
 std::string pretty_json_text(const Json& value) {
-  Writer writer(true);
+  JsonWriter writer(true);
   writer.value(value, 0);
   return std::move(writer.text_) + "\n";
 }

@@ -53,10 +53,6 @@ void check_size(const TensorView& tensor) {
          tensor.data.size(), " bytes");
 }
 
-std::string_view characters(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 std::string npy_header(const TensorView& tensor) {

@@ -65,10 +65,6 @@ std::string header_text(const std::string& path, const std::vector<const TensorV
   return text;
 }
 
-std::string_view characters(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 void save_safetensors(const std::string& path, std::span<const TensorView> tensors, const Metadata& metadata) {

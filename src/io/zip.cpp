@@ -15,7 +15,7 @@ constexpr std::uint32_t kLocalHeader = 0x04034B50, kDirectoryHeader = 0x02014B50
 constexpr std::uint16_t kVersion = 20, kNamesAreUtf8 = 0x0800, kStored = 0;
 constexpr std::uint16_t kMidnight = 0, kFirstOf1980 = 0x21;  // the earliest date there is
 
-constexpr std::uint64_t kMostBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // all ones would mean: see the extension
+constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // all ones would mean: see the extension
 
 // What the local header and the directory's entry have in common.
 void append_facts(std::string& bytes, const ZipFile& file, std::uint32_t crc, std::uint64_t size) {
@@ -59,7 +59,7 @@ void save_zip(const std::string& path, std::span<const ZipFile> files) {
 
     offset += header.size() + size;
     headers.push_back(std::move(header));
-    if (offset + directory.size() > kMostBytes)
+    if (offset + directory.size() > kMostZipBytes)
       fail(path, ": would be larger than 4 GB, the most a zip archive holds; write single .npy files instead");
   }
   std::string end;

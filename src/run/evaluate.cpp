@@ -27,8 +27,8 @@ Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index m
   const Index context = model.config().context;
   Evaluation result;
   result.windows = evaluation_windows(text, context, most);
-  constexpr Index kTokens = 4096;  // a batch: enough to keep the cores busy, little memory
-  const auto rows = static_cast<std::size_t>(std::max<Index>(1, kTokens / context));
+  constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
+  const auto rows = static_cast<std::size_t>(std::max<Index>(1, kBatchTokens / context));
   double sum = 0;
   Batch batch;
   for (std::size_t first = 0; first < result.windows.size(); first += rows) {

@@ -27,7 +27,7 @@ namespace {
 constexpr const char* kEnd = "<|endoftext|>";
 constexpr float kNeverLogit = -200;
 constexpr std::int32_t kNormalToken = 1, kControlToken = 3;
-constexpr const char* kTokens = "tokenizer.ggml.tokens";
+constexpr const char* kTokenStrings = "tokenizer.ggml.tokens";
 
 constexpr Index kContextMultiple = 256;
 Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
@@ -89,7 +89,7 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       // How the text is cut before merging, at places between characters. This one, unlike GPT-2's own, leaves spaces
       // before punctuation alone when tokens become text.
       {"tokenizer.ggml.pre", std::string("qwen2")},
-      {kTokens, std::move(tokens)},
+      {kTokenStrings, std::move(tokens)},
       {"tokenizer.ggml.token_type", std::move(kinds)},
       {"tokenizer.ggml.merges", std::move(merges)},
       {"tokenizer.ggml.bos_token_id", size(c.vocabulary)},
@@ -113,7 +113,7 @@ std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig co
   config.heads = size("gpt2.attention.head_count");
   config.bias = true;
   config.tied = false;
-  config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokens).size()) - 1;
+  config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokenStrings).size()) - 1;
   config.check();
   std::vector<TensorView> tensors = file.tensors();
   for (TensorView& view : tensors) {

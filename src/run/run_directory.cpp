@@ -13,7 +13,7 @@
 namespace headlight {
 
 namespace {
-constexpr Index kFormat = 1;  // of config.json
+constexpr Index kConfigFormat = 1;  // of config.json
 constexpr const char* kRunFiles[] = {"state.safetensors", "model.safetensors", "log.csv",
                                      "log.jsonl",         "heads.jsonl",       "config.json"};
 }  // namespace
@@ -57,7 +57,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   }
   if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
   Json document = Json::object();
-  document.set("headlight", kFormat);
+  document.set("headlight", kConfigFormat);
   if (!info.program.empty()) document.set("program", info.program);
   if (!info.imported_from.empty()) document.set("imported_from", info.imported_from);
   if (!info.initialised_from.empty()) document.set("initialised_from", info.initialised_from);
@@ -76,8 +76,8 @@ RunInfo RunDirectory::load_info() const {
   const Json document = parse_json(read_file(name), name);
   const JsonView view(document, name);
   const Index format = view.at("headlight").as_index();
-  if (format != kFormat)
-    view.at("headlight").refuse(cat("this program reads format ", kFormat, ", the file is ", format));
+  if (format != kConfigFormat)
+    view.at("headlight").refuse(cat("this program reads format ", kConfigFormat, ", the file is ", format));
   RunInfo info;
   from_json(info.config, view.at("settings"));
   try {
