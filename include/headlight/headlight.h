@@ -47,6 +47,7 @@
 #include "headlight/nn/position_sinusoidal.h"
 #include "headlight/nn/probe.h"
 #include "headlight/nn/quantize.h"
+#include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
 #include "headlight/nn/transformer.h"
 

@@ -29,7 +29,8 @@ enum class Binary { kAdd, kSub, kMul, kDiv };
 //   op(A) is m x k: row-major with leading dimension lda (A stored m x k), or stored k x m when trans_a.
 //   op(B) is k x n: row-major with leading dimension ldb (B stored k x n), or stored n x k when trans_b.
 //   C is m x n, row-major with leading dimension ldc. A stride of 0 repeats an input over that batch axis.
-// Where `bias` is not null its n numbers are added to every row of C; alpha must be 1 then.
+// Where `bias` is not null its n numbers are added to every row of C; alpha must be 1 then. Where `addend` is not null it is
+// added last of all, to the rounded result: the bits are those of two steps.
 // Uses threads by itself. k = 0 gives zeros or the bias (or leaves C as it is when accumulating). C never overlaps A or B.
 template <class T>
 struct Gemm {
@@ -44,7 +45,8 @@ struct Gemm {
   Index ldc = 0;
   T alpha = 1;
   bool accumulate = false;
-  const T* bias = nullptr;  // [n]
+  const T* bias = nullptr;    // [n]
+  const T* addend = nullptr;  // lies like C: ldc, c_outer, c_inner
   Index batch_outer = 1, batch_inner = 1;
   Index a_outer = 0, a_inner = 0;  // distance in elements from one batch to the next
   Index b_outer = 0, b_inner = 0;

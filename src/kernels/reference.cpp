@@ -17,7 +17,7 @@ namespace {
 
 // One batch entry, rows [begin, end): three loops, the sum over k innermost.
 template <class T>
-void gemm_rows(const Gemm<T>& g, const T* a, const T* b, T* c, Index begin, Index end) {
+void gemm_rows(const Gemm<T>& g, const T* a, const T* b, const T* addend, T* c, Index begin, Index end) {
   for (Index i = begin; i < end; ++i) {
     for (Index j = 0; j < g.n; ++j) {
       double sum = 0;
@@ -29,6 +29,7 @@ void gemm_rows(const Gemm<T>& g, const T* a, const T* b, T* c, Index begin, Inde
       T& out = c[i * g.ldc + j];
       const double product = static_cast<double>(g.alpha) * sum + (g.bias ? static_cast<double>(g.bias[j]) : 0);
       out = static_cast<T>(g.accumulate ? static_cast<double>(out) + product : product);
+      if (addend) out += addend[i * g.ldc + j];
     }
   }
 }
@@ -42,8 +43,9 @@ void gemm(const Gemm<T>& g) {
     for (Index row = begin; row < end; ++row) {
       const Index batch = row / g.m, i = row % g.m;
       const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
+      const Index of_c = outer * g.c_outer + inner * g.c_inner;
       gemm_rows(g, g.a + outer * g.a_outer + inner * g.a_inner, g.b + outer * g.b_outer + inner * g.b_inner,
-                g.c + outer * g.c_outer + inner * g.c_inner, i, i + 1);
+                g.addend ? g.addend + of_c : nullptr, g.c + of_c, i, i + 1);
     }
   });
 }

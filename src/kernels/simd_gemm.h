@@ -67,6 +67,7 @@ struct Product {
   float alpha;
   bool accumulate;
   const float* bias;
+  const float* addend;
 };
 
 template <class V>
@@ -160,8 +161,15 @@ struct GemmDriver {
               const PanelsA panels_a = packs_a     ? PanelsA{packed_a + s.row * (k + 2), 1, s.rows, s.rows * (k + 2)}
                                        : g.trans_a ? PanelsA{a + s.row, 1, g.lda, s.rows}
                                                    : PanelsA{a + s.row * g.lda, g.lda, 1, s.rows * g.lda};
-              const TilesC c{g.c + (ic + s.row) * g.ldc + jc + j,          g.ldc, cols, g.alpha, g.accumulate || pc > 0,
-                             g.bias && pc == 0 ? g.bias + jc + j : nullptr};
+              const Index corner = (ic + s.row) * g.ldc + jc + j;
+              const bool first_k = pc == 0, last_k = pc + k == g.k;
+              const TilesC c{.data = g.c + corner,
+                             .ld = g.ldc,
+                             .cols = cols,
+                             .alpha = g.alpha,
+                             .accumulate = g.accumulate || !first_k,
+                             .bias = g.bias && first_k ? g.bias + jc + j : nullptr,
+                             .addend = g.addend && last_k ? g.addend + corner : nullptr};
               run_tiles(s.rows, cols > V::kLanes, s.count, k, panels_a, panel_b, c);
             }
           }
@@ -176,6 +184,7 @@ struct GemmDriver {
       for (Index j = 0; j < g.n; ++j) {
         float& c = g.c[i * g.ldc + j];
         c = (g.accumulate ? c : 0) + (g.bias ? g.bias[j] : 0);
+        if (g.addend) c += g.addend[i * g.ldc + j];
       }
   }
 
@@ -184,7 +193,7 @@ struct GemmDriver {
     const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
     const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
     const float* b = g.b + outer * g.b_outer + inner * g.b_inner;
-    float* c = g.c + outer * g.c_outer + inner * g.c_inner;
+    const Index corner = outer * g.c_outer + inner * g.c_inner + row * g.ldc + col;
     const Product product{m,
                           n,
                           g.k,
@@ -194,11 +203,12 @@ struct GemmDriver {
                           b + (g.trans_b ? col * g.ldb : col),
                           g.ldb,
                           g.trans_b,
-                          c + row * g.ldc + col,
+                          g.c + corner,
                           g.ldc,
                           g.alpha,
                           g.accumulate,
-                          g.bias ? g.bias + col : nullptr};
+                          g.bias ? g.bias + col : nullptr,
+                          g.addend ? g.addend + corner : nullptr};
     if (g.k == 0) without_terms(product);
     else run(product);
   }

@@ -38,13 +38,17 @@ struct TilesC {
   Index cols;  // how many columns of the tile exist; what lies beyond is not touched
   float alpha;
   bool accumulate;
-  const float* bias = nullptr;  // of the tile's columns; what the sums start from instead of zero
+  const float* bias = nullptr;    // of the tile's columns; what the sums start from instead of zero
+  const float* addend = nullptr;  // of the tile, lying like C; added last
 };
 
+// Writes the vector of C at p: `addend` is null or what lies at the same place of the addend.
 template <class V, class Lanes>
-[[gnu::always_inline]] inline void update(V sum, const TilesC& c, float* p, Lanes lanes) {
+[[gnu::always_inline]] inline void update(V sum, const TilesC& c, float* p, const float* addend, Lanes lanes) {
   const V alpha = V::set(c.alpha);
-  (c.accumulate ? V::fma(alpha, sum, V::load(p, lanes)) : alpha * sum).store(p, lanes);
+  V value = c.accumulate ? V::fma(alpha, sum, V::load(p, lanes)) : alpha * sum;
+  if (addend) value = V::load(addend, lanes) + value;
+  value.store(p, lanes);
 }
 
 // `count` tiles one below the other: panels of A in turn against one panel of B.
@@ -54,6 +58,7 @@ template <class V, int kRows, int kVectors>
   // The usual case is told apart once: then a sum is stored as it is, or added.
   const bool plain = whole && c.alpha == 1.0f;
   float* out = c.data;
+  const float* addend = c.addend;
   V start[kVectors];
 #pragma GCC unroll 4
   for (int j = 0; j < kVectors; ++j) start[j] = V::zero();
@@ -88,25 +93,37 @@ template <class V, int kRows, int kVectors>
       }
     }
 
-    if (plain && !c.accumulate) {
+    if (plain && !c.accumulate && !addend) {
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i, out += c.ld)
 #pragma GCC unroll 4
         for (int j = 0; j < kVectors; ++j) sums[i][j].store(out + j * V::kLanes);
-    } else if (plain) {
+    } else if (plain && !addend) {
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i, out += c.ld)
 #pragma GCC unroll 4
         for (int j = 0; j < kVectors; ++j) (V::load(out + j * V::kLanes) + sums[i][j]).store(out + j * V::kLanes);
+    } else if (plain) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i, out += c.ld, addend += c.ld)
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) {
+          const Index at = j * V::kLanes;
+          const V sum = c.accumulate ? V::load(out + at) + sums[i][j] : sums[i][j];
+          (V::load(addend + at) + sum).store(out + at);
+        }
     } else {
       constexpr Index kLast = (kVectors - 1) * V::kLanes;
       const typename V::First part{c.cols - kLast};
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i, out += c.ld) {
+        const float* add = addend ? addend + i * c.ld : nullptr;
 #pragma GCC unroll 4
-        for (int j = 0; j + 1 < kVectors; ++j) update(sums[i][j], c, out + j * V::kLanes, typename V::All{});
-        update(sums[i][kVectors - 1], c, out + kLast, part);
+        for (int j = 0; j + 1 < kVectors; ++j)
+          update(sums[i][j], c, out + j * V::kLanes, add ? add + j * V::kLanes : nullptr, typename V::All{});
+        update(sums[i][kVectors - 1], c, out + kLast, add ? add + kLast : nullptr, part);
       }
+      if (addend) addend += kRows * c.ld;
     }
   }
 }

@@ -273,10 +273,10 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
     options.causal = true;
     options.bias = bias_of(i, t, t);
     const Tensor seen = reshape(permute(attention(q, k, v, options), {0, 2, 1, 3}), {1, t, heads * head_size});
-    in = add(in, block.attn->out(seen));
+    in = block.attn->out(seen, in);
     if (!config.pre_norm) in = block.norm1(in);
     if (!block.ff) continue;
-    in = add(in, (*block.ff)(config.pre_norm ? (*block.norm2)(in) : in));
+    in = (*block.ff)(config.pre_norm ? (*block.norm2)(in) : in, in);
     if (!config.pre_norm) in = (*block.norm2)(in);
   }
   position = t;

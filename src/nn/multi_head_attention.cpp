@@ -35,16 +35,17 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
       numbered_of_(o.numbers.empty() ? heads : o.numbered_of),
       drop_(o.dropout) {}
 
-Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask,
-                                      const PositionEncoding* position) const {
+Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position,
+                                      const Tensor& residual) const {
   check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
-  if (h == 0) return drop_(out(Tensor::empty({b, t, 0}, x.dtype())));  // all were taken away: the bias is left
-  const Tensor projected = qkv(x);                                     // [B,T,3HD]
+  if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // only the bias is left
+  const Tensor projected = qkv(x);                                                       // [B,T,3HD]
   const AttentionOptions how =
       options(mask, position ? position->bias(numbered_of_, t, t, x.dtype(), numbers_) : Tensor());
   // Where nobody looks in between, attention reads q, k and v where they lie.
-  if (!Probe::active() && !(position && position->turns())) return drop_(out(attention_packed(projected, h, how)));
+  if (!Probe::active() && !(position && position->turns()))
+    return finish(out, attention_packed(projected, h, how), drop_, residual);
   const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
   Tensor q = slice(packed, 1, 0, h);                                                  // [B,H,T,D]
   Tensor k = slice(packed, 1, h, 2 * h);
@@ -53,7 +54,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
     q = position->turn(q);
     k = position->turn(k);
   }
-  return attend(q, k, v, how);
+  return attend(q, k, v, how, residual);
 }
 
 Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const AttentionMask& mask) const {
@@ -69,7 +70,7 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const A
     return permute(reshape(rows, {b, from.size(1), h, d}), {0, 2, 1, 3});                         // [B,H,T,D]
   };
   const Tensor q = part(x, 0), k = part(context, 1), v = part(context, 2);
-  return attend(q, k, v, options(mask, {}));
+  return attend(q, k, v, options(mask, {}), {});
 }
 
 AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor bias) const {
@@ -80,15 +81,15 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor b
           .dropout = drop_.active_probability()};
 }
 
-Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v,
-                                  const AttentionOptions& options) const {
+Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                                  const Tensor& residual) const {
   const bool looked_at = Probe::active() && Probe::active()->wants_weights();
   Tensor weights;
   Tensor z = attention(q, k, v, options, looked_at ? &weights : nullptr);  // [B,H,T,D]
   if (looked_at) tap("weights", weights);
   z = tap("z", z);
   const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]
-  return drop_(out(rows));                                                                             // [B,T,C]
+  return finish(out, rows, drop_, residual);                                                           // [B,T,C]
 }
 
 }  // namespace headlight

@@ -94,11 +94,11 @@ Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& ma
                                     const PositionEncoding* position) const {
   Tensor x = input;  // [B,T,C], the residual stream
   if (pre_norm_) {
-    x = add(x, attn(norm1(x), mask, position));
-    if (ff) x = add(x, (*ff)((*norm2)(x)));
+    x = attn(norm1(x), mask, position, x);  // x + attn(norm1(x)), and so on
+    if (ff) x = (*ff)((*norm2)(x), x);
   } else {
-    x = norm1(add(x, attn(x, mask, position)));
-    if (ff) x = (*norm2)(add(x, (*ff)(x)));
+    x = norm1(attn(x, mask, position, x));
+    if (ff) x = (*norm2)((*ff)(x, x));
   }
   return x;
 }

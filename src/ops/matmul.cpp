@@ -22,9 +22,9 @@ struct Matrices {
   Index outer_step() const { return outer == 1 ? 0 : inner * rows * cols; }
 };
 
-// c = scale op(a) op(b) (+ c) (+ bias in every row).
+// c = scale op(a) op(b) (+ c) (+ bias in every row) (+ addend).
 void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double scale, Tensor& c, bool accumulate,
-             const Tensor& bias = {}) {
+             const Tensor& bias = {}, const Tensor& addend = {}) {
   const Matrices ma(a.shape()), mb(b.shape()), mc(c.shape());
   dispatch(c.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -43,6 +43,7 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
     g.alpha = static_cast<T>(scale);
     g.accumulate = accumulate;
     if (bias.defined()) g.bias = bias.data<T>();
+    if (addend.defined()) g.addend = addend.data<T>();
     g.batch_outer = mc.outer;
     g.batch_inner = mc.inner;
     g.a_outer = ma.outer_step();
@@ -116,8 +117,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
   return c;
 }
 
-// y = x w^T + bias:  dx = dy w,  dw = dy^T x,  dbias = sum of dy over all rows
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+// y = addend + x w^T + bias:  dx = dy w,  dw = dy^T x,  dbias = sum of dy over all rows,  daddend = dy
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& addend) {
   check_same_dtype("linear", x, w);
   if (x.rank() < 1 || w.rank() != 2 || x.size(-1) != w.size(1))
     fail("linear: input sizes differ: x ", x.shape(), ", w ", w.shape(), " (w is [out,in])");
@@ -125,16 +126,20 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   if (bias.defined() && !(bias.shape() == Shape{w.size(0)}))
     fail("linear: bias is ", bias.shape(), " and should be [", w.size(0), "]");
   Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype());
+  if (addend.defined()) check_same_dtype("linear", x, addend);
+  if (addend.defined() && !(addend.shape() == y.shape()))
+    fail("linear: the addend is ", addend.shape(), " and should be ", y.shape(), ", as the result");
   const Index in = w.size(1), out = w.size(0), rows = x.shape().outer(-1);
   Tensor flat = y.alias({rows, out});
-  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, bias);
-  record("linear", y, {x, w, bias}, [x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
+  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, bias, addend);
+  record("linear", y, {x, w, bias, addend}, [x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
     const Index n = dy.shape().outer(-1);
     const Tensor dy_rows = dy.alias({n, w.size(0)});
     // The weight's gradient first: what it takes to make x again is gone before there is a gradient of x.
     if (d[1].needed()) add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape());
     add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)});
     if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
+    if (d[3].needed()) d[3].add(dy);
   });
   return y;
 }

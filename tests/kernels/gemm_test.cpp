@@ -13,18 +13,18 @@ struct Case {
   Index pad = 0;  // how much longer than needed the leading dimensions are
   Index outer = 1, inner = 1;
   bool repeat_a = false, repeat_b = false;  // stride 0 over the inner batch axis
-  bool bias = false;
+  bool bias = false, addend = false;
 };
 
 std::string text(const Case& c) {
   return cat(c.m, "x", c.n, "x", c.k, c.trans_a ? " T" : " N", c.trans_b ? "T" : "N", " alpha ", c.alpha,
-             c.accumulate ? " accumulate" : "", " pad ", c.pad, " batch ", c.outer, "x", c.inner,
-             c.bias ? " bias" : "");
+             c.accumulate ? " accumulate" : "", " pad ", c.pad, " batch ", c.outer, "x", c.inner, c.bias ? " bias" : "",
+             c.addend ? " addend" : "");
 }
 
 // Operands and result of one case. What pads the rows of A and B is NaN, so that reading it shows.
 struct Problem {
-  std::vector<float> a, b, c, bias;
+  std::vector<float> a, b, c, bias, addend;
   Gemm<float> g;
 
   explicit Problem(const Case& s, std::uint64_t seed = 1) {
@@ -56,6 +56,10 @@ struct Problem {
     g.a = a.data(), g.b = b.data();
     if (s.bias) bias = random_values(rng, s.n);
     if (s.bias) g.bias = bias.data();
+    if (!s.addend) return;
+    addend.assign(c.size(), kNaN);
+    each_c([&](std::size_t at) { addend[at] = static_cast<float>(rng.normal()); });
+    g.addend = addend.data();
   }
 
   // Calls f with the place of every element of C that is to be written.
@@ -95,6 +99,8 @@ struct Problem {
     call.c_outer = g.c_outer, call.c_inner = g.c_inner;
     const std::vector<double> wide_bias = wide(bias);
     if (g.bias) call.bias = wide_bias.data();
+    const std::vector<double> wide_addend = wide(addend);
+    if (g.addend) call.addend = wide_addend.data();
     double_reference().gemm(call);
     return out;
   }
@@ -208,6 +214,27 @@ TEST_P(GemmTest, BiasIsAddedToEveryRowOnce) {
           expect_right(fast(), s);
           if (HasFatalFailure()) return;
         }
+}
+
+TEST_P(GemmTest, AddendIsAddedOnceAtTheEndWithTheBitsOfTwoSteps) {
+  for (const Index n : {1, 16, 17, 40})
+    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {29, 33}, {7, 900}, {4, 0}})  // several blocks of k
+      for (const int trans : {0, 1, 2, 3})
+        for (const bool accumulate : {false, true})
+          for (const float alpha : {1.0f, 0.5f}) {
+            Case s{.m = m, .n = n, .k = k, .alpha = alpha, .accumulate = accumulate, .pad = n % 2, .addend = true};
+            s.inner = 2, s.bias = alpha == 1 && n > 9;
+            s.trans_a = (trans & 1) != 0, s.trans_b = (trans & 2) != 0;
+            expect_right(fast(), s);
+            if (HasFatalFailure()) return;
+            Problem problem(s);
+            const std::vector<float> together = problem.run(fast());
+            problem.g.addend = nullptr;
+            std::vector<float> want = problem.run(fast());
+            problem.each_c([&](std::size_t at) { want[at] = problem.addend[at] + want[at]; });
+            problem.each_c([&](std::size_t at) { ASSERT_EQ(together[at], want[at]) << text(s) << " [" << at << "]"; });
+            if (HasFatalFailure()) return;
+          }
 }
 
 TEST_P(GemmTest, EmptyProducts) {

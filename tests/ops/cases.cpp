@@ -142,6 +142,10 @@ Call draw_linear(Rng& rng, Size size) {
   if (draw_bool(rng)) {
     call.inputs.push_back(draw_values(rng, {out}));
     call.function = [](Inputs in) { return linear(in[0], in[1], in[2]); };
+    if (draw_bool(rng)) {
+      call.inputs.push_back(draw_values(rng, x.with(-1, out)));
+      call.function = [](Inputs in) { return linear(in[0], in[1], in[2], in[3]); };
+    }
   } else {
     call.function = [](Inputs in) { return linear(in[0], in[1]); };
   }
@@ -329,7 +333,7 @@ std::vector<OpCase> matrix_and_shape_cases() {
                   matmul(zeros({3, 4}), zeros({3, 4}), {.transpose_b = false});
                 },
                 {"matmul: ", "[3,4]"}}}},
-      {.declaration = "linear(x,w,bias)",
+      {.declaration = "linear(x,w,bias,addend)",
        .draw = draw_linear,
        .bad = {{[] {
                   linear(zeros({5, 3}), zeros({3, 4}));
@@ -339,6 +343,10 @@ std::vector<OpCase> matrix_and_shape_cases() {
                   linear(zeros({5, 3}), zeros({4, 3}), zeros({3}));
                 },
                 {"linear: ", "[3]", "[4]"}},
+               {[] {
+                  linear(zeros({5, 3}), zeros({4, 3}), zeros({4}), zeros({4}));
+                },
+                {"linear: ", "addend", "[4]", "[5,4]"}},
                {[] {
                   linear(zeros({}), zeros({4, 3}));
                 },

@@ -214,6 +214,20 @@ TEST(Fused, LinearIsMatmulAndAdd) {
   }
 }
 
+TEST(Fused, AnAddendHasTheBitsOfTheSumAfterwards) {
+  Rng rng(7);
+  for (const Index in : {3, 900}) {
+    const std::vector<Tensor> inputs{draw_values(rng, {2, 40, in}), draw_values(rng, {37, in}), draw_values(rng, {37}),
+                                     draw_values(rng, {2, 40, 37})};
+    const Differentiable fused = [](Inputs i) { return linear(i[0], i[1], i[2], i[3]); };
+    const Differentiable composite = [](Inputs i) { return add(i[3], linear(i[0], i[1], i[2])); };
+    for (const DType dtype : {DType::kFloat64, DType::kFloat32}) {
+      const std::vector<Tensor> numbers = inputs_in({inputs, nullptr}, dtype);
+      EXPECT_TRUE(near(evaluate(fused, numbers), evaluate(composite, numbers), 0)) << to_text(dtype) << " " << in;
+    }
+  }
+}
+
 TEST(Fused, TransposeFlagsOfMatmulAreTransposes) {
   Rng rng(6);
   for (const bool ta : {false, true}) {

@@ -1,8 +1,8 @@
-// FeedForward: two linear layers with an activation between them, at each position alone. x [B,T,C] -> [B,T,C].
+// FeedForward: two linear layers with an activation between them, at each position alone. x [B,T,C] -> [B,T,C]; a residual
+// [B,T,C], where it is given, is added to what comes out.
 #pragma once
 
-#include "headlight/nn/dropout.h"
-#include "headlight/nn/linear.h"
+#include "headlight/nn/residual.h"
 
 namespace headlight {
 
@@ -31,9 +31,9 @@ class FeedForward : public Module {
         drop(dropout),
         activation_(activation) {}
 
-  Tensor operator()(const Tensor& x) const {
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const {
     const Tensor h = activate(activation_, up(x));  // [B,T,F]
-    return drop(down(h));                           // [B,T,C]
+    return finish(down, h, drop, residual);         // [B,T,C]
   }
 
   Child<Linear> up, down;

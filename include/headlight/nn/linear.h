@@ -1,4 +1,4 @@
-// Linear: y = x w^T + b, x [..., in] -> y [..., out].
+// Linear: y = x w^T + b, x [..., in] -> y [..., out]; or y = addend + x w^T + b, the addend [..., out].
 #pragma once
 
 #include <cmath>
@@ -27,7 +27,9 @@ class Linear : public Module {
     if (options.bias) bias.emplace(this, "bias", Shape{out}, Init::zeros());
   }
 
-  Tensor operator()(const Tensor& x) const { return linear(x, weight, bias ? bias->value() : Tensor()); }
+  Tensor operator()(const Tensor& x, const Tensor& addend = {}) const {
+    return linear(x, weight, bias ? bias->value() : Tensor(), addend);
+  }
 
   Param weight;               // [out, in]
   std::optional<Param> bias;  // [out]

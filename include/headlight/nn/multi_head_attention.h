@@ -9,10 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "headlight/nn/dropout.h"
-#include "headlight/nn/linear.h"
 #include "headlight/nn/position.h"
 #include "headlight/nn/probe.h"
+#include "headlight/nn/residual.h"
 
 namespace headlight {
 
@@ -44,8 +43,10 @@ class MultiHeadAttention : public Module {
   // divisible by heads.
   MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& options = {});
 
-  // Self-attention: x [B,T,C] -> [B,T,C]. `position` turns queries and keys and biases scores; null for none of it.
-  Tensor operator()(const Tensor& x, const AttentionMask& mask = {}, const PositionEncoding* position = nullptr) const;
+  // Self-attention: x [B,T,C] -> [B,T,C]. `position` turns queries and keys and biases scores; null for none of it. A
+  // residual [B,T,C], where it is given, is added to what comes out.
+  Tensor operator()(const Tensor& x, const AttentionMask& mask = {}, const PositionEncoding* position = nullptr,
+                    const Tensor& residual = {}) const;
   // Cross-attention: queries from x [B,T,C], keys and values from context [B,S,C].
   Tensor cross(const Tensor& x, const Tensor& context, const AttentionMask& mask = {}) const;
 
@@ -58,7 +59,8 @@ class MultiHeadAttention : public Module {
 
  private:
   AttentionOptions options(const AttentionMask& mask, Tensor bias) const;
-  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) const;
+  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                const Tensor& residual) const;
 
   Index heads_, head_size_;
   std::vector<Index> numbers_;

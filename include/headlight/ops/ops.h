@@ -54,8 +54,9 @@ struct MatmulOptions {
 };
 // [...,m,k] x [...,k,n] -> [...,m,n]; the axes before the last two broadcast. Both need rank 2 or more.
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
-// x w^T + bias: x [...,in], w [out,in], bias [out] or not defined -> [...,out].
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {});
+// addend + x w^T + bias: x [...,in], w [out,in], bias [out] or not defined, addend [...,out] or not defined -> [...,out].
+// The addend is a residual connection without a pass of its own; the bits are those of add(addend, linear(x, w, bias)).
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& addend = {});
 
 // ---- shape ----
 // Shares the storage. One size may be -1: whatever is left.
