@@ -29,7 +29,7 @@ std::string trace_table(const TracedText& text) {
 }
 
 // The line breaks of sequences are certain by their place, and no symbols: means leave them out.
-std::vector<bool> counted(const TracedText& text, bool sequences) {
+std::vector<bool> counted_text(const TracedText& text, bool sequences) {
   std::vector<bool> counts(text.text.size(), true);
   if (sequences)
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = text.text[i] != '\n';
@@ -91,7 +91,7 @@ int run_corpus(const Arguments& args) {
   finish_output();
   const CorpusInfo info = grammar ? CorpusInfo() : corpus_info(args.operands()[0]);
   const bool sequences = info.sequence_length > 0;
-  const std::vector<bool> counts = counted(text, sequences);
+  const std::vector<bool> counts = counted_text(text, sequences);
   const auto count = std::count(counts.begin(), counts.end(), true);
   const auto documents = text.document_starts.size();
   const char* unit = sequences ? "symbol" : "character";
