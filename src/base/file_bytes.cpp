@@ -53,8 +53,17 @@ std::string_view FileBytes::view() const {
 }
 
 void FileBytes::check() const {
-  if (is_mapped() && system::present_size(bytes_->mapping) < bytes_->mapping.size)
-    fail(bytes_->path, ": became shorter while it was in use; bring the text back, and go on with it");
+  if (!is_mapped()) return;
+  switch (system::state_of(bytes_->mapping)) {
+    case system::MappingState::kWhole:
+      return;
+    case system::MappingState::kShortened:
+      fail(bytes_->path, ": became shorter while it was in use; bring the text back, and go on with it");
+    case system::MappingState::kUnreadable:
+      fail(bytes_->path,
+           ": could not be read to its end while it was in use: the disk fails, or the file was shorter "
+           "for a moment; see to that, and go on with it");
+  }
 }
 
 void FileBytes::expect_random_access() const {

@@ -1,7 +1,9 @@
 #include "base/system.h"
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 
@@ -10,6 +12,7 @@
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
 #define HEADLIGHT_POSIX 1
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -80,7 +83,67 @@ int lock_directory(const std::string& path, int& descriptor) {
 }
 void close_descriptor(int descriptor) { ::close(descriptor); }
 
+// An entry of a list that only grows, so that a signal handler may walk it at any time: one that is not in use has size 0,
+// and serves again.
+struct MappedRange {
+  std::atomic<std::uintptr_t> begin = 0;
+  std::atomic<std::size_t> size = 0;
+  std::atomic<bool> taken = true, lost = false;
+  MappedRange* next = nullptr;
+};
+
+namespace {
+
+std::atomic<MappedRange*> first_range = nullptr;
+struct sigaction handled_before;
+
+MappedRange* take_range() {
+  for (MappedRange* range = first_range; range; range = range->next)
+    if (!range->taken.exchange(true)) return range;
+  auto* range = new MappedRange;
+  range->next = first_range;
+  while (!first_range.compare_exchange_weak(range->next, range)) {
+  }
+  return range;
+}
+
+// Nothing but atomics and system calls: it may interrupt anything.
+void on_bus_error(int signal, siginfo_t* info, void* context) {
+  const int error = errno;
+  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  for (MappedRange* range = first_range; range; range = range->next) {
+    const std::uintptr_t begin = range->begin;
+    const std::size_t size = range->size;
+    if (info->si_code <= 0 || at < begin || at - begin >= size) continue;  // code <= 0: sent by somebody
+    // Zeros in the place of it all, so that the look goes on; whoever looks asks afterwards.
+    if (::mmap(reinterpret_cast<void*>(begin), size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+        MAP_FAILED)
+      break;
+    range->lost = true;
+    errno = error;
+    return;
+  }
+  errno = error;
+  if (handled_before.sa_flags & SA_SIGINFO) return handled_before.sa_sigaction(signal, info, context);
+  if (handled_before.sa_handler != SIG_DFL && handled_before.sa_handler != SIG_IGN)
+    return handled_before.sa_handler(signal);
+  ::sigaction(SIGBUS, &handled_before, nullptr);
+  if (info->si_code <= 0) ::raise(signal);  // otherwise the same look fails once more, and ends the program
+}
+
+void handle_bus_errors() {
+  struct sigaction action {};
+  action.sa_sigaction = on_bus_error;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(SIGBUS, &action, &handled_before);
+}
+
+}  // namespace
+
 int map_file(const std::string& path, Mapping& mapping) {
+  static const bool handled = (handle_bus_errors(), true);
+  static_cast<void>(handled);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return errno;
   struct stat status {};
@@ -89,7 +152,11 @@ int map_file(const std::string& path, Mapping& mapping) {
     const auto size = static_cast<std::size_t>(status.st_size);
     void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (data != MAP_FAILED) {
-      mapping = {static_cast<const char*>(data), size, descriptor};
+      MappedRange* range = take_range();
+      range->lost = false;
+      range->begin = reinterpret_cast<std::uintptr_t>(data);
+      range->size = size;
+      mapping = {static_cast<const char*>(data), size, descriptor, range};
       return 0;
     }
     error = errno;
@@ -99,14 +166,20 @@ int map_file(const std::string& path, Mapping& mapping) {
 }
 
 void unmap(Mapping& mapping) noexcept {
+  if (mapping.range) {
+    mapping.range->size = 0;
+    mapping.range->taken = false;
+  }
   if (mapping.data) ::munmap(const_cast<char*>(mapping.data), mapping.size);
   if (mapping.descriptor >= 0) ::close(mapping.descriptor);
   mapping = {};
 }
 
-std::size_t present_size(const Mapping& mapping) {
+MappingState state_of(const Mapping& mapping) {
   struct stat status {};
-  return ::fstat(mapping.descriptor, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+  if (::fstat(mapping.descriptor, &status) == 0 && static_cast<std::size_t>(status.st_size) < mapping.size)
+    return MappingState::kShortened;
+  return mapping.range->lost ? MappingState::kUnreadable : MappingState::kWhole;
 }
 
 void expect_access(const Mapping& mapping, Access access) {
@@ -143,7 +216,7 @@ void write_to_terminal(std::string_view codes) { std::fwrite(codes.data(), 1, co
 
 int map_file(const std::string&, Mapping&) { return ENOTSUP; }
 void unmap(Mapping&) noexcept {}
-std::size_t present_size(const Mapping& mapping) { return mapping.size; }
+MappingState state_of(const Mapping&) { return MappingState::kWhole; }
 void expect_access(const Mapping&, Access) {}
 void give_back(const Mapping&, std::size_t, std::size_t) {}
 

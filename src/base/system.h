@@ -31,17 +31,23 @@ void write_to_terminal(std::string_view codes);
 int lock_directory(const std::string& path, int& descriptor);
 void close_descriptor(int descriptor);
 
-// The bytes of a file as memory that the system fills when it is looked at, and may take back.
+// The bytes of a file as memory that the system fills when it is looked at, and may take back. Where it cannot fill it,
+// because the file became shorter or its disk fails, all of the mapping turns into zeros, and says so when asked: the signal
+// for that (SIGBUS), which otherwise ends the program, is handled from the first mapping on. Signals that are not about a
+// mapping go where they went before.
+struct MappedRange;  // what the signal handler knows of a mapping
 struct Mapping {
   const char* data = nullptr;
   std::size_t size = 0;
   int descriptor = -1;  // open for as long as the mapping lasts
+  MappedRange* range = nullptr;
 };
 // Error: what open or mmap say; ENOTSUP where there is no such thing.
 int map_file(const std::string& path, Mapping& mapping);
 void unmap(Mapping& mapping) noexcept;
-// The size that the file has by now: where it is smaller than the mapping, what is missing must not be looked at.
-std::size_t present_size(const Mapping& mapping);
+// To be asked after a look: whether what was seen was the file's.
+enum class MappingState { kWhole, kShortened, kUnreadable };
+MappingState state_of(const Mapping& mapping);
 enum class Access { kSequential, kRandom };
 // Hints. / That these bytes are not needed for a while: their memory is given back.
 void expect_access(const Mapping& mapping, Access access);

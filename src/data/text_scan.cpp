@@ -159,7 +159,6 @@ TextScan scan_text(const FileBytes& text, bool characters, std::size_t head) {
   TextScan scan;
   std::vector<Block> blocks(kBlocks);
   for (std::size_t group = 0; group < bytes.size(); group += kBlocks * kBlock) {
-    text.check();
     const std::size_t group_end = std::min(bytes.size(), group + kBlocks * kBlock);
     const auto count = static_cast<Index>((group_end - group + kBlock - 1) / kBlock);
     const auto first_of = [&](Index block) {
@@ -172,6 +171,7 @@ TextScan scan_text(const FileBytes& text, bool characters, std::size_t head) {
     for (Index b = 0; b < count; ++b) {
       const Block& block = blocks[static_cast<std::size_t>(b)];
       if (!block.fine) {
+        text.check();
         const std::size_t from = character_boundary(bytes, first_of(b));
         const auto problem = find_invalid_utf8(bytes.substr(from));
         scan.bad = static_cast<Index>(from) + (problem ? problem->offset : 0);
@@ -185,6 +185,7 @@ TextScan scan_text(const FileBytes& text, bool characters, std::size_t head) {
         scan.characters += in_cell;
       }
     }
+    text.check();
     text.give_back(group, group_end - group);
   }
   if (!characters) scan.characters = static_cast<Index>(bytes.size());

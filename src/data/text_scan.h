@@ -68,7 +68,7 @@ struct TextScan {
   BytesHash::Words words;
 };
 // On all threads. Without `characters` bytes are only hashed: the words after `head`, see above. What is mapped is given back
-// as it is done with.
+// as it is done with. Errors: those of FileBytes::check.
 TextScan scan_text(const FileBytes& text, bool characters, std::size_t head);
 
 // Where character number `index` begins, by the table above; the size of the bytes, or past it, if there is none.

@@ -31,7 +31,7 @@ class TextTokens::Source : public TokenSource {
   };
 
   std::size_t read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const;
-  void refuse_unknown(std::string_view text, const std::string& source) const;
+  [[noreturn]] void refuse_unknown(const FileBytes& file, const std::string& source) const;
   void append(FileBytes text, TextScan scan);
   std::int32_t id_of(char32_t character) const { return character < ids_.size() ? ids_[character] : -1; }
 
@@ -60,36 +60,44 @@ void TextTokens::Source::add(FileBytes text, const std::string& source) {
     // The sequence as such says what is wrong with it.
     const std::string_view rest = text.view().substr(static_cast<std::size_t>(scan.bad));
     const auto problem = find_invalid_utf8(rest.substr(0, 4));
+    text.check();
     fail(source, ": byte ", scan.bad, " is not UTF-8 (", problem ? problem->reason : "",
          "); convert the text to UTF-8, or train on its bytes with --tokens byte");
   }
   if (known_ && !bytes_) {
     for (const char32_t character : scan.set.characters())
-      if (!set_.has(character)) refuse_unknown(text.view(), source);
+      if (!set_.has(character)) refuse_unknown(text, source);
   }
   if (breaks) append(std::move(line_break), std::move(of_break));
   append(std::move(text), std::move(scan));
 }
 
 void TextTokens::Source::append(FileBytes text, TextScan scan) {
+  BytesHash longer = hash_;
+  longer.add(text.view(), scan.words);
+  text.check();
+  hash_ = longer;
   if (!known_) set_.add(scan.set);
-  hash_.add(text.view(), scan.words);
   text.expect_random_access();
   pieces_.push_back({std::move(text), size_, std::move(scan.before)});
   size_ += scan.characters;
 }
 
 // Names the first character that is not in the vocabulary.
-void TextTokens::Source::refuse_unknown(std::string_view text, const std::string& source) const {
+void TextTokens::Source::refuse_unknown(const FileBytes& file, const std::string& source) const {
+  const std::string_view text = file.view();
   const char* at = text.data();
   const char* end = at + text.size();
   char32_t character = 0;
   for (Index number = 1; at < end; ++number) {
     at += std::max<std::size_t>(1, read_utf8(at, end, character));
-    if (!set_.has(character))
-      fail(source, ": character ", number, " ", printable(character), " is not in this model's vocabulary (",
-           vocabulary_.size(), " characters); the text must be of the characters that the model knows");
+    if (set_.has(character)) continue;
+    file.check();
+    fail(source, ": character ", number, " ", printable(character), " is not in this model's vocabulary (",
+         vocabulary_.size(), " characters); the text must be of the characters that the model knows");
   }
+  file.check();
+  fail(source, ": changed while it was read; try again");
 }
 
 TextTokens::Result TextTokens::Source::finish() {
@@ -118,7 +126,6 @@ void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
 std::size_t TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
   const Index next = &piece == &pieces_.back() ? size_ : (&piece + 1)->first;
   const std::size_t count = std::min(to.size(), static_cast<std::size_t>(next - piece.first - first));
-  piece.text.check();
   const std::string_view text = piece.text.view();
   const char* at = text.data() + find_character(text, piece.before, first);
   const char* end = text.data() + text.size();
@@ -130,11 +137,14 @@ std::size_t TextTokens::Source::read_piece(const Piece& piece, Index first, std:
     char32_t character = 0;
     const std::size_t length = read_utf8(at, end, character);
     id = length > 0 ? id_of(character) : -1;
-    if (id < 0)
+    if (id < 0) {
+      piece.text.check();
       fail(piece.text.path(), ": changed while it was in use: byte ", at - text.data(),
            " is no character of the vocabulary any more; bring the text back, and go on with it");
+    }
     at += length;
   }
+  piece.text.check();
   return count;
 }
 

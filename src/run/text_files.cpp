@@ -21,7 +21,10 @@ std::string add_one(const std::string& path, TextTokens& reader, bool in_folder)
     if (in_folder) return "empty";
     fail(name, ": the file is empty; give a text to learn from");
   }
-  if (in_folder && text.substr(0, 1 << 20).find('\0') != std::string_view::npos) return "not text";
+  if (in_folder && text.substr(0, 1 << 20).find('\0') != std::string_view::npos) {
+    bytes.check();
+    return "not text";
+  }
   try {
     reader.add(std::move(bytes), name);
   } catch (const Error& e) {

@@ -1,7 +1,9 @@
 // Interruptions: Ctrl-C, kill -9 at any moment, and going on as if nothing had been.
+#include <algorithm>
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "headlight/base/file_bytes.h"
 #include "headlight/base/process.h"
 #include "headlight/base/random.h"
 
@@ -88,6 +90,33 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
     expect_same_run(whole, out);
   }
   EXPECT_GT(killed, 0);
+}
+
+TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
+  // Large enough to be mapped and not read.
+  std::string text;
+  while (text.size() < static_cast<std::size_t>(FileBytes::kMapFrom)) text += text_;
+  const std::string data = directory_ / "large.txt", out = directory_ / "large", whole = directory_ / "whole";
+  write_file_atomically(data, text);
+  Words words = slow(out, "1000000");
+  *(std::find(words.begin(), words.end(), "--data") + 1) = data;
+  Program program(words);
+  wait_for(program, "step 20/");
+  std::filesystem::resize_file(data, 5000);
+  const Result r = program.wait();
+  EXPECT_EQ(r.code, 1);
+  const std::string last = r.err.substr(r.err.rfind('\n', r.err.size() - 2) + 1);
+  EXPECT_EQ(last,
+            "headlight: " + data + ": became shorter while it was in use; bring the text back, and go on with it\n");
+  const Files before = files_of(out);
+  expect_refused({"train", "--resume", "--out", out}, 1, "the run was trained on another text than " + data);
+  EXPECT_TRUE(before == files_of(out));
+  write_file_atomically(data, text);
+  const std::size_t checkpoint = r.err.rfind("step ", r.err.rfind("/1000000"));
+  const std::string steps = std::to_string(std::atoi(r.err.c_str() + checkpoint + 5) + 40);
+  const Result resumed = run_program({"train", "--resume", "--out", out, "--steps", steps});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_TRUE(contains(resumed.err, "step " + steps + "/" + steps)) << resumed.err;
 }
 
 TEST_F(Interrupted, TwiceItEndsAtOnce) {

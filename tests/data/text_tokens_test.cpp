@@ -141,8 +141,8 @@ class MappedText : public testing::Test {
   void write(const std::string& text) {
     std::ofstream(path_, std::ios::binary) << text;
   }  // the same file, not a new one
-  TextTokens::Result tokens(Index map_from) {
-    TextTokens reader(false);
+  TextTokens::Result tokens(Index map_from, bool of_bytes = false) {
+    TextTokens reader(of_bytes);
     FileBytes bytes(path_, map_from);
     mapped_ = bytes.is_mapped();
     reader.add(std::move(bytes), path_);
@@ -166,10 +166,12 @@ TEST_F(MappedText, IsLikeOneThatIsRead) {
 TEST_F(MappedText, ThatChangesIsAnErrorAndNoCrash) {
   const std::string text = mixed_text(1'000'000, 7);
   write(text);
-  const TextTokens::Result r = tokens(1);
+  const TextTokens::Result r = tokens(1), shortened = tokens(1), bytes = tokens(1, true);
   if (!mapped_) GTEST_SKIP() << "this system maps no files";
   std::filesystem::resize_file(path_, 5000);
-  EXPECT_TRUE(contains(error_of([&] { r.ids.copy(); }), cat(path_, ": became shorter while it was in use")));
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(contains(error_of([&] { shortened.ids.copy(); }), cat(path_, ": became shorter while it was in use")));
+  EXPECT_TRUE(contains(error_of([&] { bytes.ids.copy(600'000, 600'005); }), "became shorter while it was in use"));
   write(std::string(text.size(), '\xFF'));
   EXPECT_TRUE(contains(error_of([&] { r.ids.copy(0, 5); }), "changed while it was in use: byte 0"));
   write(std::string(text.size(), '\x80'));  // no character begins anywhere

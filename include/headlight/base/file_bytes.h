@@ -27,8 +27,8 @@ class FileBytes {
   // Valid until the end of this object, wherever it is moved.
   std::string_view view() const;
   bool is_mapped() const;
-  // To be called before a look at bytes that are mapped. What is replaced by another file stays as it was. Error: the file
-  // itself became shorter, and a look would end the program. (Between this call and the look it still might.)
+  // To be called after a look at bytes that are mapped, before what was seen is used. What is replaced by another file
+  // stays as it was. Errors: the file itself became shorter, or cannot be read any more; what was seen may be zeros.
   void check() const;
   // Hints about what is mapped: from now on single places are looked at / these bytes are not needed for a while, and
   // need not stay in memory.
