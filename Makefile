@@ -80,7 +80,8 @@ portable: ## build and test without AVX2, with clang, without OpenMP and POSIX, 
 	@tests/portable/run $(BUILD) $(JOBS) $(KINDS)
 
 install: all ## install the program, the library and its headers under PREFIX (/usr/local)
-	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@cmake --install $(BUILD) --prefix $(PREFIX) || { echo 'make install: not all of it could be written under' \
+	  '$(PREFIX): name a place of your own with PREFIX=..., or use sudo' >&2; exit 1; }
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize $(BUILD)-fuzz $(BUILD)-no-avx $(BUILD)-clang $(BUILD)-alone $(BUILD)-aarch64

@@ -176,11 +176,16 @@ std::string help_text(const Command& command) {
   return command.notes.empty() ? text : cat(text, "\n", command.notes);
 }
 
+Flag with_choices(Flag flag, std::vector<std::string> choices) {
+  flag.choices = std::move(choices);
+  return flag;
+}
+
 std::vector<Flag> model_and_text_flags(std::vector<Flag> own) {
   std::vector<Flag> flags = {
       {"data", "FILE", "another text to look at, all of it: a file, a folder or -; may be repeated", "Options",
        "the run's validation part", true},
-      {"corpus", "NAME", "a built-in corpus to look at instead"},
+      with_choices({"corpus", "NAME", "a built-in corpus to look at instead"}, corpus_names()),
       {"last", "", "use the last checkpoint instead of the best step"},
       {"json", "", "print one JSON object"}};
   flags.insert(flags.begin() + 2, own.begin(), own.end());

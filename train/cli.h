@@ -27,6 +27,9 @@ struct Flag {
   bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
 
+// The flag, with what its value may be.
+Flag with_choices(Flag flag, std::vector<std::string> choices);
+
 class Arguments;
 
 struct Command {
@@ -78,6 +81,10 @@ StudyOptions study_options(const Arguments& args);
 // --seed of what is drawn at random in a study of one model.
 Flag study_seed_flag();
 std::uint64_t study_seed(const Arguments& args);
+
+// A flag for each setting of a run (run/config.h), with what it may be. / The names of the presets.
+std::vector<Flag> setting_flags();
+std::vector<std::string> preset_names();
 
 // For commands that look at a trained model on a text: --data, --corpus, --last, --json and flags of the command's own.
 std::vector<Flag> model_and_text_flags(std::vector<Flag> own);

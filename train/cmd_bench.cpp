@@ -133,7 +133,9 @@ Command bench_command() {
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},
-          .flags = {{"preset", "NAME", "the model: demo, micro, cpu or baby; not for gemm", "Options", "cpu"},
+          .flags = {with_choices(
+                        {"preset", "NAME", "the model: one of the presets of train; not for gemm", "Options", "cpu"},
+                        preset_names()),
                     {"threads", "N", "0: as many as there are cores", "Options", "0"},
                     {"seconds", "X", "how long to measure, beside the machine itself", "Options", "5"},
                     {"dropout", "P", "step: instead of the model's own, for comparisons"},
@@ -144,7 +146,8 @@ Command bench_command() {
           .notes = kNotes,
           .least_operands = 1,
           .most_operands = 1,
-          .run = run_bench};
+          .run = run_bench,
+          .operand_choices = {"step", "gemm", "ops", "attention", "sample"}};
 }
 
 }  // namespace headlight::cli

@@ -54,6 +54,7 @@ std::string bash_script() {
   return cat(
       "_headlight_words() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+      "  if [ \"$before\" = = ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; elif [ \"$word\" = = ]; then word=; fi\n"
       "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands=\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
@@ -68,12 +69,13 @@ std::string bash_script() {
       "' ;;\n  esac\n  case \"$command\" in\n", operands,
       "  esac\n"
       "  if [ -n \"$values\" ]; then\n    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
-      "  elif [ -n \"$takes\" ]; then\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+      "  elif [ -n \"$takes\" ]; then\n    local IFS=$'\\n'\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
       "  elif [ \"${word#-}\" != \"$word\" ]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
       "  elif [ -n \"$operands\" ]; then\n    COMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
-      "  else\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+      "  else\n"
       "    if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$second\" ]; then\n"
-      "      COMPREPLY+=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n  fi\n}\n"
+      "      COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n"
+      "    local IFS=$'\\n'\n    COMPREPLY+=($(compgen -f -- \"$word\"))\n  fi\n}\n"
       "complete -o filenames -F _headlight_words headlight\n");
 }
 

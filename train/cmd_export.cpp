@@ -107,7 +107,7 @@ Command export_command() {
           .examples = {"headlight export runs/mine --to hf --out mine-hf      # transformers, PyTorch",
                        "headlight export runs/mine --to gguf --out mine.gguf  # llama.cpp",
                        "headlight export runs/mine --to npz --out mine.npz    # NumPy"},
-          .flags = {{"to", "FORMAT", "hf, gguf, npz or npy"},
+          .flags = {with_choices({"to", "FORMAT", "hf, gguf, npz or npy"}, {"hf", "gguf", "npz", "npy"}),
                     {"out", "PATH", "the directory (hf, npy) or file (gguf, npz) to write", "Options",
                      "DIR-hf, DIR.gguf, DIR.npz, DIR-npy"},
                     {"last", "", "the last checkpoint instead of the best step"},

@@ -111,7 +111,9 @@ int run_heads_ablate(const Arguments& args) {
 
 Command heads_ablate_command() {
   std::vector<Flag> flags = model_and_text_flags({{"windows", "N", "windows of text to measure on", "Options", "64"}});
-  flags.push_back({"by", "KIND", "what replaces the heads' output: mean, zero or other", "Options", "mean"});
+  flags.push_back(
+      with_choices({"by", "KIND", "what replaces the heads' output: mean, zero or other", "Options", "mean"},
+                   {"mean", "zero", "other"}));
   flags.push_back({"prompt", "TEXT", "what the samples begin with"});
   flags.push_back({"chars", "N", "characters of each sample; 0: none", "Options", "160"});
   flags.push_back({"seed", "N", "of the samples and intervals", "Options", "1"});

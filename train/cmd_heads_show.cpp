@@ -133,7 +133,9 @@ Command heads_show_command() {
           .usage = "DIR HEAD TEXT",
           .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
                        "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt"},
-          .flags = {{"color", "KIND", "true, 256, none, or auto: what the terminal can show", "Options", "auto"},
+          .flags = {with_choices(
+                        {"color", "KIND", "true, 256, none, or auto: what the terminal can show", "Options", "auto"},
+                        {"true", "256", "none", "auto"}),
                     {"last", "", "use the last checkpoint instead of the best step"},
                     {"json", "", "print one JSON object"}},
           .least_operands = 3,

@@ -294,12 +294,12 @@ Command heads_study_command() {
       {"first-seed", "N", "the first of the seeds", "Study", "1"},
       {"within", "X", "a seed further above the lowest possible loss has failed, nats", "Study", "0.05"},
       {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Study", "0"},
-      {"preset", "NAME", "start from this preset", "Study", "that of the corpus"}};
+      with_choices({"preset", "NAME", "start from this preset", "Study", "that of the corpus"}, preset_names())};
   for (Flag& flag : study_flags("Study")) flags.push_back(std::move(flag));
-  const RunConfig defaults;
-  for (const Setting& s : settings()) {
-    if (s.name == std::string_view("seed")) continue;
-    flags.push_back({s.name, s.is_switch() ? "" : "X", s.help, s.group, text_of(defaults, s)});
+  for (Flag& flag : setting_flags()) {
+    if (flag.name == "seed") continue;
+    flag.repeatable = false;
+    flags.push_back(std::move(flag));
   }
   return {.name = "heads study",
           .summary = "Trains from several seeds and reports what their heads have in common.",

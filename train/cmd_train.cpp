@@ -26,12 +26,36 @@ std::string preset_notes() {
          "What a run was trained with stands in its config.json.\n";
 }
 
+}  // namespace
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) names.emplace_back(preset.name);
+  return names;
+}
+
+std::vector<Flag> setting_flags() {
+  std::vector<Flag> flags;
+  const RunConfig defaults;
+  for (const Setting& s : settings()) {
+    Flag flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")};
+    flag.choices.assign(s.choices.begin(), s.choices.end());
+    if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
+    flags.push_back(std::move(flag));
+  }
+  return flags;
+}
+
+namespace {
+
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {
       {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
       {"minutes", "M", "train for so long: size and steps are chosen to use it well", "Run",
        "5 with --data, unless size, steps or a preset are given"},
-      {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
+      with_choices(
+          {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
+          preset_names()),
       {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
       {"config", "FILE", "settings from a JSON file, as --print-config prints them; flags go over it", "Run"},
       {"print-config", "", "print the settings that would be used as JSON, and train nothing", "Run"},
@@ -41,16 +65,7 @@ std::vector<Flag> train_flags() {
       {"no-color", "", "the same, as with NO_COLOR set", "Run"},
       {"quiet", "", "say nothing unless something is wrong", "Run"},
   };
-  const RunConfig defaults;
-  for (const Setting& s : settings()) {
-    Flag flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")};
-    flag.choices.assign(s.choices.begin(), s.choices.end());
-    if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
-    flags.push_back(flag);
-  }
-  for (Flag& flag : flags)
-    if (flag.name == "preset")
-      for (const Preset& preset : presets()) flag.choices.emplace_back(preset.name);
+  for (Flag& flag : setting_flags()) flags.push_back(std::move(flag));
   return flags;
 }
 

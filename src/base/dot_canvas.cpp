@@ -46,7 +46,8 @@ void DotCanvas::dot(int x, int y, Ink ink) {
   if (x < 0 || y < 0 || x >= width() || y >= height()) return;
   // Unicode numbers the dots down the left column, then the right, and the lowest two last.
   constexpr unsigned char kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
-  const auto cell = static_cast<std::size_t>(y / 4 * columns_ + x / 2);
+  const std::size_t cell =
+      static_cast<std::size_t>(y / 4) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(x / 2);
   dots_[cell] = static_cast<unsigned char>(dots_[cell] | kBits[y % 4][x % 2]);
   inks_[cell] = ink;
 }
@@ -76,7 +77,7 @@ void DotCanvas::dashes(int y, Ink ink) {
 std::vector<std::string> DotCanvas::rows(bool colours) const {
   std::vector<std::string> lines;
   for (int row = 0; row < rows_; ++row) {
-    const auto first = static_cast<std::size_t>(row * columns_);
+    const std::size_t first = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_);
     std::size_t used = static_cast<std::size_t>(columns_);
     while (used > 0 && dots_[first + used - 1] == 0) --used;
     std::string line;

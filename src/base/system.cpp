@@ -86,7 +86,7 @@ void close_descriptor(int descriptor) { ::close(descriptor); }
 // An entry of a list that only grows, so that a signal handler may walk it at any time: one that is not in use has size 0,
 // and serves again.
 struct MappedRange {
-  std::atomic<std::uintptr_t> begin = 0;
+  std::atomic<char*> begin = nullptr;
   std::atomic<std::size_t> size = 0;
   std::atomic<bool> taken = true, lost = false;
   MappedRange* next = nullptr;
@@ -112,13 +112,12 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int error = errno;
   const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
   for (MappedRange* range = first_range; range; range = range->next) {
-    const std::uintptr_t begin = range->begin;
+    char* const begin = range->begin;
     const std::size_t size = range->size;
-    if (info->si_code <= 0 || at < begin || at - begin >= size) continue;  // code <= 0: sent by somebody
+    const auto first = reinterpret_cast<std::uintptr_t>(begin);
+    if (info->si_code <= 0 || at < first || at - first >= size) continue;  // code <= 0: sent by somebody
     // Zeros in the place of it all, so that the look goes on; whoever looks asks afterwards.
-    if (::mmap(reinterpret_cast<void*>(begin), size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-        MAP_FAILED)
-      break;
+    if (::mmap(begin, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) break;
     range->lost = true;
     errno = error;
     return;
@@ -154,7 +153,7 @@ int map_file(const std::string& path, Mapping& mapping) {
     if (data != MAP_FAILED) {
       MappedRange* range = take_range();
       range->lost = false;
-      range->begin = reinterpret_cast<std::uintptr_t>(data);
+      range->begin = static_cast<char*>(data);
       range->size = size;
       mapping = {static_cast<const char*>(data), size, descriptor, range};
       return 0;

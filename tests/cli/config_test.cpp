@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
+#include <sstream>
 
 #include "cli/tiny_run.h"
 #include "headlight/run/run_directory.h"
@@ -165,6 +167,36 @@ TEST_F(Configuration, BashCompletes) {
   EXPECT_EQ(completed("headlight sample x --logp", 3), "--logprobs\n");
   EXPECT_EQ(completed(cat("headlight train --data ", directory_ / "c.b"), 3), script + "\n");
   EXPECT_EQ(completed("headlight completion f", 2), "fish\n");
+  EXPECT_EQ(completed("headlight bench a", 2), "attention\n");
+  EXPECT_EQ(completed("headlight train --position = r", 4), "rotary\n") << "as bash cuts --position=r";
+  EXPECT_EQ(completed("headlight train --norm =", 3), "layer\nrms\n");
+  const std::string spaced = file("two words.txt", "x");
+  EXPECT_EQ(completed(cat("headlight train --data \"", directory_ / "two w", "\""), 3), spaced + "\n");
+  EXPECT_EQ(completed(cat("headlight info \"", directory_ / "two w", "\""), 2), spaced + "\n");
+  // What is offered is what is taken.
+  const std::string out = directory_ / "out";
+  const std::vector<std::pair<std::string, Words>> offers = {
+      {"export x --to", {"export", finished(), "--force", "--out", out}},
+      {"plot x --what", {"plot", run_}},
+      {"heads ablate x --by", {"heads", "ablate", run_, "L0H0", "--chars", "0"}},
+      {"heads show x --color", {"heads", "show", run_, "L0H0", "he"}},
+      {"train --preset", {"train", "--print-config"}},
+      {"heads study --preset", {"train", "--print-config"}},
+      {"bench --preset", {"train", "--print-config"}},
+      {"heads study --position", {"train", "--print-config"}},
+      {"heads study --corpus", {"train", "--print-config"}},
+      {"eval --corpus", {"train", "--print-config"}}};
+  for (const auto& [words, command] : offers) {
+    const std::string all = cat("headlight ", words, " \"\"");
+    std::istringstream lines(completed(all, static_cast<int>(std::count(all.begin(), all.end(), ' '))));
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      std::filesystem::remove_all(out);
+      const Result r = run_program(command + Words{words.substr(words.rfind("--")), line});
+      EXPECT_EQ(r.code, 0) << words << " " << line << "\n" << r.err;
+    }
+    EXPECT_GE(count, 2) << words;
+  }
   expect_refused({"completion", "basch"}, 2, "did you mean bash?");
   expect_refused({"completion", "x"}, 2, "not one of bash, zsh, fish");
 }
