@@ -25,8 +25,8 @@ void bench_sample_report(const BenchRequest& r, Json& object) {
     return;
   }
   const auto micro = [](double seconds) { return fixed_text(seconds * 1e6, 1); };
-  print(cat("model       ", r.preset, ": ", r.config.layers, " layers, ", r.config.heads, " heads, width ",
-            r.config.width, ", context ", r.config.context, ";\n            ",
+  print(cat("model       ", r.preset, ": ", counted(r.config.layers, "layer"), ", ", counted(r.config.heads, "head"),
+            ", width ", r.config.width, ", context ", r.config.context, ";\n            ",
             count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", weights of eight bits" : "", "\n"));
   print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best; drawing it is ",
             micro(b.draw_seconds), " us of that\n            ", count_text(1 / b.seconds), " characters/s\n"));

@@ -118,6 +118,8 @@ double Arguments::real(const std::string& flag, double otherwise, double lowest,
   return given ? parse_number<double>(flag, *given, lowest, highest, "a number") : otherwise;
 }
 
+std::string counted(Index count, const std::string& word) { return cat(count, " ", word, count == 1 ? "" : "s"); }
+
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {
@@ -192,11 +194,21 @@ std::vector<Flag> model_and_text_flags(std::vector<Flag> own) {
   return flags;
 }
 
+void check_standard_input(const std::vector<std::string>& paths, const std::string& again) {
+  if (std::count(paths.begin(), paths.end(), "-") == 0 || !stdin_is_terminal()) return;
+  if (!again.empty())
+    fail(again,
+         ": was trained on standard input, and nothing comes from there now; give the same text through a pipe, ",
+         "or with --data FILE");
+  say("reading the text from the terminal; Ctrl-D at the start of a line ends it");
+}
+
 ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
   const RunInfo& info = loaded.trained.info;
   if (args.has("data")) {
+    check_standard_input(args.texts("data"));
     loaded.data = load_evaluation_text(args.texts("data"), info.vocabulary);
     return loaded;
   }
@@ -212,6 +224,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   }
   if (!info.imported_from.empty())
     fail(args.operands()[0], ": was imported, and its text did not come with it; name a text with --data");
+  check_standard_input(info.config.all_data(), args.operands()[0]);
   loaded.data = load_run_data(info.config, &info.vocabulary);
   if (loaded.data.fingerprint != info.fingerprint)
     fail(loaded.data.source, ": is not the text that the run was trained on any more; name a text with --data");

@@ -96,6 +96,10 @@ struct ModelAndText {
 // was; a character that the model does not know.
 ModelAndText load_model_and_text(const Arguments& args);
 
+// To be called before a text is read: at a terminal a person is told to type it, or else, where it is a text that was there
+// before (`again` says which), refused: nobody types that again.
+void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
+
 // Whether a run of this program is there, going by its config.json; a damaged one counts.
 bool is_run(const std::string& directory);
 // A run is never overwritten unasked, and what is not a run not even then. `how` says what to do with a run that is
@@ -122,6 +126,8 @@ bool may_colour();
 // After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
 // simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
 std::string truth_lines(const StepRecord& record);
+// "1 layer", "2 layers".
+std::string counted(Index count, const std::string& word);
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
 

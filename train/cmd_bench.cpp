@@ -108,15 +108,15 @@ void describe_machine(const BenchRequest& r, Json& object) {
         .set("bandwidths", bandwidths);
     return;
   }
-  print(cat("machine     ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
-            " kernels, FMA peak ", peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "not known", "\n"));
+  print(cat("machine     ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, FMA peak ",
+            peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "not known", "\n"));
   print(cat("bandwidth   GB/s within ", list, "\n"));
 }
 
 void print_model(const BenchRequest& r, Index parameters) {
   const RunConfig& c = r.config;
-  print(cat("model       ", r.preset, ": ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ",
-            c.context, ", batch ", c.batch));
+  print(cat("model       ", r.preset, ": ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ",
+            c.width, ", context ", c.context, ", batch ", c.batch));
   print(parameters > 0 ? cat(";\n            ", count_text(static_cast<double>(parameters)), " parameters, dropout ",
                              c.dropout, "\n")
                        : "\n");

@@ -81,7 +81,7 @@ int run_chat(const Arguments& args) {
   say(cat("seed ", w.seed));
   if (person) {
     say(cat(directory, " sees the last ", trained.info.config.context, vocabulary.is_bytes() ? " bytes" : " characters",
-            ". Type, and it goes on; an empty line: it goes on by itself.\n"
+            ".\nType, and it goes on; an empty line: it goes on by itself.\n"
             "Ctrl-C stops an answer, Ctrl-D ends."));
     std::signal(SIGINT, on_interrupt);
   }

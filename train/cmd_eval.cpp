@@ -64,7 +64,7 @@ int run_eval(const Arguments& args) {
   if (int8) round_to_int8(*trained.model);
   if (const auto file = args.text("logits")) {
     const Index saved = save_logits(*file, *trained.model, data.validation, windows);
-    say(cat("logits of ", saved, saved == 1 ? " window" : " windows", " written to ", *file));
+    say(cat("logits of ", counted(saved, "window"), " written to ", *file));
   }
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
   const bool has_floor = data.has_floor();

@@ -37,10 +37,10 @@ int run_import(const Arguments& args) {
   // As everybody will read it.
   const TrainedModel again = load_model(out);
   const RunConfig& c = again.info.config;
-  print(cat("model    ", c.layers, c.layers == 1 ? " layer, " : " layers, ", c.heads, c.heads == 1 ? " head" : " heads",
-            ", width ", c.width, ", context ", c.context, ": ",
-            count_text(static_cast<double>(again.model->parameter_count())), " parameters, vocabulary of ",
-            again.info.vocabulary.size(), again.info.vocabulary.is_bytes() ? " bytes" : " characters", "\n"));
+  print(cat("model    ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
+            c.context, ": ", count_text(static_cast<double>(again.model->parameter_count())),
+            " parameters, vocabulary of ", again.info.vocabulary.size(),
+            again.info.vocabulary.is_bytes() ? " bytes" : " characters", "\n"));
   print(cat("wrote    ", out, "\n"));
   print(cat("next     ", program_name(), " sample ", quoted(out), "\n         ", program_name(), " train --init ",
             quoted(out), " --data FILE --out runs/further\n"));

@@ -12,8 +12,6 @@ std::string label(const std::string& name) {
   return name + std::string(12 - std::min<std::size_t>(name.size(), 11), ' ');
 }
 
-std::string counted(Index count, const char* one) { return cat(count, " ", one, count == 1 ? "" : "s"); }
-
 double weight_bytes(const CharTransformer& model) {
   double bytes = 0;
   for (const NamedTensor& p : model.parameters())

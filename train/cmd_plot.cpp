@@ -44,11 +44,12 @@ Series curve_of(const std::vector<StepRecord>& records, double StepRecord::*fiel
   return {"", Ink::kPlain, curve.points()};
 }
 
-std::string summary(const std::string& name, const std::vector<StepRecord>& records, bool colours, Ink ink) {
+std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
+                    bool colours, Ink ink) {
   const StepRecord* best = nullptr;
   for (const StepRecord& r : records)
     if (std::isfinite(r.val_loss) && (!best || r.val_loss < best->val_loss)) best = &r;
-  return cat(inked(cat("━ ", name), ink, colours), ": ", records.back().step, " steps, ",
+  return cat(inked(cat(mark, " ", name), ink, colours), ": ", records.back().step, " steps, ",
              duration_text(records.back().seconds),
              best ? cat(", best validation loss ", fixed_text(best->val_loss, 4), " at step ", best->step) : "", "\n");
 }
@@ -108,7 +109,8 @@ int run_plot(const Arguments& args) {
       if (i == 0) chart.levels = levels;
       else if (!same(chart.levels, levels)) chart.levels.clear();
     }
-    summaries += summary(name, records, colours, args.operands().size() == 1 ? Ink::kPlain : ink);
+    summaries += summary(name, records, series_mark(i, colours || args.operands().size() == 1), colours,
+                         args.operands().size() == 1 ? Ink::kPlain : ink);
   }
   for (Series& s : validation) chart.series.push_back(std::move(s));
   chart.title = args.operands().size() == 1 ? args.operands()[0] : losses ? "validation loss, nats" : quantity.name;

@@ -237,7 +237,7 @@ void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, as measured just now"));
   say(cat("expect  a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
-          fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
+          fixed_text(1.1 * plan.expected_loss, 1), " nats, going by runs on tiny Shakespeare"));
 }
 
 // "; skipped 4: a.png (not text), b.png (not text), ..."
@@ -258,14 +258,15 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           count_text(static_cast<double>(d.validation.ids.size())), " to validate, vocabulary of ",
           d.vocabulary.size()));
   if (d.files > 1 || !d.skipped.empty())
-    say(cat("        ", d.files, d.files == 1 ? " file" : " files", d.skipped.empty() ? "" : skipped_text(d.skipped)));
-  say(cat("model   ", c.layers, " layers, ", c.heads, " heads, width ", c.width, ", context ", c.context, ": ",
-          count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
-  say(cat("plan    ", c.steps, " steps of ", c.batch * c.accumulate, " windows: ", count_text(seen), " tokens",
+    say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
+  say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
+          c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
+  say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
+          count_text(seen), " tokens",
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
-  say(cat("machine ", thread_count(), thread_count() == 1 ? " thread, " : " threads, ", isa_name(current_isa()),
-          " kernels", has_openmp() ? "" : " (built without OpenMP: one thread only)", ", about ",
+  say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, about ",
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
+  if (!has_openmp()) say("        built without OpenMP: one thread only");
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
   if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");
@@ -279,8 +280,7 @@ View chosen_view(const Arguments& args) {
 void print_end(const Trainer& trainer, const std::string& directory) {
   const RunConfig& c = trainer.config();
   if (trainer.step() < c.steps)
-    say(cat("stopped at step ", trainer.step(), ": ", c.patience, c.patience == 1 ? " validation" : " validations",
-            " without a better one"));
+    say(cat("stopped at step ", trainer.step(), ": ", counted(c.patience, "validation"), " without a better one"));
   if (trainer.best_step() >= 0 && !std::isnan(trainer.best_val_loss()))
     say(cat("best    validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
             std::isnan(trainer.floor()) ? ""
@@ -316,6 +316,7 @@ int run_train(const Arguments& args) {
     return 0;
   }
   if (!resume && !print_config) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
+  if (!config.data.empty()) check_standard_input(config.all_data(), resume && !args.has("data") ? directory : "");
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
     return load_run_data(config, &known);

@@ -14,8 +14,8 @@ std::string title_of(const Trainer& trainer) {
   const RunConfig& c = trainer.config();
   const std::string& source = trainer.data().source;
   return cat(source.substr(source.find_last_of('/') + 1), ": ",
-             count_text(static_cast<double>(trainer.model().parameter_count())), " parameters, ", c.layers, " layers, ",
-             c.heads, " heads, width ", c.width, ", context ", c.context);
+             count_text(static_cast<double>(trainer.model().parameter_count())), " parameters, ",
+             counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ", c.context);
 }
 
 std::vector<Level> levels_of(const RunInfo& info) {
@@ -65,11 +65,25 @@ Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
   if (view_ != View::kLive) return;
   board_.title = title_of(trainer);
   board_.levels = levels_of(trainer.info());
+  recall();
   flops_per_second_at_peak_ = 1e9 * fma_peak(thread_count());
   flops_per_token_ = step_flops(c, trainer.data().vocabulary.size()) / static_cast<double>(c.batch * c.context);
 }
 
 Progress::~Progress() { finish(); }
+
+// What a run that goes on did before.
+void Progress::recall() {
+  const std::string path = trainer_.directory() + "/log.jsonl";
+  if (trainer_.step() == 0 || trainer_.directory().empty() || !path_exists(path)) return;
+  for (const StepRecord& r : read_log(path)) {
+    board_.train.add(static_cast<double>(r.step), r.loss);
+    board_.validation.add(static_cast<double>(r.step), r.val_loss);
+  }
+  board_.val_loss = trainer_.last_val_loss();
+  board_.best_step = trainer_.best_step();
+  board_.best_val_loss = trainer_.best_val_loss();
+}
 
 void Progress::update(const StepRecord& r) {
   if (!std::isnan(r.loss)) {
@@ -109,9 +123,9 @@ void Progress::update(const StepRecord& r) {
   if (count_ > 0) board_.loss = loss_;
   if (speed_ > 0) board_.tokens_per_second = speed_;
   if (flops_per_second_at_peak_ > 0) {
-    // More than the peak: that was measured while the machine was busy, and says nothing.
+    // No training comes so near the peak: that was measured while the machine was busier, and says nothing.
     const double share = speed_ * flops_per_token_ / flops_per_second_at_peak_;
-    board_.share_of_peak = share <= 1 ? share : Dashboard::kUnknown;
+    board_.share_of_peak = share <= 0.9 ? share : Dashboard::kUnknown;
   }
   if (!std::isnan(r.grad_norm)) board_.grad_norm = r.grad_norm;
   board_.lr = r.lr;

@@ -26,6 +26,7 @@ class Progress {
   void finish() noexcept;
 
  private:
+  void recall();
   void update(const StepRecord& record);
   void plain_line(const StepRecord& record) const;
   double seconds_left(const StepRecord& record) const;

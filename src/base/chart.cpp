@@ -43,8 +43,9 @@ std::string legend(const Chart& chart, int columns, bool colours) {
     text += cat(used > 0 ? "   " : "", inked(mark, ink, colours), " ", name);
     used += width;
   };
-  for (const Series& s : chart.series)
-    if (!s.name.empty()) entry("━", s.ink, s.name);
+  const bool lines = colours || chart.series.size() < 2;
+  for (std::size_t i = 0; i < chart.series.size(); ++i)
+    if (!chart.series[i].name.empty()) entry(series_mark(i, lines).c_str(), chart.series[i].ink, chart.series[i].name);
   for (const Level& level : chart.levels) entry("╌", Ink::kFaint, cat(level.name, " ", fixed_text(level.y, 2)));
   return text;
 }
@@ -120,6 +121,10 @@ Range chart_range(const Chart& chart) {
   return {low - room, high + room};
 }
 
+std::string series_mark(std::size_t number, bool colours) {
+  return colours ? "━" : std::string(1, static_cast<char>('a' + number % 26));
+}
+
 std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, bool colours) {
   if (rows < 1) return {};
   const bool axis = rows >= 5;
@@ -143,7 +148,9 @@ std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, b
   for (const Level& level : chart.levels)
     if (std::isfinite(level.y)) canvas.dashes(row_of(level.y), Ink::kFaint);
   // One point a column of dots, the mean of those that fall there: a line, not a band of noise.
+  std::vector<std::vector<std::pair<int, int>>> paths;
   for (const Series& s : chart.series) {
+    paths.emplace_back();
     int x = -1, from_x = -1, from_y = 0, count = 0;
     double mean = 0;
     const auto reach = [&] {
@@ -152,6 +159,7 @@ std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, b
       const int y = std::clamp(row_of(std::min(mean, range.high)), 0, canvas.height() - 1);
       if (from_x < 0) canvas.dot(x, y, s.ink);
       else canvas.line(from_x, from_y, x, y, s.ink);
+      paths.back().emplace_back(x, y);
       from_x = x;
       from_y = y;
       count = 0;
@@ -164,6 +172,10 @@ std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, b
     }
     reach();
   }
+
+  for (std::size_t i = 0; !colours && paths.size() > 1 && i < paths.size(); ++i)
+    for (auto place = paths[i].rbegin(); place != paths[i].rend(); ++place)
+      if (canvas.letter(place->first, place->second, series_mark(i, false)[0])) break;
 
   std::vector<std::string> lines = canvas.rows(colours);
   for (std::size_t i = 0; i < lines.size(); ++i)

@@ -40,14 +40,18 @@ DotCanvas::DotCanvas(int columns, int rows) : columns_(std::max(columns, 1)), ro
   const auto cells = static_cast<std::size_t>(columns_) * static_cast<std::size_t>(rows_);
   dots_.assign(cells, 0);
   inks_.assign(cells, Ink::kPlain);
+  letters_.assign(cells, '\0');
+}
+
+std::size_t DotCanvas::cell_of(int x, int y) const {
+  return static_cast<std::size_t>(y / 4) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(x / 2);
 }
 
 void DotCanvas::dot(int x, int y, Ink ink) {
   if (x < 0 || y < 0 || x >= width() || y >= height()) return;
   // Unicode numbers the dots down the left column, then the right, and the lowest two last.
   constexpr unsigned char kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
-  const std::size_t cell =
-      static_cast<std::size_t>(y / 4) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(x / 2);
+  const std::size_t cell = cell_of(x, y);
   dots_[cell] = static_cast<unsigned char>(dots_[cell] | kBits[y % 4][x % 2]);
   inks_[cell] = ink;
 }
@@ -74,6 +78,13 @@ void DotCanvas::dashes(int y, Ink ink) {
     if (x % 6 < 3) dot(x, y, ink);
 }
 
+bool DotCanvas::letter(int x, int y, char letter) {
+  if (x < 0 || y < 0 || x >= width() || y >= height() || letters_[cell_of(x, y)] != 0) return false;
+  letters_[cell_of(x, y)] = letter;
+  dots_[cell_of(x, y)] = 0xFF;  // not empty
+  return true;
+}
+
 std::vector<std::string> DotCanvas::rows(bool colours) const {
   std::vector<std::string> lines;
   for (int row = 0; row < rows_; ++row) {
@@ -87,6 +98,7 @@ std::vector<std::string> DotCanvas::rows(bool colours) const {
       std::string run;
       for (; i < used && (inks_[first + i] == ink || dots_[first + i] == 0); ++i) {
         if (dots_[first + i] == 0) run += ' ';
+        else if (letters_[first + i] != 0) run += letters_[first + i];
         else append_utf8(run, 0x2800 + static_cast<char32_t>(dots_[first + i]));
       }
       line += inked(run, ink, colours);

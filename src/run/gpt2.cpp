@@ -84,7 +84,7 @@ bool is_float(StoredType type) {
   return type == StoredType::kF32 || type == StoredType::kF64 || type == StoredType::kF16 || type == StoredType::kBF16;
 }
 
-std::string without(std::string name, const std::string& prefix) {
+std::string without(const std::string& name, const std::string& prefix) {
   return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
 }
 
@@ -113,6 +113,14 @@ void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
          ": holds GPT-2, which has feed-forward layers, and this model has attention only; train one with "
          "--hidden -1",
          go_on);
+  Index layer = 0;
+  while (layer < c.layers && c.heads_in(layer) == c.heads) ++layer;
+  if (layer < c.layers)
+    fail(format, ": holds GPT-2, which has as many heads in every layer, and layer ", layer, " of this model has ",
+         c.heads_in(layer), " instead of ", c.heads, ", as after pruning; export the run that was not pruned", go_on);
+  if (c.heads * c.size_of_heads() != c.width)
+    fail(format, ": holds GPT-2, whose heads together are as wide as the model, and this model has ", c.heads,
+         " heads of ", c.size_of_heads(), " and width ", c.width, "; train one without --head-size", go_on);
 }
 
 std::vector<Index> Gpt2Weight::their_shape() const {

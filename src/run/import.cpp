@@ -5,6 +5,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/file_bytes.h"
 #include "headlight/base/folder.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
@@ -171,9 +172,29 @@ Index metadata_heads(const SafeTensors& file) {
   return heads;
 }
 
+// Files that people bring for want of another, told by their first bytes once they are known not to be what is wanted.
+void refuse_foreign(const std::string& path) {
+  const std::string first(FileBytes(path).view().substr(0, 4));
+  const auto begins = [&](std::string_view bytes) { return first.rfind(bytes, 0) == 0; };
+  const char* name_another = "; name a directory of Hugging Face's, or nanoGPT's weights in a .safetensors file";
+  if (begins("GGUF")) fail(path, ": is a GGUF file, which is written here but not read", name_another);
+  if (begins("PK\3\4") || begins("\x80\2") || begins("\x80\4"))
+    fail(path, ": is an archive of NumPy's or a pickle of PyTorch's, which are not read here; headlight import --help ",
+         "says how to make a .safetensors file of a ckpt.pt");
+}
+
+SafeTensors load_weights(const std::string& path) {
+  try {
+    return SafeTensors::load(path);
+  } catch (const Error&) {
+    refuse_foreign(path);
+    throw;
+  }
+}
+
 // nanoGPT's weights: sizes are read off the tensors.
 TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& options) {
-  const SafeTensors file = SafeTensors::load(path);
+  const SafeTensors file = load_weights(path);
   Tensors tensors = gpt2_names(file.tensors(), path);
   TrainedModel trained;
   trained.val_loss = std::nan("");

@@ -181,7 +181,7 @@ double MachineLimits::fma_peak() {
 double MachineLimits::bandwidth(Index working_set) {
   // Quarters of the power of two below, as near as they come.
   const Index bytes = std::clamp<Index>(working_set, Index{1} << 12, Index{1} << 28);
-  const Index quarter = static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4;
+  const Index quarter = std::max<Index>(1, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4);
   const Index rounded = (bytes + quarter / 2) / quarter * quarter;
   const auto [at, missing] = bandwidths_.try_emplace(rounded, 0);
   if (missing)

@@ -76,7 +76,8 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
 }
 
 std::string name_of(const std::vector<std::string>& paths) {
-  return paths.size() == 1 ? paths[0] : cat(paths[0], " and ", paths.size() - 1, " more");
+  const std::string first = paths[0] == "-" ? "standard input" : paths[0];
+  return paths.size() == 1 ? first : cat(first, " and ", paths.size() - 1, " more");
 }
 
 TokenIds take_files(RunData& data, const std::vector<std::string>& paths, TextTokens reader) {

@@ -140,6 +140,23 @@ TEST(Chart, TakesWhateverItIsGiven) {
   }
 }
 
+TEST(Chart, WithoutColoursCurvesHaveLetters) {
+  Chart chart = falling();
+  const Lines one = draw_chart(chart, 40, 10, false);
+  EXPECT_NE(one.back().find("━ loss"), std::string::npos) << one.back();
+  chart.series.push_back(chart.series[0]);
+  chart.series[1].name = "the same";
+  const Lines two = draw_chart(chart, 60, 10, false), coloured = draw_chart(chart, 60, 10, true);
+  EXPECT_NE(two.back().find("a loss   b the same"), std::string::npos) << two.back();
+  std::string drawn, with_colours;
+  for (std::size_t i = 0; i + 3 < two.size(); ++i) drawn += two[i];
+  for (const std::string& line : coloured) with_colours += line;
+  // One beside the other where they end at one place.
+  EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 'a'), 1) << drawn;
+  EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 'b'), 1) << drawn;
+  EXPECT_EQ(with_colours.find("a loss"), std::string::npos);
+}
+
 TEST(Chart, ASteepBeginningDoesNotFlattenTheRest) {
   Chart chart;
   chart.series = {{"a", Ink::kBlue, {{0, 100}}}};

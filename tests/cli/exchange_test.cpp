@@ -96,6 +96,21 @@ TEST_F(Exchange, WrongUsage) {
   EXPECT_EQ(r.code, 0) << r.err;
   expect_refused({"export", directory_ / "rotary", "--to", "hf"}, 1,
                  "train one with --position learned; --to npz holds");
+  EXPECT_EQ(run_program(train(directory_ / "odd", {"--head-size", "8"})).code, 0);
+  EXPECT_EQ(run_program(train(directory_ / "pruned", {"--layer-heads", "1", "--head-size", "4"})).code, 0);
+  for (const char* format : {"hf", "gguf"}) {
+    expect_refused({"export", directory_ / "odd", "--to", format}, 1,
+                   cat(format,
+                       ": holds GPT-2, whose heads together are as wide as the model, and this model has 2 heads "
+                       "of 8 and width 8"));
+    expect_refused({"export", directory_ / "pruned", "--to", format}, 1,
+                   "layer 0 of this model has 1 instead of 2, as after pruning");
+  }
+  // What others bring for want of a safetensors file.
+  fine({"export", run_, "--to", "npz", "--out", directory_ / "m.npz"});
+  fine({"export", run_, "--to", "gguf", "--out", directory_ / "m.gguf"});
+  expect_refused({"import", directory_ / "m.npz", "--out", back_}, 1, "a pickle of PyTorch's, which are not read here");
+  expect_refused({"import", directory_ / "m.gguf", "--out", back_}, 1, "is a GGUF file");
 }
 
 TEST_F(Exchange, NumPyFormatsAndLogits) {

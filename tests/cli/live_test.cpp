@@ -52,6 +52,36 @@ TEST_F(Live, FollowsTheWindowAndEndsCleanlyOnCtrlC) {
   EXPECT_FALSE(contains(terminal.seen.substr(leave), kEnter));
 }
 
+TEST_F(Live, AResumedRunShowsWhatCameBefore) {
+  finished();
+  // The next validation is at step 12; the first frame is of step 9.
+  OnTerminal terminal({"train", "--resume", "--out", run_, "--steps", "1000000"}, 80, 24);
+  ASSERT_TRUE(terminal.read_until("\033[H")) << terminal.seen;
+  ASSERT_TRUE(terminal.read_until("\033[J"));
+  const std::size_t begin = terminal.seen.find("\033[H");
+  const std::string frame = terminal.seen.substr(begin, terminal.seen.find("\033[J", begin) - begin);
+  for (const char* part : {"step 10/", "validation 3.", "   best 3.", " at step 9"})
+    EXPECT_TRUE(contains(frame, part)) << frame;
+}
+
+TEST_F(Live, ATextIsAskedForAtTheTerminalButNotASecondTime) {
+  {
+    OnTerminal terminal({"train", "--data", "-", "--layers", "1", "--heads", "1", "--width", "8", "--context", "8",
+                         "--steps", "2", "--val-fraction", "0", "--plain", "--out", run_},
+                        80, 24);
+    ASSERT_TRUE(terminal.read_until("Ctrl-D at the start of a line ends it")) << terminal.seen;
+    terminal.type("what is typed is a text\n\004");
+    EXPECT_EQ(terminal.wait(), 0) << terminal.seen;
+    EXPECT_TRUE(contains(terminal.seen, "text    standard input: 24 tokens")) << terminal.seen;
+  }
+  for (const Words& words : {Words{"train", "--resume", "--out", run_}, Words{"heads", run_}}) {
+    OnTerminal terminal(words, 80, 24);
+    EXPECT_EQ(terminal.wait(), 1);
+    EXPECT_TRUE(contains(terminal.seen, "was trained on standard input, and nothing comes from there now"))
+        << terminal.seen;
+  }
+}
+
 TEST_F(Live, ADivergedRunLeavesTheScreenBeforeItsError) {
   OnTerminal terminal(train(directory_ / "bad", {"--optimizer", "sgd", "--lr", "10", "--min-lr", "10", "--clip", "0",
                                                  "--weight-decay", "10", "--momentum", "0", "--decay", "constant"}) +
@@ -100,7 +130,7 @@ TEST_F(Live, ARunIsPlotted) {
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_EQ(r.err, "");
   EXPECT_EQ(r.out.find('\033'), std::string::npos);
-  for (const char* part : {"┤", "└┬", "step", "━ training   ━ validation", ": 9 steps, 0:00, best validation loss "})
+  for (const char* part : {"┤", "└┬", "step", "a training   b validation", ": 9 steps, 0:00, best validation loss "})
     EXPECT_TRUE(contains(r.out, part)) << r.out;
   EXPECT_TRUE(contains(read_file(svg), "<polyline"));
   // What counting comes to, as dashed lines: it stands in the run.
@@ -123,7 +153,7 @@ TEST_F(Live, ARunIsPlotted) {
   ASSERT_EQ(run_program(train(other)).code, 0);
   const Result two = run_program({"plot", run_, other + "/", "--time"});
   EXPECT_EQ(two.code, 0) << two.err;
-  EXPECT_TRUE(contains(two.out, "━ run   ━ other")) << two.out;
+  EXPECT_TRUE(contains(two.out, "a run   b other")) << two.out;
   EXPECT_EQ(run_program({"plot", run_, "--svg", "-"}).out.rfind("<svg ", 0), 0u);
   for (const char* what : {"lr", "gradient", "speed"})
     EXPECT_EQ(run_program({"plot", run_, "--what", what}).code, 0) << what;

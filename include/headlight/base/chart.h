@@ -44,13 +44,18 @@ class DotCanvas {
   void line(int x0, int y0, int x1, int y1, Ink ink);
   // Across the whole width: three dots, three left out.
   void dashes(int y, Ink ink);
+  // A letter in the place of the character at a dot; false: there is one already, or the dot is outside.
+  bool letter(int x, int y, char letter);
   // One string a row, without the spaces at its end.
   std::vector<std::string> rows(bool colours) const;
 
  private:
+  std::size_t cell_of(int x, int y) const;
+
   int columns_, rows_;
   std::vector<unsigned char> dots_;  // of each character, by the bits of Unicode
   std::vector<Ink> inks_;
+  std::string letters_;  // 0: none
 };
 
 // Round numbers from the first at or above `low` to the last at or below `high`, about `count` of them: 1, 2 or 5 times
@@ -60,6 +65,10 @@ struct Ticks {
   int decimals = 0;  // that tell them apart
 };
 Ticks round_ticks(double low, double high, int count);
+
+// What a curve has in legends: a line in its colour, or, where there are no colours, a letter, which then stands near the
+// curve's end as well.
+std::string series_mark(std::size_t number, bool colours);
 
 struct Series {
   std::string name;
