@@ -285,6 +285,11 @@ void say(std::string_view text) {
   std::fputc('\n', stderr);
 }
 
+void say_wrapped(const std::string& left, const std::string& text) {
+  const std::string lines = wrapped(left, text);
+  say(std::string_view(lines).substr(0, lines.size() - 1));
+}
+
 std::string padded(std::string text, std::size_t width) {
   if (text.size() < width) text.insert(0, width - text.size(), ' ');
   return text;

@@ -111,6 +111,8 @@ void print(std::string_view text);
 void finish_output();
 // Messages, on standard error.
 void say(std::string_view text);
+// As wrapped() breaks it.
+void say_wrapped(const std::string& left, const std::string& text);
 // The program as it was called ("build/headlight"), for commands to try next.
 const std::string& program_name();
 void set_program_name(const std::string& name);

@@ -236,8 +236,8 @@ Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, d
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, as measured just now"));
-  say(cat("expect  a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
-          fixed_text(1.1 * plan.expected_loss, 1), " nats, going by runs on tiny Shakespeare"));
+  say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
+                              fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
 
 // "; skipped 4: a.png (not text), b.png (not text), ..."
@@ -282,7 +282,9 @@ void print_end(const Trainer& trainer, const std::string& directory) {
   if (trainer.step() < c.steps)
     say(cat("stopped at step ", trainer.step(), ": ", counted(c.patience, "validation"), " without a better one"));
   if (trainer.best_step() >= 0 && !std::isnan(trainer.best_val_loss()))
-    say(cat("best    validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
+    say_wrapped(
+        "best    ",
+        cat("validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
             std::isnan(trainer.floor()) ? ""
                                         : cat("; the lowest possible is ", fixed_text(trainer.floor(), 4), ", ",
                                               fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below")));

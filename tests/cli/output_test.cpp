@@ -1,6 +1,7 @@
 // What the program prints, and where: products on standard output, messages on standard error.
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 #include "cli/tiny_run.h"
 #include "headlight/data/grammar.h"
@@ -24,7 +25,7 @@ TEST_F(Output, OfTrainIsOnStandardErrorAndPlain) {
   EXPECT_EQ(r.out, "");
   expect_plain(r.err);
   for (const char* part :
-       {"text    ", "model   1 layers, 2 heads, width 8, context 8", "plan    9 steps", "machine 1 thread, ",
+       {"text    ", "model   1 layer, 2 heads, width 8, context 8", "plan    9 steps", "machine 1 thread, ",
         "B of memory", "step 0/9  loss ", "  val ", "step 9/9", "best    validation loss ", "/headlight sample "})
     EXPECT_TRUE(contains(r.err, part));
   EXPECT_EQ(files_of(directory_ / "new").size(), 5u);
@@ -236,6 +237,11 @@ TEST_F(Output, ShowsTheFloorBesideTheLoss) {
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.err, " (floor 0."));
   EXPECT_TRUE(contains(r.err, "the lowest possible is 0."));
+  std::istringstream lines(r.err);
+  for (std::string line; std::getline(lines, line);) {
+    if (contains(line, out)) continue;  // a path of any length
+    EXPECT_LE(line.size(), 80u) << line;
+  }
   EXPECT_TRUE(contains(run_program({"eval", out}).out, "nats, the lowest possible; the model is "));
   const Json value = parse_json(run_program({"eval", out, "--json"}).out, "eval");
   const double floor = JsonView(value, "eval").at("floor").as_double();
