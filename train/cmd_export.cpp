@@ -119,9 +119,10 @@ Command export_command() {
               "  gguf  a file for llama.cpp\n"
               "  npz   a file for NumPy, each weight under its name\n"
               "  npy   a directory for NumPy, a file a weight\n"
-              "hf and gguf hold models with learned positions, pre-norm and layer norms, and\n"
-              "are read back after writing: the logits must be the same. What is outside the\n"
-              "vocabulary their tokenizers leave out without a word.\n",
+              "hf and gguf hold models with learned positions (as GPT-2) or rotary ones (as\n"
+              "GPT-NeoX), pre-norm and layer norms, and are read back after writing: the logits\n"
+              "must be the same. What is outside the vocabulary their tokenizers leave out\n"
+              "without a word.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_export};

@@ -51,7 +51,7 @@ int run_import(const Arguments& args) {
 
 Command import_command() {
   return {.name = "import",
-          .summary = "Makes a run of a GPT-2 of characters or bytes from elsewhere.",
+          .summary = "Makes a run of a GPT-2 or GPT-NeoX of characters or bytes from elsewhere.",
           .usage = "PATH [--out DIR] [OPTIONS]",
           .examples = {"headlight import mine-hf --out runs/mine   # a Hugging Face directory",
                        "headlight import ckpt.safetensors --vocabulary input.txt --out runs/nano"},
@@ -62,9 +62,9 @@ Command import_command() {
                     {"heads", "N", "attention heads a layer, for weights that do not say"},
                     {"force", "", "replace the run in --out"}},
           .notes =
-              "PATH is a directory with config.json (model_type gpt2), model.safetensors and\n"
-              "tokenizer.json, or a .safetensors file with the weights of nanoGPT. Its ckpt.pt\n"
-              "becomes one with this line of Python:\n"
+              "PATH is a directory with config.json (model_type gpt2 or gpt_neox),\n"
+              "model.safetensors and tokenizer.json, or a .safetensors file with the weights of\n"
+              "nanoGPT. Its ckpt.pt becomes one with this line of Python:\n"
               "  import torch; from safetensors.torch import save_file\n"
               "  c = torch.load(\"ckpt.pt\", map_location=\"cpu\", weights_only=False); save_file(\n"
               "    {k: v.clone() for k, v in c[\"model\"].items()}, \"ckpt.safetensors\",\n"

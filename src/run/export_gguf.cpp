@@ -1,4 +1,4 @@
-// llama.cpp's GPT-2. Its tokenizer is one for byte pairs (BPE) over visible characters that stand for bytes. A character of
+// llama.cpp's GPT-2 and, of rotary positions, GPT-NeoX. Its tokenizer is one for byte pairs (BPE) over visible characters that stand for bytes. A character of
 // several bytes is therefore a token that merges make from its bytes, the first two, then the third, and so on; merges
 // begin with a character's first byte, so none reaches across to the next character.
 //
@@ -59,6 +59,8 @@ std::int32_t token_before(const RunInfo& info) {
   return found == std::u32string::npos ? 0 : static_cast<std::int32_t>(found);
 }
 
+std::string architecture(const TransformerConfig& c) { return is_neox(c) ? "gptneox" : "gpt2"; }
+
 GgufMetadata metadata_of(const TrainedModel& trained) {
   const TransformerConfig& c = trained.model->config();
   const auto size = [](Index value) { return static_cast<std::uint32_t>(value); };
@@ -74,17 +76,17 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
   std::vector<std::int32_t> kinds(tokens.size(), kNormalToken);
   tokens.emplace_back(kEnd);
   kinds.push_back(kControlToken);
-  const std::string name = without_folders(trained.info).source;
-  return {
-      {"general.architecture", std::string("gpt2")},
+  const std::string name = without_folders(trained.info).source, kind = architecture(c);
+  GgufMetadata metadata = {
+      {"general.architecture", kind},
       {"general.name", name.empty() ? std::string("headlight") : name},
       {"general.file_type", std::uint32_t{0}},  // all F32
-      {"gpt2.block_count", size(c.layers)},
-      {"gpt2.context_length", size(whole_context(c.context))},
-      {"gpt2.embedding_length", size(c.width)},
-      {"gpt2.feed_forward_length", size(c.hidden < 0 ? 4 * c.width : c.hidden)},
-      {"gpt2.attention.head_count", size(c.heads)},
-      {"gpt2.attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps)},
+      {kind + ".block_count", size(c.layers)},
+      {kind + ".context_length", size(whole_context(c.context))},
+      {kind + ".embedding_length", size(c.width)},
+      {kind + ".feed_forward_length", size(c.hidden < 0 ? 4 * c.width : c.hidden)},
+      {kind + ".attention.head_count", size(c.heads)},
+      {kind + ".attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps)},
       {"tokenizer.ggml.model", std::string("gpt2")},
       // How the text is cut before merging, at places between characters. This one, unlike GPT-2's own, leaves spaces
       // before punctuation alone when tokens become text.
@@ -96,6 +98,12 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {"tokenizer.ggml.eos_token_id", size(c.vocabulary)},
       {"tokenizer.ggml.add_bos_token", false},
       {"tokenizer.ggml.add_eos_token", false}};
+  if (is_neox(c)) {
+    metadata.push_back({kind + ".rope.dimension_count", size(c.size_of_heads())});
+    metadata.push_back({kind + ".rope.freq_base", static_cast<float>(kRotaryBase)});
+    metadata.push_back({kind + ".use_parallel_residual", false});
+  }
+  return metadata;
 }
 
 // Adds rows, all the same, to a table of them.
@@ -106,11 +114,12 @@ void add_rows(std::vector<float>& values, TensorView& view, const std::vector<fl
 
 // The model in such a file, without what was added: `config` says its context.
 std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig config) {
-  const auto size = [&](const char* key) { return static_cast<Index>(file.at<std::uint32_t>(key)); };
-  config.layers = size("gpt2.block_count");
-  config.width = size("gpt2.embedding_length");
-  config.hidden = size("gpt2.feed_forward_length");
-  config.heads = size("gpt2.attention.head_count");
+  const std::string kind = architecture(config) + ".";
+  const auto size = [&](const char* key) { return static_cast<Index>(file.at<std::uint32_t>(kind + key)); };
+  config.layers = size("block_count");
+  config.width = size("embedding_length");
+  config.hidden = size("feed_forward_length");
+  config.heads = size("attention.head_count");
   config.bias = true;
   config.tied = false;
   config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokenStrings).size()) - 1;
@@ -142,11 +151,12 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
     const auto begin = table.begin() + static_cast<std::ptrdiff_t>(row * c.width);
     return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(c.width));
   };
-  // The first weights of the walk: [V,C] and [T,C]; the last one is the output's, [V,C].
+  // The first weights of the walk: [V,C] and, where positions are learned, [T,C]; the last one is the output's, [V,C].
   const std::vector<float> embedding = tensors.values[0], never = never_row(*trained.model);
   add_rows(tensors.values[0], tensors.views[0], row_of(embedding, token_before(trained.info)));
-  add_rows(tensors.values[1], tensors.views[1], row_of(tensors.values[1], c.context - 1),
-           whole_context(c.context) - c.context);
+  if (!is_neox(c))
+    add_rows(tensors.values[1], tensors.views[1], row_of(tensors.values[1], c.context - 1),
+             whole_context(c.context) - c.context);
   if (c.tied) {
     tensors.values.push_back(embedding);
     tensors.views.push_back(tensor_view<float>("output.weight", {c.vocabulary, c.width}, tensors.values.back()));

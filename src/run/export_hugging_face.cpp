@@ -28,8 +28,7 @@ const char* activation_name(Activation activation) {
   fail("hf: holds GPT-2, whose activations do not include this model's; use gelu, gelu-erf, relu or silu");
 }
 
-Json config_json(const TrainedModel& trained) {
-  const TransformerConfig& c = trained.model->config();
+Json gpt2_config(const TransformerConfig& c) {
   Json config = Json::object();
   config.set("model_type", "gpt2")
       .set("architectures", Json::array().push("GPT2LMHeadModel"))
@@ -47,7 +46,36 @@ Json config_json(const TrainedModel& trained) {
       .set("attn_pdrop", c.dropout)
       .set("scale_attn_weights", true)
       .set("scale_attn_by_inverse_layer_idx", false)
-      .set("reorder_and_upcast_attn", false)
+      .set("reorder_and_upcast_attn", false);
+  return config;
+}
+
+// GPT-NeoX with every channel of a head turned, and attention before the feed-forward layer instead of beside it.
+Json neox_config(const TransformerConfig& c) {
+  Json config = Json::object();
+  config.set("model_type", "gpt_neox")
+      .set("architectures", Json::array().push("GPTNeoXForCausalLM"))
+      .set("vocab_size", c.vocabulary)
+      .set("max_position_embeddings", c.context)
+      .set("hidden_size", c.width)
+      .set("num_hidden_layers", c.layers)
+      .set("num_attention_heads", c.heads)
+      .set("intermediate_size", c.hidden < 0 ? 4 * c.width : c.hidden)
+      .set("hidden_act", activation_name(c.activation))
+      .set("layer_norm_eps", kGpt2NormEps)
+      .set("hidden_dropout", c.dropout)
+      .set("attention_dropout", c.dropout)
+      .set("attention_bias", true)
+      .set("use_parallel_residual", false)
+      .set("rotary_pct", 1)
+      .set("rotary_emb_base", kRotaryBase);
+  return config;
+}
+
+Json config_json(const TrainedModel& trained) {
+  const TransformerConfig& c = trained.model->config();
+  Json config = is_neox(c) ? neox_config(c) : gpt2_config(c);
+  config
       .set("tie_word_embeddings", c.tied)
       // There are no special tokens; GPT-2's own, 50256, would be beyond the vocabulary.
       .set("bos_token_id", Json())
@@ -66,10 +94,12 @@ Json config_json(const TrainedModel& trained) {
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
   const TransformerConfig& c = trained.model->config();
   check_is_gpt2(c, "hf");
-  const Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kHuggingFace);
+  const bool neox = is_neox(c);
+  const Gpt2Tensors tensors = gpt2_tensors(*trained.model, neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);
   std::vector<TensorView> views = tensors.views;
   for (TensorView& view : views)
-    if (view.name != "lm_head.weight") view.name = "transformer." + view.name;
+    if (view.name != "lm_head.weight" && view.name != "embed_out.weight")
+      view.name = (neox ? "gpt_neox." : "transformer.") + view.name;
   Json tokenizer_config = Json::object();
   tokenizer_config.set("tokenizer_class", "PreTrainedTokenizerFast")
       .set("clean_up_tokenization_spaces", false)

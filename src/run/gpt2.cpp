@@ -16,14 +16,17 @@ namespace {
 Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
 
 struct Name {
-  const char *ours, *hugging_face, *gguf;
+  const char *ours, *hugging_face, *gguf, *neox;
 };
 // Within a block; the first three have a bias each.
-constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv"}, kAttentionOut{"attn.out", "attn.c_proj", "attn_output"},
-    kUp{"ff.up", "mlp.c_fc", "ffn_up"}, kDown{"ff.down", "mlp.c_proj", "ffn_down"},
-    kNorm1{"norm1", "ln_1", "attn_norm"}, kNorm2{"norm2", "ln_2", "ffn_norm"};
-constexpr Name kTokens{"tokens", "wte", "token_embd"}, kPositions{"position", "wpe", "position_embd"},
-    kLastNorm{"norm", "ln_f", "output_norm"}, kHead{"head", "lm_head", "output"};
+constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv", "attention.query_key_value"},
+    kAttentionOut{"attn.out", "attn.c_proj", "attn_output", "attention.dense"},
+    kUp{"ff.up", "mlp.c_fc", "ffn_up", "mlp.dense_h_to_4h"},
+    kDown{"ff.down", "mlp.c_proj", "ffn_down", "mlp.dense_4h_to_h"},
+    kNorm1{"norm1", "ln_1", "attn_norm", "input_layernorm"},
+    kNorm2{"norm2", "ln_2", "ffn_norm", "post_attention_layernorm"};
+constexpr Name kTokens{"tokens", "wte", "token_embd", "embed_in"}, kPositions{"position", "wpe", "position_embd", ""},
+    kLastNorm{"norm", "ln_f", "output_norm", "final_layer_norm"}, kHead{"head", "lm_head", "output", "embed_out"};
 
 // Collects the weights of a model under both names.
 class Walk {
@@ -32,10 +35,10 @@ class Walk {
 
   std::vector<Gpt2Weight> all() {
     add(kTokens, ".weight", {c_.vocabulary, c_.width});
-    add(kPositions, ".weight", {c_.context, c_.width});
+    if (c_.position != PositionKind::kRotary) add(kPositions, ".weight", {c_.context, c_.width});
     for (Index i = 0; i < c_.layers; ++i) {
       ours_ = cat("blocks.", i, ".");
-      theirs_ = cat(naming_ == Gpt2Naming::kGguf ? "blk." : "h.", i, ".");
+      theirs_ = cat(naming_ == Gpt2Naming::kGguf ? "blk." : naming_ == Gpt2Naming::kNeoX ? "layers." : "h.", i, ".");
       norm(kNorm1);
       linear(kQkv, 3 * c_.width, c_.width);
       linear(kAttentionOut, c_.width, c_.width);
@@ -51,9 +54,12 @@ class Walk {
 
  private:
   Gpt2Weight& add(const Name& name, const char* end, std::vector<Index> shape) {
-    const char* theirs = naming_ == Gpt2Naming::kGguf ? name.gguf : name.hugging_face;
+    const char* theirs = naming_ == Gpt2Naming::kGguf   ? name.gguf
+                         : naming_ == Gpt2Naming::kNeoX ? name.neox
+                                                        : name.hugging_face;
     weights_.push_back(
         {.ours = cat(ours_, name.ours, end), .theirs = cat(theirs_, theirs, end), .shape = std::move(shape)});
+    if (naming_ == Gpt2Naming::kNeoX && name.ours == kQkv.ours) weights_.back().by_head = c_.heads;
     return weights_.back();
   }
   void linear(const Name& name, Index out, Index in) {
@@ -80,6 +86,22 @@ std::vector<float> transposed(std::span<const float> values, Index rows, Index c
   return result;
 }
 
+// Rows of `width` numbers, counted [parts,heads,size], to [heads,parts,size]; or back.
+std::vector<float> regrouped(std::span<const float> values, Index heads, Index width, bool back) {
+  constexpr Index kParts = 3;  // q, k and v
+  const Index size =
+      static_cast<Index>(values.size()) / (kParts * heads * width) * width;  // numbers of a head in a part
+  std::vector<float> result(values.size());
+  for (Index part = 0; part < kParts; ++part) {
+    for (Index head = 0; head < heads; ++head) {
+      Index from = (part * heads + head) * size, to = (head * kParts + part) * size;
+      if (back) std::swap(from, to);
+      std::copy_n(values.begin() + from, size, result.begin() + to);
+    }
+  }
+  return result;
+}
+
 bool is_float(StoredType type) {
   return type == StoredType::kF32 || type == StoredType::kF64 || type == StoredType::kF16 || type == StoredType::kBF16;
 }
@@ -87,6 +109,9 @@ bool is_float(StoredType type) {
 std::string without(const std::string& name, const std::string& prefix) {
   return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
 }
+
+// Numbers in a row; a bias has one in each.
+Index width_of(const Gpt2Weight& weight) { return weight.shape.size() == 2 ? weight.shape[1] : 1; }
 
 bool ends_with(const std::string& name, const std::string& end) {
   return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
@@ -96,10 +121,11 @@ bool ends_with(const std::string& name, const std::string& end) {
 
 void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
   const char* go_on = "; --to npz holds every model";
-  if (c.position != PositionKind::kLearned)
+  if (c.position != PositionKind::kLearned && c.position != PositionKind::kRotary)
     fail(format,
-         ": holds GPT-2, which has learned positions, and this model has others; train one with "
-         "--position learned",
+         ": holds GPT-2 and GPT-NeoX, which have learned and rotary positions, and this model has others; train one "
+         "with "
+         "--position learned or rotary",
          go_on);
   if (!c.pre_norm)
     fail(format,
@@ -146,6 +172,7 @@ Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming) {
                                            static_cast<std::size_t>(found->second.numel()));
       if (numbers.size() != count) fail(weight.ours, " is ", found->second.shape(), ", which is not GPT-2's size");
       if (weight.transposed) values = transposed(numbers, weight.shape[0], weight.shape[1]);
+      else if (weight.by_head > 0) values = regrouped(numbers, weight.by_head, width_of(weight), false);
       else values.assign(numbers.begin(), numbers.end());
       present.erase(found);
     } else if (!ends_with(weight.ours, ".bias")) {
@@ -161,8 +188,11 @@ Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming) {
 std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView>& tensors, const std::string& source) {
   std::map<std::string, const TensorView*> named;
   for (const TensorView& tensor : tensors) {
-    const std::string name = without(without(tensor.name, "_orig_mod."), "transformer.");
-    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias")) continue;
+    const std::string name = without(without(without(tensor.name, "_orig_mod."), "transformer."), "gpt_neox.");
+    // Masks, and the frequencies of rotary positions, which are no weights.
+    if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") || ends_with(name, ".attention.bias") ||
+        ends_with(name, ".attention.masked_bias") || ends_with(name, ".rotary_emb.inv_freq"))
+      continue;
     if (!named.emplace(name, &tensor).second)
       fail(source, ": two tensors are ", name, ": ", tensor.name, " and ", named[name]->name);
   }
@@ -173,12 +203,13 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
                                                  const TransformerConfig& config, Gpt2Naming naming,
                                                  const std::string& source) {
   const std::vector<Gpt2Weight> weights = gpt2_weights(config, naming);
+  const char* kind = is_neox(config) ? "a GPT-NeoX" : "a GPT-2";
   auto unknown = tensors;
   std::map<std::string, std::pair<const Gpt2Weight*, const TensorView*>> sources;
   for (const Gpt2Weight& weight : weights) {
     const auto found = tensors.find(weight.theirs);
     if (found == tensors.end()) {
-      if (!weight.norm_bias || config.bias) fail(source, ": has no tensor ", weight.theirs, ", which a GPT-2 needs");
+      if (!weight.norm_bias || config.bias) fail(source, ": has no tensor ", weight.theirs, ", which ", kind, " needs");
       continue;
     }
     const TensorView& tensor = *found->second;
@@ -191,7 +222,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     unknown.erase(weight.theirs);
   }
   if (!unknown.empty())
-    fail(source, ": ", unknown.begin()->second->name, " is not a part of a GPT-2 with ", config.layers,
+    fail(source, ": ", unknown.begin()->second->name, " is not a part of ", kind, " with ", config.layers,
          config.layers == 1 ? " layer" : " layers");
 
   auto model = std::make_unique<CharTransformer>(config);
@@ -205,8 +236,10 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     }
     const auto& [weight, tensor] = found->second;
     copy_values(*tensor, source, numbers);
-    if (weight->transposed) {
-      const std::vector<float> turned = transposed(numbers, weight->shape[1], weight->shape[0]);
+    if (weight->transposed || weight->by_head > 0) {
+      const std::vector<float> turned = weight->transposed
+                                            ? transposed(numbers, weight->shape[1], weight->shape[0])
+                                            : regrouped(numbers, weight->by_head, width_of(*weight), true);
       std::copy(turned.begin(), turned.end(), numbers.begin());
     }
     if (!std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }))

@@ -30,12 +30,54 @@ double real_at(const JsonView& config, std::string_view key, double otherwise) {
 void require(const JsonView& config, std::string_view key, bool value) {
   const auto found = config.find(key);
   if (found && found->as_bool() != value)
-    found->refuse(
-        cat("is ", value ? "false" : "true", "; only a GPT-2 with ", value ? "true" : "false", " can be read"));
+    found->refuse(cat("is ", value ? "false" : "true", "; only one with ", value ? "true" : "false", " can be read"));
 }
 
-std::string activation_of(const JsonView& config) {
-  const auto given = config.find("activation_function");
+// What a family of models calls what is asked of it. Some have no key for the last ones.
+struct Family {
+  const char* type;
+  Gpt2Naming naming;
+  const char *layers, *heads, *width, *context, *hidden, *activation, *norm_eps, *dropout;
+  const char *tokens, *head;  // tensors
+  bool tied;                  // where config.json does not say
+};
+constexpr Family kFamilies[] = {
+    {"gpt2", Gpt2Naming::kHuggingFace, "n_layer", "n_head", "n_embd", "n_positions", "n_inner", "activation_function",
+     "layer_norm_epsilon", "resid_pdrop", "wte.weight", "lm_head.weight", true},
+    {"gpt_neox", Gpt2Naming::kNeoX, "num_hidden_layers", "num_attention_heads", "hidden_size",
+     "max_position_embeddings", "intermediate_size", "hidden_act", "layer_norm_eps", "hidden_dropout",
+     "embed_in.weight", "embed_out.weight", false}};
+
+const Family& family_of(const JsonView& config) {
+  const JsonView kind = config.at("model_type");
+  for (const Family& family : kFamilies)
+    if (kind.as_string() == family.type) return family;
+  kind.refuse(cat("is \"", kind.as_string(), "\"; only models of the types \"gpt2\" and \"gpt_neox\" can be read"));
+}
+
+// Rotary positions here turn all channels, by the usual angles. Files say it in either of two ways.
+void require_plain_rotary(const JsonView& config) {
+  const auto require_number = [](const JsonView& where, const char* key, double value, bool otherwise) {
+    const auto found = where.find(key);
+    if (!found && !otherwise) where.refuse(cat("does not say ", key, "; only ", value, " can be read"));
+    if (found && found->as_double() != value)
+      found->refuse(cat(found->as_double(), " is not ", value, ", which is all that can be read"));
+  };
+  if (const auto rope = config.find("rope_parameters")) {
+    if (const auto type = rope->find("rope_type"); type && type->as_string() != "default")
+      type->refuse(cat("\"", type->as_string(), "\" is not \"default\", which is all that can be read"));
+    require_number(*rope, "rope_theta", static_cast<double>(kRotaryBase), true);
+    require_number(*rope, "partial_rotary_factor", 1, false);
+    return;
+  }
+  if (const auto scaling = config.find("rope_scaling")) scaling->refuse("angles that are scaled cannot be read");
+  require_number(config, "rotary_emb_base", static_cast<double>(kRotaryBase), true);
+  require_number(config, "rotary_pct", 1, false);  // a quarter where it is not said
+}
+
+std::string activation_of(const JsonView& config, const Family& family) {
+  const auto given = config.find(family.activation);
+  if (!given && family.naming == Gpt2Naming::kNeoX) return "gelu-erf";
   const std::string name = given ? given->as_string() : "gelu_new";
   // The second and third are the first, written otherwise.
   for (const auto& [theirs, ours] : {std::pair{"gelu_new", "gelu"},
@@ -62,16 +104,17 @@ bool is_zero(const TensorView& tensor, const std::string& source) {
 
 // The biases of linear layers, by the names of Hugging Face and nanoGPT.
 bool is_linear_bias(const std::string& name) {
-  return name.find(".bias") != std::string::npos && name.find("ln_") == std::string::npos;
+  return name.find(".bias") != std::string::npos && name.find("ln_") == std::string::npos &&
+         name.find("norm") == std::string::npos;
 }
 
 // The output's own weights, where they are no more than a copy of the embedding's.
-void drop_tied_head(Tensors& tensors, const std::string& source) {
-  const auto head = tensors.find("lm_head.weight"), tokens = tensors.find("wte.weight");
+void drop_tied_head(Tensors& tensors, const Family& family, const std::string& source) {
+  const auto head = tensors.find(family.head), tokens = tensors.find(family.tokens);
   if (head == tensors.end()) return;
   if (tokens != tensors.end() && !same_values(*head->second, *tokens->second))
-    fail(source,
-         ": lm_head.weight differs from wte.weight, and config.json says that they are one (tie_word_embeddings)");
+    fail(source, ": ", family.head, " differs from ", family.tokens,
+         ", and config.json says that they are one (tie_word_embeddings)");
   tensors.erase(head);
 }
 
@@ -87,36 +130,42 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   const Json document = parse_json(read_file(config_name), config_name);
   const JsonView config(document, config_name);
   if (document.find("headlight")) fail(directory, ": is a run of this program already; there is nothing to import");
-  const JsonView kind = config.at("model_type");
-  if (kind.as_string() != "gpt2")
-    kind.refuse(cat("is \"", kind.as_string(), "\"; only models of the type \"gpt2\" can be read"));
-  require(config, "scale_attn_weights", true);
-  require(config, "scale_attn_by_inverse_layer_idx", false);
-  require(config, "add_cross_attention", false);
-  if (const double eps = real_at(config, "layer_norm_epsilon", kGpt2NormEps); std::abs(eps - kGpt2NormEps) > 1e-12)
-    config.at("layer_norm_epsilon").refuse(cat(eps, " is not ", kGpt2NormEps, ", which layer norms here use"));
+  const Family& family = family_of(config);
+  const bool neox = family.naming == Gpt2Naming::kNeoX;
+  if (neox) {
+    config.at("use_parallel_residual");  // it is true where it is not said
+    require(config, "use_parallel_residual", false);
+    require(config, "attention_bias", true);
+    require_plain_rotary(config);
+  } else {
+    require(config, "scale_attn_weights", true);
+    require(config, "scale_attn_by_inverse_layer_idx", false);
+    require(config, "add_cross_attention", false);
+  }
+  if (const double eps = real_at(config, family.norm_eps, kGpt2NormEps); std::abs(eps - kGpt2NormEps) > 1e-12)
+    config.at(family.norm_eps).refuse(cat(eps, " is not ", kGpt2NormEps, ", which layer norms here use"));
 
   TrainedModel trained;
   RunConfig& c = trained.info.config;
-  c.layers = config.at("n_layer").as_index(1, kMostSize);
-  c.heads = config.at("n_head").as_index(1, kMostSize);
-  c.width = config.at("n_embd").as_index(1, kMostSize);
-  c.context = config.at("n_positions").as_index(1, kMostSize);
+  c.layers = config.at(family.layers).as_index(1, kMostSize);
+  c.heads = config.at(family.heads).as_index(1, kMostSize);
+  c.width = config.at(family.width).as_index(1, kMostSize);
+  c.context = config.at(family.context).as_index(1, kMostSize);
   const Index vocabulary = config.at("vocab_size").as_index(1, kMostSize);
   if (options.heads > 0 && options.heads != c.heads)
-    config.at("n_head").refuse(cat("is ", c.heads, ", and --heads says ", options.heads, "; leave it out"));
-  const auto hidden = config.find("n_inner");
+    config.at(family.heads).refuse(cat("is ", c.heads, ", and --heads says ", options.heads, "; leave it out"));
+  const auto hidden = config.find(family.hidden);
   c.hidden = hidden ? hidden->as_index(1, kMostSize) : 4 * c.width;
   if (c.hidden == 4 * c.width) c.hidden = -1;
-  c.activation = activation_of(config);
-  c.dropout = real_at(config, "resid_pdrop", 0.1);
-  c.position = "learned";
+  c.activation = activation_of(config, family);
+  c.dropout = real_at(config, family.dropout, neox ? 0 : 0.1);
+  c.position = neox ? "rotary" : "learned";
   const auto tied = config.find("tie_word_embeddings");
-  c.tied = !tied || tied->as_bool();
+  c.tied = tied ? tied->as_bool() : family.tied;
 
   const SafeTensors file = SafeTensors::load(weights_name);
   Tensors tensors = gpt2_names(file.tensors(), weights_name);
-  if (c.tied) drop_tied_head(tensors, weights_name);
+  if (c.tied) drop_tied_head(tensors, family, weights_name);
   if (const auto ours = config.find("headlight_export")) {
     trained.info.source = ours->at("text").as_string();
     // Biases of zeros that stand for none.
@@ -149,7 +198,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   if (const auto ours = config.find("headlight_export"))
     if (const auto end = ours->find("document_end"))
       trained.info.document_end = trained.info.vocabulary.encode(end->as_string(), end->where());
-  trained.model = model_from_gpt2(tensors, c.model(vocabulary), Gpt2Naming::kHuggingFace, weights_name);
+  trained.model = model_from_gpt2(tensors, c.model(vocabulary), family.naming, weights_name);
   return trained;
 }
 

@@ -131,6 +131,20 @@ def check_arrivals():
     check_import("a GPT-2 in half precision", "theirs", transformers.AutoModelForCausalLM.from_pretrained("theirs", dtype="float32"))
 
 
+def check_neox_arrives():
+    """A GPT-NeoX whose angles and residuals are ours, made by transformers from nothing."""
+    _, characters = random_gpt2()
+    config = transformers.GPTNeoXConfig(vocab_size=len(characters), max_position_embeddings=CONTEXT, hidden_size=32,
+                                        num_hidden_layers=2, num_attention_heads=4, intermediate_size=96, rotary_pct=1.0,
+                                        use_parallel_residual=False, bos_token_id=None, eos_token_id=None)
+    model = transformers.GPTNeoXForCausalLM(config).eval()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, 0.3 if p.dim() == 1 else 0, 0.3)
+    shutil.rmtree("theirs", ignore_errors=True)
+    model.save_pretrained("theirs")
+    check_import("a GPT-NeoX of transformers", "theirs", model, "--vocabulary", "my.txt")
+
+
 def check_nano_gpt():
     """A checkpoint as nanoGPT writes it, turned into safetensors by the line that `headlight import --help` shows."""
     model, _ = random_gpt2(activation_function="gelu")
@@ -164,7 +178,8 @@ def check_gguf(name):
     value = lambda key: reader.fields[key].contents()
     tensors = {t.name: t.data for t in reader.tensors}
     truth = safetensors.numpy.load_file(f"{name}/model.safetensors")
-    check(f"{name}: the gguf package reads it", value("general.architecture") == "gpt2" and value("gpt2.embedding_length") == 64
+    kind = "gptneox" if name == "rotary" else "gpt2"
+    check(f"{name}: the gguf package reads it", value("general.architecture") == kind and value(f"{kind}.embedding_length") == 64
           and np.array_equal(tensors["blk.1.attn_qkv.weight"], truth["blocks.1.attn.qkv.weight"])
           and np.array_equal(tensors["token_embd.weight"][:-1], truth["tokens.weight"]), f"{len(tensors)} tensors")
 
@@ -209,14 +224,16 @@ def main():
     os.chdir(WORK)
     print(f"transformers {transformers.__version__}, torch {torch.__version__}, numpy {np.__version__}")
     make_text()
-    runs = {"mine": (), "untied": ("--no-tied", "--no-bias", "--activation", "gelu-erf"), "bytes": ("--tokens", "byte")}
+    runs = {"mine": (), "untied": ("--no-tied", "--no-bias", "--activation", "gelu-erf"), "bytes": ("--tokens", "byte"),
+            "rotary": ("--position", "rotary"), "rotary-untied": ("--position", "rotary", "--no-tied", "--no-bias")}
     for name, flags in runs.items():
         train(name, *flags)
         check_transformers(name)
     check_arrivals()
+    check_neox_arrives()
     check_nano_gpt()
     check_numpy("mine")
-    for name in ("mine", "bytes"):
+    for name in ("mine", "bytes", "rotary"):
         check_gguf(name)
         check_llama(name)
     check_going_on()

@@ -29,8 +29,17 @@ std::vector<RunConfig> configs_that_fit() {
   return all;
 }
 
+// Those that Hugging Face's GPT-NeoX holds.
+std::vector<RunConfig> rotary_configs() {
+  std::vector<RunConfig> all = configs_that_fit();
+  for (RunConfig& config : all) config.position = "rotary";
+  return all;
+}
+
 TEST(HuggingFace, ComesBackAsItWas) {
-  for (const RunConfig& config : configs_that_fit()) {
+  std::vector<RunConfig> all = configs_that_fit();
+  for (RunConfig& config : rotary_configs()) all.push_back(config);
+  for (const RunConfig& config : all) {
     const TemporaryDirectory directory;
     TrainedModel trained = random_model(config);
     trained.info.document_end = {3, 1};
@@ -93,6 +102,56 @@ TEST(HuggingFace, TensorsLieAsTransformersReadsThem) {
   }
 }
 
+TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
+  const TemporaryDirectory directory;
+  RunConfig config = small_config();
+  config.position = "rotary";
+  const TrainedModel trained = random_model(config);
+  export_hugging_face(trained, directory.path());
+  const SafeTensors file = SafeTensors::load(directory / "model.safetensors");
+  // The rows of each head stand together there: its q, its k, its v.
+  const Tensor ours = [&] {
+    for (const NamedTensor& p : trained.model->parameters())
+      if (p.name == "blocks.1.attn.qkv.weight") return p.value;
+    return Tensor();
+  }();
+  std::vector<double> theirs(static_cast<std::size_t>(ours.numel()));
+  file.read("gpt_neox.layers.1.attention.query_key_value.weight", theirs);
+  const Index width = config.width, heads = config.heads, size = width / heads;
+  ASSERT_GT(heads, 1);
+  for (Index part = 0; part < 3; ++part)
+    for (Index head = 0; head < heads; ++head)
+      for (Index row = 0; row < size; ++row)
+        for (Index column = 0; column < width; ++column)
+          ASSERT_EQ(theirs[static_cast<std::size_t>(((head * 3 + part) * size + row) * width + column)],
+                    ours.at({part * width + head * size + row, column}));
+  EXPECT_FALSE(file.find("embed_out.weight"));
+  // What would be computed otherwise is refused.
+  const std::string name = directory / "config.json", good = read_file(name);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    write_file_atomically(name, at == std::string::npos ? text : text.replace(at, from.size(), to));
+    return error_of([&] { import_model(directory.path()); });
+  };
+  EXPECT_TRUE(contains(with("\"use_parallel_residual\": false", "\"use_parallel_residual\": true"),
+                       "use_parallel_residual: is true"));
+  EXPECT_TRUE(contains(with("\"use_parallel_residual\": false,", ""), "use_parallel_residual"));
+  EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rotary_pct\": 0.25"), "rotary_pct: 0.25 is not 1"));
+  EXPECT_TRUE(contains(with("\"rotary_pct\": 1,", ""), "does not say rotary_pct"));
+  EXPECT_TRUE(contains(with("10000", "20000"), "rotary_emb_base: 20000 is not 10000"));
+  EXPECT_TRUE(contains(with("\"rotary_pct\"", "\"rope_scaling\": {\"type\": \"linear\"}, \"rotary_pct\""), "scaled"));
+  EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rope_parameters\": {\"rope_type\": \"yarn\"}"), "\"yarn\""));
+  EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rope_parameters\": {\"rope_theta\": 10000}"),
+                       "does not say partial_rotary_factor"));
+  EXPECT_EQ(with("\"rotary_pct\": 1",
+                 "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0, "
+                 "\"partial_rotary_factor\": 1.0}"),
+            "(no error)");
+  EXPECT_TRUE(contains(with("gpt_neox", "gpt2"), "config.json"));
+}
+
 // A loss must not be told of weights that others have put in place of ours.
 TEST(HuggingFace, OtherWeightsHaveNoLoss) {
   const TemporaryDirectory directory;
@@ -134,10 +193,10 @@ TEST(Export, RefusesWhatDoesNotFit) {
     return line;
   };
   for (const auto& [write, format] : {std::pair{&export_hugging_face, "hf: "}, {&export_gguf, "gguf: "}}) {
-    for (const char* position : {"rotary", "sinusoidal", "alibi", "none"}) {
+    for (const char* position : {"sinusoidal", "alibi", "none"}) {
       const std::string line = refusal([&](RunConfig& c) { c.position = position; }, write);
       EXPECT_EQ(line.rfind(format, 0), 0u) << line;
-      EXPECT_TRUE(contains(line, "--position learned"));
+      EXPECT_TRUE(contains(line, "--position learned or rotary"));
     }
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.norm = "rms"; }, write), "--norm layer"));
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.pre_norm = false; }, write), "--pre-norm"));
@@ -164,7 +223,9 @@ TEST(Export, NpyHasAFileForEachWeight) {
 // ---- gguf -----------------------------------------------------------------------------------------------------------------
 
 TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
-  for (const RunConfig& config : configs_that_fit()) {
+  std::vector<RunConfig> all = configs_that_fit();
+  for (RunConfig& config : rotary_configs()) all.push_back(config);
+  for (const RunConfig& config : all) {
     if (config.activation != "gelu") continue;
     const TemporaryDirectory directory;
     const TrainedModel trained = random_model(config);
@@ -176,14 +237,20 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
     const auto& tokens = file.at<std::vector<std::string>>("tokenizer.ggml.tokens");
     ASSERT_EQ(static_cast<Index>(tokens.size()), v + 1);
     EXPECT_EQ(file.at<std::uint32_t>("tokenizer.ggml.eos_token_id"), v);
-    EXPECT_EQ(file.at<std::uint32_t>("gpt2.context_length"), 256u);
+    const bool neox = config.position == "rotary";
+    EXPECT_EQ(file.at<std::string>("general.architecture"), neox ? "gptneox" : "gpt2");
+    EXPECT_EQ(file.at<std::uint32_t>(neox ? "gptneox.context_length" : "gpt2.context_length"), 256u);
+    if (neox) {
+      EXPECT_FALSE(file.at<bool>("gptneox.use_parallel_residual"));
+      EXPECT_EQ(file.at<std::uint32_t>("gptneox.rope.dimension_count"), 8 / config.heads);
+    }
     EXPECT_TRUE(contains(exported.notices.at(0), "learned 12 places"));
     std::map<std::string, std::vector<Index>> sizes;
     for (const TensorView& tensor : file.tensors()) {
       sizes[tensor.name] = tensor.shape;
     }
     using Sizes = std::vector<Index>;
-    EXPECT_EQ(sizes.at("position_embd.weight"), (Sizes{256, 8}));
+    EXPECT_EQ(sizes["position_embd.weight"], neox ? Sizes{} : (Sizes{256, 8}));
     EXPECT_EQ(sizes.at("token_embd.weight"), (Sizes{v + 1, 8}));
     EXPECT_EQ(sizes.at("output.weight"), (Sizes{v + 1, 8}));
     EXPECT_EQ(sizes.at("blk.0.attn_qkv.weight"), (Sizes{24, 8}));

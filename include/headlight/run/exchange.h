@@ -7,7 +7,7 @@
 //   npz     a file: every weight, and the run's config.json       numpy.load
 //   npy     a directory: a file a weight, and config.json         numpy.load
 //
-// hf and gguf hold GPT-2's kind of transformer only (run/gpt2.h); NumPy takes any. What is exported as hf or gguf is read
+// hf and gguf hold the kind of transformer that GPT-2 and GPT-NeoX are (run/gpt2.h); NumPy takes any. What is exported as hf or gguf is read
 // back from the disk and must give the same logits, or the export is an error.
 #pragma once
 
@@ -36,9 +36,9 @@ struct ImportOptions {
   std::optional<Vocabulary> vocabulary;  // instead of the file's own; needed where it has none
   Index heads = 0;                       // 0: what the file says
 };
-// A directory with config.json, model.safetensors and tokenizer.json in Hugging Face's layout of GPT-2, or a .safetensors
-// file of nanoGPT's weights. The vocabulary must be one of characters or bytes.
-// Errors: everything that is missing, misshapen, superfluous, or that a GPT-2 of ours does not do; one line, with the file
+// A directory with config.json, model.safetensors and tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
+// .safetensors file of nanoGPT's weights. The vocabulary must be one of characters or bytes.
+// Errors: everything that is missing, misshapen, superfluous, or that a model of ours does not do; one line, with the file
 // and the key or tensor.
 TrainedModel import_model(const std::string& path, const ImportOptions& options = {});
 

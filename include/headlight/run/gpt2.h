@@ -1,5 +1,7 @@
 // GPT-2's kind of transformer (Radford et al. 2019), which many programs read: which of our models are one, and what their
-// weights are called elsewhere. Hugging Face directories, nanoGPT's weights and llama.cpp's files all hold this kind.
+// weights are called elsewhere. Hugging Face directories, nanoGPT's weights and llama.cpp's files all hold this kind. Those
+// of rotary positions are GPT-NeoX there (Black et al. 2022), with all channels of a head turned and the feed-forward layer
+// after attention, not beside it: then nothing else differs.
 #pragma once
 
 #include <map>
@@ -12,22 +14,27 @@
 
 namespace headlight {
 
+inline constexpr Index kRotaryBase = 10000;   // of RotaryPosition
 inline constexpr double kGpt2NormEps = 1e-5;  // of layer norm; what Norm uses
 
-// Error: what of this model GPT-2 has no place for, and what to do. `format` begins the line: "hf".
+// Whether it is the other kind of model that formats hold as GPT-2: GPT-NeoX, which is the same with rotary positions.
+inline bool is_neox(const TransformerConfig& config) { return config.position == PositionKind::kRotary; }
+// Error: what of this model neither has a place for, and what to do. `format` begins the line: "hf".
 void check_is_gpt2(const TransformerConfig& config, const std::string& format);
 
 enum class Gpt2Naming {
   kHuggingFace,  // "h.0.attn.c_attn.weight", [in,out]
   kNanoGpt,      // the same names, [out,in]
-  kGguf,         // "blk.0.attn_qkv.weight", [out,in]
+  kGguf,         // "blk.0.attn_qkv.weight", [out,in]; of both kinds
+  kNeoX,         // Hugging Face's GPT-NeoX: "layers.0.attention.query_key_value.weight", [out,in]; no positions
 };
 
 struct Gpt2Weight {
   std::string ours;          // "blocks.0.attn.qkv.weight"
-  std::string theirs;        // without the "transformer." that may stand before it
+  std::string theirs;        // without the "transformer." or "gpt_neox." that may stand before it
   std::vector<Index> shape;  // ours
   bool transposed = false;   // theirs is [in,out], ours [out,in]
+  Index by_head = 0;         // so many heads: our rows are q, k, v of all of them, theirs the q, k, v of each
   bool norm_bias = false;    // the shift of a layer norm, which models without biases may lack elsewhere
   std::vector<Index> their_shape() const;
 };
@@ -42,7 +49,7 @@ struct Gpt2Tensors {
 // Linear layers without bias get one of zeros. Error: a weight of the model that GPT-2 does not have.
 Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming);
 
-// Tensors by name, without "_orig_mod." and "transformer." before them and without the masks that some files store as
+// Tensors by name, without "_orig_mod." and "transformer." or "gpt_neox." before them and without the masks that some files store as
 // tensors ("attn.bias"). Error: a name that comes twice then.
 std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView>& tensors, const std::string& source);
 
