@@ -174,6 +174,12 @@ void print_figures(const JsonView& summary) {
               padded(mean_text(f.find("subspaces")), 13), padded(mean_text(f.find("untrained")), 11), "\n"));
 }
 
+void print_comparisons(const JsonView& comparisons) {
+  if (comparisons.size() == 0) return;
+  print("\ncompared within each seed, in brackets the 95% interval\n");
+  for (const JsonView& c : comparisons.elements()) print(wrapped("", c.at("says").as_string()));
+}
+
 void print_carriers(const JsonView& carriers) {
   bool any = false;
   for (const JsonView& c : carriers.elements()) {
@@ -247,6 +253,7 @@ void print_summary(const Json& summary) {
   const JsonView all(summary, "summary");
   print(cat("\n", wrapped("", all.at("text").as_string()), "\n"));
   print_figures(all.at("summary"));
+  print_comparisons(all.at("comparisons"));
   print_carriers(all.at("carriers"));
   print_stability(all);
   print_onsets(all);
@@ -308,7 +315,8 @@ Command heads_study_command() {
           .flags = std::move(flags),
           .notes =
               "In DIR: seed-N, a run each; seed-N.json, what was measured of it; study.json, and the same\n"
-              "as tables: summary.csv, seeds.csv, rules.csv, carriers.csv (which head does it), stability.csv\n"
+              "as tables: summary.csv, comparisons.csv (heads less their controls), seeds.csv, rules.csv, carriers.csv "
+              "(which head does it), stability.csv\n"
               "(seeds matched head by head), labels.csv, heads.csv, effects.csv, pruning.csv, and where heads\n"
               "were watched onset.csv and onset_order.csv; report.html. Intervals are over seeds.\n",
           .run = run_heads_study};

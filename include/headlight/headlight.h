@@ -88,6 +88,7 @@
 #include "headlight/heads/role_masks.h"
 #include "headlight/heads/roles.h"
 #include "headlight/heads/seed_bootstrap.h"
+#include "headlight/heads/seed_compare.h"
 #include "headlight/heads/seed_match.h"
 #include "headlight/heads/seed_study.h"
 #include "headlight/heads/slots.h"

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "headlight/base/error.h"
+#include "headlight/heads/seed_compare.h"
 #include "headlight/heads/seed_match.h"
 
 namespace headlight {
@@ -13,6 +14,11 @@ namespace headlight {
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+constexpr const char *kSpecialization = "specialization index", *kDissociations = "double dissociations",
+                     *kPrunable = "prunable fraction", *kPrunableAtRandom = "prunable fraction, random orders";
+
+Json json_of(const Interval& i) { return Json::object().set("mean", i.mean).set("low", i.low).set("high", i.high); }
 
 double number_or_nan(const JsonView& view, const char* key) {
   const auto found = view.find(key);
@@ -46,10 +52,7 @@ struct Sample {
   Json interval() const {
     if (values.empty()) return {};
     const Interval i = bootstrap_seeds(values, replicates);
-    return Json::object()
-        .set("mean", i.mean)
-        .set("low", std::max(i.low, lowest))
-        .set("high", std::min(i.high, highest));
+    return json_of({i.mean, std::max(i.low, lowest), std::min(i.high, highest)});
   }
 };
 
@@ -71,19 +74,60 @@ std::vector<std::pair<std::string, Figures>> figures_of(const SeedResult& result
   const JsonView study(result.study, "study");
   const JsonView si = study.at("specialization"), dd = study.at("double_dissociations"),
                  pf = study.at("prunable_fraction");
-  return {{"loss", {result.loss, kUnknown, kUnknown, replicates_of(study, {"loss"})}},
-          {"loss above the lowest possible",
-           {result.loss - result.floor, kUnknown, kUnknown, replicates_of(study, {"above_floor"})}},
-          {"specialization index",
-           {si.at("heads").as_double(), mean_of(values_of(si.at("random_subspaces"))),
-            mean_of(values_of(si.at("untrained"))), replicates_of(study, {"specialization"}), 0, 1}},
-          {"double dissociations",
-           {static_cast<double>(dd.at("heads").size()), mean_of(values_of(dd.at("random_subspaces"))),
-            mean_of(values_of(dd.at("untrained"))), replicates_of(study, {"double_dissociations"}), 0}},
-          {"prunable fraction",
-           {pf.at("greedy").as_double(), kUnknown, kUnknown, replicates_of(study, {"prunable_fraction"}), 0, 1}},
-          {"prunable fraction, random orders", {mean_of(values_of(pf.at("random_orders"))), kUnknown, kUnknown}},
-          {"unlabelled share", {study.at("unlabelled_share").as_double(), kUnknown, kUnknown}}};
+  return {
+      {"loss", {result.loss, kUnknown, kUnknown, replicates_of(study, {"loss"})}},
+      {"loss above the lowest possible",
+       {result.loss - result.floor, kUnknown, kUnknown, replicates_of(study, {"above_floor"})}},
+      {kSpecialization,
+       {si.at("heads").as_double(), mean_of(values_of(si.at("random_subspaces"))),
+        mean_of(values_of(si.at("untrained"))), replicates_of(study, {"specialization"}), 0, 1}},
+      {kDissociations,
+       {static_cast<double>(dd.at("heads").size()), mean_of(values_of(dd.at("random_subspaces"))),
+        mean_of(values_of(dd.at("untrained"))), replicates_of(study, {"double_dissociations"}), 0}},
+      {kPrunable, {pf.at("greedy").as_double(), kUnknown, kUnknown, replicates_of(study, {"prunable_fraction"}), 0, 1}},
+      {kPrunableAtRandom, {mean_of(values_of(pf.at("random_orders"))), kUnknown, kUnknown}},
+      {"unlabelled share", {study.at("unlabelled_share").as_double(), kUnknown, kUnknown}}};
+}
+
+// Each figure that has a control, less it, in the seeds that have both.
+Json comparisons(std::span<const std::vector<std::pair<std::string, Figures>>> seeds) {
+  Json array = Json::array();
+  // `who` less `control` of a figure; a control is a member of the figure, or another figure of the heads.
+  const auto add = [&](const char* figure, const char* who, const char* whose, const char* control,
+                       double Figures::*member, const char* other) {
+    std::vector<double> heads, controls;
+    std::vector<std::vector<double>> replicates;
+    for (const auto& figures : seeds) {
+      const auto of = [&](std::string_view wanted) {
+        return std::find_if(figures.begin(), figures.end(), [&](const auto& f) { return f.first == wanted; })->second;
+      };
+      const Figures mine = of(figure);
+      const double value = of(other).*member;
+      if (!std::isfinite(mine.heads) || !std::isfinite(value)) continue;
+      heads.push_back(mine.heads);
+      controls.push_back(value);
+      replicates.push_back(mine.replicates);
+    }
+    if (heads.empty()) return;
+    const PairedComparison c = compare_pairs(heads, controls, replicates);
+    array.push(Json::object()
+                   .set("name", figure)
+                   .set("less", control)
+                   .set("seeds", heads.size())
+                   .set("difference", json_of(c.difference))
+                   .set("higher", c.higher)
+                   .set("lower", c.lower)
+                   .set("same", c.same)
+                   .set("p", c.p)
+                   .set("verdict", verdict_of(c))
+                   .set("says", sentence_of(c, cat(figure, ", ", who, " less ", control), whose)));
+  };
+  for (const char* figure : {kSpecialization, kDissociations}) {
+    add(figure, "heads", "heads are", "random subspaces", &Figures::subspaces, figure);
+    add(figure, "heads", "heads are", "untrained models", &Figures::untrained, figure);
+  }
+  add(kPrunable, "greedy order", "greedy order is", "random orders", &Figures::heads, kPrunableAtRandom);
+  return array;
 }
 
 // By slots, over seeds: what the strongest head costs, and its share of what all cost.
@@ -136,10 +180,7 @@ Json stability(std::span<const SeedPair> pairs) {
       {"the same, matched after shuffling profiles", &SeedPair::shuffled},
       {"matched heads in the same layer", &SeedPair::same_layer}};
   for (const auto& [name, figure] : figures) {
-    const Interval i = interval_of_pairs(pairs, figure);
-    array.push(Json::object()
-                   .set("name", name)
-                   .set("value", Json::object().set("mean", i.mean).set("low", i.low).set("high", i.high)));
+    array.push(Json::object().set("name", name).set("value", json_of(interval_of_pairs(pairs, figure))));
   }
   return array;
 }
@@ -294,6 +335,7 @@ Json summarise(std::span<const SeedResult> results) {
                        "orders, labels and carriers).",
                        counted.size() == 1 ? " A single seed says nothing of others." : ""))
       .set("summary", summary)
+      .set("comparisons", comparisons(all))
       .set("rules", rules(counted))
       .set("carriers", carriers_json(carriers(counted)))
       .set("stability", stability(match_seeds(counted)))

@@ -139,6 +139,8 @@ std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const See
       {"seeds.csv", table(*all.find("runs"), {"seed", "failed", "loss", "above_floor", "specialization",
                                               "dissociations", "prunable", "unlabelled"})},
       {"summary.csv", table(*all.find("summary"), {"name", "heads", "subspaces", "untrained"})},
+      {"comparisons.csv", table(*all.find("comparisons"),
+                                {"name", "less", "seeds", "difference", "higher", "lower", "same", "p", "verdict"})},
       {"rules.csv", table(*all.find("rules"), {"name", "strongest", "share"})},
       {"labels.csv", table(*all.find("labels"), {"label", "seeds"})},
       {"heads.csv", csv_text(heads)},

@@ -74,6 +74,47 @@ TEST(SeedStudy, FailedSeedsAreCountedAndLeftOut) {
   EXPECT_FALSE(json.find("onset")) << "nothing was watched";
 }
 
+TEST(SeedStudy, HeadsAreComparedWithTheirOwnControls) {
+  std::vector<SeedResult> results;
+  for (Index i = 1; i <= 8; ++i)
+    results.push_back({i, 2, 1.9, "", study(0.3 + 0.05 * static_cast<double>(i), 1, nullptr)});
+  results.push_back({9, 9, 1.9, "it did not learn", study(-5, 1, nullptr)});
+  // The subspaces of each seed follow its heads, 0.1 below: 0.2 + 0.05 i on average.
+  for (SeedResult& r : results) {
+    const double low = 0.1 + 0.05 * static_cast<double>(r.seed);
+    Json specialization = *r.study.find("specialization");
+    specialization.set("random_subspaces", Json::array().push(low).push(low + 0.2));
+    r.study.set("specialization", specialization);
+  }
+  const Json json = summarise(results);
+  const JsonView all = JsonView(json, "summary").at("comparisons");
+  ASSERT_EQ(all.size(), 5);
+  const JsonView subspaces = all.at(Index{0}), untrained = all.at(Index{1}), prunable = all.at(Index{4});
+  EXPECT_EQ(subspaces.at("name").as_string(), "specialization index");
+  EXPECT_EQ(subspaces.at("less").as_string(), "random subspaces");
+  EXPECT_EQ(subspaces.at("seeds").as_index(), 8) << "the failed one is left out";
+  EXPECT_NEAR(subspaces.at("difference").at("mean").as_double(), 0.1, 1e-12);
+  EXPECT_NEAR(subspaces.at("difference").at("low").as_double(), 0.1, 1e-9);
+  EXPECT_EQ(subspaces.at("higher").as_index(), 8);
+  EXPECT_EQ(subspaces.at("verdict").as_string(), "higher");
+  EXPECT_TRUE(contains(subspaces.at("says").as_string(), "specialization index, heads less random subspaces: 0.100"));
+  EXPECT_EQ(untrained.at("less").as_string(), "untrained models");
+  EXPECT_NEAR(untrained.at("difference").at("mean").as_double(), 0.525, 1e-12);
+  const JsonView dissociations = all.at(Index{2});
+  EXPECT_NEAR(dissociations.at("difference").at("mean").as_double(), 1 - 1.1, 1e-12);
+  EXPECT_EQ(dissociations.at("verdict").as_string(), "lower");
+  EXPECT_EQ(prunable.at("less").as_string(), "random orders");
+  EXPECT_NEAR(prunable.at("difference").at("mean").as_double(), 0.25, 1e-12);
+  for (const auto& [name, text] : seed_tables(results)) {
+    if (name != "comparisons.csv") continue;
+    EXPECT_EQ(text.substr(0, text.find('\n')),
+              "name,less,seeds,difference,difference_low,difference_high,higher,lower,same,p,verdict");
+    EXPECT_TRUE(contains(text, "\nprunable fraction,random orders,8,0.25,0.25,0.25,8,0,0,0.0078")) << text;
+  }
+  const Json one = summarise(std::vector<SeedResult>{results[0]});
+  EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which proves nothing"));
+}
+
 TEST(SeedStudy, ReplicatesWidenIntervals) {
   std::vector<SeedResult> results = three();
   const auto width = [&] {

@@ -34,6 +34,9 @@ SeedResult seed_result(const Json& json, const std::string& source);
 //   text       sentences: how many seeds, how many failed, what the brackets are
 //   summary    [{name, heads, subspaces, untrained}], each an interval or null: loss, specialization index, double
 //              dissociations, prunable fraction and that in random orders, share unlabelled
+//   comparisons [{name, less, seeds, difference, higher, lower, same, p, verdict, says}]: the heads' specialization index
+//              and double dissociations less those of random subspaces of the same model and of untrained models on the
+//              same text, and the prunable fraction less that in random orders, within each seed (seed_compare.h)
 //   rules      [{name, strongest, share}]: rise of the loss when the strongest head for these slots is ablated; and of what
 //              ablating all heads costs there, its share
 //   carriers   [{name, kind, seeds, layer, in_layer, role, with_role, kappa, share, second_share}]: the head that carries it
@@ -47,8 +50,8 @@ SeedResult seed_result(const Json& json, const std::string& source);
 // onset and order are absent unless heads were watched.
 Json summarise(std::span<const SeedResult> results);
 
-// The tables of a study, name and content: seeds.csv, summary.csv, rules.csv, labels.csv, stability.csv (a row for each pair
-// of seeds); with rows for each seed, heads.csv, effects.csv, carriers.csv and pruning.csv; and where heads were watched,
+// The tables of a study, name and content: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv, stability.csv (a
+// row for each pair of seeds); with rows for each seed, heads.csv, effects.csv, carriers.csv and pruning.csv; and where heads were watched,
 // onset.csv (each seed) and onset_order.csv.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results);
 

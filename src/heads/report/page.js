@@ -14,13 +14,13 @@ function verdictSection() {
 }
 
 // Over several seeds: a study's figures, each with the interval of its mean. What is no interval, number or text is left out.
-const seedTables = {summary: 'Over all seeds', runs: 'Each seed', rules: 'By what is predicted: the strongest head',
+const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their controls, within each seed', runs: 'Each seed', rules: 'By what is predicted: the strongest head',
   labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
   onset: 'When it came: the first step', order: 'Which came first', pruning: 'Pruning'};
 const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;
 const isCell = v => v === null || typeof v !== 'object' || isInterval(v);
 function seedTable(name, rows) {
-  const columns = [...new Set(rows.flatMap(r => Object.keys(r)))].filter(c => rows.every(r => isCell(r[c] ?? null)) && rows.some(r => (r[c] ?? null) !== null));
+  const columns = [...new Set(rows.flatMap(r => Object.keys(r)))].filter(c => c !== 'says' && rows.every(r => isCell(r[c] ?? null)) && rows.some(r => (r[c] ?? null) !== null));
   const whole = columns.map(c => rows.every(r => !isInterval(r[c]) && (typeof r[c] !== 'number' || Number.isInteger(r[c]))));
   const shown = (v, c) => v === null || v === undefined ? '–' : isInterval(v) ? `${fixed(v.mean, 3)} [${fixed(v.low, 3)}, ${fixed(v.high, 3)}]`
     : typeof v === 'number' ? fixed(v, whole[c] ? 0 : 3) : String(v);
@@ -37,13 +37,10 @@ function seedTable(name, rows) {
 }
 // What the seeds say together, in words.
 function seedsVerdict(s) {
-  const counted = s.runs.filter(r => !r.failed), range = m => `${fixed(m.mean, 2)} [${fixed(m.low, 2)}, ${fixed(m.high, 2)}]`;
-  const against = (mine, other) => mine.low > other.high ? 'the heads’ interval lies above' : mine.high < other.low ? 'the heads’ interval lies below'
-    : 'the intervals overlap, which is no evidence that heads are special';
+  const counted = s.runs.filter(r => !r.failed);
   const labels = (s.labels ?? []).map(l => `${l.label} (${l.seeds})`);
   return [
-    ...s.summary.filter(f => f.heads && f.subspaces).map(f => `${f.name.charAt(0).toUpperCase() + f.name.slice(1)}: heads ${range(f.heads)}, random subspaces ` +
-      `${range(f.subspaces)}: ${against(f.heads, f.subspaces)}` + (f.untrained ? `; untrained ${range(f.untrained)}.` : '.')),
+    ...(s.comparisons ?? []).map(c => c.says.charAt(0).toUpperCase() + c.says.slice(1) + '.'),
     labels.length ? `Labels, in how many of ${counted.length} seeds some head has them: ${labels.join(', ')}.` : 'No head has a label in any seed.',
     counted.length === s.runs.length ? 'No seed failed.' : `Failed: ${s.runs.filter(r => r.failed).map(r => `seed ${r.seed} (${r.failed})`).join(', ')}.`,
     ...(counted.length < 5 ? [`With ${counted.length} ${counted.length === 1 ? 'seed' : 'seeds'} the intervals say little; five or more are better.`] : [])];
