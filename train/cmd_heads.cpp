@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli.h"
+#include "measuring_line.h"
 
 namespace headlight::cli {
 
@@ -132,7 +133,11 @@ int run_heads(const Arguments& args) {
   StudyOptions options = study_options(args);
   options.seed = study_seed(args);
   const auto [trained, data] = load_model_and_text(args);
-  HeadStudy study = study_heads(*trained.model, data, options);
+  HeadStudy study = [&] {
+    MeasuringLine line(args);
+    options.measuring = line.measuring();
+    return study_heads(*trained.model, data, options);
+  }();
   study.run = args.operands()[0];
   if (args.has("json")) {
     print(json_text(to_json(study)) + "\n");
@@ -172,6 +177,7 @@ StudyOptions study_options(const Arguments& args) {
 Command heads_command() {
   std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
   flags.push_back(study_seed_flag());
+  for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads",
           .summary = "Shows what each attention head of a trained model looks at and does.",
           .usage = "DIR [--data FILE | --corpus NAME] [--json]",

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli.h"
+#include "measuring_line.h"
 #include "signals.h"
 
 namespace headlight::cli {
@@ -109,12 +110,18 @@ int run_prune(const Arguments& args) {
   const HeadMeans means(model, choose);
   constexpr int kRandomOrders = 20;
   std::vector<HeadId> order;
+  MeasuringLine line(args);
+  Measuring measuring = line.measuring();
   if (curves) {
-    const PruneStudy study = study_pruning(model, all, kRandomOrders, static_cast<std::uint64_t>(seed), true);
+    const PruneStudy study =
+        study_pruning(model, all, kRandomOrders, static_cast<std::uint64_t>(seed), true, measuring);
+    line.clear();
     order = study.orders[0].removed;
     print_curves(all_curves(study), order, args.has("json"));
   } else {
-    order = greedy_order(model, choose, means);
+    measuring.begin("heads tried", greedy_evaluations(all_heads(model.config()).size()));
+    order = greedy_order(model, choose, means, std::numeric_limits<double>::infinity(), [&] { measuring.next(); });
+    line.clear();
   }
   if (!writes) return 0;
 
@@ -139,11 +146,12 @@ int run_prune(const Arguments& args) {
     print(cat("parameters  ", model.parameter_count(), " before, ", pruned->parameter_count(), " after\n"));
     print(cat("file        ", count_text(static_cast<double>(model_bytes(args.operands()[0]))), "B before, ",
               count_text(static_cast<double>(model_bytes(out))), "B after (model.safetensors)\n"));
-    print(cat("speed       ", count_text(speed), " characters a second before, ", count_text(speed_after),
-              " after: ", fixed_text(speed_after / speed, 2), " times as fast at reading\n"));
+    print(cat("reading     ", count_text(speed), " characters a second before, ", count_text(speed_after),
+              " after: ", fixed_text(speed_after / speed, 2), " times as fast\n"));
   }
-  say(cat("next    ", program_name(), " heads recover ", quoted(out), "\n        ", program_name(), " heads ",
-          quoted(out)));
+  if (!args.has("quiet"))
+    say(cat("next    ", program_name(), " heads recover ", quoted(out), "\n        ", program_name(), " heads ",
+            quoted(out)));
   return 0;
 }
 
@@ -157,6 +165,7 @@ int run_recover(const Arguments& args) {
   config.threads = args.whole("threads", config.threads, 0, 256);
   const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
   if (trainer->finished()) {
+    trainer->run({});  // makes no step; going on took the last line off its log
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;
   }
@@ -195,6 +204,7 @@ Command heads_prune_command() {
       {"steps", "N", "steps of training that heads recover will make", "Options", "a tenth of the run's"},
       {"seed", "N", "of the random orders", "Options", "1"}};
   flags.insert(flags.begin(), own.begin(), own.end());
+  for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads prune",
           .summary = "Removes heads for good: the pruned run is smaller and faster.",
           .usage = "DIR (--keep N | --loss X) --out DIR",

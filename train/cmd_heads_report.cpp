@@ -1,5 +1,6 @@
 // headlight heads report: what `headlight heads` finds, as one HTML page to look around in.
 #include "cli.h"
+#include "measuring_line.h"
 
 namespace headlight::cli {
 
@@ -15,11 +16,17 @@ int run_heads_report(const Arguments& args) {
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
-  HeadStudy study = study_heads(*trained.model, data, options);
+  HeadStudy study = [&] {
+    MeasuringLine line(args);
+    options.measuring = line.measuring();
+    HeadStudy measured = study_heads(*trained.model, data, options);
+    if (recovery > 0)
+      add_recovery(measured.pruning, *trained.model, trained.info.config, data,
+                   HeadWindows(data.measured_text(), trained.model->config().context, measured.windows), recovery,
+                   options.measuring);
+    return measured;
+  }();
   study.run = directory;
-  if (recovery > 0)
-    add_recovery(study.pruning, *trained.model, trained.info.config, data,
-                 HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery);
   Json report = report_data(*trained.model, data, study, {.seed = options.seed});
   if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
     set_history(report, head_history(path));
@@ -42,6 +49,7 @@ Command heads_report_command() {
   flags.push_back(
       {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Options", "0"});
   flags.push_back(study_seed_flag());
+  for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads report",
           .summary = "Writes what heads finds as one HTML page.",
           .usage = "DIR [--out FILE] [--data FILE | --corpus NAME]",

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli.h"
+#include "measuring_line.h"
 #include "signals.h"
 
 namespace headlight::cli {
@@ -69,16 +70,37 @@ void open_study(const StudyPlan& plan) {
   write_file_atomically(file, text + "\n");
 }
 
+// What is said while it goes on: a line for each thing begun, and below it, on a terminal, how far that is.
+class Voice {
+ public:
+  explicit Voice(const Arguments& args) : quiet_(args.has("quiet")), line_(args) {}
+  void say(const std::string& text) {
+    line_.clear();
+    if (!quiet_) cli::say(text);
+  }
+  MeasuringLine& line() { return line_; }
+  Measuring measuring() {
+    return line_.measuring("  ", [] { return !interrupted(); });
+  }
+
+ private:
+  bool quiet_;
+  MeasuringLine line_;
+};
+
 // Trains to the end, from where it stopped; false when interrupted.
-bool trained(const StudyPlan& plan, const RunConfig& config, const RunData& data) {
+bool trained(const StudyPlan& plan, const RunConfig& config, const RunData& data, MeasuringLine& line) {
   const std::string directory = plan.run_of(config.seed);
   const bool begun = RunDirectory(directory).has_run();
   const std::unique_ptr<Trainer> trainer =
       begun ? Trainer::resume(config, data, directory) : std::make_unique<Trainer>(config, data, directory);
-  if (trainer->finished()) return true;
+  // One that has finished makes no step, and writes the last line of its log anew, which going on took away.
   std::optional<HeadWatch> watch;
   if (config.watch_heads) watch.emplace(*trainer);
-  run_watched(*trainer, watch ? &*watch : nullptr, [](const StepRecord&) { return !interrupted(); });
+  run_watched(*trainer, watch ? &*watch : nullptr, [&](const StepRecord& r) {
+    line.show("  ", "steps", r.step, config.steps);
+    return !interrupted();
+  });
   return trainer->finished();
 }
 
@@ -89,7 +111,7 @@ struct Measured {
 };
 
 // Of one seed; nothing when interrupted.
-std::optional<Measured> result_for(const StudyPlan& plan, Index seed) {
+std::optional<Measured> result_for(const StudyPlan& plan, Index seed, Voice& voice) {
   const std::string file = plan.result_of(seed);
   if (path_exists(file)) return Measured{seed_result(parse_json(read_file(file), file), file), {}};
   Measured measured;
@@ -100,17 +122,18 @@ std::optional<Measured> result_for(const StudyPlan& plan, Index seed) {
   config.seed = seed;
   const RunData data = load_run_data(config);
   try {
-    say(cat("seed ", seed, "  training"));
-    if (!trained(plan, config, data)) return {};
+    voice.say(cat("seed ", seed, "  training"));
+    if (!trained(plan, config, data, voice.line())) return {};
     if (interrupted()) return {};
-    say(cat("seed ", seed, "  measuring its heads"));
+    voice.say(cat("seed ", seed, "  measuring its heads"));
+    StudyOptions options = plan.options;
+    options.measuring = voice.measuring();
     const TrainedModel model = load_model(plan.run_of(seed));
-    HeadStudy study = study_heads(*model.model, data, plan.options);
+    HeadStudy study = study_heads(*model.model, data, options);
     study.run = cat("seed-", seed);
-    if (plan.recovery > 0 && !add_recovery(study.pruning, *model.model, config, data,
-                                           HeadWindows(data.measured_text(), config.context, study.windows),
-                                           plan.recovery, [] { return !interrupted(); }))
-      return {};
+    if (plan.recovery > 0)
+      add_recovery(study.pruning, *model.model, config, data,
+                   HeadWindows(data.measured_text(), config.context, study.windows), plan.recovery, options.measuring);
     result.loss = study.loss[0];
     if (study.truth_known) result.floor = study.floor[0];
     if (result.loss - result.floor > plan.within)
@@ -121,13 +144,16 @@ std::optional<Measured> result_for(const StudyPlan& plan, Index seed) {
     measured.study = std::move(study);
   } catch (const DivergedError& e) {
     result.failed = one_line(e.what());
+  } catch (const InterruptedError&) {
+    return {};  // nothing of it is kept, and it is measured anew
   }
   write_file_atomically(file, json_text(to_json(result)) + "\n");
   return measured;
 }
 
 // Of the first seed that did not fail; `shown` is its study, where it is there already.
-void write_report(const StudyPlan& plan, std::span<const SeedResult> results, std::optional<HeadStudy> shown) {
+void write_report(const StudyPlan& plan, std::span<const SeedResult> results, std::optional<HeadStudy> shown,
+                  Voice& voice) {
   for (const SeedResult& r : results) {
     if (!r.failed.empty()) continue;
     const TrainedModel model = load_model(plan.run_of(r.seed));
@@ -136,6 +162,8 @@ void write_report(const StudyPlan& plan, std::span<const SeedResult> results, st
     const RunData data = load_run_data(config);
     StudyOptions options = plan.options;
     options.curves = options.replicates = false;
+    options.measuring = voice.measuring();
+    if (!shown) voice.say(cat("seed ", r.seed, "  measuring its heads again, for the report"));
     HeadStudy study = shown ? std::move(*shown) : study_heads(*model.model, data, options);
     study.run = cat(plan.directory, ", seed ", r.seed);
     const Json* pruning = r.study.find("pruning");
@@ -176,6 +204,11 @@ void print_figures(const JsonView& summary) {
 
 void print_comparisons(const JsonView& comparisons) {
   if (comparisons.size() == 0) return;
+  // The same sentence five times is no news.
+  if (comparisons.at(Index{0}).at("seeds").as_index() == 1) {
+    print("\nheads less their controls: comparisons.csv; one seed proves nothing\n");
+    return;
+  }
   print("\ncompared within each seed, in brackets the 95% interval\n");
   for (const JsonView& c : comparisons.elements()) print(wrapped("", c.at("says").as_string()));
 }
@@ -264,13 +297,14 @@ int run_heads_study(const Arguments& args) {
   plan.config.check();
   open_study(plan);
   watch_signals();
+  Voice voice(args);
   std::vector<SeedResult> results;
   std::optional<HeadStudy> shown;
   bool first_good = true;
   for (Index seed = plan.first; seed < plan.first + plan.seeds; ++seed) {
-    std::optional<Measured> measured = interrupted() ? std::nullopt : result_for(plan, seed);
+    std::optional<Measured> measured = interrupted() ? std::nullopt : result_for(plan, seed, voice);
     if (!measured) {
-      say(cat("interrupted at seed ", seed, "; saved. The same command goes on from here"));
+      voice.say(cat("interrupted at seed ", seed, "; saved. The same command goes on from here"));
       return kInterrupted;
     }
     const SeedResult& result = measured->result;
@@ -278,14 +312,20 @@ int run_heads_study(const Arguments& args) {
       shown = std::move(measured->study);
       first_good = false;
     }
-    say(cat("seed ", seed, "  loss ", fixed_text(result.loss, 4),
-            result.failed.empty() ? "" : cat("  failed: ", result.failed)));
+    voice.say(cat("seed ", seed, "  loss ", fixed_text(result.loss, 4),
+                  result.failed.empty() ? "" : cat("  failed: ", result.failed)));
     results.push_back(result);
   }
   const Json summary = summarise(results);
   for (const auto& [name, text] : seed_tables(results)) write_file_atomically(plan.file(name), text);
   write_file_atomically(plan.file("study.json"), pretty_json_text(summary));
-  write_report(plan, results, std::move(shown));
+  try {
+    write_report(plan, results, std::move(shown), voice);
+  } catch (const InterruptedError&) {
+    voice.say("interrupted before the report; all else is saved. The same command goes on from here");
+    return kInterrupted;
+  }
+  voice.line().clear();
   print_summary(summary);
   print(cat("\nwrote ", plan.directory, ": study.json, *.csv",
             path_exists(plan.file("report.html")) ? " and report.html" : "; no report, as every seed failed", "\n"));
@@ -303,6 +343,7 @@ Command heads_study_command() {
       {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Study", "0"},
       with_choices({"preset", "NAME", "start from this preset", "Study", "that of the corpus"}, preset_names())};
   for (Flag& flag : study_flags("Study")) flags.push_back(std::move(flag));
+  for (Flag& flag : progress_flags("Study")) flags.push_back(std::move(flag));
   for (Flag& flag : setting_flags()) {
     if (flag.name == "seed") continue;
     flag.repeatable = false;

@@ -18,9 +18,8 @@ Tensor GateHeads::see(const std::string& name, const Tensor& x) {
 std::unique_ptr<CharTransformer> copy_model(const CharTransformer& model, double dropout) {
   TransformerConfig config = model.config();
   config.dropout = dropout;
-  const Rng before = generator();
+  const KeepGenerator keep;
   auto copy = std::make_unique<CharTransformer>(config);
-  generator() = before;
   const std::vector<NamedTensor> from = model.parameters();
   std::vector<NamedTensor> to = copy->parameters();
   for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);

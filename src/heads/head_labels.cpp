@@ -7,8 +7,8 @@
 namespace headlight {
 
 std::vector<double> untrained_kappas(const TransformerConfig& config, const HeadWindows& windows,
-                                     const RoleMasks& masks, int models) {
-  const Rng before = generator();
+                                     const RoleMasks& masks, int models, const AfterEvaluation& after_each) {
+  const KeepGenerator keep;
   std::vector<double> highest;
   for (int m = 1; m <= models; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
@@ -19,8 +19,8 @@ std::vector<double> untrained_kappas(const TransformerConfig& config, const Head
       for (std::size_t r = 0; r < masks.roles(); ++r)
         if (const RoleScore& s = scores.at(id.layer, id.head, r); s.queries >= kLabelQueries)
           most = std::max(most, s.kappa());
+    if (after_each) after_each();
   }
-  generator() = before;
   return highest;
 }
 

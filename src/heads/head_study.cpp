@@ -55,8 +55,9 @@ std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
 
 void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
                    const AblationSetting& setting, std::span<const float> before,
-                   std::span<const std::vector<float>> alone) {
+                   std::span<const std::vector<float>> alone, Measuring& measuring) {
   const std::size_t n = study.heads.size();
+  measuring.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
   study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
   std::vector<double> strongest(n, kMatters);
   const BlockRuns whole(model, setting.windows);
@@ -80,25 +81,29 @@ void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMea
         if (r.low > strongest[a]) strongest[a] = r.low, study.heads[a].backup = b;
         if (r.low > strongest[b]) strongest[b] = r.low, study.heads[b].backup = a;
       }
+      measuring.next();
     }
   }
   study.similarity = similarity(model, setting.windows.half(0));
 }
 
 void measure_controls(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
-                      const AblationSetting& setting, std::span<const float> before, const StudyOptions& options) {
+                      const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
+                      Measuring& measuring) {
   const Index most = std::max<Index>(1, model.config().most_heads());
   const int rotations =
       options.subspaces <= 0 ? 0 : (options.subspaces + static_cast<int>(most) - 1) / static_cast<int>(most);
+  const auto heads = static_cast<Index>(study.heads.size());
+  measuring.begin("random subspaces ablated", 1 + rotations * heads);
   study.subspaces = ablate_subspaces(model, means, setting, before, rotations, options.seed);
-  const Rng random_state = generator();
+  measuring.begin("heads of untrained models ablated", options.untrained_ablated * (heads + 1));
+  const KeepGenerator keep;
   for (int m = 1; m <= options.untrained_ablated; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
     const CharTransformer untrained(model.config());
     const HeadMeans its_means(untrained, setting.windows);
     study.untrained.push_back(ablate_heads(untrained, its_means, setting, token_losses(untrained, setting.windows)));
   }
-  generator() = random_state;
   for (const AblationResult& result : study.subspaces) {
     study.specialization_subspaces.push_back(index_of(result));
     study.dissociations_subspaces.push_back(static_cast<double>(dissociations_of(result).size()));
@@ -110,8 +115,8 @@ void measure_controls(HeadStudy& study, const CharTransformer& model, const Head
 }
 
 void measure_pruning(HeadStudy& study, const CharTransformer& model, const HeadWindows& windows,
-                     const StudyOptions& options) {
-  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves);
+                     const StudyOptions& options, const Measuring& measuring) {
+  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, measuring);
   study.prunable = study.pruning.prunable;
   study.prunable_random = study.pruning.prunable_random;
   if (!study.replicates) return;
@@ -140,13 +145,19 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.slots = slots_of(m, data);
 
   const RoleMasks masks(study.roles, m.role_text(), m.windows.context());
+  Measuring measuring = options.measuring;
+  const AfterEvaluation next = [&] { measuring.next(); };
+  measuring.begin("models whose attention is scored", 1 + options.untrained);
   const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
+  measuring.next();
   const HeadScores whole = merged(halves[0], halves[1]);
-  const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained);
+  const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained, next);
   study.untrained_kappa = untrained.empty() ? 0 : percentile(untrained, kLabelPercentile);
 
   const Bootstrap bootstrap(m.windows.size(), options.seed);
-  const AblationSetting setting{m.windows, study.slots, bootstrap};
+  const AblationSetting setting{m.windows, study.slots, bootstrap, next};
+  const std::vector<HeadId> heads = all_heads(model.config());
+  measuring.begin("heads ablated", 3 * (static_cast<Index>(heads.size()) + 1));
   const std::vector<float> before = token_losses(model, m.windows);
   const HeadMeans means(model, m.windows);
   const AblationResult by_mean = ablate_heads(model, means, setting, before, Replacement::kMean, true),
@@ -159,7 +170,6 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   if (study.truth_known) truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
   study.floor = floor_on(m, data, study.slots);
 
-  const std::vector<HeadId> heads = all_heads(model.config());
   const std::vector<double> importance = gate_importance(model, m.windows),
                             in_layer = normalised_by_layer(importance, model.config());
   for (std::size_t h = 0; h < heads.size(); ++h) {
@@ -182,13 +192,13 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
       }
     }
   }
-  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses);
+  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses, measuring);
   for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
   study.specialization = index_of(by_mean);
   study.dissociations = dissociations_of(by_mean);
   if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);
-  measure_controls(study, model, means, setting, before, options);
-  measure_pruning(study, model, m.windows, options);
+  measure_controls(study, model, means, setting, before, options, measuring);
+  measure_pruning(study, model, m.windows, options, measuring);
   return study;
 }
 

@@ -1,6 +1,7 @@
 #include "headlight/heads/prune_recovery.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "headlight/run/trainer.h"
@@ -49,31 +50,32 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most) {
   return counts;
 }
 
-bool add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
-                  const HeadWindows& windows, Index steps, const std::function<bool()>& go_on) {
+void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
+                  const HeadWindows& windows, Index steps, Measuring measuring) {
   if (study.orders.size() < 2) fail("pruning: a recovery needs whole curves");
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const PruneOrder& greedy = study.orders[0];
   PruneOrder recovered{cat("greedy, then ", steps, steps == 1 ? " step" : " steps", " of training"), greedy.removed,
                        std::vector<double>(greedy.losses.size(), std::numeric_limits<double>::quiet_NaN())};
-  for (const std::size_t count : thinned_counts(greedy.removed.size())) {
-    if (go_on && !go_on()) return false;
+  const std::vector<std::size_t> counts = thinned_counts(greedy.removed.size());
+  measuring.begin("steps without the heads pruned", static_cast<Index>(counts.size()) * steps);
+  for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);
     // Nothing is chosen by validation: the weights after the last step count.
     training.eval_every = steps;
     training.eval_windows = 1;
     training.patience = 0;
-    const Rng before = generator();
+    const KeepGenerator keep;
     const auto trainer = Trainer::from_model(training, data, "", *pruned);
-    trainer->run([&](const StepRecord&) { return !go_on || go_on(); });
-    generator() = before;
-    if (!trainer->finished()) return false;
+    trainer->run([&](const StepRecord& r) {
+      if (!std::isnan(r.loss)) measuring.next();
+      return true;
+    });
     recovered.losses[count] = mean_loss(token_losses(trainer->model(), report));
   }
   study.orders.push_back(std::move(recovered));
-  return true;
 }
 
 }  // namespace headlight

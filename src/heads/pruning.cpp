@@ -12,6 +12,9 @@ namespace headlight {
 
 namespace {
 
+// A greedy order tries all heads in models with so many at most; else so many.
+constexpr std::size_t kTryAll = 24, kTried = 8;
+
 // Rows (or, of [C, HD], columns) of the heads that stay.
 void copy_rows(const Tensor& from, Tensor to, std::span<const Index> rows) {
   const Index size = from.rank() > 1 ? from.size(1) : 1;
@@ -80,9 +83,10 @@ std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std
         for (Index& slope : config.slopes[l]) slope = before[l][static_cast<std::size_t>(slope)];
   }
 
-  const Rng before = generator();
-  auto pruned = std::make_unique<CharTransformer>(config);
-  generator() = before;
+  auto pruned = [&] {
+    const KeepGenerator keep;
+    return std::make_unique<CharTransformer>(config);
+  }();
   const std::vector<NamedTensor> from = model.parameters();
   std::vector<NamedTensor> to = pruned->parameters();
   for (std::size_t i = 0; i < to.size(); ++i)
@@ -103,7 +107,7 @@ double loss_without(const CharTransformer& model, const HeadWindows& windows, co
 
 std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most,
-                                std::vector<std::vector<float>>* predictions) {
+                                std::vector<std::vector<float>>* predictions, const AfterEvaluation& after_each) {
   BlockRuns runs(model, windows);
   std::vector<double> losses;
   for (std::size_t n = 0; n <= order.size(); ++n) {
@@ -114,14 +118,14 @@ std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows&
     }
     losses.push_back(mean_loss(runs.kept()));
     if (predictions) predictions->push_back(runs.kept());
+    if (after_each) after_each();
     if (losses.back() > most) break;
   }
   return losses;
 }
 
 std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
-                                 double most) {
-  constexpr std::size_t kTryAll = 24, kTried = 8;
+                                 double most, const AfterEvaluation& after_each) {
   const Replacement replacement = pruning_replacement(model.config());
   std::vector<HeadId> left = all_heads(model.config()), order;
   BlockRuns runs(model, windows);  // kept: with `order` removed
@@ -129,7 +133,9 @@ std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows
     std::vector<HeadId> removed = order;
     removed.push_back(more);
     const AblateHeads probe(means, std::move(removed), replacement);
-    return mean_loss(runs.losses(more.layer));
+    const double loss = mean_loss(runs.losses(more.layer));
+    if (after_each) after_each();
+    return loss;
   };
   if (left.size() > kTryAll) {
     std::vector<double> alone;
@@ -154,6 +160,13 @@ std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows
     runs.keep(order.back().layer);
   }
   return order;
+}
+
+Index greedy_evaluations(std::size_t heads) {
+  const bool all = heads <= kTryAll;
+  std::size_t evaluations = all ? 0 : heads;
+  for (std::size_t left = heads; left > 1; --left) evaluations += all ? left : std::min(kTried, left);
+  return static_cast<Index>(evaluations);
 }
 
 std::vector<HeadId> order_by(std::span<const double> values, const TransformerConfig& config) {

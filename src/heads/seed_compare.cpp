@@ -1,5 +1,6 @@
 #include "headlight/heads/seed_compare.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "headlight/base/error.h"
@@ -33,16 +34,20 @@ std::string why_not(const PairedComparison& c) {
 }  // namespace
 
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> controls,
-                               std::span<const std::vector<double>> replicates) {
+                               std::span<const std::vector<double>> replicates, double lowest, double highest) {
   if (heads.size() != controls.size())
     fail("comparison by seed: ", heads.size(), " figures and ", controls.size(), " controls");
   PairedComparison c;
+  double control = 0;
   for (std::size_t i = 0; i < heads.size(); ++i) {
     const double d = heads[i] - controls[i];
     c.differences.push_back(d);
+    control += controls[i] / static_cast<double>(controls.size());
     ++(std::abs(d) <= kSame ? c.same : d > 0 ? c.higher : c.lower);
   }
   c.difference = bootstrap_seeds(c.differences, replicates);
+  c.difference.low = std::max(c.difference.low, lowest - control);
+  c.difference.high = std::min(c.difference.high, highest - control);
   c.p = sign_test(c.higher, c.lower);
   return c;
 }

@@ -97,6 +97,7 @@ Json comparisons(std::span<const std::vector<std::pair<std::string, Figures>>> s
                        double Figures::*member, const char* other) {
     std::vector<double> heads, controls;
     std::vector<std::vector<double>> replicates;
+    double lowest = 0, highest = 0;
     for (const auto& figures : seeds) {
       const auto of = [&](std::string_view wanted) {
         return std::find_if(figures.begin(), figures.end(), [&](const auto& f) { return f.first == wanted; })->second;
@@ -104,12 +105,14 @@ Json comparisons(std::span<const std::vector<std::pair<std::string, Figures>>> s
       const Figures mine = of(figure);
       const double value = of(other).*member;
       if (!std::isfinite(mine.heads) || !std::isfinite(value)) continue;
+      lowest = mine.lowest;
+      highest = mine.highest;
       heads.push_back(mine.heads);
       controls.push_back(value);
       replicates.push_back(mine.replicates);
     }
     if (heads.empty()) return;
-    const PairedComparison c = compare_pairs(heads, controls, replicates);
+    const PairedComparison c = compare_pairs(heads, controls, replicates, lowest, highest);
     array.push(Json::object()
                    .set("name", figure)
                    .set("less", control)

@@ -25,11 +25,13 @@ AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means
     std::vector<float> losses = runs.losses(id.layer);
     result.rises.push_back(setting.rises(before, losses));
     if (keep_losses) result.losses.push_back(std::move(losses));
+    if (setting.after_each) setting.after_each();
   }
   const AblateHeads probe(means, heads, replacement);
   std::vector<float> losses = runs.losses(0);
   result.all = setting.rises(before, losses);
   if (keep_losses) result.all_losses = std::move(losses);
+  if (setting.after_each) setting.after_each();
   return result;
 }
 
@@ -43,6 +45,7 @@ std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const
   {
     const AblateHeads probe(means, all_heads(config));
     all = setting.rises(before, runs.losses(0));
+    if (setting.after_each) setting.after_each();
   }
   Rng rng(mix64(seed));
   for (int r = 0; r < rotations; ++r) {
@@ -55,6 +58,7 @@ std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const
       for (Index h = 0; h < heads; ++h) {
         const AblateSubspace probe(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
         result.rises.push_back(setting.rises(before, runs.losses(layer)));
+        if (setting.after_each) setting.after_each();
       }
     }
   }

@@ -1,4 +1,5 @@
 // heads study: several seeds, taken up again where it stopped.
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -6,6 +7,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/io/json.h"
 #include "headlight/run/run_directory.h"
+#include "support/on_terminal.h"
 
 namespace headlight {
 namespace {
@@ -24,11 +26,12 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   const Result first = run_program(study({"--seeds", "1"}));
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_TRUE(contains(first.out, "1 seed, none failed"));
-  EXPECT_TRUE(contains(first.out, "which\nproves nothing") || contains(first.out, "which proves nothing")) << first.out;
+  EXPECT_TRUE(contains(first.out, "one seed proves nothing")) << first.out;
   const std::string kept = read_file(study_ + "/seed-1.json");
   const Result r = run_program(study({"--seeds", "2"}));
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, none failed"));
+  EXPECT_TRUE(contains(r.out, "specialization index, heads less random subspaces: ")) << r.out;
   EXPECT_EQ(read_file(study_ + "/seed-1.json"), kept);
   for (const char* name : {"study.json", "seeds.csv", "summary.csv", "comparisons.csv", "rules.csv", "labels.csv",
                            "heads.csv", "effects.csv", "carriers.csv", "stability.csv", "pruning.csv"})
@@ -80,6 +83,52 @@ TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
     EXPECT_TRUE(contains(r.err, "the same command goes on from here") || contains(r.err, "The same command")) << r.err;
   }
   EXPECT_EQ(run_program(study({"--seeds", "1"})).code, 0);
+}
+
+TEST_F(HeadsStudy, InterruptedWhileItMeasuresItStopsThere) {
+  // Enough subspaces for a second of measuring, of which nothing is kept.
+  const Words words = study({"--seeds", "1", "--watch-heads"}) + Words{"--subspaces", "4000"};
+  Words asked;
+  for (std::size_t i = 0; i < words.size(); ++i)
+    if (words[i] != "--subspaces" || words[i + 1] != "2") asked.push_back(words[i]);
+    else ++i;
+  Program program(asked);
+  for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("measuring") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  program.signal(SIGINT);
+  const Result r = program.wait();
+  EXPECT_EQ(r.code, 130) << r.err;
+  EXPECT_EQ(r.out, "");
+  EXPECT_TRUE(contains(r.err, "interrupted at seed 1; saved. The same command goes on from here")) << r.err;
+  std::vector<std::string> top = list_directory(study_);
+  std::sort(top.begin(), top.end());
+  EXPECT_EQ(top, (std::vector<std::string>{"plan.json", "seed-1"})) << "nothing half-written";
+  Files trained = files_of(study_ + "/seed-1");
+  const Result again = run_program(asked);
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_TRUE(contains(again.out, "1 seed, none failed"));
+  // It is not trained again; only when it ended is said anew.
+  Files now = files_of(study_ + "/seed-1");
+  EXPECT_EQ(timeless(now.at("log.jsonl")), timeless(trained.at("log.jsonl")));
+  EXPECT_TRUE(contains(now.at("log.jsonl"), "{\"step\":9,\"loss\":null,\"val_loss\":")) << "its last line is kept";
+  for (Files* files : {&now, &trained})
+    for (const char* log : {"log.jsonl", "log.csv"}) files->erase(log);
+  EXPECT_TRUE(now == trained);
+}
+
+TEST_F(HeadsStudy, SaysHowFarItIsOnATerminal) {
+  OnTerminal terminal(study({"--seeds", "1"}), 40, 24);
+  EXPECT_EQ(terminal.wait(), 0) << terminal.seen;
+  for (const char* part : {"seed 1  training\r\n\r  steps, 0 of 9\033[K", "seed 1  measuring its heads\r\n",
+                           "\r  models whose attention is scored, 0 o\033[K", "\r\033[Kseed 1  loss"})
+    EXPECT_TRUE(contains(terminal.seen, part)) << part << "\n" << terminal.seen;
+  for (const char* flag : {"--plain", "--quiet"}) {
+    OnTerminal still(study({"--seeds", "1", flag}), 80, 24);
+    EXPECT_EQ(still.wait(), 0);
+    EXPECT_EQ(still.seen.find('\033'), std::string::npos) << still.seen;
+    EXPECT_EQ(contains(still.seen, "seed 1  loss"), flag == std::string("--plain")) << still.seen;
+    EXPECT_TRUE(contains(still.seen, "specialization index"));
+  }
 }
 
 TEST_F(HeadsStudy, SeedsThatFailAreCounted) {

@@ -9,6 +9,7 @@
 #include "headlight/heads/head_windows.h"
 #include "headlight/io/json.h"
 #include "headlight/run/run_directory.h"
+#include "support/on_terminal.h"
 
 namespace headlight {
 namespace {
@@ -29,6 +30,15 @@ class Heads : public TinyRun {
       columns += (c & 0xc0) != 0x80 ? 1 : 0;
       path = path || c == '/';
     }
+  }
+  // What a terminal shows once the line that renews itself is gone.
+  static std::string after_the_line(std::string seen) {
+    const std::string ended = "\r\033[K";
+    const std::size_t at = seen.rfind(ended);
+    if (at == std::string::npos) return "the line is still there: \033" + seen;
+    seen.erase(0, at + ended.size());
+    std::erase(seen, '\r');
+    return seen;
   }
   Words quick(const Words& words) const { return words + Words{"--windows", "8"}; }
   const Words few_ = {"--untrained", "2", "--subspaces", "2", "--windows", "16"};
@@ -56,6 +66,38 @@ TEST_F(Heads, TableAgreesWithItsJson) {
   for (const char* part : {"unlabelled heads", "specialization index", "double dissociations", "prunable fraction"})
     EXPECT_TRUE(contains(table.out, part));
   EXPECT_EQ(run_program(Words{"heads", run_, "--json"} + few_).out, r.out) << "the same every time";
+}
+
+TEST_F(Heads, ATerminalShowsWhatIsMeasured) {
+  const std::string begun = "\rmeasuring: models whose attention is scored, 0 of 3\033[K";
+  const std::vector<Words> commands = {Words{"heads", finished()} + few_,
+                                       Words{"heads", "report", run_, "--out", directory_ / "page.html"} + few_};
+  for (const Words& words : commands) {
+    OnTerminal terminal(words, 80, 24);
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_EQ(terminal.seen.find(begun), 0u) << terminal.seen;
+    const std::string found = after_the_line(terminal.seen);
+    expect_plain(found);
+    EXPECT_EQ(found, run_program(words).out);
+    EXPECT_EQ(run_program(words).err, "") << "in a pipe";
+    for (const Words& more : {Words{"--plain"}, Words{"--quiet"}}) {
+      OnTerminal still(words + more, 80, 24);
+      EXPECT_EQ(still.wait(), 0);
+      EXPECT_EQ(still.seen.find('\033'), std::string::npos) << still.seen;
+    }
+    for (const char* variable : {"TERM=dumb", "NO_COLOR=1"}) {
+      OnTerminal still(words, 80, 24, {variable});
+      EXPECT_EQ(still.wait(), 0);
+      EXPECT_EQ(still.seen.find('\033'), std::string::npos) << still.seen;
+    }
+  }
+  for (const Words& how : {Words{"--curves"}, Words{"--keep", "1", "--out", directory_ / "pruned"}}) {
+    OnTerminal terminal(Words{"heads", "prune", run_} + how, 80, 24);
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_EQ(terminal.seen.rfind("\rmeasuring: ", 0), 0u) << terminal.seen;
+    expect_plain(after_the_line(terminal.seen));
+  }
+  EXPECT_EQ(run_program({"heads", "prune", run_, "--keep", "1", "--quiet", "--out", directory_ / "small"}).err, "");
 }
 
 TEST_F(Heads, OfARunWithOneHead) {
@@ -130,7 +172,9 @@ TEST_F(Heads, PruneRemovesAndRecoverTrainsOn) {
   EXPECT_EQ(recovered.code, 0) << recovered.err;
   EXPECT_TRUE(contains(recovered.out, " before, "));
   EXPECT_TRUE(contains(recovered.err, "step 6/6"));
+  const std::string log = timeless(read_file(small + "/log.jsonl"));
   EXPECT_TRUE(contains(run_program({"heads", "recover", small}).err, "already"));
+  EXPECT_EQ(timeless(read_file(small + "/log.jsonl")), log);
   EXPECT_EQ(run_program({"train", "--resume", "--out", small, "--steps", "8"}).code, 0);
   EXPECT_EQ(load_model(small, Weights::kLast).step, 8);
 }

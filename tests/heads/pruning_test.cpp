@@ -161,7 +161,7 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
   config.min_lr = 0.001, config.warmup = 0, config.seed = 1;
   PruneStudy study = study_pruning(*model_, windows_, 1, 1, true);
   Rng expected = generator();
-  ASSERT_TRUE(add_recovery(study, *model_, config, data, windows_, 20));
+  add_recovery(study, *model_, config, data, windows_, 20);
   EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000)) << "what is drawn afterwards is as without it";
   ASSERT_EQ(study.orders.size(), 5u);
   const PruneOrder& recovered = study.orders[4];
@@ -170,12 +170,20 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
   for (std::size_t n = 0; n < 7; ++n) EXPECT_LT(recovered.losses[n], study.orders[0].losses[n]) << n;
   PruneStudy again = study_pruning(*model_, windows_, 1, 1, true);
   generator().normal();
-  ASSERT_TRUE(add_recovery(again, *model_, config, data, windows_, 20));
+  add_recovery(again, *model_, config, data, windows_, 20);
   EXPECT_EQ(again.orders[4].losses, recovered.losses) << "the same training whatever was drawn before";
-  int left = 30;
+  Index most = 0;
   PruneStudy stopped = study_pruning(*model_, windows_, 1, 1, true);
-  EXPECT_FALSE(add_recovery(stopped, *model_, config, data, windows_, 20, [&] { return --left > 0; }));
+  const auto for_a_while = [&](const char*, Index done, Index of) {
+    most = std::max(most, done);
+    EXPECT_EQ(of, 140) << "seven trainings";
+    return done < 30;
+  };
+  expected = generator();
+  EXPECT_THROW(add_recovery(stopped, *model_, config, data, windows_, 20, Measuring(for_a_while)), InterruptedError);
+  EXPECT_EQ(most, 30);
   EXPECT_EQ(stopped.orders.size(), 4u);
+  EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000));
 }
 
 TEST_F(Pruning, OrdersAreWhatTheySay) {

@@ -112,6 +112,9 @@ TEST(SeedCompare, WindowsWidenTheInterval) {
   EXPECT_NEAR(narrow.difference.high - narrow.difference.low, 2 * 1.96 * std::sqrt(1.0 / 40), 0.06);
   EXPECT_NEAR(wide.difference.high - wide.difference.low, 2 * 1.96 * std::sqrt(4.0 / 40), 0.1);
   EXPECT_NEAR(wide.difference.mean, 1, 1e-12);
+  // Controls are 19.5 on average.
+  EXPECT_NEAR(compare_pairs(heads, controls, replicates, 20.3).difference.low, 0.8, 1e-9);
+  EXPECT_NEAR(compare_pairs(heads, controls, replicates, 0, 20.7).difference.high, 1.2, 1e-9);
 }
 
 }  // namespace

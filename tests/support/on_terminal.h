@@ -13,7 +13,8 @@ namespace headlight {
 // The program on a terminal of its own.
 class OnTerminal {
  public:
-  OnTerminal(const Words& words, int columns, int rows) {
+  // `variables`: "NAME=value".
+  OnTerminal(const Words& words, int columns, int rows, const std::vector<std::string>& variables = {}) {
     winsize size{};
     size.ws_col = static_cast<unsigned short>(columns);
     size.ws_row = static_cast<unsigned short>(rows);
@@ -21,6 +22,7 @@ class OnTerminal {
     if (id_ != 0) return;
     setenv("TERM", "xterm", 1);
     unsetenv("NO_COLOR");
+    for (const std::string& variable : variables) putenv(const_cast<char*>(variable.c_str()));
     std::vector<std::string> all = Words{HEADLIGHT_BINARY_DIR "/headlight"} + words;
     std::vector<char*> argv;
     for (std::string& word : all) argv.push_back(word.data());

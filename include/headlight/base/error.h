@@ -35,6 +35,13 @@ class DivergedError : public Error {
   int exit_code() const noexcept override { return 3; }
 };
 
+// A computation was asked to stop, and did: exit 130.
+class InterruptedError : public Error {
+ public:
+  using Error::Error;
+  int exit_code() const noexcept override { return 130; }
+};
+
 // One step of a layer's path, such as "attn" in blocks.0.attn.qkv. Paths live as long as their thread (there are as many
 // as there are layers), so a tape entry or a profile keeps a pointer and asks for the text only when somebody reads it.
 struct LayerPath {

@@ -41,4 +41,16 @@ class Rng {
 Rng& generator();
 void seed_generator(std::uint64_t seed);
 
+// While it lives others may draw and seed as they like: it leaves generator() as it found it.
+class KeepGenerator {
+ public:
+  KeepGenerator() : before_(generator()) {}
+  ~KeepGenerator() { generator() = before_; }
+  KeepGenerator(const KeepGenerator&) = delete;
+  KeepGenerator& operator=(const KeepGenerator&) = delete;
+
+ private:
+  Rng before_;
+};
+
 }  // namespace headlight

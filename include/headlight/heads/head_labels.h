@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "headlight/heads/head_scores.h"
+#include "headlight/heads/measuring.h"
 
 namespace headlight {
 
@@ -22,9 +23,10 @@ inline constexpr Index kLabelQueries = 20;  // a role with fewer queries in the 
 inline constexpr double kUniform = 0.9;     // evenness from which on a head is called uniform
 
 // What the heads of untrained models score: of each model the highest kappa of any head for any role (of those with
-// kLabelQueries queries). Models freshly initialised from seeds 1, 2, ...; generator() is left as it was.
+// kLabelQueries queries). Models freshly initialised from seeds 1, 2, ...; generator() is left as it was. One evaluation is
+// that of one model.
 std::vector<double> untrained_kappas(const TransformerConfig& config, const HeadWindows& windows,
-                                     const RoleMasks& masks, int models = 20);
+                                     const RoleMasks& masks, int models = 20, const AfterEvaluation& after_each = {});
 
 struct HeadLabel {
   std::size_t best = 0;  // the role that comes closest

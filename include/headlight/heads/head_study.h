@@ -31,6 +31,7 @@ struct StudyOptions {
   bool pairs = true;        // redundancy and similarity of all pairs of heads
   bool curves = false;      // whole pruning curves in all orders, not only as far as the prunable fraction needs
   bool replicates = false;  // the headline numbers on resampled windows, for intervals over seeds
+  Measuring measuring = {};
 };
 
 struct HeadFinding {
@@ -80,7 +81,7 @@ struct HeadStudy {
   double unlabelled_share() const;
 };
 
-// Errors: a text without a whole window.
+// Errors: a text without a whole window; options.measuring does not want to go on.
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options = {});
 
 // All of it, roles by name; the pruning curves where they are whole.

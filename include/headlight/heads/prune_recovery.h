@@ -1,7 +1,6 @@
 // Pruning with a short training afterwards: what is left may learn to do what the removed heads did.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "headlight/heads/pruning.h"
@@ -17,10 +16,10 @@ RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Ind
 std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8);
 
 // Adds to a study of whole curves the order "greedy, then N steps of training": the greedy order, after whose first
-// thinned_counts() heads the pruned model is trained on. With none removed it is trained just as long: the control. Before
-// each training `go_on` is asked, as after each step; when it says no, the study is left as it was and false comes back.
+// thinned_counts() heads the pruned model is trained on. With none removed it is trained just as long: the control. What is
+// measured are steps, of all trainings together; stopped, the study is left as it was.
 // `config` is the run's. The same training whatever else was drawn before; and what is drawn afterwards is as without it.
-bool add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
-                  const HeadWindows& windows, Index steps, const std::function<bool()>& go_on = {});
+void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
+                  const HeadWindows& windows, Index steps, Measuring measuring = {});
 
 }  // namespace headlight

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "headlight/heads/ablation.h"
+#include "headlight/heads/measuring.h"
 #include "headlight/io/json.h"
 
 namespace headlight {
@@ -30,14 +31,18 @@ double loss_without(const CharTransformer& model, const HeadWindows& windows, co
 // `predictions`, the losses of each prediction go there, as token_losses() gives them, for each number of heads.
 std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most = std::numeric_limits<double>::infinity(),
-                                std::vector<std::vector<float>>* predictions = nullptr);
+                                std::vector<std::vector<float>>* predictions = nullptr,
+                                const AfterEvaluation& after_each = {});
 
 // Orders in which to remove all heads.
 // At each step the head whose removal raises the loss on `windows` least. In models with more than 24 heads only those
 // eight are tried that cost least by themselves.
 // Ends after the first head with which the loss is above `most`.
 std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
-                                 double most = std::numeric_limits<double>::infinity());
+                                 double most = std::numeric_limits<double>::infinity(),
+                                 const AfterEvaluation& after_each = {});
+// How many evaluations the whole of it takes, by the number of heads.
+Index greedy_evaluations(std::size_t heads);
 // By a value for each of all_heads(), smallest first.
 std::vector<HeadId> order_by(std::span<const double> values, const TransformerConfig& config);
 std::vector<HeadId> random_order(const TransformerConfig& config, std::uint64_t seed);
@@ -66,9 +71,9 @@ struct PruneStudy {
   std::vector<double> prunable_random;
 };
 
-// Unless `whole`, curves end where they are kPrunableLoss above their start, and there is the greedy order alone.
+// What is measured are orders. Unless `whole`, curves end where they are kPrunableLoss above their start, and there is the greedy order alone.
 PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
-                         std::uint64_t seed, bool whole);
+                         std::uint64_t seed, bool whole, Measuring measuring = {});
 
 // {heads, orders: [{name, losses, removed}], random: [[losses]]}
 Json to_json(const PruneStudy& study);

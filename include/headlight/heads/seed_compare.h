@@ -2,6 +2,7 @@
 // heads are selective may be those whose random subspaces are. What a claim needs is the difference within each seed.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,10 +21,13 @@ struct PairedComparison {
 };
 
 // `replicates`: of the heads' figure in each seed on resampled windows, or empty. They widen the interval by what the choice
-// of windows does to the heads; controls are means over many draws on the same windows and count as they are.
+// of windows does to the heads; controls are means over many draws on the same windows and count as they are. The interval is
+// cut where figures from `lowest` to `highest`, less the controls' mean, cannot be: replicates are shifted, and may reach there.
 // Errors: no seeds; another number of controls.
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> controls,
-                               std::span<const std::vector<double>> replicates = {});
+                               std::span<const std::vector<double>> replicates = {},
+                               double lowest = -std::numeric_limits<double>::infinity(),
+                               double highest = std::numeric_limits<double>::infinity());
 
 // One of
 //   higher, lower  the interval leaves 0 out and the sign test's p is at most kSettled

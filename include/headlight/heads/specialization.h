@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "headlight/heads/ablation.h"
+#include "headlight/heads/measuring.h"
 #include "headlight/heads/slots.h"
 
 namespace headlight {
@@ -30,6 +31,7 @@ struct AblationSetting {
   const HeadWindows& windows;
   std::span<const Slots> slots;
   const Bootstrap& bootstrap;
+  AfterEvaluation after_each = {};
 
   std::vector<Rise> rises(std::span<const float> before, std::span<const float> after) const;
 };
