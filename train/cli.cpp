@@ -164,7 +164,8 @@ std::string flag_help(const Flag& flag) {
 }
 
 std::string help_text(const Command& command) {
-  std::string text = cat(command.summary, "\n\nUsage: headlight ", command.name, " ", command.usage, "\n\nExamples:\n");
+  std::string text = cat(command.summary, "\n\n", wrapped(cat("Usage: headlight ", command.name, " "), command.usage),
+                         "\nExamples:\n");
   for (const std::string& example : command.examples) text += cat("  ", example, "\n");
   std::string group;
   for (const Flag& flag : command.flags) {

@@ -170,17 +170,17 @@ int run_man(const Arguments&) {
 }  // namespace
 
 Command completion_command() {
-  return {.name = "completion",
-          .summary = "Prints a script with which a shell completes commands and flags.",
-          .usage = "bash|zsh|fish",
-          .examples = {"headlight completion bash > ~/.local/share/bash-completion/completions/headlight",
-                       "source <(headlight completion zsh)",
-                       "headlight completion fish > ~/.config/fish/completions/headlight.fish"},
-          .flags = {},
-          .least_operands = 1,
-          .most_operands = 1,
-          .run = run_completion,
-          .operand_choices = {"bash", "zsh", "fish"}};
+  return {
+      .name = "completion",
+      .summary = "Prints a script with which a shell completes commands and flags.",
+      .usage = "bash|zsh|fish",
+      .examples = {"source <(headlight completion bash)   # a line for ~/.bashrc", "source <(headlight completion zsh)",
+                   "headlight completion fish > ~/.config/fish/completions/headlight.fish"},
+      .flags = {},
+      .least_operands = 1,
+      .most_operands = 1,
+      .run = run_completion,
+      .operand_choices = {"bash", "zsh", "fish"}};
 }
 
 Command man_command() {

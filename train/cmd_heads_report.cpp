@@ -56,9 +56,10 @@ Command heads_report_command() {
           .examples = {"headlight heads report runs/roles", "headlight heads report runs/mine --out heads.html"},
           .flags = std::move(flags),
           .notes =
-              "The page needs nothing else and no network: verdict, effects beside their controls, attention to\n"
-              "explore, pruning curves, redundancy. Figures can be saved as SVG, their tables as CSV. Of a run\n"
-              "trained with --watch-heads it also shows how losses, roles and attention came to be.\n",
+              "The page needs nothing else and no network: verdict, effects beside their\n"
+              "controls, attention to explore, pruning curves, redundancy. Figures can be saved\n"
+              "as SVG, their tables as CSV. Of a run trained with --watch-heads it also shows\n"
+              "how losses, roles and attention came to be.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_heads_report};

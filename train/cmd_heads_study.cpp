@@ -355,11 +355,16 @@ Command heads_study_command() {
           .examples = {"headlight heads study --corpus roles --seeds 10 --out studies/roles"},
           .flags = std::move(flags),
           .notes =
-              "In DIR: seed-N, a run each; seed-N.json, what was measured of it; study.json, and the same\n"
-              "as tables: summary.csv, comparisons.csv (heads less their controls), seeds.csv, rules.csv, carriers.csv "
-              "(which head does it), stability.csv\n"
-              "(seeds matched head by head), labels.csv, heads.csv, effects.csv, pruning.csv, and where heads\n"
-              "were watched onset.csv and onset_order.csv; report.html. Intervals are over seeds.\n",
+              "In DIR: seed-N, a run each, and seed-N.json, what was measured of it; study.json\n"
+              "and report.html; and as tables\n"
+              "  summary.csv      figures over seeds, with intervals\n"
+              "  comparisons.csv  heads less their controls, within each seed\n"
+              "  seeds.csv        each seed; failed ones too\n"
+              "  rules.csv        what the strongest head costs, by what is predicted\n"
+              "  carriers.csv     which head that is, and which plays each role\n"
+              "  stability.csv    seeds matched head by head\n"
+              "  labels.csv, heads.csv, effects.csv, pruning.csv\n"
+              "  onset.csv, onset_order.csv, where heads were watched: what came when\n",
           .run = run_heads_study};
 }
 

@@ -134,7 +134,7 @@ Command sample_command() {
       .summary = "Writes text with a trained model.",
       .usage = "DIR [-] [--prompt TEXT] [--chars N] [OPTIONS]",
       .examples = {"headlight sample runs/tales", "headlight sample runs/mine --prompt \"ROMEO:\" --chars 300 --seed 7",
-                   "headlight sample runs/mine --temperature 0      # always the likeliest character",
+                   "headlight sample runs/mine --temperature 0  # always the likeliest character",
                    "headlight sample runs/mine --count 3 --stop \".\"",
                    "echo \"Once upon\" | headlight sample runs/mine -"},
       .flags = sample_flags(),

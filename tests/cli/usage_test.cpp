@@ -1,4 +1,6 @@
 // The command line: help, unknown words, and every number out of its range, told in one line before any work.
+#include <algorithm>
+
 #include "headlight/base/version.h"
 #include "headlight/run/config.h"
 #include "support/program.h"
@@ -20,6 +22,47 @@ TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
       const Result same = run_program(words);
       EXPECT_EQ(same.code, 0) << shown(words);
       EXPECT_EQ(same.out, r.out) << shown(words);
+    }
+  }
+}
+
+// Every command, as the overview lists them.
+Words all_commands() {
+  Words names;
+  const std::string overview = run_program({"--help"}).out;
+  std::size_t at = overview.find("\nCommands:\n") + 11;
+  while (overview.compare(at, 2, "  ") == 0) {
+    const std::size_t end = overview.find('\n', at), gap = std::min(overview.find("  ", at + 2), at + 15);
+    std::string name = overview.substr(at + 2, gap - at - 2);
+    name.erase(name.find_last_not_of(' ') + 1);
+    if (!name.empty()) names.push_back(name);
+    at = end + 1;
+  }
+  return names;
+}
+
+TEST(Help, FitsATerminal) {
+  const Words commands = all_commands();
+  EXPECT_GE(commands.size(), 19u);
+  for (const char* name : {"train", "heads recover", "heads study", "man"})
+    EXPECT_EQ(std::count(commands.begin(), commands.end(), name), 1) << name;
+  std::vector<Words> asked{{"--help"}};
+  for (const std::string& name : commands) {
+    Words words;
+    for (std::size_t at = 0; at < name.size();) {
+      const std::size_t end = std::min(name.find(' ', at), name.size());
+      words.push_back(name.substr(at, end - at));
+      at = end + 1;
+    }
+    asked.push_back(words + Words{"--help"});
+  }
+  for (const Words& words : asked) {
+    const Result r = run_program(words);
+    EXPECT_EQ(r.code, 0) << shown(words);
+    for (std::size_t at = 0, end; (end = r.out.find('\n', at)) != std::string::npos; at = end + 1) {
+      const std::string line = r.out.substr(at, end - at);
+      const auto columns = std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+      EXPECT_LE(columns, 80) << shown(words) << ": " << line;
     }
   }
 }
