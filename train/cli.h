@@ -75,16 +75,16 @@ std::string flag_help(const Flag& flag);
 // `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
+// For commands that train: a flag for each of settings(), and what --preset may be.
+std::vector<Flag> setting_flags();
+std::vector<std::string> preset_names();
+
 // For commands that study heads: --windows, --subspaces, --untrained, and what they say.
 std::vector<Flag> study_flags(const char* group);
 StudyOptions study_options(const Arguments& args);
 // --seed of what is drawn at random in a study of one model.
 Flag study_seed_flag();
 std::uint64_t study_seed(const Arguments& args);
-
-// A flag for each setting of a run (run/config.h), with what it may be. / The names of the presets.
-std::vector<Flag> setting_flags();
-std::vector<std::string> preset_names();
 
 // For commands that look at a trained model on a text: --data, --corpus, --last, --json and flags of the command's own.
 std::vector<Flag> model_and_text_flags(std::vector<Flag> own);

@@ -44,7 +44,13 @@ StudyPlan plan_of(const Arguments& args) {
           .config;
   for (const Setting& s : settings())
     if (const auto text = args.text(s.name)) set_from_text(plan.config, s, *text);
+  const std::vector<std::string> data = args.texts("data");
+  if (data.size() > 1) plan.config.more_data.assign(data.begin() + 1, data.end());
+  if (std::find(data.begin(), data.end(), "-") != data.end())
+    throw UsageError("--data -: a study reads its text again for each seed; keep it in a file");
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
+  if (args.has("watch-every") && !plan.config.watch_heads)
+    throw UsageError("--watch-every: needs --watch-heads as well");
   if (!args.has("out")) throw UsageError("heads study: --out DIR is missing: where should the study go?");
   plan.directory = *args.text("out");
   plan.seeds = args.whole("seeds", 5, 1, 1000);
@@ -66,6 +72,7 @@ void open_study(const StudyPlan& plan) {
   }
   if (path_exists(plan.directory) && !list_directory(plan.directory).empty())
     fail(plan.directory, ": is not empty and holds no study; choose another --out");
+  load_run_data(plan.config);  // a text that is not there or does not do leaves nothing behind
   make_directories(plan.directory);
   write_file_atomically(file, text + "\n");
 }
@@ -344,11 +351,8 @@ Command heads_study_command() {
       with_choices({"preset", "NAME", "start from this preset", "Study", "that of the corpus"}, preset_names())};
   for (Flag& flag : study_flags("Study")) flags.push_back(std::move(flag));
   for (Flag& flag : progress_flags("Study")) flags.push_back(std::move(flag));
-  for (Flag& flag : setting_flags()) {
-    if (flag.name == "seed") continue;
-    flag.repeatable = false;
-    flags.push_back(std::move(flag));
-  }
+  for (Flag& flag : setting_flags())
+    if (flag.name != "seed") flags.push_back(std::move(flag));
   return {.name = "heads study",
           .summary = "Trains from several seeds and reports what their heads have in common.",
           .usage = "--out DIR [--corpus NAME | --data FILE] [--seeds N] [OPTIONS]",
@@ -364,7 +368,8 @@ Command heads_study_command() {
               "  carriers.csv     which head that is, and which plays each role\n"
               "  stability.csv    seeds matched head by head\n"
               "  labels.csv, heads.csv, effects.csv, pruning.csv\n"
-              "  onset.csv, onset_order.csv, where heads were watched: what came when\n",
+              "  onset.csv, onset_order.csv, where heads were watched: what came when\n"
+              "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n",
           .run = run_heads_study};
 }
 

@@ -9,14 +9,6 @@ namespace headlight::cli {
 
 namespace {
 
-const char* placeholder_of(const Setting& s) {
-  if (s.is_switch()) return "";
-  if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
-  if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
-  if (s.name == std::string_view("layer-heads") || s.name == std::string_view("head-slopes")) return "LIST";
-  return s.choices.empty() ? (s.name == std::string_view("corpus") ? "NAME" : "FILE") : "KIND";
-}
-
 std::string preset_notes() {
   std::string text = "Presets:\n";
   for (const Preset& preset : presets())
@@ -25,28 +17,6 @@ std::string preset_notes() {
          "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
          "What a run was trained with stands in its config.json.\n";
 }
-
-}  // namespace
-
-std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const Preset& preset : presets()) names.emplace_back(preset.name);
-  return names;
-}
-
-std::vector<Flag> setting_flags() {
-  std::vector<Flag> flags;
-  const RunConfig defaults;
-  for (const Setting& s : settings()) {
-    Flag flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")};
-    flag.choices.assign(s.choices.begin(), s.choices.end());
-    if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
-    flags.push_back(std::move(flag));
-  }
-  return flags;
-}
-
-namespace {
 
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {

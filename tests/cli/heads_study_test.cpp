@@ -147,6 +147,11 @@ TEST_F(HeadsStudy, SeedsThatFailAreCounted) {
 TEST_F(HeadsStudy, BadInput) {
   expect_refused({"heads", "study", "--corpus", "roles"}, 2, "--out DIR is missing");
   expect_refused({"heads", "study", "--corpus", "rolls", "--out", study_}, 2, "rolls");
+  expect_refused({"heads", "study", "--corpus", "roles", "--out", study_, "--watch-every", "5"}, 2,
+                 "needs --watch-heads");
+  expect_refused({"heads", "study", "--data", "-", "--out", study_}, 2, "keep it in a file");
+  expect_refused({"heads", "study", "--data", data_, "--data", directory_ / "none", "--out", study_}, 1, "none: ");
+  EXPECT_FALSE(path_exists(study_)) << "the second of the texts is not there";
   make_directories(study_);
   write_file_atomically(study_ + "/mine.txt", "mine");
   expect_refused(study(), 1, "is not empty and holds no study");
