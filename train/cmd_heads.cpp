@@ -168,7 +168,7 @@ std::uint64_t study_seed(const Arguments& args) {
 
 StudyOptions study_options(const Arguments& args) {
   StudyOptions options;
-  options.windows = args.whole("windows", 64, 1, 100'000);
+  options.windows = args.whole("windows", 64, 2, 100'000);
   options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
   options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
   return options;

@@ -28,18 +28,22 @@ std::string sample(const TrainedModel& trained, const std::string& prompt, Index
 int run_heads_ablate(const Arguments& args) {
   const Index chars = args.whole("chars", 160, 0, 100'000);
   const Replacement replacement = replacement_of(args);
-  const Index most = args.whole("windows", 64, 1, 100'000);
+  const Index most = args.whole("windows", 64, 2, 100'000);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
   const CharTransformer& model = *trained.model;
   std::vector<HeadId> heads;
   std::string names;
   for (std::size_t i = 1; i < args.operands().size(); ++i) {
-    heads.push_back(parse_head(args.operands()[i], model.config()));
+    const HeadId head = parse_head(args.operands()[i], model.config());
+    if (std::find(heads.begin(), heads.end(), head) != heads.end())
+      fail(args.operands()[i], ": named twice; once will do");
+    heads.push_back(head);
     names += cat(names.empty() ? "" : " ", args.operands()[i]);
   }
   const bool validation = !data.validation.ids.empty();
   const HeadWindows windows(validation ? data.validation : data.train, model.config().context, most);
+  windows.check_several();
   const std::vector<std::uint8_t> rule = validation
                                              ? windows.of_targets(std::span<const std::uint8_t>(data.validation_rule))
                                              : std::vector<std::uint8_t>();

@@ -106,6 +106,7 @@ int run_prune(const Arguments& args) {
   auto [trained, data] = load_model_and_text(args);
   const CharTransformer& model = *trained.model;
   const HeadWindows all(data.validation.ids.empty() ? data.train : data.validation, model.config().context, windows);
+  all.check_several();
   const HeadWindows choose = all.half(0), report = all.half(1);
   const HeadMeans means(model, choose);
   constexpr int kRandomOrders = 20;

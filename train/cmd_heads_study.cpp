@@ -72,7 +72,8 @@ void open_study(const StudyPlan& plan) {
   }
   if (path_exists(plan.directory) && !list_directory(plan.directory).empty())
     fail(plan.directory, ": is not empty and holds no study; choose another --out");
-  load_run_data(plan.config);  // a text that is not there or does not do leaves nothing behind
+  // A text that is not there, or is too short to be measured on, leaves nothing behind.
+  HeadWindows(load_run_data(plan.config).measured_text(), plan.config.context, 2).check_several();
   make_directories(plan.directory);
   write_file_atomically(file, text + "\n");
 }

@@ -136,6 +136,7 @@ double HeadStudy::unlabelled_share() const {
 
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
   const MeasuredText m(data, model.config().context, options.windows);
+  m.windows.check_several();
   HeadStudy study;
   study.text = data.source;
   study.windows = m.windows.size();

@@ -16,13 +16,21 @@ constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy,
 HeadWindows::HeadWindows(const TokenText& text, Index context, Index most) : context_(context) {
   windows_ = evaluation_windows(text, context, most, Padding::kNone);
   const auto count = static_cast<Index>(windows_.size());
-  if (count == 0) fail("heads: the text has ", text.ids.size(), " tokens, fewer than the context of ", context);
+  if (count == 0)
+    fail("heads: the text has ", text.ids.size(), " tokens, fewer than the context of ", context,
+         "; give a longer text");
   Batch whole;
   fill_windows(text, windows_, context, whole);
   inputs_ = std::move(whole.inputs);
   targets_ = std::move(whole.targets);
   make_pieces(0, count / 2);
   make_pieces(count / 2, count);
+}
+
+void HeadWindows::check_several() const {
+  if (size() == 1)
+    fail("heads: the text has one window of ", context_,
+         " tokens, and means over windows need two or more; give a longer text");
 }
 
 HeadWindows HeadWindows::half(int which) const {

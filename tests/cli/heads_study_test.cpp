@@ -152,6 +152,10 @@ TEST_F(HeadsStudy, BadInput) {
   expect_refused({"heads", "study", "--data", "-", "--out", study_}, 2, "keep it in a file");
   expect_refused({"heads", "study", "--data", data_, "--data", directory_ / "none", "--out", study_}, 1, "none: ");
   EXPECT_FALSE(path_exists(study_)) << "the second of the texts is not there";
+  const std::string shorter = directory_ / "short.txt";
+  write_file_atomically(shorter, text_.substr(0, 100));
+  expect_refused({"heads", "study", "--data", shorter, "--context", "8", "--out", study_}, 1, "one window of 8 tokens");
+  EXPECT_FALSE(path_exists(study_)) << "told before anything is trained";
   make_directories(study_);
   write_file_atomically(study_ + "/mine.txt", "mine");
   expect_refused(study(), 1, "is not empty and holds no study");

@@ -231,6 +231,14 @@ TEST_F(Heads, NeedTheirText) {
     expect_run_kept(words + Words{"--data", gone}, 1, "gone.txt");
     expect_run_kept(words + Words{"--corpus", "rolls"}, 2, "rolls");
   }
+  // A mean over one window is that window: every rise would be 0.
+  write_file_atomically(shorter, text_.substr(0, 12));
+  for (const Words& words :
+       {Words{"heads", run_}, Words{"heads", "ablate", run_, "L0H0"}, Words{"heads", "report", run_}}) {
+    expect_run_kept(words + Words{"--data", shorter}, 1, "one window of 8 tokens, and means over windows need two");
+    expect_run_kept(words + Words{"--windows", "1"}, 2, "--windows 1: expected a whole number from 2");
+  }
+  expect_run_kept({"heads", "ablate", run_, "L0H0", "L0H1", "L0H0"}, 1, "L0H0: named twice");
   expect_run_kept({"heads", "report", finished(), "--recovery", "2", "--data", data_}, 2, "the run's own text");
   // The run's own text is gone, or is another one now.
   remove_file(data_);

@@ -81,7 +81,7 @@ struct HeadStudy {
   double unlabelled_share() const;
 };
 
-// Errors: a text without a whole window; options.measuring does not want to go on.
+// Errors: a text without two whole windows; options.measuring does not want to go on.
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options = {});
 
 // All of it, roles by name; the pruning curves where they are whole.

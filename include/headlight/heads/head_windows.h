@@ -24,6 +24,10 @@ class HeadWindows {
   // halves are that window.
   HeadWindows half(int which) const;
 
+  // Error: there is a single window. What a head does is measured against its mean over windows, and of a single one that
+  // is what the head does there.
+  void check_several() const;
+
   Index size() const { return static_cast<Index>(windows_.size()); }
   Index context() const { return context_; }
   const std::vector<Window>& windows() const { return windows_; }
