@@ -198,6 +198,7 @@ std::string mean_text(const std::optional<JsonView>& interval, int decimals = 3)
 
 std::string interval_text(const std::optional<JsonView>& v, int decimals = 3) {
   if (!v) return "-";
+  if (!v->find("low")) return mean_text(v, decimals);
   return cat(mean_text(v, decimals), " [", fixed_text(v->at("low").as_double(), decimals), ", ",
              fixed_text(v->at("high").as_double(), decimals), "]");
 }
@@ -269,17 +270,24 @@ void print_onsets(const JsonView& all) {
 
   // Roles of different layers, the clearest first.
   std::vector<JsonView> order;
+  Index pairs = 0;
   for (const JsonView& o : all.at("order").elements()) {
     const auto layer = [&](const char* which) {
       const std::string& event = o.at(which).as_string();
       return event.substr(event.rfind(' ') + 1);
     };
-    if (layer("first") != layer("second") && o.at("by").as_string().starts_with("kappa")) order.push_back(o);
+    const bool differs = o.at("first_earlier").as_index() + o.at("second_earlier").as_index() > 0;
+    if (layer("first") != layer("second") && o.at("by").as_string().starts_with("kappa")) {
+      ++pairs;
+      if (differs) order.push_back(o);
+    }
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const JsonView& a, const JsonView& b) { return a.at("p").as_double() < b.at("p").as_double(); });
   constexpr std::size_t kShown = 6;
-  if (!order.empty()) print("\nwhich of two reaches kappa 0.4 first; p: sign test; the rest: onset_order.csv\n");
+  if (!order.empty())
+    print(cat("\nwhich of two reaches kappa 0.4 first: the ", std::min(kShown, order.size()), " clearest of ", pairs,
+              " pairs\np: of the sign test for each by itself; all pairs: onset_order.csv\n"));
   for (std::size_t i = 0; i < std::min(kShown, order.size()); ++i) {
     const JsonView& o = order[i];
     const Index first = o.at("first_earlier").as_index(), second = o.at("second_earlier").as_index(),

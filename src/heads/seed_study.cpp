@@ -183,7 +183,10 @@ Json stability(std::span<const SeedPair> pairs) {
       {"the same, matched after shuffling profiles", &SeedPair::shuffled},
       {"matched heads in the same layer", &SeedPair::same_layer}};
   for (const auto& [name, figure] : figures) {
-    array.push(Json::object().set("name", name).set("value", json_of(interval_of_pairs(pairs, figure))));
+    Json value = json_of(interval_of_pairs(pairs, figure));
+    // Drawn again, two seeds are always the same pair: that is no certainty.
+    if (pairs.size() == 1) value.set("low", Json()).set("high", Json());
+    array.push(Json::object().set("name", name).set("value", value));
   }
   return array;
 }

@@ -145,6 +145,44 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   EXPECT_EQ(title_after(script), "seen true true true true true true true true true true");
 }
 
+TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
+  if (browser().empty()) GTEST_SKIP() << "no Chromium here";
+  const std::string study = directory_ / "study";
+  Words words = train(study, {"--seeds", "2", "--watch-heads", "--recovery", "2"}) + few_;
+  words[0] = "study";
+  ASSERT_EQ(run_program(Words{"heads"} + words).code, 0);
+  write_file_atomically(page_, read_file(study + "/report.html"));
+  // What is said first, what is folded; then every button to save with: SVG that parses, CSV whose rows are of a length.
+  const std::string script = R"(<script>
+    const seen = [], all = selector => [...document.querySelectorAll(selector)];
+    seen.push(all('main > section')[0].id === 'seeds', all('#seeds li')[0].textContent.startsWith(
+      'Specialization index, heads less random subspaces: '));
+    seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals say little')));
+    const folded = all('#seeds details');
+    seen.push(folded.length >= 3, folded.every(d => !d.open), all('#seeds > div.scroll').length === 2);
+    const alike = folded.find(d => d.textContent.startsWith('How alike the seeds are: 4 rows'));
+    alike.querySelector('summary').click();
+    seen.push(alike.open, !alike.textContent.includes('['));
+    const saved = [], names = [];
+    window.Blob = class { constructor(parts) { saved.push(parts[0]); } };
+    URL.createObjectURL = () => 'blob:none';
+    HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
+    const buttons = all('button').filter(b => b.textContent.startsWith('Save as'));
+    for (const b of buttons) b.click();
+    seen.push(buttons.length > 20, saved.length === buttons.length, new Set(names).size === names.length);
+    const sound = (text, name) => {
+      if (/NaN|undefined|\[object/.test(text)) return false;
+      if (name.endsWith('.svg'))
+        return new DOMParser().parseFromString(text, 'image/svg+xml').querySelector('parsererror') === null;
+      const lengths = text.trimEnd().split('\r\n').map(r => r.replace(/"([^"]|"")*"/g, 'text').split(',').length);
+      return lengths.length > 1 && new Set(lengths).size === 1;
+    };
+    const bad = names.filter((name, i) => !sound(saved[i], name));
+    document.title = seen.every(s => s) && bad.length === 0 ? 'all seen' : `seen ${seen.join(' ')} bad ${bad.join(' ')}`;
+  </script>)";
+  EXPECT_EQ(title_after(script), "all seen");
+}
+
 TEST_F(HeadsReport, ABrowserMovesThroughTheTraining) {
   if (browser().empty()) GTEST_SKIP() << "no Chromium here";
   finished();

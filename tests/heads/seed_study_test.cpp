@@ -115,6 +115,20 @@ TEST(SeedStudy, HeadsAreComparedWithTheirOwnControls) {
   EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which proves nothing"));
 }
 
+TEST(SeedStudy, TwoSeedsAreOnePairWithoutAnInterval) {
+  std::vector<SeedResult> results{three()[0], three()[1]};
+  const auto alike = [&] { return *summarise(results).find("stability"); };
+  const Json two = alike();
+  for (const JsonView& row : JsonView(two, "stability").elements()) {
+    EXPECT_TRUE(row.at("value").at("low").json().is_null());
+    EXPECT_FALSE(row.at("value").at("mean").json().is_null());
+  }
+  EXPECT_EQ(JsonView(two, "stability").size(), 4);
+  results.push_back({5, 2.1, 1.9, "", study(0.3, 1.5, nullptr)});
+  const Json all = alike();
+  EXPECT_FALSE(JsonView(all, "stability").at(Index{0}).at("value").at("low").json().is_null());
+}
+
 TEST(SeedStudy, ReplicatesWidenIntervals) {
   std::vector<SeedResult> results = three();
   const auto width = [&] {

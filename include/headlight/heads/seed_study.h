@@ -42,7 +42,7 @@ SeedResult seed_result(const Json& json, const std::string& source);
 //   carriers   [{name, kind, seeds, layer, in_layer, role, with_role, kappa, share, second_share}]: the head that carries it
 //              (seed_match.h), over seeds: the commonest layer and in how many seeds, the commonest role and in how many
 //   stability  [{name, value}]: similarity of heads of two seeds, matched, unmatched and shuffled, and the share of matched
-//              heads in the same layer; intervals by resampling seeds, over the pairs of those drawn
+//              heads in the same layer; intervals by resampling seeds, over the pairs of those drawn (null of two seeds)
 //   labels     [{label, seeds}]: in how many seeds some head has it
 //   onset      [{event, seeds, half, half_first, half_last, reached, reached_first, reached_last}], steps: median and range
 //   order      [{first, second, by, first_earlier, second_earlier, same, p}]

@@ -14,26 +14,32 @@ function verdictSection() {
 }
 
 // Over several seeds: a study's figures, each with the interval of its mean. What is no interval, number or text is left out.
-const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their controls, within each seed', runs: 'Each seed', rules: 'By what is predicted: the strongest head',
+// What the verdict rests on stands open; the rest would push the figures many screens down, and unfolds.
+const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their controls, within each seed', runs: 'Each seed',
+  rules: 'By what is predicted: the strongest head',
   labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
-  onset: 'When it came: the first step', order: 'Which came first', pruning: 'Pruning'};
+  onset: 'When it came: the first step', order: 'Which came first, pair by pair (p is not corrected for their number)', pruning: 'Pruning'};
+const openTables = ['summary', 'comparisons'];
 const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;
 const isCell = v => v === null || typeof v !== 'object' || isInterval(v);
 function seedTable(name, rows) {
   const columns = [...new Set(rows.flatMap(r => Object.keys(r)))].filter(c => c !== 'says' && rows.every(r => isCell(r[c] ?? null)) && rows.some(r => (r[c] ?? null) !== null));
   const whole = columns.map(c => rows.every(r => !isInterval(r[c]) && (typeof r[c] !== 'number' || Number.isInteger(r[c]))));
-  const shown = (v, c) => v === null || v === undefined ? '–' : isInterval(v) ? `${fixed(v.mean, 3)} [${fixed(v.low, 3)}, ${fixed(v.high, 3)}]`
+  const shown = (v, c) => v === null || v === undefined ? '–' : isInterval(v) ? fixed(v.mean, 3) + (v.low === null ? '' : ` [${fixed(v.low, 3)}, ${fixed(v.high, 3)}]`)
     : typeof v === 'number' ? fixed(v, whole[c] ? 0 : 3) : String(v);
   // Numbers to the right, names to the left.
   const side = columns.map(c => rows.some(r => typeof r[c] === 'string') ? {class: 'left'} : {});
   const wide = columns.map(c => rows.some(r => isInterval(r[c])));
   const csv = () => [columns.flatMap((c, i) => wide[i] ? [c, c + '_low', c + '_high'] : [c]),
     ...rows.map(r => columns.flatMap((c, i) => wide[i] ? [r[c]?.mean, r[c]?.low, r[c]?.high] : [r[c]]))];
-  return [element('h3', {}, seedTables[name] ?? name.replaceAll('_', ' ')),
-    element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': seedTables[name] ?? name}, element('table', {},
+  const title = seedTables[name] ?? name.replaceAll('_', ' ');
+  const table = [
+    element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': title}, element('table', {},
       element('tr', {}, ...columns.map((c, i) => element('th', {scope: 'col', ...side[i]}, c.replaceAll('_', ' ')))),
       ...rows.map(r => element('tr', {}, ...columns.map((c, i) => element('td', side[i], shown(r[c], i))))))),
     savers('seeds_' + name, null, csv)];
+  return openTables.includes(name) ? [element('h3', {}, title), ...table]
+    : [element('details', {}, element('summary', {}, `${title}: ${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`), ...table)];
 }
 // What the seeds say together, in words.
 function seedsVerdict(s) {
