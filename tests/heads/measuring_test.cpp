@@ -98,6 +98,13 @@ TEST_F(MeasuredStudy, StopsWhereItIsTold) {
   }
 }
 
+TEST_F(MeasuredStudy, PruningAsksAfterEachEvaluation) {
+  Index asked = 0;
+  study_pruning(*model_, windows_, 2, 1, true, Measuring([&](const char*, Index, Index) { return ++asked > 0; }));
+  // The greedy order, each head alone, six curves of seven points; six orders that are done, and the beginning.
+  EXPECT_EQ(asked, greedy_evaluations(6) + 6 + 6 * 7 + 6 + 1);
+}
+
 TEST_F(MeasuredStudy, GreedyOrdersTakeAsManyEvaluationsAsTheySay) {
   EXPECT_EQ(greedy_evaluations(0), 0);
   EXPECT_EQ(greedy_evaluations(1), 0);

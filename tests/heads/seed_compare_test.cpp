@@ -74,6 +74,16 @@ TEST(SeedCompare, MixedSignsSettleNothing) {
   EXPECT_TRUE(contains(sentence_of(uneven, "x", "heads are"), "above 0, but the sign test does not bear it out"));
 }
 
+TEST(SeedCompare, TheSeedsHaveToLieOnTheSideOfTheMean) {
+  Values differences(20, -0.1);
+  for (std::size_t i = 0; i < 5; ++i) differences[i] = 100;
+  const PairedComparison c = compared(differences);
+  EXPECT_GT(c.difference.low, 0);
+  EXPECT_LT(c.p, kSettled) << "15 of 20 lie below 0";
+  EXPECT_EQ(verdict_of(c), "not settled");
+  EXPECT_TRUE(contains(sentence_of(c, "x", "heads are"), "above 0, but the sign test does not bear it out"));
+}
+
 TEST(SeedCompare, FiveSeedsCannotPassASignTest) {
   const PairedComparison five = compared({1, 2, 3, 4, 5}), six = compared({1, 2, 3, 4, 5, 6});
   EXPECT_NEAR(five.p, 2.0 / 32, 1e-12);
