@@ -3,7 +3,7 @@ import accelerate, torch, transformers
 model = transformers.AutoModelForCausalLM.from_pretrained("mine-hf")
 tokenizer = transformers.AutoTokenizer.from_pretrained("mine-hf")
 ids = torch.tensor(tokenizer(open("my.txt", newline="").read())["input_ids"])
-context = model.config.n_positions
+context = model.config.max_position_embeddings
 windows = ids[: len(ids) // context * context].view(-1, context)
 loader = torch.utils.data.DataLoader(windows, batch_size=16, shuffle=True)
 accelerator = accelerate.Accelerator()
