@@ -135,6 +135,22 @@ TEST(Dropout, ProbabilityOutsideItsRangeIsAnError) {
   for (const double p : {-0.1, 1.0, std::nan("")}) EXPECT_TRUE(error_of([&] { Dropout{p}; }).starts_with("dropout: "));
 }
 
+TEST(Dropout, LeavesTheResidualAlone) {
+  const DTypeScope doubles(DType::kFloat64);
+  const Tensor x = random_tensor({2, 3, 4}, 11, DType::kFloat64),
+               residual = random_tensor({2, 3, 4}, 12, DType::kFloat64);
+  const FeedForward ff(4, 7, Activation::kGelu, 0.5);
+  const MultiHeadAttention attention(4, 2, {.dropout = 0.5, .in = {}, .out = {}});
+  randomize(ff, 13);
+  randomize(attention, 14);
+  const Tape tape;
+  seed_generator(1);
+  const Tensor dropped = ff(x), seen = attention(x);
+  seed_generator(1);
+  EXPECT_TRUE(same_bits(ff(x, residual), add(residual, dropped)));
+  EXPECT_TRUE(same_bits(attention(x, {}, nullptr, residual), add(residual, seen)));
+}
+
 TEST(Dropout, ActsInEveryPlaceOfATransformerDuringTrainingAlone) {
   const DTypeScope doubles(DType::kFloat64);
   TransformerConfig c = tiny_config();
