@@ -15,7 +15,9 @@ int run_heads_report(const Arguments& args) {
   const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
-  const auto [trained, data] = load_model_and_text(args);
+  const ModelAndText loaded = load_model_and_text(args);
+  const TrainedModel& trained = loaded.trained;  // a lambda below takes both: no structured binding, for clang 14
+  const RunData& data = loaded.data;
   HeadStudy study = [&] {
     MeasuringLine line(args);
     options.measuring = line.measuring();
