@@ -132,14 +132,11 @@ void print_notes(const HeadStudy& study) {
 int run_heads(const Arguments& args) {
   StudyOptions options = study_options(args);
   options.seed = study_seed(args);
-  const ModelAndText loaded = load_model_and_text(args);
-  const TrainedModel& trained = loaded.trained;  // a lambda below takes both: no structured binding, for clang 14
-  const RunData& data = loaded.data;
-  HeadStudy study = [&] {
-    MeasuringLine line(args);
-    options.measuring = line.measuring();
-    return study_heads(*trained.model, data, options);
-  }();
+  const auto [trained, data] = load_model_and_text(args);
+  MeasuringLine line(args);
+  options.measuring = line.measuring();
+  HeadStudy study = study_heads(*trained.model, data, options);
+  line.clear();
   study.run = args.operands()[0];
   if (args.has("json")) {
     print(json_text(to_json(study)) + "\n");

@@ -15,19 +15,15 @@ int run_heads_report(const Arguments& args) {
   const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
-  const ModelAndText loaded = load_model_and_text(args);
-  const TrainedModel& trained = loaded.trained;  // a lambda below takes both: no structured binding, for clang 14
-  const RunData& data = loaded.data;
-  HeadStudy study = [&] {
-    MeasuringLine line(args);
-    options.measuring = line.measuring();
-    HeadStudy measured = study_heads(*trained.model, data, options);
-    if (recovery > 0)
-      add_recovery(measured.pruning, *trained.model, trained.info.config, data,
-                   HeadWindows(data.measured_text(), trained.model->config().context, measured.windows), recovery,
-                   options.measuring);
-    return measured;
-  }();
+  const auto [trained, data] = load_model_and_text(args);
+  MeasuringLine line(args);
+  options.measuring = line.measuring();
+  HeadStudy study = study_heads(*trained.model, data, options);
+  if (recovery > 0)
+    add_recovery(study.pruning, *trained.model, trained.info.config, data,
+                 HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery,
+                 options.measuring);
+  line.clear();
   study.run = directory;
   Json report = report_data(*trained.model, data, study, {.seed = options.seed});
   if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))

@@ -1,6 +1,7 @@
-// llama.cpp's GPT-2 and, of rotary positions, GPT-NeoX. Its tokenizer is one for byte pairs (BPE) over visible characters that stand for bytes. A character of
-// several bytes is therefore a token that merges make from its bytes, the first two, then the third, and so on; merges
-// begin with a character's first byte, so none reaches across to the next character.
+// llama.cpp's GPT-2 and, of rotary positions, GPT-NeoX. Its tokenizer is one for byte pairs (BPE) over visible
+// characters that stand for bytes. A character of several bytes is therefore a token that merges make from its bytes,
+// the first two, then the third, and so on; merges begin with a character's first byte, so none reaches across to the
+// next character.
 //
 // llama.cpp takes token 11 for the end of all text where a GPT-2 file does not name another one, and would stop at every
 // such character. The file therefore has one token more, <|endoftext|>, which a model never writes: its logit is some
@@ -15,6 +16,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/io/gguf.h"
+#include "headlight/nn/position_rotary.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/byte_characters.h"

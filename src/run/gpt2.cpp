@@ -59,7 +59,7 @@ class Walk {
                                                         : name.hugging_face;
     weights_.push_back(
         {.ours = cat(ours_, name.ours, end), .theirs = cat(theirs_, theirs, end), .shape = std::move(shape)});
-    if (naming_ == Gpt2Naming::kNeoX && name.ours == kQkv.ours) weights_.back().by_head = c_.heads;
+    if (naming_ == Gpt2Naming::kNeoX && &name == &kQkv) weights_.back().by_head = c_.heads;
     return weights_.back();
   }
   void linear(const Name& name, Index out, Index in) {
@@ -124,8 +124,7 @@ void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
   if (c.position != PositionKind::kLearned && c.position != PositionKind::kRotary)
     fail(format,
          ": holds GPT-2 and GPT-NeoX, which have learned and rotary positions, and this model has others; train one "
-         "with "
-         "--position learned or rotary",
+         "with --position learned or rotary",
          go_on);
   if (!c.pre_norm)
     fail(format,

@@ -7,6 +7,7 @@
 #include "headlight/base/file.h"
 #include "headlight/base/file_bytes.h"
 #include "headlight/base/folder.h"
+#include "headlight/nn/position_rotary.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"

@@ -71,7 +71,8 @@ struct PruneStudy {
   std::vector<double> prunable_random;
 };
 
-// What is measured are orders. Unless `whole`, curves end where they are kPrunableLoss above their start, and there is the greedy order alone.
+// What is measured are orders. Unless `whole`, curves end where they are kPrunableLoss above their start, and there is the
+// greedy order alone.
 PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
                          std::uint64_t seed, bool whole, Measuring measuring = {});
 

@@ -20,9 +20,10 @@ struct PairedComparison {
   double p = 1;                          // of the exact two-sided sign test; `same` does not count
 };
 
-// `replicates`: of the heads' figure in each seed on resampled windows, or empty. They widen the interval by what the choice
-// of windows does to the heads; controls are means over many draws on the same windows and count as they are. The interval is
-// cut where figures from `lowest` to `highest`, less the controls' mean, cannot be: replicates are shifted, and may reach there.
+// `replicates`: of the heads' figure in each seed on resampled windows, or empty. They widen the interval by what the
+// choice of windows does to the heads; controls are means over many draws on the same windows and count as they are.
+// The interval is cut where figures from `lowest` to `highest`, less the controls' mean, cannot be: replicates are
+// shifted, and may reach there.
 // Errors: no seeds; another number of controls.
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> controls,
                                std::span<const std::vector<double>> replicates = {},

@@ -50,9 +50,9 @@ SeedResult seed_result(const Json& json, const std::string& source);
 // onset and order are absent unless heads were watched.
 Json summarise(std::span<const SeedResult> results);
 
-// The tables of a study, name and content: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv, stability.csv (a
-// row for each pair of seeds); with rows for each seed, heads.csv, effects.csv, carriers.csv and pruning.csv; and where heads were watched,
-// onset.csv (each seed) and onset_order.csv.
+// The tables of a study, name and content: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv,
+// stability.csv (a row for each pair of seeds); with rows for each seed, heads.csv, effects.csv, carriers.csv and
+// pruning.csv; and where heads were watched, onset.csv (each seed) and onset_order.csv.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results);
 
 // The seeds that did not fail.

@@ -6,9 +6,11 @@
 
 namespace headlight {
 
+inline constexpr Index kRotaryBase = 10000;
+
 class RotaryPosition : public PositionEncoding {
  public:
-  explicit RotaryPosition(double base = 10000) : base_(base) {}
+  explicit RotaryPosition(double base = kRotaryBase) : base_(base) {}
 
   // [B,H,T,D] with D even.
   Tensor turn(const Tensor& q_or_k, Index offset = 0) const override { return rotate(q_or_k, offset, base_); }

@@ -14,7 +14,6 @@
 
 namespace headlight {
 
-inline constexpr Index kRotaryBase = 10000;   // of RotaryPosition
 inline constexpr double kGpt2NormEps = 1e-5;  // of layer norm; what Norm uses
 
 // Whether it is the other kind of model that formats hold as GPT-2: GPT-NeoX, which is the same with rotary positions.
@@ -49,8 +48,8 @@ struct Gpt2Tensors {
 // Linear layers without bias get one of zeros. Error: a weight of the model that GPT-2 does not have.
 Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming);
 
-// Tensors by name, without "_orig_mod." and "transformer." or "gpt_neox." before them and without the masks that some files store as
-// tensors ("attn.bias"). Error: a name that comes twice then.
+// Tensors by name, without "_orig_mod." and "transformer." or "gpt_neox." before them and without the masks that some files
+// store as tensors ("attn.bias"). Error: a name that comes twice then.
 std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView>& tensors, const std::string& source);
 
 // The model that these tensors are. It is made only when every tensor is there in its shape, so that a file cannot ask for
