@@ -14,6 +14,8 @@
 //                                             2. dS = scale P (dP - rowsum(dZ Z))
 //                                             3. dV += P^T dZ, dQ += dS K, dK += dS^T Q
 //
+// In a tile on the diagonal each product is cut into steps, whose upper right is left out as well (Staircase).
+//
 // A tile fits the level 2 cache twice over, short ones level 1. All products run on the micro-kernel of the matrix
 // product (simd_gemm_tile.h): its left factor is read where it lies; its right factor too, as rows of a matrix, or as
 // panels packed once for each head where it is needed transposed (K^T, V^T) or its rows are no whole vectors.
@@ -86,6 +88,53 @@ struct AttentionTiles {
     }
   }
 
+  // What causality leaves of a tile: row r sees the keys before `seen` + r, all of them when `whole`.
+  struct Staircase {
+    Index rows, keys, seen;
+    bool whole;
+    Staircase(const Attention<float>& a, Index row, Index row_count, Index first_key, Index key_count)
+        : rows(row_count), keys(key_count), seen(a.visible(row) - first_key), whole(!a.causal) {}
+    Index keys_of(Index r) const { return whole ? keys : Driver::min(keys, seen + r < 0 ? 0 : seen + r); }
+    Index first_row_of(Index key) const { return whole || key < seen ? 0 : key - seen + 1; }
+  };
+
+  // The three products with a tile. What nobody sees is neither computed nor read, a few elements beside the stairs
+  // apart; those must be zeros where the tile is a factor.
+  //
+  // Tile [rows,keys] = A B, for A [rows,k].
+  static void product_into_tile(const Staircase& s, Index k, const float* a, Index a_row, Panels b, float* tile,
+                                Index stride) {
+    for (Index j = 0; j < s.keys; j += kCols, b.data += b.next) {
+      const Index first = s.first_row_of(j), cols = Driver::min(kCols, Driver::round_up(s.keys - j, V::kLanes));
+      multiply(s.rows - first, cols, k, a + first * a_row, a_row, 1, b, tile + first * stride + j, stride, false);
+    }
+  }
+  // C [rows,columns] (+)= tile B, for B [keys,columns].
+  static void product_of_tile(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
+                              float* c, Index ldc, bool accumulate) {
+    for (Index r = 0, height; r < s.rows; r += height) {
+      height = Driver::min(s.keys_of(r) == s.keys ? s.rows : kTileRows, s.rows - r);
+      const Index k = s.keys_of(r + height - 1);
+      if (k > 0) multiply(height, columns, k, tile + r * stride, stride, 1, b, c + r * ldc, ldc, accumulate);
+    }
+  }
+  // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, begins the others.
+  static void product_of_transposed(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
+                                    float* c, Index ldc, Index old) {
+    const Index seen_by_all = s.keys_of(0);
+    for (Index key = 0, height; key < s.keys; key += height) {
+      const Index end = key < old ? old : s.keys;
+      height = Driver::min(key < seen_by_all ? seen_by_all - key : kTileRows, end - key);
+      const Index first = s.first_row_of(key);
+      multiply(height, columns, s.rows - first, tile + first * stride + key, 1, stride, b.from_row(first),
+               c + key * ldc, ldc, key < old);
+    }
+  }
+  // Zeros beside a step of the stairs: as many as the tile of a product can be read too far.
+  static void clear_beside(float* x) {
+    for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(x + i);
+  }
+
   // Row t of what is added to the scores, and of the mask, of one head: null where there is none.
   struct Extras {
     const float *bias, *mask;
@@ -117,14 +166,20 @@ struct AttentionTiles {
   struct Running {
     float largest = -__builtin_inff(), sum = 0;
   };
-  // n products with keys -> their exponentials. Returns what to multiply what was summed before with.
-  static float softmax_row(Index n, float scale, const Extras& extras, float* s, Running& so_far) {
+  // Makes scores of n products with keys if more than the scale is missing, and returns the largest score. A pass of its
+  // own over all rows, before the exponentials: what a row waits for then overlaps with the next rows.
+  static float largest_score(Index n, float scale, const Extras& extras, float* s) {
     if (extras.bias || extras.mask) {
       score_row(n, scale, extras, s);
       scale = 1;
     }
     const V factor = V::set(scale);
-    const float here = max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
+    return max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
+  }
+  // n products with keys -> their exponentials. Returns what to multiply what was summed before with.
+  static float softmax_row(Index n, float scale, const Extras& extras, float here, float* s, Running& so_far) {
+    if (extras.bias || extras.mask) scale = 1;
+    const V factor = V::set(scale);
     const float largest = so_far.largest > here ? so_far.largest : here;  // NaN when `here` is
     if (largest == -__builtin_inff()) {                                   // nothing to see yet
       clear(0, n, s);
@@ -157,16 +212,12 @@ struct AttentionTiles {
     if (a.dropout_threshold > 0) simd_dropout<V>(n, a.dropout_key, first, a.dropout_threshold, a.dropout_scale, x, x);
   }
 
-  // The number of keys from `first_key` on that query t sees in a tile of n.
-  static Index visible(const Attention<float>& a, Index t, Index first_key, Index n) {
-    const Index seen = a.visible(t) - first_key;
-    return seen < 0 ? 0 : Driver::min(seen, n);
-  }
   static Index element(const Attention<float>& a, Index b, Index h, Index t, Index s) {
     return ((b * a.heads + h) * a.queries + t) * a.keys + s;
   }
   static Index tile_stride(const Attention<float>& a) {
-    return Driver::round_up(Driver::min(a.keys, kKeyBlock), kCols);
+    // A vector more than the keys: clear_beside() writes there, and rows do not all begin in the same set of the cache.
+    return Driver::round_up(Driver::min(a.keys, kKeyBlock), kCols) + Driver::round_up(kTileRows, V::kLanes);
   }
 
   // Heads that a thread takes at a time: one, or all where the whole is little work.
@@ -191,17 +242,20 @@ struct AttentionTiles {
       Running so_far[kQueryBlock];
       for (Index j = 0; j < limit; j += kKeyBlock) {
         const Index n = Driver::min(kKeyBlock, limit - j);
-        multiply(rows, Driver::round_up(n, kCols), a.size, q, a.q.row, 1, kt.from_panel(j / kCols), tile, stride,
-                 false);
+        const Staircase stairs(a, i, rows, j, n);
+        product_into_tile(stairs, a.size, q, a.q.row, kt.from_panel(j / kCols), tile, stride);
+        float here[kQueryBlock];
+        for (Index r = 0; r < rows; ++r)
+          here[r] = largest_score(stairs.keys_of(r), a.scale, Extras(a, b, h, i + r, j), tile + r * stride);
         for (Index r = 0; r < rows; ++r) {
           float* p = tile + r * stride;
-          const Index seen = visible(a, i + r, j, n);
-          const float before = softmax_row(seen, a.scale, Extras(a, b, h, i + r, j), p, so_far[r]);
+          const Index seen = stairs.keys_of(r);
+          const float before = softmax_row(seen, a.scale, Extras(a, b, h, i + r, j), here[r], p, so_far[r]);
           if (j > 0) scale_row(a.value_size, before, z + r * a.z.row);
           drop_row(a, seen, element(a, b, h, i + r, j), p);
-          clear(seen, n, p);
+          clear_beside(p + seen);
         }
-        multiply(rows, a.value_size, n, tile, stride, 1, v.from_row(j), z, a.z.row, j > 0);
+        product_of_tile(stairs, a.value_size, tile, stride, v.from_row(j), z, a.z.row, j > 0);
       }
       finish(rows, a.value_size, so_far, z, a.z.row, a.lse + (b * a.heads + h) * a.queries + i);
     }
@@ -247,13 +301,6 @@ struct AttentionTiles {
       clear(0, a.value_size, dv + s * g.dv.row);
     }
     Index begun = 0;  // keys whose sums dk and dv were begun; a sum is begun by the first block that sees the key
-    // Rows of C that belong to keys from `first` on (+)= A B, for A a tile, transposed.
-    const auto add_to_keys = [&](Index first, Index n, Index seen_by, const float* tile, const Panels& right,
-                                 Index columns, float* c, Index row) {
-      const Index old = Driver::min(n, begun > first ? begun - first : 0);
-      multiply(old, columns, seen_by, tile, 1, stride, right, c + first * row, row, true);
-      multiply(n - old, columns, seen_by, tile + old, 1, stride, right, c + (first + old) * row, row, false);
-    };
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
       const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
@@ -267,20 +314,21 @@ struct AttentionTiles {
           return V::load(dz_rows + r * g.dz.row + e, lanes) * V::load(z_rows + r * a.z.row + e, lanes);
         });
       for (Index j = 0; j < limit; j += kKeyBlock) {
-        const Index n = Driver::min(kKeyBlock, limit - j), whole = Driver::round_up(n, kCols);
-        multiply(rows, whole, a.size, q_rows, a.q.row, 1, kt.from_panel(j / kCols), tile_p, stride, false);
-        multiply(rows, whole, a.value_size, dz_rows, g.dz.row, 1, vt.from_panel(j / kCols), tile_ds, stride, false);
+        const Index n = Driver::min(kKeyBlock, limit - j), old = Driver::min(n, begun > j ? begun - j : 0);
+        const Staircase stairs(a, i, rows, j, n);
+        product_into_tile(stairs, a.size, q_rows, a.q.row, kt.from_panel(j / kCols), tile_p, stride);
+        product_into_tile(stairs, a.value_size, dz_rows, g.dz.row, vt.from_panel(j / kCols), tile_ds, stride);
         for (Index r = 0; r < rows; ++r) {
           float *p = tile_p + r * stride, *ds = tile_ds + r * stride;
-          const Index seen = visible(a, i + r, j, n);
+          const Index seen = stairs.keys_of(r);
           backward_row(a, seen, element(a, b, h, i + r, j), Extras(a, b, h, i + r, j), lse[r], dot[r], p, ds,
                        g.dbias_at(b, h, i + r, j));
-          clear(seen, n, p);
-          clear(seen, n, ds);
+          clear_beside(p + seen);
+          clear_beside(ds + seen);
         }
-        add_to_keys(j, n, rows, tile_p, dz.from_row(i), a.value_size, dv, g.dv.row);
-        multiply(rows, a.size, n, tile_ds, stride, 1, k.from_row(j), dq_rows, g.dq.row, j > 0);
-        add_to_keys(j, n, rows, tile_ds, q.from_row(i), a.size, dk, g.dk.row);
+        product_of_transposed(stairs, a.value_size, tile_p, stride, dz.from_row(i), dv + j * g.dv.row, g.dv.row, old);
+        product_of_tile(stairs, a.size, tile_ds, stride, k.from_row(j), dq_rows, g.dq.row, j > 0);
+        product_of_transposed(stairs, a.size, tile_ds, stride, q.from_row(i), dk + j * g.dk.row, g.dk.row, old);
       }
       begun = limit > begun ? limit : begun;
     }

@@ -72,11 +72,7 @@ template <class V, class Value>
     nan = nan | V::is_nan(x);
   });
   if (nan.bits() != 0) return __builtin_nanf("");
-  float lanes[V::kLanes];
-  V::max(V::max(best[0], best[1]), V::max(best[2], best[3])).store(lanes);
-  float largest = lanes[0];
-  for (const float x : lanes) largest = x > largest ? x : largest;
-  return largest;
+  return V::largest(V::max(V::max(best[0], best[1]), V::max(best[2], best[3])));
 }
 
 }  // namespace headlight::kernels

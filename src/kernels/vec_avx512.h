@@ -107,6 +107,12 @@ struct Avx512 {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
   }
+  [[gnu::always_inline]] static float largest(Avx512 a) {
+    const __m256 h = _mm256_max_ps(low_half(a), high_half(a));
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+  }
 
   struct Double {
     __m512d low, high;

@@ -122,6 +122,11 @@ struct Portable {
   [[gnu::always_inline]] static Portable from_int(Int a) { return {__builtin_convertvector(a.v, Floats)}; }
 
   [[gnu::always_inline]] static float sum(Portable a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
+  [[gnu::always_inline]] static float largest(Portable a) {
+    float largest = a.v[0];
+    for (int i = 1; i < kLanes; ++i) largest = a.v[i] > largest ? a.v[i] : largest;
+    return largest;
+  }
 
   struct Double {
     Doubles low, high;
