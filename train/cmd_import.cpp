@@ -37,6 +37,20 @@ int run_import(const Arguments& args) {
   // As everybody will read it.
   const TrainedModel again = load_model(out);
   const RunConfig& c = again.info.config;
+  if (args.has("json")) {
+    print(json_text(Json::object()
+                        .set("run", out)
+                        .set("from", path)
+                        .set("parameters", again.model->parameter_count())
+                        .set("layers", c.layers)
+                        .set("heads", c.heads)
+                        .set("width", c.width)
+                        .set("context", c.context)
+                        .set("vocabulary", again.info.vocabulary.size())
+                        .set("tokens", again.info.vocabulary.is_bytes() ? "byte" : "character")) +
+          "\n");
+    return 0;
+  }
   print(cat("model    ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
             c.context, ": ", count_text(static_cast<double>(again.model->parameter_count())),
             " parameters, vocabulary of ", again.info.vocabulary.size(),
@@ -60,7 +74,8 @@ Command import_command() {
                      "a text whose different characters, sorted, are the vocabulary; or the word bytes", "Options",
                      "tokenizer.json"},
                     {"heads", "N", "attention heads a layer, for weights that do not say"},
-                    {"force", "", "replace the run in --out"}},
+                    {"force", "", "replace the run in --out"},
+                    {"json", "", "print one JSON object"}},
           .notes =
               "PATH is a directory with config.json (model_type gpt2 or gpt_neox),\n"
               "model.safetensors and tokenizer.json, or a .safetensors file with the weights of\n"

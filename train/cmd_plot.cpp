@@ -44,11 +44,17 @@ Series curve_of(const std::vector<StepRecord>& records, double StepRecord::*fiel
   return {"", Ink::kPlain, curve.points()};
 }
 
-std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
-                    bool colours, Ink ink) {
+// The record with the lowest validation loss; null where nothing was validated.
+const StepRecord* find_best(const std::vector<StepRecord>& records) {
   const StepRecord* best = nullptr;
   for (const StepRecord& r : records)
     if (std::isfinite(r.val_loss) && (!best || r.val_loss < best->val_loss)) best = &r;
+  return best;
+}
+
+std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
+                    bool colours, Ink ink) {
+  const StepRecord* best = find_best(records);
   return cat(inked(cat(mark, " ", name), ink, colours), ": ", records.back().step, " steps, ",
              duration_text(records.back().seconds),
              best ? cat(", best validation loss ", fixed_text(best->val_loss, 4), " at step ", best->step) : "", "\n");
@@ -72,6 +78,29 @@ bool same(const std::vector<Level>& a, const std::vector<Level>& b) {
                     [](const Level& x, const Level& y) { return x.name == y.name && x.y == y.y; });
 }
 
+Json points_json(const Series& series) {
+  Json points = Json::array();
+  for (const Point& p : series.points) points.push(Json::array().push(p.x).push(p.y));
+  return points;
+}
+
+// A run with the curves that are drawn of it.
+Json run_json(const std::string& name, const std::vector<StepRecord>& records, const std::vector<Level>& levels,
+              const char* quantity, const Series& values, const Series& validation) {
+  const StepRecord* best = find_best(records);
+  Json json = Json::object();
+  json.set("run", name)
+      .set("steps", records.back().step)
+      .set("seconds", records.back().seconds)
+      .set("best_val_loss", best ? Json(best->val_loss) : Json())
+      .set("best_step", best ? Json(best->step) : Json());
+  Json lines = Json::object();
+  for (const Level& level : levels) lines.set(level.name, level.y);
+  json.set("levels", lines).set(quantity, points_json(values));
+  if (!validation.points.empty()) json.set("val_loss", points_json(validation));
+  return json;
+}
+
 int run_plot(const Arguments& args) {
   constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
@@ -83,7 +112,9 @@ int run_plot(const Arguments& args) {
   Chart chart;
   chart.x_name = against_time ? "seconds" : "step";
   chart.y_name = quantity.name;
+  if (args.has("json") && args.text("svg") == "-") throw UsageError("--json and --svg -: both would be the output");
   std::string summaries;
+  Json runs = Json::array();
   std::vector<Series> validation;
   for (std::size_t i = 0; i < args.operands().size(); ++i) {
     const std::string& name = args.operands()[i];
@@ -91,6 +122,8 @@ int run_plot(const Arguments& args) {
     const Ink ink = kInks[i % std::size(kInks)];
     Series values = curve_of(records, quantity.field, against_time);
     Series checked = curve_of(records, &StepRecord::val_loss, against_time);
+    const std::vector<Level> levels = losses ? levels_of(name, records) : std::vector<Level>();
+    runs.push(run_json(name, records, levels, quantity.name, values, losses ? checked : Series()));
     // One run: training and validation in two colours. Several: a colour each, and validation where there is one.
     if (losses && args.operands().size() == 1) {
       values.name = "training";
@@ -105,7 +138,6 @@ int run_plot(const Arguments& args) {
     }
     if (losses) {
       // Those of several runs only where they are on one text.
-      const std::vector<Level> levels = levels_of(name, records);
       if (i == 0) chart.levels = levels;
       else if (!same(chart.levels, levels)) chart.levels.clear();
     }
@@ -117,6 +149,10 @@ int run_plot(const Arguments& args) {
   if (const auto file = args.text("svg")) {
     write_file_atomically(*file, chart_svg(chart));
     if (*file == "-") return 0;
+  }
+  if (args.has("json")) {
+    print(json_text(Json::object().set("x", chart.x_name).set("y", chart.y_name).set("runs", runs)) + "\n");
+    return 0;
   }
   for (const std::string& line : draw_chart(chart, width, height, colours)) print(line + "\n");
   print(summaries);
@@ -137,7 +173,8 @@ Command plot_command() {
                     {"time", "", "against seconds of training instead of steps"},
                     {"width", "N", "columns of the drawing", "Options", "those of the terminal"},
                     {"height", "N", "its rows", "Options", "those of the terminal, at most 30"},
-                    {"no-color", "", "no colours; nor with NO_COLOR set, nor off a terminal"}},
+                    {"no-color", "", "no colours; nor with NO_COLOR set, nor off a terminal"},
+                    {"json", "", "print one JSON object: the points of the curves"}},
           .notes =
               "Of one run, its training and validation loss; of several, the validation loss of\n"
               "each (the training loss of those that do not validate). Dashed: the lowest loss\n"

@@ -50,7 +50,10 @@ StepRecord record_of(const std::string& line, const std::string& source) {
   const JsonView view(json, source);
   const auto real = [&](const char* key, double otherwise) {
     const auto found = view.find(key);
-    return found ? found->as_double() : otherwise;
+    if (!found) return otherwise;
+    const double value = found->as_double();
+    if (std::fabs(value) > 1e300) fail(source, ": ", key, " is ", value);  // such as could not be written again
+    return value;
   };
   StepRecord record;
   record.step = view.at("step").as_index(0);

@@ -17,7 +17,10 @@ class Exchange : public TinyRun {
 TEST_F(Exchange, ThereAndBackIsTheSameModel) {
   const Result exported = fine({"export", finished(), "--to", "hf", "--out", hf_});
   EXPECT_TRUE(contains(exported.out, "the same logits, bit for bit"));
-  fine({"import", hf_, "--out", back_});
+  const Json imported = parse_json(fine({"import", hf_, "--out", back_, "--json"}).out, "imported");
+  const Json info = parse_json(fine({"info", run_, "--json"}).out, "info");
+  EXPECT_EQ(*imported.find("run")->if_string(), back_);
+  EXPECT_TRUE(*imported.find("parameters") == *info.find("parameters"));
   EXPECT_EQ(fine({"sample", back_, "--chars", "50", "--seed", "1"}).out,
             fine({"sample", run_, "--chars", "50", "--seed", "1"}).out);
   const Words eval = {"--data", data_, "--windows", "20", "--json"};

@@ -5,6 +5,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/base/format.h"
 #include "headlight/run/run_directory.h"
+#include "headlight/run/run_log.h"
 #include "support/on_terminal.h"
 
 namespace headlight {
@@ -155,6 +156,16 @@ TEST_F(Live, ARunIsPlotted) {
   EXPECT_EQ(two.code, 0) << two.err;
   EXPECT_TRUE(contains(two.out, "a run   b other")) << two.out;
   EXPECT_EQ(run_program({"plot", run_, "--svg", "-"}).out.rfind("<svg ", 0), 0u);
+  // The same as numbers: 9 steps and the record after the last, of which the loss is not measured.
+  const Json json = parse_json(run_program({"plot", run_, other, "--json"}).out, "plot");
+  ASSERT_EQ(json.find("runs")->if_array()->size(), 2u);
+  const Json& first = json.find("runs")->if_array()->front();
+  const std::vector<StepRecord> log = read_log(run_ + "/log.jsonl");
+  EXPECT_EQ(*first.find("run")->if_string(), run_);
+  EXPECT_EQ(first.find("loss")->if_array()->size(), 9u);
+  EXPECT_EQ(*first.find("val_loss")->if_array()->front().if_array()->back().if_double(), log.front().val_loss);
+  EXPECT_EQ(*first.find("levels")->find("unigram")->if_double(), counting[0]);
+  EXPECT_EQ(run_program({"plot", run_, "--json", "--svg", "-"}).code, 2);
   for (const char* what : {"lr", "gradient", "speed"})
     EXPECT_EQ(run_program({"plot", run_, "--what", what}).code, 0) << what;
   expect_refused({"plot", run_, "--what", "losses"}, 2, "--what losses: there are loss, lr, gradient and speed");

@@ -113,7 +113,8 @@ TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   const std::string name = directory_ / "log.jsonl", line = json_line(record(0));
   write_file_atomically(name, line + "\n" + line.substr(0, 20));
   EXPECT_EQ(read_log(name).size(), 1u) << "cut short";
-  for (const char* bad : {"{}", "[]", "x", "{\"step\":-1}", "{\"step\":1,\"loss\":\"x\"}", "{\"step\":0.5}"}) {
+  for (const char* bad : {"{}", "[]", "x", "{\"step\":-1}", "{\"step\":1,\"loss\":\"x\"}", "{\"step\":0.5}",
+                          "{\"step\":1,\"seconds\":1e308}"}) {
     write_file_atomically(name, line + "\n" + bad + "\n");
     EXPECT_TRUE(contains(error_of([&] { read_log(name); }), "log.jsonl: line 2 is not what this program writes"))
         << bad;
