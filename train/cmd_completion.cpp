@@ -38,8 +38,9 @@ std::vector<std::string> second_words(const std::string& first) {
   return words;
 }
 
-// One `case` over "command" and one over "command --flag" serve both shells; zsh runs the function of bash.
-std::string bash_script() {
+// One `case` over "command" and one over "command --flag" serve both shells; zsh runs the function of bash. Words and
+// files are told apart (compopt): a command does not become a folder because one of its name lies there.
+std::string bash_function() {
   std::string flags, values, seconds, operands;
   for (const Command& command : commands()) {
     flags += cat("    '", command.name, "') flags='", joined(flag_words(command)), "' ;;\n");
@@ -56,9 +57,10 @@ std::string bash_script() {
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
       "  if [ \"$before\" = = ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; elif [ \"$word\" = = ]; then word=; fi\n"
       "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands=\n"
+      "  local files=\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W '",
+      "    [ \"$headlight_only\" = files ] || COMPREPLY=($(compgen -W '",
       joined(first_words()), " --help --version' -- \"$word\"))\n    return\n  fi\n", "  case \"$command\" in\n",
       seconds,
       "  esac\n"
@@ -69,20 +71,32 @@ std::string bash_script() {
       "' ;;\n  esac\n  case \"$command\" in\n", operands,
       "  esac\n"
       "  if [ -n \"$values\" ]; then\n    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
-      "  elif [ -n \"$takes\" ]; then\n    local IFS=$'\\n'\n    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+      "  elif [ -n \"$takes\" ]; then\n    files=1\n"
       "  elif [ \"${word#-}\" != \"$word\" ]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
       "  elif [ -n \"$operands\" ]; then\n    COMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
-      "  else\n"
+      "  else\n    files=1\n"
       "    if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$second\" ]; then\n"
-      "      COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n"
-      "    local IFS=$'\\n'\n    COMPREPLY+=($(compgen -f -- \"$word\"))\n  fi\n}\n"
-      "complete -o filenames -F _headlight_words headlight\n");
+      "      COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n  fi\n"
+      "  if [ \"$headlight_only\" = files ]; then COMPREPLY=(); fi\n"
+      "  if [ -n \"$files\" ] && [ \"$headlight_only\" != words ]; then\n"
+      "    if type compopt > /dev/null 2>&1; then compopt -o filenames 2> /dev/null; fi\n"
+      "    local IFS=$'\\n'\n    COMPREPLY+=($(compgen -f -- \"$word\"))\n  fi\n}\n");
 }
 
-// Works as a file in a folder of $fpath, which zsh runs as a function at the first completion, and with `source`.
+std::string bash_script() { return cat(bash_function(), "complete -F _headlight_words headlight\n"); }
+
+// Works as a file in a folder of $fpath, which zsh runs as a function at the first completion, and with `source`. zsh has
+// no compopt: words and files are asked for one after the other.
 std::string zsh_script() {
-  return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_script(),
-             "if [ \"${funcstack[1]}\" = _headlight ]; then _bash_complete -o filenames -F _headlight_words; fi\n");
+  return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
+             "_headlight_complete() {\n"
+             "  local headlight_only=words none=1\n"
+             "  _bash_complete -F _headlight_words && none=0\n"
+             "  headlight_only=files\n"
+             "  _bash_complete -o filenames -F _headlight_words && none=0\n"
+             "  return none\n}\n"
+             "compdef _headlight_complete headlight\n"
+             "if [ \"${funcstack[1]}\" = _headlight ]; then _headlight_complete; fi\n");
 }
 
 std::string fish_quoted(const std::string& text) {

@@ -243,7 +243,8 @@ done
 zpty -d Z
 )");
   const auto completed = [&](const std::string& before, const std::string& after) {
-    return shell(cat("timeout 30 zsh -f ", typist, " '", before, "' '", after,
+    return shell(cat("mkdir -p ", directory_ / "here/train", " && cd ", directory_ / "here", " && timeout 30 zsh -f ",
+                     typist, " '", before, "' '", after,
                      "' 'headlight tr' 'headlight heads sh' 'headlight train --preset mi' 'headlight train --no-t' "
                      "'headlight completion f' 'headlight train --data ",
                      directory_ / "functions/_h", "' | sed 's/ *$//'"));
