@@ -26,6 +26,12 @@ namespace headlight::kernels {
 
 inline constexpr int kMatvecSums = 8;
 
+// Step 2 without the bias.
+template <class V>
+[[gnu::always_inline]] inline float added(const V (&sums)[kMatvecSums]) {
+  return V::sum(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+}
+
 template <class V>
 [[gnu::always_inline]] inline float dot(Index n, const float* w, const float* x) {
   V sums[kMatvecSums];
@@ -48,11 +54,27 @@ template <class V>
       }
     }
   }
-  return V::sum(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+  return added<V>(sums);
+}
+
+// Rows of one step: x stays in registers for all of them.
+template <class V>
+void matvec_of_one_step(Index rows, const float* w, const float* x, const float* bias, float* y) {
+  V of_x[kMatvecSums];
+#pragma GCC unroll 8
+  for (int s = 0; s < kMatvecSums; ++s) of_x[s] = V::load(x + s * V::kLanes);
+  for (Index r = 0; r < rows; ++r, w += kMatvecSums * V::kLanes) {
+    V sums[kMatvecSums];
+#pragma GCC unroll 8
+    for (int s = 0; s < kMatvecSums; ++s) sums[s] = V::fma(V::load(w + s * V::kLanes), of_x[s], V::zero());
+    const float sum = added<V>(sums);
+    y[r] = bias ? sum + bias[r] : sum;
+  }
 }
 
 template <class V>
 void simd_matvec(Index rows, Index n, const float* w, const float* x, const float* bias, float* y) {
+  if (n == kMatvecSums * V::kLanes) return matvec_of_one_step<V>(rows, w, x, bias, y);
   for (Index r = 0; r < rows; ++r, w += n) {
     const float sum = dot<V>(n, w, x);
     y[r] = bias ? sum + bias[r] : sum;

@@ -37,6 +37,14 @@ PRESETS = {
 }
 
 
+def attention(q, k, v):
+    """Causal, of [B,H,T,D]; PyTorch before 2.0 has no operation of its own for it."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    hidden = torch.full((q.size(2), q.size(2)), float("-inf")).triu(1)
+    return F.softmax(q @ k.transpose(2, 3) / q.size(3) ** 0.5 + hidden, dim=-1) @ v
+
+
 class Layer(nn.Module):
     """x += out(attention(norm(x))); x += down(gelu(up(norm(x))))."""
 
@@ -52,7 +60,7 @@ class Layer(nn.Module):
 
     def forward(self, x):  # [B,T,C]
         q, k, v = self.qkv(self.norm1(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [B,H,T,D]
-        seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        seen = attention(q, k, v)
         x = x + self.out(seen.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
