@@ -71,6 +71,19 @@ TEST(SampleToken, TopPKeepsTheFewestThatReachIt) {
   expect_close(frequencies(kLogits, {.top_k = 2, .top_p = 0.7}), {{1, 1.0}});
 }
 
+// Zeros of both signs are equal, and of equals the first comes first; the largest and the smallest floats are in order.
+TEST(SampleToken, OrdersAllFloats) {
+  const std::vector<float> logits = {-0.0f, 1e-45f, 0.0f, -3e38f, 2.5f, -1e-45f, 3e38f, -2.5f, 2.5f, -0.0f};
+  const std::vector<std::int32_t> falling = {6, 4, 8, 1, 0, 2, 9, 5, 7, 3};
+  for (std::size_t k = 1; k <= falling.size(); ++k) {
+    Rng rng(3);
+    std::set<std::int32_t> drawn;
+    const SampleOptions options{.temperature = 1e40, .top_k = static_cast<Index>(k)};  // nearly all alike
+    for (int i = 0; i < 300; ++i) drawn.insert(sample_token(logits, options, rng));
+    EXPECT_EQ(drawn, std::set<std::int32_t>(falling.begin(), falling.begin() + static_cast<std::ptrdiff_t>(k))) << k;
+  }
+}
+
 TEST(SampleToken, NeverDrawsWhatIsImpossible) {
   constexpr float inf = std::numeric_limits<float>::infinity();
   expect_close(frequencies({0, -inf, 1}, {}), softmax_of({0, 0, 1}, {0, 2}, 1));
