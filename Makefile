@@ -34,7 +34,7 @@ test: test-build ## build and run all tests
 interop: all ## check exports and imports with transformers, NumPy and llama.cpp (makes build/interop; LLAMA=0: without)
 	@tests/interop/run $(BUILD)
 
-bench: all ## measure products, operations, attention and training steps, and products beside OpenBLAS and BLIS
+bench: all ## measure training steps, products, operations, attention and writing; products beside OpenBLAS and BLIS
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_gemm
 	$(BUILD)/headlight bench step --preset micro
@@ -43,6 +43,8 @@ bench: all ## measure products, operations, attention and training steps, and pr
 	$(BUILD)/headlight bench gemm
 	$(BUILD)/headlight bench ops
 	$(BUILD)/headlight bench attention
+	$(BUILD)/headlight bench sample --preset cpu
+	$(BUILD)/headlight bench sample --preset baby
 	$(BUILD)/bench_gemm
 
 bench-torch: all ## race PyTorch at training steps and writing text; PYTHON=... names a Python that has it
