@@ -158,6 +158,14 @@ TEST_F(Configuration, BashCompletes) {
     return shell(cat("bash -c '. ", script, "; COMP_WORDS=(", words, "); COMP_CWORD=", at,
                      "; _headlight_words; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
   };
+  // As files, which get a slash where they are folders, only what can be one: a folder named train is no command.
+  const auto treated_as = [&](const std::string& words, int at) {
+    return shell(cat("bash -c 'compopt() { echo \"$@\"; }; . ", script, "; complete -p headlight; COMP_WORDS=(", words,
+                     "); COMP_CWORD=", at, "; _headlight_words'"));
+  };
+  EXPECT_EQ(treated_as("headlight tr", 1), "complete -F _headlight_words headlight\n");
+  EXPECT_EQ(treated_as("headlight train --preset m", 3), "complete -F _headlight_words headlight\n");
+  EXPECT_EQ(treated_as("headlight train --data c", 3), "complete -F _headlight_words headlight\n-o filenames\n");
   EXPECT_EQ(completed("headlight tr", 1), "train\n");
   EXPECT_EQ(completed("headlight heads sh", 2), "show\n");
   EXPECT_EQ(completed("headlight train --min", 2), "--minutes\n--min-lr\n");
