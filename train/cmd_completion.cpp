@@ -56,8 +56,7 @@ std::string bash_function() {
       "_headlight_words() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
       "  if [ \"$before\" = = ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; elif [ \"$word\" = = ]; then word=; fi\n"
-      "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands=\n"
-      "  local files=\n"
+      "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands= files=\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
       "    [ \"$headlight_only\" = files ] || COMPREPLY=($(compgen -W '",
