@@ -10,8 +10,10 @@ namespace headlight {
 
 namespace {
 
-// Elements updated or summed by one thread at a time. Sums over pieces are added in the order of the pieces.
-constexpr Index kPiece = 16384;
+// Elements that are summed one after another. Sums over pieces are added in the order of the pieces.
+constexpr Index kSummed = 16384;
+// Elements that a thread updates at a time.
+constexpr Index kUpdated = 8192;
 
 std::vector<Tensor> zeros_like(std::span<const NamedTensor> parameters) {
   std::vector<Tensor> zeros;
@@ -24,19 +26,6 @@ void append_state(std::vector<NamedTensor>& out, std::span<const NamedTensor> pa
   for (std::size_t i = 0; i < parameters.size(); ++i) out.push_back({cat(parameters[i].name, ".", suffix), state[i]});
 }
 
-// Calls body(parameter, begin, end, gradient from begin on) for the pieces of all parameters that have a gradient, in
-// order.
-template <class Body>
-void for_pieces(std::span<const NamedTensor> parameters, const Body& body) {
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor g = parameters[i].value.grad();
-    if (!g.defined()) continue;
-    const Index n = g.numel();
-    for (Index begin = 0; begin < n; begin += kPiece)
-      body(i, begin, std::min(begin + kPiece, n), g.data<float>() + begin);
-  }
-}
-
 }  // namespace
 
 double gradient_norm(std::span<const NamedTensor> parameters) {
@@ -46,9 +35,12 @@ double gradient_norm(std::span<const NamedTensor> parameters) {
     double sum;
   };
   PoolVector<Part> parts;
-  for_pieces(parameters, [&](std::size_t, Index begin, Index end, const float* g) {
-    parts.push_back({g, end - begin, 0});
-  });
+  for (const NamedTensor& p : parameters) {
+    const Tensor g = p.value.grad();
+    if (!g.defined()) continue;
+    for (Index begin = 0; begin < g.numel(); begin += kSummed)
+      parts.push_back({g.data<float>() + begin, std::min(kSummed, g.numel() - begin), 0});
+  }
   parallel_for(static_cast<Index>(parts.size()), 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       Part& part = parts[static_cast<std::size_t>(i)];
@@ -67,13 +59,29 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::mov
 
 void Optimizer::step(double learning_rate, double gradient_scale) {
   ++steps_;
-  // One loop for all: most parameters are too small to be worth one each.
+  // One loop for all parameters, one after another in chunks of equal size: most are too small to be worth a loop each, and
+  // a thread has the same elements in every step, so that what is kept for them stays in its cache.
   PoolVector<Piece> pieces;
-  for_pieces(parameters_, [&](std::size_t i, Index begin, Index end, const float* g) {
-    pieces.push_back({i, begin, end, g});
-  });
-  parallel_for(static_cast<Index>(pieces.size()), 1, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) update(pieces[static_cast<std::size_t>(i)], learning_rate, gradient_scale);
+  PoolVector<std::size_t> chunks;  // the first piece of each
+  Index room = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor g = parameters_[i].value.grad();
+    if (!g.defined()) continue;
+    for (Index begin = 0, end; begin < g.numel(); begin = end) {
+      if (room == 0) {
+        chunks.push_back(pieces.size());
+        room = kUpdated;
+      }
+      end = std::min(g.numel(), begin + room);
+      room -= end - begin;
+      pieces.push_back({i, begin, end, g.data<float>() + begin});
+    }
+  }
+  const auto count = static_cast<Index>(chunks.size());
+  chunks.push_back(pieces.size());
+  parallel_for(count, 1, [&](Index begin, Index end) {
+    const std::size_t first = chunks[static_cast<std::size_t>(begin)], last = chunks[static_cast<std::size_t>(end)];
+    for (std::size_t i = first; i < last; ++i) update(pieces[i], learning_rate, gradient_scale);
   });
 }
 
