@@ -112,6 +112,47 @@ TEST_F(Threads, SeveralCallers) {
   EXPECT_EQ(wrong, 0);
 }
 
+// Each part of a step sees what all parts of the step before it wrote; also after pauses in which threads go to sleep, and
+// where some parts take long, so that others are taken over.
+TEST_F(Threads, StepsOneAfterAnother) {
+  for (const int count : {1, 2, 3, 8}) {
+    set_thread_count(count);
+    for (const Index parts : {1, 2, 3, 7, 20})
+      for (int chain = 0; chain < 60; ++chain) {
+        const Index steps = chain % 12;
+        std::vector<std::vector<Index>> values(static_cast<std::size_t>(steps) + 1,
+                                               std::vector<Index>(static_cast<std::size_t>(parts)));
+        values[0].assign(static_cast<std::size_t>(parts), 1);
+        parallel_steps(steps, parts, [&](Index step, Index part) {
+          for (Index spin = 0; part == step % parts && spin < chain * 20; ++spin)
+            std::atomic_signal_fence(std::memory_order_seq_cst);
+          Index sum = part;
+          for (const Index value : values[static_cast<std::size_t>(step)]) sum = (sum + value) % 1'000'003;
+          values[static_cast<std::size_t>(step) + 1][static_cast<std::size_t>(part)] += sum;
+        });
+        std::vector<Index> expected(static_cast<std::size_t>(parts), 1);
+        for (Index step = 0; step < steps; ++step) {
+          Index before = 0;
+          for (const Index value : expected) before = (before + value) % 1'000'003;
+          for (Index part = 0; part < parts; ++part)
+            expected[static_cast<std::size_t>(part)] = (part + before) % 1'000'003;
+        }
+        ASSERT_EQ(values.back(), expected) << count << " threads, " << parts << " parts, " << steps << " steps";
+        if (chain % 20 == 19) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+  }
+}
+
+TEST_F(Threads, StepsInsideLoops) {
+  set_thread_count(3);
+  std::vector<int> visits(60);
+  parallel_for(6, 1, [&](Index outer, Index) {
+    parallel_steps(5, 2,
+                   [&](Index step, Index part) { ++visits[static_cast<std::size_t>(outer * 10 + step * 2 + part)]; });
+  });
+  EXPECT_EQ(visits, std::vector<int>(60, 1));
+}
+
 TEST_F(Threads, CountIsSetWithinBounds) {
   EXPECT_GE(thread_count(), 1);
   set_thread_count(3);

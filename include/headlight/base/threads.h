@@ -19,8 +19,9 @@ void set_thread_count(int n);
 bool has_openmp();
 
 namespace detail {
-using ChunkBody = void (*)(const void* context, Index chunk);
-void run_chunks(Index chunks, ChunkBody body, const void* context);
+using ChunkBody = void (*)(const void* context, Index loop, Index chunk);
+// Where there is more than one loop there are at most 65,535 chunks.
+void run_chunks(Index loops, Index chunks, ChunkBody body, const void* context);
 }  // namespace detail
 
 // Calls body(begin, end) for each chunk of 0..n. The body must not throw. A single chunk runs on the calling thread.
@@ -33,14 +34,26 @@ void parallel_for(Index n, Index grain, const Body& body) {
     Index n, grain;
   };
   const Context context{body, n, grain};
-  detail::run_chunks((n + grain - 1) / grain,
-                     [](const void* opaque, Index chunk) {
-                       const auto& c = *static_cast<const Context*>(opaque);
-                       const Index begin = chunk * c.grain;
-                       const Index end = begin + c.grain;
-                       c.body(begin, end < c.n ? end : c.n);
-                     },
-                     &context);
+  detail::run_chunks(
+      1, (n + grain - 1) / grain,
+      [](const void* opaque, Index, Index chunk) {
+        const auto& c = *static_cast<const Context*>(opaque);
+        const Index begin = chunk * c.grain;
+        const Index end = begin + c.grain;
+        c.body(begin, end < c.n ? end : c.n);
+      },
+      &context);
+}
+
+// A chain of short loops: calls body(step, part) for each part 0..parts-1 of step 0, then for each of step 1, and so on. A
+// step begins when all parts of the one before it are done, and sees what they wrote. What lies between two steps costs
+// half of what a parallel_for does. parts: 1 to 65,535; more than thread_count() of them gain nothing. The body must not
+// throw.
+template <class Body>
+void parallel_steps(Index steps, Index parts, const Body& body) {
+  detail::run_chunks(
+      steps, parts, [](const void* opaque, Index step, Index part) { (*static_cast<const Body*>(opaque))(step, part); },
+      &body);
 }
 
 }  // namespace headlight
