@@ -7,8 +7,8 @@
 namespace headlight {
 
 // Which buffer: kernels that run inside one another use different ones.
-enum class Workspace { kPackedA, kPackedB, kAttention };
-inline constexpr int kWorkspaceCount = 3;
+enum class Workspace { kPackedA, kPackedB, kAttention, kBlockSums };
+inline constexpr int kWorkspaceCount = 4;
 
 // At least `count` floats on a 64-byte boundary, the calling thread's own. What they hold is whatever was left there.
 // Valid until the same thread asks for more in the same slot, or ends. Error: out of memory.

@@ -27,7 +27,7 @@
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
 #include "kernels/simd_elementwise.h"
-#include "kernels/simd_gemm.h"
+#include "kernels/simd_gemm_threads.h"
 #include "kernels/simd_loop.h"
 #include "kernels/simd_math.h"
 

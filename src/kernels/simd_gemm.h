@@ -21,14 +21,11 @@
 // Packing makes the micro-kernel read memory in order, but costs a pass over the matrix; it is left out where the
 // matrix is read so few times, or is so small, that it would not pay (see plan_packing).
 //
-// Threads: C is cut into one rectangle a thread (or each thread takes entries of the batch), and each thread runs the
-// five loops on its own, with its own packed blocks. Threads share nothing and wait for nobody; the price is that blocks
-// of A or B may be packed more than once, about 1 part in m (or n) of the work. k is never divided among threads: its
-// blocks follow from k alone, so each element of C is computed by the same operations in the same order in any case.
+// How threads share a product stands in simd_gemm_threads.h. The blocks of k follow from k alone, so each element of C is
+// computed by the same operations in the same order in any case.
 #pragma once
 
 #include "base/workspace.h"
-#include "headlight/base/threads.h"
 #include "kernels/kernels.h"
 #include "kernels/simd_gemm_pack.h"
 #include "kernels/simd_gemm_tile.h"
@@ -48,10 +45,6 @@ inline constexpr Blocking kBlocking{240, 2048, 384};
 // A is read where it lies when C has no more panels of B than this: each reads it again. Where it lies transposed, a step
 // of k is a cache line of its own, and packing pays sooner.
 inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8;
-
-// Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
-// a few microseconds.
-inline constexpr Index kParallelWork = Index{1} << 18;
 
 // A product of one thread: a rectangle of C and the parts of A and B that it needs.
 struct Product {
@@ -124,11 +117,16 @@ struct GemmDriver {
     }
   }
 
+  // Length of the blocks of k: nearly equal, whole multiples of 8. Never three blocks: two threads, which may share out
+  // the blocks, could not do so evenly.
+  static Index block_length(Index k) {
+    const Index fewest = (k + kBlocking.kc - 1) / kBlocking.kc, blocks = fewest == 3 ? 4 : fewest;
+    return min(k, round_up((k + blocks - 1) / blocks, 8));
+  }
+
   // Loops 1 to 5.
   static void run(const Product& g) {
-    // Blocks of k of nearly equal length, whole multiples of 8.
-    const Index k_blocks = (g.k + kBlocking.kc - 1) / kBlocking.kc;
-    const Index kc = min(g.k, round_up((g.k + k_blocks - 1) / k_blocks, 8));
+    const Index kc = block_length(g.k);
     const bool packs_a = g.n > kTileCols * (g.trans_a ? kUnpackedPanelsTransposed : kUnpackedPanels);
     const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
@@ -187,71 +185,6 @@ struct GemmDriver {
         if (g.addend) c += g.addend[i * g.ldc + j];
       }
   }
-
-  // One batch entry, the rectangle of C at (row, col) of m x n.
-  static void part(const Gemm<float>& g, Index batch, Index row, Index col, Index m, Index n) {
-    const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
-    const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
-    const float* b = g.b + outer * g.b_outer + inner * g.b_inner;
-    const Index corner = outer * g.c_outer + inner * g.c_inner + row * g.ldc + col;
-    const Product product{m,
-                          n,
-                          g.k,
-                          a + (g.trans_a ? row : row * g.lda),
-                          g.lda,
-                          g.trans_a,
-                          b + (g.trans_b ? col * g.ldb : col),
-                          g.ldb,
-                          g.trans_b,
-                          g.c + corner,
-                          g.ldc,
-                          g.alpha,
-                          g.accumulate,
-                          g.bias ? g.bias + col : nullptr,
-                          g.addend ? g.addend + corner : nullptr};
-    if (g.k == 0) without_terms(product);
-    else run(product);
-  }
-
-  // Into how many rows x columns of rectangles C is cut for `parts` threads: the cut whose largest rectangle is the
-  // least work: its elements, and the packing of its rows and columns.
-  struct Grid {
-    Index rows, cols;  // rectangles
-    Index m, n;        // size of one, whole tiles
-  };
-  static Grid choose_grid(Index m, Index n, Index parts) {
-    Grid best{1, 1, m, n};
-    Index best_cost = 0;
-    for (Index rows = 1; rows <= parts; ++rows) {
-      const Index cols = parts / rows;
-      const Index part_m = round_up((m + rows - 1) / rows, kTileRows),
-                  part_n = round_up((n + cols - 1) / cols, kTileCols);
-      const Index cost = part_m * part_n + part_m + part_n;
-      if (rows == 1 || cost < best_cost) {
-        best_cost = cost;
-        best = {(m + part_m - 1) / part_m, (n + part_n - 1) / part_n, part_m, part_n};
-      }
-    }
-    return best;
-  }
 };
-
-template <class V>
-void simd_gemm(const Gemm<float>& g) {
-  using Driver = GemmDriver<V>;
-  const Index batches = g.batch_outer * g.batch_inner;
-  if (g.m <= 0 || g.n <= 0 || batches <= 0) return;
-  const Index threads = g.m * g.n * g.k * batches < kParallelWork ? 1 : thread_count();
-  const Index parts = batches >= threads ? 1 : (threads + batches - 1) / batches;
-  const auto grid = Driver::choose_grid(g.m, g.n, parts);
-  const Index rectangles = grid.rows * grid.cols, pieces = batches * rectangles;
-  parallel_for(pieces, (pieces + threads - 1) / threads, [&](Index begin, Index end) {
-    for (Index piece = begin; piece < end; ++piece) {
-      const Index batch = piece / rectangles, rectangle = piece % rectangles;
-      const Index row = rectangle / grid.cols * grid.m, col = rectangle % grid.cols * grid.n;
-      Driver::part(g, batch, row, col, Driver::min(grid.m, g.m - row), Driver::min(grid.n, g.n - col));
-    }
-  });
-}
 
 }  // namespace headlight::kernels

@@ -4,7 +4,7 @@
 #include "kernels/kernels.h"
 #include "kernels/simd_attention.h"
 #include "kernels/simd_elementwise.h"
-#include "kernels/simd_gemm.h"
+#include "kernels/simd_gemm_threads.h"
 #include "kernels/simd_matvec.h"
 #include "kernels/simd_norm.h"
 #include "kernels/simd_reduce.h"

@@ -270,6 +270,11 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
                         {64, 64, 32, false, true, 1, true, 0, 3, 5},
                         {300, 200, 600, true, false, 0.5f, true, 3},
                         {.m = 97, .n = 400, .k = 500, .bias = true},
+                        // threads share blocks of k (simd_gemm_threads.h): 2, 4, 5 and 11 of them
+                        {128, 40, 768, true},
+                        {192, 64, 1024, true, false, 1, true, 3},
+                        {.m = 65, .n = 33, .k = 1900, .trans_a = true, .pad = 1, .bias = true},
+                        {31, 50, 4100, true},
                         {80, 90, 100, false, false, 1, false, 0, 1, 3}};
   for (const Case& s : cases) {
     const Problem problem(s);
@@ -280,6 +285,17 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
       EXPECT_TRUE(same_bits(one, problem.run(fast()))) << text(s) << " with " << threads << " threads";
     }
   }
+}
+
+TEST_P(GemmTest, BlocksOfKSharedAmongThreads) {
+  set_thread_count(2);
+  for (const Index k : {385, 769, 1024, 1900, 4100})
+    for (const bool accumulate : {false, true})
+      for (const bool bias : {false, true}) {
+        Case s{.m = 37, .n = 70, .k = k, .trans_a = true, .accumulate = accumulate, .pad = 2, .bias = bias};
+        expect_right(fast(), s);
+        if (HasFatalFailure()) return;
+      }
 }
 
 }  // namespace

@@ -1,0 +1,156 @@
+// How threads share a matrix product. Each runs the five loops (simd_gemm.h) on a piece of its own, with its own packed
+// blocks, and waits for nobody; how many threads there are changes no bit of the result.
+//
+//   1. A batch of products: each thread takes some of them.
+//
+//   2. Else C is cut into one rectangle a thread. Blocks of A or B are packed more than once then, about 1 part in m (or n)
+//      of the work.
+//
+//   3. Where both factors lie in memory with k outermost, as in the gradient of a weight, dW = dY^T X, k being the batch,
+//      the blocks of k are shared out instead:
+//
+//            dY^T           X                 Both factors are far larger than C, and each thread reads the rows that it
+//         ┌────┬────┐    ┌──────┐             has written itself, operation after operation having shared out the same
+//         │  0 │  1 │  x │   0  │  =  C0 + C1 rows in the same way: they are in its cache. (To read them from another
+//         └────┴────┘    ├──────┤             core's takes three times as long; and what a core has read of another's,
+//                        │   1  │             that one must ask for again before it may write there.)
+//                        └──────┘
+//      The first block's sum goes to C, the others' to the side; then they are added in order. That is what one thread
+//      does too, who adds each block to C as soon as it is done.
+#pragma once
+
+#include "headlight/base/threads.h"
+#include "kernels/simd_gemm.h"
+#include "kernels/simd_loop.h"
+
+namespace headlight::kernels {
+
+// Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
+// a few microseconds.
+inline constexpr Index kParallelWork = Index{1} << 18;
+
+// What a row of A or a column of B costs that two threads have to read, in multiply-adds for each step of k.
+inline constexpr Index kReadCost = 16;
+
+// The most sums of blocks of k that are kept on the side: a megabyte, the level 2 cache.
+inline constexpr Index kBlockSums = Index{1} << 18;
+
+template <class V>
+struct GemmThreads {
+  using Driver = GemmDriver<V>;
+
+  // C in rows x cols rectangles of m x n, whole tiles.
+  struct Grid {
+    Index rows, cols;
+    Index m, n;
+  };
+  // For so many threads, the cut whose largest rectangle is the least work.
+  static Grid choose_grid(Index m, Index n, Index threads) {
+    Grid best{1, 1, m, n};
+    Index best_cost = 0;
+    for (Index rows = 1; rows <= threads; ++rows) {
+      const Index cols = threads / rows;
+      const Index part_m = Driver::round_up((m + rows - 1) / rows, kTileRows),
+                  part_n = Driver::round_up((n + cols - 1) / cols, Driver::kTileCols);
+      const Index cost = part_m * part_n + kReadCost * (part_m + part_n);
+      if (rows == 1 || cost < best_cost) {
+        best_cost = cost;
+        best = {(m + part_m - 1) / part_m, (n + part_n - 1) / part_n, part_m, part_n};
+      }
+    }
+    return best;
+  }
+
+  // Calls body(i, row, col, m, n) for each rectangle of C in each of `count` products, shared out in this order.
+  template <class Body>
+  static void each_rectangle(const Gemm<float>& g, Index count, const Grid& grid, Index threads, const Body& body) {
+    const Index rectangles = grid.rows * grid.cols, pieces = count * rectangles;
+    parallel_for(pieces, (pieces + threads - 1) / threads, [&](Index begin, Index end) {
+      for (Index piece = begin; piece < end; ++piece) {
+        const Index rectangle = piece % rectangles;
+        const Index row = rectangle / grid.cols * grid.m, col = rectangle % grid.cols * grid.n;
+        body(piece / rectangles, row, col, Driver::min(grid.m, g.m - row), Driver::min(grid.n, g.n - col));
+      }
+    });
+  }
+
+  // One batch entry, the rectangle of C at (row, col) of m x n.
+  static void part(const Gemm<float>& g, Index batch, Index row, Index col, Index m, Index n) {
+    const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
+    const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
+    const float* b = g.b + outer * g.b_outer + inner * g.b_inner;
+    const Index corner = outer * g.c_outer + inner * g.c_inner + row * g.ldc + col;
+    const Product product{m,
+                          n,
+                          g.k,
+                          a + (g.trans_a ? row : row * g.lda),
+                          g.lda,
+                          g.trans_a,
+                          b + (g.trans_b ? col * g.ldb : col),
+                          g.ldb,
+                          g.trans_b,
+                          g.c + corner,
+                          g.ldc,
+                          g.alpha,
+                          g.accumulate,
+                          g.bias ? g.bias + col : nullptr,
+                          g.addend ? g.addend + corner : nullptr};
+    if (g.k == 0) Driver::without_terms(product);
+    else Driver::run(product);
+  }
+
+  static Index common_divisor(Index a, Index b) { return b == 0 ? a : common_divisor(b, a % b); }
+  static Index count_blocks(Index k) { return k == 0 ? 0 : (k + Driver::block_length(k) - 1) / Driver::block_length(k); }
+
+  static bool shares_blocks(const Gemm<float>& g, Index threads) {
+    const Index blocks = count_blocks(g.k);
+    return threads > 1 && g.trans_a && !g.trans_b && blocks > 1 && (blocks - 1) * g.m * g.n <= kBlockSums &&
+           g.batch_outer * g.batch_inner == 1 && g.alpha == 1 && !g.addend;
+  }
+
+  static void run_blocks(const Gemm<float>& g, Index threads) {
+    const Index kc = Driver::block_length(g.k), blocks = count_blocks(g.k), size = g.m * g.n;
+    float* sums = workspace(Workspace::kBlockSums, (blocks - 1) * size);  // [blocks - 1, m, n]
+    // As few rectangles as it takes for all threads to get the same.
+    const Grid grid = choose_grid(g.m, g.n, threads / common_divisor(blocks, threads));
+    each_rectangle(g, blocks, grid, threads, [&](Index block, Index row, Index col, Index m, Index n) {
+      Gemm<float> one = g;
+      one.k = Driver::min(kc, g.k - block * kc);
+      one.a += block * kc * g.lda;
+      one.b += block * kc * g.ldb;
+      if (block > 0) {
+        one.c = sums + (block - 1) * size;
+        one.ldc = g.n;
+        one.accumulate = false;
+        one.bias = nullptr;
+      }
+      part(one, 0, row, col, m, n);
+    });
+    parallel_for(g.m, (g.m + threads - 1) / threads, [&](Index begin, Index end) {
+      for (Index row = begin; row < end; ++row) {
+        float* c = g.c + row * g.ldc;
+        for_vectors<V>(g.n, [&](Index col, auto lanes) {
+          V sum = V::load(c + col, lanes);
+          for (Index block = 1; block < blocks; ++block)
+            sum = sum + V::load(sums + (block - 1) * size + row * g.n + col, lanes);
+          sum.store(c + col, lanes);
+        });
+      }
+    });
+  }
+};
+
+template <class V>
+void simd_gemm(const Gemm<float>& g) {
+  using Threads = GemmThreads<V>;
+  const Index batches = g.batch_outer * g.batch_inner;
+  if (g.m <= 0 || g.n <= 0 || batches <= 0) return;
+  const Index threads = g.m * g.n * g.k * batches < kParallelWork ? 1 : thread_count();
+  if (Threads::shares_blocks(g, threads)) return Threads::run_blocks(g, threads);
+  const auto grid = Threads::choose_grid(g.m, g.n, batches >= threads ? 1 : (threads + batches - 1) / batches);
+  Threads::each_rectangle(g, batches, grid, threads, [&](Index batch, Index row, Index col, Index m, Index n) {
+    Threads::part(g, batch, row, col, m, n);
+  });
+}
+
+}  // namespace headlight::kernels
