@@ -16,18 +16,20 @@ namespace {
 
 const kernels::Table<float>& fast() { return kernels::active<float>(); }
 
-// Less to read than this is not worth sharing: it takes a third of a microsecond, and to share it costs most of one. A
-// character of the preset cpu takes 44 microseconds on one thread, 31 on two, of which a fifth is spent waiting. (To give
-// the caller more than the others, who begin later, was tried: no gain.)
-constexpr Index kSplitBytes = Index{1} << 15;
+// A part of a step that reads less than this is not worth a thread: it takes a sixth of a microsecond, about as much as for
+// two threads to wait for each other. A character of the preset cpu takes 44 microseconds on one thread, 28 on two.
+constexpr Index kPartBytes = Index{1} << 14;
 
-// Calls body(begin, end) for parts of 0..count, a part for each thread where the work pays. Each of the `count` results
-// is computed in the same way whatever part it falls into, so the parts may depend on the number of threads.
-template <class Body>
-void split(Index count, Index bytes_each, const Body& body) {
-  const Index threads = count * bytes_each < kSplitBytes ? 1 : thread_count();
-  parallel_for(count, (count + threads - 1) / threads, body);
-}
+// Part `part` of `parts` of 0..count. Each of the `count` results is computed in the same way whatever part it falls into,
+// so the parts may depend on the number of threads.
+struct Range {
+  Index begin, end;
+  Range(Index count, Index part, Index parts) {
+    const Index size = (count + parts - 1) / parts;
+    begin = std::min(count, part * size);
+    end = std::min(count, begin + size);
+  }
+};
 
 kernels::Unary function_of(Activation activation) {
   switch (activation) {
@@ -84,6 +86,15 @@ struct Layer {
   Tensor distance_bias;           // [H,1,S] for the last of S positions; not defined for none
 };
 
+// What is done for one token between two points at which the threads wait for each other (see "one token" below).
+struct Step {
+  enum class Kind { kAttend, kOut, kUp, kDown, kLogits };
+  Kind kind;
+  Layer* layer = nullptr;
+  const Normalisation* norm = nullptr;  // of x, where the step begins with one
+  Index bytes = 0;                      // of weights that it reads
+};
+
 }  // namespace
 
 struct Decoder::State {
@@ -91,7 +102,9 @@ struct Decoder::State {
 
   Tensor read_all(std::span<const std::int32_t> ids);
   void read_one(std::int32_t id);
-  void attend(Layer& layer, Index head, Index slot, Index keys);
+  void link_steps();
+  void run(const Step& step, Index part, Index parts, Index slot, Index keys);
+  void attend(Layer& layer, Index head, const float* in, Index slot, Index keys);
   void check_against_model();
   void quantize_weights();
   void reserve(Index tokens);
@@ -118,6 +131,8 @@ struct Decoder::State {
   std::vector<Layer> layers;
   Normalisation norm;
   Projection head;
+  std::vector<Step> steps;
+  Index most_bytes = 0;  // that a step reads
 
   Index position = 0;  // of the next token; the cache holds the last `context` of those before it
   Index capacity = 0;  // S: tokens there is room for, doubling up to the context
@@ -127,7 +142,8 @@ struct Decoder::State {
   Tensor unit;      // [1,1,1,D], ones then zeros: turned, it becomes cosines and sines
   Tensor turned;    // of this position; not defined where positions do not turn
   Tensor bias_of(std::size_t layer, Index queries, Index keys) const;
-  PoolVector<float> x, normal, packed, z, y, hidden, scores, logits;
+  PoolVector<float> x, packed, z, y, hidden, scores, logits;
+  PoolVector<float> normal;  // x normalised, [parts,C]: each part of a step has its own
 };
 
 Decoder::State::State(const CharTransformer& m, Weights weights)
@@ -162,8 +178,12 @@ Decoder::State::State(const CharTransformer& m, Weights weights)
   unit = Tensor::zeros({1, 1, 1, head_size}, DType::kFloat32);
   std::fill_n(unit.data<float>(), head_size / 2, 1.0f);
 
+  link_steps();
   check_against_model();
-  if (weights == Weights::kInt8) quantize_weights();
+  if (weights == Weights::kInt8) {
+    quantize_weights();
+    link_steps();
+  }
 }
 
 void Decoder::State::quantize_weights() {
@@ -283,11 +303,81 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
 }
 
 // ---- one token ----
+//
+// A chain of steps. Threads share out the heads or rows of each and wait for each other before the next:
+//
+//   attend   z = what the heads bring back, from norm(x)
+//   out      x += W_out z                                      these four in each block
+//   up       hidden = f(W_up norm(x))
+//   down     x += W_down hidden
+//   logits   W_head norm(x)                                    at last
+//
+// Every part of a step needs the norm of all of x, and computes it for itself: that is done sooner than another thread's
+// could be fetched. Where the norm comes after the residual (post-norm), it is the next step's to begin with, and what
+// it gives is then what the residual adds to.
 
-// One head of one layer: its part of q, k and v from the normalised x, then what it brings back, into its part of z.
-void Decoder::State::attend(Layer& layer, Index h, Index slot, Index keys) {
+void Decoder::State::link_steps() {
+  steps.clear();
+  const Normalisation* pending = nullptr;  // post-norm: of what the step before wrote
+  for (Layer& layer : layers) {
+    steps.push_back({Step::Kind::kAttend, &layer, config.pre_norm ? &layer.norm1 : pending, layer.qkv.bytes()});
+    steps.push_back({Step::Kind::kOut, &layer, nullptr, layer.out.bytes()});
+    pending = &layer.norm1;
+    if (!layer.up.weight.defined()) continue;
+    steps.push_back({Step::Kind::kUp, &layer, config.pre_norm ? &layer.norm2 : pending, layer.up.bytes()});
+    steps.push_back({Step::Kind::kDown, &layer, nullptr, layer.down.bytes()});
+    pending = &layer.norm2;
+  }
+  if (config.pre_norm) pending = norm.gamma.defined() ? &norm : nullptr;
+  steps.push_back({Step::Kind::kLogits, nullptr, pending, head.bytes()});
+  for (const Step& step : steps) most_bytes = std::max(most_bytes, step.bytes);
+}
+
+void Decoder::State::run(const Step& step, Index part, Index parts, Index slot, Index keys) {
+  float* own = normal.data() + part * width;
+  const auto begins_with = [&]() -> const float* {
+    if (step.norm) step.norm->apply(x.data(), own);
+    else if (!config.pre_norm) std::copy_n(x.data(), width, own);
+    else return x.data();
+    return own;
+  };
+  const auto add_rows = [&](const Projection& projection, const float* in) {
+    const Range rows(width, part, parts);
+    const Index count = rows.end - rows.begin;
+    projection.apply(rows.begin, rows.end, in, y.data());
+    const float* residual = config.pre_norm ? x.data() : own;
+    fast().binary(kernels::Binary::kAdd, count, residual + rows.begin, 1, y.data() + rows.begin, 1,
+                  x.data() + rows.begin);
+  };
+  switch (step.kind) {
+    case Step::Kind::kAttend: {
+      const float* in = begins_with();
+      const Range heads(step.layer->heads, part, parts);
+      for (Index h = heads.begin; h < heads.end; ++h) attend(*step.layer, h, in, slot, keys);
+      return;
+    }
+    case Step::Kind::kOut:
+      return add_rows(step.layer->out, z.data());
+    case Step::Kind::kUp: {
+      const float* in = begins_with();
+      const Range rows(step.layer->up.rows(), part, parts);
+      float* out = hidden.data() + rows.begin;
+      step.layer->up.apply(rows.begin, rows.end, in, hidden.data());
+      return fast().unary(function_of(config.activation), rows.end - rows.begin, out, out);
+    }
+    case Step::Kind::kDown:
+      return add_rows(step.layer->down, hidden.data());
+    case Step::Kind::kLogits: {
+      const float* in = begins_with();
+      const Range rows(config.vocabulary, part, parts);
+      return head.apply(rows.begin, rows.end, in, logits.data());
+    }
+  }
+}
+
+// One head of one layer: its part of q, k and v from `in`, then what it brings back, into its part of z.
+void Decoder::State::attend(Layer& layer, Index h, const float* in, Index slot, Index keys) {
   const Index d = head_size, part_size = layer.heads * d;
-  const float* in = config.pre_norm ? normal.data() : x.data();
   float* q = packed.data() + h * d;
   float* k = q + part_size;
   float* v = k + part_size;
@@ -327,46 +417,20 @@ void Decoder::State::read_one(std::int32_t id) {
   std::copy_n(model.tokens->weight.value().data<float>() + id * width, width, embedded.data<float>());
   std::copy_n(model.position->embed(embedded, position).data<float>(), width, x.data());
   if (model.position->turns()) turned = model.position->turn(unit, position);
-
-  // x += y over rows begin..end.
-  const auto add_into_x = [&](Index begin, Index end) {
-    fast().accumulate(end - begin, y.data() + begin, x.data() + begin);
-  };
-  for (Layer& layer : layers) {
-    if (config.pre_norm) layer.norm1.apply(x.data(), normal.data());
-    split(layer.heads, 3 * head_size * layer.qkv.row_bytes(), [&](Index begin, Index end) {
-      for (Index h = begin; h < end; ++h) attend(layer, h, slot, keys);
-    });
-    split(width, layer.out.row_bytes(), [&](Index begin, Index end) {
-      layer.out.apply(begin, end, z.data(), y.data());
-      add_into_x(begin, end);
-    });
-    if (!config.pre_norm) layer.norm1.apply(x.data(), x.data());
-    if (!layer.up.weight.defined()) continue;
-    if (config.pre_norm) layer.norm2.apply(x.data(), normal.data());
-    const float* in = config.pre_norm ? normal.data() : x.data();
-    const kernels::Unary f = function_of(config.activation);
-    split(layer.up.rows(), layer.up.row_bytes(), [&](Index begin, Index end) {
-      layer.up.apply(begin, end, in, hidden.data());
-      fast().unary(f, end - begin, hidden.data() + begin, hidden.data() + begin);
-    });
-    split(width, layer.down.row_bytes(), [&](Index begin, Index end) {
-      layer.down.apply(begin, end, hidden.data(), y.data());
-      add_into_x(begin, end);
-    });
-    if (!config.pre_norm) layer.norm2.apply(x.data(), x.data());
-  }
+  const Index parts = std::clamp<Index>(most_bytes / kPartBytes, 1, thread_count());
+  if (static_cast<Index>(normal.size()) < parts * width) normal.resize(static_cast<std::size_t>(parts * width));
+  parallel_steps(static_cast<Index>(steps.size()), parts,
+                 [&](Index step, Index part) { run(steps[static_cast<std::size_t>(step)], part, parts, slot, keys); });
   ++position;
-  compute_logits(x.data());
 }
 
+// From what comes out of the last block.
 void Decoder::State::compute_logits(const float* out) {
   if (norm.gamma.defined()) {
     norm.apply(out, normal.data());
     out = normal.data();
   }
-  split(config.vocabulary, head.row_bytes(),
-        [&](Index begin, Index end) { head.apply(begin, end, out, logits.data()); });
+  head.apply(0, config.vocabulary, out, logits.data());
 }
 
 // ---- the decoder ----
