@@ -100,7 +100,9 @@ struct GemmThreads {
   }
 
   static Index common_divisor(Index a, Index b) { return b == 0 ? a : common_divisor(b, a % b); }
-  static Index count_blocks(Index k) { return k == 0 ? 0 : (k + Driver::block_length(k) - 1) / Driver::block_length(k); }
+  static Index count_blocks(Index k) {
+    return k == 0 ? 0 : (k + Driver::block_length(k) - 1) / Driver::block_length(k);
+  }
 
   static bool shares_blocks(const Gemm<float>& g, Index threads) {
     const Index blocks = count_blocks(g.k);

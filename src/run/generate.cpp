@@ -16,7 +16,7 @@ namespace {
 
 // Tokens by falling logit; equal ones by id, so that the order is the same everywhere. What is sorted are whole numbers, a
 // logit in the upper half and its id in the lower one: a comparison then looks nothing up. Of a character of the preset
-// cpu, 31 microseconds on two threads, that saves one.
+// cpu, 28 microseconds on two threads, that saves one.
 PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
   constexpr std::uint32_t kSign = 0x80000000u;
   PoolVector<std::uint64_t> keys(logits.size());

@@ -11,6 +11,7 @@
 #include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/run/bench.h"
+#include "run/median.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -171,6 +172,19 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
   for (int attempt = 0; attempt < 5; ++attempt)
     best = std::max(best, static_cast<double>(rounds) * static_cast<double>(all * sizeof(float)) / run(rounds) / 1e9);
   return results[0] != -1 ? best : 0;  // using a result keeps the loop
+}
+
+double measure_join(int threads) {
+  if (threads < 2) fail("measure_join: ", threads, " threads; it takes from 2 to 256");
+  const ThreadScope scope(threads);
+  constexpr Index kSteps = 2000;
+  std::vector<double> seconds;
+  for (int attempt = 0; attempt < 15; ++attempt) {
+    const double begin = monotonic_seconds();
+    parallel_steps(kSteps, threads, [](Index, Index) {});
+    seconds.push_back((monotonic_seconds() - begin) / static_cast<double>(kSteps));
+  }
+  return median(std::move(seconds));
 }
 
 double MachineLimits::fma_peak() {

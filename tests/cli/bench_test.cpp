@@ -1,6 +1,8 @@
 // headlight bench: every benchmark runs, and prints what its help promises.
 #include <cmath>
+#include <regex>
 
+#include "headlight/base/threads.h"
 #include "headlight/io/json.h"
 #include "support/files.h"
 #include "support/program.h"
@@ -23,9 +25,17 @@ Json object_of(const Words& words) {
   EXPECT_EQ(v.at("threads").as_index(), 1);
   EXPECT_FALSE(v.at("kernels").as_string().empty());
   EXPECT_TRUE(json.find("fma_peak_gflops"));
+  EXPECT_TRUE(json.find("join_seconds") && json.find("join_seconds")->is_null()) << "with one thread";
   EXPECT_EQ(v.at("bandwidths").elements().size(), 4u);
   for (const JsonView& b : v.at("bandwidths").elements()) EXPECT_GT(b.at("gb_per_second").as_double(), 0);
   return json;
+}
+
+TEST(BenchCommand, SaysWhatTwoThreadsTakeToWaitForEachOther) {
+  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  const Result r = run_program({"bench", "gemm", "--threads", "2", "--seconds", "0.01"});
+  EXPECT_TRUE(std::regex_search(r.out, std::regex("\nthreads     [0-9]+\\.[0-9]{2} us to wait for each other\n")))
+      << r.out;
 }
 
 TEST(BenchCommand, StepPrintsItsJsonAndATrace) {

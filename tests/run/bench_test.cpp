@@ -81,6 +81,15 @@ TEST(Bench, BandwidthIsMeasuredForAnySizeAndLeavesTheThreadsAsTheyWere) {
   EXPECT_EQ(thread_count(), before);
 }
 
+TEST(Bench, WaitingForEachOtherTakesTimeAndLeavesTheThreadsAsTheyWere) {
+  const int before = thread_count();
+  EXPECT_GT(measure_join(2), 0);
+  EXPECT_EQ(thread_count(), before);
+  EXPECT_THROW(measure_join(1), Error);
+  EXPECT_THROW(measure_join(257), Error);
+  EXPECT_EQ(thread_count(), before);
+}
+
 TEST(Bench, OperationsAreEachMeasuredForwardAndBackward) {
   const std::vector<OperationBench> all = bench_operations(small(), 11, 0.01);
   const auto find = [&](const std::string& name, const std::string& phase) {
