@@ -29,7 +29,7 @@ enum class Traffic {
 double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
 
 // What it takes `threads` threads (2 to 256) to wait for each other, in seconds: between two steps of a chain (parallel_steps)
-// that has nothing to do. The median of some tries, a hundredth of a second in all. Some tenths of a microsecond where cores
+// that has nothing to do. The median of the tries in which all took part, a hundredth of a second in all. Some tenths of a microsecond where cores
 // share a cache, several times that where the system has put them far apart; what one wrote then takes as much longer to reach
 // the other. Error: threads outside 2..256.
 double measure_join(int threads);
