@@ -69,9 +69,9 @@ constexpr const char* kNotes =
     "\n"
     "Each also measures what the FMA units deliver from registers, and memory and\n"
     "caches to loops that only read or copy, by how many bytes they go through. What\n"
-    "threads take to wait for each other tells how near their cores are: 0.1 to 0.2\n"
-    "us share a cache, 0.5 us and more do not, and then all that one core wrote comes\n"
-    "to the other as much later.\n"
+    "threads take to wait for each other tells how near two cores are: about 0.1 us\n"
+    "where they share a cache; 0.3 us and more where they do not, and then all that\n"
+    "one core wrote comes to the other as much later.\n"
     "\n"
     "With --json, one object. All of them have: benchmark, threads, kernels,\n"
     "fma_peak_gflops (null where not known), join_seconds (null with one thread),\n"
@@ -116,7 +116,9 @@ void describe_machine(const BenchRequest& r, Json& object) {
   }
   print(cat("machine     ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, FMA peak ",
             peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "not known", "\n"));
-  if (join > 0) print(cat("threads     ", fixed_text(1e6 * join, 2), " us to wait for each other\n"));
+  if (thread_count() > 1)
+    print(cat("threads     ", join > 0 ? cat(fixed_text(1e6 * join, 2), " us") : "an unknown time",
+              " to wait for each other\n"));
   print(cat("bandwidth   GB/s within ", list, "\n"));
 }
 

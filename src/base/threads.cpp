@@ -3,8 +3,8 @@
 // Why not `#pragma omp parallel for` around each loop: its barrier waits for every thread of the team, also for one
 // that the system has not let run yet. A training step has hundreds of short loops; on a machine with other work to do
 // each would wait for the scheduler: matrix products on two threads were measured at 0.4 to 7 GFLOP/s instead of some
-// 100. Here nobody waits for a thread that has not begun: whoever is there claims the chunks, and the caller takes what
-// is left.
+// 100. Here nobody waits long for a thread that has not begun: whoever is there claims the chunks, and the caller takes
+// what is left (work stealing).
 //
 //   1. The caller describes the loop, gives it the next number and publishes that: the team sees it.
 //   2. The chunks are divided into one share for each thread. A thread claims chunks of its own share one by one. It has
@@ -12,7 +12,8 @@
 //      cache: to fetch it from another core's takes three times as long, and thirty times where the system has put the
 //      two far apart.
 //   3. Then it looks at the others' shares. Of one that its thread has not begun it takes chunks at once; one that is
-//      being worked on it leaves alone for a while, for its data are elsewhere.
+//      being worked on it leaves alone for a while, for its data are elsewhere. Where there is no more than a chunk for
+//      each thread it waits that while in any case, since even to look would cost the other one time.
 //   4. Each thread writes down how many chunks it has finished; when these are all, the loop is over.
 //
 // A chain is several loops published at once: whoever sees that one is over goes on to the next, with the next number.
@@ -21,6 +22,8 @@
 // is as little of that as possible. The number and the description lie on one line. What is claimed and what is finished
 // carries the loop's number instead of being set back before each loop; so a thread that comes late, with an old number,
 // finds that nothing is left of its loop, and the caller need not know whether it is still looking.
+//
+// A chunk that throws ends the work: what has not begun is left out, and the caller throws the first exception on.
 //
 // Which thread takes a chunk never matters: chunks are fixed by the loop and write outputs of their own.
 #include "headlight/base/threads.h"
@@ -32,8 +35,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 #endif
 
 #include "headlight/base/error.h"
@@ -61,14 +66,16 @@ namespace {
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
 #endif
 }
 
-// Rounds of waiting before a thread gives its core away: about 20 microseconds, longer than the gap between two loops of
-// a training step.
+// Rounds of waiting before a thread gives its core away: some 20 microseconds on the machine this was measured on (an AMD
+// EPYC), longer than the gap between two loops of a training step.
 constexpr int kSpins = 2000;
 
-// Rounds for which a thread leaves alone what another has begun, some 4 microseconds, and after how many it looks again:
+// Rounds for which a thread leaves alone what another has begun, some 4 microseconds there, and after how many it looks again:
 // each look takes the line away from the one who is claiming there.
 constexpr int kPatience = 256, kRoundsToLook = 8;
 
@@ -102,6 +109,10 @@ class Team {
       wakes_.notify_all();
     }
     work_on(chain, 0);
+    if (failed_) {
+      failed_ = false;
+      std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
   }
 
  private:
@@ -112,7 +123,7 @@ class Team {
     const void* context;
   };
 
-  // A loop's number and a count of chunks in one word. Numbers have 48 bits: years of loops.
+  // A loop's number and a count of chunks in one word. Numbers have 48 bits: a year of nothing but loops.
   struct Tagged {
     std::uint64_t number;
     Index count;
@@ -127,8 +138,9 @@ class Team {
     std::atomic<std::uint64_t> word = 0;
   };
 
-  // Whoever reads it while it changes must not believe it: the number is 0 meanwhile, and the loads and stores between
-  // the two of the number keep their order.
+  // A seqlock (Boehm 2012): whoever reads it while it changes must not believe it. The number is 0 meanwhile, and whoever
+  // has seen a field of the new chain (acquire) sees at least that 0 (stored before the field was released). The last store
+  // and the look at sleepers_ after it must not change places, nor what sleep() does with the two: all four are seq_cst.
   void publish(const Chain& chain) {
     published_.number.store(0, std::memory_order_relaxed);
     published_.loops.store(chain.loops, std::memory_order_release);
@@ -136,7 +148,7 @@ class Team {
     published_.count.store(chain.count, std::memory_order_release);
     published_.body.store(chain.body, std::memory_order_release);
     published_.context.store(chain.context, std::memory_order_release);
-    published_.number.store(chain.number);  // before sleepers_ is looked at
+    published_.number.store(chain.number);
   }
   // False when it has changed meanwhile.
   bool read(std::uint64_t number, Chain& chain) const {
@@ -167,16 +179,19 @@ class Team {
         if (!patient) write_down(self, number, done);
       }
       if (self > 0 && loop + 1 == chain.loops) return;
-      if (!over) wait(number, chain.count, -1);
+      if (!over) wait(number, chain.count);
     }
   }
 
   // Claims and does chunks of one share, the i-th from one's own on, until none are left. Where there is `patience`, only
-  // after having waited for a thread that has begun. Of a loop that is over all chunks are claimed.
+  // after having waited for a thread that has begun. Of a loop that is over all chunks are claimed. Relaxed is enough: an
+  // exchange sees the last value there is, and what chunks wrote is handed on by finished().
   Index claim(const Chain& chain, Index loop, int self, int i, int* patience) {
     const std::uint64_t number = chain.number + static_cast<std::uint64_t>(loop);
     const int owner = self + i < size_ ? self + i : self + i - size_;
-    const Index begin = chain.count * owner / size_, end = chain.count * (owner + 1) / size_;
+    // Rounded up, so that the caller, who is there, has chunks even where not everybody does.
+    const Index begin = (chain.count * owner + size_ - 1) / size_,
+                end = (chain.count * (owner + 1) + size_ - 1) / size_;
     std::atomic<std::uint64_t>& claimed = claimed_[static_cast<std::size_t>(owner)].word;
     std::uint64_t before = claimed.load(std::memory_order_relaxed);
     Index done = 0;
@@ -185,7 +200,7 @@ class Team {
       if (seen.number > number) return done;
       const Index chunk = begin + (seen.number == number ? seen.count : 0);
       if (chunk >= end) return done;
-      if (patience && *patience > 0 && seen.number == number) {
+      if (patience && *patience > 0 && seen.number == number && done == 0) {
         for (int round = 0; round < kRoundsToLook; ++round) pause();
         *patience -= kRoundsToLook;
         before = claimed.load(std::memory_order_relaxed);
@@ -193,9 +208,19 @@ class Team {
       }
       const std::uint64_t after = Tagged::word(number, chunk + 1 - begin);
       if (!claimed.compare_exchange_weak(before, after, std::memory_order_relaxed)) continue;
-      chain.body(chain.context, loop, chain.first + chunk);
+      call(chain, loop, chain.first + chunk);
       ++done;
       before = after;
+    }
+  }
+
+  void call(const Chain& chain, Index loop, Index chunk) {
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      chain.body(chain.context, loop, chunk);
+    } catch (...) {
+      // The caller reads it once the chain is over, as it does all that chunks have written.
+      if (!failed_.exchange(true)) failure_ = std::current_exception();
     }
   }
 
@@ -214,14 +239,18 @@ class Team {
     }
     return sum == count;
   }
-  // For so many rounds, or (-1) until it is over. Returns whether it is.
+  // Until it is over.
+  void wait(std::uint64_t number, Index count) const {
+    if (wait(number, count, kSpins)) return;
+    while (!finished(number, count)) std::this_thread::yield();
+  }
+  // For so many rounds. Returns whether it is over.
   bool wait(std::uint64_t number, Index count, int rounds) const {
-    for (int spins = 0; !finished(number, count); ++spins) {
-      if (spins == rounds) return false;
-      if (spins < kSpins) pause();
-      else std::this_thread::yield();
+    for (int round = 0; round < rounds; ++round) {
+      if (finished(number, count)) return true;
+      pause();
     }
-    return true;
+    return false;
   }
 
   void work(int self) {
@@ -262,11 +291,13 @@ class Team {
   std::atomic<int> sleepers_ = 0;
   std::atomic<bool> stop_ = false;
   std::array<Word, kMaxThreads> claimed_, finished_;  // of each share; by each thread
+  alignas(64) std::atomic<bool> failed_ = false;
+  std::exception_ptr failure_;
   std::thread host_;
 };
 
-int& chosen_count() {
-  static int count = [] {
+std::atomic<int>& chosen_count() {
+  static std::atomic<int> count = [] {
     const int wanted = omp_get_max_threads();
     return wanted < 1 ? 1 : wanted > kMaxThreads ? kMaxThreads : wanted;
   }();
@@ -288,14 +319,18 @@ void set_thread_count(int n) {
 bool has_openmp() { return true; }
 
 void detail::run_chunks(Index loops, Index chunks, ChunkBody body, const void* context) {
+  if (loops <= 0 || chunks <= 0) return;
   const int wanted = thread_count();
-  if (wanted <= 1 || chunks <= 1 || team_busy.test_and_set(std::memory_order_acquire))
+  if (wanted <= 1 || chunks == 1 || (loops > 1 && chunks > Team::kMaxChunks) ||
+      team_busy.test_and_set(std::memory_order_acquire))
     return run_serially(loops, chunks, body, context);
+  struct Release {
+    ~Release() { team_busy.clear(std::memory_order_release); }
+  } const release;
   static std::unique_ptr<Team> team;
   if (!team || team->size() != wanted) team = std::make_unique<Team>(wanted);
   for (Index first = 0; first < chunks; first += Team::kMaxChunks)
     team->run(loops, first, std::min(chunks - first, Team::kMaxChunks), body, context);
-  team_busy.clear(std::memory_order_release);
 }
 
 #else

@@ -19,7 +19,7 @@
 //        └───────────┘        └───────────────┘                    └───────────────┘
 //
 // Packing makes the micro-kernel read memory in order, but costs a pass over the matrix; it is left out where the
-// matrix is read so few times, or is so small, that it would not pay (see plan_packing).
+// matrix is read so few times, or is so small, that it would not pay (packs_a and packs_b below).
 //
 // How threads share a product stands in simd_gemm_threads.h. The blocks of k follow from k alone, so each element of C is
 // computed by the same operations in the same order in any case.
@@ -35,7 +35,8 @@ namespace headlight::kernels {
 inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = 2;
 
-// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32, mc * kc a third of a megabyte of
+// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32 (with AVX-512, whose
+// panels are twice as wide, level 2 has to help), mc * kc a third of a megabyte of
 // level 2, nc * kc a part of level 3.
 struct Blocking {
   Index mc, nc, kc;
@@ -117,8 +118,8 @@ struct GemmDriver {
     }
   }
 
-  // Length of the blocks of k: nearly equal, whole multiples of 8. Never three blocks: two threads, which may share out
-  // the blocks, could not do so evenly.
+  // Length of the blocks of k: nearly equal, whole multiples of 8. Never three blocks: of two threads that share out the
+  // blocks (simd_gemm_threads.h) both would have to read the one in the middle. (Of five or more that matters less.)
   static Index block_length(Index k) {
     const Index fewest = (k + kBlocking.kc - 1) / kBlocking.kc, blocks = fewest == 3 ? 4 : fewest;
     return min(k, round_up((k + blocks - 1) / blocks, 8));

@@ -1,5 +1,5 @@
-// How threads share a matrix product. Each runs the five loops (simd_gemm.h) on a piece of its own, with its own packed
-// blocks, and waits for nobody; how many threads there are changes no bit of the result.
+// How threads share a matrix product. Each runs the five loops (simd_gemm.h) on pieces of its own, with its own packed
+// blocks; how many threads there are changes no bit of the result.
 //
 //   1. A batch of products: each thread takes some of them.
 //
@@ -9,7 +9,7 @@
 //   3. Where both factors lie in memory with k outermost, as in the gradient of a weight, dW = dY^T X, k being the batch,
 //      the blocks of k are shared out instead:
 //
-//            dY^T           X                 Both factors are far larger than C, and each thread reads the rows that it
+//            dY^T           X                 Both factors are larger than C as a rule, and each thread reads rows that it
 //         ┌────┬────┐    ┌──────┐             has written itself, operation after operation having shared out the same
 //         │  0 │  1 │  x │   0  │  =  C0 + C1 rows in the same way: they are in its cache. (To read them from another
 //         └────┴────┘    ├──────┤             core's takes three times as long; and what a core has read of another's,
@@ -25,15 +25,16 @@
 
 namespace headlight::kernels {
 
-// Products of fewer multiply-adds than this (all batches together) run on the calling thread: waking the others costs
-// a few microseconds.
+// Products of fewer multiply-adds than this (all batches together), some 4 microseconds, run on the calling thread: to share
+// one costs a few tenths of a microsecond, and more where the others have fallen asleep.
 inline constexpr Index kParallelWork = Index{1} << 18;
 
-// What a row of A or a column of B costs that two threads have to read, in multiply-adds for each step of k.
+// A thread's rectangle of m x n takes m n multiply-adds for each step of k, and reads m elements of A and n of B; to read one
+// is counted as this many multiply-adds, for another core may have written it.
 inline constexpr Index kReadCost = 16;
 
 // The most sums of blocks of k that are kept on the side: a megabyte, the level 2 cache.
-inline constexpr Index kBlockSums = Index{1} << 18;
+inline constexpr Index kMostBlockSums = Index{1} << 18;
 
 template <class V>
 struct GemmThreads {
@@ -80,21 +81,21 @@ struct GemmThreads {
     const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
     const float* b = g.b + outer * g.b_outer + inner * g.b_inner;
     const Index corner = outer * g.c_outer + inner * g.c_inner + row * g.ldc + col;
-    const Product product{m,
-                          n,
-                          g.k,
-                          a + (g.trans_a ? row : row * g.lda),
-                          g.lda,
-                          g.trans_a,
-                          b + (g.trans_b ? col * g.ldb : col),
-                          g.ldb,
-                          g.trans_b,
-                          g.c + corner,
-                          g.ldc,
-                          g.alpha,
-                          g.accumulate,
-                          g.bias ? g.bias + col : nullptr,
-                          g.addend ? g.addend + corner : nullptr};
+    const Product product{.m = m,
+                          .n = n,
+                          .k = g.k,
+                          .a = a + (g.trans_a ? row : row * g.lda),
+                          .lda = g.lda,
+                          .trans_a = g.trans_a,
+                          .b = b + (g.trans_b ? col * g.ldb : col),
+                          .ldb = g.ldb,
+                          .trans_b = g.trans_b,
+                          .c = g.c + corner,
+                          .ldc = g.ldc,
+                          .alpha = g.alpha,
+                          .accumulate = g.accumulate,
+                          .bias = g.bias ? g.bias + col : nullptr,
+                          .addend = g.addend ? g.addend + corner : nullptr};
     if (g.k == 0) Driver::without_terms(product);
     else Driver::run(product);
   }
@@ -106,7 +107,7 @@ struct GemmThreads {
 
   static bool shares_blocks(const Gemm<float>& g, Index threads) {
     const Index blocks = count_blocks(g.k);
-    return threads > 1 && g.trans_a && !g.trans_b && blocks > 1 && (blocks - 1) * g.m * g.n <= kBlockSums &&
+    return threads > 1 && g.trans_a && !g.trans_b && blocks > 1 && (blocks - 1) * g.m * g.n <= kMostBlockSums &&
            g.batch_outer * g.batch_inner == 1 && g.alpha == 1 && !g.addend;
   }
 

@@ -16,8 +16,8 @@ namespace {
 
 const kernels::Table<float>& fast() { return kernels::active<float>(); }
 
-// A part of a step that reads less than this is not worth a thread: it takes a sixth of a microsecond, about as much as for
-// two threads to wait for each other. A character of the preset cpu takes 44 microseconds on one thread, 28 on two.
+// A token is divided into parts, for threads, as far as a part of its largest step reads this much: that takes a sixth of a
+// microsecond, about as much as for two threads to wait for each other.
 constexpr Index kPartBytes = Index{1} << 14;
 
 // Part `part` of `parts` of 0..count. Each of the `count` results is computed in the same way whatever part it falls into,
@@ -318,6 +318,7 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
 
 void Decoder::State::link_steps() {
   steps.clear();
+  most_bytes = 0;
   const Normalisation* pending = nullptr;  // post-norm: of what the step before wrote
   for (Layer& layer : layers) {
     steps.push_back({Step::Kind::kAttend, &layer, config.pre_norm ? &layer.norm1 : pending, layer.qkv.bytes()});

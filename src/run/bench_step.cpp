@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/process.h"
@@ -113,6 +114,9 @@ StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,
   // Every step is the same sequence of operations; of each the median counts, so that one interruption shows nowhere.
   const std::vector<Profile::Event>& events = profile.events();
   const std::size_t each = events.size() / static_cast<std::size_t>(profiled);
+  for (std::size_t i = 0; i < events.size(); ++i)
+    if (std::string_view(events[i].name) != events[i % each].name)
+      fail("bench step: two steps were not the same operations: ", events[i].name, " and ", events[i % each].name);
   std::map<std::pair<std::string, std::string>, OperationTime> by_name;
   for (std::size_t i = 0; i < each; ++i) {
     std::vector<double> lengths;

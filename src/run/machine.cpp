@@ -180,18 +180,20 @@ double measure_join(int threads) {
   if (threads < 2) fail("measure_join: ", threads, " threads; it takes from 2 to 256");
   const ThreadScope scope(threads);
   constexpr Index kSteps = 2000;
+  constexpr std::size_t kTries = 15;
   std::vector<std::thread::id> who(static_cast<std::size_t>(threads));
-  std::vector<double> together, all;
-  for (int attempt = 0; attempt < 15; ++attempt) {
+  std::vector<double> seconds;
+  for (std::size_t attempt = 0; attempt < 10 * kTries && seconds.size() < kTries; ++attempt) {
     const double begin = monotonic_seconds();
     parallel_steps(kSteps, threads, [&](Index step, Index part) {
       if (step == kSteps / 2) who[static_cast<std::size_t>(part)] = std::this_thread::get_id();
     });
-    all.push_back((monotonic_seconds() - begin) / static_cast<double>(kSteps));
-    // One thread that takes the parts of others who sleep waits for nobody.
-    if (std::set(who.begin(), who.end()).size() == who.size()) together.push_back(all.back());
+    const double taken = (monotonic_seconds() - begin) / static_cast<double>(kSteps);
+    // One thread that takes the parts of others who sleep waits for nobody. Who is there half way is taken to have been
+    // there all the time.
+    if (std::set(who.begin(), who.end()).size() == who.size()) seconds.push_back(taken);
   }
-  return median(together.empty() ? all : together);
+  return seconds.empty() ? 0 : median(seconds);
 }
 
 double MachineLimits::fma_peak() {

@@ -143,6 +143,98 @@ TEST_F(Threads, StepsOneAfterAnother) {
   }
 }
 
+// Threads really work side by side: here each chunk waits for the others to have begun.
+TEST_F(Threads, TakePartTogether) {
+  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  for (const int count : {2, 4}) {
+    set_thread_count(count);
+    std::atomic<int> begun = 0, met = 0;
+    parallel_for(count, 1, [&](Index, Index) {
+      ++begun;
+      const auto start = std::chrono::steady_clock::now();
+      while (begun < count && std::chrono::steady_clock::now() - start < std::chrono::seconds(20))
+        std::this_thread::yield();
+      if (begun == count) ++met;
+    });
+    EXPECT_EQ(met, count);
+  }
+}
+
+// What a thread does not get round to, because it is busy with a long chunk, others take over.
+TEST_F(Threads, TakeOverWhatIsLeftLying) {
+  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  set_thread_count(2);
+  std::vector<std::thread::id> who(20);
+  std::atomic<int> left = 19;
+  parallel_for(20, 1, [&](Index begin, Index) {
+    who[static_cast<std::size_t>(begin)] = std::this_thread::get_id();
+    const auto start = std::chrono::steady_clock::now();
+    // The first chunk lasts until all others are done, of which its thread has the next nine.
+    if (begin > 0) --left;
+    while (begin == 0 && left > 0 && std::chrono::steady_clock::now() - start < std::chrono::seconds(20))
+      std::this_thread::yield();
+  });
+  EXPECT_EQ(left, 0);
+  for (std::size_t i = 1; i < who.size(); ++i) EXPECT_NE(who[i], who[0]) << i;
+}
+
+// The numbers of loops go on after chains without steps, whose threads may still be looking.
+TEST_F(Threads, NoSteps) {
+  set_thread_count(3);
+  std::vector<int> visits(9);
+  for (int i = 0; i < 500; ++i) {
+    for (const Index steps : {0, -1}) parallel_steps(steps, 9, [](Index, Index) { ADD_FAILURE(); });
+    parallel_steps(3, 0, [](Index, Index) { ADD_FAILURE(); });
+    parallel_steps(2, 9, [&](Index, Index part) { ++visits[static_cast<std::size_t>(part)]; });
+  }
+  EXPECT_EQ(visits, std::vector<int>(9, 1000));
+}
+
+// More parts than a chain of the team holds: all of a step still come before the next.
+TEST_F(Threads, ManyParts) {
+  for (const Index parts : {65'535, 65'536}) {
+    set_thread_count(2);
+    std::vector<std::uint8_t> steps(static_cast<std::size_t>(parts));
+    std::atomic<Index> done = 0;
+    std::atomic<int> early = 0;
+    parallel_steps(3, parts, [&](Index step, Index part) {
+      if (done < step * parts) ++early;
+      early += steps[static_cast<std::size_t>(part)]++ != step;
+      ++done;
+    });
+    EXPECT_EQ(early, 0) << parts;
+    EXPECT_EQ(done, 3 * parts);
+  }
+}
+
+TEST_F(Threads, TheFirstExceptionReachesTheCallerAndTheNextLoopRuns) {
+  for (const int count : {1, 2, 4}) {
+    set_thread_count(count);
+    for (const Index bad : {0, 7, 15}) {
+      const auto body = [&](Index begin, Index) {
+        if (begin == bad) fail("chunk ", begin);
+      };
+      try {
+        parallel_for(16, 1, body);
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const Error& e) {
+        EXPECT_STREQ(e.what(), cat("chunk ", bad).c_str());
+      }
+      std::atomic<int> after_it = 0;
+      EXPECT_THROW(parallel_steps(5, 16,
+                                  [&](Index step, Index part) {
+                                    if (step == 2) body(part, part + 1);
+                                    if (step > 2) ++after_it;
+                                  }),
+                   Error);
+      EXPECT_EQ(after_it, 0);
+      std::atomic<int> visits = 0;
+      parallel_for(16, 1, [&](Index, Index) { ++visits; });
+      EXPECT_EQ(visits, 16);
+    }
+  }
+}
+
 TEST_F(Threads, StepsInsideLoops) {
   set_thread_count(3);
   std::vector<int> visits(60);

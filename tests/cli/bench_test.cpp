@@ -34,8 +34,8 @@ Json object_of(const Words& words) {
 TEST(BenchCommand, SaysWhatTwoThreadsTakeToWaitForEachOther) {
   if (!has_openmp()) GTEST_SKIP() << "one thread alone";
   const Result r = run_program({"bench", "gemm", "--threads", "2", "--seconds", "0.01"});
-  EXPECT_TRUE(std::regex_search(r.out, std::regex("\nthreads     [0-9]+\\.[0-9]{2} us to wait for each other\n")))
-      << r.out;
+  const std::regex line("\nthreads     ([0-9]+\\.[0-9]{2} us|an unknown time) to wait for each other\n");
+  EXPECT_TRUE(std::regex_search(r.out, line)) << r.out;
 }
 
 TEST(BenchCommand, StepPrintsItsJsonAndATrace) {

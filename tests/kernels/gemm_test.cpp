@@ -247,9 +247,10 @@ TEST_P(GemmTest, EmptyProducts) {
 }
 
 TEST_P(GemmTest, InfinityAndNaNSpreadToTheirRowsAndColumnsOnly) {
+  set_thread_count(2);
   for (const float special : {kInf, -kInf, kNaN})
     for (const int trans : {0, 1, 2, 3}) {
-      Problem problem({23, 37, 300, (trans & 1) != 0, (trans & 2) != 0});
+      Problem problem({23, 37, 600, (trans & 1) != 0, (trans & 2) != 0});
       problem.a[trans & 1 ? static_cast<std::size_t>(290 * problem.g.lda + 20)
                           : static_cast<std::size_t>(20 * problem.g.lda + 290)] = special;
       problem.b[trans & 2 ? static_cast<std::size_t>(36 * problem.g.ldb + 3)
@@ -275,7 +276,9 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
                         {192, 64, 1024, true, false, 1, true, 3},
                         {.m = 65, .n = 33, .k = 1900, .trans_a = true, .pad = 1, .bias = true},
                         {31, 50, 4100, true},
-                        {80, 90, 100, false, false, 1, false, 0, 1, 3}};
+                        {80, 90, 100, false, false, 1, false, 0, 1, 3},
+                        {.m = 97, .n = 131, .k = 500, .trans_b = true, .pad = 1, .bias = true, .addend = true},
+                        {.m = 40, .n = 90, .k = 200, .accumulate = true, .outer = 3, .addend = true}};
   for (const Case& s : cases) {
     const Problem problem(s);
     set_thread_count(1);

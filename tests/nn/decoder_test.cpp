@@ -63,6 +63,11 @@ std::vector<Variant> variants() {
     // Large enough that the rows are split over threads, and odd.
     add_variant("Wide",
                 [](TransformerConfig& c) { c.width = 210, c.heads = 3, c.hidden = 641, c.context = 24, c.layers = 1; });
+    add_variant("WidePostNormRms", [](TransformerConfig& c) {
+      c.width = 60, c.heads = 3, c.hidden = 257, c.context = 24, c.pre_norm = false, c.norm = NormKind::kRms;
+    });
+    add_variant("WideAttentionOnly",
+                [](TransformerConfig& c) { c.width = 72, c.heads = 2, c.hidden = 0, c.context = 24; });
   }
   return all;
 }
@@ -116,19 +121,22 @@ TEST_P(EveryDecoder, GivesTheSameBitsOnAnyNumberOfThreads) {
   const Ids ids = random_ids(2 * c.context, c.vocabulary, 4);
   const int before = thread_count();
   std::vector<std::vector<float>> runs;
-  for (const int threads : {1, 2, 4}) {
-    set_thread_count(threads);
-    Decoder decoder(model);
-    std::vector<float> all;
-    for (const std::int32_t id : ids) {
-      const std::span<const float> logits = decoder.next(id);
-      all.insert(all.end(), logits.begin(), logits.end());
+  for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
+    runs.clear();
+    for (const int threads : {1, 2, 4}) {
+      set_thread_count(threads);
+      Decoder decoder(model, weights);
+      std::vector<float> all;
+      for (const std::int32_t id : ids) {
+        const std::span<const float> logits = decoder.next(id);
+        all.insert(all.end(), logits.begin(), logits.end());
+      }
+      runs.push_back(all);
     }
-    runs.push_back(all);
+    EXPECT_EQ(runs[0], runs[1]);
+    EXPECT_EQ(runs[0], runs[2]);
   }
   set_thread_count(before);
-  EXPECT_EQ(runs[0], runs[1]);
-  EXPECT_EQ(runs[0], runs[2]);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryDecoder, ::testing::ValuesIn(variants()),

@@ -3,7 +3,8 @@
 //   parallel_for(n, 4096, [&](Index begin, Index end) { for (Index i = begin; i < end; ++i) y[i] = f(x[i]); });
 //
 // The range is cut into chunks of `grain` (the last may be shorter). Which thread takes a chunk varies; what a chunk
-// is does not. Bodies write outputs of their own only: no atomics, no sums across chunks.
+// is does not. Bodies write outputs of their own only: no atomics, no sums across chunks. A body that throws ends the loop:
+// chunks that have not begun are left out, and the first exception is thrown to the caller.
 #pragma once
 
 #include "headlight/base/text.h"
@@ -20,11 +21,10 @@ bool has_openmp();
 
 namespace detail {
 using ChunkBody = void (*)(const void* context, Index loop, Index chunk);
-// Where there is more than one loop there are at most 65,535 chunks.
 void run_chunks(Index loops, Index chunks, ChunkBody body, const void* context);
 }  // namespace detail
 
-// Calls body(begin, end) for each chunk of 0..n. The body must not throw. A single chunk runs on the calling thread.
+// Calls body(begin, end) for each chunk of 0..n. A single chunk runs on the calling thread.
 template <class Body>
 void parallel_for(Index n, Index grain, const Body& body) {
   if (n <= 0) return;
@@ -47,8 +47,8 @@ void parallel_for(Index n, Index grain, const Body& body) {
 
 // A chain of short loops: calls body(step, part) for each part 0..parts-1 of step 0, then for each of step 1, and so on. A
 // step begins when all parts of the one before it are done, and sees what they wrote. What lies between two steps costs
-// half of what a parallel_for does. parts: 1 to 65,535; more than thread_count() of them gain nothing. The body must not
-// throw.
+// half of what a parallel_for does. More parts than thread_count() gain nothing, and more than 65,535 run on the calling
+// thread.
 template <class Body>
 void parallel_steps(Index steps, Index parts, const Body& body) {
   detail::run_chunks(

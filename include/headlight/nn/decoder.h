@@ -22,8 +22,8 @@
 //    what it has kept.
 //
 // The decoder reads the model's weights where they are: it must not outlive the model, and after the weights have
-// changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/nn/decoder.cpp, in
-// read_all() and read_one(), what the layer does. A decoder that computes something else than the model says so when it
+// changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/nn/decoder.cpp what
+// the layer does: in read_all() for a batch, in link_steps() and run() for one token. A decoder that computes something else than the model says so when it
 // is made (Mismatch), so text is never wrong silently; generate() then runs the whole model instead.
 #pragma once
 
@@ -55,8 +55,8 @@ class Decoder {
   // Forgets everything and reads these tokens in one batch. Returns the logits [V] for the token that follows, valid
   // until the next call. Errors: no tokens, more than the context, an id outside the vocabulary.
   std::span<const float> start(std::span<const std::int32_t> ids);
-  // Reads one more token (the first, after nothing). Allocates nothing, except while the cache still grows (it doubles)
-  // and where it starts again. Error: an id outside the vocabulary.
+  // Reads one more token (the first, after nothing). Allocates nothing, except while the cache still grows (it doubles),
+  // where it starts again, and once after the number of threads was raised. Error: an id outside the vocabulary.
   std::span<const float> next(std::int32_t id);
 
   // Tokens in the cache: what the next one will see beside itself, if there is room.
