@@ -9,8 +9,8 @@
 //   1. The caller describes the loop, gives it the next number and publishes that: the team sees it.
 //   2. The chunks are divided into one share for each thread. A thread claims chunks of its own share one by one. It has
 //      the same share in every loop of the same size, so what a core wrote in one loop it reads in the next, from its own
-//      cache: to fetch it from another core's takes three times as long, and thirty times where the system has put the
-//      two far apart.
+//      cache: to read it from another core's took three times as long where it was measured, and five times while the
+//      system had put the two far apart.
 //   3. Then it looks at the others' shares. Of one that its thread has not begun it takes chunks at once; one that is
 //      being worked on it leaves alone for a while, for its data are elsewhere. Where there is no more than a chunk for
 //      each thread it waits that while in any case, since even to look would cost the other one time.
@@ -75,8 +75,8 @@ void pause() {
 // EPYC), longer than the gap between two loops of a training step.
 constexpr int kSpins = 2000;
 
-// Rounds for which a thread leaves alone what another has begun, some 4 microseconds there, and after how many it looks again:
-// each look takes the line away from the one who is claiming there.
+// Rounds for which a thread leaves alone what another has begun, some 4 microseconds there, and after how many it looks
+// again: each look takes the line away from the one who is claiming there.
 constexpr int kPatience = 256, kRoundsToLook = 8;
 
 class Team {

@@ -25,12 +25,12 @@
 
 namespace headlight::kernels {
 
-// Products of fewer multiply-adds than this (all batches together), some 4 microseconds, run on the calling thread: to share
-// one costs a few tenths of a microsecond, and more where the others have fallen asleep.
+// Products of fewer multiply-adds than this (all batches together), some 4 microseconds, run on the calling thread: to
+// share one costs a few tenths of a microsecond, and more where the others have fallen asleep.
 inline constexpr Index kParallelWork = Index{1} << 18;
 
-// A thread's rectangle of m x n takes m n multiply-adds for each step of k, and reads m elements of A and n of B; to read one
-// is counted as this many multiply-adds, for another core may have written it.
+// A thread's rectangle of m x n takes m n multiply-adds for each step of k, and reads m elements of A and n of B; to read
+// one is counted as this many multiply-adds, for another core may have written it.
 inline constexpr Index kReadCost = 16;
 
 // The most sums of blocks of k that are kept on the side: a megabyte, the level 2 cache.

@@ -47,9 +47,9 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
 }
 
 // Functions whose derivative comes almost free with them. Where x is small, so that nothing is gained by making y again
-// from it (autograd/saved.h), what is kept is f'(x) and not x. (As an epilogue of the product before it, on rows of C that are
-// still in the level 2 cache, GELU was tried: a step took 1.04, 1.01 and 1.00 times as long with micro, cpu and baby. The
-// time is that of the exponential, not of reading x.)
+// from it (autograd/saved.h), what is kept is f'(x) and not x. (As an epilogue of the product before it, on rows of C that
+// are still in the level 2 cache, GELU was tried: a step took 1.04, 1.01 and 1.00 times as long with micro, cpu and baby.
+// The time is that of the exponential, not of reading x.)
 Tensor activation(Unary op, const char* name, const Tensor& x) {
   const std::size_t bytes = static_cast<std::size_t>(x.numel()) * element_bytes(x.dtype());
   if (!Tape::current() || !x.requires_grad() || bytes >= recompute_bytes()) return unary(op, name, Keep::kInput, x);

@@ -23,8 +23,9 @@
 //
 // The decoder reads the model's weights where they are: it must not outlive the model, and after the weights have
 // changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/nn/decoder.cpp what
-// the layer does: in read_all() for a batch, in link_steps() and run() for one token. A decoder that computes something else than the model says so when it
-// is made (Mismatch), so text is never wrong silently; generate() then runs the whole model instead.
+// the layer does: in read_all() for a batch, in link_steps() and run() for one token. A decoder that computes something
+// else than the model says so when it is made (Mismatch), so text is never wrong silently; generate() then runs the
+// whole model instead.
 #pragma once
 
 #include <memory>

@@ -28,11 +28,10 @@ enum class Traffic {
 // Errors: bytes outside 1..2^32, threads outside 1..256.
 double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
 
-// What it takes `threads` threads (2 to 256) to wait for each other, in seconds: between two steps of a chain (parallel_steps)
-// that has nothing to do. The median of 15 tries, a hundredth of a second in all; 0 where it is not known, because there is no
-// OpenMP or some thread was never there. A tenth of a microsecond where two cores share a cache, three times that and more
-// where the system has put them far apart; what one wrote then takes as much longer to reach the other. Error: threads
-// outside 2..256.
+// What it takes `threads` threads (2 to 256) to wait for each other, in seconds: between two steps of a chain
+// (parallel_steps) that has nothing to do. The median of 15 tries, a hundredth of a second in all; 0 where it is not
+// known, because there is no OpenMP or some thread was never there. A tenth of a microsecond where two cores share a
+// cache, three times that and more where the system has put them far apart. Error: threads outside 2..256.
 double measure_join(int threads);
 
 // Both limits for the present thread_count(), each measured when it is first asked for and then kept.
