@@ -3,6 +3,7 @@
 
 // IWYU pragma: begin_exports
 #include "headlight/base/chart.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/columns.h"
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"

@@ -1,6 +1,6 @@
 #include "headlight/base/profile.h"
 
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 
 namespace headlight {
 

@@ -247,8 +247,4 @@ Index machine_memory_bytes() { return 0; }
 
 #endif
 
-double monotonic_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace headlight

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "headlight/base/clock.h"
 #include "headlight/base/file.h"
-#include "headlight/base/process.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/nn/probe.h"
 #include "heads/measured_text.h"

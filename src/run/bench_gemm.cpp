@@ -1,7 +1,7 @@
 // Matrix products on the shapes that small transformers train with.
 #include <algorithm>
 
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 #include "headlight/run/bench.h"
 #include "headlight/tensor/pool.h"
 #include "kernels/kernels.h"

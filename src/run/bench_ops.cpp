@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"

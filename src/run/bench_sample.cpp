@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
 #include "headlight/run/bench.h"
 #include "headlight/run/generate.h"

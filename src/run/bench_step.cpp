@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "headlight/autograd/tape.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/process.h"
 #include "headlight/base/profile.h"
 #include "headlight/ops/ops.h"

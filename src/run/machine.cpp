@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "headlight/base/clock.h"
 #include "headlight/base/error.h"
 #include "headlight/base/isa.h"
-#include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/run/bench.h"
 #include "run/median.h"

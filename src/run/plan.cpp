@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/base/clock.h"
 #include "headlight/base/error.h"
-#include "headlight/base/process.h"
 #include "headlight/run/trainer.h"
 
 namespace headlight {

@@ -5,8 +5,8 @@
 
 #include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/tape.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/folder.h"
-#include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"

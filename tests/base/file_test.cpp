@@ -1,4 +1,5 @@
 #include "headlight/base/file.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/folder.h"
 #include "headlight/base/process.h"
 #include "headlight/base/terminal.h"

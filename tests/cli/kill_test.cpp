@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/random.h"
 #include "headlight/io/safetensors.h"
 

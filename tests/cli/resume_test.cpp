@@ -3,8 +3,8 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/file_bytes.h"
-#include "headlight/base/process.h"
 #include "headlight/base/random.h"
 
 namespace headlight {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "headlight/base/process.h"
+#include "headlight/base/clock.h"
 #include "headlight/base/random.h"
 #include "support/expect_error.h"
 

@@ -1,4 +1,4 @@
-// This process and the machine it runs on: memory and time.
+// The memory of this process and of the machine it runs on.
 #pragma once
 
 #include "headlight/base/text.h"
@@ -9,7 +9,5 @@ namespace headlight {
 Index peak_memory_bytes();
 // The memory of the machine, in bytes; 0 where that is unknown.
 Index machine_memory_bytes();
-// Seconds on a clock that never goes back; only differences mean anything.
-double monotonic_seconds();
 
 }  // namespace headlight
