@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "headlight/base/terminal.h"
+#include "headlight/os/terminal.h"
 
 namespace headlight::cli {
 

@@ -6,10 +6,10 @@
 #include <span>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/heads/head_report.h"
 #include "headlight/io/json.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "heads/number_json.h"
 
 namespace headlight {

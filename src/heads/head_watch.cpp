@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "headlight/base/clock.h"
-#include "headlight/base/file.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/nn/probe.h"
+#include "headlight/os/file.h"
 #include "heads/measured_text.h"
 
 namespace headlight {

@@ -3,9 +3,9 @@
 #include <set>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/base/utf8.h"
 #include "headlight/io/gguf.h"
+#include "headlight/os/file.h"
 #include "io/gguf_format.h"
 #include "io/safetensors_format.h"
 

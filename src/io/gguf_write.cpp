@@ -1,8 +1,8 @@
 #include <set>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/io/gguf.h"
+#include "headlight/os/file.h"
 #include "io/gguf_format.h"
 #include "io/little_endian.h"
 #include "io/safetensors_format.h"

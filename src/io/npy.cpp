@@ -3,7 +3,7 @@
 #include <set>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
+#include "headlight/os/file.h"
 #include "io/little_endian.h"
 #include "io/safetensors_format.h"
 #include "io/zip.h"

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/base/utf8.h"
 #include "headlight/io/json.h"
 #include "headlight/io/safetensors.h"
+#include "headlight/os/file.h"
 #include "io/safetensors_format.h"
 
 namespace headlight {

@@ -1,9 +1,9 @@
 #include <algorithm>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/io/json.h"
 #include "headlight/io/safetensors.h"
+#include "headlight/os/file.h"
 #include "io/safetensors_format.h"
 
 namespace headlight {

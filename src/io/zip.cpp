@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
+#include "headlight/os/file.h"
 #include "io/crc32.h"
 #include "io/little_endian.h"
 

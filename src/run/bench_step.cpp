@@ -6,10 +6,10 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/clock.h"
-#include "headlight/base/process.h"
 #include "headlight/base/profile.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
+#include "headlight/os/process.h"
 #include "headlight/run/bench.h"
 #include "run/median.h"
 

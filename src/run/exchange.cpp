@@ -3,11 +3,11 @@
 #include <limits>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/io/npy.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"
 #include "run/state.h"

@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/version.h"
 #include "headlight/nn/position_rotary.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"

@@ -1,9 +1,9 @@
 #include "headlight/run/run_data.h"
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
+#include "headlight/os/file.h"
 #include "headlight/run/text_files.h"
 
 namespace headlight {

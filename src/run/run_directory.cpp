@@ -4,10 +4,10 @@
 #include <limits>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/utf8.h"
 #include "headlight/io/checkpoint.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "run/state.h"
 
 namespace headlight {

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/io/json.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 
 namespace headlight {
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file_bytes.h"
-#include "headlight/base/folder.h"
+#include "headlight/os/file_bytes.h"
+#include "headlight/os/folder.h"
 
 namespace headlight {
 

@@ -6,11 +6,11 @@
 #include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/clock.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
+#include "headlight/os/folder.h"
 #include "headlight/run/counting.h"
 #include "run/state.h"
 

@@ -1,8 +1,8 @@
-#include "headlight/base/file.h"
+#include "headlight/os/file.h"
 #include "headlight/base/clock.h"
-#include "headlight/base/folder.h"
-#include "headlight/base/process.h"
-#include "headlight/base/terminal.h"
+#include "headlight/os/folder.h"
+#include "headlight/os/process.h"
+#include "headlight/os/terminal.h"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/base/clock.h"
-#include "headlight/base/file_bytes.h"
 #include "headlight/base/random.h"
+#include "headlight/os/file_bytes.h"
 
 namespace headlight {
 namespace {

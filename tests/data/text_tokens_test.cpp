@@ -6,9 +6,9 @@
 #include <fstream>
 
 #include "data/text_scan.h"
-#include "headlight/base/file.h"
 #include "headlight/base/random.h"
 #include "headlight/base/utf8.h"
+#include "headlight/os/file.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

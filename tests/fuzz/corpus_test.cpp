@@ -8,9 +8,9 @@
 #include <sstream>
 
 #include "fuzz/readers.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/random.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "support/expect_error.h"
 
 namespace headlight::tests {

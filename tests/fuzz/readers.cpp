@@ -6,13 +6,13 @@
 #include <stdexcept>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/data/grammar.h"
 #include "headlight/heads/head_history.h"
 #include "headlight/io/gguf.h"
 #include "headlight/io/json.h"
 #include "headlight/io/safetensors.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "headlight/run/config.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/run_directory.h"

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
 #include "headlight/heads/head_report.h"
+#include "headlight/os/file.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

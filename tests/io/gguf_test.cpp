@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/base/random.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "io/little_endian.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 #include "io/crc32.h"
 #include "io/little_endian.h"
 #include "io/zip.h"

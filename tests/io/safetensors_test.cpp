@@ -7,10 +7,10 @@
 #include <cmath>
 #include <limits>
 
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
-#include "headlight/base/process.h"
 #include "headlight/base/random.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
+#include "headlight/os/process.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

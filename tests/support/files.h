@@ -7,9 +7,9 @@
 #include <map>
 #include <string>
 
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
 #include "headlight/io/json.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 
 namespace headlight {
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "headlight/base/file.h"
-#include "headlight/base/folder.h"
+#include "headlight/os/file.h"
+#include "headlight/os/folder.h"
 
 namespace headlight {
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "headlight/base/file_bytes.h"
 #include "headlight/data/token_ids.h"
 #include "headlight/data/vocabulary.h"
+#include "headlight/os/file_bytes.h"
 
 namespace headlight {
 

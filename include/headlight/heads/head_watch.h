@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "headlight/heads/head_history.h"
-#include "headlight/run/dashboard.h"
 #include "headlight/run/trainer.h"
+#include "headlight/terminal/dashboard.h"
 
 namespace headlight {
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "headlight/base/folder.h"
 #include "headlight/io/safetensors.h"
 #include "headlight/optim/optimizer.h"
+#include "headlight/os/folder.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"

@@ -1,4 +1,4 @@
-#include "base/system.h"
+#include "os/system.h"
 
 #include <atomic>
 #include <cerrno>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "headlight/base/process.h"
+#include "headlight/os/process.h"
 
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
 #define HEADLIGHT_POSIX 1

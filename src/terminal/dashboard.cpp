@@ -1,4 +1,4 @@
-#include "headlight/run/dashboard.h"
+#include "headlight/terminal/dashboard.h"
 
 #include <algorithm>
 #include <cmath>

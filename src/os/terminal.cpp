@@ -1,10 +1,10 @@
-#include "headlight/base/terminal.h"
+#include "headlight/os/terminal.h"
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
-#include "base/system.h"
+#include "os/system.h"
 
 namespace headlight {
 

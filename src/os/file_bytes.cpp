@@ -1,11 +1,11 @@
-#include "headlight/base/file_bytes.h"
+#include "headlight/os/file_bytes.h"
 
 #include <filesystem>
 #include <utility>
 
-#include "base/system.h"
 #include "headlight/base/error.h"
-#include "headlight/base/file.h"
+#include "headlight/os/file.h"
+#include "os/system.h"
 
 namespace headlight {
 

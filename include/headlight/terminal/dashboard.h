@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/chart.h"
+#include "headlight/terminal/chart.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/base/folder.h"
+#include "headlight/os/folder.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,9 +6,9 @@
 #include <system_error>
 #include <utility>
 
-#include "base/file_errors.h"
-#include "base/system.h"
 #include "headlight/base/error.h"
+#include "os/file_errors.h"
+#include "os/system.h"
 
 namespace headlight {
 

@@ -3,7 +3,7 @@
 
 #include "headlight/base/format.h"
 
-#include "headlight/base/chart.h"
+#include "headlight/terminal/chart.h"
 
 namespace headlight {
 

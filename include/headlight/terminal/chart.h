@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/columns.h"
 #include "headlight/base/text.h"
+#include "headlight/terminal/columns.h"
 
 namespace headlight {
 

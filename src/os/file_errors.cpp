@@ -1,4 +1,4 @@
-#include "base/file_errors.h"
+#include "os/file_errors.h"
 
 #include <cerrno>
 #include <filesystem>

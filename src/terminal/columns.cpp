@@ -1,4 +1,4 @@
-#include "headlight/base/columns.h"
+#include "headlight/terminal/columns.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "headlight/base/chart.h"
+#include "headlight/terminal/chart.h"
 
 #include <algorithm>
 #include <cmath>
