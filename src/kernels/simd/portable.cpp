@@ -1,7 +1,7 @@
 // The kernels in standard C++ with the vector extension of GCC and Clang: for any CPU.
 #include "kernels/kernels.h"
-#include "kernels/simd_table.h"
-#include "kernels/vec_portable.h"
+#include "kernels/simd/table.h"
+#include "kernels/simd/vec_portable.h"
 
 namespace headlight::kernels {
 

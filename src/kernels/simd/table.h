@@ -2,13 +2,13 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "kernels/simd_attention.h"
-#include "kernels/simd_elementwise.h"
-#include "kernels/simd_gemm_threads.h"
-#include "kernels/simd_matvec.h"
-#include "kernels/simd_norm.h"
-#include "kernels/simd_reduce.h"
-#include "kernels/simd_rows.h"
+#include "kernels/simd/attention.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm_threads.h"
+#include "kernels/simd/matvec.h"
+#include "kernels/simd/norm.h"
+#include "kernels/simd/reduce.h"
+#include "kernels/simd/rows.h"
 
 namespace headlight::kernels {
 

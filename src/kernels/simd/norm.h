@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "kernels/simd_loop.h"
+#include "kernels/simd/loop.h"
 
 namespace headlight::kernels {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "kernels/kernels.h"
-#include "kernels/simd_loop.h"
+#include "kernels/simd/loop.h"
 
 namespace headlight::kernels {
 

@@ -26,10 +26,10 @@
 #include "base/workspace.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
-#include "kernels/simd_elementwise.h"
-#include "kernels/simd_gemm_threads.h"
-#include "kernels/simd_loop.h"
-#include "kernels/simd_math.h"
+#include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm_threads.h"
+#include "kernels/simd/loop.h"
+#include "kernels/simd/math.h"
 
 namespace headlight::kernels {
 

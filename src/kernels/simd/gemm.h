@@ -27,8 +27,8 @@
 
 #include "base/workspace.h"
 #include "kernels/kernels.h"
-#include "kernels/simd_gemm_pack.h"
-#include "kernels/simd_gemm_tile.h"
+#include "kernels/simd/gemm_pack.h"
+#include "kernels/simd/gemm_tile.h"
 
 namespace headlight::kernels {
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "kernels/simd_loop.h"
-#include "kernels/simd_math.h"
+#include "kernels/simd/loop.h"
+#include "kernels/simd/math.h"
 
 namespace headlight::kernels {
 

@@ -4,8 +4,8 @@
 
 #if defined(__AVX2__) && defined(__FMA__)
 
-#include "kernels/simd_table.h"
-#include "kernels/vec_avx2.h"
+#include "kernels/simd/table.h"
+#include "kernels/simd/vec_avx2.h"
 
 namespace headlight::kernels {
 

@@ -20,8 +20,8 @@
 #pragma once
 
 #include "headlight/base/threads.h"
-#include "kernels/simd_gemm.h"
-#include "kernels/simd_loop.h"
+#include "kernels/simd/gemm.h"
+#include "kernels/simd/loop.h"
 
 namespace headlight::kernels {
 

@@ -4,8 +4,8 @@
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 
-#include "kernels/simd_table.h"
-#include "kernels/vec_avx512.h"
+#include "kernels/simd/table.h"
+#include "kernels/simd/vec_avx512.h"
 
 namespace headlight::kernels {
 
