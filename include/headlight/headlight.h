@@ -32,7 +32,9 @@
 
 #include "headlight/ops/ops.h"
 
-#include "headlight/nn/decoder.h"
+#include "headlight/generation/decoder.h"
+#include "headlight/generation/quantize.h"
+#include "headlight/models/transformer.h"
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
@@ -47,10 +49,8 @@
 #include "headlight/nn/position_rotary.h"
 #include "headlight/nn/position_sinusoidal.h"
 #include "headlight/nn/probe.h"
-#include "headlight/nn/quantize.h"
 #include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
-#include "headlight/nn/transformer.h"
 
 #include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
@@ -96,13 +96,14 @@
 #include "headlight/heads/slots.h"
 #include "headlight/heads/specialization.h"
 
+#include "headlight/generation/generate.h"
+#include "headlight/generation/text_stream.h"
 #include "headlight/run/bench.h"
 #include "headlight/run/bench_sample.h"
 #include "headlight/run/config.h"
 #include "headlight/run/counting.h"
 #include "headlight/run/evaluate.h"
 #include "headlight/run/exchange.h"
-#include "headlight/run/generate.h"
 #include "headlight/run/gpt2.h"
 #include "headlight/run/logits.h"
 #include "headlight/run/plan.h"
@@ -110,7 +111,6 @@
 #include "headlight/run/run_directory.h"
 #include "headlight/run/run_log.h"
 #include "headlight/run/text_files.h"
-#include "headlight/run/text_stream.h"
 #include "headlight/run/trainer.h"
 #include "headlight/terminal/dashboard.h"
 // IWYU pragma: end_exports

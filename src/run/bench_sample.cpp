@@ -5,8 +5,8 @@
 
 #include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
+#include "headlight/generation/generate.h"
 #include "headlight/run/bench.h"
-#include "headlight/run/generate.h"
 #include "run/median.h"
 
 namespace headlight {

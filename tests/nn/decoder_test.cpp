@@ -1,5 +1,5 @@
 // The decoder against the model it decodes: every option, every position, and what happens when the context is full.
-#include "headlight/nn/decoder.h"
+#include "headlight/generation/decoder.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/nn/quantize.h"
+#include "headlight/generation/quantize.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
 #include "tensor/counted_new.h"

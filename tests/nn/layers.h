@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "headlight/autograd/gradcheck.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 #include "ops/compare.h"
 
 namespace headlight::tests {

@@ -1,12 +1,12 @@
 // Weights of eight bits: how far they may be off, and that the decoder's are those of round_to_int8.
-#include "headlight/nn/quantize.h"
+#include "headlight/generation/quantize.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/nn/decoder.h"
+#include "headlight/generation/decoder.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 #include "headlight/optim/optimizer.h"
 #include "parity/fixture.h"
 

@@ -1,4 +1,4 @@
-#include "headlight/run/text_stream.h"
+#include "headlight/generation/text_stream.h"
 
 #include <gtest/gtest.h>
 

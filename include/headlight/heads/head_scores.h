@@ -16,7 +16,7 @@
 
 #include "headlight/heads/head_windows.h"
 #include "headlight/heads/role_masks.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

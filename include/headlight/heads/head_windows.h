@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "headlight/data/windows.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

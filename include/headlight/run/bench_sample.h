@@ -1,7 +1,7 @@
 // How fast a model writes on this machine, beside what the machine's memory allows.
 #pragma once
 
-#include "headlight/nn/decoder.h"
+#include "headlight/generation/decoder.h"
 #include "headlight/run/config.h"
 
 namespace headlight {

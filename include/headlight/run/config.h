@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "headlight/io/json.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 #include "headlight/optim/schedule.h"
 
 namespace headlight {

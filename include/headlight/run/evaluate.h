@@ -7,7 +7,7 @@
 
 #include "headlight/data/traced_text.h"
 #include "headlight/data/windows.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

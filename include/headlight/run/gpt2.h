@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "headlight/io/safetensors.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "headlight/data/windows.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "headlight/data/vocabulary.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 #include "headlight/run/config.h"
 
 namespace headlight {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "headlight/base/random.h"
-#include "headlight/nn/decoder.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/generation/decoder.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/nn/decoder.h"
+#include "headlight/generation/decoder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/nn/quantize.h"
+#include "headlight/generation/quantize.h"
 #include "kernels/kernels.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-#include "headlight/run/generate.h"
+#include "headlight/generation/generate.h"
 
 #include <algorithm>
 #include <bit>

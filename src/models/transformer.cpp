@@ -1,4 +1,4 @@
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 #include <algorithm>
 #include <cmath>

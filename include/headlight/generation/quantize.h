@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 #include "headlight/tensor/pool.h"
 
 namespace headlight {

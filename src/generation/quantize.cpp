@@ -1,4 +1,4 @@
-#include "headlight/nn/quantize.h"
+#include "headlight/generation/quantize.h"
 
 #include <algorithm>
 #include <cmath>

@@ -32,7 +32,7 @@
 #include <span>
 
 #include "headlight/base/error.h"
-#include "headlight/nn/transformer.h"
+#include "headlight/models/transformer.h"
 
 namespace headlight {
 
