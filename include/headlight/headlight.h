@@ -55,13 +55,13 @@
 #include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
 
-#include "headlight/data/corpus.h"
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/corpus.h"
+#include "headlight/corpora/grammar/grammar.h"
+#include "headlight/corpora/sequences.h"
+#include "headlight/corpora/traced_text.h"
 #include "headlight/data/ngram.h"
-#include "headlight/data/sequences.h"
 #include "headlight/data/text_tokens.h"
 #include "headlight/data/token_ids.h"
-#include "headlight/data/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 

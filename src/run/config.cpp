@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 
 namespace headlight {
 

@@ -1,8 +1,8 @@
 #include "headlight/run/run_data.h"
 
 #include "headlight/base/error.h"
-#include "headlight/data/corpus.h"
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/corpus.h"
+#include "headlight/corpora/grammar/grammar.h"
 #include "headlight/os/file.h"
 #include "headlight/run/text_files.h"
 

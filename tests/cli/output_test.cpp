@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "cli/tiny_run.h"
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/grammar/grammar.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/run/run_directory.h"
 

@@ -1,7 +1,7 @@
 // A tiny run of the built program: some milliseconds.
 #pragma once
 
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 #include "support/files.h"
 #include "support/program.h"
 

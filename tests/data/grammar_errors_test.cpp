@@ -5,8 +5,8 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "headlight/data/corpus.h"
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/corpus.h"
+#include "headlight/corpora/grammar/grammar.h"
 
 namespace headlight {
 namespace {

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "headlight/base/error.h"
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/grammar/grammar.h"
 #include "headlight/heads/head_history.h"
 #include "headlight/io/gguf.h"
 #include "headlight/io/json.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 #include "headlight/io/json.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/data/traced_text.h"
+#include "headlight/corpora/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 #include "headlight/run/config.h"

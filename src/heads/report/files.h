@@ -1,7 +1,7 @@
 // The parts of the report's page, made from the files beside this one when the library was built (src/data/embed.cmake).
 #pragma once
 
-#include "data/embedded.h"
+#include "base/embedded.h"
 
 namespace headlight::detail {
 

@@ -5,7 +5,7 @@
 // Sequences know nothing of each other, and of every symbol the true probability is known in closed form.
 #pragma once
 
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 
 namespace headlight {
 

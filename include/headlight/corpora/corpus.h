@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/data/traced_text.h"
+#include "headlight/corpora/traced_text.h"
 
 namespace headlight {
 

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 
 namespace headlight {
 

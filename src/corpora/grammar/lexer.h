@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/grammar_program.h"
+#include "corpora/grammar/program.h"
 
 namespace headlight::detail {
 

@@ -6,9 +6,9 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "headlight/data/corpus.h"
-#include "headlight/data/grammar.h"
-#include "headlight/data/sequences.h"
+#include "headlight/corpora/corpus.h"
+#include "headlight/corpora/grammar/grammar.h"
+#include "headlight/corpora/sequences.h"
 
 namespace headlight::detail {
 

@@ -1,11 +1,11 @@
-#include "headlight/data/corpus.h"
+#include "headlight/corpora/corpus.h"
 
 #include <algorithm>
 
-#include "data/embedded.h"
+#include "base/embedded.h"
 #include "headlight/base/error.h"
-#include "headlight/data/grammar.h"
-#include "headlight/data/sequences.h"
+#include "headlight/corpora/grammar/grammar.h"
+#include "headlight/corpora/sequences.h"
 
 namespace headlight {
 

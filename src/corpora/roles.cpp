@@ -1,7 +1,7 @@
 #include <array>
 #include <cmath>
 
-#include "data/sequence_writer.h"
+#include "corpora/sequence_writer.h"
 
 namespace headlight {
 

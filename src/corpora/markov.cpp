@@ -2,7 +2,7 @@
 #include <cmath>
 #include <span>
 
-#include "data/sequence_writer.h"
+#include "corpora/sequence_writer.h"
 
 namespace headlight {
 

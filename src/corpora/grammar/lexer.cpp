@@ -1,4 +1,4 @@
-#include "data/grammar_lexer.h"
+#include "corpora/grammar/lexer.h"
 
 #include "headlight/base/error.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "data/grammar_program.h"
+#include "corpora/grammar/program.h"
 #include "headlight/base/error.h"
 
 namespace headlight::detail {

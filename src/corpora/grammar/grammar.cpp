@@ -1,10 +1,10 @@
 // Grammars as their users see them, and the generator.
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/grammar/grammar.h"
 
 #include <algorithm>
 #include <bitset>
 
-#include "data/grammar_program.h"
+#include "corpora/grammar/program.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "data/grammar_lexer.h"
-#include "data/grammar_program.h"
+#include "corpora/grammar/lexer.h"
+#include "corpora/grammar/program.h"
 #include "headlight/base/error.h"
 
 namespace headlight::detail {

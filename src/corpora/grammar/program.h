@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/data/grammar.h"
+#include "headlight/corpora/grammar/grammar.h"
 
 namespace headlight::detail {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <unordered_map>
 
-#include "data/grammar_program.h"
+#include "corpora/grammar/program.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 
