@@ -65,11 +65,11 @@
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 
-#include "headlight/io/checkpoint.h"
-#include "headlight/io/gguf.h"
-#include "headlight/io/json.h"
-#include "headlight/io/npy.h"
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/gguf.h"
+#include "headlight/formats/json.h"
+#include "headlight/formats/npy.h"
+#include "headlight/formats/safetensors.h"
+#include "headlight/training/checkpoint.h"
 
 #include "headlight/heads/ablation.h"
 #include "headlight/heads/block_runs.h"

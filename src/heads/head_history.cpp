@@ -6,8 +6,8 @@
 #include <span>
 
 #include "headlight/base/error.h"
+#include "headlight/formats/json.h"
 #include "headlight/heads/head_report.h"
-#include "headlight/io/json.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 #include "heads/number_json.h"

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 
 namespace headlight {
 

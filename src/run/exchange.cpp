@@ -4,11 +4,11 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/version.h"
-#include "headlight/io/checkpoint.h"
-#include "headlight/io/npy.h"
+#include "headlight/formats/npy.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 #include "headlight/run/gpt2.h"
+#include "headlight/training/checkpoint.h"
 #include "run/exchange_files.h"
 #include "run/state.h"
 

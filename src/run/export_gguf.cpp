@@ -15,7 +15,7 @@
 #include <cmath>
 
 #include "headlight/base/error.h"
-#include "headlight/io/gguf.h"
+#include "headlight/formats/gguf.h"
 #include "headlight/nn/position_rotary.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "formats/safetensors_format.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "io/safetensors_format.h"
 
 namespace headlight {
 

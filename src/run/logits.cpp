@@ -4,7 +4,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
-#include "headlight/io/npy.h"
+#include "headlight/formats/npy.h"
 #include "headlight/ops/ops.h"
 
 namespace headlight {

@@ -5,9 +5,9 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/utf8.h"
-#include "headlight/io/checkpoint.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
+#include "headlight/training/checkpoint.h"
 #include "run/state.h"
 
 namespace headlight {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "headlight/base/error.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 

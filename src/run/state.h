@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/models/transformer.h"
 
 namespace headlight {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "headlight/data/vocabulary.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 
 namespace headlight {
 

@@ -8,10 +8,10 @@
 #include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
-#include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
 #include "headlight/os/folder.h"
 #include "headlight/run/counting.h"
+#include "headlight/training/checkpoint.h"
 #include "run/state.h"
 
 namespace headlight {

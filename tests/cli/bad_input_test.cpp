@@ -4,7 +4,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/base/random.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 namespace {

@@ -3,7 +3,7 @@
 #include <regex>
 
 #include "headlight/base/threads.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "support/files.h"
 #include "support/program.h"
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "cli/tiny_run.h"
+#include "headlight/formats/json.h"
 #include "headlight/heads/head_history.h"
-#include "headlight/io/json.h"
 
 namespace headlight {
 namespace {

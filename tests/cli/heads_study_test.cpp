@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "headlight/run/run_directory.h"
 #include "support/on_terminal.h"
 

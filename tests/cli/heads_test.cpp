@@ -6,8 +6,8 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/data/vocabulary.h"
+#include "headlight/formats/json.h"
 #include "headlight/heads/head_windows.h"
-#include "headlight/io/json.h"
 #include "headlight/run/run_directory.h"
 #include "support/on_terminal.h"
 

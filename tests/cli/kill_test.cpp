@@ -8,7 +8,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/base/clock.h"
 #include "headlight/base/random.h"
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "headlight/base/error.h"
 #include "headlight/corpora/grammar/grammar.h"
+#include "headlight/formats/gguf.h"
+#include "headlight/formats/json.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/heads/head_history.h"
-#include "headlight/io/gguf.h"
-#include "headlight/io/json.h"
-#include "headlight/io/safetensors.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 #include "headlight/run/config.h"

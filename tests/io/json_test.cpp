@@ -1,4 +1,4 @@
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/tensor/tensor.h"
 
 namespace headlight::tests {

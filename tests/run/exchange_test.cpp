@@ -5,9 +5,9 @@
 
 #include <cmath>
 
-#include "headlight/io/checkpoint.h"
-#include "headlight/io/gguf.h"
+#include "headlight/formats/gguf.h"
 #include "headlight/run/gpt2.h"
+#include "headlight/training/checkpoint.h"
 #include "run/random_model.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"

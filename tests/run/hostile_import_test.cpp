@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/run/exchange.h"
 #include "run/random_model.h"
 #include "support/expect_error.h"

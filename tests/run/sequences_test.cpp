@@ -5,7 +5,7 @@
 #include <set>
 
 #include "headlight/corpora/corpus.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

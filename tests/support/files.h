@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "headlight/formats/json.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/heads/head_similarity.h"
 #include "headlight/heads/pruning.h"
 #include "headlight/heads/replicates.h"
 #include "headlight/heads/specialization.h"
-#include "headlight/io/json.h"
 #include "headlight/run/run_data.h"
 
 namespace headlight {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "headlight/formats/json.h"
 #include "headlight/heads/head_history.h"
-#include "headlight/io/json.h"
 
 namespace headlight {
 

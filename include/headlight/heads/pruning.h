@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "headlight/formats/json.h"
 #include "headlight/heads/ablation.h"
 #include "headlight/heads/measuring.h"
-#include "headlight/io/json.h"
 
 namespace headlight {
 

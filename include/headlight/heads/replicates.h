@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "headlight/formats/json.h"
 #include "headlight/heads/specialization.h"
-#include "headlight/io/json.h"
 
 namespace headlight {
 

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 #include "headlight/models/transformer.h"
 #include "headlight/optim/schedule.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/models/transformer.h"
 
 namespace headlight {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/os/folder.h"
 #include "headlight/run/evaluate.h"

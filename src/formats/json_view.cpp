@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "headlight/base/error.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 
 namespace headlight {
 

@@ -1,11 +1,11 @@
-#include "io/zip.h"
+#include "formats/zip.h"
 
 #include <cstdint>
 
+#include "formats/crc32.h"
+#include "formats/little_endian.h"
 #include "headlight/base/error.h"
 #include "headlight/os/file.h"
-#include "io/crc32.h"
-#include "io/little_endian.h"
 
 namespace headlight {
 

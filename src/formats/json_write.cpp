@@ -6,7 +6,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/utf8.h"
-#include "headlight/io/json.h"
+#include "headlight/formats/json.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "io/safetensors_format.h"
+#include "formats/safetensors_format.h"
 
 #include <array>
 #include <bit>

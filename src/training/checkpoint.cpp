@@ -1,4 +1,4 @@
-#include "headlight/io/checkpoint.h"
+#include "headlight/training/checkpoint.h"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
 #include <set>
 
+#include "formats/gguf_format.h"
+#include "formats/little_endian.h"
+#include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/io/gguf.h"
+#include "headlight/formats/gguf.h"
 #include "headlight/os/file.h"
-#include "io/gguf_format.h"
-#include "io/little_endian.h"
-#include "io/safetensors_format.h"
 
 namespace headlight {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 
+#include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/io/json.h"
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/json.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/os/file.h"
-#include "io/safetensors_format.h"
 
 namespace headlight {
 

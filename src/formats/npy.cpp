@@ -1,12 +1,12 @@
-#include "headlight/io/npy.h"
+#include "headlight/formats/npy.h"
 
 #include <set>
 
+#include "formats/little_endian.h"
+#include "formats/safetensors_format.h"
+#include "formats/zip.h"
 #include "headlight/base/error.h"
 #include "headlight/os/file.h"
-#include "io/little_endian.h"
-#include "io/safetensors_format.h"
-#include "io/zip.h"
 
 namespace headlight {
 

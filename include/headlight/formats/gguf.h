@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 

@@ -4,12 +4,12 @@
 #include <tuple>
 #include <utility>
 
+#include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
 #include "headlight/base/utf8.h"
-#include "headlight/io/json.h"
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/json.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/os/file.h"
-#include "io/safetensors_format.h"
 
 namespace headlight {
 

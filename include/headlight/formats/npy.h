@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 

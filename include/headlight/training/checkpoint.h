@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/io/safetensors.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/nn/module.h"
 
 namespace headlight {

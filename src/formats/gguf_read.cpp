@@ -2,12 +2,12 @@
 #include <bit>
 #include <set>
 
+#include "formats/gguf_format.h"
+#include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
 #include "headlight/base/utf8.h"
-#include "headlight/io/gguf.h"
+#include "headlight/formats/gguf.h"
 #include "headlight/os/file.h"
-#include "io/gguf_format.h"
-#include "io/safetensors_format.h"
 
 namespace headlight {
 
