@@ -8,7 +8,7 @@
 #include "headlight/heads/head_windows.h"
 #include "headlight/heads/roles.h"
 #include "headlight/heads/slots.h"
-#include "headlight/run/run_data.h"
+#include "headlight/training/run_data.h"
 
 namespace headlight {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "headlight/run/trainer.h"
+#include "headlight/training/trainer.h"
 
 namespace headlight {
 

@@ -10,7 +10,7 @@
 #include "headlight/run/gpt2.h"
 #include "headlight/training/checkpoint.h"
 #include "run/exchange_files.h"
-#include "run/state.h"
+#include "training/state.h"
 
 namespace headlight {
 

@@ -11,8 +11,8 @@
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
 #include "run/exchange_files.h"
-#include "run/state.h"
 #include "run/tokenizer_json.h"
+#include "training/state.h"
 
 namespace headlight {
 

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "cli/tiny_run.h"
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 #include "tensor/sanitized.h"
 
 namespace headlight {

@@ -6,7 +6,7 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/formats/json.h"
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 #include "support/on_terminal.h"
 
 namespace headlight {

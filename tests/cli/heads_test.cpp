@@ -8,7 +8,7 @@
 #include "headlight/data/vocabulary.h"
 #include "headlight/formats/json.h"
 #include "headlight/heads/head_windows.h"
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 #include "support/on_terminal.h"
 
 namespace headlight {

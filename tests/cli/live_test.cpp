@@ -4,8 +4,8 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/base/format.h"
-#include "headlight/run/run_directory.h"
-#include "headlight/run/run_log.h"
+#include "headlight/training/run_directory.h"
+#include "headlight/training/run_log.h"
 #include "support/on_terminal.h"
 
 namespace headlight {

@@ -6,7 +6,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/corpora/grammar/grammar.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 
 namespace headlight {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "headlight/base/version.h"
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 #include "support/program.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "headlight/run/evaluate.h"
+#include "headlight/training/evaluate.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What a run leaves to be read: its log, its logits, and the weights it began with.
-#include "headlight/run/run_log.h"
+#include "headlight/training/run_log.h"
 
 #include <gtest/gtest.h>
 

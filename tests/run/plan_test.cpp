@@ -1,4 +1,4 @@
-#include "headlight/run/plan.h"
+#include "headlight/training/plan.h"
 
 #include <gtest/gtest.h>
 

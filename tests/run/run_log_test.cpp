@@ -1,4 +1,4 @@
-#include "headlight/run/run_log.h"
+#include "headlight/training/run_log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // A run small enough for tests: some 1,500 weights, a few milliseconds.
 #pragma once
 
-#include "headlight/run/trainer.h"
+#include "headlight/training/trainer.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
 

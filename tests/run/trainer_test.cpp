@@ -1,4 +1,4 @@
-#include "headlight/run/trainer.h"
+#include "headlight/training/trainer.h"
 
 #include <gtest/gtest.h>
 

@@ -12,7 +12,7 @@
 #include "headlight/heads/pruning.h"
 #include "headlight/heads/replicates.h"
 #include "headlight/heads/specialization.h"
-#include "headlight/run/run_data.h"
+#include "headlight/training/run_data.h"
 
 namespace headlight {
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "headlight/heads/head_history.h"
-#include "headlight/run/trainer.h"
 #include "headlight/terminal/dashboard.h"
+#include "headlight/training/trainer.h"
 
 namespace headlight {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "headlight/heads/pruning.h"
-#include "headlight/run/run_data.h"
+#include "headlight/training/run_data.h"
 
 namespace headlight {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 namespace headlight {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "headlight/generation/decoder.h"
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 namespace headlight {
 

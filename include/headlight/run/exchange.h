@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 
 namespace headlight {
 

@@ -8,7 +8,7 @@
 #include "headlight/corpora/traced_text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 namespace headlight {
 

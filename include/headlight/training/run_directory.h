@@ -15,7 +15,7 @@
 
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/transformer.h"
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 namespace headlight {
 

@@ -17,7 +17,7 @@
 
 #include <functional>
 
-#include "headlight/run/config.h"
+#include "headlight/training/config.h"
 
 namespace headlight {
 

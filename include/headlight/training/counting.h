@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "headlight/run/run_data.h"
+#include "headlight/training/run_data.h"
 
 namespace headlight {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "headlight/base/text.h"
-#include "headlight/run/evaluate.h"
+#include "headlight/training/evaluate.h"
 
 namespace headlight {
 

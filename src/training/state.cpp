@@ -1,4 +1,4 @@
-#include "run/state.h"
+#include "training/state.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "headlight/run/text_files.h"
+#include "headlight/training/text_files.h"
 
 #include <new>
 #include <stdexcept>

@@ -1,10 +1,10 @@
-#include "headlight/run/run_data.h"
+#include "headlight/training/run_data.h"
 
 #include "headlight/base/error.h"
 #include "headlight/corpora/corpus.h"
 #include "headlight/corpora/grammar/grammar.h"
 #include "headlight/os/file.h"
-#include "headlight/run/text_files.h"
+#include "headlight/training/text_files.h"
 
 namespace headlight {
 

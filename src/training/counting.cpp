@@ -1,4 +1,4 @@
-#include "headlight/run/counting.h"
+#include "headlight/training/counting.h"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-#include "headlight/run/plan.h"
+#include "headlight/training/plan.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/base/clock.h"
 #include "headlight/base/error.h"
-#include "headlight/run/trainer.h"
+#include "headlight/training/trainer.h"
 
 namespace headlight {
 

@@ -8,10 +8,10 @@
 #include "headlight/formats/safetensors.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/os/folder.h"
-#include "headlight/run/evaluate.h"
-#include "headlight/run/run_data.h"
-#include "headlight/run/run_directory.h"
-#include "headlight/run/run_log.h"
+#include "headlight/training/evaluate.h"
+#include "headlight/training/run_data.h"
+#include "headlight/training/run_directory.h"
+#include "headlight/training/run_log.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/run/trainer.h"
+#include "headlight/training/trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,9 @@
 #include "headlight/base/version.h"
 #include "headlight/ops/ops.h"
 #include "headlight/os/folder.h"
-#include "headlight/run/counting.h"
 #include "headlight/training/checkpoint.h"
-#include "run/state.h"
+#include "headlight/training/counting.h"
+#include "training/state.h"
 
 namespace headlight {
 

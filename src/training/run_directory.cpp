@@ -1,4 +1,4 @@
-#include "headlight/run/run_directory.h"
+#include "headlight/training/run_directory.h"
 
 #include <algorithm>
 #include <limits>
@@ -8,7 +8,7 @@
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 #include "headlight/training/checkpoint.h"
-#include "run/state.h"
+#include "training/state.h"
 
 namespace headlight {
 
