@@ -5,20 +5,20 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
 #include "headlight/corpora/grammar/grammar.h"
+#include "headlight/exchange/exchange.h"
 #include "headlight/formats/gguf.h"
 #include "headlight/formats/json.h"
 #include "headlight/formats/safetensors.h"
 #include "headlight/heads/head_history.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
-#include "headlight/run/exchange.h"
 #include "headlight/training/config.h"
 #include "headlight/training/run_directory.h"
 #include "headlight/training/run_log.h"
 #include "run/random_model.h"
-#include "run/tokenizer_json.h"
 #include "support/temporary_directory.h"
 
 namespace headlight::tests {

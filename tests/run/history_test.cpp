@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/run/logits.h"
+#include "headlight/exchange/logits.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <functional>
 
+#include "headlight/exchange/exchange.h"
 #include "headlight/formats/safetensors.h"
-#include "headlight/run/exchange.h"
 #include "run/random_model.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"

@@ -1,15 +1,15 @@
-#include "headlight/run/exchange.h"
+#include "headlight/exchange/exchange.h"
 
 #include <limits>
 
+#include "exchange/exchange_files.h"
 #include "headlight/base/error.h"
 #include "headlight/base/version.h"
+#include "headlight/exchange/gpt2.h"
 #include "headlight/formats/npy.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
-#include "headlight/run/gpt2.h"
 #include "headlight/training/checkpoint.h"
-#include "run/exchange_files.h"
 #include "training/state.h"
 
 namespace headlight {

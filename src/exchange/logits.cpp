@@ -1,4 +1,4 @@
-#include "headlight/run/logits.h"
+#include "headlight/exchange/logits.h"
 
 #include <algorithm>
 

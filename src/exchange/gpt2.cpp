@@ -1,4 +1,4 @@
-#include "headlight/run/gpt2.h"
+#include "headlight/exchange/gpt2.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
-#include "run/tokenizer_json.h"
+#include "exchange/tokenizer_json.h"
 
 #include <algorithm>
 
+#include "exchange/byte_characters.h"
 #include "headlight/base/utf8.h"
-#include "run/byte_characters.h"
 
 namespace headlight {
 

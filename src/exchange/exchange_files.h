@@ -1,7 +1,7 @@
 // What the formats of run/exchange.h share.
 #pragma once
 
-#include "headlight/run/exchange.h"
+#include "headlight/exchange/exchange.h"
 
 namespace headlight {
 

@@ -14,13 +14,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "exchange/byte_characters.h"
+#include "exchange/exchange_files.h"
 #include "headlight/base/error.h"
+#include "headlight/exchange/exchange.h"
+#include "headlight/exchange/gpt2.h"
 #include "headlight/formats/gguf.h"
 #include "headlight/nn/position_rotary.h"
-#include "headlight/run/exchange.h"
-#include "headlight/run/gpt2.h"
-#include "run/byte_characters.h"
-#include "run/exchange_files.h"
 
 namespace headlight {
 

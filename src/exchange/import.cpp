@@ -3,15 +3,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "exchange/exchange_files.h"
+#include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
+#include "headlight/exchange/exchange.h"
+#include "headlight/exchange/gpt2.h"
 #include "headlight/nn/position_rotary.h"
 #include "headlight/os/file.h"
 #include "headlight/os/file_bytes.h"
 #include "headlight/os/folder.h"
-#include "headlight/run/exchange.h"
-#include "headlight/run/gpt2.h"
-#include "run/exchange_files.h"
-#include "run/tokenizer_json.h"
 #include "training/state.h"
 
 namespace headlight {
