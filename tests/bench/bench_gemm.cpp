@@ -18,7 +18,7 @@
 
 #include "headlight/base/isa.h"
 #include "headlight/base/threads.h"
-#include "headlight/run/bench.h"
+#include "headlight/bench/bench.h"
 #include "kernels/kernels.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "headlight/run/bench_sample.h"
+#include "headlight/bench/bench_sample.h"
 
 #include <gtest/gtest.h>
 

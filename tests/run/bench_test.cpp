@@ -1,4 +1,4 @@
-#include "headlight/run/bench.h"
+#include "headlight/bench/bench.h"
 
 #include <gtest/gtest.h>
 

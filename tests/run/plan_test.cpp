@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "headlight/run/bench.h"
+#include "headlight/bench/bench.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

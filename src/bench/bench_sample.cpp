@@ -1,13 +1,13 @@
-#include "headlight/run/bench_sample.h"
+#include "headlight/bench/bench_sample.h"
 
 #include <algorithm>
 #include <vector>
 
+#include "bench/median.h"
 #include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
+#include "headlight/bench/bench.h"
 #include "headlight/generation/generate.h"
-#include "headlight/run/bench.h"
-#include "run/median.h"
 
 namespace headlight {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "headlight/base/clock.h"
-#include "headlight/run/bench.h"
+#include "headlight/bench/bench.h"
 #include "headlight/tensor/pool.h"
 #include "kernels/kernels.h"
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "bench/median.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
+#include "headlight/bench/bench.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
-#include "headlight/run/bench.h"
-#include "run/median.h"
 
 namespace headlight {
 
