@@ -5,7 +5,7 @@
 
 #include "cli/tiny_run.h"
 #include "headlight/formats/json.h"
-#include "headlight/heads/head_history.h"
+#include "headlight/heads/watch/head_history.h"
 
 namespace headlight {
 namespace {

@@ -7,7 +7,7 @@
 #include "cli/tiny_run.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/formats/json.h"
-#include "headlight/heads/head_windows.h"
+#include "headlight/heads/roles/head_windows.h"
 #include "headlight/training/run_directory.h"
 #include "support/on_terminal.h"
 

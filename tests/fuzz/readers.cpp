@@ -12,7 +12,7 @@
 #include "headlight/formats/gguf.h"
 #include "headlight/formats/json.h"
 #include "headlight/formats/safetensors.h"
-#include "headlight/heads/head_history.h"
+#include "headlight/heads/watch/head_history.h"
 #include "headlight/os/file.h"
 #include "headlight/os/folder.h"
 #include "headlight/training/config.h"

@@ -1,4 +1,4 @@
-#include "headlight/heads/head_gates.h"
+#include "headlight/heads/ablation/head_gates.h"
 
 #include <cmath>
 

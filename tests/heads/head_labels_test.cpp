@@ -1,8 +1,8 @@
-#include "headlight/heads/head_labels.h"
+#include "headlight/heads/roles/head_labels.h"
 
 #include <algorithm>
 
-#include "headlight/heads/head_study.h"
+#include "headlight/heads/study/head_study.h"
 #include "heads/tiny_model.h"
 
 namespace headlight {

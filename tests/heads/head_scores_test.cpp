@@ -1,4 +1,4 @@
-#include "headlight/heads/head_scores.h"
+#include "headlight/heads/roles/head_scores.h"
 
 #include <gtest/gtest.h>
 

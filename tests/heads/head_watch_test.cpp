@@ -1,10 +1,10 @@
-#include "headlight/heads/head_watch.h"
+#include "headlight/heads/watch/head_watch.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/base/threads.h"
-#include "headlight/heads/head_study.h"
+#include "headlight/heads/study/head_study.h"
 #include "headlight/ops/ops.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"

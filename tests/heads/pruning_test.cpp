@@ -1,11 +1,11 @@
-#include "headlight/heads/pruning.h"
+#include "headlight/heads/pruning/pruning.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/block_runs.h"
-#include "headlight/heads/prune_recovery.h"
-#include "headlight/heads/replicates.h"
+#include "headlight/heads/ablation/block_runs.h"
+#include "headlight/heads/ablation/replicates.h"
+#include "headlight/heads/pruning/prune_recovery.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 

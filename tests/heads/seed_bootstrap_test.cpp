@@ -1,5 +1,5 @@
 // Intervals over seeds: from values whose spread is known.
-#include "headlight/heads/seed_bootstrap.h"
+#include "headlight/heads/seeds/seed_bootstrap.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/slots.h"
+#include "headlight/heads/ablation/slots.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "headlight/heads/specialization.h"
+#include "headlight/heads/ablation/specialization.h"
 
 #include <cmath>
 
-#include "headlight/heads/head_similarity.h"
+#include "headlight/heads/ablation/head_similarity.h"
 #include "headlight/ops/ops.h"
 #include "heads/tiny_model.h"
 

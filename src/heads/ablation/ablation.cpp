@@ -1,0 +1,127 @@
+#include "headlight/heads/ablation/ablation.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+Index layer_of_z(const std::string& name) {
+  constexpr std::string_view kBefore = "blocks.", kAfter = ".attn.z";
+  if (name.size() <= kBefore.size() + kAfter.size() || name.rfind(kBefore, 0) != 0 || !name.ends_with(kAfter))
+    return -1;
+  Index layer = -1;
+  const char* end = name.data() + name.size() - kAfter.size();
+  const auto [stop, error] = std::from_chars(name.data() + kBefore.size(), end, layer);
+  return error == std::errc() && stop == end ? layer : -1;
+}
+
+HeadMeans::HeadMeans(const CharTransformer& model, const HeadWindows& windows)
+    : by_position_(static_cast<std::size_t>(model.config().layers)),
+      overall_(static_cast<std::size_t>(model.config().layers)) {
+  struct Collect : Probe {
+    std::vector<std::vector<double>> sums;  // of [H,T,D]
+    std::vector<Shape> shapes;
+    bool wants_weights() const override { return false; }
+    Tensor see(const std::string& name, const Tensor& z) override {
+      const Index layer = layer_of_z(name);
+      if (layer < 0) return z;
+      const auto l = static_cast<std::size_t>(layer);
+      const Index size = z.numel() / z.size(0);
+      sums[l].resize(static_cast<std::size_t>(size), 0.0);
+      shapes[l] = {z.size(1), z.size(2), z.size(3)};
+      const float* p = z.data<float>();
+      for (Index b = 0; b < z.size(0); ++b)
+        for (Index i = 0; i < size; ++i) sums[l][static_cast<std::size_t>(i)] += static_cast<double>(p[b * size + i]);
+      return z;
+    }
+  } collect;
+  collect.sums.resize(by_position_.size());
+  collect.shapes.resize(by_position_.size());
+  token_losses(model, windows);
+  for (std::size_t l = 0; l < by_position_.size(); ++l) {
+    std::vector<double>& sums = collect.sums[l];
+    if (sums.empty()) continue;
+    for (double& sum : sums) sum /= static_cast<double>(windows.size());
+    by_position_[l] = Tensor::of(collect.shapes[l], sums);
+    overall_[l] = mean(by_position_[l], 1);
+  }
+}
+
+Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
+  const Index layer = layer_of_z(name);
+  const auto here = [&](const HeadId& id) { return id.layer == layer; };
+  if (layer < 0 || std::none_of(heads_.begin(), heads_.end(), here)) return x;
+  Tensor z = x.clone();  // [B,H,T,D]
+  const Index batch = z.size(0), heads = z.size(1), length = z.size(2), size = z.size(3);
+  const Tensor& means = means_.by_position(layer);
+  const Tensor& overall = means_.overall(layer);
+  const Index known = means.size(1);
+  const float* from = x.data<float>();
+  float* to = z.data<float>();
+  for (const HeadId& id : heads_) {
+    if (id.layer != layer) continue;
+    for (Index b = 0; b < batch; ++b) {
+      for (Index t = 0; t < length; ++t) {
+        float* row = to + ((b * heads + id.head) * length + t) * size;
+        const Index other = (b + 1) % batch;
+        switch (replacement_) {
+          case Replacement::kMean:
+            std::copy_n(means.data<float>() + (id.head * known + std::min(t, known - 1)) * size, size, row);
+            break;
+          case Replacement::kZero:
+            std::fill_n(row, size, 0.0f);
+            break;
+          case Replacement::kOther:
+            std::copy_n(from + ((other * heads + id.head) * length + t) * size, size, row);
+            break;
+          case Replacement::kConstant:
+            std::copy_n(overall.data<float>() + id.head * size, size, row);
+            break;
+        }
+      }
+    }
+  }
+  return z;
+}
+
+Tensor AblateSubspace::see(const std::string& name, const Tensor& x) {
+  if (layer_of_z(name) != layer_) return x;
+  const Index batch = x.size(0), heads = x.size(1), length = x.size(2), size = x.size(3);
+  const Tensor means = slice(means_.by_position(layer_), 1, 0, length);                              // [H,T,D]
+  const Tensor away = reshape(permute(sub(x, means), {0, 2, 1, 3}), {batch, length, heads * size});  // [B,T,HD]
+  const Tensor part = matmul(matmul(away, u_), u_, {.transpose_b = true});                           // [B,T,HD]
+  return sub(x, permute(reshape(part, {batch, length, heads, size}), {0, 2, 1, 3}));
+}
+
+Tensor random_rotation(Index n, Rng& rng) {
+  const auto size = static_cast<std::size_t>(n);
+  std::vector<std::vector<double>> columns;
+  while (columns.size() < size) {
+    std::vector<double> v(size);
+    for (double& x : v) x = rng.normal();
+    // Twice, so that rounding leaves no trace of the columns before.
+    for (int pass = 0; pass < 2; ++pass) {
+      for (const std::vector<double>& c : columns) {
+        double dot = 0;
+        for (std::size_t i = 0; i < size; ++i) dot += c[i] * v[i];
+        for (std::size_t i = 0; i < size; ++i) v[i] -= dot * c[i];
+      }
+    }
+    double norm = 0;
+    for (const double x : v) norm += x * x;
+    norm = std::sqrt(norm);
+    if (norm < 1e-6) continue;  // as good as within the columns before; draw again
+    for (double& x : v) x /= norm;
+    columns.push_back(std::move(v));
+  }
+  std::vector<double> values;
+  for (std::size_t i = 0; i < size; ++i)
+    for (const std::vector<double>& c : columns) values.push_back(c[i]);
+  return Tensor::of({n, n}, values);
+}
+
+}  // namespace headlight

@@ -1,0 +1,55 @@
+#include "headlight/heads/ablation/block_runs.h"
+
+#include "headlight/autograd/tape.h"
+
+namespace headlight {
+
+namespace {
+constexpr Index kMostFloats = Index{1} << 26;  // of all that is kept: a quarter of a gigabyte
+}
+
+BlockRuns::BlockRuns(const CharTransformer& model, const HeadWindows& windows)
+    : model_(model), windows_(windows), entered_(windows.pieces().size()) {
+  const TransformerConfig& config = model.config();
+  const Index rows = windows.size() * windows.context();
+  // Where not all fits, no layer of the later windows is kept, and they run whole.
+  Index left = rows > 0 ? kMostFloats : 0;
+  for (std::size_t p = 0; p < entered_.size(); ++p) {
+    const Index size = windows.pieces()[p].batch.rows * windows.context() * config.width;
+    if (size > left / std::max<Index>(1, config.layers)) continue;
+    left -= size * config.layers;
+    entered_[p].resize(static_cast<std::size_t>(config.layers));
+  }
+  keep(0);
+}
+
+void BlockRuns::run(Index first, std::size_t p, std::vector<float>& losses,
+                    std::vector<std::vector<Tensor>>* entered) const {
+  const Batch& batch = windows_.pieces()[p].batch;
+  if (!has(p, first)) first = 0;
+  Tensor x = has(p, first) ? entered_[p][static_cast<std::size_t>(first)] : model_.embed(batch.inputs, batch.rows);
+  for (Index layer = first; layer < model_.config().layers; ++layer) {
+    if (entered && !entered_[p].empty()) (*entered)[p][static_cast<std::size_t>(layer)] = x;
+    x = model_.run_block(layer, x);
+  }
+  append_losses(model_.logits(x), batch.targets, losses);
+}
+
+std::vector<float> BlockRuns::losses(Index first) const {
+  const NoGrad no_recording;
+  std::vector<float> losses;
+  losses.reserve(windows_.targets().size());
+  for (std::size_t p = 0; p < entered_.size(); ++p) run(first, p, losses, nullptr);
+  return losses;
+}
+
+const std::vector<float>& BlockRuns::keep(Index first) {
+  const NoGrad no_recording;
+  std::vector<float> losses;
+  losses.reserve(windows_.targets().size());
+  for (std::size_t p = 0; p < entered_.size(); ++p) run(first, p, losses, &entered_);
+  losses_ = std::move(losses);
+  return losses_;
+}
+
+}  // namespace headlight

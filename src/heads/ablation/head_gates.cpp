@@ -1,0 +1,78 @@
+#include "headlight/heads/ablation/head_gates.h"
+
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/heads/ablation/ablation.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+Tensor GateHeads::see(const std::string& name, const Tensor& x) {
+  const Index layer = layer_of_z(name);
+  if (layer < 0 || layer >= static_cast<Index>(gates_.size())) return x;
+  const Tensor& gate = gates_[static_cast<std::size_t>(layer)];
+  return gate.defined() ? mul(x, gate) : x;
+}
+
+std::unique_ptr<CharTransformer> copy_model(const CharTransformer& model, double dropout) {
+  TransformerConfig config = model.config();
+  config.dropout = dropout;
+  const KeepGenerator keep;
+  auto copy = std::make_unique<CharTransformer>(config);
+  const std::vector<NamedTensor> from = model.parameters();
+  std::vector<NamedTensor> to = copy->parameters();
+  for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);
+  return copy;
+}
+
+std::vector<double> gate_importance(const CharTransformer& model, const HeadWindows& windows) {
+  const std::unique_ptr<CharTransformer> copy = copy_model(model, 0);
+  const TransformerConfig& config = copy->config();
+  const std::vector<HeadId> heads = all_heads(config);
+  std::vector<double> importance(heads.size(), 0.0);
+  for (const HeadWindows::Piece& piece : windows.pieces()) {
+    const Batch& batch = piece.batch;
+    std::vector<Tensor> gates;
+    for (Index layer = 0; layer < config.layers; ++layer) {
+      gates.push_back(Tensor::full({batch.rows, config.heads_in(layer), 1, 1}, 1));
+      gates.back().set_requires_grad(true);
+    }
+    {
+      GateHeads probe(gates);
+      Tape tape;
+      tape.backward(cross_entropy((*copy)(batch.inputs, batch.rows), batch.targets));
+    }
+    copy->zero_grad();
+    // The gradient is that of the mean over all predictions of the batch; wanted is that of each window's own.
+    std::vector<double> predictions(static_cast<std::size_t>(batch.rows), 0.0);
+    double all = 0;
+    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+      if (batch.targets[i] == kIgnoredTarget) continue;
+      predictions[i / static_cast<std::size_t>(windows.context())] += 1;
+      all += 1;
+    }
+    for (std::size_t h = 0; h < heads.size(); ++h) {
+      const Tensor gradient = gates[static_cast<std::size_t>(heads[h].layer)].grad();  // [B,H,1,1]
+      for (Index b = 0; b < batch.rows; ++b) {
+        const double own = predictions[static_cast<std::size_t>(b)];
+        if (own > 0) importance[h] += std::abs(gradient.at({b, heads[h].head, 0, 0})) * all / own;
+      }
+    }
+  }
+  for (double& value : importance) value /= static_cast<double>(windows.size());
+  return importance;
+}
+
+std::vector<double> normalised_by_layer(std::vector<double> values, const TransformerConfig& config) {
+  const std::vector<HeadId> heads = all_heads(config);
+  std::vector<double> squares(static_cast<std::size_t>(config.layers), 0.0);
+  for (std::size_t h = 0; h < heads.size(); ++h)
+    squares[static_cast<std::size_t>(heads[h].layer)] += values[h] * values[h];
+  for (std::size_t h = 0; h < heads.size(); ++h)
+    if (const double square = squares[static_cast<std::size_t>(heads[h].layer)]; square > 0)
+      values[h] /= std::sqrt(square);
+  return values;
+}
+
+}  // namespace headlight

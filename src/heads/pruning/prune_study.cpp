@@ -1,0 +1,69 @@
+// The curves of pruning, by all orders.
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/heads/ablation/block_runs.h"
+#include "headlight/heads/ablation/head_gates.h"
+#include "headlight/heads/pruning/pruning.h"
+#include "heads/study/number_json.h"
+
+namespace headlight {
+
+PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
+                         std::uint64_t seed, bool whole, Measuring measuring) {
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  const HeadWindows choose = windows.half(0), report = windows.half(1);
+  const HeadMeans means(model, choose);
+  const TransformerConfig& config = model.config();
+  const double most = whole ? kNoLimit : mean_loss(token_losses(model, report)) + kPrunableLoss;
+  // Far beyond what the second half may allow, so that the order is long enough.
+  const double far_enough = whole ? kNoLimit : mean_loss(token_losses(model, choose)) + 10 * kPrunableLoss;
+
+  PruneStudy study;
+  study.heads = all_heads(config).size();
+  measuring.begin("orders of pruning", (whole ? 4 : 1) + random_orders);
+  const AfterEvaluation ask = [&] { measuring.ask(); };
+  const auto add = [&](const char* name, std::vector<HeadId> order,
+                       std::vector<std::vector<float>>* predictions = nullptr) {
+    std::vector<double> losses = prune_curve(model, report, means, order, most, predictions, ask);
+    study.orders.push_back({name, std::move(order), std::move(losses)});
+    measuring.next();
+  };
+  add("greedy", greedy_order(model, choose, means, far_enough, ask), &study.greedy_losses);
+  study.prunable = prunable_fraction(study.orders[0].losses, study.heads);
+  if (whole) {
+    std::vector<double> alone;
+    const BlockRuns runs(model, choose);
+    for (const HeadId id : all_heads(config)) {
+      const AblateHeads probe(means, {id}, pruning_replacement(config));
+      alone.push_back(mean_loss(runs.losses(id.layer)));
+      measuring.ask();
+    }
+    std::vector<HeadId> worst = order_by(alone, config);
+    std::reverse(worst.begin(), worst.end());
+    add("by single ablation", order_by(alone, config));
+    add("by gate gradient", order_by(gate_importance(model, choose), config));
+    add("worst first", std::move(worst));
+  }
+  for (int i = 0; i < random_orders; ++i) {
+    study.random.push_back(prune_curve(model, report, means, random_order(config, seed + static_cast<std::uint64_t>(i)),
+                                       most, nullptr, ask));
+    study.prunable_random.push_back(prunable_fraction(study.random.back(), study.heads));
+    measuring.next();
+  }
+  return study;
+}
+
+Json to_json(const PruneStudy& study) {
+  Json orders = Json::array(), random = Json::array();
+  for (const PruneOrder& order : study.orders) {
+    Json removed = Json::array();
+    for (const HeadId id : order.removed) removed.push(head_name(id));
+    orders.push(
+        Json::object().set("name", order.name).set("losses", numbers_json(order.losses)).set("removed", removed));
+  }
+  for (const std::vector<double>& losses : study.random) random.push(numbers_json(losses));
+  return Json::object().set("heads", study.heads).set("orders", orders).set("random", random);
+}
+
+}  // namespace headlight

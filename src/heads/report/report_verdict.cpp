@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <map>
+
+#include "headlight/base/format.h"
+#include "headlight/heads/report/head_report.h"
+
+namespace headlight {
+
+namespace {
+
+std::string range_text(std::span<const double> values, int decimals) {
+  if (values.empty()) return "not measured";
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return cat(fixed_text(*low, decimals), " to ", fixed_text(*high, decimals));
+}
+
+double highest(std::span<const double> values) {
+  return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += cat(i == 0 ? "" : i + 1 == names.size() ? " and " : ", ", names[i]);
+  return text;
+}
+
+std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads"); }
+
+// Where single heads matter most: for each set of slots the head that costs most there, heads in order of how often.
+std::string strongest(const HeadStudy& study) {
+  std::map<std::size_t, std::vector<std::string>> by_head;
+  for (std::size_t s = 1; s < study.slots.size(); ++s) {
+    std::size_t best = study.heads.size();
+    for (std::size_t h = 0; h < study.heads.size(); ++h) {
+      const Rise& rise = study.heads[h].mean[s];
+      if (rise.low > kMatters && (best == study.heads.size() || rise.mean > study.heads[best].mean[s].mean)) best = h;
+    }
+    if (best < study.heads.size())
+      by_head[best].push_back(cat(study.slots[s].name, " (", fixed_text(study.heads[best].mean[s].mean, 2), ")"));
+  }
+  std::vector<std::size_t> order;
+  for (const auto& [head, slots] : by_head) order.push_back(head);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return by_head[a].size() > by_head[b].size(); });
+  std::string text;
+  for (const std::size_t head : order)
+    text += cat(text.empty() ? "" : "; ", head_name(study.heads[head].id), " for ", listed(by_head[head]));
+  return text;
+}
+
+// How the heads' figure stands to a null's.
+std::string against(double heads, std::span<const double> null) {
+  if (null.empty()) return "not compared";
+  return heads > highest(null) ? "above all of them" : "not above all of them: no evidence that heads are special";
+}
+
+}  // namespace
+
+std::vector<std::string> report_verdict(const HeadStudy& study) {
+  std::vector<std::string> says;
+  if (study.heads.empty()) return {"The model has no heads left."};
+  std::map<std::string, std::vector<std::string>> by_verdict;
+  std::map<std::string, std::size_t> reasons;
+  std::size_t matter = 0, disagree = 0;
+  for (const HeadFinding& f : study.heads) {
+    by_verdict[f.verdict].push_back(f.label.labelled ? cat(head_name(f.id), " (", study.roles[f.label.best].name, ")")
+                                                     : head_name(f.id));
+    if (!f.label.labelled) ++reasons[f.label.reason];
+    if (f.kinds_disagree) ++disagree;
+    if (std::any_of(f.mean.begin(), f.mean.end(), [](const Rise& r) { return r.low > kMatters; })) ++matter;
+  }
+  says.push_back(cat("Found: of ", heads_text(study.heads.size()), ", ", matter, matter == 1 ? " matters" : " matter",
+                     " for some predictions (ablated, the loss there rises by more "
+                     "than ",
+                     kMatters, " nats with 95% confidence)."));
+  if (const std::string text = strongest(study); !text.empty())
+    says.push_back(
+        cat("Heads that cost most, in nats, ", study.truth_known ? "by rule: " : "by what comes next: ", text, "."));
+  const auto causal = by_verdict.find("causal");
+  says.push_back(causal == by_verdict.end()
+                     ? "No head has a role in which what it looks at and what it does agree (causal)."
+                     : cat("What they look at and what they do agree (causal) in ", listed(causal->second), "."));
+  for (const char* verdict : {"attention only", "sink", "redundant"})
+    if (const auto found = by_verdict.find(verdict); found != by_verdict.end())
+      says.push_back(cat("Verdict \"", verdict, "\": ", listed(found->second), "."));
+  says.push_back(cat("How sure: specialization index ", fixed_text(study.specialization, 2), "; random subspaces ",
+                     range_text(study.specialization_subspaces, 2), " (",
+                     against(study.specialization, study.specialization_subspaces), "); untrained models ",
+                     range_text(study.specialization_untrained, 2), " (",
+                     against(study.specialization, study.specialization_untrained), ")."));
+  const auto dissociations = static_cast<double>(study.dissociations.size());
+  says.push_back(cat("Double dissociations: ", study.dissociations.size(), "; random subspaces ",
+                     range_text(study.dissociations_subspaces, 0), " (",
+                     against(dissociations, study.dissociations_subspaces), "); untrained models ",
+                     range_text(study.dissociations_untrained, 0), "."));
+  says.push_back(cat("Prunable for ", kPrunableLoss, " nats: ", fixed_text(100 * study.prunable, 0),
+                     "% of the heads in greedy order, in random orders ",
+                     range_text(
+                         [&] {
+                           std::vector<double> percent = study.prunable_random;
+                           for (double& p : percent) p *= 100;
+                           return percent;
+                         }(),
+                         0),
+                     "%."));
+  if (const std::size_t none = study.heads.size() - static_cast<std::size_t>(std::count_if(
+                                                        study.heads.begin(), study.heads.end(),
+                                                        [](const HeadFinding& f) { return f.label.labelled; }));
+      none > 0) {
+    // By the condition that fails: what one head does, what several do.
+    static const std::map<std::string, std::pair<std::string, std::string>> kWhy{
+        {"kappa",
+         {"looks at nothing we have a name for (kappa below 0.4)",
+          "look at nothing we have a name for (kappa below 0.4)"}},
+        {"margin",
+         {"looks at more than one thing alike (margin below 0.1)",
+          "look at more than one thing alike (margin below 0.1)"}},
+        {"untrained", {"scores no more than untrained heads", "score no more than untrained heads"}},
+        {"content",
+         {"does as much on another text (kappa_c below 0.2)", "do as much on another text (kappa_c below 0.2)"}},
+        {"halves", {"differs between the halves of the text", "differ between the halves of the text"}}};
+    std::vector<std::string> parts;
+    for (const auto& [reason, count] : reasons) {
+      const auto why = kWhy.find(reason);
+      parts.push_back(cat(count, " ",
+                          why == kWhy.end() ? reason
+                          : count == 1      ? why->second.first
+                                            : why->second.second));
+    }
+    says.push_back(cat("What failed: ", none, " of ", heads_text(study.heads.size()), none == 1 ? " has" : " have",
+                       " no label: ", listed(parts), "."));
+  }
+  if (disagree > 0)
+    says.push_back(cat("For ", heads_text(disagree),
+                       " the kinds of ablation (by mean, by zero, by another text's) differ in "
+                       "sign or three-fold: their rise is uncertain by that much."));
+  says.push_back("One model, one seed: how far this holds for other seeds, headlight heads study tells.");
+  return says;
+}
+
+}  // namespace headlight

@@ -1,0 +1,154 @@
+#include "headlight/heads/roles/head_scores.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/threads.h"
+#include "headlight/nn/probe.h"
+
+namespace headlight {
+
+namespace {
+
+// Collects the attention weights of each layer; not defined for a layer without heads.
+struct WeightsProbe : Probe {
+  explicit WeightsProbe(Index count) : layers(static_cast<std::size_t>(count)) {}
+  std::vector<Tensor> layers;
+  Tensor see(const std::string& name, const Tensor& x) override {
+    for (std::size_t layer = 0; layer < layers.size(); ++layer)
+      if (name == cat("blocks.", layer, ".attn.weights")) layers[layer] = x;
+    return x;
+  }
+};
+
+double sum_over(const float* row, std::span<const std::int32_t> keys) {
+  double sum = 0;
+  for (const std::int32_t j : keys) sum += static_cast<double>(row[j]);
+  return sum;
+}
+
+}  // namespace
+
+std::string head_name(Index layer, Index head) { return cat("L", layer, "H", head); }
+
+std::vector<HeadId> all_heads(const TransformerConfig& config) {
+  std::vector<HeadId> heads;
+  for (Index layer = 0; layer < config.layers; ++layer)
+    for (Index head = 0; head < config.heads_in(layer); ++head) heads.push_back({layer, head});
+  return heads;
+}
+
+HeadId parse_head(const std::string& name, const TransformerConfig& config) {
+  const std::vector<HeadId> heads = all_heads(config);
+  for (const HeadId id : heads)
+    if (head_name(id) == name) return id;
+  if (heads.empty()) fail(name, ": the model has no heads");
+  fail(name, ": the model has no such head; it has ", head_name(heads.front()),
+       heads.size() > 1 ? cat(" to ", head_name(heads.back())) : "", " (layer and head, from 0)");
+}
+
+void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window) {
+  const Index batch = weights.size(0), heads = weights.size(1), length = weights.size(2);
+  const float* a = weights.data<float>();
+  // Heads are independent: one chunk a head, each adding to sums of its own.
+  parallel_for(heads, 1, [&](Index begin, Index end) {
+    std::vector<Index> top(static_cast<std::size_t>(batch * length));
+    for (Index h = begin; h < end; ++h) {
+      const auto row = [&](Index b, Index t) { return a + ((b * heads + h) * length + t) * length; };
+      HeadScores::Evenness& even = sums.evenness_[sums.place(layer, h)];
+      for (Index b = 0; b < batch; ++b) {
+        for (Index t = 0; t < length; ++t) {
+          const float* w = row(b, t);
+          top[static_cast<std::size_t>(b * length + t)] = std::max_element(w, w + t + 1) - w;
+          if (t == 0) continue;
+          double entropy = 0;
+          for (Index j = 0; j <= t; ++j)
+            if (w[j] > 0) entropy -= static_cast<double>(w[j]) * std::log(static_cast<double>(w[j]));
+          even.value += entropy / std::log(static_cast<double>(t + 1));
+          ++even.queries;
+        }
+      }
+      for (std::size_t r = 0; r < sums.roles(); ++r) {
+        RoleScore& score = sums.at(layer, h, r);
+        for (const RoleMasks::Query& q : masks.queries(r, first_window, first_window + batch)) {
+          const std::span<const std::int32_t> keys = masks.keys(q);
+          const Index b = q.window - first_window;
+          score.attention += sum_over(row(b, q.t), keys);
+          score.chance += static_cast<double>(keys.size()) / static_cast<double>(q.t + 1);
+          const Index most = top[static_cast<std::size_t>(b * length + q.t)];
+          score.top += std::binary_search(keys.begin(), keys.end(), static_cast<std::int32_t>(most)) ? 1 : 0;
+          ++score.queries;
+          if (batch < 2) continue;
+          score.elsewhere += sum_over(row((b + 1) % batch, q.t), keys);
+          ++score.compared;
+        }
+      }
+    }
+  });
+}
+
+void finish_scores(HeadScores& sums) {
+  for (RoleScore& score : sums.scores_) {
+    const auto queries = static_cast<double>(std::max<Index>(1, score.queries));
+    score.attention /= queries;
+    score.chance /= queries;
+    score.top /= queries;
+    score.elsewhere /= static_cast<double>(std::max<Index>(1, score.compared));
+  }
+  for (HeadScores::Evenness& even : sums.evenness_) even.value /= static_cast<double>(std::max<Index>(1, even.queries));
+}
+
+HeadScores merged(const HeadScores& a, const HeadScores& b) {
+  HeadScores both = a;
+  const auto mean = [](double x, Index n, double y, Index m) {
+    return n + m > 0 ? (x * static_cast<double>(n) + y * static_cast<double>(m)) / static_cast<double>(n + m) : 0;
+  };
+  for (std::size_t i = 0; i < both.scores_.size(); ++i) {
+    RoleScore& to = both.scores_[i];
+    const RoleScore& other = b.scores_[i];
+    to.attention = mean(to.attention, to.queries, other.attention, other.queries);
+    to.chance = mean(to.chance, to.queries, other.chance, other.queries);
+    to.top = mean(to.top, to.queries, other.top, other.queries);
+    to.elsewhere = mean(to.elsewhere, to.compared, other.elsewhere, other.compared);
+    to.queries += other.queries;
+    to.compared += other.compared;
+  }
+  for (std::size_t i = 0; i < both.evenness_.size(); ++i) {
+    HeadScores::Evenness& to = both.evenness_[i];
+    const HeadScores::Evenness& other = b.evenness_[i];
+    to.value = mean(to.value, to.queries, other.value, other.queries);
+    to.queries += other.queries;
+  }
+  return both;
+}
+
+std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks) {
+  const NoGrad no_recording;
+  const TransformerConfig& config = model.config();
+  std::vector<HeadScores> halves(2, HeadScores(config.layers, config.most_heads(), masks.roles()));
+  for (const HeadWindows::Piece& piece : windows.pieces()) {
+    WeightsProbe probe(config.layers);
+    model(piece.batch.inputs, piece.batch.rows);
+    for (Index layer = 0; layer < config.layers; ++layer)
+      if (const Tensor& weights = probe.layers[static_cast<std::size_t>(layer)]; weights.defined())
+        add_scores(halves[piece.first < windows.size() / 2 ? 0 : 1], layer, weights, masks, piece.first);
+  }
+  for (HeadScores& half : halves) finish_scores(half);
+  return halves;
+}
+
+HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks) {
+  const std::vector<HeadScores> halves = score_halves(model, windows, masks);
+  return merged(halves[0], halves[1]);
+}
+
+double percentile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  const auto n = static_cast<double>(values.size());
+  const auto place = static_cast<Index>(std::ceil(share * n)) - 1;
+  return values[static_cast<std::size_t>(std::clamp<Index>(place, 0, static_cast<Index>(values.size()) - 1))];
+}
+
+}  // namespace headlight

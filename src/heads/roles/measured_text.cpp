@@ -1,0 +1,102 @@
+#include "heads/roles/measured_text.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/heads/study/head_study.h"
+
+namespace headlight {
+
+namespace {
+
+const TokenText& held_out(const RunData& data) { return data.validation.ids.empty() ? data.train : data.validation; }
+
+// While it lives, collects the attention of what runs.
+struct AttentionBytes : Probe {
+  std::vector<std::vector<std::vector<std::uint8_t>>> windows;
+  Index first = 0;  // window of the batch that runs
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (!name.ends_with(".attn.weights")) return x;
+    const Index heads = x.size(1), length = x.size(2);
+    for (Index b = 0; b < x.size(0); ++b) {
+      for (Index h = 0; h < heads; ++h) {
+        std::vector<std::uint8_t>& bytes = windows[static_cast<std::size_t>(first + b)].emplace_back();
+        const float* w = x.data<float>() + (b * heads + h) * length * length;
+        for (Index t = 0; t < length; ++t)
+          for (Index j = 0; j <= t; ++j)
+            bytes.push_back(static_cast<std::uint8_t>(std::lround(255 * std::clamp(w[t * length + j], 0.0f, 1.0f))));
+      }
+    }
+    return x;
+  }
+};
+
+}  // namespace
+
+MeasuredText::MeasuredText(const RunData& data, Index context, Index most)
+    : windows(held_out(data), context, most), classes(data.vocabulary) {
+  if (data.validation.ids.empty()) return;
+  evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
+  rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
+}
+
+std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data) {
+  std::vector<Slots> slots =
+      text.rule.empty() ? text_slots(text.windows, text.classes) : rule_slots(text.windows, text.rule, data.rule_names);
+  std::erase_if(slots, [](const Slots& s) { return static_cast<Index>(s.places.size()) < kLeastSlots; });
+  slots.insert(slots.begin(), all_slots(text.windows));
+  return slots;
+}
+
+namespace {
+
+template <class Value>
+std::vector<double> means(std::span<const Value> values, std::span<const Slots> slots) {
+  std::vector<double> means;
+  for (const Slots& s : slots) {
+    double sum = 0;
+    for (const Index place : s.places) sum += static_cast<double>(values[static_cast<std::size_t>(place)]);
+    means.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
+  }
+  return means;
+}
+
+}  // namespace
+
+std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots) {
+  return means(losses, slots);
+}
+
+std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const Slots> slots) {
+  if (text.rule.empty()) return {};
+  const std::vector<double> truth = text.windows.of_targets(std::span<const double>(data.validation_log_probability));
+  std::vector<double> floor = means(std::span<const double>(truth), slots);
+  for (double& f : floor) f = 0 - f;  // never -0
+  return floor;
+}
+
+std::string shown_token(const Vocabulary& vocabulary, std::int32_t id) {
+  const std::string piece = vocabulary.piece(id);
+  return vocabulary.is_bytes() && (piece[0] & 0x80) != 0 ? vocabulary.name(id) : piece;
+}
+
+std::string rule_at(const MeasuredText& text, const RunData& data, Index place) {
+  const auto i = static_cast<std::size_t>(place);
+  const bool predicted = !text.rule.empty() && text.windows.targets()[i] != kIgnoredTarget;
+  return predicted && text.rule[i] < data.rule_names.size() ? data.rule_names[text.rule[i]] : "";
+}
+
+std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const CharTransformer& model,
+                                                                    const HeadWindows& windows) {
+  const NoGrad no_recording;
+  AttentionBytes probe;
+  probe.windows.resize(static_cast<std::size_t>(windows.size()));
+  for (const HeadWindows::Piece& piece : windows.pieces()) {
+    probe.first = piece.first;
+    model(piece.batch.inputs, piece.batch.rows);
+  }
+  return std::move(probe.windows);
+}
+
+}  // namespace headlight

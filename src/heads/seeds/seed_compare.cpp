@@ -1,0 +1,74 @@
+#include "headlight/heads/seeds/seed_compare.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/base/error.h"
+#include "headlight/base/format.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr double kSame = 1e-9;
+
+long seeds_of(const PairedComparison& c) { return static_cast<long>(c.differences.size()); }
+
+// Which side of 0 the interval lies on: 1 above, -1 below, 0 it reaches it.
+int side_of(const Interval& i) { return i.low > kSame ? 1 : i.high < -kSame ? -1 : 0; }
+
+// Which of the two tests is missing, and whether so few seeds could have passed it at all.
+std::string why_not(const PairedComparison& c) {
+  const int side = side_of(c.difference);
+  const bool signs = c.p <= kSettled;
+  if (side == 0) return signs ? "the seeds agree, but the interval reaches 0" : "no evidence of a difference";
+  const char* where = side > 0 ? "above" : "below";
+  const double least = sign_test(c.higher + c.lower, 0);
+  if (least > kSettled)
+    return cat("the interval lies ", where, " 0, but with ", c.higher + c.lower,
+               c.higher + c.lower == 1 ? " seed" : " seeds", c.same > 0 ? " that differ" : "",
+               " no sign test gets below p ", fixed_text(least, 3));
+  return cat("the interval lies ", where, " 0, but the sign test does not bear it out");
+}
+
+}  // namespace
+
+PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> controls,
+                               std::span<const std::vector<double>> replicates, double lowest, double highest) {
+  if (heads.size() != controls.size())
+    fail("comparison by seed: ", heads.size(), " figures and ", controls.size(), " controls");
+  PairedComparison c;
+  double control = 0;
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    const double d = heads[i] - controls[i];
+    c.differences.push_back(d);
+    control += controls[i] / static_cast<double>(controls.size());
+    ++(std::abs(d) <= kSame ? c.same : d > 0 ? c.higher : c.lower);
+  }
+  c.difference = bootstrap_seeds(c.differences, replicates);
+  c.difference.low = std::max(c.difference.low, lowest - control);
+  c.difference.high = std::min(c.difference.high, highest - control);
+  c.p = sign_test(c.higher, c.lower);
+  return c;
+}
+
+std::string verdict_of(const PairedComparison& c) {
+  if (seeds_of(c) == 1) return "one seed";
+  const int side = side_of(c.difference);
+  // The majority of the seeds has to lie on the interval's side; a mean can lie on the other.
+  const bool signs = c.p <= kSettled && (side > 0 ? c.higher > c.lower : c.lower > c.higher);
+  return side == 0 || !signs ? "not settled" : side > 0 ? "higher" : "lower";
+}
+
+std::string sentence_of(const PairedComparison& c, const std::string& what, const std::string& whose) {
+  const std::string verdict = verdict_of(c);
+  if (verdict == "one seed")
+    return cat(what, ": ", fixed_text(c.difference.mean, 3), " in the one seed there is, which proves nothing");
+  std::string seeds = cat("above 0 in ", c.higher, " of ", seeds_of(c));
+  if (c.lower > 0) seeds += cat(", below in ", c.lower);
+  return cat(what, ": ", fixed_text(c.difference.mean, 3), " [", fixed_text(c.difference.low, 3), ", ",
+             fixed_text(c.difference.high, 3), "] on average over seeds, ", seeds, " (sign test p ", fixed_text(c.p, 3),
+             "): ", verdict == "not settled" ? cat("not settled; ", why_not(c)) : cat(whose, " ", verdict));
+}
+
+}  // namespace headlight

@@ -1,0 +1,206 @@
+#include "headlight/heads/study/head_study.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headlight/heads/ablation/block_runs.h"
+#include "headlight/heads/ablation/head_gates.h"
+#include "heads/roles/measured_text.h"
+
+namespace headlight {
+
+namespace {
+
+// "All" is the sum of the rest and no rule of its own.
+AblationResult by_rule(AblationResult result) {
+  for (std::vector<Rise>& row : result.rises) row.erase(row.begin());
+  result.all.erase(result.all.begin());
+  return result;
+}
+
+double index_of(const AblationResult& result) { return specialization_index(damage(by_rule(result))); }
+
+std::vector<DoubleDissociation> dissociations_of(const AblationResult& result) {
+  std::vector<DoubleDissociation> found = double_dissociations(by_rule(result).rises);
+  for (DoubleDissociation& d : found) ++d.slots_r, ++d.slots_s;
+  return found;
+}
+
+bool matters(std::span<const Rise> rises) {
+  return std::any_of(rises.begin(), rises.end(), [](const Rise& r) { return r.low > kMatters; });
+}
+
+bool kinds_disagree(double mean, double zero, double other) {
+  constexpr double kWorthIt = 0.01, kTimes = 3;
+  const auto [low, high] = std::minmax({mean, zero, other});
+  if (std::max(std::abs(low), std::abs(high)) < kWorthIt) return false;
+  if (low < 0) return high > 0 || low < kTimes * high;
+  return high > kTimes * low;
+}
+
+// Roles that copy: their keys hold the very character that comes next.
+bool copies(const Role& role) {
+  return role.name == "induction" || role.name == "same word" || role.family == "evidence";
+}
+
+std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
+  const bool hurts = matters(head.mean);
+  if (head.label.labelled) {
+    if (head.on_role ? head.on_role->low > kMatters : hurts) return "causal";
+    if (!hurts && head.backup) return "redundant";
+    return roles[head.label.best].name == "first" && !hurts ? "sink" : "attention only";
+  }
+  return !hurts && head.backup ? "redundant" : "unlabelled";
+}
+
+void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
+                   const AblationSetting& setting, std::span<const float> before,
+                   std::span<const std::vector<float>> alone, Measuring& measuring) {
+  const std::size_t n = study.heads.size();
+  measuring.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
+  study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
+  std::vector<double> strongest(n, kMatters);
+  const BlockRuns whole(model, setting.windows);
+  for (std::size_t a = 0; a < n; ++a) {
+    // From here on without a; each b comes later, in the same layer or above.
+    BlockRuns runs = whole;
+    {
+      const AblateHeads probe(means, {study.heads[a].id});
+      runs.keep(study.heads[a].id.layer);
+    }
+    for (std::size_t b = a + 1; b < n; ++b) {
+      std::vector<float> both;
+      {
+        const AblateHeads probe(means, {study.heads[a].id, study.heads[b].id});
+        both = runs.losses(study.heads[b].id.layer);
+      }
+      std::vector<float> expected(before.size());
+      for (std::size_t i = 0; i < before.size(); ++i) expected[i] = alone[a][i] + alone[b][i] - before[i];
+      study.redundancy[a][b] = setting.rises(expected, both);
+      for (const Rise& r : study.redundancy[a][b]) {
+        if (r.low > strongest[a]) strongest[a] = r.low, study.heads[a].backup = b;
+        if (r.low > strongest[b]) strongest[b] = r.low, study.heads[b].backup = a;
+      }
+      measuring.next();
+    }
+  }
+  study.similarity = similarity(model, setting.windows.half(0));
+}
+
+void measure_controls(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
+                      const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
+                      Measuring& measuring) {
+  const Index most = std::max<Index>(1, model.config().most_heads());
+  const int rotations =
+      options.subspaces <= 0 ? 0 : (options.subspaces + static_cast<int>(most) - 1) / static_cast<int>(most);
+  const auto heads = static_cast<Index>(study.heads.size());
+  measuring.begin("random subspaces ablated", 1 + rotations * heads);
+  study.subspaces = ablate_subspaces(model, means, setting, before, rotations, options.seed);
+  measuring.begin("heads of untrained models ablated", options.untrained_ablated * (heads + 1));
+  const KeepGenerator keep;
+  for (int m = 1; m <= options.untrained_ablated; ++m) {
+    seed_generator(static_cast<std::uint64_t>(m));
+    const CharTransformer untrained(model.config());
+    const HeadMeans its_means(untrained, setting.windows);
+    study.untrained.push_back(ablate_heads(untrained, its_means, setting, token_losses(untrained, setting.windows)));
+  }
+  for (const AblationResult& result : study.subspaces) {
+    study.specialization_subspaces.push_back(index_of(result));
+    study.dissociations_subspaces.push_back(static_cast<double>(dissociations_of(result).size()));
+  }
+  for (const AblationResult& result : study.untrained) {
+    study.specialization_untrained.push_back(index_of(result));
+    study.dissociations_untrained.push_back(static_cast<double>(dissociations_of(result).size()));
+  }
+}
+
+void measure_pruning(HeadStudy& study, const CharTransformer& model, const HeadWindows& windows,
+                     const StudyOptions& options, const Measuring& measuring) {
+  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, measuring);
+  study.prunable = study.pruning.prunable;
+  study.prunable_random = study.pruning.prunable_random;
+  if (!study.replicates) return;
+  const HeadWindows second = windows.half(1);
+  const Bootstrap bootstrap(second.size(), options.seed, kReplicates);
+  study.replicates->prunable =
+      prunable_replicates(study.pruning.greedy_losses, second.context(), study.heads.size(), bootstrap);
+}
+
+}  // namespace
+
+double HeadStudy::unlabelled_share() const {
+  if (heads.empty()) return 0;
+  const auto none = std::count_if(heads.begin(), heads.end(), [](const HeadFinding& h) { return !h.label.labelled; });
+  return static_cast<double>(none) / static_cast<double>(heads.size());
+}
+
+HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
+  const MeasuredText m(data, model.config().context, options.windows);
+  m.windows.check_several();
+  HeadStudy study;
+  study.text = data.source;
+  study.windows = m.windows.size();
+  study.predictions = m.windows.predictions();
+  study.truth_known = !m.rule.empty();
+  study.roles = roles_for(!m.evidence.empty(), data.rule_names);
+  study.slots = slots_of(m, data);
+
+  const RoleMasks masks(study.roles, m.role_text(), m.windows.context());
+  Measuring measuring = options.measuring;
+  const AfterEvaluation next = [&] { measuring.next(); };
+  measuring.begin("models whose attention is scored", 1 + options.untrained);
+  const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
+  measuring.next();
+  const HeadScores whole = merged(halves[0], halves[1]);
+  const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained, next);
+  study.untrained_kappa = untrained.empty() ? 0 : percentile(untrained, kLabelPercentile);
+
+  const Bootstrap bootstrap(m.windows.size(), options.seed);
+  const AblationSetting setting{m.windows, study.slots, bootstrap, next};
+  const std::vector<HeadId> heads = all_heads(model.config());
+  measuring.begin("heads ablated", 3 * (static_cast<Index>(heads.size()) + 1));
+  const std::vector<float> before = token_losses(model, m.windows);
+  const HeadMeans means(model, m.windows);
+  const AblationResult by_mean = ablate_heads(model, means, setting, before, Replacement::kMean, true),
+                       by_zero = ablate_heads(model, means, setting, before, Replacement::kZero),
+                       by_other = ablate_heads(model, means, setting, before, Replacement::kOther);
+  study.loss = mean_on(before, study.slots);
+  for (std::size_t s = 0; s < study.slots.size(); ++s)
+    study.loss_without_heads.push_back(study.loss[s] + by_mean.all[s].mean);
+  std::vector<double> truth;
+  if (study.truth_known) truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
+  study.floor = floor_on(m, data, study.slots);
+
+  const std::vector<double> importance = gate_importance(model, m.windows),
+                            in_layer = normalised_by_layer(importance, model.config());
+  for (std::size_t h = 0; h < heads.size(); ++h) {
+    const auto [layer, head] = heads[h];
+    HeadFinding& f = study.heads.emplace_back();
+    f.id = heads[h];
+    f.label = label_head(whole, halves, layer, head, study.roles, masks, study.untrained_kappa);
+    for (std::size_t r = 0; r < study.roles.size(); ++r) f.scores.push_back(whole.at(layer, head, r));
+    f.evenness = whole.evenness(layer, head);
+    f.mean = by_mean.rises[h];
+    f.zero = by_zero.rises[h];
+    f.other = by_other.rises[h];
+    f.kinds_disagree = kinds_disagree(f.mean[0].mean, f.zero[0].mean, f.other[0].mean);
+    f.importance = importance[h];
+    f.importance_in_layer = in_layer[h];
+    if (f.label.labelled && copies(study.roles[f.label.best])) {
+      const Slots decided = role_slots(m.windows, masks, f.label.best, study.roles[f.label.best].name, m.evidence);
+      if (static_cast<Index>(decided.places.size()) >= kLeastSlots) {
+        f.on_role = bootstrap.rise(before, by_mean.losses[h], decided, m.windows.context());
+      }
+    }
+  }
+  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses, measuring);
+  for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
+  study.specialization = index_of(by_mean);
+  study.dissociations = dissociations_of(by_mean);
+  if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);
+  measure_controls(study, model, means, setting, before, options, measuring);
+  measure_pruning(study, model, m.windows, options, measuring);
+  return study;
+}
+
+}  // namespace headlight

@@ -1,0 +1,128 @@
+#include "headlight/heads/study/head_study.h"
+#include "heads/study/number_json.h"
+
+namespace headlight {
+
+namespace {
+
+Json to_json(const Rise& r) {
+  return Json::object()
+      .set("mean", Json::finite_or_null(r.mean))
+      .set("low", Json::finite_or_null(r.low))
+      .set("high", Json::finite_or_null(r.high));
+}
+
+Json by_slots(std::span<const Rise> rises, std::span<const Slots> slots) {
+  Json object = Json::object();
+  for (std::size_t s = 0; s < slots.size(); ++s) object.set(slots[s].name, to_json(rises[s]));
+  return object;
+}
+
+Json to_json(const RoleScore& s) {
+  return Json::object()
+      .set("attention", s.attention)
+      .set("chance", s.chance)
+      .set("elsewhere", s.compared > 0 ? Json(s.elsewhere) : Json())
+      .set("kappa", s.kappa())
+      .set("kappa_content", Json::finite_or_null(s.kappa_content()))
+      .set("log_ratio", Json::finite_or_null(s.log_ratio()))
+      .set("top", s.top)
+      .set("queries", s.queries);
+}
+
+Json to_json(const HeadFinding& f, const HeadStudy& study) {
+  Json scores = Json::object();
+  for (std::size_t r = 0; r < study.roles.size(); ++r)
+    if (f.scores[r].queries > 0) scores.set(study.roles[r].name, to_json(f.scores[r]));
+  return Json::object()
+      .set("head", head_name(f.id))
+      .set("label", f.label.labelled ? Json(study.roles[f.label.best].name) : Json())
+      .set("closest_role", study.roles[f.label.best].name)
+      .set("unlabelled_by", f.label.labelled ? Json() : Json(f.label.reason))
+      .set("uniform", f.label.uniform)
+      .set("evenness", f.evenness)
+      .set("verdict", f.verdict)
+      .set("rise", by_slots(f.mean, study.slots))
+      .set("rise_by_zero", by_slots(f.zero, study.slots))
+      .set("rise_by_other", by_slots(f.other, study.slots))
+      .set("rise_on_role", f.on_role ? to_json(*f.on_role) : Json())
+      .set("kinds_disagree", f.kinds_disagree)
+      .set("gate_importance", Json::finite_or_null(f.importance))
+      .set("gate_importance_in_layer", Json::finite_or_null(f.importance_in_layer))
+      .set("backup", f.backup ? Json(head_name(study.heads[*f.backup].id)) : Json())
+      .set("roles", scores);
+}
+
+// The damage of each part on each rule, without intervals: enough to draw the control beside the heads.
+Json control(std::span<const AblationResult> results) {
+  Json array = Json::array();
+  for (const AblationResult& result : results) {
+    Json parts = Json::array();
+    for (const std::vector<Rise>& rises : result.rises) {
+      Json row = Json::array();
+      for (const Rise& r : rises) row.push(Json::finite_or_null(r.mean));
+      parts.push(row);
+    }
+    array.push(parts);
+  }
+  return array;
+}
+
+}  // namespace
+
+Json to_json(const HeadStudy& study) {
+  Json heads = Json::array(), slots = Json::array(), pairs = Json::array(), dissociations = Json::array();
+  for (const HeadFinding& f : study.heads) heads.push(to_json(f, study));
+  for (std::size_t s = 0; s < study.slots.size(); ++s)
+    slots.push(Json::object()
+                   .set("name", study.slots[s].name)
+                   .set("predictions", study.slots[s].places.size())
+                   .set("loss", Json::finite_or_null(study.loss[s]))
+                   .set("loss_without_heads", Json::finite_or_null(study.loss_without_heads[s]))
+                   .set("floor", study.floor.empty() ? Json() : Json::finite_or_null(study.floor[s])));
+  for (std::size_t a = 0; a < study.redundancy.size(); ++a)
+    for (std::size_t b = a + 1; b < study.heads.size(); ++b)
+      pairs.push(Json::object()
+                     .set("a", head_name(study.heads[a].id))
+                     .set("b", head_name(study.heads[b].id))
+                     .set("redundancy", by_slots(study.redundancy[a][b], study.slots)));
+  for (const DoubleDissociation& d : study.dissociations)
+    dissociations.push(Json::object()
+                           .set("head_a", head_name(study.heads[d.head_a].id))
+                           .set("hurts_a", study.slots[d.slots_r].name)
+                           .set("head_b", head_name(study.heads[d.head_b].id))
+                           .set("hurts_b", study.slots[d.slots_s].name));
+  Json json = Json::object();
+  json.set("run", study.run)
+      .set("text", study.text)
+      .set("windows", study.windows)
+      .set("predictions", study.predictions)
+      .set("truth_known", study.truth_known)
+      .set("untrained_kappa", study.untrained_kappa)
+      .set("unlabelled_share", study.unlabelled_share())
+      .set("slots", slots)
+      .set("heads", heads)
+      .set("pairs", pairs)
+      .set("attention_distance", rows_json(study.similarity.attention_distance))
+      .set("output_cka", rows_json(study.similarity.output_cka))
+      .set("specialization", Json::object()
+                                 .set("heads", study.specialization)
+                                 .set("random_subspaces", numbers_json(study.specialization_subspaces))
+                                 .set("untrained", numbers_json(study.specialization_untrained))
+                                 .set("uniform", 0.0))
+      .set("double_dissociations", Json::object()
+                                       .set("heads", dissociations)
+                                       .set("random_subspaces", numbers_json(study.dissociations_subspaces))
+                                       .set("untrained", numbers_json(study.dissociations_untrained)))
+      .set("prunable_fraction", Json::object()
+                                    .set("allowed_nats", kPrunableLoss)
+                                    .set("greedy", study.prunable)
+                                    .set("random_orders", numbers_json(study.prunable_random)))
+      .set("rise_random_subspaces", control(study.subspaces))
+      .set("rise_untrained", control(study.untrained));
+  if (study.pruning.orders.size() > 1) json.set("pruning", to_json(study.pruning));
+  if (study.replicates) json.set("replicates", to_json(*study.replicates, study.slots));
+  return json;
+}
+
+}  // namespace headlight

@@ -1,0 +1,22 @@
+#include "headlight/heads/study/measuring.h"
+
+namespace headlight {
+
+void Measuring::begin(const char* what, Index of) {
+  what_ = what;
+  done_ = 0;
+  of_ = of;
+  ask();
+}
+
+void Measuring::next() {
+  ++done_;
+  ask();
+}
+
+void Measuring::ask() const {
+  if (callback_ && !callback_(what_, done_, of_))
+    throw InterruptedError(cat("stopped at ", done_, " of ", of_, " ", what_));
+}
+
+}  // namespace headlight

@@ -1,0 +1,176 @@
+#include "headlight/heads/watch/head_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "headlight/base/clock.h"
+#include "headlight/heads/roles/head_labels.h"
+#include "headlight/nn/probe.h"
+#include "headlight/os/file.h"
+#include "heads/roles/measured_text.h"
+
+namespace headlight {
+
+namespace {
+
+// Scores the attention of whatever runs; the windows have to come in order.
+struct ScoringProbe : Probe {
+  ScoringProbe(const TransformerConfig& config, const RoleMasks& m)
+      : scores(config.layers, config.most_heads(), m.roles()),
+        masks(m),
+        seen(static_cast<std::size_t>(config.layers)) {}
+  HeadScores scores;
+  const RoleMasks& masks;
+  std::vector<Index> seen;  // windows, by each layer
+  Tensor see(const std::string& name, const Tensor& x) override {
+    for (std::size_t layer = 0; layer < seen.size(); ++layer) {
+      if (name != cat("blocks.", layer, ".attn.weights")) continue;
+      add_scores(scores, static_cast<Index>(layer), x, masks, seen[layer]);
+      seen[layer] += x.size(0);
+    }
+    return x;
+  }
+};
+
+// Those with queries enough to be told on this text.
+std::vector<Role> told_roles(const MeasuredText& text, const RunData& data) {
+  std::vector<Role> roles = roles_for(!text.evidence.empty(), data.rule_names);
+  const RoleMasks masks(roles, text.role_text(), text.windows.context());
+  std::vector<Role> told;
+  for (std::size_t r = 0; r < roles.size(); ++r)
+    if (static_cast<Index>(masks.queries(r).size()) >= kLabelQueries) told.push_back(std::move(roles[r]));
+  return told;
+}
+
+}  // namespace
+
+bool watches_at(Index step, Index steps, Index every, Index eval_every) {
+  constexpr Index kLooks = 32, kMostValidations = 16;
+  if (step == steps) return true;
+  if (every > 0) return step % every == 0;
+  if (step % eval_every == 0 && steps / eval_every <= kMostValidations) return true;
+  const double share = static_cast<double>(step) / static_cast<double>(steps);
+  const auto near = static_cast<Index>(std::lround(kLooks * std::sqrt(share)));
+  for (const Index i : {near - 1, near, near + 1}) {
+    const double root = static_cast<double>(i) / kLooks;
+    if (i >= 0 && std::llround(static_cast<double>(steps) * root * root) == step) return true;
+  }
+  return false;
+}
+
+struct HeadWatch::Measured {
+  Measured(const Trainer& trainer)
+      : text(trainer.data(), trainer.config().context, kWatchedWindows),
+        shown(trainer.data(),
+              std::min(trainer.config().context, trainer.data().fresh.empty() ? kShownLength : kShownSequence), 1),
+        heads(all_heads(trainer.model().config())),
+        roles(told_roles(text, trainer.data())),
+        masks(roles, text.role_text(), text.windows.context()),
+        slots(slots_of(text, trainer.data())) {}
+  MeasuredText text, shown;
+  std::vector<HeadId> heads;
+  std::vector<Role> roles;
+  RoleMasks masks;
+  std::vector<Slots> slots;
+};
+
+HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_unique<Measured>(trainer)) {
+  if (on_->heads.empty()) fail("heads: the model has none to watch; leave out --watch-heads");
+  const RunData& data = trainer.data();
+  for (const Role& role : on_->roles) history_.roles.push_back(role.name);
+  for (const Slots& slots : on_->slots) history_.slots.push_back(slots.name);
+  history_.floor = floor_on(on_->text, data, on_->slots);
+  for (const HeadId id : on_->heads) history_.heads.push_back(head_name(id));
+  history_.windows = on_->text.windows.size();
+  history_.length = on_->shown.windows.context();
+  for (Index t = 0; t < history_.length; ++t) {
+    history_.tokens.push_back(shown_token(data.vocabulary, on_->shown.windows.inputs()[static_cast<std::size_t>(t)]));
+    if (!on_->shown.rule.empty()) history_.rules.push_back(rule_at(on_->shown, data, t));
+  }
+  constexpr Index kPoints = 64;  // more than a line has columns
+  kappa_.assign(on_->heads.size() * on_->roles.size(), Curve(kPoints));
+
+  if (trainer.directory().empty()) return;
+  path_ = cat(trainer.directory(), "/", kHeadHistoryFile);
+  try {
+    if (!cut_head_history(path_, history_, trainer.step())) append_line(path_, header_line(history_));
+    for (const HeadSnapshot& snapshot : head_history(path_).snapshots) add_to_curves(snapshot);
+  } catch (const Error& e) {
+    fail(e.what(), "; move the file away to go on with a new one");
+  }
+}
+
+HeadWatch::~HeadWatch() = default;
+
+void HeadWatch::before(const StepRecord& record) {
+  const RunConfig& c = trainer_.config();
+  if (!watches_at(record.step, c.steps, c.watch_every, c.eval_every) && !trainer_.finished()) return;
+  const double began = monotonic_seconds();
+  snapshot_.emplace();
+  snapshot_->step = record.step;
+  snapshot_->validation_loss = record.val_loss;
+  look();
+  add_to_curves(*snapshot_);
+  seconds_ += monotonic_seconds() - began;
+}
+
+void HeadWatch::look() {
+  const CharTransformer& model = trainer_.model();
+  HeadSnapshot& s = *snapshot_;
+  s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
+  ScoringProbe probe(model.config(), on_->masks);
+  s.loss = mean_on(token_losses(model, on_->text.windows), on_->slots);
+  finish_scores(probe.scores);
+  labels_.clear();
+  for (const auto [layer, head] : on_->heads) {
+    s.evenness.push_back(probe.scores.evenness(layer, head));
+    std::vector<double>&kappa = s.kappa.emplace_back(), &content = s.kappa_content.emplace_back();
+    for (std::size_t r = 0; r < on_->roles.size(); ++r) {
+      const RoleScore& score = probe.scores.at(layer, head, r);
+      kappa.push_back(score.kappa());
+      content.push_back(on_->roles[r].content ? score.kappa_content() : kNotMeasured);
+    }
+    const HeadLabel label = best_role(probe.scores, layer, head, on_->roles, on_->masks);
+    const bool by_content = label.labelled && on_->roles[label.best].content;
+    labels_.push_back({label.best, label.labelled && (!by_content || content[label.best] >= kLabelContent)});
+  }
+}
+
+void HeadWatch::add_to_curves(const HeadSnapshot& s) {
+  for (std::size_t h = 0; h < on_->heads.size(); ++h)
+    for (std::size_t r = 0; r < on_->roles.size(); ++r)
+      kappa_[h * on_->roles.size() + r].add(static_cast<double>(s.step), s.kappa[h][r]);
+  ++snapshots_;
+}
+
+void HeadWatch::after(const StepRecord& record) {
+  if (!snapshot_ || snapshot_->step != record.step) return;
+  const double began = monotonic_seconds();
+  // The step that ends the training has no batch of its own.
+  snapshot_->training_loss = std::isnan(record.loss) ? trainer_.last_loss() : record.loss;
+  if (!path_.empty()) append_line(path_, snapshot_line(history_, *snapshot_));
+  snapshot_.reset();
+  seconds_ += monotonic_seconds() - began;
+}
+
+std::vector<HeadLine> HeadWatch::lines() const {
+  std::vector<HeadLine> lines;
+  if (on_->roles.empty()) return lines;
+  for (std::size_t h = 0; h < labels_.size(); ++h)
+    lines.push_back({history_.heads[h], on_->roles[labels_[h].role].name, labels_[h].sure,
+                     kappa_[h * on_->roles.size() + labels_[h].role]});
+  return lines;
+}
+
+void run_watched(Trainer& trainer, HeadWatch* watch, const std::function<bool(const StepRecord&)>& each) {
+  if (!watch) return trainer.run(each);
+  trainer.run(
+      [&](const StepRecord& record) {
+        watch->after(record);
+        return !each || each(record);
+      },
+      [&](const StepRecord& record) { watch->before(record); });
+}
+
+}  // namespace headlight
