@@ -4,7 +4,11 @@
 #include <exception>
 #include <new>
 
-#include "cli.h"
+#include "base/version.h"
+#include "cli/cli.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "training/config.h"
 
 namespace headlight::cli {
 

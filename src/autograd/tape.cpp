@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/profile.h"
 #include "headlight/autograd/finite_check.h"
-#include "headlight/base/profile.h"
 #include "kernels/kernels.h"
 
 namespace headlight {

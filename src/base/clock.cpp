@@ -1,5 +1,5 @@
 // The monotonic clock, from the standard library.
-#include "headlight/base/clock.h"
+#include "base/clock.h"
 
 #include <chrono>
 

@@ -1,4 +1,4 @@
-# cmake -DOUTPUT=file.cpp "-DINPUTS=a.grammar;b.grammar" -DHEADER=data/embedded.h -DTABLE=kEmbeddedFile -DNAME=NAME_WE -P embed.cmake
+# cmake -DOUTPUT=file.cpp "-DINPUTS=a.grammar;b.grammar" -DHEADER=base/embedded.h -DTABLE=kEmbeddedFile -DNAME=NAME_WE -P embed.cmake
 # The table is then kEmbeddedFiles, of kEmbeddedFileCount entries; files go by their name without (NAME_WE) or with (NAME) what
 # follows the first point.
 # Writes the files as arrays of numbers: no character needs escaping, and no string literal grows past what compilers take.

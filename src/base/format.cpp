@@ -1,4 +1,4 @@
-#include "headlight/base/format.h"
+#include "base/format.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "headlight/base/isa.h"
+#include "base/isa.h"
 
 #include <cstdlib>
 #include <cstring>

@@ -1,6 +1,6 @@
-#include "headlight/base/profile.h"
+#include "base/profile.h"
 
-#include "headlight/base/clock.h"
+#include "base/clock.h"
 
 namespace headlight {
 

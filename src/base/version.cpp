@@ -1,4 +1,4 @@
-#include "headlight/base/version.h"
+#include "base/version.h"
 
 namespace headlight {
 

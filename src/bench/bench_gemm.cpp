@@ -1,8 +1,8 @@
 // Matrix products on the shapes that small transformers train with.
 #include <algorithm>
 
-#include "headlight/base/clock.h"
-#include "headlight/bench/bench.h"
+#include "base/clock.h"
+#include "bench/bench.h"
 #include "headlight/tensor/pool.h"
 #include "kernels/kernels.h"
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/clock.h"
+#include "bench/bench.h"
 #include "bench/median.h"
 #include "headlight/autograd/tape.h"
-#include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
-#include "headlight/bench/bench.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
 

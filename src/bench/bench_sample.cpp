@@ -1,12 +1,12 @@
-#include "headlight/bench/bench_sample.h"
+#include "bench/bench_sample.h"
 
 #include <algorithm>
 #include <vector>
 
+#include "base/clock.h"
+#include "bench/bench.h"
 #include "bench/median.h"
-#include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
-#include "headlight/bench/bench.h"
 #include "headlight/generation/generate.h"
 
 namespace headlight {

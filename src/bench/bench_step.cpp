@@ -4,14 +4,14 @@
 #include <map>
 #include <string_view>
 
+#include "base/clock.h"
+#include "base/profile.h"
+#include "bench/bench.h"
 #include "bench/median.h"
 #include "headlight/autograd/tape.h"
-#include "headlight/base/clock.h"
-#include "headlight/base/profile.h"
-#include "headlight/bench/bench.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
-#include "headlight/os/process.h"
+#include "os/process.h"
 
 namespace headlight {
 

@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/isa.h"
+#include "bench/bench.h"
 #include "bench/median.h"
-#include "headlight/base/clock.h"
 #include "headlight/base/error.h"
-#include "headlight/base/isa.h"
 #include "headlight/base/threads.h"
-#include "headlight/bench/bench.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/embedded.h"
+#include "corpora/grammar/grammar.h"
+#include "corpora/sequences.h"
 #include "headlight/base/error.h"
-#include "headlight/corpora/grammar/grammar.h"
-#include "headlight/corpora/sequences.h"
 
 namespace headlight {
 

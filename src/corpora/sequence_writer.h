@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "corpora/grammar/grammar.h"
+#include "corpora/sequences.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 #include "headlight/corpora/corpus.h"
-#include "headlight/corpora/grammar/grammar.h"
-#include "headlight/corpora/sequences.h"
 
 namespace headlight::detail {
 

@@ -1,4 +1,4 @@
-#include "headlight/data/ngram.h"
+#include "data/ngram.h"
 
 #include <algorithm>
 #include <array>

@@ -4,9 +4,9 @@
 #include <bit>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "headlight/base/random.h"
 #include "headlight/base/threads.h"
-#include "headlight/base/utf8.h"
 
 namespace headlight {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/os/file_bytes.h"
+#include "os/file_bytes.h"
 
 namespace headlight {
 

@@ -1,11 +1,11 @@
-#include "headlight/data/text_tokens.h"
+#include "data/text_tokens.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
 #include "data/text_scan.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
 
 namespace headlight {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/utf8.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
 
 namespace headlight {
 

@@ -1,15 +1,15 @@
-#include "headlight/exchange/exchange.h"
+#include "exchange/exchange.h"
 
 #include <limits>
 
+#include "base/version.h"
 #include "exchange/exchange_files.h"
+#include "exchange/gpt2.h"
+#include "formats/npy.h"
 #include "headlight/base/error.h"
-#include "headlight/base/version.h"
-#include "headlight/exchange/gpt2.h"
-#include "headlight/formats/npy.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
 #include "headlight/training/checkpoint.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "training/state.h"
 
 namespace headlight {

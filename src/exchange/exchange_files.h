@@ -1,7 +1,7 @@
 // What the formats of run/exchange.h share.
 #pragma once
 
-#include "headlight/exchange/exchange.h"
+#include "exchange/exchange.h"
 
 namespace headlight {
 

@@ -15,11 +15,11 @@
 #include <cmath>
 
 #include "exchange/byte_characters.h"
+#include "exchange/exchange.h"
 #include "exchange/exchange_files.h"
+#include "exchange/gpt2.h"
+#include "formats/gguf.h"
 #include "headlight/base/error.h"
-#include "headlight/exchange/exchange.h"
-#include "headlight/exchange/gpt2.h"
-#include "headlight/formats/gguf.h"
 #include "headlight/nn/position_rotary.h"
 
 namespace headlight {

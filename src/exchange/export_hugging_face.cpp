@@ -1,14 +1,14 @@
 #include <algorithm>
 
+#include "base/version.h"
+#include "exchange/exchange.h"
 #include "exchange/exchange_files.h"
+#include "exchange/gpt2.h"
 #include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
-#include "headlight/base/version.h"
-#include "headlight/exchange/exchange.h"
-#include "headlight/exchange/gpt2.h"
 #include "headlight/nn/position_rotary.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "training/state.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-#include "headlight/exchange/gpt2.h"
+#include "exchange/gpt2.h"
 
 #include <algorithm>
 #include <cmath>

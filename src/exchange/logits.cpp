@@ -1,10 +1,10 @@
-#include "headlight/exchange/logits.h"
+#include "exchange/logits.h"
 
 #include <algorithm>
 
+#include "formats/npy.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/npy.h"
 #include "headlight/ops/ops.h"
 
 namespace headlight {

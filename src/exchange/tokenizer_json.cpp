@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "exchange/byte_characters.h"
-#include "headlight/base/utf8.h"
 
 namespace headlight {
 

@@ -1,8 +1,8 @@
 // tokenizer.json of Hugging Face's tokenizers, for vocabularies of characters and of bytes: a BPE model without merges.
 #pragma once
 
+#include "formats/json.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/formats/json.h"
 
 namespace headlight {
 

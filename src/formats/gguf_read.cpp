@@ -2,12 +2,12 @@
 #include <bit>
 #include <set>
 
+#include "base/utf8.h"
+#include "formats/gguf.h"
 #include "formats/gguf_format.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
-#include "headlight/formats/gguf.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

@@ -1,11 +1,11 @@
 #include <set>
 
+#include "formats/gguf.h"
 #include "formats/gguf_format.h"
 #include "formats/little_endian.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/gguf.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/formats/json.h"
+#include "formats/json.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "formats/json.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/json.h"
 
 namespace headlight {
 

@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/utf8.h"
+#include "formats/json.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
-#include "headlight/formats/json.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/formats/npy.h"
+#include "formats/npy.h"
 
 #include <set>
 
@@ -6,7 +6,7 @@
 #include "formats/safetensors_format.h"
 #include "formats/zip.h"
 #include "headlight/base/error.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

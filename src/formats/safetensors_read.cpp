@@ -4,12 +4,12 @@
 #include <tuple>
 #include <utility>
 
+#include "base/utf8.h"
+#include "formats/json.h"
+#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
-#include "headlight/formats/json.h"
-#include "headlight/formats/safetensors.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

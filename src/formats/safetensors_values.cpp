@@ -4,9 +4,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 
+#include "formats/json.h"
+#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/json.h"
-#include "headlight/formats/safetensors.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

@@ -5,7 +5,7 @@
 #include "formats/crc32.h"
 #include "formats/little_endian.h"
 #include "headlight/base/error.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 namespace headlight {
 

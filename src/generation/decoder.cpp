@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "generation/quantize.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/generation/quantize.h"
 #include "kernels/kernels.h"
 
 namespace headlight {

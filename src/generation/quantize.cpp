@@ -1,4 +1,4 @@
-#include "headlight/generation/quantize.h"
+#include "generation/quantize.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
-#include "headlight/generation/text_stream.h"
+#include "generation/text_stream.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "headlight/base/utf8.h"
+#include "base/utf8.h"
 
 namespace headlight {
 

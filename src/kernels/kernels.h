@@ -14,7 +14,7 @@
 
 #include <cstdint>
 
-#include "headlight/base/isa.h"
+#include "base/isa.h"
 #include "headlight/base/text.h"
 #include "kernels/attention.h"
 

@@ -1,4 +1,4 @@
-#include "headlight/os/file.h"
+#include "os/file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/os/folder.h"
 #include "os/file_errors.h"
+#include "os/folder.h"
 #include "os/system.h"
 
 namespace headlight {

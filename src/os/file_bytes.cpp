@@ -1,10 +1,10 @@
-#include "headlight/os/file_bytes.h"
+#include "os/file_bytes.h"
 
 #include <filesystem>
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 #include "os/system.h"
 
 namespace headlight {

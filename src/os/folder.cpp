@@ -1,4 +1,4 @@
-#include "headlight/os/folder.h"
+#include "os/folder.h"
 
 #include <algorithm>
 #include <cerrno>

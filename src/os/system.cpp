@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "headlight/os/process.h"
+#include "os/process.h"
 
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
 #define HEADLIGHT_POSIX 1

@@ -1,4 +1,4 @@
-#include "headlight/os/terminal.h"
+#include "os/terminal.h"
 
 #include <algorithm>
 #include <csignal>

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/base/format.h"
+#include "base/format.h"
 
-#include "headlight/terminal/chart.h"
+#include "terminal/chart.h"
 
 namespace headlight {
 

@@ -1,9 +1,9 @@
-#include "headlight/terminal/columns.h"
+#include "terminal/columns.h"
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "headlight/base/text.h"
-#include "headlight/base/utf8.h"
 
 namespace headlight {
 

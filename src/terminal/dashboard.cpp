@@ -1,9 +1,9 @@
-#include "headlight/terminal/dashboard.h"
+#include "terminal/dashboard.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/base/format.h"
+#include "base/format.h"
 
 namespace headlight {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "headlight/base/utf8.h"
-#include "headlight/terminal/chart.h"
+#include "base/utf8.h"
+#include "terminal/chart.h"
 
 namespace headlight {
 

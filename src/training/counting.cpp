@@ -1,8 +1,8 @@
-#include "headlight/training/counting.h"
+#include "training/counting.h"
 
 #include <algorithm>
 
-#include "headlight/data/ngram.h"
+#include "data/ngram.h"
 
 namespace headlight {
 

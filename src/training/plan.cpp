@@ -1,11 +1,11 @@
-#include "headlight/training/plan.h"
+#include "training/plan.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/base/clock.h"
+#include "base/clock.h"
 #include "headlight/base/error.h"
-#include "headlight/training/trainer.h"
+#include "training/trainer.h"
 
 namespace headlight {
 

@@ -1,10 +1,10 @@
-#include "headlight/training/run_data.h"
+#include "training/run_data.h"
 
+#include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
 #include "headlight/corpora/corpus.h"
-#include "headlight/corpora/grammar/grammar.h"
-#include "headlight/os/file.h"
-#include "headlight/training/text_files.h"
+#include "os/file.h"
+#include "training/text_files.h"
 
 namespace headlight {
 

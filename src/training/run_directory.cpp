@@ -1,13 +1,13 @@
-#include "headlight/training/run_directory.h"
+#include "training/run_directory.h"
 
 #include <algorithm>
 #include <limits>
 
+#include "base/utf8.h"
 #include "headlight/base/error.h"
-#include "headlight/base/utf8.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
 #include "headlight/training/checkpoint.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "training/state.h"
 
 namespace headlight {

@@ -1,11 +1,11 @@
-#include "headlight/training/run_log.h"
+#include "training/run_log.h"
 
 #include <cmath>
 
+#include "formats/json.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/json.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 
 namespace headlight {
 

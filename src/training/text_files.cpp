@@ -1,12 +1,12 @@
-#include "headlight/training/text_files.h"
+#include "training/text_files.h"
 
 #include <new>
 #include <stdexcept>
 #include <utility>
 
 #include "headlight/base/error.h"
-#include "headlight/os/file_bytes.h"
-#include "headlight/os/folder.h"
+#include "os/file_bytes.h"
+#include "os/folder.h"
 
 namespace headlight {
 

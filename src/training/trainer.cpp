@@ -1,17 +1,17 @@
-#include "headlight/training/trainer.h"
+#include "training/trainer.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/clock.h"
+#include "base/version.h"
 #include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/tape.h"
-#include "headlight/base/clock.h"
 #include "headlight/base/threads.h"
-#include "headlight/base/version.h"
 #include "headlight/ops/ops.h"
-#include "headlight/os/folder.h"
 #include "headlight/training/checkpoint.h"
-#include "headlight/training/counting.h"
+#include "os/folder.h"
+#include "training/counting.h"
 #include "training/state.h"
 
 namespace headlight {

@@ -1,10 +1,10 @@
-#include "headlight/terminal/chart.h"
+#include "terminal/chart.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "headlight/base/format.h"
+#include "base/format.h"
 
 namespace headlight {
 namespace {

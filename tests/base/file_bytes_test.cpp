@@ -1,5 +1,5 @@
 // Files that are mapped, and what happens when they fail under one's eyes.
-#include "headlight/os/file_bytes.h"
+#include "os/file_bytes.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "headlight/os/file.h"
+#include "os/file.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

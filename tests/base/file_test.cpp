@@ -1,8 +1,8 @@
-#include "headlight/os/file.h"
-#include "headlight/base/clock.h"
-#include "headlight/os/folder.h"
-#include "headlight/os/process.h"
-#include "headlight/os/terminal.h"
+#include "os/file.h"
+#include "base/clock.h"
+#include "os/folder.h"
+#include "os/process.h"
+#include "os/terminal.h"
 
 #include <gtest/gtest.h>
 

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 
 // Folders of one row do not include each other.
 const std::vector<std::set<std::string>> kFolders{
-    {"base"}, {"os"},       {"terminal"},      {"kernels"}, {"tensor"},     {"autograd"}, {"ops"},
-    {"nn"},   {"models"},   {"optim", "data"}, {"corpora"}, {"generation"}, {"formats"},  {"io"},
-    {"run"},  {"training"}, {"exchange"},      {"heads"},   {"bench"}};
+    {"base"},    {"os"},       {"terminal"}, {"kernels"},       {"tensor"},  {"autograd"},
+    {"ops"},     {"nn"},       {"models"},   {"optim", "data"}, {"corpora"}, {"generation"},
+    {"formats"}, {"training"}, {"exchange"}, {"heads"},         {"bench"}};
 
 // The row of a folder in kFolders; -1 if it is not there.
 int level_of(const std::string& folder) {

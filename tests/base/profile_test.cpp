@@ -1,4 +1,4 @@
-#include "headlight/base/profile.h"
+#include "base/profile.h"
 
 #include <gtest/gtest.h>
 

@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/isa.h"
+#include "base/isa.h"
+#include "bench/bench.h"
 #include "headlight/base/threads.h"
-#include "headlight/bench/bench.h"
 #include "kernels/kernels.h"
 
 namespace {

@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 
 #include "cli/tiny_run.h"
+#include "headlight/formats/safetensors.h"
 #include "headlight/base/random.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 namespace {

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <regex>
 
+#include "formats/json.h"
 #include "headlight/base/threads.h"
-#include "headlight/formats/json.h"
 #include "support/files.h"
 #include "support/program.h"
 

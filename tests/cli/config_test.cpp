@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "cli/tiny_run.h"
-#include "headlight/training/run_directory.h"
 #include "tensor/sanitized.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {

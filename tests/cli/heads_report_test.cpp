@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "cli/tiny_run.h"
-#include "headlight/formats/json.h"
-#include "headlight/heads/watch/head_history.h"
+#include "formats/json.h"
+#include "heads/watch/head_history.h"
 
 namespace headlight {
 namespace {

@@ -5,9 +5,9 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
-#include "headlight/formats/json.h"
-#include "headlight/training/run_directory.h"
+#include "formats/json.h"
 #include "support/on_terminal.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {

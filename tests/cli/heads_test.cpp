@@ -5,11 +5,11 @@
 #include <thread>
 
 #include "cli/tiny_run.h"
+#include "formats/json.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/formats/json.h"
-#include "headlight/heads/roles/head_windows.h"
-#include "headlight/training/run_directory.h"
+#include "heads/roles/head_windows.h"
 #include "support/on_terminal.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/clock.h"
 #include "cli/tiny_run.h"
-#include "headlight/base/clock.h"
-#include "headlight/base/random.h"
 #include "headlight/formats/safetensors.h"
+#include "headlight/base/random.h"
 
 namespace headlight {
 namespace {

@@ -2,11 +2,11 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/format.h"
 #include "cli/tiny_run.h"
-#include "headlight/base/format.h"
-#include "headlight/training/run_directory.h"
-#include "headlight/training/run_log.h"
 #include "support/on_terminal.h"
+#include "training/run_directory.h"
+#include "training/run_log.h"
 
 namespace headlight {
 namespace {

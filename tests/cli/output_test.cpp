@@ -4,9 +4,9 @@
 #include <sstream>
 
 #include "cli/tiny_run.h"
-#include "headlight/corpora/grammar/grammar.h"
+#include "corpora/grammar/grammar.h"
 #include "headlight/data/vocabulary.h"
-#include "headlight/training/run_directory.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/clock.h"
 #include "cli/tiny_run.h"
-#include "headlight/base/clock.h"
 #include "headlight/base/random.h"
-#include "headlight/os/file_bytes.h"
+#include "os/file_bytes.h"
 
 namespace headlight {
 namespace {

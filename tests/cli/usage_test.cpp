@@ -1,9 +1,9 @@
 // The command line: help, unknown words, and every number out of its range, told in one line before any work.
 #include <algorithm>
 
-#include "headlight/base/version.h"
-#include "headlight/training/config.h"
+#include "base/version.h"
 #include "support/program.h"
+#include "training/config.h"
 
 namespace headlight {
 namespace {

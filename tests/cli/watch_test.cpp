@@ -1,6 +1,6 @@
 // train --watch-heads: what it says, on a terminal and off it, and what it leaves behind.
 #include "cli/tiny_run.h"
-#include "headlight/heads/watch/head_history.h"
+#include "heads/watch/head_history.h"
 #include "support/on_terminal.h"
 
 namespace headlight {

@@ -81,6 +81,6 @@ int main() {
     std::fprintf(stderr, "consumer: %s\n", e.what());
     return 1;
   }
-  std::printf("Headlight %s, %s kernels, threads: %d\n", version(), isa_name(current_isa()), thread_count());
+  std::printf("threads: %d\n", thread_count());
   return failures == 0 ? 0 : 1;
 }

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 #include "headlight/corpora/corpus.h"
-#include "headlight/corpora/grammar/grammar.h"
 
 namespace headlight {
 namespace {

@@ -11,10 +11,10 @@
 #include <numeric>
 #include <set>
 
+#include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 #include "headlight/corpora/corpus.h"
-#include "headlight/corpora/grammar/grammar.h"
 
 namespace headlight {
 namespace {

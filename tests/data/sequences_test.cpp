@@ -1,6 +1,6 @@
 // The corpora of sequences. What they say of themselves is compared with calculations that know nothing of the
 // generators: lists of all sequences with their probabilities, and closed forms.
-#include "headlight/corpora/sequences.h"
+#include "corpora/sequences.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,8 @@
 #include <set>
 #include <span>
 
+#include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
-#include "headlight/corpora/grammar/grammar.h"
 #include "support/expect_error.h"
 
 namespace headlight {

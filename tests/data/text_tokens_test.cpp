@@ -1,14 +1,14 @@
-#include "headlight/data/text_tokens.h"
+#include "data/text_tokens.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "base/utf8.h"
 #include "data/text_scan.h"
 #include "headlight/base/random.h"
-#include "headlight/base/utf8.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

@@ -9,8 +9,8 @@
 
 #include "fuzz/readers.h"
 #include "headlight/base/random.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "support/expect_error.h"
 
 namespace headlight::tests {

@@ -5,21 +5,21 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "corpora/grammar/grammar.h"
+#include "exchange/exchange.h"
 #include "exchange/tokenizer_json.h"
-#include "headlight/base/error.h"
-#include "headlight/corpora/grammar/grammar.h"
-#include "headlight/exchange/exchange.h"
-#include "headlight/formats/gguf.h"
-#include "headlight/formats/json.h"
+#include "formats/gguf.h"
+#include "formats/json.h"
 #include "headlight/formats/safetensors.h"
-#include "headlight/heads/watch/head_history.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
-#include "headlight/training/config.h"
-#include "headlight/training/run_directory.h"
-#include "headlight/training/run_log.h"
+#include "headlight/base/error.h"
+#include "heads/watch/head_history.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "run/random_model.h"
 #include "support/temporary_directory.h"
+#include "training/config.h"
+#include "training/run_directory.h"
+#include "training/run_log.h"
 
 namespace headlight::tests {
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/ablation/head_gates.h"
+#include "heads/ablation/head_gates.h"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/watch/head_history.h"
+#include "heads/watch/head_history.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "headlight/base/error.h"
-#include "headlight/heads/report/head_report.h"
-#include "headlight/os/file.h"
+#include "heads/report/head_report.h"
+#include "os/file.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

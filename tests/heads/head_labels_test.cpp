@@ -1,8 +1,8 @@
-#include "headlight/heads/roles/head_labels.h"
+#include "heads/roles/head_labels.h"
 
 #include <algorithm>
 
-#include "headlight/heads/study/head_study.h"
+#include "heads/study/head_study.h"
 #include "heads/tiny_model.h"
 
 namespace headlight {

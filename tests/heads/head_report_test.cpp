@@ -1,9 +1,9 @@
 // The report: what stands in its data, and that nothing in the data can break out of it.
-#include "headlight/heads/report/head_report.h"
+#include "heads/report/head_report.h"
 
 #include <cmath>
 
-#include "headlight/heads/seeds/seed_study.h"
+#include "heads/seeds/seed_study.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 

@@ -1,11 +1,11 @@
-#include "headlight/heads/watch/head_watch.h"
+#include "heads/watch/head_watch.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/base/threads.h"
-#include "headlight/heads/study/head_study.h"
 #include "headlight/ops/ops.h"
+#include "heads/study/head_study.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

@@ -1,8 +1,8 @@
 // Long measurements say how far they are, and end where they are told to.
-#include "headlight/heads/study/measuring.h"
+#include "heads/study/measuring.h"
 
 #include "headlight/base/random.h"
-#include "headlight/heads/study/head_study.h"
+#include "heads/study/head_study.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 

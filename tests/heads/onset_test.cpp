@@ -1,5 +1,5 @@
 // When roles appear: from histories made by hand.
-#include "headlight/heads/seeds/onset.h"
+#include "heads/seeds/onset.h"
 
 #include <gtest/gtest.h>
 

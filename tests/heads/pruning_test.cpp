@@ -1,11 +1,11 @@
-#include "headlight/heads/pruning/pruning.h"
+#include "heads/pruning/pruning.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/ablation/block_runs.h"
-#include "headlight/heads/ablation/replicates.h"
-#include "headlight/heads/pruning/prune_recovery.h"
+#include "heads/ablation/block_runs.h"
+#include "heads/ablation/replicates.h"
+#include "heads/pruning/prune_recovery.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 

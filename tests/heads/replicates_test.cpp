@@ -1,5 +1,5 @@
 // Headline numbers on resampled windows: from losses made by hand.
-#include "headlight/heads/ablation/replicates.h"
+#include "heads/ablation/replicates.h"
 
 #include <algorithm>
 #include <cmath>

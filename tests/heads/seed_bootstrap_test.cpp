@@ -1,5 +1,5 @@
 // Intervals over seeds: from values whose spread is known.
-#include "headlight/heads/seeds/seed_bootstrap.h"
+#include "heads/seeds/seed_bootstrap.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Heads beside their controls, paired by seed: differences whose mean, spread and signs are known.
-#include "headlight/heads/seeds/seed_compare.h"
+#include "heads/seeds/seed_compare.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Heads of different seeds: who carries what, and which is which.
-#include "headlight/heads/seeds/seed_match.h"
+#include "heads/seeds/seed_match.h"
 
 #include <gtest/gtest.h>
 

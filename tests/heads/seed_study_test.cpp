@@ -1,5 +1,5 @@
 // Figures over seeds: intervals, tables, and failed seeds, which are counted and left out.
-#include "headlight/heads/seeds/seed_study.h"
+#include "heads/seeds/seed_study.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
-#include "headlight/heads/ablation/specialization.h"
+#include "heads/ablation/specialization.h"
 
 #include <cmath>
 
-#include "headlight/heads/ablation/head_similarity.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/head_similarity.h"
 #include "heads/tiny_model.h"
 
 namespace headlight {

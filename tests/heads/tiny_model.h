@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "headlight/heads/roles/head_windows.h"
-#include "headlight/heads/roles/roles.h"
+#include "heads/roles/head_windows.h"
+#include "heads/roles/roles.h"
 
 namespace headlight {
 

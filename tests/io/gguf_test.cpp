@@ -1,12 +1,12 @@
 // GGUF: what is written reads back; what is damaged is refused. That llama.cpp reads it is checked by tests/interop.
-#include "headlight/formats/gguf.h"
+#include "formats/gguf.h"
 
 #include <gtest/gtest.h>
 
 #include "formats/little_endian.h"
 #include "headlight/base/random.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

@@ -1,4 +1,4 @@
-#include "headlight/formats/json.h"
+#include "formats/json.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "headlight/base/clock.h"
+#include "base/clock.h"
 #include "headlight/base/random.h"
 #include "support/expect_error.h"
 

@@ -1,13 +1,13 @@
 // NumPy's files, byte by byte; that NumPy reads them is checked by tests/interop.
-#include "headlight/formats/npy.h"
+#include "formats/npy.h"
 
 #include <gtest/gtest.h>
 
 #include "formats/crc32.h"
 #include "formats/little_endian.h"
 #include "formats/zip.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

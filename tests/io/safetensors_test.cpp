@@ -8,9 +8,9 @@
 #include <limits>
 
 #include "headlight/base/random.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
-#include "headlight/os/process.h"
+#include "os/file.h"
+#include "os/folder.h"
+#include "os/process.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/isa.h"
+#include "base/isa.h"
 #include "headlight/base/random.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"

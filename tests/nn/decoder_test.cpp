@@ -5,9 +5,9 @@
 
 #include <cmath>
 
+#include "generation/quantize.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/generation/quantize.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
 #include "tensor/counted_new.h"

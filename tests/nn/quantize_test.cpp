@@ -1,5 +1,5 @@
 // Weights of eight bits: how far they may be off, and that the decoder's are those of round_to_int8.
-#include "headlight/generation/quantize.h"
+#include "generation/quantize.h"
 
 #include <gtest/gtest.h>
 

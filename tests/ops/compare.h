@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/isa.h"
+#include "base/isa.h"
 #include "headlight/base/threads.h"
 #include "ops/cases.h"
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/gradcheck.h"
-#include "headlight/os/file.h"
+#include "os/file.h"
 #include "recipes/gated_feed_forward.h"
 
 namespace headlight::tests {

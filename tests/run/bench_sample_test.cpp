@@ -1,4 +1,4 @@
-#include "headlight/bench/bench_sample.h"
+#include "bench/bench_sample.h"
 
 #include <gtest/gtest.h>
 

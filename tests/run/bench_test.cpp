@@ -1,10 +1,10 @@
-#include "headlight/bench/bench.h"
+#include "bench/bench.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "headlight/base/isa.h"
+#include "base/isa.h"
 #include "headlight/base/threads.h"
 #include "tensor/sanitized.h"
 

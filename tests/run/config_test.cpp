@@ -1,4 +1,4 @@
-#include "headlight/training/config.h"
+#include "training/config.h"
 
 #include <gtest/gtest.h>
 

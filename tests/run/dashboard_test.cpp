@@ -1,4 +1,4 @@
-#include "headlight/terminal/dashboard.h"
+#include "terminal/dashboard.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // Models to other programs' formats and back. That those programs read them is checked by tests/interop.
-#include "headlight/exchange/exchange.h"
+#include "exchange/exchange.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "headlight/exchange/gpt2.h"
-#include "headlight/formats/gguf.h"
+#include "exchange/gpt2.h"
+#include "formats/gguf.h"
 #include "headlight/training/checkpoint.h"
 #include "run/random_model.h"
 #include "support/expect_error.h"

@@ -1,12 +1,12 @@
 // What a run leaves to be read: its log, its logits, and the weights it began with.
-#include "headlight/training/run_log.h"
+#include "training/run_log.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "exchange/logits.h"
 #include "headlight/autograd/tape.h"
-#include "headlight/exchange/logits.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "headlight/exchange/exchange.h"
+#include "exchange/exchange.h"
 #include "headlight/formats/safetensors.h"
 #include "run/random_model.h"
 #include "support/expect_error.h"

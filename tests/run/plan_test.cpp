@@ -1,8 +1,8 @@
-#include "headlight/training/plan.h"
+#include "training/plan.h"
 
 #include <gtest/gtest.h>
 
-#include "headlight/bench/bench.h"
+#include "bench/bench.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

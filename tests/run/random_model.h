@@ -2,7 +2,7 @@
 #pragma once
 
 #include "headlight/autograd/tape.h"
-#include "headlight/training/run_directory.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/training/run_log.h"
+#include "training/run_log.h"
 
 #include <gtest/gtest.h>
 

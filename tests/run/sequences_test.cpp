@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "formats/json.h"
 #include "headlight/corpora/corpus.h"
-#include "headlight/formats/json.h"
 #include "run/tiny.h"
 #include "support/expect_error.h"
 

@@ -1,9 +1,9 @@
 // A run small enough for tests: some 1,500 weights, a few milliseconds.
 #pragma once
 
-#include "headlight/training/trainer.h"
 #include "support/files.h"
 #include "support/temporary_directory.h"
+#include "training/trainer.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/training/trainer.h"
+#include "training/trainer.h"
 
 #include <gtest/gtest.h>
 

@@ -7,9 +7,9 @@
 #include <map>
 #include <string>
 
-#include "headlight/formats/json.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "formats/json.h"
+#include "os/file.h"
+#include "os/folder.h"
 
 namespace headlight {
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "os/file.h"
+#include "os/folder.h"
 
 namespace headlight {
 

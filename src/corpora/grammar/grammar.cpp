@@ -1,5 +1,5 @@
 // Grammars as their users see them, and the generator.
-#include "headlight/corpora/grammar/grammar.h"
+#include "corpora/grammar/grammar.h"
 
 #include <algorithm>
 #include <bitset>

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/corpora/grammar/grammar.h"
+#include "corpora/grammar/grammar.h"
 
 namespace headlight::detail {
 

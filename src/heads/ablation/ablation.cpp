@@ -1,4 +1,4 @@
-#include "headlight/heads/ablation/ablation.h"
+#include "heads/ablation/ablation.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "headlight/heads/ablation/block_runs.h"
+#include "heads/ablation/block_runs.h"
 
 #include "headlight/autograd/tape.h"
 

@@ -1,10 +1,10 @@
-#include "headlight/heads/ablation/head_gates.h"
+#include "heads/ablation/head_gates.h"
 
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/heads/ablation/ablation.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/ablation.h"
 
 namespace headlight {
 

@@ -1,13 +1,13 @@
-#include "headlight/heads/ablation/head_similarity.h"
+#include "heads/ablation/head_similarity.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/heads/ablation/ablation.h"
 #include "headlight/nn/probe.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/ablation.h"
 
 namespace headlight {
 

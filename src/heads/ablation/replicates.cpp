@@ -1,10 +1,10 @@
-#include "headlight/heads/ablation/replicates.h"
+#include "heads/ablation/replicates.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "headlight/heads/pruning/pruning.h"
+#include "heads/pruning/pruning.h"
 #include "heads/study/number_json.h"
 
 namespace headlight {

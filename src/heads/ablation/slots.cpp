@@ -1,4 +1,4 @@
-#include "headlight/heads/ablation/slots.h"
+#include "heads/ablation/slots.h"
 
 #include <algorithm>
 #include <cmath>

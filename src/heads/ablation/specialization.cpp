@@ -1,11 +1,11 @@
-#include "headlight/heads/ablation/specialization.h"
+#include "heads/ablation/specialization.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/heads/ablation/block_runs.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/block_runs.h"
 
 namespace headlight {
 

@@ -1,10 +1,10 @@
-#include "headlight/heads/pruning/prune_recovery.h"
+#include "heads/pruning/prune_recovery.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "headlight/training/trainer.h"
+#include "training/trainer.h"
 
 namespace headlight {
 

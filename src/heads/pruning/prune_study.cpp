@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/ablation/block_runs.h"
-#include "headlight/heads/ablation/head_gates.h"
-#include "headlight/heads/pruning/pruning.h"
+#include "heads/ablation/block_runs.h"
+#include "heads/ablation/head_gates.h"
+#include "heads/pruning/pruning.h"
 #include "heads/study/number_json.h"
 
 namespace headlight {

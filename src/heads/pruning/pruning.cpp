@@ -1,12 +1,12 @@
-#include "headlight/heads/pruning/pruning.h"
+#include "heads/pruning/pruning.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "headlight/heads/ablation/block_runs.h"
-#include "headlight/heads/ablation/head_gates.h"
+#include "heads/ablation/block_runs.h"
+#include "heads/ablation/head_gates.h"
 
 namespace headlight {
 

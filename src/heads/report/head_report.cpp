@@ -1,9 +1,9 @@
-#include "headlight/heads/report/head_report.h"
+#include "heads/report/head_report.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/base/utf8.h"
+#include "base/utf8.h"
 #include "heads/roles/measured_text.h"
 #include "heads/study/number_json.h"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/report/head_report.h"
+#include "heads/report/head_report.h"
 #include "heads/study/number_json.h"
 
 namespace headlight {

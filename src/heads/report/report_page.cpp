@@ -1,8 +1,8 @@
 #include <string_view>
 
 #include "headlight/base/error.h"
-#include "headlight/heads/report/head_report.h"
 #include "heads/report/files.h"
+#include "heads/report/head_report.h"
 
 namespace headlight {
 

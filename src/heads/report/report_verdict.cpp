@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
 
-#include "headlight/base/format.h"
-#include "headlight/heads/report/head_report.h"
+#include "base/format.h"
+#include "heads/report/head_report.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/roles/head_labels.h"
+#include "heads/roles/head_labels.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/roles/head_scores.h"
+#include "heads/roles/head_scores.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "headlight/heads/roles/head_windows.h"
+#include "heads/roles/head_windows.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/heads/study/head_study.h"
+#include "heads/study/head_study.h"
 
 namespace headlight {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "headlight/heads/ablation/slots.h"
-#include "headlight/heads/roles/head_windows.h"
-#include "headlight/heads/roles/roles.h"
-#include "headlight/training/run_data.h"
+#include "heads/ablation/slots.h"
+#include "heads/roles/head_windows.h"
+#include "heads/roles/roles.h"
+#include "training/run_data.h"
 
 namespace headlight {
 

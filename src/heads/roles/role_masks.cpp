@@ -1,4 +1,4 @@
-#include "headlight/heads/roles/role_masks.h"
+#include "heads/roles/role_masks.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/roles/roles.h"
+#include "heads/roles/roles.h"
 
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-#include "headlight/heads/seeds/onset.h"
+#include "heads/seeds/onset.h"
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
 
 #include "headlight/base/error.h"
-#include "headlight/heads/seeds/seed_bootstrap.h"
+#include "heads/seeds/seed_bootstrap.h"
 
 namespace headlight {
 

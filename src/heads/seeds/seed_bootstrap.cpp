@@ -1,11 +1,11 @@
-#include "headlight/heads/seeds/seed_bootstrap.h"
+#include "heads/seeds/seed_bootstrap.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "headlight/heads/roles/head_scores.h"
+#include "heads/roles/head_scores.h"
 
 namespace headlight {
 

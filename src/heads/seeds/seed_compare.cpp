@@ -1,10 +1,10 @@
-#include "headlight/heads/seeds/seed_compare.h"
+#include "heads/seeds/seed_compare.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/format.h"
 #include "headlight/base/error.h"
-#include "headlight/base/format.h"
 
 namespace headlight {
 

@@ -1,4 +1,4 @@
-#include "headlight/heads/seeds/seed_match.h"
+#include "heads/seeds/seed_match.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "headlight/heads/seeds/seed_study.h"
+#include "heads/seeds/seed_study.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,8 @@
 #include <map>
 
 #include "headlight/base/error.h"
-#include "headlight/heads/seeds/seed_compare.h"
-#include "headlight/heads/seeds/seed_match.h"
+#include "heads/seeds/seed_compare.h"
+#include "heads/seeds/seed_match.h"
 
 namespace headlight {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/seeds/seed_match.h"
-#include "headlight/heads/seeds/seed_study.h"
+#include "heads/seeds/seed_match.h"
+#include "heads/seeds/seed_study.h"
 
 namespace headlight {
 

@@ -1,10 +1,10 @@
-#include "headlight/heads/study/head_study.h"
+#include "heads/study/head_study.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/heads/ablation/block_runs.h"
-#include "headlight/heads/ablation/head_gates.h"
+#include "heads/ablation/block_runs.h"
+#include "heads/ablation/head_gates.h"
 #include "heads/roles/measured_text.h"
 
 namespace headlight {

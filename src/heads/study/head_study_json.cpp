@@ -1,4 +1,4 @@
-#include "headlight/heads/study/head_study.h"
+#include "heads/study/head_study.h"
 #include "heads/study/number_json.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-#include "headlight/heads/study/measuring.h"
+#include "heads/study/measuring.h"
 
 namespace headlight {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "headlight/formats/json.h"
+#include "formats/json.h"
 
 namespace headlight {
 

@@ -1,16 +1,16 @@
-#include "headlight/heads/watch/head_history.h"
+#include "heads/watch/head_history.h"
 
 #include <cmath>
 #include <limits>
 #include <set>
 #include <span>
 
+#include "formats/json.h"
 #include "headlight/base/error.h"
-#include "headlight/formats/json.h"
-#include "headlight/heads/report/head_report.h"
-#include "headlight/os/file.h"
-#include "headlight/os/folder.h"
+#include "heads/report/head_report.h"
 #include "heads/study/number_json.h"
+#include "os/file.h"
+#include "os/folder.h"
 
 namespace headlight {
 

@@ -1,14 +1,14 @@
-#include "headlight/heads/watch/head_watch.h"
+#include "heads/watch/head_watch.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "headlight/base/clock.h"
-#include "headlight/heads/roles/head_labels.h"
+#include "base/clock.h"
 #include "headlight/nn/probe.h"
-#include "headlight/os/file.h"
+#include "heads/roles/head_labels.h"
 #include "heads/roles/measured_text.h"
+#include "os/file.h"
 
 namespace headlight {
 

@@ -1,0 +1,108 @@
+// Role scores: how much of each head's attention goes where each role would look, corrected for chance.
+//
+// For a role with keys R_t at query t, over all its queries in all windows:
+//   S  = mean of sum over j in R_t of A[t,j]       the head's attention
+//   S0 = mean of |R_t| / (t+1)                     what uniform attention would give
+//   S~ = as S, with the attention of another window of the same batch: all that position alone explains
+//   kappa   = (S - S0) / (1 - S0)                  1: all of it, 0: no more than chance, negative: less
+//   kappa_c = (S - S~) / (1 - S~)                  for roles of content
+// Without the correction a role such as "previous" scores high for any head at the start of a window.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "headlight/models/transformer.h"
+#include "heads/roles/head_windows.h"
+#include "heads/roles/role_masks.h"
+
+namespace headlight {
+
+// One head of a model.
+struct HeadId {
+  Index layer = 0, head = 0;
+  friend bool operator==(const HeadId&, const HeadId&) = default;
+  friend auto operator<=>(const HeadId&, const HeadId&) = default;
+};
+// "L0H2".
+std::string head_name(Index layer, Index head);
+inline std::string head_name(HeadId id) { return head_name(id.layer, id.head); }
+// Error: not such a name, or no such head in the model; lists those there are.
+HeadId parse_head(const std::string& name, const TransformerConfig& config);
+// All of them, layer by layer.
+std::vector<HeadId> all_heads(const TransformerConfig& config);
+
+struct RoleScore {
+  double attention = 0;  // S
+  double chance = 0;     // S0
+  double elsewhere = 0;  // S~
+  double top = 0;        // share of queries whose largest weight lies on one of the role's keys
+  Index queries = 0;     // eligible queries; with none the rest is 0
+  Index compared = 0;    // queries that went into S~; 0 when there was no other window
+  // 0 when there are no queries or chance already explains all.
+  double kappa() const { return queries > 0 && chance < 1 ? (attention - chance) / (1 - chance) : 0; }
+  // ln(S / S0): 0 for chance, ln 2 for twice as much. Not a number when either is 0. What classes of characters are shown
+  // by: vowels, say, are a third of all keys, and a head that looks at them twice as often as chance has a small kappa.
+  double log_ratio() const {
+    return attention > 0 && chance > 0 ? std::log(attention / chance) : std::numeric_limits<double>::quiet_NaN();
+  }
+  // Not a number when there was nothing to compare with.
+  double kappa_content() const {
+    if (compared == 0) return std::numeric_limits<double>::quiet_NaN();
+    return elsewhere < 1 ? (attention - elsewhere) / (1 - elsewhere) : 0;
+  }
+};
+
+class HeadScores {
+ public:
+  HeadScores(Index layers, Index heads, std::size_t roles)
+      : layers_(layers),
+        heads_(heads),
+        roles_(roles),
+        scores_(static_cast<std::size_t>(layers * heads) * roles),
+        evenness_(static_cast<std::size_t>(layers * heads)) {}
+
+  Index layers() const { return layers_; }
+  Index heads() const { return heads_; }  // of the layer with most
+  std::size_t roles() const { return roles_; }
+  RoleScore& at(Index layer, Index head, std::size_t role) { return scores_[place(layer, head) * roles_ + role]; }
+  const RoleScore& at(Index layer, Index head, std::size_t role) const {
+    return scores_[place(layer, head) * roles_ + role];
+  }
+  // Mean of entropy / ln(t+1) over all queries t >= 1: 1 for uniform attention, 0 for a single key.
+  double evenness(Index layer, Index head) const { return evenness_[place(layer, head)].value; }
+
+ private:
+  friend void add_scores(HeadScores&, Index, const Tensor&, const RoleMasks&, Index);
+  friend void finish_scores(HeadScores&);
+  friend HeadScores merged(const HeadScores&, const HeadScores&);
+  struct Evenness {
+    double value = 0;
+    Index queries = 0;
+  };
+  std::size_t place(Index layer, Index head) const { return static_cast<std::size_t>(layer * heads_ + head); }
+
+  Index layers_, heads_;
+  std::size_t roles_;
+  std::vector<RoleScore> scores_;
+  std::vector<Evenness> evenness_;
+};
+
+// Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer on the windows first .. first+B-1 of the
+// masks. Until finish_scores() divides them by the number of queries, all figures are sums.
+void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window);
+void finish_scores(HeadScores& sums);
+// Of two finished scores, those of both texts together.
+HeadScores merged(const HeadScores& a, const HeadScores& b);
+
+// The scores of every head of a model for each role of the masks, which are those of these windows.
+HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
+// The same on the first and on the second half of the windows.
+std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
+
+// The 99th percentile, or whichever share, of values (not empty): the smallest that so many of them do not exceed.
+double percentile(std::vector<double> values, double share);
+
+}  // namespace headlight

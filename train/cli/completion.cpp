@@ -1,0 +1,212 @@
+// headlight completion and headlight man: from the same table of commands and flags as --help.
+#include <algorithm>
+
+#include "base/version.h"
+#include "cli.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "training/config.h"
+
+namespace headlight::cli {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += cat(text.empty() ? "" : " ", word);
+  return text;
+}
+
+std::vector<std::string> flag_words(const Command& command) {
+  std::vector<std::string> words;
+  for (const Flag& flag : command.flags) {
+    words.push_back("--" + flag.name);
+    if (flag.negatable()) words.push_back("--no-" + flag.name);
+  }
+  words.push_back("--help");
+  return words;
+}
+
+// The commands by their first word, and "heads show" under "heads".
+std::vector<std::string> first_words() {
+  std::vector<std::string> words;
+  for (const Command& command : commands())
+    if (command.name.find(' ') == std::string::npos) words.push_back(command.name);
+  words.push_back("help");
+  return words;
+}
+std::vector<std::string> second_words(const std::string& first) {
+  std::vector<std::string> words;
+  for (const Command& command : commands())
+    if (command.name.rfind(first + " ", 0) == 0) words.push_back(command.name.substr(first.size() + 1));
+  return words;
+}
+
+// One `case` over "command" and one over "command --flag" serve both shells; zsh runs the function of bash. Words and
+// files are told apart (compopt): a command does not become a folder because one of its name lies there.
+std::string bash_function() {
+  std::string flags, values, seconds, operands;
+  for (const Command& command : commands()) {
+    flags += cat("    '", command.name, "') flags='", joined(flag_words(command)), "' ;;\n");
+    for (const Flag& flag : command.flags)
+      if (!flag.placeholder.empty())
+        values += cat("    '", command.name, " --", flag.name, "') takes=1 values='", joined(flag.choices), "' ;;\n");
+    if (!command.operand_choices.empty())
+      operands += cat("    '", command.name, "') operands='", joined(command.operand_choices), "' ;;\n");
+    const std::vector<std::string> more = second_words(command.name);
+    if (!more.empty()) seconds += cat("    ", command.name, ") second='", joined(more), "' ;;\n");
+  }
+  return cat(
+      "_headlight_words() {\n"
+      "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+      "  if [ \"$before\" = = ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; elif [ \"$word\" = = ]; then word=; fi\n"
+      "  local command=\"${COMP_WORDS[1]}\" second= flags= takes= values= operands= files=\n"
+      "  COMPREPLY=()\n"
+      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+      "    [ \"$headlight_only\" = files ] || COMPREPLY=($(compgen -W '",
+      joined(first_words()), " --help --version' -- \"$word\"))\n    return\n  fi\n", "  case \"$command\" in\n",
+      seconds,
+      "  esac\n"
+      "  if [ \"$COMP_CWORD\" -gt 2 ] && [ -n \"$second\" ]; then\n"
+      "    case \" $second \" in *\" ${COMP_WORDS[2]} \"*) command=\"$command ${COMP_WORDS[2]}\" ;; esac\n  fi\n"
+      "  case \"$command $before\" in\n",
+      values, "  esac\n  case \"$command\" in\n", flags, "    help) flags='' second='", joined(first_words()),
+      "' ;;\n  esac\n  case \"$command\" in\n", operands,
+      "  esac\n"
+      "  if [ -n \"$values\" ]; then\n    COMPREPLY=($(compgen -W \"$values\" -- \"$word\"))\n"
+      "  elif [ -n \"$takes\" ]; then\n    files=1\n"
+      "  elif [ \"${word#-}\" != \"$word\" ]; then\n    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
+      "  elif [ -n \"$operands\" ]; then\n    COMPREPLY=($(compgen -W \"$operands\" -- \"$word\"))\n"
+      "  else\n    files=1\n"
+      "    if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$second\" ]; then\n"
+      "      COMPREPLY=($(compgen -W \"$second\" -- \"$word\"))\n    fi\n  fi\n"
+      "  if [ \"$headlight_only\" = files ]; then COMPREPLY=(); fi\n"
+      "  if [ -n \"$files\" ] && [ \"$headlight_only\" != words ]; then\n"
+      "    if type compopt > /dev/null 2>&1; then compopt -o filenames 2> /dev/null; fi\n"
+      "    local IFS=$'\\n'\n    COMPREPLY+=($(compgen -f -- \"$word\"))\n  fi\n}\n");
+}
+
+std::string bash_script() { return cat(bash_function(), "complete -F _headlight_words headlight\n"); }
+
+// Works as a file in a folder of $fpath, which zsh runs as a function at the first completion, and with `source`. zsh has
+// no compopt: words and files are asked for one after the other.
+std::string zsh_script() {
+  return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
+             "_headlight_complete() {\n"
+             "  local headlight_only=words none=1\n"
+             "  _bash_complete -F _headlight_words && none=0\n"
+             "  headlight_only=files\n"
+             "  _bash_complete -o filenames -F _headlight_words && none=0\n"
+             "  return none\n}\n"
+             "compdef _headlight_complete headlight\n"
+             "if [ \"${funcstack[1]}\" = _headlight ]; then _headlight_complete; fi\n");
+}
+
+std::string fish_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' || c == '\\' ? cat("\\", c) : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string fish_script() {
+  std::string text = "complete -c headlight -n __fish_use_subcommand -f -l help\n";
+  for (const Command& command : commands()) {
+    const std::size_t space = command.name.find(' ');
+    const std::string first = command.name.substr(0, space), seen = cat("__fish_seen_subcommand_from ", first);
+    const std::vector<std::string> more = second_words(first);
+    const std::string no_second = more.empty() ? "" : cat("; and not __fish_seen_subcommand_from ", joined(more));
+    const std::string second = space == std::string::npos ? "" : command.name.substr(space + 1);
+    // Where the command's last word is to be completed, and where its flags are.
+    const std::string before = second.empty() ? "__fish_use_subcommand" : seen + no_second;
+    const std::string inside =
+        second.empty() ? seen + no_second : cat(seen, "; and __fish_seen_subcommand_from ", second);
+    text += cat("complete -c headlight -n ", fish_quoted(before), second.empty() ? " -f" : "", " -a ",
+                second.empty() ? first : second, " -d ", fish_quoted(command.summary), "\n");
+    const auto flag_line = [&](const std::string& name, const Flag& flag) {
+      return cat("complete -c headlight -n ", fish_quoted(inside), " -l ", name, flag.placeholder.empty() ? "" : " -r",
+                 flag.choices.empty() ? "" : cat(" -f -a ", fish_quoted(joined(flag.choices))), " -d ",
+                 fish_quoted(flag.help), "\n");
+    };
+    for (const Flag& flag : command.flags) {
+      text += flag_line(flag.name, flag);
+      if (flag.negatable()) text += flag_line("no-" + flag.name, flag);
+    }
+    if (!command.operand_choices.empty())
+      text += cat("complete -c headlight -n ", fish_quoted(inside), " -f -a ",
+                  fish_quoted(joined(command.operand_choices)), "\n");
+  }
+  return text;
+}
+
+int run_completion(const Arguments& args) {
+  const std::string& shell = args.operands()[0];
+  const std::vector<std::string> shells = {"bash", "zsh", "fish"};
+  if (shell == "bash") print(bash_script());
+  else if (shell == "zsh") print(zsh_script());
+  else if (shell == "fish") print(fish_script());
+  else {
+    const std::string near = did_you_mean(shell, shells);
+    throw UsageError(cat(shell, ": not one of bash, zsh, fish", near.empty() ? "" : cat("; did you mean ", near, "?")));
+  }
+  return 0;
+}
+
+// Text as roff takes it: backslashes and dashes as such, and no line that begins with a command.
+std::string roff(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    if ((safe.empty() || safe.back() == '\n') && (c == '.' || c == '\'')) safe += "\\&";
+    if (c == '\\') safe += "\\e";
+    else if (c == '-') safe += "\\-";
+    else safe += c;
+  }
+  return safe;
+}
+
+int run_man(const Arguments&) {
+  std::string text = cat(".TH HEADLIGHT 1 \"\" \"headlight ", version(),
+                         "\" \"User Commands\"\n.SH NAME\nheadlight \\- train small transformers on text and look at "
+                         "their attention heads\n.SH SYNOPSIS\n.B headlight\n.I COMMAND\n[OPTIONS]\n.SH COMMANDS\n");
+  for (const Command& command : commands()) {
+    text += cat(".SS ", roff(cat("headlight ", command.name)), "\n", roff(command.summary), "\n.PP\n.B ",
+                roff(cat("headlight ", command.name)), "\n", roff(command.usage), "\n.PP\nExamples:\n.nf\n");
+    for (const std::string& example : command.examples) text += cat(roff(example), "\n");
+    text += ".fi\n";
+    for (const Flag& flag : command.flags)
+      text += cat(".TP\n.B ", roff(cat("--", flag.negatable() ? "[no-]" : "", flag.name)),
+                  flag.placeholder.empty() ? "" : cat(" ", flag.placeholder), "\n", roff(flag_help(flag)), "\n");
+    if (!command.notes.empty()) text += cat(".PP\n.nf\n", roff(command.notes), ".fi\n");
+  }
+  text += ".SH EXIT STATUS\n0 fine, 1 failed, 2 wrong usage, 3 training diverged, 130 interrupted.\n";
+  text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNot empty: lines instead of the live view.\n";
+  text += ".TP\n.B HEADLIGHT_ISA\nThe kernels to use: reference, portable, avx2 or avx512.\n";
+  print(text);
+  return 0;
+}
+
+}  // namespace
+
+Command completion_command() {
+  return {
+      .name = "completion",
+      .summary = "Prints a script with which a shell completes commands and flags.",
+      .usage = "bash|zsh|fish",
+      .examples = {"source <(headlight completion bash)   # a line for ~/.bashrc", "source <(headlight completion zsh)",
+                   "headlight completion fish > ~/.config/fish/completions/headlight.fish"},
+      .flags = {},
+      .least_operands = 1,
+      .most_operands = 1,
+      .run = run_completion,
+      .operand_choices = {"bash", "zsh", "fish"}};
+}
+
+Command man_command() {
+  return {.name = "man",
+          .summary = "Prints the manual page (roff).",
+          .usage = "",
+          .examples = {"headlight man | man -l -"},
+          .flags = {},
+          .run = run_man};
+}
+
+}  // namespace headlight::cli

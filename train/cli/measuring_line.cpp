@@ -1,0 +1,47 @@
+#include "measuring_line.h"
+#include "base/clock.h"
+#include "headlight/base/text.h"
+#include "heads/study/measuring.h"
+#include "os/terminal.h"
+
+namespace headlight::cli {
+
+std::vector<Flag> progress_flags(const char* group) {
+  return {{"plain", "", "no line that renews itself; also off a terminal", group},
+          {"quiet", "", "say nothing unless something is wrong", group}};
+}
+
+MeasuringLine::MeasuringLine(const Arguments& args)
+    : lively_(!args.has("quiet") && !args.has("plain") && stderr_is_lively()) {}
+
+MeasuringLine::~MeasuringLine() { clear(); }
+
+void MeasuringLine::show(const std::string& before, const char* what, Index done, Index of) {
+  constexpr double kEvery = 0.1;  // seconds
+  if (!lively_) return;
+  const double now = monotonic_seconds();
+  if (drawn_ > 0 && now - drawn_ < kEvery) return;
+  drawn_ = now;
+  std::string text = cat(before, what, ", ", done, " of ", of);
+  // A line that wraps could not be renewed.
+  if (const auto room = static_cast<std::size_t>(terminal_width() - 1); text.size() > room) text.resize(room);
+  text = cat("\r", text, "\033[K");
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+Measuring MeasuringLine::measuring(const std::string& before, const std::function<bool()>& go_on) {
+  return Measuring([this, before, go_on](const char* what, Index done, Index of) {
+    show(before, what, done, of);
+    return !go_on || go_on();
+  });
+}
+
+void MeasuringLine::clear() noexcept {
+  if (!(drawn_ > 0)) return;
+  drawn_ = 0;
+  std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace headlight::cli

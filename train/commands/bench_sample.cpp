@@ -1,0 +1,51 @@
+// headlight bench sample: how fast a model writes, beside what the memory that its weights lie in delivers.
+#include "bench/bench_sample.h"
+#include "base/format.h"
+#include "bench.h"
+#include "formats/json.h"
+#include "headlight/base/text.h"
+#include "headlight/generation/decoder.h"
+#include "headlight/tensor/tensor.h"
+#include "training/run_directory.h"
+
+namespace headlight::cli {
+
+void bench_sample_report(const BenchRequest& r, Json& object) {
+  describe_machine(r, object);
+  const bool int8 = r.args.has("int8");
+  const SampleBench b =
+      bench_sample(r.config, int8 ? Decoder::Weights::kInt8 : Decoder::Weights::kFloat32, 65, r.seconds);
+  if (r.json) {
+    object.set("preset", r.preset)
+        .set("weights", int8 ? "int8" : "float32")
+        .set("parameters", b.parameters)
+        .set("seconds", b.seconds)
+        .set("best_seconds", b.best_seconds)
+        .set("draw_seconds", b.draw_seconds)
+        .set("long_seconds", b.long_seconds)
+        .set("prompt_seconds", b.batch_seconds)
+        .set("tokens", b.tokens)
+        .set("weight_bytes", b.weight_bytes)
+        .set("cache_bytes", b.cache_bytes)
+        .set("bandwidth", b.bandwidth)
+        .set("share_of_bandwidth", b.share());
+    return;
+  }
+  const auto micro = [](double seconds) { return fixed_text(seconds * 1e6, 1); };
+  print(cat("model       ", r.preset, ": ", counted(r.config.layers, "layer"), ", ", counted(r.config.heads, "head"),
+            ", width ", r.config.width, ", context ", r.config.context, ";\n            ",
+            count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", weights of eight bits" : "", "\n"));
+  print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best; drawing it is ",
+            micro(b.draw_seconds), " us of that\n            ", count_text(1 / b.seconds), " characters/s\n"));
+  const double bytes = static_cast<double>(b.weight_bytes) + b.cache_bytes;
+  print(cat("reads       ", megabytes(b.weight_bytes), " of weights, ", megabytes(static_cast<Index>(b.cache_bytes)),
+            " of keys and values a character:\n            ", fixed_text(bytes / b.best_seconds / 1e9, 1),
+            " GB/s; a loop that only reads as much reaches ", fixed_text(b.bandwidth, 1), ": ", percent(b.share()),
+            "\n"));
+  print(cat("long text   ", micro(b.long_seconds), " us a character beyond the context; ",
+            count_text(1 / b.long_seconds), " characters/s\n"));
+  print(cat("prompt      ", fixed_text(b.batch_seconds * 1e3, 2), " ms for ", r.config.context,
+            " characters in one batch\n"));
+}
+
+}  // namespace headlight::cli

@@ -1,0 +1,203 @@
+// headlight heads: what each attention head of a trained model looks at, what it does, and how sure that is.
+#include <algorithm>
+#include <cmath>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "cli/measuring_line.h"
+#include "corpora/grammar/grammar.h"
+#include "formats/json.h"
+#include "headlight/base/text.h"
+#include "headlight/ops/ops.h"
+#include "heads/ablation/slots.h"
+#include "heads/ablation/specialization.h"
+#include "heads/pruning/pruning.h"
+#include "heads/roles/head_scores.h"
+#include "heads/roles/roles.h"
+#include "heads/study/head_study.h"
+
+namespace headlight::cli {
+
+namespace {
+
+std::string left_aligned(std::string text, std::size_t width) {
+  text.resize(std::max(text.size() + 1, width), ' ');
+  return text;
+}
+
+// What fits a column; the full name stands in --json.
+std::string short_name(const std::string& name, std::size_t width) {
+  return name.size() <= width ? name : cat(name.substr(0, width - 1), "~");
+}
+
+std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
+
+// Of classes of characters the logarithm of S / S0 says more than kappa.
+bool is_class(const HeadStudy& study, const HeadFinding& f) { return study.roles[f.label.best].family == "class"; }
+std::string score_text(const HeadStudy& study, const HeadFinding& f) {
+  const RoleScore& score = f.scores[f.label.best];
+  if (!is_class(study, f) || std::isnan(score.log_ratio())) return kappa_text(score.kappa());
+  return cat("ln", fixed_text(score.log_ratio(), 1));
+}
+
+void print_heads(const HeadStudy& study) {
+  constexpr std::size_t kHead = 7, kRole = 21;
+  print(left_aligned("head", kHead) + left_aligned("looks at", kRole) + padded("kappa", 5) + padded("k_c", 7) +
+        padded("rise of loss, 95%", 24) + "  verdict\n");
+  for (const HeadFinding& f : study.heads) {
+    const Role& role = study.roles[f.label.best];
+    const RoleScore& score = f.scores[f.label.best];
+    // In brackets: the closest role, where the label's conditions do not hold.
+    const std::string name = f.label.labelled  ? role.name
+                             : f.label.uniform ? "(all alike)"
+                                               : cat("(", short_name(role.name, kRole - 4), ")");
+    const Rise& rise = f.mean[0];
+    print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
+          padded(score_text(study, f), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
+          padded(fixed_text(rise.mean, 3), 8) +
+          padded(cat("[", fixed_text(rise.low, 3), ",", fixed_text(rise.high, 3), "]"), 16) +
+          (f.kinds_disagree ? "* " : "  ") + f.verdict +
+          (f.verdict == "redundant" ? cat(" with ", head_name(study.heads[*f.backup].id)) : "") + "\n");
+  }
+}
+
+// Head x slots: those on which heads matter most, as many as fit a line.
+void print_matrix(const HeadStudy& study) {
+  constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
+  std::vector<std::size_t> columns;
+  for (std::size_t s = 1; s < study.slots.size(); ++s)
+    if (study.loss_without_heads[s] - study.loss[s] >= kLeastStake) columns.push_back(s);
+  const auto largest = [&](std::size_t s) {
+    double most = 0;
+    for (const HeadFinding& f : study.heads) most = std::max(most, f.mean[s].mean);
+    return most;
+  };
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](std::size_t a, std::size_t b) { return largest(a) > largest(b); });
+  const std::size_t all = columns.size();
+  columns.resize(std::min(all, kMost));
+  if (columns.empty()) {
+    print("\nNowhere does the loss rise by 0.05 nats or more when all heads are ablated.\n");
+    return;
+  }
+  print(cat("\nrise of the loss, by ", study.truth_known ? "the rule that wrote the character" : "what comes next",
+            all > columns.size() ? cat(" (", columns.size(), " of ", all, "; the rest: --json)") : "", ":\n"));
+  std::string line(kHead, ' ');
+  for (const std::size_t s : columns) line += padded(short_name(study.slots[s].name, kColumn - 1), kColumn);
+  print(line + "\n");
+  const auto row = [&](const std::string& name, const auto& value) {
+    std::string text = left_aligned(name, kHead);
+    for (const std::size_t s : columns) text += padded(value(s), kColumn);
+    print(text + "\n");
+  };
+  for (const HeadFinding& f : study.heads)
+    row(head_name(f.id),
+        [&](std::size_t s) { return fixed_text(f.mean[s].mean, 3) + (f.mean[s].low > kMatters ? "+" : " "); });
+  row("all heads", [&](std::size_t s) { return fixed_text(study.loss_without_heads[s] - study.loss[s], 3) + " "; });
+  row("none: loss", [&](std::size_t s) { return fixed_text(study.loss[s], 3) + " "; });
+  if (study.truth_known) row("lowest", [&](std::size_t s) { return fixed_text(study.floor[s], 3) + " "; });
+}
+
+double mean_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
+// "0.21 (0.18-0.25)": mean and range.
+std::string range_text(std::span<const double> values, int decimals) {
+  if (values.empty()) return "not measured";
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return cat(fixed_text(mean_of(values), decimals), " (", fixed_text(*low, decimals), "-", fixed_text(*high, decimals),
+             ")");
+}
+
+void print_headline(const HeadStudy& study) {
+  print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
+  print(cat("specialization index  ", fixed_text(study.specialization, 2), "; random subspaces ",
+            range_text(study.specialization_subspaces, 2), ", uniform 0,\n", std::string(22, ' '), "untrained ",
+            range_text(study.specialization_untrained, 2), "\n"));
+  print(cat("double dissociations  ", study.dissociations.size(), "; random subspaces ",
+            range_text(study.dissociations_subspaces, 1), ", untrained ", range_text(study.dissociations_untrained, 1),
+            "\n"));
+  print(cat("prunable fraction     ", fixed_text(100 * study.prunable, 0), "% for ", kPrunableLoss,
+            " nats; in random order ", fixed_text(100 * mean_of(study.prunable_random), 0), "%\n"));
+}
+
+void print_notes(const HeadStudy& study) {
+  print(
+      "\nkappa: share of attention on the role beyond chance; k_c: beyond what position\n"
+      "alone explains. A label needs kappa 0.4 and 0.1 more than other roles, more than\n");
+  print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
+            " here), k_c 0.2, and the same role on both halves of\n"));
+  print(
+      "the text; in brackets: the closest. Rise: of the mean loss in nats, the head's\n"
+      "output replaced by its mean at each position. +: the interval lies above 0.02.\n"
+      "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
+  if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
+    print(
+        "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"
+        "on them over that of uniform attention; their labels go by kappa all the same.\n");
+}
+
+int run_heads(const Arguments& args) {
+  StudyOptions options = study_options(args);
+  options.seed = study_seed(args);
+  const auto [trained, data] = load_model_and_text(args);
+  MeasuringLine line(args);
+  options.measuring = line.measuring();
+  HeadStudy study = study_heads(*trained.model, data, options);
+  line.clear();
+  study.run = args.operands()[0];
+  if (args.has("json")) {
+    print(json_text(to_json(study)) + "\n");
+    return 0;
+  }
+  print(cat("The heads of ", study.run, " on ", study.text, "\n", study.windows, " windows, ", study.predictions,
+            " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
+  print_heads(study);
+  print_matrix(study);
+  print_headline(study);
+  print_notes(study);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Flag> study_flags(const char* group) {
+  return {{"windows", "N", "windows of text to measure on", group, "64"},
+          {"subspaces", "N", "random subspaces of each layer, as a control", group, "50"},
+          {"untrained", "N", "untrained models to compare labels with", group, "20"}};
+}
+
+Flag study_seed_flag() { return {"seed", "N", "of the controls and intervals", "Options", "1"}; }
+
+std::uint64_t study_seed(const Arguments& args) {
+  return static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
+}
+
+StudyOptions study_options(const Arguments& args) {
+  StudyOptions options;
+  options.windows = args.whole("windows", 64, 2, 100'000);
+  options.subspaces = static_cast<int>(args.whole("subspaces", 50, 0, 10'000));
+  options.untrained = static_cast<int>(args.whole("untrained", 20, 1, 1000));
+  return options;
+}
+
+Command heads_command() {
+  std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
+  flags.push_back(study_seed_flag());
+  for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
+  return {.name = "heads",
+          .summary = "Shows what each attention head of a trained model looks at and does.",
+          .usage = "DIR [--data FILE | --corpus NAME] [--json]",
+          .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json",
+                       "headlight heads show runs/tales L1H2 \"tom had a pan\""},
+          .flags = std::move(flags),
+          .notes = "More: headlight heads show, ablate, prune, recover, report and study (each with\n--help).\n",
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run_heads};
+}
+
+}  // namespace headlight::cli

@@ -1,0 +1,76 @@
+// headlight heads report: what `headlight heads` finds, as one HTML page to look around in.
+#include "cli/cli.h"
+#include "cli/measuring_line.h"
+#include "formats/json.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "heads/pruning/prune_recovery.h"
+#include "heads/report/head_report.h"
+#include "heads/roles/head_windows.h"
+#include "heads/study/head_study.h"
+#include "heads/watch/head_history.h"
+#include "os/file.h"
+#include "os/folder.h"
+
+namespace headlight::cli {
+
+namespace {
+
+int run_heads_report(const Arguments& args) {
+  const std::string& directory = args.operands()[0];
+  const std::string file = args.text("out", cat(directory, "/heads.html"));
+  StudyOptions options = study_options(args);
+  options.seed = study_seed(args);
+  options.curves = true;
+  const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
+  if (recovery > 0 && (args.has("data") || args.has("corpus")))
+    throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
+  const auto [trained, data] = load_model_and_text(args);
+  MeasuringLine line(args);
+  options.measuring = line.measuring();
+  HeadStudy study = study_heads(*trained.model, data, options);
+  if (recovery > 0)
+    add_recovery(study.pruning, *trained.model, trained.info.config, data,
+                 HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery,
+                 options.measuring);
+  line.clear();
+  study.run = directory;
+  Json report = report_data(*trained.model, data, study, {.seed = options.seed});
+  if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
+    set_history(report, head_history(path));
+  if (args.has("json")) {
+    print(json_text(report) + "\n");
+    return 0;
+  }
+  write_file_atomically(file, report_page(report));
+  if (file == "-") return 0;
+  for (const std::string& sentence : report_verdict(study)) print(wrapped("", sentence));
+  print(cat("\nwrote ", file, "; open it in a browser\n"));
+  return 0;
+}
+
+}  // namespace
+
+Command heads_report_command() {
+  std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
+  flags.push_back({"out", "FILE", "where the page goes; -: standard output", "Options", "DIR/heads.html"});
+  flags.push_back(
+      {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Options", "0"});
+  flags.push_back(study_seed_flag());
+  for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
+  return {.name = "heads report",
+          .summary = "Writes what heads finds as one HTML page.",
+          .usage = "DIR [--out FILE] [--data FILE | --corpus NAME]",
+          .examples = {"headlight heads report runs/roles", "headlight heads report runs/mine --out heads.html"},
+          .flags = std::move(flags),
+          .notes =
+              "The page needs nothing else and no network: verdict, effects beside their\n"
+              "controls, attention to explore, pruning curves, redundancy. Figures can be saved\n"
+              "as SVG, their tables as CSV. Of a run trained with --watch-heads it also shows\n"
+              "how losses, roles and attention came to be.\n",
+          .least_operands = 1,
+          .most_operands = 1,
+          .run = run_heads_report};
+}
+
+}  // namespace headlight::cli

@@ -1,0 +1,159 @@
+// headlight heads show: where one head looks in a text, drawn in the terminal.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "formats/json.h"
+#include "formats/safetensors_format.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/models/transformer.h"
+#include "headlight/nn/probe.h"
+#include "headlight/ops/ops.h"
+#include "headlight/tensor/tensor.h"
+#include "heads/roles/head_scores.h"
+#include "os/terminal.h"
+#include "training/run_directory.h"
+
+namespace headlight::cli {
+
+namespace {
+
+enum class Colours { kTrue, k256, kNone };
+
+Colours colours_of(const Arguments& args) {
+  const std::string given = args.text("color", "auto");
+  if (given == "true") return Colours::kTrue;
+  if (given == "256") return Colours::k256;
+  if (given == "none") return Colours::kNone;
+  if (given != "auto") throw UsageError(cat("--color ", given, ": not one of auto, true, 256, none"));
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  const std::string term = variable("TERM"), depth = variable("COLORTERM");
+  if (!stdout_is_terminal() || !variable("NO_COLOR").empty() || term.empty() || term == "dumb") return Colours::kNone;
+  if (depth == "truecolor" || depth == "24bit") return Colours::kTrue;
+  return term.find("256") != std::string::npos ? Colours::k256 : Colours::kNone;
+}
+
+// A token as one column: spaces and line breaks are made visible, and what has no width of its own is a dot.
+std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
+  const std::string piece = vocabulary.piece(id);
+  if (piece == " ") return "\u2423";
+  if (piece == "\n") return "\u21b5";
+  if (piece == "\t") return "\u21e5";
+  if (piece.size() == 1) return piece[0] > ' ' && piece[0] < 0x7f ? piece : "\u00b7";
+  const char32_t c = vocabulary.is_bytes() ? U'\0' : vocabulary.characters()[static_cast<std::size_t>(id)];
+  // Marks that combine, and the wide scripts and pictures, would shift all that follows.
+  const bool narrow = (c >= 0xa1 && c < 0x300) || (c >= 0x370 && c < 0x590) || (c >= 0x1e00 && c < 0x2000);
+  return narrow ? piece : "\u00b7";
+}
+
+// One weight, 0 to 1. Small ones would all look alike: the root spreads them.
+std::string cell(double weight, Colours colours) {
+  const double x = std::sqrt(std::clamp(weight, 0.0, 1.0));
+  if (colours == Colours::kNone) {
+    constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
+    return kShades[std::min(4, static_cast<int>(x * 5))];
+  }
+  // From black over orange to white: brighter is more, to the colour-blind as well.
+  const auto level = [&](double from, double to) {
+    return static_cast<int>(std::lround(255 * std::clamp((x - from) / (to - from), 0.0, 1.0)));
+  };
+  const int red = level(0, 0.6), green = level(0.2, 0.9), blue = level(0.6, 1);
+  if (colours == Colours::kTrue) return cat("\x1b[48;2;", red, ";", green, ";", blue, "m \x1b[0m");
+  const auto six = [](int value) { return (value * 5 + 127) / 255; };
+  return cat("\x1b[48;5;", 16 + 36 * six(red) + 6 * six(green) + six(blue), "m \x1b[0m");
+}
+
+struct WeightsProbe : Probe {
+  explicit WeightsProbe(HeadId id) : name(cat("blocks.", id.layer, ".attn.weights")) {}
+  std::string name;
+  Tensor weights;
+  Tensor see(const std::string& seen, const Tensor& x) override {
+    if (seen == name) weights = x;
+    return x;
+  }
+};
+
+void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, const float* weights, Colours colours) {
+  const auto n = static_cast<Index>(ids.size());
+  std::string keys = "      ";
+  for (const std::int32_t id : ids) keys += column_text(vocabulary, id);
+  print(keys + "\n");
+  for (Index t = 0; t < n; ++t) {
+    std::string line =
+        cat(padded(std::to_string(t), 3), " ", column_text(vocabulary, ids[static_cast<std::size_t>(t)]), " ");
+    Index most = 0;
+    for (Index j = 0; j <= t; ++j) {
+      line += cell(static_cast<double>(weights[t * n + j]), colours);
+      if (weights[t * n + j] > weights[t * n + most]) most = j;
+    }
+    print(cat(line, std::string(static_cast<std::size_t>(n - 1 - t), ' '), " ",
+              column_text(vocabulary, ids[static_cast<std::size_t>(most)]), "@", most, " ",
+              fixed_text(static_cast<double>(weights[t * n + most]), 2), "\n"));
+  }
+}
+
+int run_heads_show(const Arguments& args) {
+  const std::vector<std::string>& words = args.operands();
+  const Colours colours = colours_of(args);
+  const TrainedModel trained = load_model(words[0], args.has("last") ? Weights::kLast : Weights::kBest);
+  const TransformerConfig& config = trained.model->config();
+  const HeadId head = parse_head(words[1], config);
+  const std::vector<std::int32_t> ids = trained.info.vocabulary.encode(words[2], "text");
+  if (ids.empty()) fail("text: nothing to look at; give at least one character");
+  const auto length = static_cast<Index>(ids.size());
+  if (length > config.context)
+    fail("text: ", length, " characters, and the model sees ", config.context, " at a time; give a shorter text");
+  constexpr int kBeside = 18;  // columns of labels
+  if (stdout_is_terminal() && length > terminal_width() - kBeside)
+    fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; at most ",
+         terminal_width() - kBeside, " do, or send the output to a file");
+  WeightsProbe probe(head);
+  (*trained.model)(ids, 1);
+  const float* weights = probe.weights.data<float>() + head.head * length * length;
+  if (args.has("json")) {
+    Json rows = Json::array(), tokens = Json::array();
+    for (Index t = 0; t < length; ++t) {
+      Json row = Json::array();
+      for (Index j = 0; j <= t; ++j) row.push(Json::finite_or_null(static_cast<double>(weights[t * length + j])));
+      rows.push(row);
+      tokens.push(trained.info.vocabulary.name(ids[static_cast<std::size_t>(t)]));
+    }
+    print(json_text(
+              Json::object().set("run", words[0]).set("head", words[1]).set("tokens", tokens).set("weights", rows)) +
+          "\n");
+    return 0;
+  }
+  print(cat(words[1], " of ", words[0], "\neach row is a character that looks, each column one that is looked at;\n",
+            "at the end of a row, where most of its attention goes.\n\n"));
+  print_map(trained.info.vocabulary, ids, weights, colours);
+  if (colours == Colours::kNone)
+    print("\nshares: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");
+  return 0;
+}
+
+}  // namespace
+
+Command heads_show_command() {
+  return {.name = "heads show",
+          .summary = "Draws where one head looks in a text.",
+          .usage = "DIR HEAD TEXT",
+          .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
+                       "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt"},
+          .flags = {with_choices(
+                        {"color", "KIND", "true, 256, none, or auto: what the terminal can show", "Options", "auto"},
+                        {"true", "256", "none", "auto"}),
+                    {"last", "", "use the last checkpoint instead of the best step"},
+                    {"json", "", "print one JSON object"}},
+          .least_operands = 3,
+          .most_operands = 3,
+          .run = run_heads_show};
+}
+
+}  // namespace headlight::cli

@@ -1,0 +1,387 @@
+// headlight train: learn from a text.
+#include <algorithm>
+#include <cmath>
+
+#include "base/format.h"
+#include "base/isa.h"
+#include "cli/signals.h"
+#include "formats/json.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "headlight/base/threads.h"
+#include "headlight/corpora/corpus.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/data/windows.h"
+#include "heads/watch/head_history.h"
+#include "heads/watch/head_watch.h"
+#include "os/file.h"
+#include "os/folder.h"
+#include "os/process.h"
+#include "progress.h"
+#include "training/config.h"
+#include "training/counting.h"
+#include "training/plan.h"
+#include "training/run_data.h"
+#include "training/run_directory.h"
+#include "training/run_log.h"
+#include "training/trainer.h"
+
+namespace headlight::cli {
+
+namespace {
+
+std::string preset_notes() {
+  std::string text = "Presets:\n";
+  for (const Preset& preset : presets())
+    text += wrapped(cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' ')), preset.help);
+  return text +
+         "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
+         "What a run was trained with stands in its config.json.\n";
+}
+
+std::vector<Flag> train_flags() {
+  std::vector<Flag> flags = {
+      {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
+      {"minutes", "M", "train for so long: size and steps are chosen to use it well", "Run",
+       "5 with --data, unless size, steps or a preset are given"},
+      with_choices(
+          {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
+          preset_names()),
+      {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
+      {"config", "FILE", "settings from a JSON file, as --print-config prints them; flags go over it", "Run"},
+      {"print-config", "", "print the settings that would be used as JSON, and train nothing", "Run"},
+      {"resume", "", "go on where the run in --out stopped", "Run"},
+      {"force", "", "start over: replace the run in --out", "Run"},
+      {"plain", "", "lines instead of the live view; also off a terminal", "Run"},
+      {"no-color", "", "the same, as with NO_COLOR set", "Run"},
+      {"quiet", "", "say nothing unless something is wrong", "Run"},
+  };
+  for (Flag& flag : setting_flags()) flags.push_back(std::move(flag));
+  return flags;
+}
+
+// "runs/hamlet" for texts/hamlet.txt.
+std::string default_directory(const RunConfig& config) {
+  std::string name = !config.data.empty() ? config.data : !config.grammar.empty() ? config.grammar : config.corpus;
+  while (name.size() > 1 && name.back() == '/') name.pop_back();  // of a folder
+  name = name.substr(name.find_last_of('/') + 1);
+  if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos && dot > 0) name.resize(dot);
+  return cat("runs/", name == "-" || name.find_first_not_of('.') == std::string::npos ? "text" : name);
+}
+
+// What was asked for: flags, and under them the settings of --config.
+class Asked {
+ public:
+  explicit Asked(const Arguments& args) : args_(args) {
+    const auto path = args.text("config");
+    if (!path) return;
+    constexpr Index kMost = 1 << 20;
+    const std::string text = read_file(*path, kMost);
+    try {
+      file_ = parse_json(text, *path);
+      // A run's own config.json will do as well.
+      JsonView view(file_, *path);
+      if (view.find("headlight")) {
+        const Json settings = view.at("settings").json();
+        file_ = settings;
+        view = JsonView(file_, *path);
+      }
+      RunConfig tried;
+      from_json(tried, view);
+      path_ = *path;
+    } catch (const Error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  bool has(const Setting& s) const {
+    return args_.has(s.name) || (!path_.empty() && file_.find(s.key()) && !is_void(s));
+  }
+  bool has(const char* flag) const {
+    const Setting* s = find_setting(flag);
+    return s ? has(*s) : args_.has(flag);
+  }
+  // The name of a corpus, or `otherwise`.
+  std::string corpus(const char* otherwise) const {
+    RunConfig config;
+    config.corpus = otherwise;
+    set(config);
+    return config.corpus;
+  }
+  void set(RunConfig& config) const {
+    if (!path_.empty()) {
+      const Index steps = config.steps;
+      from_json(config, JsonView(file_, path_));
+      if (args_.has("minutes")) config.steps = steps;
+      // A flag that names another kind of text goes over the file's.
+      if (args_.has("data")) config.grammar = "";
+      if (args_.has("grammar") || args_.has("corpus")) set_from_text(config, *find_setting("data"), "");
+      if (args_.has("corpus")) config.grammar = "";
+    }
+    for (const Setting& s : settings())
+      if (const auto text = args_.text(s.name)) set_from_text(config, s, *text);
+    const std::vector<std::string> data = args_.texts("data");
+    if (data.size() > 1) config.more_data.assign(data.begin() + 1, data.end());
+  }
+
+ private:
+  // A file names every setting; an empty text among them asks for nothing, nor does a corpus beside a text.
+  bool is_void(const Setting& s) const {
+    const Json* value = file_.find(s.key());
+    const std::string* text = value->if_string();
+    return text && text->empty();
+  }
+
+  const Arguments& args_;
+  Json file_;
+  std::string path_;  // empty: no file
+};
+
+// Whether the size of the model is left to us / the time is.
+bool size_given(const Asked& asked) {
+  for (const char* name : {"preset", "init", "layers", "heads", "width", "hidden", "context", "batch", "accumulate"})
+    if (asked.has(name)) return true;
+  return false;
+}
+bool wants_plan(const Asked& asked) {
+  return asked.has("minutes") || (asked.has("data") && !asked.has("steps") && !size_given(asked));
+}
+
+RunConfig configuration(const Arguments& args, const Asked& asked) {
+  if (args.has("minutes") && args.has("steps"))
+    throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
+  const std::string preset = args.text("preset", asked.has("data")      ? "cpu"
+                                                 : asked.has("grammar") ? "demo"
+                                                                        : preset_of_corpus(asked.corpus("tales")));
+  RunConfig config = find_preset(preset).config;
+  if (wants_plan(asked) && !size_given(asked)) config.context = 8;  // the least that a text must have room for
+  asked.set(config);
+  if (args.has("data"))
+    for (const char* other : {"corpus", "corpus-chars"})
+      if (args.has(other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
+  return config;
+}
+
+// The stored configuration with what may change on resume. Error: a flag that would change what is computed.
+RunConfig resumed_configuration(const Arguments& args, const std::string& directory) {
+  if (args.has("preset")) throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
+  const RunInfo info = RunDirectory(directory).load_info();
+  if (!info.imported_from.empty())
+    fail(directory, ": was imported, so there is no training to resume; train it further with: headlight train --init ",
+         quoted(directory), " --data FILE --out NEW");
+  RunConfig config = info.config;
+  if (args.has("data")) config.folder = "";
+  for (const Setting& s : settings()) {
+    const auto text = args.text(s.name);
+    if (!text) continue;
+    RunConfig asked = config;
+    set_from_text(asked, s, *text);
+    if (!s.free_on_resume && text_of(asked, s) != text_of(config, s))
+      throw UsageError(cat("--", s.name, " ", *text, ": the run in ", directory, " has ", text_of(config, s),
+                           ", and a resumed run keeps it; leave the flag out, or start over with --force"));
+    config = asked;
+  }
+  if (const std::vector<std::string> data = args.texts("data"); data.size() > 1)
+    config.more_data.assign(data.begin() + 1, data.end());
+  return config;
+}
+
+// With the sizes and the vocabulary of the model whose weights it starts from. Error: a flag that would change them.
+void take_model_of(RunConfig& config, const RunInfo& start, const Asked& asked, const std::string& directory) {
+  for (const Setting& s : settings()) {
+    const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
+    if (!is_of_model && s.name != std::string_view("tokens")) continue;
+    const std::string theirs = text_of(start.config, s);
+    if (asked.has(s) && text_of(config, s) != theirs)
+      throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", directory, " has ", theirs,
+                           ", and --init keeps it; leave the flag out"));
+    set_from_text(config, s, theirs);
+  }
+}
+
+// A system that runs out of memory kills without a word.
+void check_memory(const RunConfig& config, Index vocabulary) {
+  const auto there = static_cast<double>(machine_memory_bytes());
+  const double needed = config.memory(vocabulary);
+  if (there > 0 && needed > there)
+    throw UsageError(cat("a step of this model would take about ", count_text(needed),
+                         "B of memory, and this machine has ", count_text(there),
+                         "B; use a smaller --width, --layers, --context or --batch"));
+}
+
+// Measures this machine and chooses what uses the time well.
+Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, double seconds) {
+  const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
+  PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
+  if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
+  return plan_run(
+      config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
+      [&](RunConfig& c) {
+        const Index steps = c.steps;
+        asked.set(c);
+        if (!asked.has("steps")) c.steps = steps;
+        c.min_lr = asked.has("min-lr") ? c.min_lr : std::min(c.min_lr, c.lr);
+      },
+      size_given(asked));
+}
+
+void print_expectation(const Plan& plan) {
+  say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
+          " tokens/s, as measured just now"));
+  say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
+                              fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
+}
+
+// "; skipped 4: a.png (not text), b.png (not text), ..."
+std::string skipped_text(const std::vector<std::string>& skipped) {
+  std::string text = cat("; skipped ", skipped.size(), ": ");
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, skipped.size()); ++i)
+    text += cat(i == 0 ? "" : ", ", one_line(skipped[i]));
+  return skipped.size() > 3 ? text + ", ..." : text;
+}
+
+void print_plan(const Trainer& trainer, const std::string& directory) {
+  const RunConfig& c = trainer.config();
+  const RunData& d = trainer.data();
+  const auto train = static_cast<double>(d.train.ids.size());
+  const double seen = static_cast<double>(c.batch * c.context * c.accumulate) * static_cast<double>(c.steps);
+  say(cat("text    ", d.source, ": ",
+          d.fresh.empty() ? cat(count_text(train), " tokens to train on") : "new sequences at every step", ", ",
+          count_text(static_cast<double>(d.validation.ids.size())), " to validate, vocabulary of ",
+          d.vocabulary.size()));
+  if (d.files > 1 || !d.skipped.empty())
+    say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
+  say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
+          c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
+  say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
+          count_text(seen), " tokens",
+          d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
+  say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, about ",
+          count_text(c.memory(d.vocabulary.size())), "B of memory"));
+  if (!has_openmp()) say("        built without OpenMP: one thread only");
+  say(cat("run     ", directory));
+  if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
+  if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");
+}
+
+View chosen_view(const Arguments& args) {
+  if (args.has("quiet")) return View::kQuiet;
+  return !args.has("plain") && !args.has("no-color") && stderr_is_lively() ? View::kLive : View::kPlain;
+}
+
+void print_end(const Trainer& trainer, const std::string& directory) {
+  const RunConfig& c = trainer.config();
+  if (trainer.step() < c.steps)
+    say(cat("stopped at step ", trainer.step(), ": ", counted(c.patience, "validation"), " without a better one"));
+  if (trainer.best_step() >= 0 && !std::isnan(trainer.best_val_loss()))
+    say_wrapped(
+        "best    ",
+        cat("validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
+            std::isnan(trainer.floor()) ? ""
+                                        : cat("; the lowest possible is ", fixed_text(trainer.floor(), 4), ", ",
+                                              fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below")));
+  say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
+          quoted(directory)));
+}
+
+int run_train(const Arguments& args) {
+  const bool resume = args.has("resume"), force = args.has("force");
+  if (resume && force) throw UsageError("--resume and --force cannot both be given");
+  if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
+  if (resume && args.has("config"))
+    throw UsageError("--resume and --config cannot both be given: the run knows its own");
+  const Asked asked(args);
+  RunConfig config = configuration(args, asked);
+  std::optional<TrainedModel> start;
+  if (const auto init = args.text("init")) {
+    start = load_model(*init);
+    take_model_of(config, start->info, asked, *init);
+  }
+  const std::string directory = args.text("out", default_directory(config));
+  if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
+  if (path_exists(directory) && !is_directory(directory))
+    fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
+  if (resume) config = resumed_configuration(args, directory);
+  config.check();
+  if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads as well");
+  const bool print_config = args.has("print-config");
+  if (print_config && (resume || !wants_plan(asked))) {
+    print(pretty_json_text(to_json(config)));
+    return 0;
+  }
+  if (!resume && !print_config) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
+  if (!config.data.empty()) check_standard_input(config.all_data(), resume && !args.has("data") ? directory : "");
+  RunData data = resume ? [&] {
+    const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
+    return load_run_data(config, &known);
+  }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
+  const View view = chosen_view(args);
+  std::optional<Plan> plan;
+  if (!resume && wants_plan(asked)) {
+    const double minutes = args.real("minutes", 5, 0.05, 100'000);
+    if (view != View::kQuiet)
+      say(cat("measuring the speed of this machine, to plan ", minutes, " minutes of training"));
+    plan = planned(asked, config, data, 60 * minutes - 1);
+    config = plan->config;
+    if (print_config) {
+      print(pretty_json_text(to_json(config)));
+      return 0;
+    }
+  }
+  check_memory(config, data.vocabulary.size());
+  std::optional<InitialWeights> weights;
+  if (start) weights.emplace(InitialWeights{*start->model, *args.text("init")});
+  const std::unique_ptr<Trainer> trainer =
+      resume ? Trainer::resume(config, std::move(data), directory)
+             : std::make_unique<Trainer>(config, std::move(data), directory, weights ? &*weights : nullptr);
+  std::optional<HeadWatch> watch;
+  if (config.watch_heads) watch.emplace(*trainer);
+  if (view != View::kQuiet) print_plan(*trainer, directory);
+  if (view != View::kQuiet && plan) print_expectation(*plan);
+  if (view != View::kQuiet && resume && trainer->step() == 0)
+    say("        stopped before its first step: starts from the beginning");
+  const bool was_finished = trainer->finished();
+  watch_signals();
+  HeadWatch* const watching = watch ? &*watch : nullptr;
+  Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
+  run_watched(*trainer, watching, [&](const StepRecord& record) {
+    progress.show(record);
+    return !interrupted();
+  });
+  progress.finish();
+  if (was_finished) {
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    return 0;
+  }
+  if (interrupted() && !trainer->finished()) {
+    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(),
+            " train --resume --out ", quoted(directory)));
+    return kInterrupted;
+  }
+  if (view != View::kQuiet) {
+    if (watch)
+      say(cat("heads   watched at ", watch->snapshots(), " steps, which took ", fixed_text(watch->seconds(), 1),
+              " s: ", directory, "/", kHeadHistoryFile));
+    print_end(*trainer, directory);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {.name = "train",
+          .summary = "Trains a transformer on a text, or on a built-in corpus.",
+          .usage = "[--data FILE]... [--out DIR] [--preset NAME] [OPTIONS]",
+          .examples = {"headlight train                               # built-in tales, under a minute",
+                       "headlight train --data my.txt --out runs/mine # your own text, five minutes",
+                       "headlight train --data my.txt --minutes 60    # a larger model, an hour",
+                       "headlight train --data notes --data book.txt  # texts of a folder, and a file",
+                       "headlight train --out runs/mine --resume      # go on after an interruption",
+                       "headlight train --preset micro --print-config > a.json # then --config a.json"},
+          .flags = train_flags(),
+          .notes = preset_notes(),
+          .run = run_train,
+          .operand_flag = "data"};
+}
+
+}  // namespace headlight::cli

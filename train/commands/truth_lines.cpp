@@ -1,0 +1,53 @@
+// What a validation on a text of known truth shows, rule by rule.
+#include <algorithm>
+#include <cmath>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "headlight/base/text.h"
+#include "headlight/training/evaluate.h"
+#include "training/run_log.h"
+
+namespace headlight::cli {
+
+namespace {
+
+// With more rules than these, only those where most is to be gained are shown.
+constexpr std::size_t kMostRules = 8, kSomeRules = 5;
+
+double to_gain(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
+
+// Entries side by side in lines of at most 80 columns, none of them broken.
+std::string in_lines(const std::string& left, const std::vector<std::string>& entries) {
+  constexpr std::size_t kWidth = 80;
+  std::string lines, line = left;
+  for (const std::string& entry : entries) {
+    if (line.size() + 2 + entry.size() > kWidth) {
+      lines += line + "\n";
+      line = std::string(left.size(), ' ');
+    }
+    line += (line.size() > left.size() ? "  " : "") + entry;
+  }
+  return lines + line + "\n";
+}
+
+}  // namespace
+
+std::string truth_lines(const StepRecord& record) {
+  std::vector<RuleLoss> rules = record.rules;
+  if (rules.empty()) return "";
+  if (rules.size() > kMostRules) {
+    std::stable_sort(rules.begin(), rules.end(),
+                     [](const RuleLoss& a, const RuleLoss& b) { return to_gain(a) > to_gain(b); });
+    rules.resize(kSomeRules);
+  }
+  std::vector<std::string> losses, distances;
+  for (const RuleLoss& r : rules)
+    losses.push_back(cat(r.rule, " ", fixed_text(r.loss, 2), r.floor > 0.005 ? cat("/", fixed_text(r.floor, 2)) : ""));
+  for (const ReferenceLoss& r : record.references)
+    if (!std::isnan(r.distance)) distances.push_back(cat(r.reference, " ", fixed_text(r.distance, 3)));
+  // That from the optimum alone is val less the floor.
+  return in_lines("rules     ", losses) + (distances.size() > 1 ? in_lines("distance  ", distances) : "");
+}
+
+}  // namespace headlight::cli
