@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "headlight/corpora/corpus.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

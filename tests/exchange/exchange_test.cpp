@@ -8,8 +8,8 @@
 #include "exchange/gpt2.h"
 #include "formats/gguf.h"
 #include "headlight/training/checkpoint.h"
-#include "run/random_model.h"
 #include "support/expect_error.h"
+#include "support/random_model.h"
 #include "support/temporary_directory.h"
 
 namespace headlight {

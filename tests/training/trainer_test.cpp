@@ -7,8 +7,8 @@
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "exchange/logits.h"
 #include "headlight/autograd/tape.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "exchange/exchange.h"
 #include "headlight/formats/safetensors.h"
-#include "run/random_model.h"
 #include "support/expect_error.h"
+#include "support/random_model.h"
 #include "support/temporary_directory.h"
 
 namespace headlight {

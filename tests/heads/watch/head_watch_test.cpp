@@ -6,8 +6,8 @@
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
 #include "heads/study/head_study.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "bench/bench.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {

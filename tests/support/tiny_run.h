@@ -1,8 +1,8 @@
 // A run small enough for tests: some 1,500 weights, a few milliseconds.
 #pragma once
 
-#include "support/files.h"
-#include "support/temporary_directory.h"
+#include "files.h"
+#include "temporary_directory.h"
 #include "training/trainer.h"
 
 namespace headlight {

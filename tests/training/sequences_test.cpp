@@ -6,8 +6,8 @@
 
 #include "formats/json.h"
 #include "headlight/corpora/corpus.h"
-#include "run/tiny.h"
 #include "support/expect_error.h"
+#include "support/tiny_run.h"
 
 namespace headlight {
 namespace {
