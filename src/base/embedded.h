@@ -1,4 +1,4 @@
-// The files of data/ that travel inside the program; src/data/embed.cmake writes the definitions.
+// The files of data/ that travel inside the program; src/base/embed.cmake writes the definitions.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 //   npz     a file: every weight, and the run's config.json       numpy.load
 //   npy     a directory: a file a weight, and config.json         numpy.load
 //
-// hf and gguf hold the kind of transformer that GPT-2 and GPT-NeoX are (run/gpt2.h); NumPy takes any. What is exported as hf
+// hf and gguf hold the kind of transformer that GPT-2 and GPT-NeoX are (exchange/gpt2.h); NumPy takes any. What is exported as hf
 // or gguf is read back from the disk and must give the same logits, or the export is an error.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the formats of run/exchange.h share.
+// What the formats of exchange/exchange.h share.
 #pragma once
 
 #include "exchange/exchange.h"

@@ -198,7 +198,7 @@ void Decoder::State::quantize_weights() {
 // A layer that was added to the model and not to the decoder shows in the logits of a few tokens, or (when it does
 // nothing yet) among the parameters.
 void Decoder::State::check_against_model() {
-  const char* how = "; teach src/nn/decoder.cpp what the model computes, or run the whole model for each token";
+  const char* how = "; teach src/generation/decoder.cpp what the model computes, or run the whole model for each token";
   if (const std::size_t all = model.parameters().size(); all != parameters_known)
     throw Mismatch(cat("decoder: the model has ", all, " parameters and ", parameters_known, " are known here", how));
   const NoGrad no_recording;

@@ -9,7 +9,7 @@
 //   ds = p (dp - rowsum(p dp))           0 where p is 0, so the mask needs no second look
 //   dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //
-// Scores and weights exist only a tile at a time, forward and backward (kernels/simd_attention.h): what is saved is q, k,
+// Scores and weights exist only a tile at a time, forward and backward (kernels/simd/attention.h): what is saved is q, k,
 // v, z and one number a query. Only a gradient of the bias is as large as the weights, and only where it is asked for.
 #include "ops/attention.h"
 

@@ -14,7 +14,7 @@ class FileBytes {
  public:
   // A file of so many bytes is mapped; smaller ones, pipes, devices and "-" (standard input) are read, whole.
   static constexpr Index kMapFrom = Index{32} << 20;
-  // Errors: as for read_file (base/file.h).
+  // Errors: as for read_file (os/file.h).
   explicit FileBytes(const std::string& path, Index map_from = kMapFrom);
   // Bytes that are there already.
   static FileBytes of(std::string bytes);

@@ -14,19 +14,19 @@ namespace headlight {
 
 struct RunData {
   std::string source;  // "tales", or the file's path, or "a.txt and 2 more"
-  // Of a text from files: how many, and what was left out of folders (run/text_files.h).
+  // Of a text from files: how many, and what was left out of folders (training/text_files.h).
   Index files = 0;
   std::vector<std::string> skipped;
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
-  // The name of a corpus of sequences (data/sequences.h): training draws new ones for every batch, so that none comes
+  // The name of a corpus of sequences (corpora/sequences.h): training draws new ones for every batch, so that none comes
   // twice, and `train` is only a sample. Empty: training draws windows of `train`.
   std::string fresh;
   // What ends a document of a corpus; empty for plain text. See windows.h.
   std::vector<std::int32_t> document_end;
   // Of each validation token, the logarithm of its true probability. Empty when the truth is not known.
   std::vector<double> validation_log_probability;
-  // How far back the evidence for each validation token stands; 0: none. See data/traced_text.h.
+  // How far back the evidence for each validation token stands; 0: none. See corpora/traced_text.h.
   std::vector<std::int32_t> validation_evidence;
   // The rule that wrote each validation token, and the rules' names; empty when the truth is not known.
   std::vector<std::uint8_t> validation_rule;
@@ -49,7 +49,7 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known = nullptr
 // symbols of new sequences, each after the line break that starts it.
 void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch& batch);
 
-// The text of files (run/text_files.h) by itself, all of it as `validation`.
+// The text of files (training/text_files.h) by itself, all of it as `validation`.
 RunData load_evaluation_text(const std::vector<std::string>& paths, const Vocabulary& vocabulary);
 
 }  // namespace headlight

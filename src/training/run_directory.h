@@ -4,9 +4,9 @@
 //   model.safetensors   the weights of the best step (lowest validation loss; the last step when nothing is validated)
 //   state.safetensors   the last checkpoint: weights, optimizer, random states, position; what --resume goes on from
 //   log.jsonl           one object a step; log.csv: the same for spreadsheets
-//   heads.jsonl         what the heads did while it trained, if that was asked for (heads/head_history.h)
+//   heads.jsonl         what the heads did while it trained, if that was asked for (heads/watch/head_history.h)
 //
-// Each file is replaced whole (base/file.h), so at any moment each is either the old or the new one. The state stands for
+// Each file is replaced whole (os/file.h), so at any moment each is either the old or the new one. The state stands for
 // itself: it holds its own weights, so that a run interrupted between the two writes resumes as if it had not been.
 #pragma once
 
@@ -25,7 +25,7 @@ struct RunInfo {
   std::string source;                      // of the text
   std::uint64_t fingerprint = 0;           // of the text
   std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
-  // The losses of unigrams and bigrams on the text (run/counting.h). Empty: not measured, or the lowest possible is known.
+  // The losses of unigrams and bigrams on the text (training/counting.h). Empty: not measured, or the lowest possible is known.
   std::vector<double> counting = {};
   // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.
   std::string imported_from, initialised_from;

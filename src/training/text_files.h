@@ -14,8 +14,8 @@ struct TextFiles {
   std::vector<std::string> skipped;  // "notes/face.png (not text)"; only of folders
 };
 
-// Adds the paths one after the other to `reader`: a file (a large one is mapped, base/file_bytes.h); "-", standard input; a folder, for the text files in it and
-// below, sorted by path (files_below in base/file.h). Of a folder what is empty, has a zero byte in its first megabyte, or is
+// Adds the paths one after the other to `reader`: a file (a large one is mapped, os/file_bytes.h); "-", standard input; a folder, for the text files in it and
+// below, sorted by path (files_below in os/file.h). Of a folder what is empty, has a zero byte in its first megabyte, or is
 // not UTF-8 where that is asked for, is skipped; a file that was named must be a text.
 // Errors: a path that cannot be read, an empty file, what TextTokens refuses, a folder without any text.
 TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens reader);

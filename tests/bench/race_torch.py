@@ -29,7 +29,7 @@ except ImportError:
     sys.exit("race_torch: this Python has no torch; name one that has: make bench-torch PYTHON=...")
 
 VOCABULARY = 65
-# As in src/run/config.cpp, but without dropout.
+# As in src/training/config.cpp, but without dropout.
 PRESETS = {
     "micro": {"layers": 2, "heads": 4, "width": 64, "context": 64, "batch": 16},
     "cpu": {"layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 12},

@@ -268,7 +268,7 @@ class LargerModel : public CharTransformer {
 TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
   const LargerModel model;
   EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
-  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "teach src/nn/decoder.cpp"));
+  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "teach src/generation/decoder.cpp"));
 }
 
 TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {

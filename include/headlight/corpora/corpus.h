@@ -19,7 +19,7 @@ std::vector<std::string> corpus_names();
 struct CorpusInfo {
   std::string name;
   std::string meaning;  // what it is made of and asks for, in a sentence or two
-  // The symbols of a sequence, without the line break that ends it, when all are of one length (data/sequences.h);
+  // The symbols of a sequence, without the line break that ends it, when all are of one length (corpora/sequences.h);
   // 0 for documents of any length.
   Index sequence_length = 0;
   std::string alphabet = {};  // of sequences: every character that may come, ascending

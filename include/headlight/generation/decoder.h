@@ -22,7 +22,7 @@
 //    what it has kept.
 //
 // The decoder reads the model's weights where they are: it must not outlive the model, and after the weights have
-// changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/nn/decoder.cpp what
+// changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/generation/decoder.cpp what
 // the layer does: in read_all() for a batch, in link_steps() and run() for one token. A decoder that computes something
 // else than the model says so when it is made (Mismatch), so text is never wrong silently; generate() then runs the
 // whole model instead.
@@ -40,7 +40,7 @@ class Decoder {
  public:
   enum class Weights {
     kFloat32,
-    kInt8,  // copies of eight bits (nn/quantize.h) where one token is read; start() reads its batch with the model's own
+    kInt8,  // copies of eight bits (generation/quantize.h) where one token is read; start() reads its batch with the model's own
   };
   struct Mismatch : Error {
     using Error::Error;

@@ -46,8 +46,8 @@ Drawn draw_token(std::span<const float> logits, std::span<const std::int32_t> be
 // `document_end` is for models trained on documents, whose windows all begin with the end of one: of the last `context`
 // tokens they see those from the first such place on, if there is one.
 //
-// Runs a Decoder (nn/decoder.h): each token is read once. Until the text is longer than the context, and for documents
-// that fit into it at any length, this is the text of generate_by_whole_model up to rounding; beyond, nn/decoder.h says
+// Runs a Decoder (generation/decoder.h): each token is read once. Until the text is longer than the context, and for documents
+// that fit into it at any length, this is the text of generate_by_whole_model up to rounding; beyond, generation/decoder.h says
 // what the model sees. A model that the decoder does not know, or a probe that watches, gets generate_by_whole_model.
 std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},

@@ -29,7 +29,7 @@ class PositionEncoding : public Module {
     return {};
   }
   // Whether all it does depends on distances alone, so that a text may lose its beginning and keep the keys and values
-  // of the rest (nn/decoder.h).
+  // of the rest (generation/decoder.h).
   virtual bool relative() const { return false; }
 };
 

@@ -1,4 +1,4 @@
-// The parts of the report's page, made from the files beside this one when the library was built (src/data/embed.cmake).
+// The parts of the report's page, made from the files beside this one when the library was built (src/base/embed.cmake).
 #pragma once
 
 #include "base/embedded.h"

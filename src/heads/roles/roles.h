@@ -29,7 +29,7 @@ struct TokenClasses {
 struct RoleText {
   std::span<const std::int32_t> ids;
   const TokenClasses* classes = nullptr;
-  // For each query, how far before the character it predicts the evidence for that stands (data/traced_text.h); 0: none.
+  // For each query, how far before the character it predicts the evidence for that stands (corpora/traced_text.h); 0: none.
   // Empty when the truth of the text is not known.
   std::span<const std::int32_t> evidence = {};
   // The rule that wrote the character each query predicts. Empty when the truth is not known.
