@@ -1,4 +1,4 @@
-// The README's recipes: their code is compiled here, works, and stands in the README as it is here.
+// The recipes of src/ops/README.md and src/nn/README.md: compiled, tested, and shown there as they stand here.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/gradcheck.h"
@@ -34,17 +34,21 @@ TEST(Recipes, ErrorsNameTheInnerLayer) {
   }
 }
 
-TEST(Recipes, StandInTheReadmeAsTheyAreHere) {
-  const std::string readme = read_file(HEADLIGHT_SOURCE_DIR "/README.md");
-  for (const char* file : {"softplus.cpp", "gated_feed_forward.h"})
-    EXPECT_NE(readme.find(read_file(cat(HEADLIGHT_SOURCE_DIR "/tests/recipes/", file))), std::string::npos)
-        << "README.md does not show tests/recipes/" << file << " as it is";
+void expect_shown(const std::string& readme, const std::string& code) {
+  EXPECT_NE(read_file(cat(HEADLIGHT_SOURCE_DIR "/", readme)).find(code), std::string::npos)
+      << readme << " does not show this code of tests/recipes:\n"
+      << code;
+}
+
+TEST(Recipes, StandInTheReadmesAsTheyAreHere) {
+  const std::string recipes = HEADLIGHT_SOURCE_DIR "/tests/recipes/";
+  expect_shown("src/ops/README.md", read_file(recipes + "softplus.cpp"));
+  expect_shown("src/nn/README.md", read_file(recipes + "gated_feed_forward.h"));
   // The case: from its declaration to its end.
-  const std::string code = read_file(HEADLIGHT_SOURCE_DIR "/tests/recipes/softplus_case.cpp");
+  const std::string code = read_file(recipes + "softplus_case.cpp");
   const std::size_t begin = code.find("      {.declaration"), end = code.find("  };\n  return cases;");
   ASSERT_LT(begin, end);
-  EXPECT_NE(readme.find(code.substr(begin, end - begin)), std::string::npos)
-      << "README.md does not show the case in tests/recipes/softplus_case.cpp as it is";
+  expect_shown("src/ops/README.md", code.substr(begin, end - begin));
 }
 
 }  // namespace
