@@ -11,6 +11,7 @@
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
+#include "headlight/generation/generate.h"
 #include "headlight/models/transformer.h"
 #include "headlight/ops/ops.h"
 #include "heads/ablation/ablation.h"

@@ -11,6 +11,7 @@
 #include "headlight/base/text.h"
 #include "headlight/base/threads.h"
 #include "headlight/data/windows.h"
+#include "headlight/generation/generate.h"
 #include "headlight/ops/ops.h"
 #include "heads/watch/head_watch.h"
 #include "os/folder.h"
