@@ -10,7 +10,6 @@
 #include "headlight/base/text.h"
 #include "headlight/corpora/corpus.h"
 #include "headlight/corpora/traced_text.h"
-#include "headlight/generation/generate.h"
 #include "headlight/ops/ops.h"
 #include "os/file.h"
 #include "training/config.h"
