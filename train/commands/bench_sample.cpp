@@ -35,9 +35,8 @@ void bench_sample_report(const BenchRequest& r, Json& object) {
   print(cat("model       ", r.preset, ": ", counted(r.config.layers, "layer"), ", ", counted(r.config.heads, "head"),
             ", width ", r.config.width, ", context ", r.config.context, ";\n            ",
             count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", 8-bit weights" : "", "\n"));
-  print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds),
-            " us best, of which sampling takes ", micro(b.draw_seconds), " us\n            ", count_text(1 / b.seconds),
-            " characters/s\n"));
+  print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best, including ",
+            micro(b.draw_seconds), " us for sampling\n            ", count_text(1 / b.seconds), " characters/s\n"));
   const double bytes = static_cast<double>(b.weight_bytes) + b.cache_bytes;
   print(cat("reads       ", megabytes(b.weight_bytes), " of weights, ", megabytes(static_cast<Index>(b.cache_bytes)),
             " of keys and values per character:\n            ", fixed_text(bytes / b.best_seconds / 1e9, 1), " GB/s, ",
