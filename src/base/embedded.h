@@ -1,4 +1,4 @@
-// The files of data/ that travel inside the program; src/base/embed.cmake writes the definitions.
+// The files of data/ that are embedded in the program; src/base/embed.cmake generates the definitions.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@ namespace headlight::detail {
 
 struct EmbeddedFile {
   const char* name;            // "tales" for data/tales.grammar
-  const unsigned char* bytes;  // a 0 stands behind the last
+  const unsigned char* bytes;  // `size` bytes, followed by a 0
   std::size_t size;
 };
 

@@ -1,3 +1,4 @@
+// Formatting of numbers, counts and durations.
 #include "base/format.h"
 
 #include <algorithm>

@@ -1,15 +1,15 @@
-// Numbers as a person reads them.
+// Formats numbers, counts and durations for people.
 #pragma once
 
 #include <string>
 
 namespace headlight {
 
-// "1.234": fixed decimals; never "-0.0".
+// "1.234": a fixed number of decimals. Negative zero prints as "0.0".
 std::string fixed_text(double value, int decimals);
-// "12.3k", "4.5M": three digits.
+// Three significant digits with a unit: "12.3k", "4.50M".
 std::string count_text(double count);
-// Of seconds: "0:42", "1:03:20".
+// m:ss, or h:mm:ss from one hour on: "0:42", "1:03:20".
 std::string duration_text(double seconds);
 
 }  // namespace headlight

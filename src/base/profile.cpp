@@ -1,3 +1,4 @@
+// The active profile of each thread and its event list.
 #include "base/profile.h"
 
 #include "base/clock.h"
@@ -14,7 +15,7 @@ double Profile::now() const { return monotonic_seconds() - start_; }
 void Profile::mark(const char* name, const LayerPath* layer, Phase phase) {
   const double end = now();
   events_.push_back({name, layer, phase, last_, end});
-  last_ = now();  // the growth of the list is nobody's time
+  last_ = now();  // read again, so that growing the list is charged to no operation
 }
 
 const char* phase_name(Profile::Phase phase) {

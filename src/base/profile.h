@@ -1,12 +1,12 @@
-// Profile: where the time of a training step goes, by operation and by layer.
+// Profile: records how long each operation of a training step takes, by operation and by layer.
 //
-//   Profile profile;           // alive from here on
+//   Profile profile;           // records until it is destroyed
 //   ... one or more steps ...
 //   for (const Profile::Event& e : profile.events()) ...
 //
-// Operations run one after another, so each mark takes the time since the one before it: the tape marks an operation
-// when it was recorded (forward) and when its gradient was computed (backward); a training loop marks the rest. Costs one
-// look at the clock a mark, and nothing when no Profile is alive.
+// Operations run one after another, so each mark ends an event that began at the previous mark. The tape marks an
+// operation when it records it (forward) and when it has computed its gradient (backward); a training loop marks the
+// rest. A mark reads the clock twice; without an active Profile a mark costs one branch.
 #pragma once
 
 #include <string>
@@ -20,10 +20,10 @@ class Profile {
  public:
   enum class Phase { kForward, kBackward, kOther };
   struct Event {
-    const char* name;        // of the operation; lives as long as the program
-    const LayerPath* layer;  // that ran it, or null
+    const char* name;        // name of the operation, a string literal
+    const LayerPath* layer;  // layer that ran the operation, or null
     Phase phase;
-    double begin, end;  // seconds since the profile was made
+    double begin, end;  // seconds since the Profile was constructed
   };
 
   Profile();
@@ -31,7 +31,7 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  // The one made last and still alive on this thread, or null.
+  // The innermost Profile of this thread, or null.
   static Profile* active() { return active_; }
   void mark(const char* name, const LayerPath* layer, Phase phase);
   const std::vector<Event>& events() const { return events_; }
@@ -45,7 +45,7 @@ class Profile {
   static constinit thread_local Profile* active_;
 };
 
-// For training loops: marks what is not an operation, when somebody watches.
+// For training loops: ends an event that is not an operation. Does nothing without an active Profile.
 inline void mark_time(const char* name) {
   if (Profile* profile = Profile::active()) profile->mark(name, nullptr, Profile::Phase::kOther);
 }

@@ -1,3 +1,4 @@
+// The UTF-8 decoder, encoder and stream, and the spelling of characters in messages.
 #include "base/utf8.h"
 
 #include <algorithm>
@@ -11,10 +12,10 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-enum class Status { kFine, kIncomplete, kInvalid };
+enum class Status { kValid, kIncomplete, kInvalid };
 
-// One character at the front of the bytes. If invalid or incomplete, `length` counts the bytes that could still have
-// begun a character (at least 1), and `reason` says what is wrong with them.
+// The result of decoding one character. If it is invalid or incomplete, `length` is the length of its maximal prefix
+// (at least 1), and `reason` describes the fault.
 struct Step {
   Status status;
   char32_t character;
@@ -23,11 +24,11 @@ struct Step {
 };
 
 struct Lead {
-  int more;            // continuation bytes to follow
-  unsigned char low;   // bounds of the first of them, which exclude overlong forms, surrogates
-  unsigned char high;  // and what lies past U+10FFFF (RFC 3629, section 4)
-  const char* below;   // what a first continuation byte outside these bounds means
-  const char* above;
+  int more;            // number of continuation bytes
+  unsigned char low;   // bounds of the first continuation byte; they exclude overlong forms, surrogates
+  unsigned char high;  // and values past U+10FFFF (RFC 3629, section 4)
+  const char* below;   // the fault when the first continuation byte is below `low`
+  const char* above;   // the fault when it is above `high`
 };
 
 constexpr const char* kOverlong = "begins an overlong form";
@@ -48,8 +49,8 @@ constexpr Lead lead_of(unsigned char byte) {
 Step next_character(std::string_view bytes) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const unsigned char first = byte(0);
-  if (first < 0x80) return {Status::kFine, first, 1, nullptr};
-  if (first < 0xC0) return {Status::kInvalid, 0, 1, "continues a character that was not begun"};
+  if (first < 0x80) return {Status::kValid, first, 1, nullptr};
+  if (first < 0xC0) return {Status::kInvalid, 0, 1, "is a continuation byte without a first byte"};
   if (first < 0xC2) return {Status::kInvalid, 0, 1, kOverlong};
   if (first > 0xF4) return {Status::kInvalid, 0, 1, first < 0xF8 ? kTooLarge : "never occurs in UTF-8"};
 
@@ -64,7 +65,7 @@ Step next_character(std::string_view bytes) {
     if (i == 1 && next > lead.high) return {Status::kInvalid, 0, i, lead.above};
     character = (character << 6) | (next & 0x3Fu);
   }
-  return {Status::kFine, character, more + 1, nullptr};
+  return {Status::kValid, character, more + 1, nullptr};
 }
 
 std::string hex(std::uint32_t value, int digits) {
@@ -77,8 +78,8 @@ struct Range {
   char32_t first, last;
 };
 
-// What a terminal shows as nothing, on the character before, or in another order.
-constexpr std::array kUnseen = {
+// Characters that a terminal does not draw, draws over the previous character, or reorders.
+constexpr std::array kUnprintable = {
     Range{0x00, 0x1F},       Range{0x7F, 0xA0},          Range{0xAD, 0xAD},     Range{0x300, 0x36F},
     Range{0x483, 0x489},     Range{0x591, 0x5BD},        Range{0x610, 0x61C},   Range{0x64B, 0x65F},
     Range{0x115F, 0x1160},   Range{0x180B, 0x180F},      Range{0x1AB0, 0x1AFF}, Range{0x1DC0, 0x1DFF},
@@ -88,8 +89,8 @@ constexpr std::array kUnseen = {
     Range{0xE0000, 0xE0FFF}, Range{0xF0000, 0xFFFFFFFF},
 };
 
-bool unseen(char32_t character) {
-  return std::any_of(kUnseen.begin(), kUnseen.end(),
+bool is_unprintable(char32_t character) {
+  return std::any_of(kUnprintable.begin(), kUnprintable.end(),
                      [=](const Range& range) { return range.first <= character && character <= range.last; });
 }
 
@@ -99,7 +100,7 @@ std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const Step step = next_character(text.substr(at));
-    if (step.status != Status::kFine) {
+    if (step.status != Status::kValid) {
       return Utf8Problem{static_cast<Index>(at),
                          cat("0x", hex(static_cast<unsigned char>(text[at]), 2), " ", step.reason)};
     }
@@ -111,7 +112,7 @@ std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
 std::size_t incomplete_utf8_tail(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;  // goes on with a character
+    if ((byte & 0xC0) == 0x80) continue;  // a continuation byte
     return next_character(text.substr(text.size() - back)).status == Status::kIncomplete ? back : 0;
   }
   return 0;
@@ -122,7 +123,7 @@ std::u32string decode_utf8(std::string_view text, const std::string& source) {
     fail(source, ": byte ", problem->offset, ": not UTF-8: ", problem->reason,
          "; convert the text first, for example with: iconv -f LATIN1 -t UTF-8");
   }
-  // Characters are the bytes that do not continue one.
+  // Every byte that is not a continuation byte begins a character.
   const auto count = std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
   std::u32string characters;
   characters.reserve(static_cast<std::size_t>(count));
@@ -176,7 +177,7 @@ std::u32string Utf8Stream::feed(std::string_view bytes) {
   while (at < all.size()) {
     const Step step = next_character(all.substr(at));
     if (step.status == Status::kIncomplete) break;
-    characters += step.status == Status::kFine ? step.character : kReplacement;
+    characters += step.status == Status::kValid ? step.character : kReplacement;
     at += step.length;
   }
   pending_.erase(0, at);
@@ -202,7 +203,7 @@ std::string printable(char32_t character) {
     case U'\\':
       return "'\\\\'";
     default:
-      return unseen(character) ? code_point_name(character) : cat("'", encode_utf8(character), "'");
+      return is_unprintable(character) ? code_point_name(character) : cat("'", encode_utf8(character), "'");
   }
 }
 

@@ -1,6 +1,6 @@
-// UTF-8 (RFC 3629): bytes to characters (Unicode code points) and back, strictly.
+// Strict conversion between UTF-8 bytes and Unicode code points ("characters" below), after RFC 3629.
 //
-// Not UTF-8: overlong forms, surrogates (U+D800 to U+DFFF), anything past U+10FFFF, sequences cut short.
+// Invalid are overlong forms, surrogates (U+D800 to U+DFFF), code points past U+10FFFF, and truncated sequences.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@
 
 namespace headlight {
 
-// The first place where text is not UTF-8: the offset of the byte that begins the bad sequence.
+// The first invalid sequence of a text.
 struct Utf8Problem {
-  Index offset;
+  Index offset;        // of the first byte of the sequence
   std::string reason;  // "0xE9 begins a character that is cut short"
 };
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
 
-// The character at the front of some bytes, and how many of them it takes; 0 when they begin with no whole character.
-// For loops over much text: inline.
+// Decodes the character at `at` and returns its length in bytes, or 0 if [at, end) does not begin with a complete,
+// valid character. Inline, because loops over large texts call it for every character.
 inline std::size_t read_utf8(const char* at, const char* end, char32_t& character) {
   const auto byte = [&](int i) { return static_cast<unsigned char>(at[i]); };
   const auto more = [&](int i) { return (byte(i) & 0xC0) == 0x80; };
@@ -47,36 +47,37 @@ inline std::size_t read_utf8(const char* at, const char* end, char32_t& characte
   return character >= 0x10000 && character <= 0x10FFFF ? 4 : 0;
 }
 
-// How many bytes at the end, 0 to 3, begin a character whose rest is missing.
+// The number of bytes at the end of the text (0 to 3) that belong to an incomplete character.
 std::size_t incomplete_utf8_tail(std::string_view text);
 
-// All characters of a text. Error: not UTF-8; the line begins with `source`, names the byte and how to convert.
+// Decodes a text.
+// Error: invalid UTF-8; the message begins with `source`, gives the byte offset and says how to convert the text.
 std::u32string decode_utf8(std::string_view text, const std::string& source);
 
-// The bytes of one character, of many. Error: not a Unicode character (a surrogate, or past U+10FFFF).
+// The UTF-8 bytes of one character or of several. Error: a surrogate, or a code point past U+10FFFF.
 std::string encode_utf8(char32_t character);
 std::string encode_utf8(std::u32string_view characters);
 void append_utf8(std::string& bytes, char32_t character);
 
-// Decodes bytes that come in pieces, for output that streams: a character cut by the end of a piece waits for the next.
-// What is not UTF-8 becomes U+FFFD, one for each longest prefix of a character (Unicode 15, section 3.9, as in browsers).
+// Decodes a stream of bytes piece by piece. A character that a piece cuts is held until the next piece.
+// Each maximal prefix of an invalid character becomes one U+FFFD (Unicode 15, section 3.9, as in browsers).
 class Utf8Stream {
  public:
-  // The characters that are complete by now.
+  // Returns the characters that `bytes` completes.
   std::u32string feed(std::string_view bytes);
-  // At the end: U+FFFD if a character is still incomplete, else nothing. The stream is then as new.
+  // Ends the stream and resets it: returns U+FFFD if a character is incomplete, else nothing.
   std::u32string finish();
-  // Bytes that wait for the rest of their character: 0 to 3.
+  // The number of held bytes of an incomplete character: 0 to 3.
   Index pending() const { return static_cast<Index>(pending_.size()); }
 
  private:
   std::string pending_;
 };
 
-// A character in a message: 'é', '\n', '\\'; U+0007 for what cannot be seen or would disturb the line (controls,
-// combining marks, invisible and direction marks, private use).
+// A character for a message: 'é', '\n', '\\'. Characters that are invisible or would disturb the line (controls,
+// combining marks, direction marks, private use) are written as code points, such as U+0007.
 std::string printable(char32_t character);
-// "U+00E9": at least four digits.
+// "U+00E9", with at least four digits.
 std::string code_point_name(char32_t character);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// The version, as the build defines it.
 #include "base/version.h"
 
 namespace headlight {

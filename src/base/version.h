@@ -1,4 +1,4 @@
-// The version of the library that is linked, "0.1.0".
+// The version of the linked library, such as "0.1.0".
 #pragma once
 
 namespace headlight {

@@ -1,7 +1,5 @@
-// Measuring this machine, and how much of it products, operations and training steps use.
-//
-// Three parts, each with what it gives back: the limits of the machine; single products and operations, each beside the
-// limit that binds it; a whole training step, taken apart by operation.
+// Benchmarks: the limits of this machine, matrix products and single operations compared with these limits, and a whole
+// training step by operation.
 #pragma once
 
 #include <functional>
@@ -14,33 +12,33 @@
 
 namespace headlight {
 
-// What the FMA units of `threads` threads deliver from registers alone, in GFLOP/s: the best of several tries of about a
-// tenth of a second. 0 on a CPU without AVX2 and FMA, where it is not known.
+// Peak FMA throughput of `threads` threads in GFLOP/s, measured on registers: the best of several runs of about 0.1 s
+// each. Returns 0 (unknown) on a CPU without AVX2 and FMA.
 double fma_peak(int threads);
 
 enum class Traffic {
-  kRead,  // every byte is read, none is written: what a product of a matrix with one vector does
-  kCopy,  // one half is copied to the other and back; a byte that is read and a byte that is written count one each
+  kRead,  // only reads, as in a matrix-vector product
+  kCopy,  // copies one half to the other and back; each byte read and each byte written counts
 };
-// What memory delivers to `threads` threads together, in GB/s (1e9 bytes), when they go through `bytes` of it again and
-// again, each through a part of its own: of a cache when `bytes` fits there, of main memory when it fits nowhere (four
-// times the last cache: 2^28 will do). The best of several tries, some hundredths of a second; rounded to 512 bytes a thread.
+// Bandwidth of `threads` threads together in GB/s (1e9 bytes), while each thread repeatedly passes over its own part of
+// `bytes` bytes. The result is the bandwidth of the smallest cache that holds `bytes`, or of main memory if none does
+// (use at least four times the last-level cache; 2^28 is enough). Returns the best of several runs of about 0.01 s
+// each. Each thread's part is rounded to a multiple of 512 bytes.
 // Errors: bytes outside 1..2^32, threads outside 1..256.
 double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
 
-// What it takes `threads` threads (2 to 256) to wait for each other, in seconds: between two steps of a chain
-// (parallel_steps) that has nothing to do. The median of 15 tries, a hundredth of a second in all; 0 where it is not
-// known, because there is no OpenMP or some thread was never there. A tenth of a microsecond where two cores share a
-// cache, three times that and more where the system has put them far apart. Error: threads outside 2..256.
+// Time in seconds that `threads` threads take to synchronize: the cost of an empty step of parallel_steps. Returns the
+// median of 15 runs, about 0.01 s in total, or 0 (unknown) without OpenMP or if a thread never ran. Typical values are
+// 0.1 us for two cores that share a cache, and 0.3 us or more for cores that do not. Error: threads outside 2..256.
 double measure_join(int threads);
 
-// Both limits for the present thread_count(), each measured when it is first asked for and then kept.
+// Caches both limits for the current thread_count(); each is measured on first use.
 class MachineLimits {
  public:
   // As fma_peak().
   double fma_peak();
-  // The better of reading and copying, in GB/s; the working set is rounded to a quarter of a power of two, and lies
-  // between 4 KiB and 256 MiB.
+  // The larger of the read and copy bandwidths in GB/s. The working set is clamped to [4 KiB, 256 MiB] and rounded to a
+  // quarter of a power of two.
   double bandwidth(Index working_set);
 
  private:
@@ -50,91 +48,90 @@ class MachineLimits {
 
 // ---- products ----
 
-// C [m,n] = op(A) op(B), summed over k; A is stored [k,m] when trans_a, B [n,k] when trans_b.
+// C [m,n] = op(A) op(B), summed over k. A is stored as [k,m] if trans_a, B as [n,k] if trans_b.
 struct GemmShape {
   Index m, n, k;
   bool trans_a, trans_b;
   double flops() const { return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
 };
-// 21 shapes that small transformers train with: y = x W^T, dx = dy W, dW = dy^T x and attention's products at three
-// model sizes; and one square product.
+// The 21 benchmark shapes: y = x W^T, dx = dy W, dW = dy^T x and the products of attention at three model sizes, and
+// one square product.
 std::span<const GemmShape> gemm_shapes();
 
 struct GemmTime {
   GemmShape shape;
-  double seconds;  // of one product, in the best of several turns
+  double seconds;  // per product, in the best of several repetitions
 };
-// Each of gemm_shapes(), for about `budget` seconds together.
+// Times each of gemm_shapes(), for about `budget` seconds in total.
 std::vector<GemmTime> bench_gemm(double budget = 5);
 
 // ---- single operations ----
 
 struct OperationBench {
   std::string operation;
-  std::string sizes;   // of its inputs, for people
-  std::string phase;   // forward, backward, or update for what an optimizer does
-  double seconds = 0;  // the median
-  // The least that has to be done: multiplications and additions of products (nothing else is counted, nor the half of
-  // attention that a causal mask excludes), and bytes, each input read once and each result written once.
+  std::string sizes;   // sizes of the inputs, readable text
+  std::string phase;   // "forward", "backward", or "update" for the optimizer
+  double seconds = 0;  // median
+  // The minimum work. `flops` counts multiplications and additions of matrix products only, without the half of
+  // attention that a causal mask excludes. `bytes` counts one read per input and one write per result.
   double flops = 0, bytes = 0;
-  Index working_set = 0;  // bytes that differ: what `bytes` reads and writes again is in it once
+  Index working_set = 0;  // distinct bytes: memory that is both read and written counts once
 };
-// Each important operation alone, at the sizes it has in the model, forward and backward, on data that has just been
-// used; for about `budget` seconds together, and each at least five times.
+// Times each important operation separately, forward and backward, with the sizes it has in the model and warm caches,
+// for about `budget` seconds in total and at least five times each.
 std::vector<OperationBench> bench_operations(const RunConfig& config, Index vocabulary = 65, double budget = 5);
 
-// What binds an operation, and how close it came.
+// The limit that bounds an operation in the roofline model, and the rate that the operation achieved.
 struct Binding {
-  bool by_memory = false;  // the bandwidth; otherwise the FMA units
-  double rate = 0;         // reached: GB/s or GFLOP/s
-  double limit = 0;        // the most there could be; 0 where it is not known, or there is nothing to be done
+  bool by_memory = false;  // bounded by bandwidth; otherwise by FMA throughput
+  double rate = 0;         // achieved rate in GB/s or GFLOP/s
+  double limit = 0;        // limit in the same unit; 0 if it is unknown or the operation has no work
   double share() const { return limit > 0 ? rate / limit : 0; }
 };
 Binding binding_of(const OperationBench& operation, MachineLimits& limits);
 
-// Causal attention of one sequence, with the heads and the width of a model.
+// Causal attention on one sequence, with the number of heads and the width of a model.
 struct AttentionBench {
   Index context = 0;
   double forward_seconds = 0, backward_seconds = 0;  // medians
-  double flops = 0;                                  // of both, counted as above
-  Index extra_bytes = 0;  // the most tensor storage in use at a time beyond q, k, v and the gradient given: results,
-                          // gradients and whatever lies between
+  double flops = 0;                                  // of forward and backward together, counted as above
+  Index extra_bytes = 0;  // peak tensor storage besides q, k, v and dout: result, gradients, temporaries
 };
-// Each at least three times. Error: a context that is not positive.
+// Times each context length at least three times. Error: a context that is not positive.
 std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<const Index> contexts,
                                             double budget = 5);
 
 // ---- a training step ----
 
-// Floating-point operations of one training step, by the usual count: 6 for each parameter in a matrix product and each
-// token (2 forward, 4 backward), and 6 layers x context x width for each token (causal attention, counted once).
+// Floating-point operations of one training step, by the usual estimate. Per token: 6 for each parameter of a matrix
+// product (2 forward, 4 backward), plus 6 x layers x context x width for causal attention (the masked half excluded).
 double step_flops(const RunConfig& config, Index vocabulary);
 
 struct OperationTime {
   std::string operation;
-  std::string phase;   // forward, backward or other
-  Index calls = 0;     // in one step
-  double seconds = 0;  // in one step: of each call the median over some steps, added up
+  std::string phase;   // "forward", "backward" or "other"
+  Index calls = 0;     // calls per step
+  double seconds = 0;  // seconds per step: the sum over the calls of each call's median
 };
 
 struct StepBench {
-  Index steps = 0;     // measured, after the first two
-  double seconds = 0;  // of a step, the median
+  Index steps = 0;     // measured steps, after two warm-up steps
+  double seconds = 0;  // median per step
   double best_seconds = 0;
-  double flops = 0;  // of a step
-  Index tokens = 0;  // of a step
+  double flops = 0;  // per step
+  Index tokens = 0;  // per step
   Index parameters = 0;
-  Index system_allocations = 0;           // of tensor storage, over all measured steps
-  Index allocated_bytes = 0;              // of any memory, over all measured steps, where the caller counts it
-  Index pool_peak_bytes = 0;              // the most tensor storage that was in use at a time
-  Index peak_memory_bytes = 0;            // of the process
-  std::vector<OperationTime> operations;  // most time first; from a few more steps, with the profile on
-  std::string trace;                      // these steps as a Chrome trace (chrome://tracing, Perfetto)
+  Index system_allocations = 0;           // new blocks of tensor storage in all measured steps
+  Index allocated_bytes = 0;              // bytes of all allocations in the measured steps; 0 without `allocated`
+  Index pool_peak_bytes = 0;              // peak tensor storage
+  Index peak_memory_bytes = 0;            // peak resident memory of the process
+  std::vector<OperationTime> operations;  // sorted by time, longest first; from additional profiled steps
+  std::string trace;                      // the profiled steps as a Chrome trace (chrome://tracing, Perfetto)
 };
 
-// Trains on random tokens for about `budget` seconds, at least five steps: forward, cross-entropy, backward, norm of the
-// gradient and clipping, AdamW. `allocated`, when given, says how many bytes the program ever allocated: a library does
-// not replace operator new, a program may.
+// Trains on random tokens for about `budget` seconds and at least five steps: forward, cross-entropy, backward,
+// gradient norm and clipping, AdamW. `allocated`, if given, returns the total bytes that the program has allocated so
+// far; only a program, not a library, can count them by replacing operator new.
 StepBench bench_step(const RunConfig& config, Index vocabulary = 65, double budget = 5,
                      const std::function<Index()>& allocated = {});
 

@@ -1,4 +1,4 @@
-// Matrix products on the shapes that small transformers train with.
+// Times matrix products on the shapes of small transformers.
 #include <algorithm>
 
 #include "base/clock.h"
@@ -45,11 +45,11 @@ std::vector<GemmTime> bench_gemm(double budget) {
       for (Index i = 0; i < count; ++i) kernels::active<float>().gemm(g);
       return (monotonic_seconds() - begin) / static_cast<double>(count);
     };
-    // Turns of half a millisecond or more, so that neither the clock nor the waking of threads counts.
+    // Each repetition takes about 0.5 ms or more, so that clock resolution and thread wake-up are negligible.
     const Index repeats = std::max<Index>(1, static_cast<Index>(5e7 / s.flops()));
     GemmTime time{s, run(1)};
     const double begin = monotonic_seconds();
-    for (int turn = 0; turn < 3 || monotonic_seconds() - begin < budget / std::size(kShapes); ++turn)
+    for (int repetition = 0; repetition < 3 || monotonic_seconds() - begin < budget / std::size(kShapes); ++repetition)
       time.seconds = std::min(time.seconds, run(repeats));
     times.push_back(time);
   }

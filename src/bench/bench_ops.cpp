@@ -1,5 +1,5 @@
-// Single operations at the sizes they have in a model, each beside the limit that binds it (a roofline: Williams,
-// Waterman, Patterson 2009), and attention as the context grows.
+// Times single operations at the sizes of a model and compares them with the limits of the machine (roofline model:
+// Williams, Waterman, Patterson 2009); times attention as a function of the context length.
 #include <algorithm>
 #include <functional>
 
@@ -17,15 +17,15 @@ namespace {
 
 constexpr double kFloat = sizeof(float);
 
-// What has to be done at least.
+// The minimum work of an operation.
 struct Work {
   double flops = 0;
-  double numbers = 0;  // read and written
+  double numbers = 0;  // floats read and written
 };
 
 struct Case {
   std::string operation, sizes;
-  std::vector<Tensor> inputs;  // that get gradients
+  std::vector<Tensor> inputs;  // inputs with gradients
   std::function<Tensor()> run;
   Work forward, backward;
 };
@@ -54,7 +54,7 @@ class Bench {
     add_case(all, n, w);
     {
       const Tensor x = input({n, w}), gamma = input({w}), beta = input({w});
-      const Work forward{0, 2 * count(x)}, backward{0, 3 * count(x)};  // x, y; x, dy, dx
+      const Work forward{0, 2 * count(x)}, backward{0, 3 * count(x)};  // forward: x, y; backward: x, dy, dx
       all.push_back({"layer_norm",
                      cat(n, " x ", w),
                      {x, gamma, beta},
@@ -81,7 +81,7 @@ class Bench {
     }
     {
       const Tensor q = input({b, h, t, d}), k = input({b, h, t, d}), v = input({b, h, t, d});
-      // q, k, v, out; q, k, v, dout, dq, dk, dv.
+      // Forward: q, k, v, out. Backward: q, k, v, dout, dq, dk, dv.
       const double product = static_cast<double>(n) * static_cast<double>(t * w);
       all.push_back({"attention",
                      cat(b, "x", h, "x", t, "x", d),
@@ -125,7 +125,7 @@ class Bench {
   void embedding_case(std::vector<Case>& all, Index n, Index w) {
     const Tensor table = input({v_, w});
     const std::vector<std::int32_t> ids = random_ids(n);
-    const double moved = static_cast<double>(n * w) + count(table);  // the table's rows and the result, either way
+    const double moved = static_cast<double>(n * w) + count(table);  // table and result, in both directions
     all.push_back({"embedding",
                    cat(n, " of ", v_, " x ", w),
                    {table},
@@ -134,7 +134,7 @@ class Bench {
                    Work{0, moved}});
   }
 
-  // Its gradients are the one that comes in: nothing has to be done.
+  // Both gradients of add equal dy, so that the backward pass has no work.
   void add_case(std::vector<Case>& all, Index n, Index w) {
     const Tensor x = input({n, w}), y = input({n, w});
     all.push_back({"add", cat(n, " x ", w), {x, y}, [=] { return add(x, y); }, Work{0, 3 * count(x)}, Work{}});
@@ -149,7 +149,8 @@ class Bench {
                    Work{flops, count(x) + count(w) + y}, Work{2 * flops, 2 * (count(x) + count(w)) + y}});
   }
 
-  // One result of the size of the input; `backward` is how many such arrays the backward pass goes through at least.
+  // The result has the size of the input. `backward` is the minimum number of arrays of this size that the backward
+  // pass reads or writes.
   void elementwise_case(std::vector<Case>& all, const char* name, const Shape& shape, Tensor (*f)(const Tensor&),
                         int backward) {
     const Tensor x = input(shape);
@@ -166,13 +167,13 @@ class Bench {
   Rng rng_{1};
 };
 
-// Medians over at least `least` turns and about `budget` seconds, after two turns that allocate.
+// Medians over at least `least` repetitions and about `budget` seconds, after two warm-up repetitions that allocate.
 Times time_of(const std::function<Tensor()>& run, std::vector<Tensor>& inputs, Index least, double budget) {
   std::vector<double> forward, backward;
   Rng rng(2);
   Tensor dy;
   const double begin = monotonic_seconds();
-  for (Index turn = 0; turn < 2 + least || monotonic_seconds() - begin < budget; ++turn) {
+  for (Index repetition = 0; repetition < 2 + least || monotonic_seconds() - begin < budget; ++repetition) {
     for (Tensor& x : inputs) x.zero_grad();
     Tape tape;
     const double started = monotonic_seconds();
@@ -182,7 +183,7 @@ Times time_of(const std::function<Tensor()>& run, std::vector<Tensor>& inputs, I
     const double again = monotonic_seconds();
     tape.backward(y, dy);
     const double ended = monotonic_seconds();
-    if (turn < 2) continue;
+    if (repetition < 2) continue;
     forward.push_back(between - started);
     backward.push_back(ended - again);
   }
@@ -195,23 +196,23 @@ OperationBench entry(const Case& c, const char* phase, double seconds, const Wor
   return {c.operation, c.sizes, phase, seconds, work.flops, bytes, static_cast<Index>(bytes)};
 }
 
-// What an optimizer does with all parameters of the model, each once.
+// Times gradient_norm and AdamW's update on all parameters of the model.
 void bench_updates(const RunConfig& config, Index vocabulary, double budget, std::vector<OperationBench>& out) {
   const CharTransformer model(config.model(vocabulary));
   AdamW optimizer(model.parameters(), {});
   for (const NamedTensor& p : model.parameters()) {
     Tape tape;
-    tape.backward(sum(p.value));  // some gradient
+    tape.backward(sum(p.value));  // any gradient will do
   }
   std::vector<double> norm, adamw;
   const double begin = monotonic_seconds();
-  for (int turn = 0; turn < 7 || monotonic_seconds() - begin < budget; ++turn) {
+  for (int repetition = 0; repetition < 7 || monotonic_seconds() - begin < budget; ++repetition) {
     const double started = monotonic_seconds();
     const double scale = gradient_norm(optimizer.parameters()) > 1 ? 0.5 : 1;
     const double between = monotonic_seconds();
     optimizer.step(1e-4, scale);
     const double ended = monotonic_seconds();
-    if (turn < 2) continue;
+    if (repetition < 2) continue;
     norm.push_back(between - started);
     adamw.push_back(ended - between);
   }
@@ -219,7 +220,7 @@ void bench_updates(const RunConfig& config, Index vocabulary, double budget, std
   const double bytes = static_cast<double>(parameters) * kFloat;
   const std::string sizes = cat(parameters);
   out.push_back({"gradient_norm", sizes, "update", median(norm), 0, bytes, static_cast<Index>(bytes)});
-  // Reads g, p, m, v; writes p, m, v.
+  // AdamW reads g, p, m, v and writes p, m, v.
   out.push_back({"adamw", sizes, "update", median(adamw), 0, 7 * bytes, static_cast<Index>(4 * bytes)});
 }
 
@@ -234,7 +235,7 @@ std::vector<OperationBench> bench_operations(const RunConfig& config, Index voca
     const Times times = time_of(c.run, c.inputs, 5, each);
     out.push_back(entry(c, "forward", times.forward, c.forward));
     out.push_back(entry(c, "backward", times.backward, c.backward));
-    c = Case();  // its tensors are not needed any more
+    c = Case();  // releases its tensors
   }
   bench_updates(config, vocabulary, each, out);
   return out;
@@ -244,7 +245,7 @@ Binding binding_of(const OperationBench& o, MachineLimits& limits) {
   const double peak = o.flops > 0 ? limits.fma_peak() : 0;
   const double bandwidth = o.bytes > 0 ? limits.bandwidth(o.working_set) : 0;
   const double arithmetic = peak > 0 ? o.flops / peak : 0, memory = bandwidth > 0 ? o.bytes / bandwidth : 0;
-  // Without a known peak, products are shown by their arithmetic all the same.
+  // If the FMA peak is unknown, products are still reported in GFLOP/s.
   if (o.flops > 0 && (peak == 0 || arithmetic >= memory)) return {false, o.flops / o.seconds / 1e9, peak};
   if (bandwidth == 0) return {};
   return {true, o.bytes / o.seconds / 1e9, bandwidth};
@@ -254,7 +255,7 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
   std::vector<AttentionBench> out;
   Rng rng(1);
   for (const Index t : contexts) {
-    if (t <= 0) fail("bench_attention: a context of ", t, " characters");
+    if (t <= 0) fail("bench_attention: context ", t, " is not positive");
     const Index h = config.heads, d = config.width / h;
     std::vector<Tensor> qkv;
     for (int i = 0; i < 3; ++i) {

@@ -1,3 +1,4 @@
+// Times generation with a Decoder, alternating with measurements of the memory bandwidth.
 #include "bench/bench_sample.h"
 
 #include <algorithm>
@@ -46,27 +47,27 @@ SampleBench bench_sample(const RunConfig& config, Decoder::Weights weights, Inde
     for (Index i = 1; i < context; ++i) read(decoder.next(token));
   };
   fill_context();
-  // In turns, so that what else the machine does slows both.
-  constexpr int kTurns = 5;
+  // Alternate, so that other load on the machine affects both measurements.
+  constexpr int kRounds = 5;
   std::vector<double> rounds;
-  for (int turn = 0; turn < kTurns; ++turn) {
+  for (int round = 0; round < kRounds; ++round) {
     bench.bandwidth = std::max(bench.bandwidth, measure_bandwidth(decoder.bytes_read(context), thread_count()));
     const double begin = monotonic_seconds();
     do rounds.push_back(seconds_of(fill_context) / static_cast<double>(context));
-    while (monotonic_seconds() - begin < budget / kTurns);
+    while (monotonic_seconds() - begin < budget / kRounds);
   }
   bench.tokens = static_cast<Index>(rounds.size()) * context;
   bench.seconds = median(rounds);
   bench.best_seconds = *std::min_element(rounds.begin(), rounds.end());
 
-  // The decoder is full now: from here on each token makes room for itself.
-  std::vector<double> later;
+  // The context is full now: from here on each token evicts an old one.
+  std::vector<double> beyond_context;
   for (int i = 0; i < 5; ++i)
-    later.push_back(seconds_of([&] {
-                      for (Index t = 0; t < context; ++t) read(decoder.next(token));
-                    }) /
-                    static_cast<double>(context));
-  bench.long_seconds = median(later);
+    beyond_context.push_back(seconds_of([&] {
+                               for (Index t = 0; t < context; ++t) read(decoder.next(token));
+                             }) /
+                             static_cast<double>(context));
+  bench.long_seconds = median(beyond_context);
 
   std::vector<std::int32_t> ids;
   for (Index i = 0; i < context; ++i) ids.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));

@@ -1,4 +1,4 @@
-// A training step: how long it takes, what it allocates, and where its time goes.
+// Times a training step, counts its allocations, and profiles it by operation.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -17,7 +17,7 @@ namespace headlight {
 
 namespace {
 
-// A model, its optimizer and random tokens: what one step needs.
+// A model, its optimizer and a batch of random tokens.
 class Workload {
  public:
   Workload(const RunConfig& config, Index vocabulary)
@@ -89,7 +89,7 @@ StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,
   bench.tokens = config.batch * config.context;
   bench.flops = step_flops(config, vocabulary);
   workload.step();
-  workload.step();  // from here on nothing is allocated
+  workload.step();  // after two steps the tensor pool no longer grows
   const Index allocations = pool_stats().system_allocations;
   std::vector<double> seconds;
   const double begin = monotonic_seconds();
@@ -108,16 +108,16 @@ StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,
   bench.pool_peak_bytes = pool_stats().bytes_peak;
   bench.peak_memory_bytes = peak_memory_bytes();
 
-  // Apart from the timing above, which the clock would disturb.
+  // Profile separate steps, because the clock calls would disturb the timing above.
   const Index profiled = std::clamp<Index>(static_cast<Index>(1 / bench.seconds), 1, 20);
   const Profile profile;
   for (Index i = 0; i < profiled; ++i) workload.step();
-  // Every step is the same sequence of operations; of each the median counts, so that one interruption shows nowhere.
+  // All steps run the same sequence of operations. The median of each operation hides single interruptions.
   const std::vector<Profile::Event>& events = profile.events();
   const std::size_t each = events.size() / static_cast<std::size_t>(profiled);
   for (std::size_t i = 0; i < events.size(); ++i)
     if (std::string_view(events[i].name) != events[i % each].name)
-      fail("bench step: two steps were not the same operations: ", events[i].name, " and ", events[i % each].name);
+      fail("bench step: the operations of two steps differ: ", events[i].name, " and ", events[i % each].name);
   std::map<std::pair<std::string, std::string>, OperationTime> by_name;
   for (std::size_t i = 0; i < each; ++i) {
     std::vector<double> lengths;

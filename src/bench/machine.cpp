@@ -1,4 +1,4 @@
-// The limits of this machine: what its arithmetic units and its memory deliver when nothing else holds them up.
+// Measures the limits of this machine: FMA throughput, bandwidth of caches and memory, and thread synchronization.
 #include <algorithm>
 #include <bit>
 #include <memory>
@@ -24,15 +24,16 @@ namespace headlight {
 namespace {
 
 #if defined(__x86_64__)
-// The inner loops below are written out by the indices k: left to the compiler, at -O2 they stay loops, whose sums live in
-// memory, and the machine seems half as fast as it is.
-constexpr int kChains = 12;  // independent, so that the units never wait for a result
+// The pack k unrolls the inner loops below. At -O2 compilers keep them as loops with accumulators in memory, which
+// halves the measured throughput.
+constexpr int kChains = 12;  // independent chains hide the latency of FMA
 
 template <int... k>
 __attribute__((target("avx2,fma"))) float spin(Index rounds, std::integer_sequence<int, k...>) {
   const __m256 a = _mm256_set1_ps(1.0000001f), b = _mm256_set1_ps(1e-9f);
   __m256 c[kChains];
-  ((c[k] = _mm256_set1_ps(0.5f + static_cast<float>(k))), ...);  // all different, or one would be computed for all
+  ((c[k] = _mm256_set1_ps(0.5f + static_cast<float>(k))),
+   ...);  // distinct values, or the compiler would merge the chains
   for (Index i = 0; i < rounds; ++i) ((c[k] = _mm256_fmadd_ps(c[k], a, b)), ...);
   __m256 sum = _mm256_setzero_ps();
   ((sum = _mm256_add_ps(sum, c[k])), ...);
@@ -40,13 +41,13 @@ __attribute__((target("avx2,fma"))) float spin(Index rounds, std::integer_sequen
 }
 #endif
 
-// Where one thread reads or copies, again and again.
+// The memory of one thread, which it reads or copies repeatedly.
 struct Share {
   float* data;
   Index count;  // floats, a multiple of kStride
 };
 
-constexpr Index kStride = 128;  // floats a turn of the loops below: eight cache lines
+constexpr Index kStride = 128;  // granularity in floats of the loops below: eight cache lines
 
 float read_plain(const Share& s, Index rounds) {
   float total = 0;
@@ -70,7 +71,7 @@ float copy_plain(const Share& s, Index rounds) {
 }
 
 #if defined(__x86_64__)
-// The sums are of integers, so that no chain of additions is longer than a load.
+// Adds integers, because an integer addition is faster than a load and does not limit the loop.
 template <int... k>
 __attribute__((target("avx2"))) float read_avx2(const Share& s, Index rounds, std::integer_sequence<int, k...>) {
   __m256i sum[sizeof...(k)];
@@ -105,7 +106,7 @@ float move(const Share& s, Index rounds, Traffic traffic) {
   return traffic == Traffic::kRead ? read_plain(s, rounds) : copy_plain(s, rounds);
 }
 
-// The thread count of a measurement; what it was before comes back, whatever happens.
+// Sets the thread count and restores the previous one in the destructor.
 class ThreadScope {
  public:
   explicit ThreadScope(int threads) : before_(thread_count()) { set_thread_count(threads); }
@@ -139,7 +140,7 @@ double fma_peak(int threads) {
     const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * 16;
     best = std::max(best, flops / (monotonic_seconds() - begin) / 1e9);
   }
-  return results[0] > 0 ? best : 0;  // using a result keeps the loop
+  return results[0] > 0 ? best : 0;  // keeps the compiler from removing the loop
 #else
   static_cast<void>(threads);
   return 0;
@@ -148,16 +149,17 @@ double fma_peak(int threads) {
 
 double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
   constexpr Index kMost = Index{1} << 32;
-  if (bytes <= 0 || bytes > kMost) fail("measure_bandwidth: ", bytes, " bytes; it takes from 1 to 2^32");
+  if (bytes <= 0 || bytes > kMost)
+    fail("measure_bandwidth: ", bytes, " bytes are outside 1 to 2^32; pass a size in this range");
   const ThreadScope scope(threads);
   const Index stride_bytes = kStride * static_cast<Index>(sizeof(float));
-  const Index count = std::max<Index>(1, bytes / threads / stride_bytes) * kStride;  // floats of a thread
+  const Index count = std::max<Index>(1, bytes / threads / stride_bytes) * kStride;  // floats per thread
   const std::size_t all = static_cast<std::size_t>(count * threads);
-  // Not from the pool, which would keep it.
+  // Not from the tensor pool, which would keep the memory.
   const std::unique_ptr<float, AlignedDelete> memory(
       static_cast<float*>(::operator new (all * sizeof(float), std::align_val_t{4096}, std::nothrow)));
-  if (!memory) fail("measure_bandwidth: the system refused ", all * sizeof(float), " bytes");
-  std::fill_n(memory.get(), all, 1.0f);  // pages never written to would all be the same one
+  if (!memory) fail("measure_bandwidth: cannot allocate ", all * sizeof(float), " bytes; pass a smaller size");
+  std::fill_n(memory.get(), all, 1.0f);  // unwritten pages would all map to the same zero page
   std::vector<float> results(static_cast<std::size_t>(threads));
   const auto run = [&](Index rounds) {
     const double begin = monotonic_seconds();
@@ -167,31 +169,31 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
     });
     return monotonic_seconds() - begin;
   };
-  // As many rounds as take five milliseconds, so that starting the threads does not count.
+  // Enough rounds for 5 ms, so that the start of the threads is negligible.
   Index rounds = 1;
   while (run(rounds) < 0.005 && rounds < (Index{1} << 30)) rounds *= 2;
   double best = 0;
   for (int attempt = 0; attempt < 5; ++attempt)
     best = std::max(best, static_cast<double>(rounds) * static_cast<double>(all * sizeof(float)) / run(rounds) / 1e9);
-  return results[0] != -1 ? best : 0;  // using a result keeps the loop
+  return results[0] != -1 ? best : 0;  // keeps the compiler from removing the loop
 }
 
 double measure_join(int threads) {
-  if (threads < 2) fail("measure_join: ", threads, " threads; it takes from 2 to 256");
+  if (threads < 2) fail("measure_join: ", threads, " threads are outside 2 to 256; pass a count in this range");
   const ThreadScope scope(threads);
   constexpr Index kSteps = 2000;
   constexpr std::size_t kTries = 15;
-  std::vector<std::thread::id> who(static_cast<std::size_t>(threads));
+  std::vector<std::thread::id> ids(static_cast<std::size_t>(threads));
   std::vector<double> seconds;
   for (std::size_t attempt = 0; attempt < 10 * kTries && seconds.size() < kTries; ++attempt) {
     const double begin = monotonic_seconds();
     parallel_steps(kSteps, threads, [&](Index step, Index part) {
-      if (step == kSteps / 2) who[static_cast<std::size_t>(part)] = std::this_thread::get_id();
+      if (step == kSteps / 2) ids[static_cast<std::size_t>(part)] = std::this_thread::get_id();
     });
     const double taken = (monotonic_seconds() - begin) / static_cast<double>(kSteps);
-    // One thread that takes the parts of others who sleep waits for nobody. Who is there half way is taken to have been
-    // there all the time.
-    if (std::set(who.begin(), who.end()).size() == who.size()) seconds.push_back(taken);
+    // If a thread sleeps, another thread executes its part, and nothing is synchronized. Count only runs in which all
+    // threads took part in the middle step.
+    if (std::set(ids.begin(), ids.end()).size() == ids.size()) seconds.push_back(taken);
   }
   return seconds.empty() ? 0 : median(seconds);
 }
@@ -202,7 +204,7 @@ double MachineLimits::fma_peak() {
 }
 
 double MachineLimits::bandwidth(Index working_set) {
-  // Quarters of the power of two below, as near as they come.
+  // Round to the nearest quarter of the power of two below.
   const Index bytes = std::clamp<Index>(working_set, Index{1} << 12, Index{1} << 28);
   const Index quarter = std::max<Index>(1, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4);
   const Index rounded = (bytes + quarter / 2) / quarter * quarter;

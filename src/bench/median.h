@@ -6,7 +6,7 @@
 
 namespace headlight {
 
-// The upper one of two in the middle; the list is not empty.
+// For an even number of values, the upper of the two middle values. `values` must not be empty.
 inline double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());

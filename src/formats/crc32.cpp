@@ -1,3 +1,4 @@
+// Table-driven CRC-32, one byte at a time.
 #include "formats/crc32.h"
 
 #include <array>
@@ -6,7 +7,7 @@ namespace headlight {
 
 namespace {
 
-// The remainder of each byte, followed by 24 zero bits, divided by the polynomial; lowest bit first.
+// Entry i is the CRC register after byte i is shifted through it (reflected form, lowest bit first).
 constexpr std::array<std::uint32_t, 256> make_remainders() {
   constexpr std::uint32_t kReversedPolynomial = 0xEDB88320;
   std::array<std::uint32_t, 256> remainders{};

@@ -1,4 +1,4 @@
-// CRC-32 as zip, gzip and PNG use it (ISO 3309): polynomial 0x04C11DB7, bits reversed, all ones before and after.
+// CRC-32 of zip, gzip and PNG (ISO 3309): polynomial 0x04C11DB7, reflected, initial value and final XOR 0xFFFFFFFF.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,8 @@
 
 namespace headlight {
 
-// Of all bytes of several pieces: crc32(b, crc32(a)) is that of a and b one after the other. Of "123456789" 0xCBF43926.
+// To continue over several pieces, pass the previous result: crc32(b, crc32(a)) is the CRC of a followed by b.
+// crc32("123456789") is 0xCBF43926.
 std::uint32_t crc32(std::string_view bytes, std::uint32_t before = 0);
 
 }  // namespace headlight

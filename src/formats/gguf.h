@@ -1,12 +1,12 @@
-// GGUF, version 3: the file of llama.cpp and the programs built on it; metadata and tensors in one.
+// Reader and writer of GGUF version 3, the model format of llama.cpp: metadata and tensors in one file.
 //
-//   "GGUF", u32 3, u64 tensors, u64 entries
-//   entries    name, u32 kind, value              strings are u64 length and bytes; all little-endian
-//   tensors    name, u32 rank, u64 sizes (the innermost first), u32 type, u64 offset
-//   data       from the next multiple of 32, each tensor at one
+//   "GGUF", u32 3, u64 number of tensors, u64 number of entries
+//   entries    name, u32 kind, value              strings are a u64 length and bytes; all numbers are little-endian
+//   tensors    name, u32 rank, u64 sizes (the innermost first), u32 type, u64 offset in the data
+//   data       begins at the next multiple of 32, as does each tensor
 //
-// Reading trusts nothing: every length is held against what is left of the file, names must be UTF-8 and come once, and a
-// tensor must lie within the data.
+// The reader checks that every length fits the rest of the file, that names are unique and UTF-8, and that each tensor
+// lies within the data.
 #pragma once
 
 #include <memory>
@@ -24,21 +24,22 @@ using GgufValue = std::variant<std::uint32_t, std::int32_t, float, bool, std::st
                                std::vector<std::int32_t>>;
 using GgufMetadata = std::vector<std::pair<std::string, GgufValue>>;
 
-// Through AtomicFile. Tensors are F32 or F16, rank 1 to 4. Errors: others, a name twice, and those of AtomicFile.
+// Writes a file atomically (AtomicFile). Errors: a tensor that is not F32 or F16 or whose rank is not 1 to 4, a
+// duplicate name, the errors of AtomicFile.
 void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors);
 
-// A file read into memory; views are good as long as a copy of it lives.
+// A file in memory. Copies share the data; tensor views are valid as long as one copy lives.
 class Gguf {
  public:
-  // Errors: what is said above, values of other kinds than GgufValue has and tensors of other types than F32 and F16 (a
-  // quantized file: read the one it was made from); the line begins with the path.
+  // Errors, which begin with the path: a failed check (see above), a value of a kind that GgufValue lacks, a tensor
+  // that is not F32 or F16, such as a quantized one.
   static Gguf load(const std::string& path);
   static Gguf parse(std::string bytes, const std::string& source);
 
   const std::string& source() const { return file_->source; }
   const GgufMetadata& metadata() const { return file_->metadata; }
   const std::vector<TensorView>& tensors() const { return file_->tensors; }
-  // A value by its name. Errors: none, or of another kind.
+  // A metadata value by name. Errors: no such entry, an entry of another type.
   template <class T>
   const T& at(std::string_view name) const;
 
@@ -51,7 +52,7 @@ class Gguf {
   };
   explicit Gguf(std::shared_ptr<const File> file) : file_(std::move(file)) {}
   const GgufValue& value(std::string_view name) const;
-  [[noreturn]] void another_kind(std::string_view name) const;
+  [[noreturn]] void wrong_kind(std::string_view name) const;
 
   std::shared_ptr<const File> file_;
 };
@@ -59,7 +60,7 @@ class Gguf {
 template <class T>
 const T& Gguf::at(std::string_view name) const {
   const T* found = std::get_if<T>(&value(name));
-  if (!found) another_kind(name);
+  if (!found) wrong_kind(name);
   return *found;
 }
 

@@ -1,4 +1,4 @@
-// What the reader and the writer of GGUF share: the numbers of the format.
+// Constants of the GGUF format, shared by the reader and the writer.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The GGUF reader.
 #include <algorithm>
 #include <bit>
 #include <set>
@@ -13,7 +14,7 @@ namespace headlight {
 
 namespace {
 
-// Takes values off the front of the file; what would go past its end is an error.
+// Reads values one after another and fails at the end of the file.
 class Cursor {
  public:
   Cursor(std::string_view bytes, const std::string& source) : bytes_(bytes), source_(source) {}
@@ -22,7 +23,8 @@ class Cursor {
   std::uint64_t left() const { return bytes_.size() - at_; }
 
   std::string_view take(std::uint64_t count) {
-    if (count > left()) fail(source_, ": the file is cut short: ", count, " bytes are asked for at byte ", at_);
+    if (count > left())
+      fail(source_, ": the file is truncated: ", count, " bytes expected at byte ", at_, "; copy or download it again");
     const std::string_view taken = bytes_.substr(static_cast<std::size_t>(at_), static_cast<std::size_t>(count));
     at_ += count;
     return taken;
@@ -39,13 +41,14 @@ class Cursor {
   std::string text() {
     const std::string_view bytes = take(number<std::uint64_t>());
     if (const auto problem = find_invalid_utf8(bytes))
-      fail(source_, ": a text before byte ", at_, " is not UTF-8: ", problem->reason);
+      fail(source_, ": the string before byte ", at_, " is not UTF-8: ", problem->reason);
     return std::string(bytes);
   }
-  // How many values follow, each of at least so many bytes.
+  // Reads the number of values that follow; each takes at least `least_bytes` bytes.
   std::uint64_t count(std::uint64_t least_bytes) {
     const auto n = number<std::uint64_t>();
-    if (n > left() / least_bytes) fail(source_, ": the file is cut short: it says that ", n, " values follow");
+    if (n > left() / least_bytes)
+      fail(source_, ": the file is truncated: it announces ", n, " values; copy or download it again");
     return n;
   }
 
@@ -71,7 +74,7 @@ GgufValue read_value(Cursor& cursor, const std::string& where) {
     case GgufKind::kArray:
       break;
     default:
-      fail(where, " is of kind ", kind, ", which is not read");
+      fail(where, " has the unsupported kind ", kind);
   }
   const auto element = cursor.number<std::uint32_t>();
   if (static_cast<GgufKind>(element) == GgufKind::kString) {
@@ -84,11 +87,12 @@ GgufValue read_value(Cursor& cursor, const std::string& where) {
     for (std::int32_t& value : numbers) value = cursor.number<std::int32_t>();
     return numbers;
   }
-  fail(where, " is an array of kind ", element, ", which is not read");
+  fail(where, " is an array of the unsupported kind ", element);
 }
 
+// An entry of the tensor table, before its place in the data is checked.
 struct GgufClaim {
-  TensorView view;  // without its data
+  TensorView view;  // data not set yet
   std::uint64_t offset = 0, bytes = 0;
 };
 
@@ -97,12 +101,12 @@ GgufClaim read_claim(Cursor& cursor, const std::string& source) {
   claim.view.name = cursor.text();
   const std::string where = cat(source, ": tensor \"", claim.view.name, "\"");
   const auto rank = cursor.number<std::uint32_t>();
-  if (rank == 0 || rank > 4) fail(where, " has rank ", rank, ", not 1 to 4");
+  if (rank == 0 || rank > 4) fail(where, " has rank ", rank, "; expected 1 to 4");
   std::vector<std::uint64_t> shape;
   for (std::uint32_t i = 0; i < rank; ++i) shape.insert(shape.begin(), cursor.number<std::uint64_t>());
   const auto type = cursor.number<std::uint32_t>();
   if (type > static_cast<std::uint32_t>(GgufTensorType::kF16))
-    fail(where, " is of type ", type, ": only F32 and F16 are read; name the file it was quantized from");
+    fail(where, " has type ", type, "; only F32 and F16 are supported: use the file that it was quantized from");
   claim.view.type = static_cast<GgufTensorType>(type) == GgufTensorType::kF32 ? StoredType::kF32 : StoredType::kF16;
   claim.offset = cursor.number<std::uint64_t>();
   const auto needed = bytes_needed(claim.view.type, shape);
@@ -123,9 +127,9 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   file->bytes = std::move(bytes);
   Cursor cursor(file->bytes, source);
   if (file->bytes.size() < kGgufMagic.size() || cursor.take(kGgufMagic.size()) != kGgufMagic)
-    fail(source, ": is not a GGUF file: it does not begin with \"", kGgufMagic, "\"");
+    fail(source, ": not a GGUF file: it does not begin with \"", kGgufMagic, "\"");
   if (const auto version = cursor.number<std::uint32_t>(); version != kGgufVersion)
-    fail(source, ": is of GGUF version ", version, "; version ", kGgufVersion, " is read");
+    fail(source, ": GGUF version ", version, " is not supported; convert the file to version ", kGgufVersion);
   const std::uint64_t tensors = cursor.count(24), entries = cursor.count(13);
 
   std::set<std::string> names;
@@ -147,10 +151,11 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   const std::span<const std::byte> all = std::as_bytes(std::span(file->bytes));
   for (GgufClaim& claim : claims) {
     if (claim.offset % kGgufAlignment != 0)
-      fail(source, ": tensor \"", claim.view.name, "\" begins at ", claim.offset, ", no multiple of ", kGgufAlignment);
+      fail(source, ": tensor \"", claim.view.name, "\" begins at ", claim.offset, ", which is not a multiple of ",
+           kGgufAlignment);
     if (claim.bytes > size || claim.offset > size - claim.bytes)
-      fail(source, ": the file is cut short: tensor \"", claim.view.name, "\" takes ", claim.bytes, " bytes at ",
-           claim.offset, ", and ", size, " bytes of data are there");
+      fail(source, ": the file is truncated: tensor \"", claim.view.name, "\" takes ", claim.bytes, " bytes at ",
+           claim.offset, ", but the data has ", size, " bytes; copy or download it again");
     if (claim.bytes > 0)
       claim.view.data =
           all.subspan(static_cast<std::size_t>(begin + claim.offset), static_cast<std::size_t>(claim.bytes));
@@ -162,11 +167,9 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
 const GgufValue& Gguf::value(std::string_view name) const {
   for (const auto& [key, value] : metadata())
     if (key == name) return value;
-  fail(source(), ": has no entry \"", name, "\"");
+  fail(source(), ": entry \"", name, "\" is missing");
 }
 
-void Gguf::another_kind(std::string_view name) const {
-  fail(source(), ": the entry \"", name, "\" is of another kind than it should be");
-}
+void Gguf::wrong_kind(std::string_view name) const { fail(source(), ": entry \"", name, "\" has an unexpected kind"); }
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// The GGUF writer.
 #include <set>
 
 #include "formats/gguf.h"
@@ -58,8 +59,9 @@ std::string padding(std::uint64_t size) {
 void check_gguf_tensor(const std::string& path, const TensorView& tensor) {
   const std::string which = cat(path, ": tensor \"", tensor.name, "\" ");
   if (tensor.type != StoredType::kF32 && tensor.type != StoredType::kF16)
-    fail(which, "holds ", tensor.type, "; only F32 and F16 are written");
-  if (tensor.shape.empty() || tensor.shape.size() > 4) fail(which, "has rank ", tensor.shape.size(), ", not 1 to 4");
+    fail(which, "holds ", tensor.type, "; only F32 and F16 can be written: convert it");
+  if (tensor.shape.empty() || tensor.shape.size() > 4)
+    fail(which, "has rank ", tensor.shape.size(), "; expected 1 to 4");
   std::vector<std::uint64_t> shape;
   for (const Index size : tensor.shape) shape.push_back(static_cast<std::uint64_t>(size));
   const auto needed = bytes_needed(tensor.type, shape);

@@ -1,3 +1,4 @@
+// Json values: construction, access and modification.
 #include "formats/json.h"
 
 #include <algorithm>
@@ -42,14 +43,14 @@ const Json* Json::find(std::string_view key) const {
 }
 
 Json& Json::set(std::string key, Json value) {
-  if (!is_object()) fail("json: \"", key, "\" cannot be set: this is not an object");
+  if (!is_object()) fail("json: \"", key, "\" cannot be set: the value is not an object");
   if (const Json* present = find(key)) *const_cast<Json*>(present) = std::move(value);
   else std::get<Object>(value_).push_back(Member{std::move(key), std::move(value)});
   return *this;
 }
 
 Json& Json::push(Json value) {
-  if (!is_array()) fail("json: an element cannot be added: this is not an array");
+  if (!is_array()) fail("json: an element cannot be added: the value is not an array");
   std::get<Array>(value_).push_back(std::move(value));
   return *this;
 }

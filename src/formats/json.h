@@ -1,4 +1,4 @@
-// JSON (RFC 8259): values, a strict parser, a writer, and typed access whose errors name the place:
+// JSON (RFC 8259): values, a strict parser, a writer, and typed access with error messages that name the member:
 //
 //   const Json document = parse_json(read_file("config.json"), "config.json");
 //   const JsonView config(document, "config.json");
@@ -24,7 +24,7 @@
 
 namespace headlight {
 
-// One entry of an object. (A template only because Json is not complete yet.)
+// One member of an object. A template, because Json is still incomplete here.
 template <class Value>
 struct JsonMember {
   std::string key;
@@ -32,8 +32,8 @@ struct JsonMember {
   friend bool operator==(const JsonMember& a, const JsonMember& b) { return a.key == b.key && a.value == b.value; }
 };
 
-// A JSON value. Objects keep the order of their members. Whole numbers within 64 bits (signed or unsigned) are kept
-// exactly; every other number is a double, as is "-0" or anything with a point or an exponent.
+// A JSON value. Objects keep the order of their members. Integers that fit std::int64_t or std::uint64_t are stored
+// exactly; all other numbers are doubles, including "-0" and numbers with a decimal point or an exponent.
 class Json {
  public:
   using Member = JsonMember<Json>;
@@ -57,7 +57,7 @@ class Json {
   Json(Object value);
   static Json array();
   static Json object();
-  // The number, or null if it is not finite: JSON has no nan and no infinity.
+  // The number, or null if it is not finite, because JSON has neither NaN nor infinity.
   static Json finite_or_null(double value);
 
   bool is_null() const { return holds<std::monostate>(); }
@@ -68,25 +68,25 @@ class Json {
   bool is_array() const { return holds<Array>(); }
   bool is_object() const { return holds<Object>(); }
 
-  // The content, or a null pointer if the value is of another kind. JsonView gives errors instead.
+  // The content, or a null pointer if the value has another kind. (JsonView reports errors instead.)
   const bool* if_bool() const { return std::get_if<bool>(&value_); }
   const std::string* if_string() const { return std::get_if<std::string>(&value_); }
   const Array* if_array() const { return std::get_if<Array>(&value_); }
   const Object* if_object() const { return std::get_if<Object>(&value_); }
-  // Whole numbers that fit the type; nothing for 1.0 or 1e3.
+  // The integer if it fits the type; std::nullopt otherwise, also for 1.0 and 1e3.
   std::optional<std::int64_t> if_int64() const;
   std::optional<std::uint64_t> if_uint64() const;
-  // Any number; a whole one past 2^53 is rounded.
+  // Any number; integers past 2^53 are rounded.
   std::optional<double> if_double() const;
 
-  // A member of an object; a null pointer if there is none, or this is no object. Looks at one after the other.
+  // A member of an object, or a null pointer if it is missing or this is not an object. Searches linearly.
   const Json* find(std::string_view key) const;
-  // Gives a member a value: replaced where it stands, or added at the end; returns *this. Error: not an object.
+  // Replaces the value of a member, or appends a new member; returns *this. Error: not an object.
   Json& set(std::string key, Json value);
-  // Adds to the end of an array; returns *this. Error: not an array.
+  // Appends to an array; returns *this. Error: not an array.
   Json& push(Json value);
 
-  // Same kinds, same contents, same order of members. 1 and 1.0 differ, as do 0.0 and -0.0 as text but not here.
+  // Compares kinds, contents and the order of members. 1 and 1.0 are different; 0.0 and -0.0 are equal.
   friend bool operator==(const Json& a, const Json& b);
 
  private:
@@ -98,47 +98,49 @@ class Json {
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object> value_;
 };
 
-// Bounds on what a text can ask of the parser. Memory stays below some hundred bytes a value and the text's own size.
-inline constexpr int kJsonMaxDepth = 128;                // arrays and objects within each other
-inline constexpr Index kJsonMaxValues = Index{1} << 22;  // values in one text, at every depth
+// Limits of the parser, which bound its memory to about a hundred bytes per value plus the size of the text.
+inline constexpr int kJsonMaxDepth = 128;                // nesting depth of arrays and objects
+inline constexpr Index kJsonMaxValues = Index{1} << 22;  // values in one text, nested ones included
 
-// Parses one value with nothing but white space around it.
-// Errors: everything RFC 8259 does not allow (trailing commas, comments, single quotes, NaN, leading zeros, ...), not
-// UTF-8, a byte order mark, lone surrogate escapes, a key twice in one object, a number past the range of a double, more
-// than the bounds above. The line begins with `source` and gives line and column (in characters), both from 1.
+// Parses one value, which only white space may surround.
+// Errors: everything that RFC 8259 does not allow (trailing commas, comments, single quotes, NaN, leading zeros, ...),
+// invalid UTF-8, a byte order mark, a lone surrogate escape, a duplicate key, a number outside of the range of a
+// double, an exceeded limit. The message begins with `source` and gives the line and the column (in characters), which
+// count from 1.
 Json parse_json(std::string_view text, const std::string& source);
 
-// One line without spaces. / Two spaces a level, a line a member, arrays of plain values on one line, '\n' at the end.
-// Doubles take the shortest text that reads back the same, always with a point or an exponent. Characters beyond
-// ASCII are written as they are.
-// Errors: a number that is not finite, a string that is not UTF-8; both name the place.
+// json_text writes one line without spaces. pretty_json_text writes one member per line, indented by two spaces per
+// level, arrays of scalars on one line, and a final '\n'. Doubles are written as the shortest text that reads back
+// unchanged, always with a decimal point or an exponent. Non-ASCII characters are not escaped.
+// Errors, which name the member: a number that is not finite, a string that is not UTF-8.
 std::string json_text(const Json& value);
 std::string pretty_json_text(const Json& value);
 
-// A value and where it stands, for typed access. It refers to the Json, which must outlive it.
+// A reference to a value together with its path, for typed access. The Json must outlive the view.
 class JsonView {
  public:
-  // `source` begins every error: the file's path.
+  // Every error message begins with `source`, usually the path of the file.
   JsonView(const Json& document, std::string source) : json_(&document), source_(std::move(source)) {}
 
   const Json& json() const { return *json_; }
-  // "config.json: training.steps", "config.json" at the top.
+  // "config.json: training.steps", or "config.json" for the document itself.
   std::string where() const;
 
-  // A member / an element. Errors: not an object / array, no such member (the error lists those there are) / element.
+  // A member of an object or an element of an array. Errors: another kind of value, a missing member or element.
   JsonView at(std::string_view key) const;
   JsonView at(Index index) const;
-  // A member, or nothing; null counts as absent. Error: not an object.
+  // A member, or std::nullopt if it is missing or null. Error: not an object.
   std::optional<JsonView> find(std::string_view key) const;
-  // Elements of an array / members of an object, in order. Error: any other kind.
+  // The elements of an array or the members of an object, in order. Errors: another kind of value.
   Index size() const;
   std::vector<JsonView> elements() const;
   std::vector<std::pair<std::string, JsonView>> members() const;
-  // Error: the object has a member that is not in the list; names it and the list.
+  // Error: the object has a member that is not in `keys`.
   void allow_only(std::initializer_list<std::string_view> keys) const;
 
   bool as_bool() const;
-  // A whole number, written without point or exponent. Errors: another kind, outside lowest..highest.
+  // An integer, written without a decimal point or an exponent.
+  // Errors: another kind of value, a value outside [lowest, highest].
   Index as_index(Index lowest = std::numeric_limits<Index>::min(),
                  Index highest = std::numeric_limits<Index>::max()) const;
   std::uint64_t as_uint64() const;
@@ -146,7 +148,7 @@ class JsonView {
   double as_double() const;
   const std::string& as_string() const;
 
-  // An error about this value, in the words of the caller: "config.json: training.steps: <message>".
+  // Throws an error about this value: "config.json: training.steps: <message>".
   [[noreturn]] void refuse(const std::string& message) const;
 
  private:

@@ -1,3 +1,4 @@
+// The JSON parser: recursive descent over UTF-8 text.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -21,7 +22,7 @@ class Parser {
   Json document() {
     if (const auto problem = find_invalid_utf8(text_))
       fail(source_, ": byte ", problem->offset, ": not UTF-8: ", problem->reason, "; JSON is always UTF-8");
-    if (text_.starts_with("\xEF\xBB\xBF")) refuse(0, "JSON begins without a byte order mark; remove it");
+    if (text_.starts_with("\xEF\xBB\xBF")) refuse(0, "JSON must not begin with a byte order mark; remove it");
     Json value = parse_value(0);
     skip_space();
     if (at_ < text_.size()) refuse(at_, cat("expected nothing after the value, found ", found()));
@@ -29,7 +30,7 @@ class Parser {
   }
 
  private:
-  // ---- where we are, and errors about it ----
+  // ---- position and errors ----
 
   [[noreturn]] void refuse(std::size_t at, const std::string& message) const {
     Index line = 1, column = 1;
@@ -40,7 +41,7 @@ class Parser {
     fail(source_, ": line ", line, ", column ", column, ": ", message);
   }
 
-  // What stands here, for messages.
+  // The character at the current position, for messages.
   std::string found() const {
     if (at_ >= text_.size()) return "the end";
     std::size_t length = 1;
@@ -63,7 +64,7 @@ class Parser {
 
   Json parse_value(int depth) {
     skip_space();
-    if (++values_ > kJsonMaxValues) refuse(at_, cat("more than ", kJsonMaxValues, " values in one text"));
+    if (++values_ > kJsonMaxValues) refuse(at_, cat("more than ", kJsonMaxValues, " values; split the file"));
     if (at_ >= text_.size()) refuse(at_, "expected a value, found the end; is the file cut short?");
     switch (text_[at_]) {
       case '{':
@@ -102,7 +103,7 @@ class Parser {
         return "; write true or false";
       case '+':
       case '.':
-        return "; a number begins with a digit or a minus";
+        return "; a number begins with a digit or a minus sign";
       default:
         return "";
     }
@@ -110,13 +111,13 @@ class Parser {
 
   Json parse_word(std::string_view word, Json value) {
     if (!text_.substr(at_).starts_with(word))
-      refuse(at_, "expected a value; of words, JSON has only true, false, null");
+      refuse(at_, "expected a value; the only words in JSON are true, false and null");
     at_ += word.size();
     return value;
   }
 
   void enter(int depth) const {
-    if (depth > kJsonMaxDepth) refuse(at_, cat("more than ", kJsonMaxDepth, " arrays and objects within each other"));
+    if (depth > kJsonMaxDepth) refuse(at_, cat("arrays and objects are nested more than ", kJsonMaxDepth, " deep"));
   }
 
   Json parse_array(int depth) {
@@ -157,7 +158,7 @@ class Parser {
     return members;
   }
 
-  // By sorting, so that an object of a million keys takes no million squared comparisons.
+  // Sorts the keys, so that the cost is n log n instead of quadratic for hostile input.
   void reject_duplicates(const Json::Object& members, const std::vector<std::size_t>& places) const {
     std::vector<std::size_t> order(members.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -167,7 +168,7 @@ class Parser {
       return compared != 0 ? compared < 0 : a < b;
     });
     for (std::size_t i = 1; i < order.size(); ++i)
-      if (key(order[i - 1]) == key(order[i])) refuse(places[order[i]], "this key stands twice in its object");
+      if (key(order[i - 1]) == key(order[i])) refuse(places[order[i]], "duplicate key; remove one");
   }
 
   // ---- strings ----
@@ -176,7 +177,7 @@ class Parser {
     const std::size_t begin = at_++;
     std::string value;
     for (;;) {
-      // Runs without escapes are copied at once.
+      // Copy runs without escapes in one piece.
       const std::size_t run = at_;
       while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
              static_cast<unsigned char>(text_[at_]) >= 0x20)
@@ -185,8 +186,7 @@ class Parser {
       if (at_ >= text_.size()) refuse(begin, "this string has no closing quote");
       if (take('"')) return value;
       if (text_[at_] != '\\')
-        refuse(at_,
-               cat("a string cannot contain ", found(), " as it is; write it as an escape, such as \\n or \\u0007"));
+        refuse(at_, cat("a string cannot contain ", found(), " unescaped; write an escape, such as \\n or \\u0007"));
       append_escape(value);
     }
   }
@@ -202,16 +202,16 @@ class Parser {
         return;
       }
     }
-    if (!take('u')) refuse(begin, "no such escape; JSON has \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX");
+    if (!take('u')) refuse(begin, "unknown escape; JSON has \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX");
     char32_t character = four_digits(begin);
-    if (character >= 0xD800 && character < 0xDC00) {  // the first half of a pair
+    if (character >= 0xD800 && character < 0xDC00) {  // high surrogate
       const bool escape_follows = text_.substr(at_).starts_with("\\u");
       at_ += escape_follows ? 2 : 0;
       const char32_t second = escape_follows ? four_digits(begin) : 0;
-      if (second < 0xDC00 || second > 0xDFFF) refuse(begin, "this escape is one half of a surrogate pair");
+      if (second < 0xDC00 || second > 0xDFFF) refuse(begin, "half of a surrogate pair without the other half");
       character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
     } else if (character >= 0xDC00 && character <= 0xDFFF) {
-      refuse(begin, "this escape is one half of a surrogate pair");
+      refuse(begin, "half of a surrogate pair without the other half");
     }
     append_utf8(value, character);
   }
@@ -238,12 +238,12 @@ class Parser {
     const bool negative = take('-');
     const bool leading_zero = next_is('0');
     const std::size_t digits = at_;
-    skip_digits(begin, "after the minus");
-    if (leading_zero && at_ > digits + 1) refuse(begin, "this number begins with a needless 0");
+    skip_digits(begin, "after the minus sign");
+    if (leading_zero && at_ > digits + 1) refuse(begin, "a number must not begin with extra zeros");
     bool whole = true;
     if (take('.')) {
       whole = false;
-      skip_digits(begin, "after the point");
+      skip_digits(begin, "after the decimal point");
     }
     if (take('e') || take('E')) {
       whole = false;
@@ -277,7 +277,7 @@ class Parser {
     const auto result = std::from_chars(literal.data(), literal.data() + literal.size(), value);
     if (result.ec == std::errc()) return value;
 #endif
-    // from_chars calls both 1e999 and 1e-999 out of range; strtod tells infinity from zero.
+    // from_chars reports 1e999 and 1e-999 alike as out of range; strtod returns infinity or zero.
     return std::strtod(std::string(literal).c_str(), nullptr);
   }
 

@@ -1,3 +1,4 @@
+// JsonView: typed access to Json values, with the path of the value in each error.
 #include <algorithm>
 
 #include "formats/json.h"
@@ -7,7 +8,7 @@ namespace headlight {
 
 namespace {
 
-// A value in a message: as JSON, but never long.
+// A short description of a value for messages: its JSON text if that is short, else its kind.
 std::string described(const Json& value) {
   constexpr std::size_t kMostBytes = 40;
   if (value.is_array()) return "an array";
@@ -53,7 +54,7 @@ JsonView JsonView::at(std::string_view key) const {
 JsonView JsonView::at(Index index) const {
   const Json::Array* array = json_->if_array();
   if (!array) expected("an array");
-  if (index < 0 || index >= size()) refuse(cat("there is no element ", index, " among ", size()));
+  if (index < 0 || index >= size()) refuse(cat("element ", index, " does not exist; the array has ", size()));
   return inside((*array)[static_cast<std::size_t>(index)], cat("[", index, "]"));
 }
 
@@ -91,7 +92,7 @@ void JsonView::allow_only(std::initializer_list<std::string_view> keys) const {
   if (!json_->is_object()) expected("an object");
   for (const Json::Member& member : *json_->if_object()) {
     if (std::find(keys.begin(), keys.end(), member.key) == keys.end())
-      refuse(cat("\"", member.key, "\" is not known here; known: ", listed(keys)));
+      refuse(cat("\"", member.key, "\" is unknown; known: ", listed(keys)));
   }
 }
 

@@ -1,3 +1,4 @@
+// The JSON writer, compact and pretty.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -30,7 +31,7 @@ class JsonWriter {
   std::string text_;
 
  private:
-  // "training.steps", kept as we go so that an error can name it.
+  // The path of the current value, for errors: "training.steps".
   std::string place() const {
     std::string path;
     for (const std::string& step : path_) path += cat(path.empty() || step.front() == '[' ? "" : ".", step);
@@ -44,7 +45,8 @@ class JsonWriter {
   }
 
   void number(double value) {
-    if (!std::isfinite(value)) fail("json: ", place(), " is ", value, ", which JSON cannot hold; write null instead");
+    if (!std::isfinite(value))
+      fail("json: ", place(), " is ", value, ", which JSON cannot represent; write null instead");
 #ifdef __cpp_lib_to_chars
     char buffer[32];
     const std::string_view digits(

@@ -1,4 +1,4 @@
-// Numbers as bytes, lowest first, whatever the machine.
+// Appends numbers to a string as little-endian bytes, on machines of either byte order.
 #pragma once
 
 #include <bit>

@@ -1,3 +1,4 @@
+// The .npy header and the .npy and .npz writers.
 #include "formats/npy.h"
 
 #include <set>
@@ -12,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-// NumPy's name: byte order, kind, bytes.
+// NumPy's type descriptor: byte order, kind, size in bytes.
 std::string descriptor(const TensorView& tensor) {
   switch (tensor.type) {
     case StoredType::kBool:
@@ -40,7 +41,7 @@ std::string descriptor(const TensorView& tensor) {
     case StoredType::kU64:
       return "<u8";
     default:
-      fail("tensor \"", tensor.name, "\" holds ", tensor.type, ", which NumPy does not have; convert it to F32");
+      fail("tensor \"", tensor.name, "\" holds ", tensor.type, ", which NumPy lacks; convert it to F32");
   }
 }
 
@@ -78,11 +79,11 @@ void save_npy(const std::string& path, const TensorView& tensor) {
 void save_npz(const std::string& path, std::span<const TensorView> tensors,
               const std::map<std::string, std::string>& texts) {
   std::vector<std::string> headers;
-  headers.reserve(tensors.size());  // the pieces point into it
+  headers.reserve(tensors.size());  // no reallocation, because the pieces refer to the strings
   std::vector<ZipFile> files;
   std::set<std::string> names;
   const auto add = [&](ZipFile file) {
-    if (!names.insert(file.name).second) fail(path, ": two parts are named \"", file.name, "\"");
+    if (!names.insert(file.name).second) fail(path, ": two files of the archive are named \"", file.name, "\"");
     files.push_back(std::move(file));
   };
   for (const TensorView& tensor : tensors) {

@@ -1,8 +1,9 @@
-// NumPy's files: numpy.load("tensor.npy") is one array, numpy.load("model.npz")["blocks.0.attn.qkv.weight"] one of many.
+// Writer of NumPy's .npy files (one array) and .npz archives (named arrays):
+// numpy.load("tensor.npy"), numpy.load("model.npz")["blocks.0.attn.qkv.weight"].
 //
-//   .npy    "\x93NUMPY", version 1.0, u16 length, then the text
-//           {'descr': '<f4', 'fortran_order': False, 'shape': (2,3), }   padded to a multiple of 64 bytes, and the values
-//   .npz    a zip archive of them, stored without compression
+//   .npy    "\x93NUMPY", version 1.0, u16 length of the header text, the text
+//           {'descr': '<f4', 'fortran_order': False, 'shape': (2,3), }   padded to a multiple of 64 bytes, the values
+//   .npz    a zip archive of .npy files, stored without compression
 #pragma once
 
 #include <map>
@@ -13,13 +14,13 @@
 
 namespace headlight {
 
-// What stands before the values. Error: a type that NumPy does not have (bfloat16, 8-bit floats).
+// The bytes before the values. Error: a type that NumPy lacks (bfloat16, 8-bit floats).
 std::string npy_header(const TensorView& tensor);
 
-// Through AtomicFile. Errors: those of npy_header, data that does not match type and shape, and those of AtomicFile.
+// Writes a file atomically. Errors: those of npy_header and AtomicFile, data that does not match type and shape.
 void save_npy(const std::string& path, const TensorView& tensor);
-// `texts` are further files of the archive by name ("config.json"); numpy.load gives their bytes.
-// Errors: as above, a name twice; more than 4 GB in all.
+// `texts` maps names to the contents of further files in the archive ("config.json"); numpy.load returns their bytes.
+// Errors: as above, a duplicate name, an archive of more than 4 GB.
 void save_npz(const std::string& path, std::span<const TensorView> tensors,
               const std::map<std::string, std::string>& texts = {});
 

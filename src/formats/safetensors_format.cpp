@@ -1,3 +1,4 @@
+// The element types of safetensors, their names and sizes, and views of values in memory.
 #include "formats/safetensors_format.h"
 
 #include <array>
@@ -84,8 +85,8 @@ std::optional<std::uint64_t> bytes_needed(StoredType type, std::span<const std::
 
 template <class T>
 TensorView tensor_view(std::string name, std::vector<Index> shape, std::span<const T> values) {
-  // Values are written as they lie in memory.
-  static_assert(std::endian::native == std::endian::little, "the safetensors writer is for little-endian machines");
+  // The writer copies the bytes from memory unchanged.
+  static_assert(std::endian::native == std::endian::little, "the safetensors writer needs a little-endian machine");
   return {std::move(name), type_of<T>(), std::move(shape), std::as_bytes(values)};
 }
 

@@ -1,4 +1,4 @@
-// What the reader and the writer of safetensors share.
+// Constants and helpers shared by the reader and the writer of safetensors.
 #pragma once
 
 #include <optional>
@@ -12,10 +12,10 @@ inline constexpr const char* kSafeTensorsMetadata = "__metadata__";
 
 std::optional<StoredType> stored_type_named(std::string_view name);
 
-// Bytes a tensor needs, or nothing if the number of its elements or bits does not fit 64 bits.
+// The size of a tensor in bytes, or std::nullopt if its number of elements or bits exceeds 64 bits.
 std::optional<std::uint64_t> bytes_needed(StoredType type, std::span<const std::uint64_t> shape);
 
-// The bytes of a tensor, as what writes files takes them.
+// The bytes of a tensor as a string_view, for the file writers.
 inline std::string_view characters(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -1,4 +1,4 @@
-// The numbers of the checks are those of headlight/io/safetensors.h.
+// The safetensors reader; its checks are numbered as in headlight/formats/safetensors.h.
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -6,16 +6,16 @@
 
 #include "base/utf8.h"
 #include "formats/json.h"
-#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "headlight/formats/safetensors.h"
 #include "os/file.h"
 
 namespace headlight {
 
 namespace {
 
-// A tensor as the header tells it, before anything in it is believed.
+// A tensor as the header describes it, before the checks.
 struct Claim {
   std::string name;
   StoredType type;
@@ -35,16 +35,16 @@ std::uint64_t little_endian(std::string_view bytes) {
   return value;
 }
 
-// Checks 1 to 4: where the header is.
+// Checks 1 to 4: finds the header.
 std::string_view find_header(std::string_view bytes, const std::string& source) {
   if (bytes.size() < 8)
-    fail(source, ": not a safetensors file: ", bytes.size(), " bytes, but the length of the header alone takes 8");
+    fail(source, ": not a safetensors file: ", bytes.size(), " bytes, but the header length alone takes 8");
   const std::uint64_t length = little_endian(bytes);
   if (length > kSafeTensorsMaxHeader)
     fail(source, ": not a safetensors file: its first 8 bytes announce a header of ", length, " bytes; at most ",
          kSafeTensorsMaxHeader, " are allowed");
-  if (length > bytes.size() - 8)  // 8 + length cannot overflow: check 2 came first
-    fail(source, ": the file is cut short: its header takes ", length, " bytes, but only ", bytes.size() - 8,
+  if (length > bytes.size() - 8)  // 8 + length cannot overflow after check 2
+    fail(source, ": the file is truncated: its header takes ", length, " bytes, but only ", bytes.size() - 8,
          " follow; copy or download it again");
   const std::string_view header = bytes.substr(8, static_cast<std::size_t>(length));
   if (const auto problem = find_invalid_utf8(header))
@@ -57,13 +57,13 @@ std::vector<std::uint64_t> unsigned_numbers(const JsonView& array, const char* w
   if (!array.json().is_array()) array.refuse(cat("expected an array of ", what));
   for (const Json& element : *array.json().if_array()) {
     const auto number = element.if_uint64();
-    if (!number) array.refuse(cat("expected ", what, ", whole numbers from 0, at element ", numbers.size()));
+    if (!number) array.refuse(cat("expected ", what, " (unsigned integers), at element ", numbers.size()));
     numbers.push_back(*number);
   }
   return numbers;
 }
 
-// Check 5: what the header says.
+// Check 5: parses the header.
 Header read_header(std::string_view text, const std::string& source) {
   const std::string where = source + ": header";
   const Json document = parse_json(text, where);
@@ -76,7 +76,7 @@ Header read_header(std::string_view text, const std::string& source) {
     }
     const JsonView type = entry.at("dtype");
     const auto known = stored_type_named(type.as_string());
-    if (!known) type.refuse(cat("the dtype \"", type.as_string(), "\" is not known; convert the tensor to F32"));
+    if (!known) type.refuse(cat("the dtype \"", type.as_string(), "\" is unknown; convert the tensor to F32"));
     std::vector<std::uint64_t> shape = unsigned_numbers(entry.at("shape"), "sizes");
     const JsonView place = entry.at("data_offsets");
     const std::vector<std::uint64_t> offsets = unsigned_numbers(place, "offsets");
@@ -86,7 +86,7 @@ Header read_header(std::string_view text, const std::string& source) {
   return header;
 }
 
-// Check 6: the tensors cover the data without gap or overlap. Sorts them by offset.
+// Check 6: the tensors cover the data without gaps or overlaps. Sorts the claims by offset.
 void check_layout(std::vector<Claim>& claims, const std::string& source) {
   std::sort(claims.begin(), claims.end(), [](const Claim& a, const Claim& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
@@ -95,15 +95,17 @@ void check_layout(std::vector<Claim>& claims, const std::string& source) {
   for (const Claim& claim : claims) {
     if (claim.begin != reached) {
       fail(source, ": tensor \"", claim.name, "\" begins at offset ", claim.begin, ", but ",
-           reached == 0 ? "the data begins at 0" : cat("the one before it ends at ", reached), "; the file is damaged");
+           reached == 0 ? "the data begins at 0" : cat("the previous tensor ends at ", reached),
+           "; the file is damaged");
     }
     if (claim.end < claim.begin)
-      fail(source, ": tensor \"", claim.name, "\" ends at offset ", claim.end, ", before it begins at ", claim.begin);
+      fail(source, ": tensor \"", claim.name, "\" ends at offset ", claim.end, ", before its begin ", claim.begin,
+           "; the file is damaged");
     reached = claim.end;
   }
 }
 
-// Checks 7 and 8: every tensor is as long as its dtype and shape say.
+// Checks 7 and 8: the length of each tensor matches its dtype and shape.
 void check_sizes(const std::vector<Claim>& claims, const std::string& source) {
   constexpr auto kMostSize = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
   for (const Claim& claim : claims) {
@@ -118,11 +120,11 @@ void check_sizes(const std::vector<Claim>& claims, const std::string& source) {
   }
 }
 
-// Check 9: the tensors end where the file ends.
+// Check 9: the last tensor ends at the end of the file.
 void check_end(const std::vector<Claim>& claims, std::uint64_t data_bytes, const std::string& source) {
   const std::uint64_t end = claims.empty() ? 0 : claims.back().end;
   if (end > data_bytes)
-    fail(source, ": the file is cut short: its tensors take ", end, " bytes, but ", data_bytes,
+    fail(source, ": the file is truncated: its tensors take ", end, " bytes, but ", data_bytes,
          " follow the header; copy or download it again");
   if (end < data_bytes) fail(source, ": ", data_bytes - end, " bytes follow the last tensor; the file is damaged");
 }
@@ -169,7 +171,7 @@ const TensorView* SafeTensors::find(std::string_view name) const {
 
 const TensorView& SafeTensors::at(std::string_view name) const {
   const TensorView* tensor = find(name);
-  if (!tensor) fail(source(), ": no tensor \"", name, "\" among its ", tensors().size());
+  if (!tensor) fail(source(), ": tensor \"", name, "\" is missing; the file has ", tensors().size(), " tensors");
   return *tensor;
 }
 

@@ -1,18 +1,19 @@
+// Conversion of stored elements, among them 8-bit and 16-bit floats, to values in memory.
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
 
-#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 
 namespace {
 
-// The bits of element i, from little-endian bytes at any address.
+// The bits of element i, from little-endian bytes without alignment.
 template <class Bits>
 Bits bits_at(std::span<const std::byte> data, std::size_t i) {
   Bits bits = 0;
@@ -25,8 +26,8 @@ Bits bits_at(std::span<const std::byte> data, std::size_t i) {
   return bits;
 }
 
-// A float of 1 sign bit, `exponent_bits` and `mantissa_bits`, as IEEE 754 reads them: a zero exponent field means
-// subnormal, a full one infinity or NaN.
+// Decodes a float of 1 sign bit, `exponent_bits` and `mantissa_bits` by the rules of IEEE 754: an exponent field of
+// zeros means subnormal, a field of ones means infinity or NaN.
 float small_float(std::uint32_t bits, int exponent_bits, int mantissa_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const int exponent = static_cast<int>(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
@@ -43,7 +44,8 @@ float small_float(std::uint32_t bits, int exponent_bits, int mantissa_bits) {
   return std::copysign(magnitude, negative ? -1.0f : 1.0f);
 }
 
-// As above, but a full exponent is one binade more of numbers; only the full mantissa within it is NaN.
+// Decodes an F8_E4M3: unlike IEEE 754, an exponent field of ones encodes numbers, and only all ones in exponent and
+// mantissa mean NaN.
 float e4m3(std::uint32_t bits) {
   if ((bits & 0x7F) == 0x7F) return std::copysign(std::numeric_limits<float>::quiet_NaN(), bits & 0x80 ? -1.0f : 1.0f);
   if ((bits & 0x78) != 0x78) return small_float(bits, 4, 3);

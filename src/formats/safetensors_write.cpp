@@ -1,9 +1,10 @@
+// The safetensors writer.
 #include <algorithm>
 
 #include "formats/json.h"
-#include "headlight/formats/safetensors.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "headlight/formats/safetensors.h"
 #include "os/file.h"
 
 namespace headlight {
@@ -24,7 +25,7 @@ void check_tensor(const std::string& path, const TensorView& tensor) {
          needed ? cat(*needed) : "too many", " bytes, but has ", tensor.data.size());
 }
 
-// Largest elements first: after a header padded to 8 bytes, every tensor is then aligned for its type.
+// Sorts tensors by element size, largest first: after a header padded to 8 bytes, every tensor is aligned for its type.
 std::vector<const TensorView*> in_order(const std::string& path, std::span<const TensorView> tensors) {
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) {
@@ -61,7 +62,7 @@ std::string header_text(const std::string& path, const std::vector<const TensorV
   text.append((8 - text.size() % 8) % 8, ' ');
   if (text.size() > kSafeTensorsMaxHeader)
     fail(path, ": the header would take ", text.size(), " bytes; at most ", kSafeTensorsMaxHeader,
-         " are allowed: save fewer tensors or less metadata");
+         " are allowed; save fewer tensors or less metadata");
   return text;
 }
 

@@ -1,3 +1,4 @@
+// The zip writer: local headers, contents, central directory.
 #include "formats/zip.h"
 
 #include <cstdint>
@@ -13,11 +14,11 @@ namespace {
 
 constexpr std::uint32_t kLocalHeader = 0x04034B50, kDirectoryHeader = 0x02014B50, kEndOfDirectory = 0x06054B50;
 constexpr std::uint16_t kVersion = 20, kNamesAreUtf8 = 0x0800, kStored = 0;
-constexpr std::uint16_t kMidnight = 0, kFirstOf1980 = 0x21;  // the earliest date there is
+constexpr std::uint16_t kMidnight = 0, kFirstOf1980 = 0x21;  // the earliest date of the format
 
-constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // all ones would mean: see the extension
+constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // a field of all ones refers to zip64
 
-// What the local header and the directory's entry have in common.
+// The fields that a local header and a directory entry have in common.
 void append_facts(std::string& bytes, const ZipFile& file, std::uint32_t crc, std::uint64_t size) {
   for (const std::uint16_t field : {kVersion, kNamesAreUtf8, kStored, kMidnight, kFirstOf1980})
     append_little(bytes, field);
@@ -31,7 +32,9 @@ void append_facts(std::string& bytes, const ZipFile& file, std::uint32_t crc, st
 }  // namespace
 
 void save_zip(const std::string& path, std::span<const ZipFile> files) {
-  if (files.size() > kMostFiles) fail(path, ": ", files.size(), " files are more than a zip archive holds");
+  if (files.size() > kMostFiles)
+    fail(path, ": ", files.size(), " files exceed the ", kMostFiles,
+         " of a zip archive; write single .npy files instead");
   std::vector<std::string> headers;
   std::string directory;
   std::uint64_t offset = 0;
@@ -51,7 +54,7 @@ void save_zip(const std::string& path, std::span<const ZipFile> files) {
     append_little(directory, kVersion);  // made by
     append_facts(directory, file, crc, size);
     append_little(directory, std::uint16_t{0});  // no comment
-    append_little(directory, std::uint16_t{0});  // of the first disk
+    append_little(directory, std::uint16_t{0});  // disk number
     append_little(directory, std::uint16_t{0});  // internal attributes
     append_little(directory, std::uint32_t{0});  // external attributes
     append_little(directory, static_cast<std::uint32_t>(offset));
@@ -60,11 +63,11 @@ void save_zip(const std::string& path, std::span<const ZipFile> files) {
     offset += header.size() + size;
     headers.push_back(std::move(header));
     if (offset + directory.size() > kMostZipBytes)
-      fail(path, ": would be larger than 4 GB, the most a zip archive holds; write single .npy files instead");
+      fail(path, ": the archive would exceed 4 GB, the limit of zip; write single .npy files instead");
   }
   std::string end;
   append_little(end, kEndOfDirectory);
-  append_little(end, std::uint32_t{0});  // this disk, and that of the directory
+  append_little(end, std::uint32_t{0});  // numbers of this disk and of the directory's disk
   append_little(end, static_cast<std::uint16_t>(files.size()));
   append_little(end, static_cast<std::uint16_t>(files.size()));
   append_little(end, static_cast<std::uint32_t>(directory.size()));

@@ -1,4 +1,4 @@
-// A zip archive whose files are stored, not compressed: what NumPy calls npz.
+// Writer of uncompressed zip archives, the container of NumPy's .npz files.
 #pragma once
 
 #include <span>
@@ -10,11 +10,11 @@ namespace headlight {
 
 struct ZipFile {
   std::string name;
-  std::vector<std::string_view> pieces;  // its bytes, one piece after the other; they must outlive the entry
+  std::vector<std::string_view> pieces;  // contents, concatenated; the bytes must outlive the ZipFile
 };
 
-// Through AtomicFile. The same files give the same bytes: no times are stored.
-// Errors: more than 65,535 files, or 4 GB in all (the format's limits without its extensions); those of AtomicFile.
+// Writes an archive atomically. Equal files give equal bytes, because every date is fixed to 1980-01-01.
+// Errors: more than 65,534 files or 4 GB in total (the limits without zip64); the errors of AtomicFile.
 void save_zip(const std::string& path, std::span<const ZipFile> files);
 
 }  // namespace headlight

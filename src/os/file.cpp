@@ -1,3 +1,4 @@
+// File reading, AtomicFile, and appending to logs.
 #include "os/file.h"
 
 #include <algorithm>
@@ -22,13 +23,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Up to `most` bytes and one more, which tells that there are more.
+// Reads up to `most` + 1 bytes; the extra byte tells the caller that the input is longer than `most`.
 std::string read_up_to(const std::string& path, std::size_t most) {
   try {
     FileReader reader(path);
     std::string bytes;
-    // One more than the size, so that one read meets the end. The size is a hint only: some files (in /proc) say 0,
-    // others grow while they are read.
+    // One byte more than the size, so that a single read reaches the end. The size is only a hint: files in /proc
+    // report 0, and other files grow.
     bytes.reserve(std::min(static_cast<std::size_t>(reader.size()), most) + 1);
     for (;;) {
       const std::size_t have = bytes.size(), room = bytes.capacity() - have;
@@ -52,7 +53,7 @@ std::string read_file(const std::string& path) { return read_up_to(path, std::st
 std::string read_file(const std::string& path, Index most) {
   std::string bytes = read_up_to(path, static_cast<std::size_t>(most));
   if (static_cast<Index>(bytes.size()) > most)
-    fail(path == "-" ? "standard input" : path, ": cannot be read: more than ", most, " bytes");
+    fail(path == "-" ? "standard input" : path, ": cannot be read: more than ", most, " bytes; give a smaller input");
   return bytes;
 }
 
@@ -133,8 +134,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
     return;
   }
 
-  // A number after the name, should another thread of this process be writing the same file, or a process that had
-  // this number once have died in the middle.
+  // If the name is taken, by another thread or by a dead process that had the same number, append a counter.
   const std::string wanted = temporary_path(target_);
   for (int attempt = 0; attempt < 100 && !stream_; ++attempt) {
     const std::string candidate = attempt == 0 ? wanted : cat(wanted, ".", attempt);
@@ -150,12 +150,12 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::write(std::string_view bytes) {
-  if (!stream_) fail(path_, ": cannot be written: it was committed or given up already");
+  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before");
   if (const int error = write_all(stream_, bytes)) give_up(error);
 }
 
 void AtomicFile::commit() {
-  if (!stream_) fail(path_, ": cannot be written: it was committed or given up already");
+  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before");
   if (const int error = flush(stream_)) give_up(error);
   if (stream_ == stdout) {
     stream_ = nullptr;
@@ -173,7 +173,7 @@ void AtomicFile::commit() {
   if (error) give_up(error.value());
   temporary_.clear();
   if (const int unflushed = system::flush_directory(parent_of(target_))) {
-    fail(path_, ": is written, but may not survive a power failure: the folder could not be flushed to the disk: ",
+    fail(path_, ": was written, but may be lost in a power failure: cannot flush the folder to the disk: ",
          std::generic_category().message(unflushed));
   }
 }
@@ -182,7 +182,7 @@ void AtomicFile::give_up(int error) {
   const bool untouched = replaces_ && (stream_ == nullptr || !temporary_.empty());
   discard();
   fail(path_ == "-" ? "standard output" : path_, ": cannot be written: ", write_reason(target_, error),
-       untouched && error != EISDIR ? "; the file that is there is unchanged" : "");
+       untouched && error != EISDIR ? "; the old file is unchanged" : "");
 }
 
 void AtomicFile::discard() noexcept {
@@ -203,20 +203,20 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
 }
 
 void append_line(const std::string& path, std::string_view line) {
-  if (line.find('\n') != std::string_view::npos) fail(path, ": a line of a log cannot contain a line break");
+  if (line.find('\n') != std::string_view::npos) fail(path, ": a log line must not contain a line break");
   append_lines(path, line);
 }
 
 void append_lines(const std::string& path, std::string_view lines) {
-  const auto refuse = [&](int error) { fail(path, ": cannot be added to: ", write_reason(path, error)); };
+  const auto refuse = [&](int error) { fail(path, ": cannot be appended to: ", write_reason(path, error)); };
   if (is_directory(path)) refuse(EISDIR);
   errno = 0;
   const Stream stream(std::fopen(path.c_str(), "a+b"));
   if (!stream) refuse(last_error());
-  // Where seeking is impossible (a pipe) there is no half line to look for.
-  const bool half_line = std::fseek(stream.get(), -1, SEEK_END) == 0 && std::fgetc(stream.get()) != '\n';
+  // Seeking fails on a pipe, which has no incomplete line.
+  const bool incomplete_line = std::fseek(stream.get(), -1, SEEK_END) == 0 && std::fgetc(stream.get()) != '\n';
   std::fseek(stream.get(), 0, SEEK_END);
-  if (const int error = write_all(stream.get(), cat(half_line ? "\n" : "", lines, "\n"))) refuse(error);
+  if (const int error = write_all(stream.get(), cat(incomplete_line ? "\n" : "", lines, "\n"))) refuse(error);
   if (const int error = flush(stream.get())) refuse(error);
 }
 

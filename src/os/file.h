@@ -1,8 +1,7 @@
-// Files: read whole or in pieces, replaced whole or not at all.
+// Reading of whole files and streams, and atomic replacement of files.
 //
-// Every error is one line that begins with the path: "run/model.safetensors: cannot be written: the disk is full; ...".
-// Where the system is not POSIX the same functions work through the standard library: writes are then not flushed to
-// the disk itself.
+// Every error message begins with the path: "run/model.safetensors: cannot be written: the disk is full; ...".
+// On systems other than POSIX these functions use the standard library alone and cannot flush writes to the disk.
 #pragma once
 
 #include <cstdio>
@@ -14,13 +13,13 @@
 
 namespace headlight {
 
-// All bytes of a file, a device or a pipe; "-" is standard input, to its end.
-// Errors: no such file, a directory, permission denied, more than fits in memory, a failing disk.
+// Reads all bytes of a file, a device or a pipe; "-" is standard input.
+// Errors: no such file, a directory, permission denied, too little memory, a read error.
 std::string read_file(const std::string& path);
-// The same of what should be small. Error: more than `most` bytes, of which no more than that are read.
+// The same with a limit. Error: more than `most` bytes; the function stops reading there.
 std::string read_file(const std::string& path, Index most);
 
-// The bytes of a file, a device, a pipe or "-" (standard input), a piece after the other: for texts of any size.
+// Reads a file, a device, a pipe or "-" (standard input) piece by piece.
 class FileReader {
  public:
   // Errors: as for read_file.
@@ -28,9 +27,9 @@ class FileReader {
   ~FileReader();
   FileReader(const FileReader&) = delete;
   FileReader& operator=(const FileReader&) = delete;
-  // Fills the buffer as far as there is something; fewer bytes than asked for: the end. Error: a failing disk.
+  // Reads until the buffer is full or the input ends, and returns the number of bytes. Error: a read error.
   std::size_t read(std::span<char> buffer);
-  // Of a file the bytes it has (a hint: it may grow); 0 for what has no size.
+  // Size of a regular file when it was opened, in bytes; 0 for other inputs. A hint only, because files may grow.
   Index size() const { return size_; }
 
  private:
@@ -39,20 +38,20 @@ class FileReader {
   Index size_ = 0;
 };
 
-// A file that appears whole or not at all, whatever happens in between:
+// Writes a file atomically: after a crash or an error, the target has either its old or its new contents.
 //
 //   AtomicFile file("run/model.safetensors");
 //   file.write(header);
 //   file.write(data);
 //   file.commit();
 //
-// 1. The bytes go to a temporary beside the target, "<path>.tmp.<process>", created anew.
-// 2. commit() flushes it to the disk, renames it over the target, and flushes the folder.
-// 3. Until the rename the old file is as it was; a failure, or no commit(), removes the temporary.
-// An existing file keeps its permissions, and one without permission to write is not replaced. A symbolic link stays:
-// what it points to is replaced. A device, a pipe, or "-" (standard output) is written directly, as it comes.
-// Errors: no such folder, a directory, permission denied, disk full; each says that the old file is untouched. Only a
-// failure to flush the folder comes when the new file is already in place, and says that.
+// 1. write() writes to a new temporary file in the same folder, "<path>.tmp.<process>".
+// 2. commit() flushes the temporary file to the disk, renames it over the target, and flushes the folder.
+// 3. After an error, or without commit(), the destructor removes the temporary file.
+// An existing file keeps its permissions; a read-only file is not replaced. If the path is a symbolic link, its target
+// is replaced. Devices, pipes and "-" (standard output) are written directly.
+// Errors: no such folder, a directory, permission denied, disk full; the message says that the old file is unchanged.
+// If only the flush of the folder fails, the new file is in place, and the message says so.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -61,36 +60,35 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  // Once; write() afterwards is an error.
+  // May be called once. Calling write() or commit() afterwards is an error.
   void commit();
 
  private:
   [[noreturn]] void give_up(int error);
   void discard() noexcept;
 
-  std::string path_;       // as the caller named it, for messages
-  std::string target_;     // where the bytes end up: path_ with links resolved
+  std::string path_;       // as given by the caller, for messages
+  std::string target_;     // path_ with symbolic links resolved
   std::string temporary_;  // empty when the target is written directly
   std::FILE* stream_ = nullptr;
-  bool replaces_ = false;  // whether there was a file before
+  bool replaces_ = false;  // whether the target existed before
 };
 
-// An AtomicFile made of these pieces, one after the other.
+// Writes the concatenated pieces through an AtomicFile.
 void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
-// Adds one line (its '\n' is added here) at the end of a log, and creates the log if need be. Handed to the system in one
-// write. If an interrupted program left half a line, the new one starts on a line of its own.
-// Errors: a '\n' within the line; as for AtomicFile.
+// Appends a line and '\n' to a log with a single write, and creates the log if necessary. If the log ends with an
+// incomplete line, left by an interrupted program, that line is terminated first.
+// Errors: a '\n' in the line; the errors of AtomicFile.
 void append_line(const std::string& path, std::string_view line);
-// The same for several lines at once, '\n' between them.
+// The same for several lines, separated by '\n'.
 void append_lines(const std::string& path, std::string_view lines);
 
-// Returns when what was written to the file so far is on the disk, and the file in its folder. Errors: no such file, the
-// disk's own.
+// Flushes a file and its folder entry to the disk. Errors: no such file, an error of the disk.
 void flush_file_to_disk(const std::string& path);
 
-// The "<path>.tmp.<process>" in which this process would write a file.
+// The name of the temporary file that this process uses for `path`: "<path>.tmp.<process>".
 std::string temporary_path(const std::string& path);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// FileBytes: chooses between mapping and reading, and turns the state of a mapping into errors.
 #include "os/file_bytes.h"
 
 #include <filesystem>
@@ -29,7 +30,7 @@ FileBytes::FileBytes(const std::string& path, Index map_from) : FileBytes() {
   std::error_code unsized;
   if (path != "-" && std::filesystem::is_regular_file(path, unsized)) {
     const auto size = std::filesystem::file_size(path, unsized);
-    // What cannot be mapped may still be read, and otherwise reading says why not.
+    // If mapping fails, reading either succeeds or reports the reason.
     if (!unsized && size >= static_cast<std::uintmax_t>(map_from) && system::map_file(path, bytes_->mapping) == 0) {
       system::expect_access(bytes_->mapping, system::Access::kSequential);
       return;
@@ -58,11 +59,11 @@ void FileBytes::check() const {
     case system::MappingState::kWhole:
       return;
     case system::MappingState::kShortened:
-      fail(bytes_->path, ": became shorter while it was in use; bring the text back, and go on with it");
+      fail(bytes_->path, ": was truncated while in use; restore it and run again with --resume");
     case system::MappingState::kUnreadable:
       fail(bytes_->path,
-           ": could not be read to its end while it was in use: the disk fails, or the file was shorter "
-           "for a moment; see to that, and go on with it");
+           ": could not be read while in use: the disk failed, or the file was truncated for a moment; "
+           "check both and run again with --resume");
   }
 }
 

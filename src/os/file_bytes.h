@@ -1,5 +1,4 @@
-// The bytes of a file of any size, to look at: those of a large one are mapped, not read, so that a file may be larger
-// than the memory.
+// Read-only access to the bytes of a file. Large files are memory-mapped, so that a file may be larger than the memory.
 #pragma once
 
 #include <memory>
@@ -12,27 +11,28 @@ namespace headlight {
 
 class FileBytes {
  public:
-  // A file of so many bytes is mapped; smaller ones, pipes, devices and "-" (standard input) are read, whole.
+  // Regular files of at least this many bytes are mapped. Smaller files, pipes, devices and "-" are read.
   static constexpr Index kMapFrom = Index{32} << 20;
   // Errors: as for read_file (os/file.h).
   explicit FileBytes(const std::string& path, Index map_from = kMapFrom);
-  // Bytes that are there already.
+  // Wraps bytes in memory.
   static FileBytes of(std::string bytes);
   ~FileBytes();
   FileBytes(FileBytes&&) noexcept;
   FileBytes& operator=(FileBytes&&) noexcept;
 
-  // As given; empty for bytes that were there already.
+  // The path given to the constructor; empty for bytes in memory.
   const std::string& path() const;
-  // Valid until the end of this object, wherever it is moved.
+  // Valid as long as this object, or the object it is moved to, lives.
   std::string_view view() const;
   bool is_mapped() const;
-  // To be called after a look at bytes that are mapped, before what was seen is used. What is replaced by another file
-  // stays as it was. Errors: the file itself became shorter, or cannot be read any more; what was seen may be zeros.
+  // Must be called after reads from view(), before their result is used: the bytes of a truncated mapped file read as
+  // zeros. Replacing the file by another file is harmless, because the mapping keeps the old one.
+  // Errors: the file was truncated, or cannot be read.
   void check() const;
-  // Hints about what is mapped: from now on single places are looked at / these bytes are not needed for a while, and
-  // need not stay in memory.
+  // Hint for a mapped file: accesses will be random from now on.
   void expect_random_access() const;
+  // Hint for a mapped file: these bytes are not needed for a while, so that the system may release their memory.
   void give_back(std::size_t first, std::size_t size) const;
 
  private:

@@ -1,3 +1,4 @@
+// Reasons and advice for the errno values of file operations.
 #include "os/file_errors.h"
 
 #include <cerrno>
@@ -17,14 +18,14 @@ std::string read_reason(int error) {
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return "no such file; check the spelling and the folder you are in";
+      return "no such file; check the spelling and the current folder";
     case EISDIR:
       return "it is a directory; name a file";
     case EACCES:
     case EPERM:
-      return "permission denied; ask its owner for the right to read it";
+      return "permission denied; ask the owner for read permission";
     case ENOMEM:
-      return "it does not fit in memory";
+      return "it does not fit in memory; use a smaller file";
     default:
       return std::generic_category().message(error);
   }
@@ -39,7 +40,7 @@ std::string write_reason(const std::string& path, int error) {
       return "it is a directory; name a file";
     case EACCES:
     case EPERM:
-      return "permission denied; choose a place where you may write";
+      return "permission denied; choose a place with write permission";
     case EROFS:
       return "the file system is read-only; choose another place";
     case ENOSPC:
@@ -49,7 +50,7 @@ std::string write_reason(const std::string& path, int error) {
       return "your disk quota is used up; free some space or choose another place";
 #endif
     case EFBIG:
-      return "it would be larger than a file may be here (see: ulimit -f)";
+      return "it exceeds the maximum file size (see: ulimit -f)";
     case ENAMETOOLONG:
       return "the name is too long; choose a shorter one";
     default:

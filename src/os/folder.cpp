@@ -1,3 +1,4 @@
+// Folder operations on top of std::filesystem, and the directory lock.
 #include "os/folder.h"
 
 #include <algorithm>
@@ -85,7 +86,7 @@ std::vector<std::string> list_directory(const std::string& path) {
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
     names.push_back(entry->path().filename().string());
   if (error.value() == ENOENT) fail(path, ": cannot be listed: no such folder; check the spelling");
-  if (error.value() == ENOTDIR) fail(path, ": cannot be listed: it is not a folder");
+  if (error.value() == ENOTDIR) fail(path, ": cannot be listed: it is not a folder; name a folder");
   if (error) fail(path, ": cannot be listed: ", read_reason(error.value()));
   std::sort(names.begin(), names.end());
   return names;

@@ -1,4 +1,4 @@
-// Folders and what is in them; a lock on a folder.
+// Creating, listing and locking of folders.
 #pragma once
 
 #include <string>
@@ -7,22 +7,23 @@
 
 namespace headlight {
 
-// Whether there is anything at the path (a link counts as what it points to) / a directory. Never an error.
+// Whether the path exists, and whether it is a directory. Follows symbolic links. Never fails.
 bool path_exists(const std::string& path);
 bool is_directory(const std::string& path);
-// Creates a directory and those above it; nothing to do is fine. Error: a file is in the way, permission denied.
+// Creates a directory and its missing parents; does nothing if the directory exists.
+// Errors: a file is in the way, permission denied.
 void make_directories(const std::string& path);
-// The files in a directory and all below it, as paths beginning with `path`, sorted. Links to directories are not
-// followed, and hidden files and directories (".name") are left out, as are devices and pipes.
+// Lists the regular files in a directory and its subdirectories, as sorted paths that begin with `path`. Skips links to
+// directories and hidden files and directories (".name").
 // Errors: not a directory, permission denied, more than a million files.
 std::vector<std::string> files_below(const std::string& path);
-// The current folder; "" where that is unknown. / Whether a path begins at the root, not at the current folder.
+// The current folder, or "" if it is unknown.
 std::string current_folder();
 bool is_absolute_path(const std::string& path);
 
-// A directory that one process at a time may write: held from construction to destruction, and never longer than the
-// process lives, whatever ends it. Nothing is left in the directory. Where the system or the file system has no locks this
-// does nothing. Errors: another holds it ("<path>: <busy>"), no such directory.
+// An exclusive lock on a directory, held until destruction or until the process ends in any way. Creates no file. Does
+// nothing where the system or the file system has no locks.
+// Errors: another process holds the lock ("<path>: <busy>"), no such directory.
 class DirectoryLock {
  public:
   DirectoryLock() = default;
@@ -35,9 +36,9 @@ class DirectoryLock {
   int descriptor_ = -1;
 };
 
-// The names in a directory, sorted. Error: not a directory, permission denied.
+// The sorted names in a directory. Errors: not a directory, permission denied.
 std::vector<std::string> list_directory(const std::string& path);
-// Removes a file or an empty directory; false if there was none. Errors: permission denied, directory not empty.
+// Removes a file or an empty directory; returns false if none existed. Errors: permission denied, directory not empty.
 bool remove_file(const std::string& path);
 
 }  // namespace headlight

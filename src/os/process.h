@@ -1,13 +1,13 @@
-// The memory of this process and of the machine it runs on.
+// Memory of this process and of the machine.
 #pragma once
 
 #include "headlight/base/text.h"
 
 namespace headlight {
 
-// The most memory this process ever had resident, in bytes; 0 where that is unknown.
+// Peak resident memory of this process in bytes, or 0 if unknown.
 Index peak_memory_bytes();
-// The memory of the machine, in bytes; 0 where that is unknown.
+// Physical memory of the machine in bytes, or 0 if unknown.
 Index machine_memory_bytes();
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// The system calls of os/system.h and os/process.h, and their defaults for systems other than POSIX.
 #include "os/system.h"
 
 #include <atomic>
@@ -29,9 +30,9 @@ namespace system {
 
 namespace {
 
-// A file system that cannot flush (EINVAL, ENOTSUP) has done all it can.
+// Some file systems do not support fsync (EINVAL, ENOTSUP); that is no error.
 int flush_descriptor(int descriptor) {
-#ifdef F_FULLFSYNC  // Apple: fsync alone stops at the drive's cache
+#ifdef F_FULLFSYNC  // on macOS, fsync does not flush the cache of the drive
   if (::fcntl(descriptor, F_FULLFSYNC) == 0) return 0;
 #endif
   while (::fsync(descriptor) != 0) {
@@ -67,10 +68,10 @@ Window window() {
   return {};
 }
 
-// Not through stdio, whose locks a signal handler must not wait for.
+// Bypasses stdio, whose locks could deadlock in a signal handler.
 void write_to_terminal(std::string_view codes) {
   const auto written = ::write(STDERR_FILENO, codes.data(), codes.size());
-  static_cast<void>(written);  // a terminal that is gone needs no restoring
+  static_cast<void>(written);  // an error means that the terminal is gone
 }
 
 int lock_directory(const std::string& path, int& descriptor) {
@@ -83,8 +84,8 @@ int lock_directory(const std::string& path, int& descriptor) {
 }
 void close_descriptor(int descriptor) { ::close(descriptor); }
 
-// An entry of a list that only grows, so that a signal handler may walk it at any time: one that is not in use has size 0,
-// and serves again.
+// An entry of a list that the signal handler walks without locks. Entries are never removed: a free entry has size 0
+// and is reused.
 struct MappedRange {
   std::atomic<char*> begin = nullptr;
   std::atomic<std::size_t> size = 0;
@@ -107,7 +108,7 @@ MappedRange* take_range() {
   return range;
 }
 
-// Nothing but atomics and system calls: it may interrupt anything.
+// Uses only atomics and system calls, because a signal may interrupt any code.
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int error = errno;
   const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
@@ -115,8 +116,8 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
     char* const begin = range->begin;
     const std::size_t size = range->size;
     const auto first = reinterpret_cast<std::uintptr_t>(begin);
-    if (info->si_code <= 0 || at < first || at - first >= size) continue;  // code <= 0: sent by somebody
-    // Zeros in the place of it all, so that the look goes on; whoever looks asks afterwards.
+    if (info->si_code <= 0 || at < first || at - first >= size) continue;  // si_code <= 0: sent by kill or raise
+    // Map zeros over the whole range, so that the interrupted access succeeds; the reader calls state_of afterwards.
     if (::mmap(begin, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) break;
     range->lost = true;
     errno = error;
@@ -127,7 +128,7 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
   if (handled_before.sa_handler != SIG_DFL && handled_before.sa_handler != SIG_IGN)
     return handled_before.sa_handler(signal);
   ::sigaction(SIGBUS, &handled_before, nullptr);
-  if (info->si_code <= 0) ::raise(signal);  // otherwise the same look fails once more, and ends the program
+  if (info->si_code <= 0) ::raise(signal);  // otherwise the access repeats and raises the signal again
 }
 
 void handle_bus_errors() {
@@ -161,7 +162,7 @@ int map_file(const std::string& path, Mapping& mapping) {
     error = errno;
   }
   ::close(descriptor);
-  return error != 0 ? error : ENOTSUP;  // nothing to map
+  return error != 0 ? error : ENOTSUP;  // an empty file cannot be mapped
 }
 
 void unmap(Mapping& mapping) noexcept {
@@ -197,7 +198,7 @@ void give_back(const Mapping& mapping, std::size_t first, std::size_t size) {
 int lock_directory(const std::string&, int&) { return 0; }
 void close_descriptor(int) {}
 
-// Told apart by when they started, for want of a number.
+// Without process numbers, the start time tells processes apart.
 long process_id() {
   static const auto started = std::chrono::steady_clock::now().time_since_epoch().count();
   return static_cast<long>(started & 0x7FFFFFFF);
@@ -229,7 +230,7 @@ Index peak_memory_bytes() {
   rusage usage{};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
 #ifdef __APPLE__
-  return static_cast<Index>(usage.ru_maxrss);  // bytes there, kibibytes elsewhere
+  return static_cast<Index>(usage.ru_maxrss);  // bytes on macOS, KiB elsewhere
 #else
   return static_cast<Index>(usage.ru_maxrss) * 1024;
 #endif

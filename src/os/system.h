@@ -1,6 +1,6 @@
-// All that this library asks of the operating system beyond the C++ library: system.cpp is the one file that includes
-// the system's own headers. Where the system is not POSIX, or is said not to be (HEADLIGHT_NO_POSIX), every function gives
-// the harmless answer. Errors are numbers as in errno; 0: none.
+// The only interface to the operating system beyond the C++ library; only system.cpp includes system headers.
+// Without POSIX (or with HEADLIGHT_NO_POSIX), every function returns a harmless default.
+// Error codes are errno values; 0 is success.
 #pragma once
 
 #include <cstdio>
@@ -14,7 +14,7 @@ namespace headlight::system {
 long process_id();
 
 int flush_to_disk(std::FILE* stream);
-// A rename is safe only once its folder is on the disk. A folder that may not be read cannot be flushed.
+// Flushes a folder, which makes a rename in it durable. Returns 0 without flushing if the folder cannot be opened.
 int flush_directory(const std::string& path);
 bool may_write(const std::string& path);
 
@@ -23,34 +23,34 @@ struct Window {
   int columns = 0, rows = 0;  // 0: unknown
 };
 Window window();
-// To standard error, and safe in a signal handler.
+// Writes to standard error; safe in a signal handler.
 void write_to_terminal(std::string_view codes);
 
-// A lock of the directory itself, so that no file stays behind: EWOULDBLOCK when another holds it; a file system without
-// locks counts as 0. The descriptor is to be closed either way; -1: there is none.
+// Locks the directory itself, so that no lock file is left behind. Returns EWOULDBLOCK if another process holds the
+// lock, and 0 if the file system has no locks. The caller closes the descriptor even after an error, unless it is -1.
 int lock_directory(const std::string& path, int& descriptor);
 void close_descriptor(int descriptor);
 
-// The bytes of a file as memory that the system fills when it is looked at, and may take back. Where it cannot fill it,
-// because the file became shorter or its disk fails, all of the mapping turns into zeros, and says so when asked: the signal
-// for that (SIGBUS), which otherwise ends the program, is handled from the first mapping on. Signals that are not about a
-// mapping go where they went before.
-struct MappedRange;  // what the signal handler knows of a mapping
+// A file mapped into memory. If the file is truncated or its disk fails, access to a missing page raises SIGBUS. A
+// handler, installed by the first map_file, then replaces the whole mapping by zeros, and state_of reports the loss.
+// SIGBUS outside of a mapping goes to the previous handler.
+struct MappedRange;  // the signal handler's entry for a mapping
 struct Mapping {
   const char* data = nullptr;
   std::size_t size = 0;
-  int descriptor = -1;  // open for as long as the mapping lasts
+  int descriptor = -1;  // open until unmap
   MappedRange* range = nullptr;
 };
-// Error: what open or mmap say; ENOTSUP where there is no such thing.
+// Errors: those of open and mmap; ENOTSUP for an empty file or without POSIX.
 int map_file(const std::string& path, Mapping& mapping);
 void unmap(Mapping& mapping) noexcept;
-// To be asked after a look: whether what was seen was the file's.
+// Callers read from the mapping first and then ask for its state: after kWhole, the bytes read were those of the file.
 enum class MappingState { kWhole, kShortened, kUnreadable };
 MappingState state_of(const Mapping& mapping);
 enum class Access { kSequential, kRandom };
-// Hints. / That these bytes are not needed for a while: their memory is given back.
+// Hint: how the bytes will be accessed.
 void expect_access(const Mapping& mapping, Access access);
+// Hint: these bytes are not needed for a while, so that the system may release their memory.
 void give_back(const Mapping& mapping, std::size_t first, std::size_t size);
 
 }  // namespace headlight::system

@@ -1,3 +1,4 @@
+// Terminal size and the alternate screen, through os/system.h.
 #include "os/terminal.h"
 
 #include <algorithm>

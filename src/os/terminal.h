@@ -1,21 +1,22 @@
-// The terminal that a program runs in. Where the system cannot say, there is none.
+// The terminal of this process: detection, size, and the alternate screen.
 #pragma once
 
 namespace headlight {
 
-// Whether a person may be looking at the stream / typing.
+// Whether the stream is a terminal; false if the system cannot tell.
 bool stdin_is_terminal();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
-// Columns of the terminal on standard error or output; else of the variable COLUMNS; else 80. At least 20.
+// Width in columns: that of the terminal on standard error or output, else the variable COLUMNS, else 80; at least 20.
+// Queries the terminal on every call, because windows are resized.
 int terminal_width();
-// Its rows; else of the variable LINES; else 24. At least 1. Both are asked anew each time: windows are resized.
+// Height in rows: that of the terminal, else the variable LINES, else 24.
 int terminal_height();
 
-// A screen of its own on the terminal of standard error, as an editor has it: what was there comes back afterwards.
-// While it lasts the cursor is hidden. Entering twice, or leaving what was not entered, does nothing.
+// Switches the terminal on standard error to its alternate screen, as editors do, and hides the cursor; leaving
+// restores the previous contents and the cursor. Entering twice, or leaving without entering, does nothing.
 void enter_own_screen();
-// May be called in a signal handler.
+// Safe in a signal handler.
 void leave_own_screen() noexcept;
 
 }  // namespace headlight

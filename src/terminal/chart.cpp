@@ -1,3 +1,4 @@
+// Charts in a terminal: tick marks, axes, legends, and curves on a braille canvas.
 #include "terminal/chart.h"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-// "2k" for 2000: labels stay short on long runs.
+// Abbreviates large whole numbers, 20000 to "20k", so that labels of long runs stay short.
 std::string tick_text(double value, int decimals) {
   if (decimals == 0 && std::abs(value) >= 1e6 && std::fmod(value, 1e4) == 0) return cat(number_text(value / 1e6), "M");
   if (decimals == 0 && std::abs(value) >= 1e4 && std::fmod(value, 100) == 0) return cat(number_text(value / 1e3), "k");
@@ -31,42 +32,42 @@ double last_x(const Chart& chart) {
   return last > 0 ? last : 1;
 }
 
-// The place of a value among `count` dots or pixels.
-double placed(double value, double low, double high, double count) { return (value - low) / (high - low) * count; }
+// Maps a value in [low, high] to [0, count].
+double scaled(double value, double low, double high, double count) { return (value - low) / (high - low) * count; }
 
-std::string legend(const Chart& chart, int columns, bool colours) {
+std::string legend(const Chart& chart, int columns, bool colors) {
   std::string text;
   int used = 0;
   const auto entry = [&](const char* mark, Ink ink, const std::string& name) {
     const int width = columns_of(name) + 2 + (used > 0 ? 3 : 0);
     if (used + width > columns) return;
-    text += cat(used > 0 ? "   " : "", inked(mark, ink, colours), " ", name);
+    text += cat(used > 0 ? "   " : "", inked(mark, ink, colors), " ", name);
     used += width;
   };
-  const bool lines = colours || chart.series.size() < 2;
+  const bool lines = colors || chart.series.size() < 2;
   for (std::size_t i = 0; i < chart.series.size(); ++i)
     if (!chart.series[i].name.empty()) entry(series_mark(i, lines).c_str(), chart.series[i].ink, chart.series[i].name);
   for (const Level& level : chart.levels) entry("╌", Ink::kFaint, cat(level.name, " ", fixed_text(level.y, 2)));
   return text;
 }
 
-// What stands at the left edge: labels of the ticks in the rows where they belong.
+// The label left of each row, or "".
 std::vector<std::string> row_labels(const Ticks& ticks, const Range& range, int rows) {
   std::vector<std::string> labels(static_cast<std::size_t>(rows));
   for (const double value : ticks.values) {
-    const auto row = static_cast<int>(std::lround(placed(value, range.high, range.low, 4 * rows - 1))) / 4;
+    const auto row = static_cast<int>(std::lround(scaled(value, range.high, range.low, 4 * rows - 1))) / 4;
     if (row >= 0 && row < rows) labels[static_cast<std::size_t>(row)] = tick_text(value, ticks.decimals);
   }
   return labels;
 }
 
-// The axis below with its marks, and the labels under these; `name` at the right end where it fits.
+// The x axis with its tick marks, and the line of labels below it, which ends with `name` if there is room.
 std::pair<std::string, std::string> x_axis(double end, int columns, const std::string& name) {
   const Ticks ticks = round_ticks(0, end, std::max(2, columns / 12));
   std::string axis, labels;
   int drawn = 0, written = 0;
   for (const double value : ticks.values) {
-    const auto at = std::min(columns - 1, static_cast<int>(placed(value, 0, end, columns)));
+    const auto at = std::min(columns - 1, static_cast<int>(scaled(value, 0, end, columns)));
     if (at < drawn) continue;
     axis += repeated("─", at - drawn) + "┬";
     drawn = at + 1;
@@ -80,6 +81,38 @@ std::pair<std::string, std::string> x_axis(double end, int columns, const std::s
   if (const int width = columns_of(name); width + written + 1 <= columns)
     labels += std::string(static_cast<std::size_t>(columns - written - width), ' ') + name;
   return {axis, labels};
+}
+
+int dot_row(const DotCanvas& canvas, const Range& range, double y) {
+  return static_cast<int>(std::lround(scaled(y, range.high, range.low, canvas.height() - 1)));
+}
+
+// The dots that a curve connects, from left to right.
+using Path = std::vector<std::pair<int, int>>;
+
+// Each column of dots shows the mean of the points in it, so that a noisy curve is a line and not a band.
+Path draw_series(DotCanvas& canvas, const Series& s, double end, const Range& range) {
+  Path path;
+  int x = -1, count = 0;
+  double mean = 0;
+  const auto draw_mean = [&] {
+    if (count == 0) return;
+    // Points outside the range are drawn at its edge.
+    const int y = std::clamp(dot_row(canvas, range, std::min(mean, range.high)), 0, canvas.height() - 1);
+    if (path.empty()) canvas.dot(x, y, s.ink);
+    else canvas.line(path.back().first, path.back().second, x, y, s.ink);
+    path.emplace_back(x, y);
+    count = 0;
+  };
+  for (const Point& p : s.points) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y) || p.x < 0 || p.x > end) continue;
+    const auto column = static_cast<int>(std::lround(scaled(p.x, 0, end, canvas.width() - 1)));
+    if (column != x) draw_mean();
+    x = column;
+    mean = count++ == 0 ? p.y : mean + (p.y - mean) / count;
+  }
+  draw_mean();
+  return path;
 }
 
 }  // namespace
@@ -121,14 +154,14 @@ Range chart_range(const Chart& chart) {
   return {low - room, high + room};
 }
 
-std::string series_mark(std::size_t number, bool colours) {
-  return colours ? "━" : std::string(1, static_cast<char>('a' + number % 26));
+std::string series_mark(std::size_t number, bool colors) {
+  return colors ? "━" : std::string(1, static_cast<char>('a' + number % 26));
 }
 
-std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, bool colours) {
+std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, bool colors) {
   if (rows < 1) return {};
   const bool axis = rows >= 5;
-  std::string names = rows >= 7 ? legend(chart, columns, colours) : "";
+  std::string names = rows >= 7 ? legend(chart, columns, colors) : "";
   const int plot_rows = rows - (axis ? 2 : 0) - (names.empty() ? 0 : 1);
   const Range range = chart_range(chart);
   const double end = last_x(chart);
@@ -141,43 +174,16 @@ std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, b
   if (inner < 4) return std::vector<std::string>(static_cast<std::size_t>(rows));
 
   DotCanvas canvas(inner, plot_rows);
-  const auto row_of = [&](double y) {
-    return static_cast<int>(std::lround(placed(y, range.high, range.low, canvas.height() - 1)));
-  };
-  const auto column_of = [&](double x) { return static_cast<int>(std::lround(placed(x, 0, end, canvas.width() - 1))); };
   for (const Level& level : chart.levels)
-    if (std::isfinite(level.y)) canvas.dashes(row_of(level.y), Ink::kFaint);
-  // One point a column of dots, the mean of those that fall there: a line, not a band of noise.
-  std::vector<std::vector<std::pair<int, int>>> paths;
-  for (const Series& s : chart.series) {
-    paths.emplace_back();
-    int x = -1, from_x = -1, from_y = 0, count = 0;
-    double mean = 0;
-    const auto reach = [&] {
-      if (count == 0) return;
-      // What sticks out goes along the edge.
-      const int y = std::clamp(row_of(std::min(mean, range.high)), 0, canvas.height() - 1);
-      if (from_x < 0) canvas.dot(x, y, s.ink);
-      else canvas.line(from_x, from_y, x, y, s.ink);
-      paths.back().emplace_back(x, y);
-      from_x = x;
-      from_y = y;
-      count = 0;
-    };
-    for (const Point& p : s.points) {
-      if (!std::isfinite(p.x) || !std::isfinite(p.y) || p.x < 0 || p.x > end) continue;
-      if (column_of(p.x) != x) reach();
-      x = column_of(p.x);
-      mean = count++ == 0 ? p.y : mean + (p.y - mean) / count;
-    }
-    reach();
-  }
+    if (std::isfinite(level.y)) canvas.dashes(dot_row(canvas, range, level.y), Ink::kFaint);
+  std::vector<Path> paths;
+  for (const Series& s : chart.series) paths.push_back(draw_series(canvas, s, end, range));
 
-  for (std::size_t i = 0; !colours && paths.size() > 1 && i < paths.size(); ++i)
+  for (std::size_t i = 0; !colors && paths.size() > 1 && i < paths.size(); ++i)
     for (auto place = paths[i].rbegin(); place != paths[i].rend(); ++place)
       if (canvas.letter(place->first, place->second, series_mark(i, false)[0])) break;
 
-  std::vector<std::string> lines = canvas.rows(colours);
+  std::vector<std::string> lines = canvas.rows(colors);
   for (std::size_t i = 0; i < lines.size(); ++i)
     lines[i] = cat(right_in(labels[i], static_cast<int>(margin)), labels[i].empty() ? " │" : " ┤", lines[i]);
   if (axis) {

@@ -1,8 +1,8 @@
+// Charts as SVG images.
 #include <algorithm>
 #include <cmath>
 
 #include "base/format.h"
-
 #include "terminal/chart.h"
 
 namespace headlight {
@@ -32,9 +32,9 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-std::string label(double x, double y, const char* anchor, const std::string& text, const char* colour = "#444444") {
+std::string label(double x, double y, const char* anchor, const std::string& text, const char* color = "#444444") {
   return cat("<text x=\"", fixed_text(x, 1), "\" y=\"", fixed_text(y, 1), "\" text-anchor=\"", anchor, "\" fill=\"",
-             colour, "\">", escaped(text), "</text>\n");
+             color, "\">", escaped(text), "</text>\n");
 }
 
 std::string segment(double x0, double y0, double x1, double y1, const char* style) {
@@ -78,16 +78,16 @@ std::string chart_svg(const Chart& chart, int width, int height) {
   }
   double legend = left;
   for (const Series& s : chart.series) {
-    const char* colour = ink_hex(s.ink);
+    const char* color = ink_hex(s.ink);
     std::string points;
     for (const Point& p : s.points)
       if (std::isfinite(p.x) && std::isfinite(p.y) && p.x >= 0 && p.x <= end)
         points += cat(points.empty() ? "" : " ", fixed_text(x_of(p.x), 1), ",",
                       fixed_text(y_of(std::min(p.y, range.high)), 1));
-    svg += cat("<polyline fill=\"none\" stroke-width=\"1.6\" stroke=\"", colour, "\" points=\"", points, "\"/>\n");
+    svg += cat("<polyline fill=\"none\" stroke-width=\"1.6\" stroke=\"", color, "\" points=\"", points, "\"/>\n");
     if (s.name.empty()) continue;
     svg += segment(legend, height - 22, legend + 22, height - 22,
-                   cat("stroke-width=\"3\" stroke=\"", colour, "\"").c_str());
+                   cat("stroke-width=\"3\" stroke=\"", color, "\"").c_str());
     svg += label(legend + 28, height - 18, "start", s.name);
     legend += 60 + 7.5 * columns_of(s.name);
   }

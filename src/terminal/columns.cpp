@@ -1,3 +1,4 @@
+// Width, cutting, padding, wrapping and coloring of terminal text.
 #include "terminal/columns.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace headlight {
 
 namespace {
 
-// First and last characters of what is two columns wide (Unicode 15, East_Asian_Width W and F, in broad ranges).
+// Ranges of wide characters (Unicode 15, East_Asian_Width W and F, simplified to fewer ranges).
 constexpr char32_t kWide[][2] = {
     {0x1100, 0x115F},   {0x231A, 0x231B},   {0x23E9, 0x23EC},   {0x25FD, 0x25FE},   {0x2614, 0x2615},
     {0x2648, 0x2653},   {0x26BD, 0x26BE},   {0x2705, 0x2705},   {0x274C, 0x274C},   {0x2753, 0x2755},
@@ -18,8 +19,8 @@ constexpr char32_t kWide[][2] = {
     {0xFF00, 0xFF60},   {0xFFE0, 0xFFE6},   {0x16FE0, 0x18CFF}, {0x1B000, 0x1B2FB}, {0x1F300, 0x1F64F},
     {0x1F680, 0x1F6FF}, {0x1F7E0, 0x1F7EB}, {0x1F900, 0x1FAFF}, {0x20000, 0x3FFFD}};
 
-// Only characters that stand by themselves, each in its place.
-std::u32string shown(std::string_view text) {
+// Decodes the text and replaces tabs by spaces and unprintable characters by '?'. Keeps line breaks.
+std::u32string sanitized(std::string_view text) {
   Utf8Stream stream;
   std::u32string characters = stream.feed(text);
   characters += stream.finish();
@@ -32,7 +33,7 @@ std::u32string shown(std::string_view text) {
 }
 
 std::u32string one_line(std::string_view text) {
-  std::u32string characters = shown(text);
+  std::u32string characters = sanitized(text);
   std::replace(characters.begin(), characters.end(), U'\n', U'?');
   return characters;
 }
@@ -75,7 +76,7 @@ std::string right_in(std::string_view text, int columns) {
   return std::string(static_cast<std::size_t>(std::max(0, columns - columns_of(cut))), ' ') + cut;
 }
 
-std::vector<std::string> folded(std::string_view text, int columns, int rows) {
+std::vector<std::string> wrapped(std::string_view text, int columns, int rows) {
   std::vector<std::string> lines;
   std::u32string line;
   int width = 0;
@@ -84,7 +85,7 @@ std::vector<std::string> folded(std::string_view text, int columns, int rows) {
     line.clear();
     width = 0;
   };
-  for (const char32_t c : shown(text)) {
+  for (const char32_t c : sanitized(text)) {
     if (static_cast<int>(lines.size()) >= rows) break;
     if (c == U'\n') {
       end_line();
@@ -101,9 +102,9 @@ std::vector<std::string> folded(std::string_view text, int columns, int rows) {
   return lines;
 }
 
-std::string inked(std::string_view text, Ink ink, bool colours) {
+std::string inked(std::string_view text, Ink ink, bool colors) {
   constexpr const char* kCodes[] = {"", "90", "1", "94", "33", "32", "35", "36", "31"};
-  if (!colours || ink == Ink::kPlain || text.empty()) return std::string(text);
+  if (!colors || ink == Ink::kPlain || text.empty()) return std::string(text);
   return cat("\033[", kCodes[static_cast<std::size_t>(ink)], "m", text, "\033[0m");
 }
 

@@ -1,7 +1,7 @@
-// Text in a terminal: how many columns it takes, and how it is cut, padded, wrapped and coloured.
+// Text in a terminal: its width in columns, and cutting, padding, wrapping and coloring.
 //
-// Text here is UTF-8. What cannot be seen or would disturb a line (controls, combining marks, direction marks)
-// counts and is shown as one '?'; bytes that are not UTF-8 as U+FFFD.
+// Text is UTF-8. Each invisible or disturbing character (controls, combining marks, direction marks) is replaced by
+// '?', and invalid UTF-8 by U+FFFD.
 #pragma once
 
 #include <string>
@@ -10,23 +10,23 @@
 
 namespace headlight {
 
-// Columns that a character takes: 2 for the wide ones of East Asia and for emoji, else 1.
+// The width in columns: 2 for wide East Asian characters and emoji, 1 for all others.
 int columns_of(char32_t character);
 int columns_of(std::string_view text);
 
-// The beginning of a text that fits; where something is cut off, it ends with an ellipsis.
+// The text cut to at most `columns` columns; a text that is cut ends with an ellipsis.
 std::string cut_to(std::string_view text, int columns);
-// cut_to, then spaces after it (before it) up to exactly so many columns.
+// The text cut or padded with spaces to exactly `columns` columns, aligned left or right.
 std::string left_in(std::string_view text, int columns);
 std::string right_in(std::string_view text, int columns);
-// Lines of at most `columns` columns, at most `rows` of them. Line breaks of the text are kept; a tab is a space.
-std::vector<std::string> folded(std::string_view text, int columns, int rows);
+// The text wrapped into at most `rows` lines of at most `columns` columns. Keeps line breaks; turns tabs into spaces.
+std::vector<std::string> wrapped(std::string_view text, int columns, int rows);
 
-// Colours of a terminal, out of the sixteen that its user chose.
+// Colors from the 16-color palette of the terminal, which its user may have changed.
 enum class Ink : unsigned char { kPlain, kFaint, kBold, kBlue, kYellow, kGreen, kMagenta, kCyan, kRed };
-// The text with the escape codes around it; as it is without colours or in kPlain.
-std::string inked(std::string_view text, Ink ink, bool colours);
-// "#4269d0": the same colour in a picture.
+// The text inside the escape codes of an ink. Returns the text unchanged if `colors` is false or the ink is kPlain.
+std::string inked(std::string_view text, Ink ink, bool colors);
+// The color of an ink in an SVG image, such as "#4269d0".
 const char* ink_hex(Ink ink);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// DotCanvas, the braille canvas of charts, and Curve, which bounds the number of points.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -10,8 +11,8 @@ namespace headlight {
 void Curve::add(double x, double y) {
   if (!std::isfinite(x) || !std::isfinite(y)) return;
   if (count_ == 0 || count_ == merged_) {
-    if (static_cast<Index>(points_.size()) >= std::max<Index>(most_, 2)) {
-      // All that is held are means of equally many points.
+    if (static_cast<Index>(points_.size()) >= std::max<Index>(capacity_, 2)) {
+      // Every point here is the mean of `merged_` samples, so the mean of two points is that of their samples.
       std::size_t kept = 0;
       for (std::size_t i = 0; i + 1 < points_.size(); i += 2)
         points_[kept++] = {(points_[i].x + points_[i + 1].x) / 2, (points_[i].y + points_[i + 1].y) / 2};
@@ -49,7 +50,7 @@ std::size_t DotCanvas::cell_of(int x, int y) const {
 
 void DotCanvas::dot(int x, int y, Ink ink) {
   if (x < 0 || y < 0 || x >= width() || y >= height()) return;
-  // Unicode numbers the dots down the left column, then the right, and the lowest two last.
+  // Unicode numbers the upper three dots of the left column, those of the right column, then the lowest two.
   constexpr unsigned char kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
   const std::size_t cell = cell_of(x, y);
   dots_[cell] = static_cast<unsigned char>(dots_[cell] | kBits[y % 4][x % 2]);
@@ -81,11 +82,11 @@ void DotCanvas::dashes(int y, Ink ink) {
 bool DotCanvas::letter(int x, int y, char letter) {
   if (x < 0 || y < 0 || x >= width() || y >= height() || letters_[cell_of(x, y)] != 0) return false;
   letters_[cell_of(x, y)] = letter;
-  dots_[cell_of(x, y)] = 0xFF;  // not empty
+  dots_[cell_of(x, y)] = 0xFF;  // marks the character as not empty
   return true;
 }
 
-std::vector<std::string> DotCanvas::rows(bool colours) const {
+std::vector<std::string> DotCanvas::rows(bool colors) const {
   std::vector<std::string> lines;
   for (int row = 0; row < rows_; ++row) {
     const std::size_t first = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_);
@@ -93,7 +94,7 @@ std::vector<std::string> DotCanvas::rows(bool colours) const {
     while (used > 0 && dots_[first + used - 1] == 0) --used;
     std::string line;
     for (std::size_t i = 0; i < used;) {
-      // As long as the ink stays the same; empty characters have any.
+      // A run of characters of one ink; empty characters fit into any run.
       const Ink ink = inks_[first + i];
       std::string run;
       for (; i < used && (inks_[first + i] == ink || dots_[first + i] == 0); ++i) {
@@ -101,7 +102,7 @@ std::vector<std::string> DotCanvas::rows(bool colours) const {
         else if (letters_[first + i] != 0) run += letters_[first + i];
         else append_utf8(run, 0x2800 + static_cast<char32_t>(dots_[first + i]));
       }
-      line += inked(run, ink, colours);
+      line += inked(run, ink, colors);
     }
     lines.push_back(line);
   }

@@ -1,3 +1,4 @@
+// A Profile covers every moment of a training step and attributes it to an operation.
 #include "base/profile.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// The UTF-8 decoder against the encoder, exhaustively up to three bytes, and the streaming decoder against Unicode's
+// table.
 #include "base/utf8.h"
 
 #include <gtest/gtest.h>
@@ -95,8 +97,8 @@ struct BadCase {
 
 TEST(Utf8, NamesByteAndReason) {
   const BadCase cases[] = {
-      {"ab\x80", 2, "0x80 continues a character that was not begun"},
-      {"\xBF", 0, "continues"},
+      {"ab\x80", 2, "0x80 is a continuation byte without a first byte"},
+      {"\xBF", 0, "is a continuation byte"},
       {"\xC0\x80", 0, "overlong"},
       {"\xC1\xBF", 0, "overlong"},
       {"\xE0\x9F\xBF", 0, "overlong"},

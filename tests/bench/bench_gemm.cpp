@@ -1,10 +1,10 @@
-// Times Headlight's matrix product on the shapes that small transformers train with, beside OpenBLAS and BLIS where
-// their libraries can be loaded, all in one process and taking turns: on a shared machine only that compares fairly.
+// Compares the speed of Headlight's matrix product with OpenBLAS and BLIS, if installed, on the shapes of small
+// transformers. All libraries run alternately in one process, which makes the comparison fair on a shared machine.
 //
 //   bench_gemm [--threads N] [--seconds S] [--isa NAME]
 //
-// Per shape: GFLOP/s of each (the best turn), Headlight over the better peer, and Headlight as a share of what the
-// FMA units deliver from registers alone, measured first. Then the geometric means.
+// Prints per shape the best GFLOP/s of each library, the ratio of Headlight to the faster of the others, and
+// Headlight's share of the measured FMA peak; then the geometric means.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 using Shape = headlight::GemmShape;
 
-// The part of CBLAS that is needed; 101 row-major, 111 as it is, 112 transposed.
+// The part of the CBLAS interface that is used; 101: row-major, 111: not transposed, 112: transposed.
 using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
                        const float* b, int ldb, float beta, float* c, int ldc);
 
@@ -39,7 +39,7 @@ struct Peer {
   Sgemm sgemm = nullptr;
 };
 
-// Loads a CBLAS and tells it how many threads to use. (BLIS takes a 64-bit count, OpenBLAS an int.)
+// Loads a CBLAS library and sets its thread count, a 64-bit integer in BLIS and an int in OpenBLAS.
 Peer load_peer(const char* name, const char* file, const char* set_threads, bool wide_count, int threads) {
   Peer peer{name};
   void* library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
           if (who == 0) run_headlight(s, a.data(), b.data(), c.data());
           else run_peer(peers[who - 1], s, a.data(), b.data(), c.data());
         };
-        run();  // its threads awake, its code and the data in the caches
+        run();  // warm up threads and caches
         const auto begin = Clock::now();
         for (int i = 0; i < inner; ++i) run();
         best[who] = std::min(best[who], seconds_since(begin) / inner);

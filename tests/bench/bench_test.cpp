@@ -1,3 +1,4 @@
+// The benchmarks: their counts of FLOP and bytes against counts by hand, and plausible times.
 #include "bench/bench.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ RunConfig small() {
   return c;
 }
 
-// Counted by hand: each block has 3 C^2 (q, k, v) + C^2 (output) + 2 C F; the output layer C V; and attention.
+// Counted by hand: 3 C^2 (q, k, v) + C^2 (output) + 2 C F per block, C V for the output layer, and attention.
 TEST(Bench, StepFlopsAreTheUsualCount) {
   RunConfig c = small();
   const double tokens = 18, block = 3 * 64 + 64 + 2 * 8 * 32, attention = 6.0 * 2 * 6 * 8;
@@ -83,7 +84,7 @@ TEST(Bench, BandwidthIsMeasuredForAnySizeAndLeavesTheThreadsAsTheyWere) {
 
 TEST(Bench, WaitingForEachOtherTakesTimeAndLeavesTheThreadsAsTheyWere) {
   const int before = thread_count();
-  if (has_openmp()) EXPECT_GE(measure_join(2), 0);  // 0: the other thread was never there, on a machine with much to do
+  if (has_openmp()) EXPECT_GE(measure_join(2), 0);  // 0: the second thread never ran, because the machine is busy
   else EXPECT_EQ(measure_join(2), 0);
   EXPECT_LT(measure_join(2), 0.01);
   EXPECT_EQ(thread_count(), before);
@@ -103,7 +104,7 @@ TEST(Bench, OperationsAreEachMeasuredForwardAndBackward) {
                            "gelu", "dropout", "cross_entropy"})
     for (const char* phase : {"forward", "backward"}) EXPECT_GT(find(name, phase).seconds, 0) << name << " " << phase;
   for (const char* name : {"gradient_norm", "adamw"}) EXPECT_GT(find(name, "update").seconds, 0) << name;
-  // By hand: 18 rows of 8 to 24; 3 sequences of 2 heads, 6 long, heads of size 4, half of the 6 x 6 masked.
+  // By hand: linear from 8 to 24 on 18 rows; attention of 3 sequences of length 6, 2 heads of size 4, half masked.
   EXPECT_EQ(find("linear", "forward").flops, 2 * 18 * 8 * 24);
   EXPECT_EQ(find("linear", "backward").flops, 4 * 18 * 8 * 24);
   EXPECT_EQ(find("linear", "forward").bytes, 4 * (18 * 8 + 24 * 8 + 18 * 24));

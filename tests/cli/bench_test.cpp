@@ -31,10 +31,10 @@ Json object_of(const Words& words) {
   return json;
 }
 
-TEST(BenchCommand, SaysWhatTwoThreadsTakeToWaitForEachOther) {
+TEST(BenchCommand, ReportsTheTimeToSynchronize) {
   if (!has_openmp()) GTEST_SKIP() << "one thread alone";
   const Result r = run_program({"bench", "gemm", "--threads", "2", "--seconds", "0.01"});
-  const std::regex line("\nthreads     ([0-9]+\\.[0-9]{2} us|an unknown time) to wait for each other\n");
+  const std::regex line("\nthreads     ([0-9]+\\.[0-9]{2} us|unknown time) to synchronize\n");
   EXPECT_TRUE(std::regex_search(r.out, line)) << r.out;
 }
 
@@ -151,10 +151,10 @@ TEST(BenchCommand, ReportsFit80Columns) {
 
 TEST(BenchCommand, RefusesWhatItDoesNotTake) {
   expect_refused({"bench"}, 2, "");
-  expect_refused({"bench", "steps"}, 2, "steps: not a benchmark; there are: step, gemm, ops, attention, sample");
-  expect_refused({"bench", "gemm", "--preset", "cpu"}, 2, "--preset: bench gemm does not take it");
-  expect_refused({"bench", "step", "--int8"}, 2, "--int8: bench step does not take it");
-  expect_refused({"bench", "ops", "--trace", "x"}, 2, "--trace: bench ops does not take it");
+  expect_refused({"bench", "steps"}, 2, "steps: unknown benchmark; choose one of: step, gemm, ops, attention, sample");
+  expect_refused({"bench", "gemm", "--preset", "cpu"}, 2, "--preset: bench gemm does not accept this flag");
+  expect_refused({"bench", "step", "--int8"}, 2, "--int8: bench step does not accept this flag");
+  expect_refused({"bench", "ops", "--trace", "x"}, 2, "--trace: bench ops does not accept this flag");
   expect_refused({"bench", "attention", "--context", "100"}, 2, "--context");
   expect_refused({"bench", "step", "--preset", "micor"}, 2, "did you mean micro?");
   expect_refused({"bench", "step", "--dropout", "1"}, 2, "--dropout");

@@ -62,7 +62,7 @@ TEST_F(Configuration, RefusesFilesThatAreWrong) {
   refused("[]", "expected an object");
   refused("{", "bad.json");
   refused(std::string(1000, '['), "bad.json");
-  refused("{\"layers\":3,\"layers\":4}", "twice");
+  refused("{\"layers\":3,\"layers\":4}", "duplicate key");
   refused(std::string((1 << 20) + 1, ' '), "more than 1048576 bytes", 1);
   expect_refused({"train", "--config", "/dev/zero"}, 1, "more than 1048576 bytes");
   expect_refused({"train", "--config", directory_ / "none"}, 1, "no such file");

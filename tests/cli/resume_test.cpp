@@ -106,8 +106,7 @@ TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
   const Result r = program.wait();
   EXPECT_EQ(r.code, 1);
   const std::string last = r.err.substr(r.err.rfind('\n', r.err.size() - 2) + 1);
-  EXPECT_EQ(last,
-            "headlight: " + data + ": became shorter while it was in use; bring the text back, and go on with it\n");
+  EXPECT_EQ(last, "headlight: " + data + ": was truncated while in use; restore it and run again with --resume\n");
   const Files before = files_of(out);
   expect_refused({"train", "--resume", "--out", out}, 1, "the run was trained on another text than " + data);
   EXPECT_TRUE(before == files_of(out));

@@ -1,4 +1,4 @@
-// Bad grammars: each names its file, line and column and says how to mend it; none crashes or hangs.
+// Invalid grammars: each error gives the file, line and column and says how to fix it; no grammar crashes or hangs.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,36 +23,36 @@ std::string error_of(const std::string& text) {
 struct Bad {
   const char* text;
   const char* place;    // line:column
-  const char* message;  // a part of it
+  const char* message;  // part of the message
 };
 
 TEST(GrammarErrors, NameLineAndColumn) {
   const Bad cases[] = {
       {"", "1:1", "there is no rule"},
       {"# nothing\n\n", "3:1", "there is no rule"},
-      {"tale = \"a\" other", "1:12", "there is no rule 'other'; define it: other = ..."},
-      {"words n = a | b\nlet x : n\ntale = $x x \".\"", "3:11", "a variable is written $x"},
+      {"tale = \"a\" other", "1:12", "the rule 'other' is undefined; define it: other = ..."},
+      {"words n = a | b\nlet x : n\ntale = $x x \".\"", "3:11", "write the variable as $x"},
       {"tale = \"a\n\"", "1:8", "no closing '\"'"},
       {"tale = \"a\\q\"", "1:10", "unknown escape"},
       {"tale = \"a\\", "1:10", "unknown escape"},
       {"tale = \"caf\xc3\xa9\"", "1:12", "ASCII"},
       {"tale = \"a\" ; \"b\"", "1:12", "unexpected ';'"},
       {"tale = \"a\" @", "1:12", "unexpected '@'"},
-      {"tale =\n\"a\"", "2:1", "an empty alternative"},
+      {"tale =\n\"a\"", "2:1", "empty alternative"},
       {"tale = \"a\"\n| \"b\"", "2:1", "expected a rule, 'words' or 'let', found '|'"},
       {" tale = \"a\"", "1:2", "first column"},
       {"tale \"a\"", "1:6", "expected '='"},
       {"tale = 0: \"a\"", "1:8", "not positive"},
       {"tale = -2: \"a\"", "1:8", "not positive"},
-      {"tale = 0.0000000001: \"a\"", "1:8", "between"},
-      {"tale = 99999999999999999999999: \"a\"", "1:8", "between"},
+      {"tale = 0.0000000001: \"a\"", "1:8", "out of range"},
+      {"tale = 99999999999999999999999: \"a\"", "1:8", "out of range"},
       {"tale = 2 \"a\"", "1:10", "expected ':' after a weight"},
-      {"tale = \"a\" 2: \"b\"", "1:12", "a weight stands at the start"},
-      {"tale = \"a\" | | \"b\"", "1:14", "an empty alternative"},
+      {"tale = \"a\" 2: \"b\"", "1:12", "a weight belongs at the start"},
+      {"tale = \"a\" | | \"b\"", "1:14", "empty alternative"},
       {"tale = (\"a\"", "1:12", "expected ')'"},
       {"tale = \"a\")", "1:11", "unexpected ')'"},
-      {"tale = t: u: \"a\"", "1:11", "a tag on a tag"},
-      {"tale = \"a\" t:", "1:14", "expected what the tag 't' is for"},
+      {"tale = t: u: \"a\"", "1:11", "two tags on one item"},
+      {"tale = \"a\" t:", "1:14", "expected an item after the tag 't'"},
       {"tale = \"a\"\ntale = \"b\"", "2:1", "defined twice"},
       {"tale = \"a\"\nother = \"b\"", "2:1", "unreachable"},
       {"tale = \"a\" | \"b\" tale\nx = y\ny = \"c\" x | \"d\"", "2:1", "unreachable"},
@@ -64,18 +64,18 @@ TEST(GrammarErrors, NameLineAndColumn) {
       {"words n / s = a / \"\" | b / x\nlet v : n\ntale = $v.s", "3:1", "may be empty"},
       {"tale = 9: \"a\" tale tale | \"b\"", "1:1", "too long"},
       {"tale = \"a\" tale tale | \"b\"", "1:1", "too long"},
-      {"tale = $x", "1:8", "there is no variable 'x'"},
-      {"let x : n\ntale = $x", "1:9", "there is no list 'n'"},
+      {"tale = $x", "1:8", "the variable 'x' is undefined"},
+      {"let x : n\ntale = $x", "1:9", "the list 'n' is undefined"},
       {"words n = a | b\nlet x : n\ntale = $x.he", "3:8", "has no form 'he'"},
       {"words n = a | b\nlet x : n\ntale = \"a\"", "2:5", "never mentioned"},
-      {"words n = a | b\ntale = \"a\"", "1:7", "no variable takes its words"},
+      {"words n = a | b\ntale = \"a\"", "1:7", "no variable uses the list"},
       {"words n = a\nlet x, y : n\ntale = $x $y", "2:8", "more variables than words"},
       {"words n = a | b\nlet x, x : n\ntale = $x", "2:8", "defined twice"},
       {"words n = a\nwords n = b\ntale = \"a\"", "2:7", "defined twice"},
-      {"words n = a | b | a\nlet x : n\ntale = $x", "1:19", "stands twice"},
-      {"words n = \"\" | b\nlet x : n\ntale = $x", "1:11", "may not be empty"},
+      {"words n = a | b | a\nlet x : n\ntale = $x", "1:19", "occurs twice"},
+      {"words n = \"\" | b\nlet x : n\ntale = $x", "1:11", "must not be empty"},
       {"words n / he / he = a / b / c\ntale = \"a\"", "1:16", "named twice"},
-      {"words n / he = a / b | c\nlet x : n\ntale = $x", "2:1", "expected '/' and then the form 'he'"},
+      {"words n / he = a / b | c\nlet x : n\ntale = $x", "2:1", "expected '/' before the form 'he'"},
       {"words n / he = a / he | b / he\nlet x : n\ntale = $x.he $x", "3:8", "mention $x first"},
       {"words n / he = a / he | b / he\nlet x : n\ntale = (\"p\" $x | \"q\") r\nr = \"-\" $x.he", "4:9",
        "mention $x first"},
@@ -91,7 +91,7 @@ TEST(GrammarErrors, NameLineAndColumn) {
   }
 }
 
-TEST(GrammarErrors, WhatIsBoundOnEveryWayMayBeUsed) {
+TEST(GrammarErrors, FormsOfAVariableBoundOnEveryPathAreAllowed) {
   EXPECT_EQ(error_of("words n / he = a / he | b / he\nlet x : n\ntale = (\"p\" $x | $x) r\nr = \"-\" $x.he | s "
                      "$x.he\ns = \"t\" s | $x"),
             "no error");
@@ -133,7 +133,7 @@ TEST(GrammarErrors, Limits) {
   };
   EXPECT_EQ(error_of(chain(kMaxGrammarRules - 1)), "no error");
   EXPECT_NE(error_of(chain(kMaxGrammarRules)).find("rules and groups"), std::string::npos);
-  // The longest chain of rules again, defined in the order that makes the sweeps slowest.
+  // The same chain of rules, defined in the order for which the fixed-point sweeps are slowest.
   std::string backwards = "r0 = \"a\" r1\n";
   for (Index i = kMaxGrammarRules - 1; i > 0; --i) {
     backwards += i + 1 == kMaxGrammarRules ? cat("r", i, " = \"a\"\n") : cat("r", i, " = \"a\" r", i + 1, "\n");

@@ -1,5 +1,5 @@
-// The generator, the exact filter and the built-in tales. What the filter says is compared with an enumeration that knows
-// nothing of it: all the strings of small grammars, worked out by hand in code below.
+// The generator and the exact filter of grammars. The filter's probabilities are compared with independent enumerations
+// of all strings of small grammars.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,6 @@
 
 #include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
-#include "headlight/base/random.h"
 #include "headlight/corpora/corpus.h"
 
 namespace headlight {
@@ -26,7 +25,7 @@ double total_score(const Grammar& grammar, const std::string& text) {
   return std::accumulate(scores.begin(), scores.end(), 0.0);
 }
 
-// The probability of each whole tale is what the filter gives it; tales must end with a mark of their own.
+// The probability that the filter assigns to a whole tale. Tales must end with a character that occurs nowhere else.
 void expect_scores(const Grammar& grammar, const Strings& strings) {
   double sum = 0;
   for (const auto& [text, probability] : strings) {
@@ -36,7 +35,7 @@ void expect_scores(const Grammar& grammar, const Strings& strings) {
   EXPECT_NEAR(sum, 1.0, 1e-12);
 }
 
-// P(next | prefix) from the list of all strings.
+// P(next | prefix), computed from the list of all strings.
 void expect_next(const Grammar& grammar, const Strings& strings) {
   std::set<std::string> prefixes;
   for (const auto& [text, probability] : strings) {
@@ -66,7 +65,7 @@ TEST(GrammarFilter, WeightedAlternatives) {
 }
 
 TEST(GrammarFilter, SumsOverDerivationsOfOneString) {
-  // "aab." is a.ab, aa.b and (through `deep`) once more whole; "ab." and "aaab." have one or two derivations each.
+  // "aab." has four derivations: a+ab, aa+b, and two through `deep`; "ab." has two, "aaab." one.
   const Grammar grammar = Grammar::parse(
       "tale = 3: first second \".\" | deep\n"
       "first = \"a\" | 2: \"aa\"\n"
@@ -112,7 +111,7 @@ TEST(GrammarFilter, VariablesBindOnceAndNeverToTheSameWord) {
 }
 
 TEST(GrammarFilter, AVariableMayBeBoundByEitherOfTwoMentions) {
-  // Which variable a first word belongs to is known only later: both stay alive, and binding order does not matter.
+  // The text shows only later which variable the first word bound: both derivations stay alive in either binding order.
   const Grammar grammar = Grammar::parse(
       "words w / s = p / \"\" | q / x | r / xx\n"
       "let a, b : w\n"
@@ -133,7 +132,7 @@ TEST(GrammarFilter, AVariableMayBeBoundByEitherOfTwoMentions) {
 }
 
 TEST(GrammarFilter, RecursionAgreesWithItsClosedForm) {
-  // Balanced brackets around a middle: P(depth n) = 0.6 * 0.4^n; and a tail that recurs to the right.
+  // Balanced brackets, with P(depth n) = 0.6 * 0.4^n, and a right-recursive tail.
   const Grammar grammar =
       Grammar::parse("tale = nest tail\nnest = 3: \"x\" | 2: \"(\" nest \")\"\ntail = \"y\" tail | \".\"", "g");
   EXPECT_EQ(grammar.longest_tale(), -1);
@@ -149,7 +148,7 @@ TEST(GrammarFilter, RecursionAgreesWithItsClosedForm) {
 }
 
 TEST(GrammarFilter, TalesWithoutAnEndMarkAreSummedOverTheirBoundaries) {
-  // "a" (2/3) or "ab" (1/3), over and over: after an "a" the tale may be over or not.
+  // Tales "a" (2/3) or "ab" (1/3), repeated: after an "a" the tale may have ended or not.
   const Grammar grammar = Grammar::parse("tale = 2: \"a\" | \"ab\"", "g");
   const std::vector<double> scores = score(grammar, "aaba");
   EXPECT_NEAR(scores[0], 0.0, 1e-15);
@@ -159,7 +158,8 @@ TEST(GrammarFilter, TalesWithoutAnEndMarkAreSummedOverTheirBoundaries) {
 }
 
 TEST(GrammarFilter, ANewTaleLeavesAnUnfinishedOneUntouched) {
-  // After "p." the tale is over, or its word comes again: both must live on, each with its own stack and bindings.
+  // After "p." the tale has ended, or its word recurs: both derivations must survive, with separate stacks and
+  // bindings.
   const Grammar grammar = Grammar::parse(
       "words n = p | q\nlet x : n\ntale = part rest\npart = $x \".\"\nrest = \"\" | again \",\"\nagain = $x", "g");
   const std::vector<double> scores = score(grammar, "p.p,q.q.");
@@ -168,7 +168,7 @@ TEST(GrammarFilter, ANewTaleLeavesAnUnfinishedOneUntouched) {
 }
 
 TEST(GrammarFilter, MergedDerivationsKeepTheirWholeWeight) {
-  // Two ways to "ab." against one to "ac.": the two meet before the "b" and must weigh as much as both.
+  // "ab." has two derivations, "ac." one: the two merge before the "b", and their weights must add up.
   const Grammar grammar = Grammar::parse("tale = 3: (\"a\" | \"\" \"a\" | \"a\" \"\") \"b.\" | 2: \"ac.\"", "g");
   const Strings strings{{"ab.", 0.6}, {"ac.", 0.4}};
   expect_scores(grammar, strings);
@@ -190,7 +190,7 @@ TEST(GrammarFilter, ImpossibleTextIsMinusInfinityFromThere) {
 }
 
 TEST(GrammarFilter, EqualDerivationsAreMerged) {
-  // 2^40 derivations of one string, but never more than a few that differ.
+  // One string has 2^40 derivations, but at each character only a few are distinct.
   std::string text = "tale = ";
   for (int i = 0; i < 40; ++i) text += "(\"a\" | \"a\") ";
   const Grammar grammar = Grammar::parse(text + "\".\"", "g");
@@ -257,12 +257,12 @@ TEST(Generate, RulesAndEvidence) {
     EXPECT_EQ(rule(again), "n-again");
     EXPECT_EQ(back(again), 4);  // "fox" within "a fox"
     EXPECT_EQ(rule(end) + rule(end + 1) + rule(end + 2), "endmarkend");
-    EXPECT_EQ(back(third), static_cast<std::int32_t>(third - again));  // the latest in the same form
+    EXPECT_EQ(back(third), static_cast<std::int32_t>(third - again));  // the latest mention in the same form
     EXPECT_EQ(rule(answer), "answer");
-    EXPECT_EQ(back(answer), static_cast<std::int32_t>(answer - at));  // "a fox" again, not just "fox"
+    EXPECT_EQ(back(answer), static_cast<std::int32_t>(answer - at));  // the whole "a fox", not only "fox"
     const std::size_t first_many = first_y + y.size() + 1, second_many = first_many + 5;
     EXPECT_EQ(rule(first_many), "m-again");
-    // "ox" shares two letters only: chance. "ape" shares three; the s of "apes" stands nowhere before.
+    // "ox" shares only two letters, below the limit. "ape" shares three; the s of "apes" occurs nowhere before.
     EXPECT_EQ(back(first_many), ox ? 0 : 4);
     EXPECT_EQ(back(first_many + 3), 0);
     EXPECT_EQ(back(second_many + 3), 5);
@@ -285,110 +285,18 @@ TEST(Generate, WithAndWithoutTrace) {
 }
 
 TEST(Generate, LongRunsWithoutTextAndLongTalesAreErrors) {
-  // 2^16 empty calls: found while running, not before.
+  // 2^16 empty calls are detected while the grammar runs, not when it is checked.
   std::string text = "tale = \"x\" r0 \".\"\n";
   for (int i = 0; i < 16; ++i) text += cat("r", i, " = r", i + 1, " r", i + 1, "\n");
   text += "r16 = \"\"\n";
   const Grammar empty = Grammar::parse(text, "g");
   EXPECT_THROW(generate(empty, 10, 1, Trace::kNone), Error);
   EXPECT_THROW(score(empty, "x."), Error);
-  // As many different derivations of the same characters.
+  // As many distinct derivations of the same characters.
   std::string wide = "tale = r0\n";
   for (int i = 0; i < 16; ++i) wide += cat("r", i, " = r", i + 1, " \"a\" | r", i + 1, " \"b\"\n");
   wide += "r16 = \"x\"\n";
   EXPECT_THROW(score(Grammar::parse(wide, "g"), "x"), Error);
-}
-
-// ---- the tales ------------------------------------------------------------------------------------------------------
-
-TEST(Tales, SizesThatTheDemoRestsOn) {
-  const Grammar grammar = Grammar::parse(builtin_grammar_text("tales"), "tales.grammar");
-  EXPECT_GT(grammar.longest_tale(), 0);
-  EXPECT_LT(grammar.longest_tale(), 144);
-  EXPECT_LE(grammar.alphabet().size(), 40u);
-  const TracedText made = corpus("tales", 300000, 1, Trace::kNone);
-  const double mean = static_cast<double>(made.size()) / static_cast<double>(made.document_starts.size());
-  EXPECT_GT(mean, 85);
-  EXPECT_LT(mean, 120);
-  std::set<char> used(made.text.begin(), made.text.end());
-  EXPECT_EQ(std::string(used.begin(), used.end()), grammar.alphabet());
-  std::int64_t longest = 0;
-  for (std::size_t i = 1; i < made.document_starts.size(); ++i) {
-    longest = std::max(longest, made.document_starts[i] - made.document_starts[i - 1]);
-  }
-  EXPECT_LE(longest, grammar.longest_tale());
-}
-
-TEST(Tales, FloorIsFiniteStableAndTheMeanOfTheScores) {
-  const TracedText made = corpus("tales", 100000, 2);
-  const Grammar grammar = Grammar::parse(builtin_grammar_text("tales"), "tales.grammar");
-  const std::vector<double> scores = score(grammar, made.text);
-  for (const double s : scores) ASSERT_TRUE(std::isfinite(s) && s <= 1e-12);
-  EXPECT_NEAR(made.floor(), -std::accumulate(scores.begin(), scores.end(), 0.0) / static_cast<double>(scores.size()),
-              1e-12);
-  // Another text of the same grammar has nearly the same floor: it belongs to the grammar.
-  EXPECT_NEAR(made.floor(), corpus("tales", 100000, 3).floor(), 0.01);
-  EXPECT_GT(made.floor(), 0.12);
-  EXPECT_LT(made.floor(), 0.5);
-}
-
-TEST(Tales, NextCharacterSumsToOneAfterAnyPrefix) {
-  const TracedText made = corpus("tales", 6000, 4);
-  const Grammar grammar = Grammar::parse(builtin_grammar_text("tales"), "tales.grammar");
-  GrammarFilter filter(grammar);
-  for (std::size_t i = 0; i < made.text.size(); ++i) {
-    const auto distribution = filter.next_distribution();
-    ASSERT_NEAR(std::accumulate(distribution.begin(), distribution.end(), 0.0), 1.0, 1e-12) << i;
-    ASSERT_NEAR(std::log(distribution[static_cast<unsigned char>(made.text[i])]), made.log_probability[i], 1e-12) << i;
-    filter.advance(made.text[i]);
-  }
-}
-
-TEST(Tales, EvidencePointsToEqualCharactersOfTheSameTale) {
-  const TracedText made = corpus("tales", 50000, 5);
-  std::size_t document = 0;
-  Index pointing = 0;
-  std::map<std::string, Index> answered;
-  for (std::size_t i = 0; i < made.text.size(); ++i) {
-    while (document + 1 < made.document_starts.size() && made.document_starts[document + 1] <= static_cast<Index>(i))
-      ++document;
-    const std::int32_t back = made.evidence[i];
-    const std::string& rule = made.rule_names[made.rule[i]];
-    if (rule == "name-again" || rule == "lookup-answer") answered[rule] += back > 0 ? 1 : 0;
-    if (rule == "name-again") {
-      ASSERT_GT(back, 0);
-    }
-    if (rule == "name") {
-      ASSERT_EQ(back, 0);
-    }
-    if (back == 0) continue;
-    ++pointing;
-    ASSERT_GE(static_cast<Index>(i) - back, made.document_starts[document]);
-    ASSERT_EQ(made.text[i - static_cast<std::size_t>(back)], made.text[i]);
-  }
-  EXPECT_GT(pointing, made.size() / 7);
-  EXPECT_GT(answered["name-again"], 100);
-  EXPECT_GT(answered["lookup-answer"], 300);
-}
-
-TEST(Tales, WhatLooksForcedIsForced) {
-  // Answers and closing brackets follow from what was said: no surprise in them for a reader that remembers.
-  const TracedText made = corpus("tales", 50000, 6);
-  std::map<std::string, double> loss;
-  for (std::size_t i = 0; i < made.text.size(); ++i) loss[made.rule_names[made.rule[i]]] -= made.log_probability[i];
-  for (const char* rule : {"lookup-answer", "beast-again", "end-of-tale"}) {
-    ASSERT_EQ(loss.count(rule), 1u) << rule;
-    EXPECT_NEAR(loss[rule], 0.0, 1e-9) << rule;
-  }
-  EXPECT_GT(loss["name"], 1000.0);
-}
-
-TEST(Tales, TheSameTextOnEveryMachine) {
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : corpus("tales", 100000, 42, Trace::kNone).text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  EXPECT_EQ(hash, 8675640697785780128u);
 }
 
 TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
@@ -397,7 +305,7 @@ TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
   const std::size_t begin = readme.find("```\n") + 4;
   ASSERT_GE(begin, 4u);
   const Grammar grammar = Grammar::parse(readme.substr(begin, readme.find("```", begin) - begin), "README.md");
-  // ann 2 of 3, tom as the only name left; speech 3 of 4.
+  // ann has probability 2/3, tom is the only name left, speech has probability 3/4.
   EXPECT_NEAR(total_score(grammar, "ann met tom. \"hello\" said she.\n"), std::log(2.0 / 3 * 0.75), 1e-12);
   EXPECT_NEAR(total_score(grammar, "tom met ann. they slept.\n"), std::log(1.0 / 3 * 0.25 / 3), 1e-12);
 }

@@ -170,8 +170,8 @@ TEST_F(MappedText, ThatChangesIsAnErrorAndNoCrash) {
   if (!mapped_) GTEST_SKIP() << "this system maps no files";
   std::filesystem::resize_file(path_, 5000);
   for (int i = 0; i < 2; ++i)
-    EXPECT_TRUE(contains(error_of([&] { shortened.ids.copy(); }), cat(path_, ": became shorter while it was in use")));
-  EXPECT_TRUE(contains(error_of([&] { bytes.ids.copy(600'000, 600'005); }), "became shorter while it was in use"));
+    EXPECT_TRUE(contains(error_of([&] { shortened.ids.copy(); }), cat(path_, ": was truncated while in use")));
+  EXPECT_TRUE(contains(error_of([&] { bytes.ids.copy(600'000, 600'005); }), "was truncated while in use"));
   write(std::string(text.size(), '\xFF'));
   EXPECT_TRUE(contains(error_of([&] { r.ids.copy(0, 5); }), "changed while it was in use: byte 0"));
   write(std::string(text.size(), '\x80'));  // no character begins anywhere

@@ -1,4 +1,4 @@
-// GGUF: what is written reads back; what is damaged is refused. That llama.cpp reads it is checked by tests/interop.
+// GGUF: round trips, the layout, and rejection of damaged files. tests/interop checks that llama.cpp reads the files.
 #include "formats/gguf.h"
 
 #include <gtest/gtest.h>
@@ -55,12 +55,11 @@ TEST_F(GgufFile, ReadsBack) {
   copy_values(file.tensors()[1], "f.gguf", values);
   EXPECT_EQ(values, kOne);
   EXPECT_EQ(file.at<std::uint32_t>("a.count"), 4'000'000'000u);
-  EXPECT_EQ(error_of([&] { file.at<float>("a.count"); }),
-            path_ + ": the entry \"a.count\" is of another kind than it should be");
-  EXPECT_EQ(error_of([&] { file.at<float>("a.nothing"); }), path_ + ": has no entry \"a.nothing\"");
+  EXPECT_EQ(error_of([&] { file.at<float>("a.count"); }), path_ + ": entry \"a.count\" has an unexpected kind");
+  EXPECT_EQ(error_of([&] { file.at<float>("a.nothing"); }), path_ + ": entry \"a.nothing\" is missing");
 }
 
-// The layout by its definition: sizes innermost first, tensors at multiples of 32.
+// The layout of the format: sizes innermost first, tensors at multiples of 32.
 TEST_F(GgufFile, IsLaidOutAsTheFormatSays) {
   EXPECT_EQ(bytes_.substr(0, 8), std::string("GGUF\x03\0\0\0", 8));
   std::string counts;
@@ -95,18 +94,18 @@ TEST_F(GgufFile, CutShortAnywhereIsRefused) {
 }
 
 TEST_F(GgufFile, DamageIsNamed) {
-  EXPECT_TRUE(contains(refused("GGUX"), "is not a GGUF file"));
-  EXPECT_TRUE(contains(refused(""), "is not a GGUF file"));
-  EXPECT_TRUE(contains(refused(with(4, "\x02")), "is of GGUF version 2; version 3 is read"));
+  EXPECT_TRUE(contains(refused("GGUX"), "f.gguf: not a GGUF file"));
+  EXPECT_TRUE(contains(refused(""), "f.gguf: not a GGUF file"));
+  EXPECT_TRUE(contains(refused(with(4, "\x02")), "GGUF version 2 is not supported; convert the file to version 3"));
   const std::string huge(8, '\xFF');
-  EXPECT_TRUE(contains(refused(with(8, huge)), "the file is cut short"));   // tensors
-  EXPECT_TRUE(contains(refused(with(16, huge)), "the file is cut short"));  // entries
-  EXPECT_TRUE(contains(refused(with(24, huge)), "the file is cut short"));  // the first name's length
+  EXPECT_TRUE(contains(refused(with(8, huge)), "the file is truncated"));   // tensors
+  EXPECT_TRUE(contains(refused(with(16, huge)), "the file is truncated"));  // entries
+  EXPECT_TRUE(contains(refused(with(24, huge)), "the file is truncated"));  // the first name's length
   EXPECT_TRUE(contains(refused(with(32, "\xFF")), "is not UTF-8"));
   const std::size_t words = bytes_.find("a.words") + 7;
-  EXPECT_TRUE(contains(refused(with(words + 8, huge)), "the file is cut short"));  // its count
-  EXPECT_TRUE(contains(refused(with(words + 4, std::string("\x06\0\0\0", 4))), "array of kind 6"));
-  EXPECT_TRUE(contains(refused(with(words, std::string("\x0C\0\0\0", 4))), "a.words is of kind 12"));
+  EXPECT_TRUE(contains(refused(with(words + 8, huge)), "the file is truncated"));  // its count
+  EXPECT_TRUE(contains(refused(with(words + 4, std::string("\x06\0\0\0", 4))), "array of the unsupported kind 6"));
+  EXPECT_TRUE(contains(refused(with(words, std::string("\x0C\0\0\0", 4))), "a.words has the unsupported kind 12"));
   EXPECT_TRUE(contains(refused(with(bytes_.find("a.sign"), "a.real")), "two entries are named \"a.real\""));
   const std::size_t tensor = bytes_.find("w", words + 40);
   EXPECT_TRUE(contains(refused(with(tensor, "b")), "two tensors are named \"b\""));
@@ -114,13 +113,13 @@ TEST_F(GgufFile, DamageIsNamed) {
   EXPECT_TRUE(contains(refused(with(tensor + 5, huge)), "too large"));
   EXPECT_TRUE(contains(refused(with(tensor + 5, std::string("\x04\0\0\0\0\0\0\x10", 8))), "too large"));
   EXPECT_TRUE(contains(refused(with(tensor + 5, std::string("\x00\x01", 2))), "takes 2048 bytes at 0"));
-  EXPECT_TRUE(contains(refused(with(tensor + 21, "\x08")), "only F32 and F16 are read"));
-  EXPECT_TRUE(contains(refused(with(tensor + 25, "\x01")), "no multiple of 32"));
+  EXPECT_TRUE(contains(refused(with(tensor + 21, "\x08")), "only F32 and F16 are supported"));
+  EXPECT_TRUE(contains(refused(with(tensor + 25, "\x01")), "not a multiple of 32"));
   EXPECT_TRUE(contains(refused(with(tensor + 25, huge.substr(0, 7))), "f.gguf: "));
-  EXPECT_TRUE(contains(refused(with(tensor + 25, std::string("\xE0\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8))), "is cut short"));
+  EXPECT_TRUE(contains(refused(with(tensor + 25, std::string("\xE0\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8))), "is truncated"));
 }
 
-// Whatever the bytes are, there is an answer or one line.
+// Random damage gives a valid file or an error of one line, never a crash.
 TEST_F(GgufFile, RandomDamageNeverCrashes) {
   Rng rng(5);
   int errors = 0;

@@ -1,4 +1,4 @@
-// NumPy's files, byte by byte; that NumPy reads them is checked by tests/interop.
+// The bytes of .npy and .npz files. tests/interop checks that NumPy reads the files.
 #include "formats/npy.h"
 
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ TEST(Npy, ShapesAreTuples) {
   EXPECT_EQ(shape_in({3}), "(3,)");
   EXPECT_EQ(shape_in({2, 3}), "(2,3)");
   EXPECT_EQ(shape_in({2, 0, 4}), "(2,0,4)");
-  // Beyond one line of 64 bytes.
+  // A header longer than 64 bytes.
   EXPECT_EQ(npy_header({"w", StoredType::kF32, std::vector<Index>(20, 1'000'000'007), {}}).size() % 64, 0u);
 }
 
@@ -77,7 +77,7 @@ TEST(Npy, TypesHaveTheirNames) {
                                    {StoredType::kBool, "'|b1'"}})
     EXPECT_TRUE(contains(npy_header({"w", type, {1}, {}}), name));
   for (const StoredType type : {StoredType::kBF16, StoredType::kF8_E4M3, StoredType::kF8_E5M2})
-    EXPECT_TRUE(contains(error_of([&] { npy_header({"w", type, {1}, {}}); }), "which NumPy does not have"));
+    EXPECT_TRUE(contains(error_of([&] { npy_header({"w", type, {1}, {}}); }), "which NumPy lacks"));
 }
 
 TEST(Npy, FileIsHeaderAndValues) {
@@ -91,7 +91,7 @@ TEST(Npy, FileIsHeaderAndValues) {
   EXPECT_FALSE(path_exists(directory / "v.npy"));
 }
 
-// ---- zip: read back by the rules of the format, from its end --------------------------------------------------------------
+// ---- zip: an independent reader that begins at the end of the file --------------------------------------------------
 
 std::uint64_t number_at(const std::string& bytes, std::size_t at, int size) {
   std::uint64_t value = 0;
@@ -118,7 +118,7 @@ std::map<std::string, std::string> unzip(const std::string& bytes) {
     EXPECT_EQ(number_at(bytes, local, 4), 0x04034B50u);
     EXPECT_EQ(number_at(bytes, local + 26, 2), name_size);
     EXPECT_EQ(bytes.substr(local + 30, name_size), name);
-    // Version to sizes are the same in both places.
+    // The fields from version to sizes are equal in the local header and the directory entry.
     EXPECT_EQ(bytes.substr(local + 4, 22), bytes.substr(at + 6, 22));
     files[name] = bytes.substr(local + 30 + name_size, size);
     EXPECT_EQ(number_at(bytes, at + 16, 4), crc32(files[name])) << name;
@@ -154,8 +154,8 @@ TEST(Npz, HoldsTensorsAndTexts) {
   EXPECT_EQ(found.at("ids.npy"), npy_header(views[1]) + std::string("\x07\0\0\0\xFF\xFF\xFF\xFF", 8));
   EXPECT_EQ(found.at("config.json"), "{}");
   const TensorView twice[] = {views[0], views[0]};
-  EXPECT_TRUE(
-      contains(error_of([&] { save_npz(directory / "t.npz", twice); }), "two parts are named \"blocks.0.w.npy\""));
+  EXPECT_TRUE(contains(error_of([&] { save_npz(directory / "t.npz", twice); }),
+                       "two files of the archive are named \"blocks.0.w.npy\""));
 }
 
 }  // namespace

@@ -1,16 +1,12 @@
+// Reading of safetensors: each check of the reader, and conversion of values.
 #include "headlight/formats/safetensors.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
-#include "headlight/base/random.h"
 #include "os/file.h"
-#include "os/folder.h"
-#include "os/process.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 
@@ -23,7 +19,7 @@ std::string length_bytes(std::uint64_t length) {
   return bytes;
 }
 
-// A file put together by hand, so that the reader is not tried on the writer's habits alone.
+// Builds a file by hand, so that the reader is also tested on files that the writer would not produce.
 std::string file_of(const std::string& header, const std::string& data = "") {
   return length_bytes(header.size()) + header + data;
 }
@@ -33,7 +29,7 @@ std::string entry(const std::string& name, const std::string& type, const std::s
   return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 
-// Each bad file goes through the disk, as a user's would.
+// Loads each bad file from disk, as a user would.
 std::string refusal(const std::string& bytes) {
   static const TemporaryDirectory directory;
   const std::string path = directory / "bad.safetensors";
@@ -57,7 +53,7 @@ TEST(SafeTensorsRead, Check2HeaderLength) {
 }
 
 TEST(SafeTensorsRead, Check3HeaderWithinTheFile) {
-  EXPECT_TRUE(contains(refusal(length_bytes(3) + "{}"), "cut short: its header takes 3 bytes, but only 2 follow"));
+  EXPECT_TRUE(contains(refusal(length_bytes(3) + "{}"), "truncated: its header takes 3 bytes, but only 2 follow"));
   EXPECT_TRUE(contains(refusal(length_bytes(100'000'000) + "{}"), "its header takes 100000000 bytes"));
 }
 
@@ -76,11 +72,11 @@ TEST(SafeTensorsRead, Check5WhatTheHeaderSays) {
       {"{\"a\":{\"shape\":[],\"data_offsets\":[0,4]}}", "header: a: \"dtype\" is missing"},
       {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", "\"shape\" is missing"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[]}}", "\"data_offsets\" is missing"},
-      {"{" + entry("a", "F31", "[]", "[0,4]") + "}", "header: a.dtype: the dtype \"F31\" is not known"},
-      {"{" + entry("a", "f32", "[]", "[0,4]") + "}", "the dtype \"f32\" is not known"},
+      {"{" + entry("a", "F31", "[]", "[0,4]") + "}", "header: a.dtype: the dtype \"F31\" is unknown"},
+      {"{" + entry("a", "f32", "[]", "[0,4]") + "}", "the dtype \"f32\" is unknown"},
       {"{\"a\":{\"dtype\":5,\"shape\":[],\"data_offsets\":[0,4]}}", "header: a.dtype: expected a string, found 5"},
       {"{" + entry("a", "F32", "1", "[0,4]") + "}", "header: a.shape: expected an array of sizes"},
-      {"{" + entry("a", "F32", "[1,-1]", "[0,4]") + "}", "whole numbers from 0, at element 1"},
+      {"{" + entry("a", "F32", "[1,-1]", "[0,4]") + "}", "(unsigned integers), at element 1"},
       {"{" + entry("a", "F32", "[1.0]", "[0,4]") + "}", "header: a.shape: expected sizes"},
       {"{" + entry("a", "F32", "[\"1\"]", "[0,4]") + "}", "header: a.shape: expected sizes"},
       {"{" + entry("a", "F32", "[18446744073709551616]", "[0,4]") + "}", "header: a.shape: expected sizes"},
@@ -98,12 +94,12 @@ TEST(SafeTensorsRead, Check5WhatTheHeaderSays) {
 
 TEST(SafeTensorsRead, DuplicateKeys) {
   const std::string one = entry("a", "F32", "[]", "[0,4]"), two = entry("a", "F32", "[]", "[4,8]");
-  EXPECT_TRUE(contains(refusal(file_of("{" + one + "," + two + "}", zeros(8))), "this key stands twice"));
-  EXPECT_TRUE(contains(refusal(file_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}")), "this key stands twice"));
-  EXPECT_TRUE(contains(refusal(file_of("{\"__metadata__\":{},\"__metadata__\":{}}")), "this key stands twice"));
+  EXPECT_TRUE(contains(refusal(file_of("{" + one + "," + two + "}", zeros(8))), "duplicate key"));
+  EXPECT_TRUE(contains(refusal(file_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}")), "duplicate key"));
+  EXPECT_TRUE(contains(refusal(file_of("{\"__metadata__\":{},\"__metadata__\":{}}")), "duplicate key"));
   EXPECT_TRUE(contains(
       refusal(file_of("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"U32\",\"shape\":[],\"data_offsets\":[0,4]}}", zeros(4))),
-      "this key stands twice"));
+      "duplicate key"));
 }
 
 TEST(SafeTensorsRead, Check6NoGapNoOverlap) {
@@ -113,19 +109,19 @@ TEST(SafeTensorsRead, Check6NoGapNoOverlap) {
   EXPECT_TRUE(contains(refusal(file_of("{" + entry("a", "F32", "[]", "[4,8]") + "}", zeros(8))),
                        "tensor \"a\" begins at offset 4, but the data begins at 0"));
   EXPECT_TRUE(contains(refusal(file_of(pair("[0,4]", "[8,12]"), zeros(12))),
-                       "tensor \"b\" begins at offset 8, but the one before it ends at 4"));
+                       "tensor \"b\" begins at offset 8, but the previous tensor ends at 4"));
   EXPECT_TRUE(contains(refusal(file_of(pair("[4,8]", "[0,6]"), zeros(8))),
-                       "tensor \"a\" begins at offset 4, but the one before it ends at 6"));
+                       "tensor \"a\" begins at offset 4, but the previous tensor ends at 6"));
   EXPECT_TRUE(contains(refusal(file_of(pair("[0,4]", "[0,4]"), zeros(4))), "tensor \"b\" begins at offset 0, but"));
   EXPECT_TRUE(contains(refusal(file_of(pair("[0,4]", "[4,3]"), zeros(4))),
-                       "tensor \"b\" ends at offset 3, before it begins at 4"));
+                       "tensor \"b\" ends at offset 3, before its begin 4"));
   EXPECT_TRUE(contains(refusal(file_of("{" + entry("a", "U8", "[]", "[18446744073709551615,0]") + "}")),
                        "begins at offset 18446744073709551615"));
 }
 
 TEST(SafeTensorsRead, Check7Overflow) {
   const char* shapes[] = {"[4294967296,4294967296]", "[18446744073709551615]",    "[2305843009213693952]",
-                          "[288230376151711744]",  // whose bytes still fit, but not its bits
+                          "[288230376151711744]",  // the number of bytes fits 64 bits, the number of bits does not
                           "[0,9223372036854775808]", "[65536,65536,65536,65536]", "[4294967296,4294967296,0]"};
   for (const char* shape : shapes)
     EXPECT_TRUE(contains(refusal(file_of("{" + entry("a", "F64", shape, "[0,8]") + "}", zeros(8))),
@@ -142,15 +138,15 @@ TEST(SafeTensorsRead, Check8SizeOfEachTensor) {
 
 TEST(SafeTensorsRead, Check9TheEnd) {
   const std::string header = "{" + entry("a", "F32", "[]", "[0,4]") + "}";
-  EXPECT_TRUE(contains(refusal(file_of(header, zeros(3))), "cut short: its tensors take 4 bytes, but 3 follow"));
+  EXPECT_TRUE(contains(refusal(file_of(header, zeros(3))), "truncated: its tensors take 4 bytes, but 3 follow"));
   EXPECT_TRUE(contains(refusal(file_of(header, zeros(9))), "5 bytes follow the last tensor"));
   EXPECT_TRUE(contains(refusal(file_of("{}", zeros(1))), "1 bytes follow the last tensor"));
   const std::string far = entry("a", "U8", "[1000000000000000000]", "[0,1000000000000000000]");
-  EXPECT_TRUE(contains(refusal(file_of("{" + far + "}", zeros(4))), "cut short"));
+  EXPECT_TRUE(contains(refusal(file_of("{" + far + "}", zeros(4))), "truncated"));
 }
 
 TEST(SafeTensorsRead, ChecksComeInOrder) {
-  // Wrong in every later way too, and refused for the first.
+  // The file fails every later check as well; the first failing check is reported.
   EXPECT_TRUE(contains(refusal(length_bytes(100'000'001) + "\xFF"), "announce"));
   EXPECT_TRUE(contains(refusal(length_bytes(9) + "\xFF"), "its header takes 9"));
   EXPECT_TRUE(contains(refusal(file_of("\xFF[", zeros(3))), "not UTF-8"));
@@ -163,7 +159,7 @@ TEST(SafeTensorsRead, ChecksComeInOrder) {
 TEST(SafeTensorsRead, WhatIsAllowed) {
   EXPECT_EQ(SafeTensors::parse(file_of("{}"), "s").tensors().size(), 0u);
   EXPECT_EQ(SafeTensors::parse(file_of("{\"__metadata__\":{}}      "), "s").metadata().size(), 0u);
-  // Listed in another order than they lie, a header of odd length, unknown keys, tensors without bytes in between.
+  // Entries not sorted by offset, a header of odd length, unknown keys, and empty tensors between others.
   const std::string header = "{" + entry("last", "U8", "[1]", "[4,5]") + ",\"__metadata__\":{\"format\":\"pt\"}," +
                              entry("none", "F64", "[3,0]", "[4,4]") + "," + entry("", "I32", "[]", "[0,4]") +
                              ",\"none2\":{\"extra\":[1],\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}} ";
@@ -178,7 +174,7 @@ TEST(SafeTensorsRead, WhatIsAllowed) {
   std::uint8_t byte = 0;
   file.read("last", std::span(&byte, 1));
   EXPECT_EQ(byte, 7);
-  EXPECT_EQ(error_of([&] { file.at("nothing"); }), "s: no tensor \"nothing\" among its 4");
+  EXPECT_EQ(error_of([&] { file.at("nothing"); }), "s: tensor \"nothing\" is missing; the file has 4 tensors");
 }
 
 TEST(SafeTensorsRead, ViewsLiveAsLongAsACopy) {
@@ -238,180 +234,6 @@ TEST(SafeTensorsValues, ErrorsNameFileAndTensor) {
             "m.safetensors: tensor \"x\" [2] has 2 elements; expected 3");
   EXPECT_EQ(error_of([&] { file.read("x", std::span(narrow)); }),
             "m.safetensors: tensor \"x\" holds I64; expected I32");
-}
-
-// ---- writing ----------------------------------------------------------------------------------------------------------
-
-struct Sample {
-  std::vector<float> f32{1.5f, -0.0f, std::numeric_limits<float>::quiet_NaN(), HUGE_VALF, 1e-42f, 3};
-  std::vector<double> f64{0.1};
-  std::vector<std::int32_t> i32{-1, 2};
-  std::vector<std::int64_t> i64{std::numeric_limits<std::int64_t>::min()};
-  std::vector<std::uint8_t> u8{0, 255, 7};
-  std::vector<std::uint64_t> u64{~std::uint64_t{0}, 5};
-
-  std::vector<TensorView> views() const {
-    return {
-        tensor_view<float>("w.f32", {1, 2, 3, 1, 1}, f32),
-        tensor_view<double>("scalar", {}, f64),
-        tensor_view<std::int32_t>("i32", {2}, i32),
-        tensor_view<std::int64_t>("i64", {1}, i64),
-        tensor_view<std::uint8_t>("\xC3\xA9 \"quoted\"\n", {3}, u8),
-        tensor_view<std::uint64_t>("u64", {2, 1}, u64),
-        tensor_view<float>("empty", {0, 5}, {}),
-        TensorView{"half", StoredType::kBF16, {3}, std::as_bytes(std::span(f32)).first(6)},
-    };
-  }
-};
-
-TEST(SafeTensorsWrite, RoundTrip) {
-  const TemporaryDirectory directory;
-  const std::string path = directory / "model.safetensors";
-  const Sample sample;
-  const std::vector<TensorView> views = sample.views();
-  const Metadata metadata{{"format", "pt"}, {"b", "\xF0\x9F\x99\x82"}, {"", ""}};
-  save_safetensors(path, views, metadata);
-  const SafeTensors file = SafeTensors::load(path);
-  EXPECT_EQ(file.metadata(), metadata);
-  ASSERT_EQ(file.tensors().size(), views.size());
-  for (const TensorView& view : views) {
-    const TensorView& back = file.at(view.name);
-    EXPECT_EQ(back.type, view.type) << view.name;
-    EXPECT_EQ(back.shape, view.shape) << view.name;
-    EXPECT_TRUE(std::equal(back.data.begin(), back.data.end(), view.data.begin(), view.data.end())) << view.name;
-  }
-  std::vector<float> floats(6);
-  file.read("w.f32", std::span(floats));
-  for (std::size_t i = 0; i < floats.size(); ++i)
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(floats[i]), std::bit_cast<std::uint32_t>(sample.f32[i]));
-  std::vector<std::uint64_t> words(2);
-  file.read("u64", std::span(words));
-  EXPECT_EQ(words, sample.u64);
-  std::int64_t smallest = 0;
-  file.read("i64", std::span(&smallest, 1));
-  EXPECT_EQ(smallest, sample.i64[0]);
-  double tenth = 0;
-  file.read("scalar", std::span(&tenth, 1));
-  EXPECT_EQ(tenth, 0.1);
-}
-
-TEST(SafeTensorsWrite, OrderPaddingAndAlignment) {
-  const TemporaryDirectory directory;
-  const std::string path = directory / "model.safetensors";
-  const Sample sample;
-  std::vector<TensorView> views = sample.views();
-  save_safetensors(path, views, {{"b", "2"}, {"a", "1"}});
-  const std::string bytes = read_file(path);
-  const SafeTensors file = SafeTensors::parse(bytes, "s");
-  EXPECT_EQ(file.names(), (std::vector<std::string>{"i64", "scalar", "u64", "empty", "i32", "w.f32", "half",
-                                                    "\xC3\xA9 \"quoted\"\n"}));
-  const std::size_t header = static_cast<unsigned char>(bytes[0]) + 256u * static_cast<unsigned char>(bytes[1]);
-  EXPECT_EQ(header % 8, 0u);
-  EXPECT_TRUE(bytes.substr(8).starts_with("{\"__metadata__\":{\"a\":\"1\",\"b\":\"2\"},\"i64\":{\"dtype\":\"I64\","));
-  const std::byte* start = file.tensors().front().data.data();
-  for (const TensorView& tensor : file.tensors())
-    EXPECT_EQ((tensor.data.data() - start) % bytes_of(tensor.type), 0) << tensor.name;
-
-  std::reverse(views.begin(), views.end());
-  save_safetensors(path, views, {{"a", "1"}, {"b", "2"}});
-  EXPECT_EQ(read_file(path), bytes) << "the same content in another order gives other bytes";
-}
-
-TEST(SafeTensorsWrite, ExactBytes) {
-  const TemporaryDirectory directory;
-  const std::string path = directory / "model.safetensors";
-  save_safetensors(path, {});
-  EXPECT_EQ(read_file(path), length_bytes(8) + "{}      ");
-  const float value = 1.0f;
-  const TensorView view = tensor_view<float>("a", {}, std::span(&value, 1));
-  save_safetensors(path, std::span(&view, 1));
-  const std::string header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}   ";
-  EXPECT_EQ(header.size(), 56u);
-  EXPECT_EQ(read_file(path), length_bytes(56) + header + std::string("\0\0\x80\x3F", 4));
-}
-
-TEST(SafeTensorsWrite, RefusesWhatCannotBeRead) {
-  const TemporaryDirectory directory;
-  const std::string path = directory / "model.safetensors";
-  const float values[2] = {};
-  const auto refused = [&](std::vector<TensorView> views, const Metadata& metadata = {}) {
-    return error_of([&] { save_safetensors(path, views, metadata); });
-  };
-  const TensorView good = tensor_view<float>("a", {2}, std::span(values));
-  EXPECT_EQ(refused({good, good}), path + ": two tensors are named \"a\"");
-  EXPECT_TRUE(contains(refused({tensor_view<float>("__metadata__", {2}, std::span(values))}), "cannot be named"));
-  EXPECT_EQ(refused({tensor_view<float>("a", {3}, std::span(values))}),
-            path + ": tensor \"a\": F32 [3] needs 12 bytes, but has 8");
-  EXPECT_TRUE(contains(refused({tensor_view<float>("a", {-2, -1}, std::span(values))}), "negative size: [-2,-1]"));
-  EXPECT_TRUE(contains(refused({tensor_view<float>("a", {Index{1} << 62, 4}, std::span(values))}), "too many bytes"));
-  EXPECT_TRUE(contains(refused({tensor_view<float>("\xFF", {2}, std::span(values))}), "not UTF-8"));
-  EXPECT_TRUE(contains(refused({good}, {{"k", "\xFF"}}), "not UTF-8"));
-  EXPECT_TRUE(contains(refused({good}, {{"k", std::string(100'000'000, 'x')}}), "at most 100000000 are allowed"));
-  EXPECT_FALSE(path_exists(path));
-  EXPECT_TRUE(list_directory(directory.path()).empty());
-}
-
-// ---- hostile files ----------------------------------------------------------------------------------------------------
-
-std::string small_good_file() {
-  const TemporaryDirectory directory;
-  const Sample sample;
-  save_safetensors(directory / "good", sample.views(), {{"format", "pt"}});
-  return read_file(directory / "good");
-}
-
-TEST(SafeTensorsHostile, EveryTruncationIsAnError) {
-  const std::string good = small_good_file();
-  ASSERT_NO_THROW(SafeTensors::parse(good, "s"));
-  for (std::size_t size = 0; size < good.size(); ++size)
-    EXPECT_NE(error_of([&] { SafeTensors::parse(good.substr(0, size), "s"); }), "(no error)") << size;
-  EXPECT_NE(error_of([&] { SafeTensors::parse(good + " ", "s"); }), "(no error)");
-}
-
-TEST(SafeTensorsHostile, FlippedBitsNeverBreakIt) {
-  const std::string good = small_good_file();
-  const std::size_t header_end = 8 + static_cast<unsigned char>(good[0]) + 256u * static_cast<unsigned char>(good[1]);
-  const Index memory = peak_memory_bytes();
-  Rng random(5);
-  int refused = 0, accepted = 0;
-  const auto attempt = [&](const std::string& bytes) {
-    try {
-      const SafeTensors file = SafeTensors::parse(bytes, "s");
-      std::size_t nonzero = 0, total = 0;  // every byte a view offers is there to be read
-      for (const TensorView& tensor : file.tensors())
-        for (const std::byte byte : tensor.data) ++total, nonzero += byte != std::byte{0};
-      EXPECT_LT(total, bytes.size());
-      EXPECT_LE(nonzero, total);
-      ++accepted;
-    } catch (const Error&) {
-      ++refused;
-    }
-  };
-  for (std::size_t i = 0; i < 8 * header_end; ++i) {  // every single bit up to the data
-    std::string bytes = good;
-    bytes[i / 8] = static_cast<char>(bytes[i / 8] ^ (1 << (i % 8)));
-    attempt(bytes);
-  }
-  for (int i = 0; i < 10000; ++i) {
-    std::string bytes = good;
-    for (Index n = 1 + random.below(8); n > 0; --n)
-      bytes[static_cast<std::size_t>(random.below(static_cast<Index>(bytes.size())))] =
-          static_cast<char>(random.below(256));
-    attempt(bytes);
-  }
-  for (int i = 0; i < 5000; ++i) {  // digits alone, so that the JSON stays whole and the numbers lie
-    std::string bytes = good;
-    for (Index n = 1 + random.below(3); n > 0;) {
-      char& c = bytes[8 + static_cast<std::size_t>(random.below(static_cast<Index>(header_end) - 8))];
-      if (c < '0' || c > '9') continue;
-      c = static_cast<char>('0' + random.below(10));
-      --n;
-    }
-    attempt(bytes);
-  }
-  EXPECT_GT(refused, 5000);
-  EXPECT_GT(accepted, 0);  // flips in names and data are no error
-  EXPECT_LT(peak_memory_bytes() - memory, Index{256} << 20);
 }
 
 }  // namespace

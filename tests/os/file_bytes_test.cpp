@@ -1,4 +1,4 @@
-// Files that are mapped, and what happens when they fail under one's eyes.
+// Mapped files, and truncation of a file while it is mapped.
 #include "os/file_bytes.h"
 
 #include <gtest/gtest.h>
@@ -32,25 +32,25 @@ class Mapped : public testing::Test {
   const std::string path_ = directory_ / "text";
 };
 
-TEST_F(Mapped, AFileThatBecomesShorterIsZerosAndAnError) {
+TEST_F(Mapped, ATruncatedFileReadsAsZerosAndIsAnError) {
   const FileBytes bytes(path_, 1), other(path_, 1);
   EXPECT_EQ(count(bytes, 'a'), kSize);
   bytes.check();
   std::filesystem::resize_file(path_, 100'000);
-  EXPECT_GE(count(bytes, '\0'), kSize - 104'096) << "the look itself ends no program";
+  EXPECT_GE(count(bytes, '\0'), kSize - 104'096) << "the access itself does not end the program";
   EXPECT_EQ(error_of([&] { bytes.check(); }),
-            path_ + ": became shorter while it was in use; bring the text back, and go on with it");
-  // With its size back, zeros that were seen are still no text; a mapping through which nobody looked is fine.
+            path_ + ": was truncated while in use; restore it and run again with --resume");
+  // After the size is restored, a mapping that was read in between stays lost; a mapping that was not read is intact.
   std::filesystem::resize_file(path_, kSize);
-  EXPECT_TRUE(contains(error_of([&] { bytes.check(); }), path_ + ": could not be read to its end while it was in use"));
+  EXPECT_TRUE(contains(error_of([&] { bytes.check(); }), path_ + ": could not be read while in use"));
   other.check();
 }
 
-TEST_F(Mapped, ManyThreadsMayLook) {
+TEST_F(Mapped, ManyThreadsMayRead) {
   for (int round = 0; round < 20; ++round) {
     std::filesystem::resize_file(path_, kSize);
     const FileBytes bytes(path_, 1);
-    bytes.check();  // what was lost in another mapping is not this one's fault
+    bytes.check();  // a new mapping does not inherit the loss of an earlier one
     std::filesystem::resize_file(path_, 1);
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) threads.emplace_back([&] { EXPECT_GE(count(bytes, '\0'), kSize - 4096); });
@@ -60,7 +60,7 @@ TEST_F(Mapped, ManyThreadsMayLook) {
 }
 
 #ifdef SIGBUS
-TEST_F(Mapped, OtherSignalsOfTheKindDoWhatTheyDid) {
+TEST_F(Mapped, ASigbusOutsideOfAMappingEndsTheProgram) {
   const FileBytes bytes(path_, 1);
   EXPECT_DEATH(std::raise(SIGBUS), "");
 }

@@ -1,3 +1,4 @@
+// Reading, atomic replacement and appending of files, and folders; failures are provoked by limits and permissions.
 #include "os/file.h"
 #include "base/clock.h"
 #include "os/folder.h"
@@ -136,7 +137,7 @@ TEST(AtomicFile, WritesIntoAPipeDirectly) {
   EXPECT_TRUE(fs::is_fifo(path));
 }
 
-// The limit on the size of files stands in for a full disk: the write fails in the middle.
+// A limit on the file size stands in for a full disk: writes fail in the middle.
 class LimitedFileSize {
  public:
   explicit LimitedFileSize(rlim_t bytes) {
@@ -166,10 +167,11 @@ TEST(AtomicFile, AFailingWriteLeavesTheOldFile) {
       const LimitedFileSize limit(4096);
       line = error_of([&] { write_file_atomically(path, std::string(size, 'n')); });
     }
-    EXPECT_TRUE(contains(line, path + ": cannot be written: it would be larger than a file may be")) << size;
-    EXPECT_TRUE(contains(line, "the file that is there is unchanged")) << size;
+    EXPECT_TRUE(contains(line, path + ": cannot be written: it exceeds the maximum file size")) << size;
+    EXPECT_TRUE(contains(line, "the old file is unchanged")) << size;
     EXPECT_EQ(read_file(path), "old");
-    EXPECT_EQ(list_directory(directory.path()), std::vector<std::string>{"checkpoint"}) << "the temporary is left";
+    EXPECT_EQ(list_directory(directory.path()), std::vector<std::string>{"checkpoint"})
+        << "the temporary file was not removed";
   }
 }
 
@@ -182,9 +184,9 @@ TEST(AppendLine, ReportsAFailingWrite) {
     const LimitedFileSize limit(8);
     line = error_of([&] { append_line(path, "second"); });
   }
-  EXPECT_TRUE(contains(line, path + ": cannot be added to: "));
+  EXPECT_TRUE(contains(line, path + ": cannot be appended to: "));
   append_line(path, "third");
-  EXPECT_EQ(read_file(path), "first\nse\nthird\n");  // half a line stays half a line
+  EXPECT_EQ(read_file(path), "first\nse\nthird\n");  // the incomplete line stays incomplete
 }
 
 TEST(AtomicFile, AFullDeviceIsAnErrorAndStaysADevice) {
@@ -195,7 +197,7 @@ TEST(AtomicFile, AFullDeviceIsAnErrorAndStaysADevice) {
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
-// Runs the action as a user without special rights, in a child process; gives what it returns.
+// Runs the action in a child process as a user without special rights and returns its result.
 template <class Action>
 int as_ordinary_user(const Action& action) {
   const pid_t child = fork();
@@ -228,8 +230,7 @@ TEST(AtomicFile, PermissionDeniedLeavesTheOldFile) {
   fs::permissions(path, fs::perms(0000));
   EXPECT_EQ(as_ordinary_user([&] {
               const std::string line = error_of([&] { read_file(path); });
-              return line == path + ": cannot be read: permission denied; ask its owner for the right to read it" ? 0
-                                                                                                                  : 1;
+              return line == path + ": cannot be read: permission denied; ask the owner for read permission" ? 0 : 1;
             }),
             0);
 }
@@ -237,7 +238,7 @@ TEST(AtomicFile, PermissionDeniedLeavesTheOldFile) {
 TEST(StandardStreams, DashReadsAndWritesThem) {
   const TemporaryDirectory directory;
   plain_write(directory / "in", "given\n");
-  std::fflush(stdout);  // or the child would write what the parent has buffered
+  std::fflush(stdout);  // otherwise the child would write the parent's buffered output again
   const pid_t child = fork();
   if (child == 0) {
     const int in = open((directory / "in").c_str(), O_RDONLY);
@@ -255,7 +256,7 @@ TEST(StandardStreams, DashReadsAndWritesThem) {
 
 #endif
 
-TEST(AppendLine, AddsLinesAndMendsAHalfOne) {
+TEST(AppendLine, AddsLinesAndTerminatesAnIncompleteOne) {
   const TemporaryDirectory directory;
   const std::string path = directory / "log.jsonl";
   append_line(path, "{\"step\":1}");

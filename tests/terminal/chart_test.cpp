@@ -1,3 +1,4 @@
+// Charts in the terminal and as SVG, the braille canvas, curves of bounded size, and terminal text.
 #include "terminal/chart.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,7 @@ namespace {
 using Lines = std::vector<std::string>;
 
 TEST(DotCanvas, DotsAreTheBitsOfBraille) {
-  // Unicode: dots 1 to 8 are bits 0 to 7; 1 2 3 7 go down the left, 4 5 6 8 down the right.
+  // Unicode: dots 1 to 8 are bits 0 to 7. Dots 1 2 3 7 form the left column, dots 4 5 6 8 the right.
   const char* left[] = {"⠁", "⠂", "⠄", "⡀"};
   const char* right[] = {"⠈", "⠐", "⠠", "⢀"};
   for (int y = 0; y < 4; ++y) {
@@ -36,7 +37,7 @@ TEST(DotCanvas, LinesAreDrawnFromEndToEnd) {
   EXPECT_EQ(flat.rows(false), Lines{"⣀⣀⣀"});
 }
 
-TEST(DotCanvas, WhatIsOutsideIsLeftOut) {
+TEST(DotCanvas, IgnoresDotsOutside) {
   DotCanvas canvas(2, 1);
   for (const auto& [x, y] : {std::pair{-1, 0}, {0, -1}, {4, 0}, {0, 4}}) canvas.dot(x, y, Ink::kPlain);
   canvas.line(-3, 1, 9, 1, Ink::kPlain);
@@ -44,7 +45,7 @@ TEST(DotCanvas, WhatIsOutsideIsLeftOut) {
   EXPECT_EQ(DotCanvas(0, -1).rows(false), Lines{""});
 }
 
-TEST(DotCanvas, ColoursStandAroundRunsOfOneInk) {
+TEST(DotCanvas, ColorCodesEncloseRunsOfOneInk) {
   DotCanvas canvas(5, 1);
   canvas.line(2, 0, 3, 0, Ink::kBlue);
   canvas.line(6, 0, 7, 0, Ink::kYellow);
@@ -67,7 +68,7 @@ TEST(Curve, StaysBoundedAndKeepsTheMean) {
   for (std::size_t i = 1; i < curve.points().size(); ++i) EXPECT_GT(curve.points()[i].x, curve.points()[i - 1].x);
 }
 
-TEST(Curve, LeavesOutWhatIsNoNumber) {
+TEST(Curve, IgnoresNonFiniteSamples) {
   Curve curve;
   curve.add(1, std::nan(""));
   curve.add(2, INFINITY);
@@ -86,7 +87,7 @@ TEST(Ticks, AreRoundAndInside) {
   EXPECT_EQ(b.decimals, 1);
   for (const auto& [low, high] : {std::pair{1.0, 1.0}, {2.0, 1.0}, {0.0, INFINITY}, {std::nan(""), 1.0}})
     EXPECT_TRUE(round_ticks(low, high, 4).values.empty());
-  // Whatever the range: no flood of them.
+  // The number of ticks is bounded for every range.
   for (double high = 1e-9; high < 1e12; high *= 3.7) {
     const std::size_t count = round_ticks(0, high, 5).values.size();
     EXPECT_GE(count, 2u) << high;
@@ -118,7 +119,7 @@ TEST(Chart, IsDrawnAsExpected) {
                                                  }));
 }
 
-TEST(Chart, KeepsToItsSizeWhateverTheSize) {
+TEST(Chart, HasTheRequestedSize) {
   for (int columns = 1; columns < 90; columns += 3) {
     for (int rows = 0; rows < 30; ++rows) {
       const Lines lines = draw_chart(falling(), columns, rows, false);
@@ -128,7 +129,7 @@ TEST(Chart, KeepsToItsSizeWhateverTheSize) {
   }
 }
 
-TEST(Chart, TakesWhateverItIsGiven) {
+TEST(Chart, AcceptsAnyInput) {
   const double nan = std::nan("");
   for (const std::vector<Point>& points :
        {std::vector<Point>{}, {{0, 1}}, {{0, nan}, {1, INFINITY}}, {{5, 2}, {5, 2}}, {{0, 1e300}, {1, -1e300}}}) {
@@ -140,21 +141,21 @@ TEST(Chart, TakesWhateverItIsGiven) {
   }
 }
 
-TEST(Chart, WithoutColoursCurvesHaveLetters) {
+TEST(Chart, WithoutColorsCurvesHaveLetters) {
   Chart chart = falling();
   const Lines one = draw_chart(chart, 40, 10, false);
   EXPECT_NE(one.back().find("━ loss"), std::string::npos) << one.back();
   chart.series.push_back(chart.series[0]);
   chart.series[1].name = "the same";
-  const Lines two = draw_chart(chart, 60, 10, false), coloured = draw_chart(chart, 60, 10, true);
+  const Lines two = draw_chart(chart, 60, 10, false), colored = draw_chart(chart, 60, 10, true);
   EXPECT_NE(two.back().find("a loss   b the same"), std::string::npos) << two.back();
-  std::string drawn, with_colours;
+  std::string drawn, with_colors;
   for (std::size_t i = 0; i + 3 < two.size(); ++i) drawn += two[i];
-  for (const std::string& line : coloured) with_colours += line;
-  // One beside the other where they end at one place.
+  for (const std::string& line : colored) with_colors += line;
+  // Letters of curves that end at the same point are drawn side by side.
   EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 'a'), 1) << drawn;
   EXPECT_EQ(std::count(drawn.begin(), drawn.end(), 'b'), 1) << drawn;
-  EXPECT_EQ(with_colours.find("a loss"), std::string::npos);
+  EXPECT_EQ(with_colors.find("a loss"), std::string::npos);
 }
 
 TEST(Chart, ASteepBeginningDoesNotFlattenTheRest) {
@@ -174,7 +175,7 @@ TEST(Chart, AsSvgHoldsCurvesLevelsAndEscapedNames) {
   EXPECT_NE(svg.find("a &lt; b &amp; &quot;c&quot;"), std::string::npos);
   EXPECT_NE(svg.find("stroke-dasharray"), std::string::npos);
   EXPECT_NE(svg.find("floor 1.000"), std::string::npos);
-  // The first point at the left edge, the last at the right; the first of them higher.
+  // The first point is at the left edge, the last at the right; the first is higher.
   const std::size_t at = svg.find("points=\"");
   ASSERT_NE(at, std::string::npos);
   EXPECT_EQ(svg.compare(at + 8, 5, "60.0,"), 0) << svg.substr(at, 30);
@@ -184,25 +185,25 @@ TEST(Chart, AsSvgHoldsCurvesLevelsAndEscapedNames) {
   EXPECT_EQ(svg.substr(svg.size() - 7), "</svg>\n");
 }
 
-TEST(Columns, OfWideCharactersAreTwo) {
+TEST(Columns, WideCharactersTakeTwo) {
   EXPECT_EQ(columns_of("abc"), 3);
   EXPECT_EQ(columns_of("é日🙂"), 1 + 2 + 2);
   EXPECT_EQ(columns_of("a\x1b[0m"), 5) << "an escape is one '?'";
 }
 
-TEST(Columns, TextIsCutPaddedAndFolded) {
+TEST(Columns, TextIsCutPaddedAndWrapped) {
   EXPECT_EQ(cut_to("headlight", 5), "head…");
   EXPECT_EQ(cut_to("日本語", 5), "日本…");
   EXPECT_EQ(cut_to("日本語", 4), "日…");
   EXPECT_EQ(cut_to("abc", 0), "");
   EXPECT_EQ(left_in("ab", 4), "ab  ");
   EXPECT_EQ(right_in("ab", 4), "  ab");
-  EXPECT_EQ(folded("one two\nthree", 4, 9), (Lines{"one ", "two", "thre", "e"}));
-  EXPECT_EQ(folded("one two\nthree", 4, 2), (Lines{"one ", "two"}));
-  EXPECT_EQ(folded("a\n\nb", 4, 9), (Lines{"a", "", "b"}));
-  EXPECT_EQ(folded("日本", 3, 9), (Lines{"日", "本"}));
-  EXPECT_EQ(folded("\x1b[2Jx\xFF", 9, 9), (Lines{"?[2Jx�"}));
-  EXPECT_TRUE(folded("abc", 4, 0).empty());
+  EXPECT_EQ(wrapped("one two\nthree", 4, 9), (Lines{"one ", "two", "thre", "e"}));
+  EXPECT_EQ(wrapped("one two\nthree", 4, 2), (Lines{"one ", "two"}));
+  EXPECT_EQ(wrapped("a\n\nb", 4, 9), (Lines{"a", "", "b"}));
+  EXPECT_EQ(wrapped("日本", 3, 9), (Lines{"日", "本"}));
+  EXPECT_EQ(wrapped("\x1b[2Jx\xFF", 9, 9), (Lines{"?[2Jx�"}));
+  EXPECT_TRUE(wrapped("abc", 4, 0).empty());
 }
 
 TEST(Format, OfNumbers) {

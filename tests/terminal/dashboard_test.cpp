@@ -1,3 +1,4 @@
+// Dashboard frames of every size, the sparkline and the progress bar.
 #include "terminal/dashboard.h"
 
 #include <gtest/gtest.h>
@@ -56,14 +57,14 @@ TEST(Dashboard, ShowsEverythingAt80x24) {
     EXPECT_TRUE(contains(text, part)) << text;
 }
 
-TEST(Dashboard, PutsTheSampleBesideWhereThereIsRoom) {
+TEST(Dashboard, PlacesTheSampleBesideTheChartInWideWindows) {
   const std::vector<std::string> frame = dashboard_frame(board(), 200, 50, false);
   EXPECT_EQ(frame.size(), 50u);
   EXPECT_TRUE(contains(frame[5], "First Citizen:"));
   EXPECT_TRUE(contains(frame[5], "│") || contains(frame[5], "┤"));
 }
 
-TEST(Dashboard, KeepsToEveryWindowAndKeepsTheBar) {
+TEST(Dashboard, FitsEveryWindowAndKeepsTheBar) {
   Dashboard b = board();
   b.notice = "overfitting: no better validation loss since step 400";
   for (int i = 0; i < 9; ++i) b.heads.push_back(head_line(cat("L0H", i), "previous", i % 2 == 0, 0.1 * i));
@@ -93,7 +94,7 @@ TEST(Dashboard, ShowsALineForEachHead) {
   EXPECT_TRUE(contains(all(frame), "a training"));
 }
 
-TEST(Dashboard, PutsManyHeadsSideBySide) {
+TEST(Dashboard, ArrangesManyHeadsInColumns) {
   Dashboard b = board();
   for (int i = 0; i < 16; ++i) b.heads.push_back(head_line(cat("L", i / 4, "H", i % 4), "induction", i % 2 == 0, 0.5));
   const std::vector<std::string> frame = dashboard_frame(b, 80, 24, false);
@@ -101,13 +102,13 @@ TEST(Dashboard, PutsManyHeadsSideBySide) {
   for (const HeadLine& h : b.heads)
     EXPECT_TRUE(contains(text, h.head + "  (i") || contains(text, h.head + "  indu")) << text;
   EXPECT_TRUE(contains(text, "┤")) << "the chart keeps its place";
-  // In a wide window beside the chart, above the sample.
+  // A wide window shows the heads to the right of the chart, above the sample.
   const std::vector<std::string> wide = dashboard_frame(b, 200, 50, false);
   for (std::size_t i = 0; i < 16; ++i) EXPECT_TRUE(contains(wide[4 + i], b.heads[i].head + "  ")) << wide[4 + i];
   EXPECT_TRUE(contains(wide[21], "sample at step 480"));
-  // Where there is no room for all, it says so.
+  // A frame that omits heads shows their total number.
   for (int i = 16; i < 200; ++i) b.heads.push_back(head_line("L9H9", "induction", true, 0.5));
-  EXPECT_TRUE(contains(all(dashboard_frame(b, 80, 24, false)), "and more: 200 heads in all"));
+  EXPECT_TRUE(contains(all(dashboard_frame(b, 80, 24, false)), "... 200 heads in all"));
 }
 
 TEST(Sparkline, FollowsTheSteps) {
@@ -124,14 +125,14 @@ TEST(Sparkline, FollowsTheSteps) {
   EXPECT_EQ(sparkline(curve, 100, 0), "");
 }
 
-TEST(Dashboard, WithoutFiguresShowsNone) {
+TEST(Dashboard, OmitsUnknownFigures) {
   const std::string text = all(dashboard_frame(Dashboard(), 80, 24, false));
   EXPECT_FALSE(contains(text, "nan")) << text;
   for (const char* part : {"loss", "best", "lr ", "gradient", "tokens/s", "sample"})
     EXPECT_FALSE(contains(text, part)) << text;
 }
 
-TEST(Dashboard, ColoursOnlyWhenAsked) {
+TEST(Dashboard, ColorsOnlyWhenRequested) {
   EXPECT_FALSE(contains(all(dashboard_frame(board(), 80, 24, false)), "\033"));
   EXPECT_TRUE(contains(all(dashboard_frame(board(), 80, 24, true)), "\033[94mloss 2.123\033[0m"));
 }

@@ -380,7 +380,7 @@ TEST_F(TrainerTest, WithoutItsLogACheckpointIsNotWritten) {
       return true;
     });
   };
-  EXPECT_TRUE(contains(error_of(train), "log.jsonl: cannot be added to"));
+  EXPECT_TRUE(contains(error_of(train), "log.jsonl: cannot be appended to"));
   EXPECT_TRUE(state == read_file(run("run") + "/state.safetensors"));
 }
 

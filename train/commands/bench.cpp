@@ -1,4 +1,4 @@
-// headlight bench: how fast this machine is, and how much of it Headlight uses.
+// headlight bench: measures the limits of this machine and how close Headlight comes to them.
 #include <algorithm>
 
 #include "base/format.h"
@@ -33,10 +33,10 @@ const Benchmark& find_benchmark(const std::string& name) {
     if (b.name == name) return b;
     names += cat(names.empty() ? "" : ", ", b.name);
   }
-  throw UsageError(cat(name, ": not a benchmark; there are: ", names));
+  throw UsageError(cat(name, ": unknown benchmark; choose one of: ", names));
 }
 
-// Flags that not all benchmarks take are refused by the others.
+// Rejects flags that only other benchmarks accept.
 void check_flags(const Benchmark& benchmark, const Arguments& args) {
   const auto lists = [](const Benchmark& b, const std::string& flag) {
     return std::ranges::find(b.flags, flag) != b.flags.end();
@@ -45,7 +45,8 @@ void check_flags(const Benchmark& benchmark, const Arguments& args) {
     const std::string& flag = given.first;
     const bool special = std::ranges::any_of(benchmarks(), [&](const Benchmark& b) { return lists(b, flag); });
     if (special && !lists(benchmark, flag))
-      throw UsageError(cat("--", flag, ": bench ", benchmark.name, " does not take it; see headlight bench --help"));
+      throw UsageError(
+          cat("--", flag, ": bench ", benchmark.name, " does not accept this flag; see headlight bench --help"));
   }
 }
 
@@ -68,26 +69,26 @@ int run_bench(const Arguments& args) {
 
 constexpr const char* kNotes =
     "Benchmarks:\n"
-    "  step       a training step: time, share of the FMA peak, memory, and where the\n"
-    "             time goes by operation\n"
-    "  gemm       21 matrix products of the shapes that small transformers train with\n"
-    "  ops        each operation alone at the sizes of the model, beside its limit\n"
-    "  attention  one sequence as its context doubles from 256 on: time and memory\n"
-    "  sample     writing a character: time, and the share of the bandwidth of memory\n"
-    "             or cache that reading the weights reaches\n"
+    "  step       a training step: time, share of the FMA peak, memory, and time by\n"
+    "             operation\n"
+    "  gemm       21 matrix products with shapes of small transformers\n"
+    "  ops        each operation separately, at the sizes of the model, compared with\n"
+    "             the limit of the machine\n"
+    "  attention  one sequence with contexts of 256, 512, 1024, ...: time and memory\n"
+    "  sample     generation of a character: time, and share of the bandwidth of\n"
+    "             memory or cache\n"
     "\n"
-    "Each also measures what the FMA units deliver from registers, and memory and\n"
-    "caches to loops that only read or copy, by how many bytes they go through. What\n"
-    "threads take to wait for each other tells how near two cores are: about 0.1 us\n"
-    "where they share a cache; 0.3 us and more where they do not, and then what one\n"
-    "core wrote comes later to the other.\n"
+    "Each benchmark also measures the peak FMA throughput, the bandwidth of caches\n"
+    "and memory for working sets of several sizes, and the time that the threads\n"
+    "take to synchronize: about 0.1 us if two cores share a cache, 0.3 us or more if\n"
+    "they do not.\n"
     "\n"
-    "With --json, one object. All of them have: benchmark, threads, kernels,\n"
-    "fma_peak_gflops (null where not known), join_seconds (null with\n"
-    "one thread, or where not known), bandwidths [{bytes, gb_per_second}].\n"
+    "With --json the output is one object. All objects have: benchmark, threads,\n"
+    "kernels, fma_peak_gflops (null if unknown), join_seconds (time to synchronize;\n"
+    "null with one thread or if unknown), bandwidths [{bytes, gb_per_second}].\n"
     "  step       preset, parameters, seconds (median), best_seconds, steps, tokens,\n"
     "             flops, share_of_peak, tensor_bytes, resident_bytes, allocations,\n"
-    "             allocated_bytes (of all steps; null where not counted),\n"
+    "             allocated_bytes (in all steps; null if not counted),\n"
     "             operations [{operation, phase, calls, seconds}]\n"
     "  gemm       shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
     "             share_of_peak}], geometric_mean_gflops, share_of_peak\n"
@@ -97,10 +98,10 @@ constexpr const char* kNotes =
     "             backward_seconds, flops, share_of_peak, extra_bytes}],\n"
     "             memory_exponent\n"
     "  sample     preset, weights (float32 or int8), parameters, seconds (median),\n"
-    "             best_seconds, draw_seconds, long_seconds (beyond the context): of a\n"
-    "             character; prompt_seconds, tokens, weight_bytes, cache_bytes,\n"
-    "             bandwidth, share_of_bandwidth (of the best)\n"
-    "Rates and limits are in 1e9 FLOP or bytes a second; a share of 1 is all of it.\n";
+    "             best_seconds, draw_seconds, long_seconds (beyond the context), all\n"
+    "             per character; prompt_seconds, tokens, weight_bytes, cache_bytes,\n"
+    "             bandwidth, share_of_bandwidth (of best_seconds)\n"
+    "Rates and limits are in 1e9 FLOP or bytes per second; shares are from 0 to 1.\n";
 
 }  // namespace
 
@@ -124,11 +125,10 @@ void describe_machine(const BenchRequest& r, Json& object) {
     return;
   }
   print(cat("machine     ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, FMA peak ",
-            peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "not known", "\n"));
+            peak > 0 ? cat(fixed_text(peak, 1), " GFLOP/s") : "unknown", "\n"));
   if (thread_count() > 1)
-    print(cat("threads     ", join > 0 ? cat(fixed_text(1e6 * join, 2), " us") : "an unknown time",
-              " to wait for each other\n"));
-  print(cat("bandwidth   GB/s within ", list, "\n"));
+    print(cat("threads     ", join > 0 ? cat(fixed_text(1e6 * join, 2), " us") : "unknown time", " to synchronize\n"));
+  print(cat("bandwidth   GB/s over ", list, "\n"));
 }
 
 void print_model(const BenchRequest& r, Index parameters) {
@@ -146,20 +146,20 @@ std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * shar
 
 Command bench_command() {
   return {.name = "bench",
-          .summary = "Measures the limits of this machine, and what training reaches of them.",
+          .summary = "Measures the limits of this machine, and how close training comes to them.",
           .usage = "step|gemm|ops|attention|sample [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},
           .flags = {with_choices(
-                        {"preset", "NAME", "the model: one of the presets of train; not for gemm", "Options", "cpu"},
+                        {"preset", "NAME", "the model, one of the presets of train; not for gemm", "Options", "cpu"},
                         preset_names()),
-                    {"threads", "N", "0: as many as there are cores", "Options", "0"},
-                    {"seconds", "X", "how long to measure, beside the machine itself", "Options", "5"},
-                    {"dropout", "P", "step: instead of the model's own, for comparisons"},
-                    {"trace", "FILE", "step: write a few steps as a Chrome trace"},
+                    {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
+                    {"seconds", "X", "duration, without the limits of the machine", "Options", "5"},
+                    {"dropout", "P", "step: dropout in place of the preset's"},
+                    {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
-                    {"int8", "", "sample: with weights of eight bits"},
+                    {"int8", "", "sample: 8-bit weights"},
                     {"json", "", "print one JSON object"}},
           .notes = kNotes,
           .least_operands = 1,

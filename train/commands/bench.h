@@ -1,4 +1,4 @@
-// The benchmarks of `headlight bench`, one file each: train/bench_<name>.cpp.
+// The benchmarks of `headlight bench`, one file each: bench_<name>.cpp (bench_ops.cpp holds ops and attention).
 #pragma once
 
 #include "bench/bench.h"
@@ -9,20 +9,20 @@
 
 namespace headlight::cli {
 
-// What all of them are given.
+// Parameters of all benchmarks.
 struct BenchRequest {
   const Arguments& args;
   std::string preset;
   RunConfig config;
-  double seconds;  // how long to measure
+  double seconds;  // duration of the measurement
   bool json;
   MachineLimits& limits;
 };
 
 struct Benchmark {
   std::string name;
-  std::vector<std::string> flags;  // of those that not all benchmarks take
-  // Measures, and prints the report or fills the object.
+  std::vector<std::string> flags;  // accepted flags, besides those that all benchmarks accept
+  // Measures, then prints the report, or fills `object` with --json.
   void (*run)(const BenchRequest& request, Json& object);
 };
 
@@ -32,17 +32,17 @@ void bench_ops_report(const BenchRequest& request, Json& object);
 void bench_attention_report(const BenchRequest& request, Json& object);
 void bench_sample_report(const BenchRequest& request, Json& object);
 
-// Bytes that operator new handed out since the program began; an empty function where that is not counted (under
-// AddressSanitizer, which has an operator new of its own).
+// A function that returns the total bytes allocated by operator new since the start of the program. Empty under
+// AddressSanitizer, which replaces operator new itself.
 std::function<Index()> allocation_counter();
 
-// The first lines of every report, or members of every object. A benchmark that looks at the memory of the process
-// calls it after that: measuring bandwidths takes 256 MiB.
+// Prints the first lines of every report, or sets the first members of every object. A benchmark that measures the
+// memory of the process must call this function afterwards, because it allocates 256 MiB to measure bandwidths.
 void describe_machine(const BenchRequest& request, Json& object);
-// "model       cpu: 4 layers, ..."; without the parameters when they are 0.
+// Prints "model       cpu: 4 layers, ..."; omits the number of parameters if it is 0.
 void print_model(const BenchRequest& request, Index parameters);
 std::string megabytes(Index bytes);
-// "55.8%", or "-" where there is no limit to compare with.
+// "55.8%", or "-" if the share is 0 (unknown limit).
 std::string percent(double share);
 
 }  // namespace headlight::cli

@@ -1,4 +1,4 @@
-// headlight bench gemm: matrix products beside the FMA peak.
+// headlight bench gemm: matrix products compared with the FMA peak.
 #include <cmath>
 
 #include "base/format.h"
@@ -39,8 +39,8 @@ void bench_gemm_report(const BenchRequest& r, Json& object) {
   const double mean = std::exp(log_sum / static_cast<double>(times.size()));
   if (!r.json) {
     print(cat("geometric mean", padded(fixed_text(mean, 1), 32), padded(peak > 0 ? percent(mean / peak) : "-", 9),
-              "\n\nC [m,n] = A [m,k] B [k,n], the best of several turns;\n"
-              "A^T: A is stored [k,m], B^T: B is stored [n,k].\n"));
+              "\n\nC [m,n] = A [m,k] B [k,n], best of several repetitions;\n"
+              "A^T: A is stored as [k,m], B^T: B is stored as [n,k].\n"));
     return;
   }
   object.set("shapes", shapes)

@@ -1,4 +1,4 @@
-// headlight bench ops, headlight bench attention: single operations beside what limits them.
+// headlight bench ops and headlight bench attention: single operations compared with the limits of the machine.
 #include <cmath>
 
 #include "base/format.h"
@@ -61,10 +61,10 @@ void bench_ops_report(const BenchRequest& r, Json& object) {
     return;
   }
   print(
-      "\nThe limit is the FMA peak, or the bandwidth of the memory or cache that the data\n"
-      "fits in, whichever takes longer. Counted are multiplications and additions of\n"
-      "products, and each input read and each result written once; what exp and tanh\n"
-      "compute is not. The gradient of add is the one that comes in: nothing to do.\n");
+      "\nThe limit is the FMA peak or the bandwidth of the cache or memory that holds the\n"
+      "data, whichever allows less. The work is the multiplications and additions of\n"
+      "matrix products, one read per input and one write per result; exp and tanh are\n"
+      "not counted. The backward pass of add has no work.\n");
 }
 
 void bench_attention_report(const BenchRequest& r, Json& object) {
@@ -77,7 +77,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
   const Index heads = r.config.heads, size = r.config.width / heads;
   Json rows = Json::array();
   if (!r.json) {
-    print(cat("attention   causal, of one sequence, ", heads, " heads of size ", size, "\n\n"));
+    print(cat("attention   causal, one sequence, ", heads, " heads of size ", size, "\n\n"));
     print("context  ms forward  ms backward   GFLOP/s  of peak   memory beyond q, k, v\n");
   }
   for (const AttentionBench& a : all) {
@@ -95,7 +95,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
                 padded(fixed_text(a.backward_seconds * 1e3, 3), 13), padded(fixed_text(gflops, 1), 10),
                 padded(peak > 0 ? percent(gflops / peak) : "-", 9), padded(megabytes(a.extra_bytes), 24), "\n"));
   }
-  // Of the straight line through the ends, both axes logarithmic.
+  // The slope between the first and the last point in a log-log plot.
   const double exponent =
       all.size() < 2
           ? 0
@@ -110,12 +110,11 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
     return;
   }
   if (all.size() > 1)
-    print(cat("\nMemory grows as the context to the power of ", fixed_text(exponent, 2),
-              " (1: linear, 2: quadratic).\n"));
+    print(cat("\nMemory grows as context^", fixed_text(exponent, 2), " (1: linear, 2: quadratic).\n"));
   print(
-      "Work is what the causal mask leaves: 6 x context x width for each character,\n"
-      "forward and backward together. Memory is tensor storage at its most: results,\n"
-      "gradients and all between.\n");
+      "The work is 6 x context x width per character, forward and backward together,\n"
+      "without the masked half. The memory is the peak tensor storage: results,\n"
+      "gradients and temporaries.\n");
 }
 
 }  // namespace headlight::cli

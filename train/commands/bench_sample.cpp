@@ -1,4 +1,4 @@
-// headlight bench sample: how fast a model writes, beside what the memory that its weights lie in delivers.
+// headlight bench sample: time per generated character, compared with the memory bandwidth.
 #include "bench/bench_sample.h"
 #include "base/format.h"
 #include "bench.h"
@@ -34,15 +34,14 @@ void bench_sample_report(const BenchRequest& r, Json& object) {
   const auto micro = [](double seconds) { return fixed_text(seconds * 1e6, 1); };
   print(cat("model       ", r.preset, ": ", counted(r.config.layers, "layer"), ", ", counted(r.config.heads, "head"),
             ", width ", r.config.width, ", context ", r.config.context, ";\n            ",
-            count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", weights of eight bits" : "", "\n"));
-  print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best; drawing it is ",
-            micro(b.draw_seconds), " us of that\n            ", count_text(1 / b.seconds), " characters/s\n"));
+            count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", 8-bit weights" : "", "\n"));
+  print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best, including ",
+            micro(b.draw_seconds), " us for sampling\n            ", count_text(1 / b.seconds), " characters/s\n"));
   const double bytes = static_cast<double>(b.weight_bytes) + b.cache_bytes;
   print(cat("reads       ", megabytes(b.weight_bytes), " of weights, ", megabytes(static_cast<Index>(b.cache_bytes)),
-            " of keys and values a character:\n            ", fixed_text(bytes / b.best_seconds / 1e9, 1),
-            " GB/s; a loop that only reads as much reaches ", fixed_text(b.bandwidth, 1), ": ", percent(b.share()),
-            "\n"));
-  print(cat("long text   ", micro(b.long_seconds), " us a character beyond the context; ",
+            " of keys and values per character:\n            ", fixed_text(bytes / b.best_seconds / 1e9, 1), " GB/s, ",
+            percent(b.share()), " of the ", fixed_text(b.bandwidth, 1), " GB/s that a loop of reads achieves\n"));
+  print(cat("long text   ", micro(b.long_seconds), " us per character beyond the context; ",
             count_text(1 / b.long_seconds), " characters/s\n"));
   print(cat("prompt      ", fixed_text(b.batch_seconds * 1e3, 2), " ms for ", r.config.context,
             " characters in one batch\n"));

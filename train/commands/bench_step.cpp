@@ -1,4 +1,4 @@
-// headlight bench step: a training step, and where its time goes.
+// headlight bench step: a training step, its memory, and its time by operation.
 #include "base/format.h"
 #include "bench.h"
 #include "bench/bench.h"
@@ -32,17 +32,17 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
   print_model(r, b.parameters);
   print(cat("step        ", fixed_text(b.seconds * 1e3, 2), " ms median, ", fixed_text(b.best_seconds * 1e3, 2),
             " ms best of ", b.steps, "; ", count_text(static_cast<double>(b.tokens) / b.seconds), " tokens/s\n"));
-  print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP a step: ", fixed_text(gflops, 1), " GFLOP/s",
+  print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP per step: ", fixed_text(gflops, 1), " GFLOP/s",
             peak > 0 ? cat(", ", percent(gflops / peak), " of the peak") : "", "\n"));
-  print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors at most, ", megabytes(b.peak_memory_bytes),
-            " resident at most\n"));
-  print(cat("allocated   ", b.system_allocations, " blocks for tensors",
-            counted ? cat(", ", b.allocated_bytes / b.steps, " bytes a step in all") : "", ", over ", b.steps,
+  print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors, ", megabytes(b.peak_memory_bytes),
+            " resident (peak)\n"));
+  print(cat("allocated   ", b.system_allocations, " tensor blocks",
+            counted ? cat(" and ", b.allocated_bytes / b.steps, " bytes per step") : "", " in ", b.steps,
             " steps\n\n"));
   print_operations(b);
   print(
-      "\nWork is counted as 6 x (parameters in matrices) x tokens + 6 x layers x context\n"
-      "x width x tokens (causal attention, counted once).\n");
+      "\nThe work is 6 x (parameters in matrices) x tokens + 6 x layers x context x width\n"
+      "x tokens (causal attention without the masked half).\n");
 }
 
 }  // namespace

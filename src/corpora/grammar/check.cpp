@@ -1,5 +1,5 @@
-// What must hold before a grammar is run. Every property is a fixed point over the rules, reached by sweeps, so that no
-// check can recurse deeper than the program's own stack allows.
+// The checks of a grammar. Most properties are fixed points over the rules, computed by repeated sweeps instead of
+// recursion, so that no grammar can overflow the call stack.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -27,7 +27,7 @@ class Checker {
   }
 
  private:
-  using Mask = std::uint64_t;  // one bit a variable
+  using Mask = std::uint64_t;  // one bit per variable
 
   [[noreturn]] void error(Location where, const std::string& message) const {
     grammar_error(program_.source, where, message);
@@ -44,19 +44,20 @@ class Checker {
     for (std::uint32_t i = 0; i < rule.count; ++i) visit(program_.alternatives[rule.first + i]);
   }
 
-  template <class Visit>  // visit(instruction, its place in the code); stops when visit returns false
+  template <class Visit>  // visit(instruction, index in the code); stops when visit returns false
   void each_item(const Alternative& alternative, const Visit& visit) const {
     for (std::size_t pc = alternative.code; program_.code[pc].op != Op::kReturn; ++pc) {
       if (!visit(program_.code[pc], pc)) return;
     }
   }
 
-  // Sweeps over the rules until step(rule) changes nothing more. False when it still does after `sweeps`.
+  // Calls step(rule) for all rules in turn until no call returns true (changed). Returns false if that takes more than
+  // `sweeps` sweeps.
   template <class Step>
   bool settle(std::size_t sweeps, const Step& step) const {
     for (std::size_t sweep = 0; sweep < sweeps; ++sweep) {
       bool changed = false;
-      // Backwards: rules mostly call what is defined after them.
+      // Backwards, because most rules call later ones.
       for (std::size_t rule = rules(); rule-- > 0;) changed = step(rule) || changed;
       if (!changed) return true;
     }
@@ -76,12 +77,12 @@ class Checker {
   void check_lists() const {
     for (const WordList& list : program_.lists) {
       if (list.variables.empty()) {
-        error(list.where, cat("no variable takes its words from '", list.name, "'; write: let x : ", list.name));
+        error(list.where, cat("no variable uses the list '", list.name, "'; write: let x : ", list.name));
       }
       if (list.variables.size() > list.entries()) {
         error(program_.variables[list.variables.back()].where,
               cat("more variables than words: '", list.name, "' has ", list.entries(),
-                  ", and no two variables hold the same; add words"));
+                  ", and each variable needs its own; add words"));
       }
     }
   }
@@ -106,9 +107,8 @@ class Checker {
     }
     for (std::size_t rule = 0; rule < rules(); ++rule) {
       if (!reached[rule]) {
-        error(program_.rules[rule].where,
-              cat(title(program_.rules[rule]), " is unreachable: nothing leads to it from '", program_.rules[0].name,
-                  "'; use it or delete it"));
+        error(program_.rules[rule].where, cat(title(program_.rules[rule]), " is unreachable from '",
+                                              program_.rules[0].name, "'; use it or delete it"));
       }
     }
     for (std::size_t variable = 0; variable < mentioned.size(); ++variable) {
@@ -137,7 +137,8 @@ class Checker {
     for (std::size_t rule = 0; rule < rules(); ++rule) {
       if (!ends[rule]) {
         error(program_.rules[rule].where,
-              cat(title(program_.rules[rule]), " never ends: each alternative needs it again; add one that does not"));
+              cat(title(program_.rules[rule]),
+                  " never ends, because each alternative leads back to it; add one that does not"));
       }
     }
   }
@@ -155,11 +156,11 @@ class Checker {
     });
     if (nullable_[0]) {
       error(program_.rules[0].where,
-            cat("a tale may be empty: ", title(program_.rules[0]), " can write no character; give it some text"));
+            cat("a tale may be empty: ", title(program_.rules[0]), " can produce the empty text; add some text"));
     }
   }
 
-  // Calls visit(callee, place) for what may stand first in the rule.
+  // Calls visit(callee, index in the code) for each call that may come first in an expansion of the rule.
   template <class Visit>
   void each_left_call(const Rule& rule, const Visit& visit) const {
     each_alternative(rule, [&](const Alternative& alternative) {
@@ -171,7 +172,8 @@ class Checker {
   }
 
   void check_left_recursion() const {
-    // A rule is settled when all that may stand first in it is; what never settles leads into a cycle.
+    // A rule is settled if all rules that may come first in it are settled.
+    // A rule that never settles leads into a cycle.
     std::vector<bool> settled(rules(), false);
     settle(rules() + 1, [&](std::size_t rule) {
       if (settled[rule]) return false;
@@ -182,18 +184,18 @@ class Checker {
     });
     const auto stuck = std::find(settled.begin(), settled.end(), false);
     if (stuck == settled.end()) return;
-    // Follow unsettled callees until one comes round again: it lies on a cycle.
+    // Follow unsettled callees until one repeats: that rule lies on a cycle.
     std::vector<bool> seen(rules(), false);
     auto rule = static_cast<std::uint32_t>(stuck - settled.begin());
     while (!seen[rule]) {
       seen[rule] = true;
       rule = unsettled_callee(rule, settled).first;
     }
-    std::uint32_t named = rule;  // a rule with a name tells more than a group
+    std::uint32_t named = rule;  // report a rule with a name, not a group
     while (program_.rules[named].name.empty()) named = unsettled_callee(named, settled).first;
     error(program_.locations[unsettled_callee(named, settled).second],
           cat("left recursion: ", title(program_.rules[named]),
-              " leads back to itself before it writes anything; put some text first"));
+              " calls itself before it produces any text; put some text first"));
   }
 
   std::pair<std::uint32_t, std::size_t> unsettled_callee(std::uint32_t rule, const std::vector<bool>& settled) const {
@@ -206,7 +208,8 @@ class Checker {
     return found;
   }
 
-  // The expected length grows from 0 towards its true value sweep by sweep, for ever when that is infinite.
+  // Each sweep raises the expected lengths from 0 towards their true values.
+  // If a true value is infinite, the sweeps do not settle.
   void check_expected_length() const {
     std::vector<double> mean(rules(), 0.0);
     const bool settled = settle(rules() + 2000, [&](std::size_t rule) {
@@ -227,25 +230,25 @@ class Checker {
       return changed;
     });
     if (settled && mean[0] <= kMaxGrammarMeanLength) return;
-    error(program_.rules[0].where,
-          cat("a tale is too long: on average more than ", kMaxGrammarMeanLength,
-              " characters, or without end; give the alternatives that recur smaller weights"));
+    error(program_.rules[0].where, cat("a tale is too long: its expected length is more than ", kMaxGrammarMeanLength,
+                                       " characters or infinite; give recursive alternatives smaller weights"));
   }
 
-  // When several words share a form, that form does not tell which word is meant, so it cannot bind a variable.
+  // A form that several words share does not identify the word, and therefore cannot bind a variable.
   void check_bound_before_use() const {
-    std::vector<std::vector<bool>> tells;  // [list][form]
+    std::vector<std::vector<bool>> unique;  // [list][form]: no two words share the form
     for (const WordList& list : program_.lists) {
-      tells.emplace_back(list.forms.size(), true);
+      unique.emplace_back(list.forms.size(), true);
       for (std::uint32_t form = 0; form < list.forms.size(); ++form) {
         std::set<std::string_view> texts;
         for (std::uint32_t entry = 0; entry < list.entries(); ++entry)
           texts.insert(program_.view(list.text(entry, form)));
-        tells.back()[form] = texts.size() == list.entries();
+        unique.back()[form] = texts.size() == list.entries();
       }
     }
     const Mask every = ~Mask{0};
-    // What is surely bound when a rule has been written out, beyond what was bound before; then what surely is before.
+    // binds: the variables that every expansion of a rule binds.
+    // before: the variables that are bound before every use of a rule.
     std::vector<Mask> binds(rules(), every), before(rules(), every);
     const auto after = [&](const Instruction& item) {
       return item.op == Op::kMention ? Mask{1} << item.operand : item.op == Op::kCall ? binds[item.operand] : Mask{0};
@@ -284,7 +287,7 @@ class Checker {
       each_alternative(program_.rules[rule], [&](const Alternative& alternative) {
         Mask bound = before[rule];
         each_item(alternative, [&](const Instruction& item, std::size_t pc) {
-          if (item.op == Op::kMention) check_mention(item, pc, bound, tells);
+          if (item.op == Op::kMention) check_mention(item, pc, bound, unique);
           bound |= after(item);
           return true;
         });
@@ -293,12 +296,12 @@ class Checker {
   }
 
   void check_mention(const Instruction& item, std::size_t pc, Mask bound,
-                     const std::vector<std::vector<bool>>& tells) const {
+                     const std::vector<std::vector<bool>>& unique) const {
     const Variable& variable = program_.variables[item.operand];
-    if ((bound >> item.operand & 1) != 0 || tells[variable.list][item.form]) return;
+    if ((bound >> item.operand & 1) != 0 || unique[variable.list][item.form]) return;
     const std::string& form = program_.lists[variable.list].forms[item.form];
     error(program_.locations[pc],
-          cat("$", variable.name, ".", form, " may come before $", variable.name, " is bound, and several words of '",
+          cat("$", variable.name, ".", form, " may occur before $", variable.name, " is bound, and several words of '",
               program_.lists[variable.list].name, "' share this form; mention $", variable.name, " first"));
   }
 

@@ -1,8 +1,8 @@
-// The exact filter: every derivation that agrees with the text so far, with its probability.
+// The exact filter: all derivations that are consistent with the text so far, with their probabilities.
 //
-// All that decides what a derivation may still write is (the text it is in the middle of, where it goes on, its stack,
-// its bindings). Stacks and bindings are interned, so that two derivations are equal when four numbers are; they are
-// merged where they meet: on arrival at an instruction that writes.
+// The future of a derivation depends only on its position in the current text, its next instruction, its stack and its
+// bindings. Stacks and bindings are interned as numbers, so that comparing derivations is cheap. Equal derivations are
+// merged when they reach an instruction that emits text.
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -20,19 +20,19 @@ class FilterState {
   explicit FilterState(const Grammar& grammar) : grammar_(grammar), program_(grammar.program()) { reset(); }
 
   void reset() {
-    writing_.clear();
+    emitting_.clear();
     pending_.clear();
     sites_.clear();
     expand(1.0);
   }
 
-  bool alive() const { return !writing_.empty(); }
-  Index hypotheses() const { return static_cast<Index>(writing_.size()); }
+  bool alive() const { return !emitting_.empty(); }
+  Index hypotheses() const { return static_cast<Index>(emitting_.size()); }
 
   std::array<double, 256> next_distribution() const {
     std::array<double, 256> distribution{};
     double total = 0;
-    for (const Writing& w : writing_) {
+    for (const Emitting& w : emitting_) {
       distribution[static_cast<unsigned char>(program_.pool[w.text])] += w.weight;
       total += w.weight;
     }
@@ -44,38 +44,38 @@ class FilterState {
 
   double advance(char character) {
     double total = 0, agreeing = 0;
-    for (const Writing& w : writing_) {
+    for (const Emitting& w : emitting_) {
       total += w.weight;
       if (program_.pool[w.text] == character) agreeing += w.weight;
     }
     if (!(agreeing > 0)) {
-      writing_.clear();
+      emitting_.clear();
       return -std::numeric_limits<double>::infinity();
     }
     std::size_t kept = 0;
-    for (Writing w : writing_) {
+    for (Emitting w : emitting_) {
       if (program_.pool[w.text] != character) continue;
       w.weight /= agreeing;
       if (++w.text == w.end) finish(w);
-      else writing_[kept++] = w;
+      else emitting_[kept++] = w;
     }
-    writing_.resize(kept);
+    emitting_.resize(kept);
     if (!pending_.empty()) expand(0.0);
     return std::log(agreeing / total);
   }
 
  private:
-  // A derivation before instruction `pc`.
+  // A derivation that is about to execute instruction `pc`.
   struct Point {
     double weight;
     std::uint32_t pc, stack, bindings;
   };
-  // A derivation about to write pool[text], with the rest of its text up to `end`.
-  struct Writing {
+  // A derivation that is about to emit pool[text], in the middle of a text that ends at `end`.
+  struct Emitting {
     double weight;
     std::uint32_t text, end;
     std::uint32_t pc, stack, bindings;
-    std::uint16_t binds;  // entry + 1 to bind when the text is written; 0: none
+    std::uint16_t binds;  // word + 1 to bind at the end of the text, or 0
   };
   struct Frame {
     std::uint32_t pc = 0, parent = 0;
@@ -94,7 +94,7 @@ class FilterState {
     }
   };
 
-  void finish(const Writing& w) {
+  void finish(const Emitting& w) {
     const std::uint32_t bindings = w.binds ? bind(w.bindings, program_.code[w.pc].operand, w.binds) : w.bindings;
     pending_.push_back({w.weight, w.pc + 1, w.stack, bindings});
   }
@@ -123,7 +123,7 @@ class FilterState {
   void check_nodes(std::size_t count) const {
     if (static_cast<Index>(count) >= kMaxFilterNodes) {
       fail(program_.source, ": a tale needs more than ", kMaxFilterNodes,
-           " stacks or bindings; shorten it, and end each with a mark of its own, such as a newline");
+           " stacks or bindings; shorten the tales and end each with a character of its own, such as a newline");
     }
   }
 
@@ -135,20 +135,20 @@ class FilterState {
     binding_numbers_.emplace(bindings_[0], 0);
   }
 
-  // Takes everything pending, and `ended` derivations that stand at the start of a tale, to what they write next.
+  // Advances all pending derivations, and those of weight `ended` that begin a new tale, to their next text.
   void expand(double ended) {
     expansions_ = 0;
     drain(ended);
     if (ended > 0) {
-      // Nothing of the tale before can matter when no derivation is still in it.
-      if (writing_.empty() && sites_.empty()) forget_tale();
+      // If no derivation is still in the previous tale, its stacks and bindings are no longer needed.
+      if (emitting_.empty() && sites_.empty()) forget_tale();
       open(0, ended, 0, 0);
       double never = 0;
       drain(never);
     }
-    for (const Point& site : sites_) write(site);
+    for (const Point& site : sites_) emit(site);
     sites_.clear();
-    if (static_cast<Index>(writing_.size()) > kMaxHypotheses) too_ambiguous();
+    if (static_cast<Index>(emitting_.size()) > kMaxHypotheses) too_ambiguous();
   }
 
   void drain(double& ended) {
@@ -159,7 +159,7 @@ class FilterState {
       const Instruction instruction = program_.code[point.pc];
       if (instruction.op == Op::kCall) {
         const std::uint32_t next = point.pc + 1;
-        // A call that is the last thing to do needs no frame: recursion to the right then runs in constant space.
+        // A tail call needs no frame, so that right recursion runs in constant space.
         const bool last = program_.code[next].op == Op::kReturn;
         open(instruction.operand, point.weight, last ? point.stack : push(next, point.stack), point.bindings);
       } else if (instruction.op == Op::kReturn) {
@@ -184,7 +184,7 @@ class FilterState {
     if (static_cast<Index>(pending_.size()) > 4 * kMaxExpansions) too_ambiguous();
   }
 
-  // At an instruction that writes, or at an empty text, which is passed at once.
+  // Handles an instruction that emits text: merges the derivation into the sites, or skips an empty text.
   void arrive(const Point& point) {
     const Instruction instruction = program_.code[point.pc];
     if (instruction.op == Op::kText) {
@@ -204,7 +204,7 @@ class FilterState {
     sites_.push_back(point);
   }
 
-  // Words whose form is empty write nothing: their derivations go on. True when that was all of them.
+  // Continues the derivations whose word has an empty form. Returns true if no other derivations remain.
   bool pass_empty_forms(const Point& point, const Instruction& mention) {
     const WordList& list = program_.list_of(mention.operand);
     if (list.shortest[mention.form] > 0) return false;
@@ -223,23 +223,23 @@ class FilterState {
     return all;
   }
 
-  void write(const Point& site) {
+  void emit(const Point& site) {
     const Instruction instruction = program_.code[site.pc];
     if (instruction.op == Op::kText) {
       const Text text = program_.texts[instruction.operand];
-      writing_.push_back({site.weight, text.begin, text.begin + text.size, site.pc, site.stack, site.bindings, 0});
+      emitting_.push_back({site.weight, text.begin, text.begin + text.size, site.pc, site.stack, site.bindings, 0});
       return;
     }
     each_word(
         site,
         [&](double weight, const Text& text, std::uint16_t binds) {
           if (text.size == 0) return;
-          writing_.push_back({weight, text.begin, text.begin + text.size, site.pc, site.stack, site.bindings, binds});
+          emitting_.push_back({weight, text.begin, text.begin + text.size, site.pc, site.stack, site.bindings, binds});
         },
         program_.list_of(instruction.operand), instruction);
   }
 
-  // visit(weight, text, what to bind) for the word a mention repeats, or for each it may bind.
+  // Calls visit(weight, text, word + 1 to bind or 0) for the bound word of the mention, or for each word it may bind.
   template <class Visit>
   void each_word(const Point& point, const Visit& visit, const WordList& list, const Instruction& mention) {
     const Bindings bindings = bindings_[point.bindings];
@@ -262,12 +262,12 @@ class FilterState {
 
   [[noreturn]] void too_ambiguous() const {
     fail(program_.source, ": too ambiguous: more than ", kMaxHypotheses, " derivations or ", kMaxExpansions,
-         " steps at one character; remove alternatives that write the same text");
+         " steps at one character; remove alternatives that produce the same text");
   }
 
   Grammar grammar_;  // keeps the program alive
   const GrammarProgram& program_;
-  std::vector<Writing> writing_;
+  std::vector<Emitting> emitting_;
   std::vector<Point> pending_, sites_;
   std::vector<Frame> frames_{{}};       // 0: the empty stack
   std::vector<Bindings> bindings_{{}};  // 0: nothing bound

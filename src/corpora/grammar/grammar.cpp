@@ -1,4 +1,4 @@
-// Grammars as their users see them, and the generator.
+// The Grammar class and the generator.
 #include "corpora/grammar/grammar.h"
 
 #include <algorithm>
@@ -44,13 +44,13 @@ std::string Grammar::alphabet() const {
 
 namespace {
 
-// Draws tales. A tale depends on the random state alone, never on whether it is traced.
-class Writer {
+// Samples tales. The tales are the same with and without a trace.
+class Generator {
  public:
-  Writer(const GrammarProgram& program, std::uint64_t seed, bool trace, TracedText& out)
+  Generator(const GrammarProgram& program, std::uint64_t seed, bool trace, TracedText& out)
       : program_(program), rng_(seed), trace_(trace), out_(out) {}
 
-  void write_tale() {
+  void generate_tale() {
     tale_start_ = out_.text.size();
     out_.document_starts.push_back(static_cast<std::int64_t>(tale_start_));
     bindings_ = {};
@@ -61,7 +61,7 @@ class Writer {
     idle_steps_ = 0;
     while (step()) {
       if (++idle_steps_ > kMaxExpansions) {
-        fail(program_.source, ": more than ", kMaxExpansions, " rules in a row write nothing; shorten them");
+        fail(program_.source, ": more than ", kMaxExpansions, " rules in a row produce no text; shorten them");
       }
     }
   }
@@ -71,7 +71,7 @@ class Writer {
     std::uint32_t pc;
     std::uint8_t tag;
   };
-  // Where variable v last stood in form f: -1 when it has not.
+  // Where a variable last occurred in each form, or -1.
   using Positions = std::array<Index, static_cast<std::size_t>(kMaxGrammarForms)>;
 
   std::uint32_t choose(std::uint32_t rule_number) {
@@ -84,7 +84,7 @@ class Writer {
     return program_.alternatives[rule.first + rule.count - 1].code;
   }
 
-  // One instruction; false when the tale is written out.
+  // Executes one instruction; returns false at the end of the tale.
   bool step() {
     const Instruction item = program_.code[pc_];
     const std::uint8_t tag = item.tag == kInheritTag ? tag_ : item.tag;
@@ -96,7 +96,7 @@ class Writer {
         stack_.pop_back();
         return true;
       case Op::kCall:
-        // As in the filter, the last call of an alternative needs no frame.
+        // As in the filter, a tail call needs no frame.
         if (program_.code[pc_ + 1].op != Op::kReturn) {
           stack_.push_back({pc_ + 1, tag_});
           if (static_cast<Index>(stack_.size()) > kMaxFilterNodes) too_long();
@@ -170,7 +170,8 @@ class Writer {
     std::size_t in_earlier = 0, in_now = 0, size = 0;
   };
 
-  // The longest text, from the start of a word in both, that two forms share; under three letters it is chance.
+  // The longest common text of two forms that begins at the start of a word in both.
+  // Common texts of fewer than three letters do not count.
   static Shared shared_text(std::string_view earlier, std::string_view now) {
     const auto word_starts = [](std::string_view text, std::size_t i) { return i == 0 || text[i - 1] == ' '; };
     Shared best;
@@ -197,8 +198,8 @@ class Writer {
   }
 
   [[noreturn]] void too_long() const {
-    fail(program_.source, ": a tale of more than ", kMaxTaleChars,
-         " characters; give the alternatives that recur smaller weights");
+    fail(program_.source, ": a tale has more than ", kMaxTaleChars,
+         " characters; give recursive alternatives smaller weights");
   }
 
   const GrammarProgram& program_;
@@ -222,8 +223,8 @@ TracedText generate(const Grammar& grammar, Index chars, std::uint64_t seed, Tra
   }
   TracedText out;
   out.rule_names = grammar.rule_names();
-  Writer writer(grammar.program(), seed, trace == Trace::kFull, out);
-  while (out.size() < chars) writer.write_tale();
+  Generator generator(grammar.program(), seed, trace == Trace::kFull, out);
+  while (out.size() < chars) generator.generate_tale();
   if (trace == Trace::kFull) out.log_probability = score(grammar, out.text);
   return out;
 }

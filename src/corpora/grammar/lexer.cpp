@@ -1,3 +1,4 @@
+// The lexer of the grammar format.
 #include "corpora/grammar/lexer.h"
 
 #include "headlight/base/error.h"
@@ -14,7 +15,7 @@ constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' &&
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
-std::string shown(char c) {
+std::string described(char c) {
   if (is_printable(c)) return cat("'", c, "'");
   return cat("the byte ", static_cast<int>(static_cast<unsigned char>(c)));
 }
@@ -39,7 +40,7 @@ class Lexer {
       token.kind = TokenKind::kMark;
       token.text = std::string(1, take());
     } else {
-      grammar_error(source_, where_, cat("unexpected ", shown(c), "; texts stand in quotes"));
+      grammar_error(source_, where_, cat("unexpected ", described(c), "; put text in quotes"));
     }
     return token;
   }
@@ -96,12 +97,11 @@ class Lexer {
       }
     }
     if (negative || !(value > 0)) {
-      grammar_error(
-          source_, token.where,
-          cat("the weight ", token.text.substr(0, 20), " is not positive; leave the alternative out instead"));
+      grammar_error(source_, token.where,
+                    cat("the weight ", token.text.substr(0, 20), " is not positive; remove the alternative instead"));
     }
     if (value < 1e-6 || value > 1e6) {
-      grammar_error(source_, token.where, "a weight must lie between 0.000001 and 1000000");
+      grammar_error(source_, token.where, "weight out of range; choose one from 0.000001 to 1000000");
     }
     token.number = value;
   }
@@ -112,7 +112,7 @@ class Lexer {
     while (true) {
       if (at_ == text_.size() || text_[at_] == '\n') {
         grammar_error(source_, token.where,
-                      cat("this text has no closing ", shown(quote), " on its line; write \\n for a new line"));
+                      cat("this text has no closing ", described(quote), " on its line; write \\n for a new line"));
       }
       const Location place = where_;
       char c = take();
@@ -121,13 +121,12 @@ class Lexer {
         const char escaped = peek();
         const std::string_view known = "nt\\\"'";
         if (known.find(escaped) == std::string_view::npos || escaped == '\0') {
-          grammar_error(source_, place, "unknown escape; there are \\n \\t \\\\ \\\" and \\'");
+          grammar_error(source_, place, "unknown escape; use \\n \\t \\\\ \\\" or \\'");
         }
         take();
         c = escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped;
       } else if (!is_printable(c)) {
-        grammar_error(source_, place,
-                      cat(shown(c), " in a text; texts are made of printable ASCII characters, \\n and \\t"));
+        grammar_error(source_, place, cat(described(c), " in a text; use printable ASCII characters, \\n and \\t"));
       }
       token.text += c;
     }
@@ -141,12 +140,12 @@ class Lexer {
 
 }  // namespace
 
-std::string shown(const Token& token) {
+std::string described(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEnd:
       return "the end of the file";
     case TokenKind::kText:
-      return "a text in quotes";
+      return "a quoted text";
     default:
       return cat("'", token.text, "'");
   }

@@ -1,4 +1,4 @@
-// The words of the grammar format.
+// The tokens of the grammar format.
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ enum class TokenKind : std::uint8_t { kName, kNumber, kText, kMark, kEnd };
 struct Token {
   TokenKind kind = TokenKind::kEnd;
   Location where;
-  std::string text;  // of a text: what it stands for
+  std::string text;  // for kText, the contents without quotes and escapes
   double number = 0;
 };
 
-// What an error message calls a token.
-std::string shown(const Token& token);
+// The name of a token in error messages.
+std::string described(const Token& token);
 
-// Cuts the text into tokens; the last is kEnd. Errors: what is no token, by its place.
+// Splits the text into tokens; the last is kEnd. Error: an invalid token, with its place.
 std::vector<Token> tokenize(std::string_view text, const std::string& source);
 
 }  // namespace headlight::detail

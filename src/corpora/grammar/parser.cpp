@@ -1,4 +1,4 @@
-// The grammar format: definitions, straight into code. A token in the first column begins a definition.
+// The parser of the grammar format, which emits code directly. Every definition begins in the first column of a line.
 #include <algorithm>
 #include <unordered_map>
 
@@ -19,7 +19,7 @@ class Parser {
 
   GrammarProgram run() {
     if (static_cast<Index>(text_.size()) > kMaxGrammarBytes) {
-      error({}, cat("the grammar has ", text_.size(), " bytes; at most ", kMaxGrammarBytes, " are read"));
+      error({}, cat("the grammar has ", text_.size(), " bytes; at most ", kMaxGrammarBytes, " are allowed"));
     }
     tokens_ = tokenize(text_, program_.source);
     while (current().kind != TokenKind::kEnd) parse_definition();
@@ -29,7 +29,7 @@ class Parser {
   }
 
  private:
-  // A reference by name, resolved when everything is known.
+  // A reference by name, resolved after all definitions are parsed.
   struct Reference {
     std::string name, form;
   };
@@ -51,12 +51,12 @@ class Parser {
   void expect_mark(char mark, std::string_view after) {
     if (take_mark(mark)) return;
     const std::string hint =
-        in_definition() ? "" : " (only a definition begins in the first column; indent the lines that continue one)";
-    error(current().where, cat("expected '", mark, "' ", after, ", found ", shown(current()), hint));
+        in_definition() ? "" : " (indent lines that continue a definition: in the first column a new one begins)";
+    error(current().where, cat("expected '", mark, "' ", after, ", found ", described(current()), hint));
   }
   Token take_name(std::string_view what) {
     if (!in_definition() || current().kind != TokenKind::kName) {
-      error(current().where, cat("expected ", what, ", found ", shown(current())));
+      error(current().where, cat("expected ", what, ", found ", described(current())));
     }
     return tokens_[at_++];
   }
@@ -64,16 +64,16 @@ class Parser {
   void parse_definition() {
     const Token head = current();
     if (head.where.column > 1)
-      error(head.where, cat("unexpected ", shown(head), "; a definition begins in the first column"));
+      error(head.where, cat("unexpected ", described(head), "; a definition begins in the first column"));
     if (head.kind != TokenKind::kName) {
-      error(head.where, cat("expected a rule, 'words' or 'let', found ", shown(head)));
+      error(head.where, cat("expected a rule, 'words' or 'let', found ", described(head)));
     }
     ++at_;
     const bool rule = at_mark('=');
     if (head.text == "words" && !rule) parse_words();
     else if (head.text == "let" && !rule) parse_let();
     else parse_rule(head);
-    if (in_definition()) error(current().where, cat("unexpected ", shown(current()), " in this definition"));
+    if (in_definition()) error(current().where, cat("unexpected ", described(current()), " in this definition"));
   }
 
   double parse_weight() {
@@ -101,7 +101,7 @@ class Parser {
       }
       list.forms.push_back(form.text);
       if (static_cast<Index>(list.forms.size()) > kMaxGrammarForms) {
-        error(form.where, cat("at most ", kMaxGrammarForms, " forms of a word, itself included"));
+        error(form.where, cat("more than ", kMaxGrammarForms, " forms of a word (the word included); remove some"));
       }
     }
     expect_mark('=', "before the words");
@@ -110,19 +110,20 @@ class Parser {
       const Location where = current().where;
       list.weights.push_back(parse_weight());
       for (std::size_t form = 0; form < list.forms.size(); ++form) {
-        if (form > 0) expect_mark('/', cat("and then the form '", list.forms[form], "' of this word"));
+        if (form > 0) expect_mark('/', cat("before the form '", list.forms[form], "' of this word"));
         const bool word = in_definition() && (current().kind == TokenKind::kName || current().kind == TokenKind::kText);
-        if (!word) error(current().where, cat("expected a word, found ", shown(current())));
+        if (!word) error(current().where, cat("expected a word, found ", described(current())));
         const Token& token = current();
-        if (form == 0 && token.text.empty()) error(token.where, "a word may not be empty (its other forms may)");
+        if (form == 0 && token.text.empty())
+          error(token.where, "a word must not be empty; only its other forms may be");
         if (form == 0 && !seen.emplace(token.text, true).second) {
-          error(token.where, cat("the word '", token.text, "' stands twice in this list; give it a weight instead"));
+          error(token.where, cat("the word '", token.text, "' occurs twice in this list; give it a weight instead"));
         }
         list.texts.push_back(store(token.text));
         ++at_;
       }
       if (static_cast<Index>(list.entries()) > kMaxGrammarEntries) {
-        error(where, cat("at most ", kMaxGrammarEntries, " words in a list"));
+        error(where, cat("more than ", kMaxGrammarEntries, " words in a list; remove some"));
       }
     } while (take_mark('|'));
     for (std::uint32_t form = 0; form < list.forms.size(); ++form) {
@@ -147,7 +148,7 @@ class Parser {
       variables_[name.text] = static_cast<std::uint32_t>(program_.variables.size());
       program_.variables.push_back({name.text, name.where, 0});
       if (static_cast<Index>(program_.variables.size()) > kMaxGrammarVariables) {
-        error(name.where, cat("at most ", kMaxGrammarVariables, " variables"));
+        error(name.where, cat("more than ", kMaxGrammarVariables, " variables; remove some"));
       }
     } while (take_mark(','));
     expect_mark(':', "and a list of words after the variables");
@@ -163,10 +164,10 @@ class Parser {
     parse_alternatives(name.text, name.where, 0);
   }
 
-  // Adds a rule with the alternatives that follow, and returns its number.
+  // Parses alternatives into a new rule and returns the number of the rule.
   std::uint32_t parse_alternatives(const std::string& name, Location where, Index nesting) {
     const auto number = static_cast<std::uint32_t>(program_.rules.size());
-    if (number == kMaxGrammarRules) error(where, cat("at most ", kMaxGrammarRules, " rules and groups"));
+    if (number == kMaxGrammarRules) error(where, cat("more than ", kMaxGrammarRules, " rules and groups; remove some"));
     program_.rules.push_back({name, where, 0, 0});
     std::vector<Alternative> alternatives;
     double total = 0;
@@ -180,14 +181,15 @@ class Parser {
         locations.push_back(current().where);
         code.push_back(parse_item(nesting));
       }
-      if (code.empty()) error(current().where, "an empty alternative; write \"\" for nothing");
+      if (code.empty()) error(current().where, "empty alternative; write \"\" for an empty text");
       code.push_back({});
       locations.push_back(locations.back());
       alternative.code = static_cast<std::uint32_t>(program_.code.size());
       program_.code.insert(program_.code.end(), code.begin(), code.end());
       program_.locations.insert(program_.locations.end(), locations.begin(), locations.end());
       if (static_cast<Index>(program_.code.size()) > kMaxGrammarItems) {
-        error(where, cat("more than ", kMaxGrammarItems, " texts, references and mentions in all"));
+        error(where,
+              cat("more than ", kMaxGrammarItems, " texts, references and mentions in the grammar; remove some"));
       }
       alternatives.push_back(alternative);
     } while (take_mark('|'));
@@ -199,16 +201,16 @@ class Parser {
     return number;
   }
 
-  // "text", rule, $variable, $variable.form, (alternatives), or tag: and one of these.
+  // Parses one item: "text", rule, $variable, $variable.form, (alternatives), or `tag:` followed by one of these.
   Instruction parse_item(Index nesting) {
     const Token token = current();
     Instruction item;
     ++at_;
     if (token.kind == TokenKind::kName && take_mark(':')) {
       if (!in_definition() || at_mark(':'))
-        error(current().where, cat("expected what the tag '", token.text, "' is for"));
+        error(current().where, cat("expected an item after the tag '", token.text, "'"));
       if (current().kind == TokenKind::kName && at_ + 1 < tokens_.size() && tokens_[at_ + 1].text == ":") {
-        error(current().where, "a tag on a tag; keep one of them");
+        error(current().where, "two tags on one item; keep one of them");
       }
       item = parse_item(nesting);
       item.tag = tag_number(token.text, token.where);
@@ -236,9 +238,9 @@ class Parser {
       groups_[slot] = parse_alternatives("", token.where, nesting + 1);
       expect_mark(')', "to close the group");
     } else if (token.kind == TokenKind::kNumber) {
-      error(token.where, "a weight stands at the start of an alternative only");
+      error(token.where, "unexpected number; a weight belongs at the start of an alternative");
     } else {
-      error(token.where, cat("unexpected ", shown(token)));
+      error(token.where, cat("unexpected ", described(token)));
     }
     return item;
   }
@@ -259,7 +261,7 @@ class Parser {
     const auto found = std::find(tags.begin(), tags.end(), name);
     if (found == tags.end()) {
       if (static_cast<Index>(tags.size()) == kMaxGrammarTags) {
-        error(where, cat("at most ", kMaxGrammarTags, " tags; each list of words takes two"));
+        error(where, cat("more than ", kMaxGrammarTags, " tags (each list of words counts as two); remove some"));
       }
       tags.push_back(name);
       return static_cast<std::uint8_t>(tags.size() - 1);
@@ -273,7 +275,7 @@ class Parser {
                                       [&](const WordList& list) { return list.name == lets_[i].text; });
       if (found == program_.lists.end()) {
         error(lets_[i].where,
-              cat("there is no list '", lets_[i].text, "'; define it: words ", lets_[i].text, " = ..."));
+              cat("the list '", lets_[i].text, "' is undefined; define it: words ", lets_[i].text, " = ..."));
       }
       program_.variables[i].list = static_cast<std::uint32_t>(found - program_.lists.begin());
       found->variables.push_back(static_cast<std::uint32_t>(i));
@@ -294,9 +296,9 @@ class Parser {
     const std::string& name = references_[instruction.operand].name;
     const auto found = rule_numbers_.find(name);
     if (found == rule_numbers_.end()) {
-      const std::string mend =
-          variables_.count(name) ? cat("a variable is written $", name) : cat("define it: ", name, " = ...");
-      error(where, cat("there is no rule '", name, "'; ", mend));
+      const std::string advice =
+          variables_.count(name) ? cat("write the variable as $", name) : cat("define it: ", name, " = ...");
+      error(where, cat("the rule '", name, "' is undefined; ", advice));
     }
     instruction.operand = found->second;
   }
@@ -305,7 +307,8 @@ class Parser {
     const Reference& reference = references_[instruction.operand];
     const auto found = variables_.find(reference.name);
     if (found == variables_.end()) {
-      error(where, cat("there is no variable '", reference.name, "'; define it: let ", reference.name, " : a-list"));
+      error(where,
+            cat("the variable '", reference.name, "' is undefined; define it: let ", reference.name, " : a-list"));
     }
     instruction.operand = found->second;
     const WordList& list = program_.list_of(found->second);
@@ -321,9 +324,9 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   std::vector<Reference> references_;
-  std::vector<Token> lets_;  // the list named for each variable
+  std::vector<Token> lets_;  // for each variable the name of its list
   std::unordered_map<std::string, std::uint32_t> rule_numbers_, variables_;
-  std::unordered_map<std::uint32_t, std::uint32_t> groups_;  // reference to rule
+  std::unordered_map<std::uint32_t, std::uint32_t> groups_;  // from reference to rule
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A grammar as the generator and the filter run it: flat code with rules to call, texts to write, words to bind.
+// The compiled form of a grammar, which the generator and the filter run: flat code that calls rules, emits texts and
+// binds words.
 #pragma once
 
 #include <array>
@@ -17,13 +18,13 @@ struct Location {
 };
 
 enum class Op : std::uint8_t {
-  kText,     // write texts[operand]
-  kCall,     // expand rules[operand], then go on
-  kMention,  // variables[operand] in form `form`: bind it, or repeat it
-  kReturn,   // the alternative is written out
+  kText,     // emit texts[operand]
+  kCall,     // expand rules[operand], then continue after this instruction
+  kMention,  // emit variables[operand] in form `form`; bind the variable first if it is unbound
+  kReturn,   // end of the alternative
 };
 
-// A character's tag is that of the innermost tagged thing around it.
+// A character has the tag of the innermost tagged item that contains it.
 inline constexpr std::uint8_t kInheritTag = 255;
 inline constexpr std::uint8_t kPlainTag = 0;
 
@@ -34,19 +35,19 @@ struct Instruction {
   std::uint32_t operand = 0;
 };
 
-// A piece of GrammarProgram::pool.
+// A substring of GrammarProgram::pool.
 struct Text {
   std::uint32_t begin = 0;
   std::uint32_t size = 0;
 };
 
 struct Alternative {
-  double weight = 0;  // a probability once the program is finished
+  double weight = 0;  // normalized to a probability by the parser
   std::uint32_t code = 0;
 };
 
 struct Rule {
-  std::string name;  // "" for a group in parentheses
+  std::string name;  // empty for a group in parentheses
   Location where;
   std::uint32_t first = 0;  // alternatives[first .. first + count)
   std::uint32_t count = 0;
@@ -55,11 +56,11 @@ struct Rule {
 struct WordList {
   std::string name;
   Location where;
-  std::vector<std::string> forms;                // "" for the word itself, then the names of the others
-  std::vector<double> weights;                   // of the entries
+  std::vector<std::string> forms;                // names of the forms; "" is the word itself
+  std::vector<double> weights;                   // [entry]
   std::vector<Text> texts;                       // [entry][form]
-  std::vector<std::uint32_t> variables;          // which variables bind entries of this list
-  std::vector<std::uint32_t> shortest, longest;  // characters of each form
+  std::vector<std::uint32_t> variables;          // the variables of this list
+  std::vector<std::uint32_t> shortest, longest;  // [form], minimum and maximum length in characters
   std::uint8_t first_tag = kPlainTag;
   std::uint8_t again_tag = kPlainTag;
 
@@ -73,17 +74,17 @@ struct Variable {
   std::uint32_t list = 0;
 };
 
-// What each variable is bound to: 0 for nothing yet, else its entry + 1.
+// For each variable 0 if unbound, else the index of its word + 1.
 using Bindings = std::array<std::uint16_t, static_cast<std::size_t>(kMaxGrammarVariables)>;
 
 struct GrammarProgram {
-  std::string source;  // the file's name, for messages
+  std::string source;  // file name, for messages
   std::string pool;
   std::vector<Instruction> code;
-  std::vector<Location> locations;  // of each instruction
+  std::vector<Location> locations;  // [instruction]
   std::vector<Text> texts;
   std::vector<Alternative> alternatives;
-  std::vector<Rule> rules;  // the first is the start
+  std::vector<Rule> rules;  // rules[0] is the start
   std::vector<WordList> lists;
   std::vector<Variable> variables;
   std::vector<std::string> tags;
@@ -92,7 +93,7 @@ struct GrammarProgram {
   const WordList& list_of(std::uint32_t variable) const { return lists[variables[variable].list]; }
   std::string_view view(const Text& text) const { return std::string_view(pool).substr(text.begin, text.size); }
 
-  // Variables of one list never hold the same word.
+  // Whether a variable is bound to this word; two variables of a list never have the same word.
   bool taken(const WordList& list, std::uint32_t entry, const Bindings& bindings) const {
     for (const std::uint32_t variable : list.variables) {
       if (bindings[variable] == entry + 1) return true;
@@ -101,13 +102,13 @@ struct GrammarProgram {
   }
 };
 
-// Reports an error at a place of the grammar: source:line:column: message.
+// Throws an error about a place in the grammar: "source:line:column: message".
 [[noreturn]] void grammar_error(const std::string& source, Location where, const std::string& message);
 
-// Reads the text into a program whose references are all resolved; nothing else is checked.
+// Compiles the text and resolves all references; checks syntax and limits only.
 GrammarProgram parse_grammar(std::string_view text, std::string_view source_name);
 
-// Refuses a program that could not be run, and computes longest_tale.
+// Checks the properties listed at Grammar::parse and computes longest_tale.
 void check_grammar(GrammarProgram& program);
 
 }  // namespace headlight::detail
