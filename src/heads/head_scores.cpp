@@ -144,11 +144,4 @@ HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows,
   return merged(halves[0], halves[1]);
 }
 
-double percentile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  const auto n = static_cast<double>(values.size());
-  const auto place = static_cast<Index>(std::ceil(share * n)) - 1;
-  return values[static_cast<std::size_t>(std::clamp<Index>(place, 0, static_cast<Index>(values.size()) - 1))];
-}
-
 }  // namespace headlight

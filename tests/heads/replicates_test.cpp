@@ -75,6 +75,34 @@ TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
   EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
 }
 
+// A dissociation counts where the interval, the mean +- 1.96 standard errors, lies above kHurts: computed here from the
+// resamples, with costs so near to it that some intervals lie above, and others would be if they were a tenth narrower.
+TEST_F(ReplicatesOf, IntervalsHaveTheirWidth) {
+  const auto cost = [](Index w) { return 0.08 + 0.05 * std::sin(static_cast<double>(w + 1)); };
+  const Replicates r = replicates(cost);
+  const auto expected = [&](double width) {
+    std::vector<double> found;
+    for (const std::vector<Index>& drawn : bootstrap_.resamples().first(static_cast<std::size_t>(kReplicates))) {
+      double n = 0, sum = 0, squares = 0;
+      std::vector<double> predictions(drawn.size(), 0.0);
+      for (const Index place : slots_[1].places) predictions[static_cast<std::size_t>(place / windows_.context())] += 1;
+      const auto each = [&](auto&& f) {
+        for (std::size_t w = 0; w < drawn.size(); ++w)
+          f(static_cast<double>(drawn[w]), predictions[w], cost(static_cast<Index>(w)));
+      };
+      each([&](double times, double count, double c) { n += times * count, sum += times * count * c; });
+      each([&](double times, double count, double c) {
+        const double away = count * (c - sum / n);
+        squares += times * away * away;
+      });
+      found.push_back(sum / n - width * std::sqrt(squares) / n > kHurts ? 1 : 0);
+    }
+    return found;
+  };
+  EXPECT_EQ(r.dissociations, expected(1.96));
+  for (const double width : {1.8, 2.1}) EXPECT_NE(expected(width), expected(1.96)) << "the costs tell them apart";
+}
+
 TEST_F(ReplicatesOf, NothingAtStake) {
   const Replicates r = replicates([](Index) { return 0.01; });
   EXPECT_TRUE(std::isnan(r.share[1][0]));

@@ -102,7 +102,4 @@ HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows,
 // The same on the first and on the second half of the windows.
 std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
 
-// The 99th percentile, or whichever share, of values (not empty): the smallest that so many of them do not exceed.
-double percentile(std::vector<double> values, double share);
-
 }  // namespace headlight
