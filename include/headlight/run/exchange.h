@@ -26,6 +26,8 @@ struct Exported {
   std::vector<std::string> notices;  // what to know before using it; often nothing
 };
 
+// A file or directory takes its name when it is whole and was checked: after an error what was there is as before, and
+// nothing else is left. In a directory that exists, files of other names stay.
 // Errors: a model that the format cannot hold, naming what does not fit; files that differ when read back.
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory);
 Exported export_gguf(const TrainedModel& trained, const std::string& path);
