@@ -38,7 +38,8 @@ struct ImportOptions {
   std::optional<Vocabulary> vocabulary;  // instead of the file's own; needed where it has none
   Index heads = 0;                       // 0: what the file says
 };
-// A directory with config.json, model.safetensors and tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
+// A directory with config.json, model.safetensors (or model.safetensors.index.json and the files that it names) and
+// tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
 // .safetensors file of nanoGPT's weights. The vocabulary must be one of characters or bytes.
 // Errors: everything that is missing, misshapen, superfluous, or that a model of ours does not do; one line, with the file
 // and the key or tensor.
