@@ -191,7 +191,9 @@ TEST_F(FullDisk, ExportsAreWholeOrNotThere) {
     const std::string out = cat(disk_, "/", format);
     const Words words = {"export", finished(), "--to", format, "--out", out, "--force"};
     for (const bool again : {false, true}) {  // over what an earlier export wrote
-      if (again) ASSERT_EQ(run_program(words).code, 0);
+      if (again) {
+        ASSERT_EQ(run_program(words).code, 0);
+      }
       const Files before = tree_of(disk_);
       for (const int pages : {0, 1, 2, 3, 4, 6, 8}) {
         SCOPED_TRACE(cat(format, again ? " again, " : ", ", pages, " pages"));
