@@ -81,6 +81,7 @@
 #include "headlight/heads/head_study.h"
 #include "headlight/heads/head_watch.h"
 #include "headlight/heads/head_windows.h"
+#include "headlight/heads/interval.h"
 #include "headlight/heads/measuring.h"
 #include "headlight/heads/onset.h"
 #include "headlight/heads/prune_recovery.h"

@@ -5,6 +5,7 @@
 
 #include "headlight/heads/block_runs.h"
 #include "headlight/heads/head_gates.h"
+#include "headlight/heads/interval.h"
 #include "heads/measured_text.h"
 
 namespace headlight {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,8 +62,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  // Once; write() afterwards is an error.
-  void commit();
+  // Once; write() afterwards is an error. `check` is called with the temporary's path before the rename, and if it throws
+  // the target stays as it was; not called where the target is written directly.
+  void commit(const std::function<void(const std::string& temporary)>& check = {});
 
  private:
   [[noreturn]] void give_up(int error);
@@ -76,7 +78,8 @@ class AtomicFile {
 };
 
 // An AtomicFile made of these pieces, one after the other.
-void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces,
+                           const std::function<void(const std::string& temporary)>& check = {});
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
 // Adds one line (its '\n' is added here) at the end of a log, and creates the log if need be. Handed to the system in one

@@ -9,6 +9,7 @@
 // tensor must lie within the data.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,7 +26,9 @@ using GgufValue = std::variant<std::uint32_t, std::int32_t, float, bool, std::st
 using GgufMetadata = std::vector<std::pair<std::string, GgufValue>>;
 
 // Through AtomicFile. Tensors are F32 or F16, rank 1 to 4. Errors: others, a name twice, and those of AtomicFile.
-void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors);
+// `check` reads the file before it takes its name (base/file.h).
+void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors,
+               const std::function<void(const std::string& temporary)>& check = {});
 
 // A file read into memory; views are good as long as a copy of it lives.
 class Gguf {
