@@ -1,6 +1,8 @@
 #include "exchange/exchange.h"
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "base/version.h"
 #include "exchange/exchange_files.h"
@@ -8,6 +10,7 @@
 #include "formats/npy.h"
 #include "headlight/base/error.h"
 #include "headlight/training/checkpoint.h"
+#include "os/atomic_folder.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "training/state.h"
@@ -46,6 +49,24 @@ void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary,
   exported.verified = true;
 }
 
+void check_holds(const RunConfig& config, std::span<const char* const> held, const std::string& format) {
+  const RunConfig plain;
+  for (const Setting& s : settings()) {
+    if (s.group != std::string_view("Model") ||
+        std::find(held.begin(), held.end(), std::string_view(s.name)) != held.end())
+      continue;
+    if (text_of(config, s) != text_of(plain, s))
+      fail(format, ": has no place for --", s.name, " ", text_of(config, s),
+           ", which this model has; train one without it; --to npz holds every model");
+  }
+}
+
+void check_gpt2_holds(const RunConfig& config, const std::string& format) {
+  constexpr const char* kHeld[] = {"layers",  "heads",    "width", "context",    "hidden",   "layer-heads", "head-size",
+                                   "dropout", "position", "norm",  "activation", "pre-norm", "tied",        "bias"};
+  check_holds(config, kHeld, format);
+}
+
 Exported export_npz(const TrainedModel& trained, const std::string& path) {
   const std::vector<NamedTensor> parameters = trained.model->parameters();
   save_npz(path, weights_of(parameters), {{"config.json", RunDirectory::info_text(without_folders(trained.info))}});
@@ -56,14 +77,16 @@ Exported export_npz(const TrainedModel& trained, const std::string& path) {
 
 Exported export_npy(const TrainedModel& trained, const std::string& directory) {
   const std::vector<NamedTensor> parameters = trained.model->parameters();
-  make_directories(directory);
+  const std::string config = RunDirectory::info_text(without_folders(trained.info));
   Exported exported;
-  for (const TensorView& view : weights_of(parameters)) {
-    exported.files.push_back(cat(directory, "/", view.name, ".npy"));
-    save_npy(exported.files.back(), view);
-  }
-  exported.files.push_back(directory + "/config.json");
-  write_file_atomically(exported.files.back(), RunDirectory::info_text(without_folders(trained.info)));
+  write_folder_atomically(directory, [&](const std::string& folder) {
+    const auto file = [&](const std::string& name) {
+      exported.files.push_back(cat(directory, "/", name));
+      return cat(folder, "/", name);
+    };
+    for (const TensorView& view : weights_of(parameters)) save_npy(file(view.name + ".npy"), view);
+    write_file_atomically(file("config.json"), config);
+  });
   return exported;
 }
 

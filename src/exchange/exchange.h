@@ -26,6 +26,8 @@ struct Exported {
   std::vector<std::string> notices;  // what to know before using it; often nothing
 };
 
+// A file or directory takes its name when it is whole and was checked: after an error what was there is as before, and
+// nothing else is left. In a directory that exists, files of other names stay.
 // Errors: a model that the format cannot hold, naming what does not fit; files that differ when read back.
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory);
 Exported export_gguf(const TrainedModel& trained, const std::string& path);
@@ -36,7 +38,8 @@ struct ImportOptions {
   std::optional<Vocabulary> vocabulary;  // instead of the file's own; needed where it has none
   Index heads = 0;                       // 0: what the file says
 };
-// A directory with config.json, model.safetensors and tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
+// A directory with config.json, model.safetensors (or model.safetensors.index.json and the files that it names) and
+// tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
 // .safetensors file of nanoGPT's weights. The vocabulary must be one of characters or bytes.
 // Errors: everything that is missing, misshapen, superfluous, or that a model of ours does not do; one line, with the file
 // and the key or tensor.

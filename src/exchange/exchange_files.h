@@ -1,6 +1,8 @@
 // What the formats of exchange/exchange.h share.
 #pragma once
 
+#include <span>
+
 #include "exchange/exchange.h"
 
 namespace headlight {
@@ -16,6 +18,12 @@ RunInfo without_folders(RunInfo info);
 // `where`.
 void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const CharTransformer& model,
                       const std::string& where, Exported& exported);
+
+// Error: a setting of the model that is not in `held`, and not what it is by default. A setting that is added is therefore
+// refused by every format until the format's list names it.
+void check_holds(const RunConfig& config, std::span<const char* const> held, const std::string& format);
+// The same with the settings of which check_is_gpt2() knows the values that GPT-2 has a place for.
+void check_gpt2_holds(const RunConfig& config, const std::string& format);
 
 // Config of an imported model, held to the rules that flags are held to. Error: `where`: what is not allowed.
 void check_imported(const RunConfig& config, const std::string& where);

@@ -17,10 +17,12 @@
 #include "exchange/byte_characters.h"
 #include "exchange/exchange.h"
 #include "exchange/exchange_files.h"
+#include "exchange/gguf_model.h"
 #include "exchange/gpt2.h"
 #include "formats/gguf.h"
 #include "headlight/base/error.h"
 #include "headlight/nn/position_rotary.h"
+#include "os/file.h"
 
 namespace headlight {
 
@@ -28,8 +30,6 @@ namespace {
 
 constexpr const char* kEnd = "<|endoftext|>";
 constexpr float kNeverLogit = -200;
-constexpr std::int32_t kNormalToken = 1, kControlToken = 3;
-constexpr const char* kTokenStrings = "tokenizer.ggml.tokens";
 
 constexpr Index kContextMultiple = 256;
 Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
@@ -75,9 +75,9 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
   }
   std::sort(merges.begin(), merges.end());
   merges.erase(std::unique(merges.begin(), merges.end()), merges.end());
-  std::vector<std::int32_t> kinds(tokens.size(), kNormalToken);
+  std::vector<std::int32_t> kinds(tokens.size(), kGgufNormal);
   tokens.emplace_back(kEnd);
-  kinds.push_back(kControlToken);
+  kinds.push_back(kGgufControl);
   const std::string name = without_folders(trained.info).source, kind = architecture(c);
   GgufMetadata metadata = {
       {"general.architecture", kind},
@@ -93,8 +93,8 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       // How the text is cut before merging, at places between characters. This one, unlike GPT-2's own, leaves spaces
       // before punctuation alone when tokens become text.
       {"tokenizer.ggml.pre", std::string("qwen2")},
-      {kTokenStrings, std::move(tokens)},
-      {"tokenizer.ggml.token_type", std::move(kinds)},
+      {kGgufTokens, std::move(tokens)},
+      {kGgufTokenKinds, std::move(kinds)},
       {"tokenizer.ggml.merges", std::move(merges)},
       {"tokenizer.ggml.bos_token_id", size(c.vocabulary)},
       {"tokenizer.ggml.eos_token_id", size(c.vocabulary)},
@@ -114,36 +114,12 @@ void add_rows(std::vector<float>& values, TensorView& view, const std::vector<fl
   view = tensor_view<float>(view.name, {view.shape[0] + count, view.shape[1]}, values);
 }
 
-// The model in such a file, without what was added: `config` says its context.
-std::unique_ptr<CharTransformer> model_of(const Gguf& file, TransformerConfig config) {
-  const std::string kind = architecture(config) + ".";
-  const auto size = [&](const char* key) { return static_cast<Index>(file.at<std::uint32_t>(kind + key)); };
-  config.layers = size("block_count");
-  config.width = size("embedding_length");
-  config.hidden = size("feed_forward_length");
-  config.heads = size("attention.head_count");
-  config.bias = true;
-  config.tied = false;
-  config.vocabulary = static_cast<Index>(file.at<std::vector<std::string>>(kTokenStrings).size()) - 1;
-  config.check();
-  std::vector<TensorView> tensors = file.tensors();
-  for (TensorView& view : tensors) {
-    const Index rows = view.name == "position_embd.weight"                                ? config.context
-                       : view.name == "token_embd.weight" || view.name == "output.weight" ? config.vocabulary
-                                                                                          : view.shape[0];
-    if (rows > view.shape[0]) fail(file.source(), ": ", view.name, " has ", view.shape[0], " rows instead of ", rows);
-    view.data =
-        view.data.first(view.data.size() / static_cast<std::size_t>(view.shape[0]) * static_cast<std::size_t>(rows));
-    view.shape[0] = rows;
-  }
-  return model_from_gpt2(gpt2_names(tensors, file.source()), config, Gpt2Naming::kGguf, file.source());
-}
-
 }  // namespace
 
 Exported export_gguf(const TrainedModel& trained, const std::string& path) {
   const TransformerConfig& c = trained.model->config();
   check_is_gpt2(c, "gguf");
+  check_gpt2_holds(trained.info.config, "gguf");
   if (c.activation != Activation::kGelu)
     fail(
         "gguf: holds GPT-2, whose activation is gelu, and this model has another; train one with --activation gelu; "
@@ -175,9 +151,10 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
     exported.notices.push_back(cat("llama.cpp may end a text early: ", kEnd,
                                    " has the logit 0, for nothing lower can be "
                                    "had from the last layer norm of this model; train it further"));
-  save_gguf(path, metadata_of(trained), tensors.views);
-  const Gguf file = Gguf::load(path);
-  check_reads_back(trained, trained.info.vocabulary, *model_of(file, c), path, exported);
+  save_gguf(path, metadata_of(trained), tensors.views, [&](const std::string& temporary) {
+    const GgufModel back = model_of_gguf(Gguf::parse(read_file(temporary), path));
+    check_reads_back(trained, back.vocabulary, *back.model, path, exported);
+  });
   return exported;
 }
 

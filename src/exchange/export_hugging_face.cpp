@@ -7,6 +7,7 @@
 #include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
 #include "headlight/nn/position_rotary.h"
+#include "os/atomic_folder.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "training/state.h"
@@ -95,6 +96,7 @@ Json config_json(const TrainedModel& trained) {
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
   const TransformerConfig& c = trained.model->config();
   check_is_gpt2(c, "hf");
+  check_gpt2_holds(trained.info.config, "hf");
   const bool neox = is_neox(c);
   const Gpt2Tensors tensors = gpt2_tensors(*trained.model, neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);
   std::vector<TensorView> views = tensors.views;
@@ -106,21 +108,23 @@ Exported export_hugging_face(const TrainedModel& trained, const std::string& dir
       .set("clean_up_tokenization_spaces", false)
       .set("model_max_length", c.context);
 
-  make_directories(directory);
+  const std::string tokenizer = pretty_json_text(tokenizer_json(trained.info.vocabulary)),
+                    config = pretty_json_text(config_json(trained));
   Exported exported;
-  const auto file = [&](const char* name) {
-    exported.files.push_back(cat(directory, "/", name));
-    return exported.files.back();
-  };
-  save_safetensors(
-      file("model.safetensors"), views,
-      {{"format", "pt"}, {kStepKey, std::to_string(trained.step)}, {kLossKey, real_text(trained.val_loss)}});
-  write_file_atomically(file("tokenizer.json"), pretty_json_text(tokenizer_json(trained.info.vocabulary)));
-  write_file_atomically(file("tokenizer_config.json"), pretty_json_text(tokenizer_config));
-  write_file_atomically(file("config.json"), pretty_json_text(config_json(trained)));
-
-  const TrainedModel back = import_model(directory);
-  check_reads_back(trained, back.info.vocabulary, *back.model, directory, exported);
+  write_folder_atomically(directory, [&](const std::string& folder) {
+    const auto file = [&](const char* name) {
+      exported.files.push_back(cat(directory, "/", name));
+      return cat(folder, "/", name);
+    };
+    save_safetensors(
+        file("model.safetensors"), views,
+        {{"format", "pt"}, {kStepKey, std::to_string(trained.step)}, {kLossKey, real_text(trained.val_loss)}});
+    write_file_atomically(file("tokenizer.json"), tokenizer);
+    write_file_atomically(file("tokenizer_config.json"), pretty_json_text(tokenizer_config));
+    write_file_atomically(file("config.json"), config);
+    const TrainedModel back = import_model(folder);
+    check_reads_back(trained, back.info.vocabulary, *back.model, directory, exported);
+  });
   return exported;
 }
 

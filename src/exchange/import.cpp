@@ -6,6 +6,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchange_files.h"
 #include "exchange/gpt2.h"
+#include "exchange/sharded.h"
 #include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
 #include "headlight/nn/position_rotary.h"
@@ -125,9 +126,14 @@ void check_vocabulary(const TrainedModel& trained, Index rows, const std::string
          "; name the text or tokenizer that it was made from with --vocabulary");
 }
 
+ShardedTensors one_shard(const SafeTensors& file) { return {{file}, file.tensors()}; }
+
 TrainedModel import_hugging_face(const std::string& directory, const ImportOptions& options) {
-  const std::string config_name = directory + "/config.json", weights_name = directory + "/model.safetensors",
-                    tokenizer_name = directory + "/tokenizer.json";
+  const std::string config_name = directory + "/config.json", tokenizer_name = directory + "/tokenizer.json";
+  // One file, or an index of several; transformers prefers the one file, too.
+  const std::string one_file = directory + "/model.safetensors", index = cat(directory, "/", kShardIndex);
+  const bool sharded = !path_exists(one_file) && path_exists(index);
+  const std::string& weights_name = sharded ? index : one_file;
   const Json document = parse_json(read_file(config_name), config_name);
   const JsonView config(document, config_name);
   if (document.find("headlight")) fail(directory, ": is a run of this program already; there is nothing to import");
@@ -164,8 +170,8 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   const auto tied = config.find("tie_word_embeddings");
   c.tied = tied ? tied->as_bool() : family.tied;
 
-  const SafeTensors file = SafeTensors::load(weights_name);
-  Tensors tensors = gpt2_names(file.tensors(), weights_name);
+  const ShardedTensors weights = sharded ? load_shards(directory) : one_shard(SafeTensors::load(weights_name));
+  Tensors tensors = gpt2_names(weights.tensors, weights_name);
   if (c.tied) drop_tied_head(tensors, family, weights_name);
   if (const auto ours = config.find("headlight_export")) {
     trained.info.source = ours->at("text").as_string();
@@ -178,7 +184,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
     }
   }
   trained.val_loss = std::nan("");
-  if (file.metadata().count(kStepKey)) {
+  if (const SafeTensors& file = weights.shards[0]; !sharded && file.metadata().count(kStepKey)) {
     trained.step = metadata_whole(file, kStepKey);
     trained.val_loss = metadata_real(file, kLossKey);
     if (trained.step < 0) fail(weights_name, ": metadata \"", kStepKey, "\" is negative");

@@ -9,6 +9,7 @@
 // lies within the data.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,9 +25,10 @@ using GgufValue = std::variant<std::uint32_t, std::int32_t, float, bool, std::st
                                std::vector<std::int32_t>>;
 using GgufMetadata = std::vector<std::pair<std::string, GgufValue>>;
 
-// Writes a file atomically (AtomicFile). Errors: a tensor that is not F32 or F16 or whose rank is not 1 to 4, a
-// duplicate name, the errors of AtomicFile.
-void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors);
+// Writes a file atomically (AtomicFile); `check` reads it before it takes its name (os/file.h). Errors: a tensor that is not
+// F32 or F16 or whose rank is not 1 to 4, a duplicate name, the errors of AtomicFile.
+void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors,
+               const std::function<void(const std::string& temporary)>& check = {});
 
 // A file in memory. Copies share the data; tensor views are valid as long as one copy lives.
 class Gguf {

@@ -71,7 +71,8 @@ void check_gguf_tensor(const std::string& path, const TensorView& tensor) {
 
 }  // namespace
 
-void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors) {
+void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors,
+               const std::function<void(const std::string& temporary)>& check) {
   std::set<std::string_view> names;
   std::string header(kGgufMagic);
   append_little(header, kGgufVersion);
@@ -105,7 +106,7 @@ void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<
     pieces.emplace_back(reinterpret_cast<const char*>(tensors[i].data.data()), tensors[i].data.size());
     pieces.push_back(gaps[i]);
   }
-  write_file_atomically(path, pieces);
+  write_file_atomically(path, pieces, check);
 }
 
 }  // namespace headlight

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "generation/decoder_check.h"
 #include "generation/quantize.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
@@ -98,14 +99,15 @@ struct Step {
 }  // namespace
 
 struct Decoder::State {
-  State(const CharTransformer& model, Weights weights);
+  explicit State(const CharTransformer& model);
 
   Tensor read_all(std::span<const std::int32_t> ids);
   void read_one(std::int32_t id);
   void link_steps();
   void run(const Step& step, Index part, Index parts, Index slot, Index keys);
   void attend(Layer& layer, Index head, const float* in, Index slot, Index keys);
-  void check_against_model();
+  void check_parameters() const;
+  void forget();  // all that was read, and the cache's memory
   void quantize_weights();
   void reserve(Index tokens);
   void keep(Layer& layer, const Tensor& k, const Tensor& v);
@@ -146,7 +148,7 @@ struct Decoder::State {
   PoolVector<float> normal;  // x normalised, [parts,C]: each part of a step has its own
 };
 
-Decoder::State::State(const CharTransformer& m, Weights weights)
+Decoder::State::State(const CharTransformer& m)
     : model(m), config(m.config()), context(config.context), width(config.width), head_size(config.size_of_heads()) {
   for (const NamedTensor& p : model.parameters())
     if (p.value.dtype() != DType::kFloat32) fail("decoder: ", p.name, " is ", p.value.dtype(), "; float32 is needed");
@@ -178,12 +180,8 @@ Decoder::State::State(const CharTransformer& m, Weights weights)
   unit = Tensor::zeros({1, 1, 1, head_size}, DType::kFloat32);
   std::fill_n(unit.data<float>(), head_size / 2, 1.0f);
 
+  check_parameters();
   link_steps();
-  check_against_model();
-  if (weights == Weights::kInt8) {
-    quantize_weights();
-    link_steps();
-  }
 }
 
 void Decoder::State::quantize_weights() {
@@ -193,32 +191,20 @@ void Decoder::State::quantize_weights() {
   for (Layer& layer : layers)
     for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.down}) eight_bits(*p);
   eight_bits(head);
+  link_steps();
 }
 
-// A layer that was added to the model and not to the decoder shows in the logits of a few tokens, or (when it does
-// nothing yet) among the parameters.
-void Decoder::State::check_against_model() {
-  const char* how = "; teach src/generation/decoder.cpp what the model computes, or run the whole model for each token";
+// A layer that was added to the model and not to the decoder, and does nothing yet, shows among the parameters.
+void Decoder::State::check_parameters() const {
   if (const std::size_t all = model.parameters().size(); all != parameters_known)
-    throw Mismatch(cat("decoder: the model has ", all, " parameters and ", parameters_known, " are known here", how));
-  const NoGrad no_recording;
-  const auto v = static_cast<std::int32_t>(config.vocabulary);
-  const std::int32_t few[] = {0, v / 2, v - 1};
-  const std::span<const std::int32_t> ids(few, static_cast<std::size_t>(std::min<Index>(3, context)));
-  const Tensor whole = model(ids, 1);  // [1,T,V]
-  const float* right = whole.data<float>() + (whole.size(1) - 1) * config.vocabulary;
-  if (ids.size() > 1) read_all(ids.first(ids.size() - 1));
-  read_one(ids.back());
-  double size = 1, error = 0;
-  for (Index i = 0; i < config.vocabulary; ++i) {
-    const auto a = static_cast<double>(right[i]), b = static_cast<double>(logits[static_cast<std::size_t>(i)]);
-    if (!std::isfinite(a) && !std::isfinite(b)) continue;  // a damaged model: both say so
-    size = std::max(size, std::abs(a));
-    error = std::isfinite(a - b) ? std::max(error, std::abs(a - b)) : INFINITY;
-  }
-  if (error > 1e-3 * size) throw Mismatch(cat("decoder: its logits and the model's differ by ", error, how));
-  position = 0;
-  history.clear();
+    throw Mismatch(
+        cat("decoder: the model has ", all, " parameters and ", parameters_known, " are known here", kTeachDecoder));
+}
+
+void Decoder::State::forget() {
+  position = capacity = 0;
+  history = {};
+  for (Layer& layer : layers) layer.keys = layer.values = layer.distance_bias = {};
 }
 
 void Decoder::State::check_id(std::int32_t id) const {
@@ -436,7 +422,11 @@ void Decoder::State::compute_logits(const float* out) {
 
 // ---- the decoder ----
 
-Decoder::Decoder(const CharTransformer& model, Weights weights) : state_(std::make_unique<State>(model, weights)) {}
+Decoder::Decoder(const CharTransformer& model, Weights weights) : state_(std::make_unique<State>(model)) {
+  check_decoder(*this);
+  state_->forget();
+  if (weights == Weights::kInt8) state_->quantize_weights();
+}
 Decoder::~Decoder() = default;
 
 std::span<const float> Decoder::start(std::span<const std::int32_t> ids) {

@@ -3,7 +3,9 @@
 //   s = scale q k^T + bias     [T,S]    never stored as a whole
 //   p = softmax(s)             [T,S]    over the keys that the mask and causality leave
 //   z = drop(p) v              [T,E]
-//   lse = log sum exp s        [T]      all that the backward pass needs to make p again: p = exp(s - lse)
+//   largest = max s, inverse = 1 / sum exp(s - largest)   [T]   for the backward pass: p = exp(s - largest) inverse
+//
+// (One number, log sum exp s, would do as well in exact arithmetic; rounded, it loses the sum when s is far from 0.)
 //
 // Every matrix is given by the distances in elements from one batch, head and row to the next; its columns lie side by
 // side. So queries, keys and values are read where they are: in [B,H,T,D], or packed in one [B,T,3HD].
@@ -28,7 +30,7 @@ struct Attention {
   Index batches = 0, heads = 0, queries = 0, keys = 0, size = 0, value_size = 0;  // B, H, T, S, D, E
   Matrices<const T> q, k, v;
   Matrices<T> z;
-  T* lse = nullptr;  // [B,H,T]; of a query that sees nothing: +inf, which makes its p zero
+  T *largest = nullptr, *inverse = nullptr;  // [B,H,T]; of a query that sees nothing but -inf: +inf and 0, so p is 0
   T scale = 1;
   bool causal = false;       // query t sees keys 0 .. t + S - T; needs S >= T
   Matrices<const T> mask{};  // [T,S], 0 where a query may not see a key; null data for none
@@ -42,7 +44,7 @@ struct Attention {
   Index visible(Index t) const { return causal ? t + 1 + keys - queries : keys; }
 };
 
-// With dz given, z and lse from the forward pass:
+// With dz given, z, largest and inverse from the forward pass:
 //   dv = drop(p)^T dz,  dp = drop(dz v^T),  ds = p (dp - rowsum(dz z)),  dq = scale ds k,  dk = scale ds^T q
 // (rowsum(dz z) is rowsum(p dp), for z = sum of drop(p) v.) dq, dk and dv are overwritten; dbias [B,H,T,S] too, with ds,
 // unless null.

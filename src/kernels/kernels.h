@@ -57,6 +57,13 @@ struct Gemm {
 // groups.
 inline constexpr Index kInt8Group = 64;
 
+// log sum exp x as the sum of two numbers. Subtract them one after the other: their rounded sum is the largest element
+// alone when that is far from 0.
+template <class T>
+struct LogSumExp {
+  T largest, log_sum;  // log_sum = log sum exp(x - largest)
+};
+
 // One AdamW step for a run of parameters (Loshchilov, Hutter 2019), decay decoupled from the gradient:
 //   g <- grad_scale g;  m <- beta1 m + (1-beta1) g;  v <- beta2 v + (1-beta2) g^2
 //   p <- p - lr decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
@@ -106,15 +113,16 @@ struct Table {
 
   // ---- one row of n ----
   // y = softmax(x); where mask is not null, elements whose mask is 0 are left out (y = 0 there). A row with nothing
-  // left in it gives zeros. In place allowed.
+  // left in it but -inf gives zeros. In place allowed.
   void (*softmax_row)(Index n, const T* x, const T* mask, T* y);
-  // dx = y (dy - sum(y dy)). In place of dy allowed.
-  void (*softmax_backward_row)(Index n, const T* y, const T* dy, T* dx);
-  T (*logsumexp_row)(Index n, const T* x);                                    // log sum exp x; n >= 1
+  // dx = y (dy - sum(y dy)). Elements whose mask is 0 are left out of the sum and get 0, whatever their dy. In place of dy
+  // allowed.
+  void (*softmax_backward_row)(Index n, const T* y, const T* mask, const T* dy, T* dx);
+  LogSumExp<T> (*logsumexp_row)(Index n, const T* x);                         // n >= 1
   void (*log_softmax_row)(Index n, const T* x, T* y);                         // y = x - logsumexp(x)
   void (*log_softmax_backward_row)(Index n, const T* y, const T* dy, T* dx);  // dx = dy - exp(y) sum(dy)
   // dx[i] = g (exp(x[i] - lse) - [i == target]): the derivative of g * (lse - x[target]).
-  void (*cross_entropy_backward_row)(Index n, const T* x, T lse, Index target, T g, T* dx);
+  void (*cross_entropy_backward_row)(Index n, const T* x, LogSumExp<T> lse, Index target, T g, T* dx);
 
   // ---- `rows` rows of n ----
   // y = gamma (x - mean) rstd + beta, rstd = 1 / sqrt(variance + eps), variance the biased one (Ba et al. 2016).

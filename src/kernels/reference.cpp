@@ -1,4 +1,5 @@
 // The reference kernels: plain loops, in the order of the formula, sums in double. They define what is correct.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -71,7 +72,7 @@ double apply(Unary op, double x) {
     case Unary::kSigmoid:
       return 1 / (1 + std::exp(-x));
     case Unary::kRelu:
-      return x > 0 || std::isnan(x) ? x : 0;
+      return x < 0 ? 0 : x;
     case Unary::kGeluTanh:
       return 0.5 * x * (1 + std::tanh(kGeluScale * (x + kGeluCubic * x * x * x)));
     case Unary::kGeluErf:
@@ -98,8 +99,9 @@ double derivative(Unary op, double x, double y) {
     case Unary::kSigmoid:
       return y * (1 - y);
     case Unary::kRelu:
-      return x > 0 ? 1 : 0;
+      return x > 0 || std::isnan(x) ? 1 : 0;
     case Unary::kGeluTanh: {
+      x = std::clamp(x, -32.0, 32.0);  // 0 or 1 from there on; x^2 must not overflow and meet a 0
       const double t = std::tanh(kGeluScale * (x + kGeluCubic * x * x * x));
       return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * kGeluScale * (1 + 3 * kGeluCubic * x * x);
     }
@@ -108,6 +110,7 @@ double derivative(Unary op, double x, double y) {
       return 0.5 * (1 + std::erf(x / std::numbers::sqrt2)) + x * density;
     }
     case Unary::kSilu: {
+      x = std::max(x, -1000.0);  // an infinite x must not meet a 0; NaN stays
       const double s = 1 / (1 + std::exp(-x));
       return s * (1 + x * (1 - s));
     }
@@ -122,9 +125,11 @@ void unary(Unary op, Index n, const T* x, T* y) {
 
 template <class T>
 void unary_backward(Unary op, Index n, const T* x, const T* y, const T* dy, T* dx) {
-  for (Index i = 0; i < n; ++i)
-    dx[i] = static_cast<T>(static_cast<double>(dy[i]) *
-                           derivative(op, static_cast<double>(x[i]), static_cast<double>(y[i])));
+  for (Index i = 0; i < n; ++i) {
+    const double slope = derivative(op, static_cast<double>(x[i]), static_cast<double>(y[i]));
+    // Where relu is flat the gradient is 0, whatever dy is: 0 times inf would be NaN.
+    dx[i] = op == Unary::kRelu && slope == 0 ? T{0} : static_cast<T>(static_cast<double>(dy[i]) * slope);
+  }
 }
 
 template <class T>
@@ -220,6 +225,10 @@ void softmax_row(Index n, const T* x, const T* mask, T* y) {
   T largest = -std::numeric_limits<T>::infinity();
   for (Index i = 0; i < n; ++i)
     if (allowed(i) && !(x[i] <= largest)) largest = x[i];  // written so that NaN is kept
+  if (largest == -std::numeric_limits<T>::infinity()) {
+    for (Index i = 0; i < n; ++i) y[i] = 0;
+    return;
+  }
   double sum = 0;
   for (Index i = 0; i < n; ++i)
     if (allowed(i)) sum += std::exp(static_cast<double>(x[i]) - static_cast<double>(largest));
@@ -230,33 +239,37 @@ void softmax_row(Index n, const T* x, const T* mask, T* y) {
 }
 
 template <class T>
-void softmax_backward_row(Index n, const T* y, const T* dy, T* dx) {
+void softmax_backward_row(Index n, const T* y, const T* mask, const T* dy, T* dx) {
+  const auto allowed = [&](Index i) { return !mask || mask[i] != T{0}; };
   double dot = 0;
-  for (Index i = 0; i < n; ++i) dot += static_cast<double>(y[i]) * static_cast<double>(dy[i]);
-  for (Index i = 0; i < n; ++i) dx[i] = static_cast<T>(static_cast<double>(y[i]) * (static_cast<double>(dy[i]) - dot));
+  for (Index i = 0; i < n; ++i)
+    if (allowed(i)) dot += static_cast<double>(y[i]) * static_cast<double>(dy[i]);
+  for (Index i = 0; i < n; ++i)
+    dx[i] = allowed(i) ? static_cast<T>(static_cast<double>(y[i]) * (static_cast<double>(dy[i]) - dot)) : T{0};
 }
 
 template <class T>
-double logsumexp(Index n, const T* x) {
+LogSumExp<double> logsumexp(Index n, const T* x) {
   T largest = x[0];
   for (Index i = 1; i < n; ++i)
     if (!(x[i] <= largest)) largest = x[i];
-  if (std::isinf(largest)) return static_cast<double>(largest);  // all -inf, or one +inf
+  if (std::isinf(largest)) return {static_cast<double>(largest), 0};  // all -inf, or one +inf
   double sum = 0;
   for (Index i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i]) - static_cast<double>(largest));
-  return static_cast<double>(largest) + std::log(sum);
+  return {static_cast<double>(largest), std::log(sum)};
 }
 
 template <class T>
-T logsumexp_row(Index n, const T* x) {
-  return static_cast<T>(logsumexp(n, x));
+LogSumExp<T> logsumexp_row(Index n, const T* x) {
+  const LogSumExp<double> lse = logsumexp(n, x);
+  return {static_cast<T>(lse.largest), static_cast<T>(lse.log_sum)};
 }
 
 template <class T>
 void log_softmax_row(Index n, const T* x, T* y) {
   if (n == 0) return;
-  const double lse = logsumexp(n, x);
-  for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(static_cast<double>(x[i]) - lse);
+  const LogSumExp<double> lse = logsumexp(n, x);
+  for (Index i = 0; i < n; ++i) y[i] = static_cast<T>(static_cast<double>(x[i]) - lse.largest - lse.log_sum);
 }
 
 template <class T>
@@ -268,9 +281,10 @@ void log_softmax_backward_row(Index n, const T* y, const T* dy, T* dx) {
 }
 
 template <class T>
-void cross_entropy_backward_row(Index n, const T* x, T lse, Index target, T g, T* dx) {
+void cross_entropy_backward_row(Index n, const T* x, LogSumExp<T> lse, Index target, T g, T* dx) {
   for (Index i = 0; i < n; ++i) {
-    const double p = std::exp(static_cast<double>(x[i]) - static_cast<double>(lse));
+    const double p =
+        std::exp(static_cast<double>(x[i]) - static_cast<double>(lse.largest) - static_cast<double>(lse.log_sum));
     dx[i] = static_cast<T>(static_cast<double>(g) * (p - (i == target ? 1.0 : 0.0)));
   }
 }

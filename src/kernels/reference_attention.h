@@ -31,10 +31,11 @@ class ReferenceQuery {
         first_(((b * a.heads + h) * a.queries + t) * a.keys) {}
 
   bool sees(Index s) const { return s < visible_ && (!mask_ || mask_[s] != 0); }
+  // Rounded to T, so that the largest score can be kept without a second rounding.
   double score(Index s) const {
     double sum = 0;
     for (Index d = 0; d < a_.size; ++d) sum += static_cast<double>(q_[d]) * static_cast<double>(k_[s * a_.k.row + d]);
-    return sum * static_cast<double>(a_.scale) + (bias_ ? static_cast<double>(bias_[s]) : 0);
+    return static_cast<T>(sum * static_cast<double>(a_.scale) + (bias_ ? static_cast<double>(bias_[s]) : 0));
   }
   // What dropout makes of a number that belongs to key s.
   double dropped(Index s, double x) const {
@@ -58,7 +59,8 @@ void reference_attention(const Attention<T>& a) {
       for (Index t = 0; t < a.queries; ++t) {
         const Index b = i / a.heads, h = i % a.heads;
         const ReferenceQuery<T> query(a, b, h, t);
-        double largest = -std::numeric_limits<double>::infinity();
+        constexpr double kNothing = -std::numeric_limits<double>::infinity();
+        double largest = kNothing;
         for (Index s = 0; s < a.keys; ++s)
           if (query.sees(s)) {
             const double score = query.score(s);
@@ -66,7 +68,7 @@ void reference_attention(const Attention<T>& a) {
           }
         double total = 0;
         for (double& x : sum) x = 0;
-        for (Index s = 0; s < a.keys; ++s) {
+        for (Index s = 0; s < a.keys && largest != kNothing; ++s) {
           if (!query.sees(s)) continue;
           const double p = std::exp(query.score(s) - largest);
           total += p;
@@ -78,8 +80,8 @@ void reference_attention(const Attention<T>& a) {
         T* z = a.z.at(b, h) + t * a.z.row;
         for (Index e = 0; e < a.value_size; ++e)
           z[e] = total == 0 ? T{0} : static_cast<T>(sum[static_cast<std::size_t>(e)] / total);
-        a.lse[i * a.queries + t] =
-            total == 0 ? std::numeric_limits<T>::infinity() : static_cast<T>(largest + std::log(total));
+        a.largest[i * a.queries + t] = total == 0 ? std::numeric_limits<T>::infinity() : static_cast<T>(largest);
+        a.inverse[i * a.queries + t] = total == 0 ? T{0} : static_cast<T>(1 / total);
       }
   });
 }
@@ -97,7 +99,8 @@ void reference_attention_backward(const AttentionBackward<T>& g) {
       for (Index t = 0; t < a.queries; ++t) {
         const ReferenceQuery<T> query(a, b, h, t);
         const T *q = a.q.at(b, h) + t * a.q.row, *z = a.z.at(b, h) + t * a.z.row, *dz = g.dz.at(b, h) + t * g.dz.row;
-        const double lse = static_cast<double>(a.lse[i * a.queries + t]);
+        const double largest = static_cast<double>(a.largest[i * a.queries + t]);
+        const double inverse = static_cast<double>(a.inverse[i * a.queries + t]);
         double dot = 0;
         for (Index e = 0; e < a.value_size; ++e) dot += static_cast<double>(dz[e]) * static_cast<double>(z[e]);
         std::vector<double> dq = cells(1, a.size);
@@ -105,7 +108,7 @@ void reference_attention_backward(const AttentionBackward<T>& g) {
         for (Index s = 0; s < a.keys; ++s) {
           if (dbias) dbias[s] = 0;
           if (!query.sees(s)) continue;
-          const double p = std::exp(query.score(s) - lse);
+          const double p = std::exp(query.score(s) - largest) * inverse;
           const T *k = a.k.at(b, h) + s * a.k.row, *v = a.v.at(b, h) + s * a.v.row;
           double dp = 0;
           const double weight = query.dropped(s, p);

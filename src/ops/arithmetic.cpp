@@ -110,13 +110,12 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// d(a/b) = da / b - (a/b) db / b
+// d(a/b) = da / b - ((a/b) / b) db: in this order, because dy / b may overflow where a/b is 0.
 Tensor div(const Tensor& a, const Tensor& b) {
   Tensor y = binary(Binary::kDiv, "div", a, b);
   record("div", y, {a, b}, [b = b.detach(), y = y.detach()](const Tensor& dy, const Gradients& d) {
-    const Tensor da = div(dy, b);
-    if (d[0].needed()) d[0].add(sum_to(da, d[0].shape()));
-    if (d[1].needed()) d[1].add(sum_to(neg(mul(da, y)), b.shape()));
+    if (d[0].needed()) d[0].add(sum_to(div(dy, b), d[0].shape()));
+    if (d[1].needed()) d[1].add(sum_to(neg(mul(dy, div(y, b))), b.shape()));
   });
   return y;
 }

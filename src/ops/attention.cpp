@@ -10,7 +10,7 @@
 //   dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //
 // Scores and weights exist only a tile at a time, forward and backward (kernels/simd/attention.h): what is saved is q, k,
-// v, z and one number a query. Only a gradient of the bias is as large as the weights, and only where it is asked for.
+// v, z and two numbers a query. Only a gradient of the bias is as large as the weights, and only where it is asked for.
 #include "ops/attention.h"
 
 #include <cmath>
@@ -96,6 +96,9 @@ kernels::Matrices<const T> broadcast_matrices(const Tensor& x) {
   return {x.data<T>(), stride(4), stride(3), stride(2)};
 }
 
+// Of the softmax of each query: largest and inverse (kernels/attention.h).
+Tensor empty_sums(const AttentionSizes& n, DType dtype) { return Tensor::empty({2, n.b, n.h, n.t}, dtype); }
+
 // One call: what both passes need beside q, k, v.
 struct Call {
   AttentionSizes sizes;
@@ -115,7 +118,7 @@ struct Call {
         key(o.dropout > 0 ? generator().next() : 0) {}
 
   template <class T>
-  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor lse) const {
+  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor sums) const {
     kernels::Attention<T> a;
     a.batches = sizes.b;
     a.heads = sizes.h;
@@ -127,7 +130,8 @@ struct Call {
     a.k = k.read<T>();
     a.v = v.read<T>();
     a.z = z.write<T>();
-    a.lse = lse.data<T>();
+    a.largest = sums.data<T>();
+    a.inverse = a.largest + sums.numel() / 2;
     a.scale = static_cast<T>(scale);
     a.causal = causal;
     a.mask = broadcast_matrices<T>(mask);
@@ -138,18 +142,18 @@ struct Call {
     return a;
   }
 
-  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse) const {
-    dispatch(lse.dtype(), [&](auto zero) {
+  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums) const {
+    dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention(described<T>(q, k, v, z, lse));
+      kernels::active<T>().attention(described<T>(q, k, v, z, sums));
     });
   }
-  void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse, const View& dz, View dq,
+  void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums, const View& dz, View dq,
                 View dk, View dv, Gradient dbias) const {
-    Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, lse.dtype()) : Tensor();
-    dispatch(lse.dtype(), [&](auto zero) {
+    Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, sums.dtype()) : Tensor();
+    dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention_backward({described<T>(q, k, v, z, lse), dz.read<T>(), dq.write<T>(),
+      kernels::active<T>().attention_backward({described<T>(q, k, v, z, sums), dz.read<T>(), dq.write<T>(),
                                                dk.write<T>(), dv.write<T>(), dbias.needed() ? ds.data<T>() : nullptr});
     });
     if (dbias.needed()) dbias.add(sum_to(ds, dbias.shape()));
@@ -165,15 +169,15 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     *weights = attention_weights(q, k, o);
   }
   const Call call(n, o);
-  Tensor z = Tensor::empty({n.b, n.h, n.t, n.e}, q.dtype()), lse = Tensor::empty({n.b, n.h, n.t}, q.dtype());
+  Tensor z = Tensor::empty({n.b, n.h, n.t, n.e}, q.dtype()), sums = empty_sums(n, q.dtype());
   const View q_view = heads_first(q), k_view = heads_first(k), v_view = heads_first(v);
-  call.forward(q_view, k_view, v_view, heads_first(z), lse);
+  call.forward(q_view, k_view, v_view, heads_first(z), sums);
   record("attention", z, {q, k, v, o.bias},
-         [call, q_view, k_view, v_view, z = z.detach(), lse](const Tensor& dz, const Gradients& d) {
+         [call, q_view, k_view, v_view, z = z.detach(), sums](const Tensor& dz, const Gradients& d) {
            const auto like = [](const View& x) { return Tensor::empty(x.tensor.shape(), x.tensor.dtype()); };
            const Tensor dq = like(q_view), dk = like(k_view), dv = like(v_view);
-           call.backward(q_view, k_view, v_view, heads_first(z), lse, heads_first(dz), heads_first(dq), heads_first(dk),
-                         heads_first(dv), d[3]);
+           call.backward(q_view, k_view, v_view, heads_first(z), sums, heads_first(dz), heads_first(dq),
+                         heads_first(dk), heads_first(dv), d[3]);
            d[0].add(dq);
            d[1].add(dk);
            d[2].add(dv);
@@ -188,13 +192,13 @@ Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& 
   const AttentionSizes n{b, heads, t, t, d, d};
   check_attention_options("attention_packed", n, qkv.dtype(), o);
   const Call call(n, o);
-  Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), lse = Tensor::empty({b, heads, t}, qkv.dtype());
+  Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), sums = empty_sums(n, qkv.dtype());
   const auto part = [d](const Tensor& packed, Index i) { return columns(packed, i, 3, d); };
-  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), lse);
+  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), sums);
   record("attention_packed", z, {qkv, o.bias},
-         [call, part, qkv = qkv.detach(), z = z.detach(), lse, d](const Tensor& dz, const Gradients& gradients) {
+         [call, part, qkv = qkv.detach(), z = z.detach(), sums, d](const Tensor& dz, const Gradients& gradients) {
            const Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype());
-           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), lse, columns(dz, 0, 1, d),
+           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), sums, columns(dz, 0, 1, d),
                          part(dqkv, 0), part(dqkv, 1), part(dqkv, 2), gradients[1]);
            gradients[0].add(dqkv);
          });

@@ -1,6 +1,8 @@
 // The mean over rows of -log softmax(logits)[target], straight from the logits: no softmax is stored.
-//   loss = 1/N sum_r (lse_r - x_r[t_r]),  lse_r = log sum_i e^{x_r,i}
+//   loss = 1/N sum_r (lse_r - x_r[t_r])
+//   lse_r = log sum_i e^{x_r,i} = m_r + log sum_i e^{x_r,i - m_r},  m_r = max_i x_r,i
 //   dx_r,i = 1/N (e^{x_r,i - lse_r} - [i = t_r]);   zero for rows without a target
+// lse_r is kept as its two addends: each is subtracted by itself, so that logits far from 0 lose nothing.
 #include "ops/common.h"
 
 namespace headlight {
@@ -19,19 +21,24 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets
     ++counted;
   }
   PoolVector<std::int32_t> kept(targets.begin(), targets.end());
-  Tensor lse = Tensor::empty({rows}, logits.dtype());
+  Tensor lse = Tensor::empty({rows, 2}, logits.dtype());  // m_r, and the logarithm
   Tensor loss = Tensor::empty({}, logits.dtype());
   dispatch(logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* x = logits.data<T>();
     T* p = lse.data<T>();
     parallel_for(rows, row_grain(4 * n), [&](Index begin, Index end) {
-      for (Index r = begin; r < end; ++r) p[r] = kernels::active<T>().logsumexp_row(n, x + r * n);
+      for (Index r = begin; r < end; ++r) {
+        const auto [largest, log_sum] = kernels::active<T>().logsumexp_row(n, x + r * n);
+        p[2 * r] = largest;
+        p[2 * r + 1] = log_sum;
+      }
     });
     double sum = 0;  // in the order of the rows
     for (Index r = 0; r < rows; ++r) {
       const std::int32_t target = kept[static_cast<std::size_t>(r)];
-      if (target != kIgnoredTarget) sum += static_cast<double>(p[r]) - static_cast<double>(x[r * n + target]);
+      if (target == kIgnoredTarget) continue;
+      sum += static_cast<double>(p[2 * r]) - static_cast<double>(x[r * n + target]) + static_cast<double>(p[2 * r + 1]);
     }
     *loss.data<T>() = static_cast<T>(counted > 0 ? sum / static_cast<double>(counted) : 0);
   });
@@ -45,13 +52,13 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets
              const T* px = x.data<T>();
              const T* p = lse.data<T>();
              T* pdx = dx.data<T>();
-             parallel_for(lse.numel(), row_grain(4 * classes), [&](Index begin, Index end) {
+             parallel_for(lse.size(0), row_grain(4 * classes), [&](Index begin, Index end) {
                for (Index r = begin; r < end; ++r) {
                  const std::int32_t target = kept[static_cast<std::size_t>(r)];
                  if (target == kIgnoredTarget) std::fill_n(pdx + r * classes, classes, T{0});
                  else
-                   kernels::active<T>().cross_entropy_backward_row(classes, px + r * classes, p[r], target, g,
-                                                                   pdx + r * classes);
+                   kernels::active<T>().cross_entropy_backward_row(classes, px + r * classes, {p[2 * r], p[2 * r + 1]},
+                                                                   target, g, pdx + r * classes);
                }
              });
            });

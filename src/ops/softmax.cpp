@@ -20,18 +20,17 @@ void need_axis(const char* operation, const Tensor& x) {
   if (x.rank() < 1) fail(operation, ": needs at least one axis");
 }
 
-// dx of every row from y and dy, by the kernel that `pick` takes from the table.
-template <class Pick>
-Tensor backward_rows(const Tensor& y, const Tensor& dy, const Pick& pick) {
+// dx of every row by kernel(table, n, offset, y, dy, dx): the row begins at the three pointers, `offset` elements into y.
+template <class Kernel>
+Tensor backward_rows(const Tensor& y, const Tensor& dy, const Kernel& kernel) {
   Tensor dx = Tensor::empty(y.shape(), y.dtype());
   dispatch(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const auto row = pick(kernels::active<T>());
     const Index n = y.size(-1);
     const T* py = y.data<T>();
     const T* pdy = dy.data<T>();
     T* pdx = dx.data<T>();
-    each_row(y, [&](Index r) { row(n, py + r * n, pdy + r * n, pdx + r * n); });
+    each_row(y, [&](Index r) { kernel(kernels::active<T>(), n, r * n, py + r * n, pdy + r * n, pdx + r * n); });
   });
   return dx;
 }
@@ -49,8 +48,11 @@ Tensor softmax_rows(const char* name, const Tensor& x, const Tensor& mask) {
     each_row(x,
              [&](Index r) { kernels::active<T>().softmax_row(n, px + r * n, pm ? pm + r * n : nullptr, py + r * n); });
   });
-  record(name, y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) {
-    d[0].add(backward_rows(y, dy, [](const auto& table) { return table.softmax_backward_row; }));
+  record(name, y, {x}, [y = y.detach(), mask](const Tensor& dy, const Gradients& d) {
+    d[0].add(
+        backward_rows(y, dy, [&]<class T>(const auto& table, Index n, Index offset, const T* py, const T* pdy, T* pdx) {
+          table.softmax_backward_row(n, py, mask.defined() ? mask.data<T>() + offset : nullptr, pdy, pdx);
+        }));
   });
   return y;
 }
@@ -77,7 +79,9 @@ Tensor log_softmax(const Tensor& x) {
     each_row(x, [&](Index r) { kernels::active<T>().log_softmax_row(n, px + r * n, py + r * n); });
   });
   record("log_softmax", y, {x}, [y = y.detach()](const Tensor& dy, const Gradients& d) {
-    d[0].add(backward_rows(y, dy, [](const auto& table) { return table.log_softmax_backward_row; }));
+    d[0].add(backward_rows(y, dy, [](const auto& table, Index n, Index, const auto* py, const auto* pdy, auto* pdx) {
+      table.log_softmax_backward_row(n, py, pdy, pdx);
+    }));
   });
   return y;
 }

@@ -154,7 +154,7 @@ void AtomicFile::write(std::string_view bytes) {
   if (const int error = write_all(stream_, bytes)) give_up(error);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(const std::function<void(const std::string& temporary)>& check) {
   if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before");
   if (const int error = flush(stream_)) give_up(error);
   if (stream_ == stdout) {
@@ -167,6 +167,7 @@ void AtomicFile::commit() {
   errno = 0;
   if (std::fclose(std::exchange(stream_, nullptr)) != 0) give_up(last_error());
   if (temporary_.empty()) return;
+  if (check) check(temporary_);
 
   std::error_code error;
   fs::rename(temporary_, target_, error);
@@ -192,10 +193,11 @@ void AtomicFile::discard() noexcept {
   temporary_.clear();
 }
 
-void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces) {
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces,
+                           const std::function<void(const std::string& temporary)>& check) {
   AtomicFile file(path);
   for (const std::string_view piece : pieces) file.write(piece);
-  file.commit();
+  file.commit(check);
 }
 
 void write_file_atomically(const std::string& path, std::string_view bytes) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,8 +61,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  // May be called once. Calling write() or commit() afterwards is an error.
-  void commit();
+  // May be called once. Calling write() or commit() afterwards is an error. `check` gets the temporary file's path before the
+  // rename; if it throws, the target stays unchanged. It is not called where the target is written directly.
+  void commit(const std::function<void(const std::string& temporary)>& check = {});
 
  private:
   [[noreturn]] void give_up(int error);
@@ -75,7 +77,8 @@ class AtomicFile {
 };
 
 // Writes the concatenated pieces through an AtomicFile.
-void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces);
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces,
+                           const std::function<void(const std::string& temporary)>& check = {});
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
 // Appends a line and '\n' to a log with a single write, and creates the log if necessary. If the log ends with an

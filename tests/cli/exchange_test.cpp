@@ -65,7 +65,8 @@ TEST_F(Exchange, TrainingGoesOnFromItsWeights) {
 
 TEST_F(Exchange, NothingIsReplacedUnasked) {
   const std::string file = directory_ / "m.gguf";
-  for (const Words& target : {Words{"hf", "--out", hf_}, Words{"gguf", "--out", file}}) {
+  for (const Words& target :
+       {Words{"hf", "--out", hf_}, Words{"gguf", "--out", file}, Words{"npy", "--out", directory_ / "n"}}) {
     const Words words = Words{"export", finished(), "--to"} + target;
     fine(words);
     expect_refused(words, 1, "add --force to replace");

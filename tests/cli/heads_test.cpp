@@ -202,6 +202,8 @@ TEST_F(Heads, RefuseBadInput) {
                   "a word is missing; usage: headlight heads show DIR HEAD TEXT");
   expect_run_kept({"heads", "ablate", finished(), "L0H7"}, 1, "L0H7: the model has no such head");
   expect_run_kept({"heads", "ablate", finished(), "L0H0", "--by", "men"}, 2, "--by men: not one of");
+  expect_run_kept({"heads", "ablate", run_, "L0H0", "--by", "other", "--chars", "9"}, 2,
+                  "--chars 9: a sample is one text, and --by other needs another; leave it out");
   expect_run_kept({"heads", "ablate", finished()}, 2, "a word is missing");
   expect_run_kept({"heads", "prune", finished()}, 2, "give --keep N or --loss X and --out DIR");
   expect_run_kept({"heads", "prune", finished(), "--keep", "1"}, 2, "--out: name the directory");

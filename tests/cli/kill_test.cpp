@@ -185,5 +185,36 @@ TEST_F(FullDisk, ANewRunSaysSoAndLeavesNothing) {
   EXPECT_TRUE(!path_exists(out) || files_of(out).empty());
 }
 
+TEST_F(FullDisk, ExportsAreWholeOrNotThere) {
+  int refused = 0;
+  for (const char* format : {"hf", "gguf", "npz", "npy"}) {
+    const std::string out = cat(disk_, "/", format);
+    const Words words = {"export", finished(), "--to", format, "--out", out, "--force"};
+    for (const bool again : {false, true}) {  // over what an earlier export wrote
+      if (again) {
+        ASSERT_EQ(run_program(words).code, 0);
+      }
+      const Files before = tree_of(disk_);
+      for (const int pages : {0, 1, 2, 3, 4, 6, 8}) {
+        SCOPED_TRACE(cat(format, again ? " again, " : ", ", pages, " pages"));
+        fill_up(static_cast<std::uintmax_t>(pages) * 4096);
+        const Result r = run_program(words);
+        std::filesystem::remove(filler());
+        if (r.code == 0) {
+          if (!again) std::filesystem::remove_all(out);
+          continue;
+        }
+        ++refused;
+        EXPECT_EQ(r.code, 1) << r.err;
+        EXPECT_TRUE(contains(r.err, "the disk is full; free some space")) << r.err;
+        EXPECT_EQ(std::count(r.err.begin(), r.err.end(), '\n'), 1) << r.err;
+        EXPECT_TRUE(before == tree_of(disk_));
+        EXPECT_EQ(path_exists(out), again);
+      }
+    }
+  }
+  EXPECT_GE(refused, 16) << "the disk was never full";
+}
+
 }  // namespace
 }  // namespace headlight

@@ -109,6 +109,23 @@ void read_import(const std::string& bytes) {
   expect(trained.model != nullptr, "an import without a model");
 }
 
+// The index of a model in two files, beside files that are sound.
+void read_shards(const std::string& bytes) {
+  static const TemporaryDirectory directory;
+  static const std::string path = directory / "model";
+  if (!path_exists(path)) {
+    export_hugging_face(random_model(), path);
+    const SafeTensors all = SafeTensors::load(path + "/model.safetensors");
+    std::vector<TensorView> first, second;
+    for (const TensorView& tensor : all.tensors()) (tensor.name < "transformer.h.1" ? first : second).push_back(tensor);
+    save_safetensors(path + "/model-00001-of-00002.safetensors", first);
+    save_safetensors(path + "/model-00002-of-00002.safetensors", second);
+    remove_file(path + "/model.safetensors");
+  }
+  put(path + "/model.safetensors.index.json", bytes);
+  expect(import_model(path).model != nullptr, "an import without a model");
+}
+
 void read_run_log(const std::string& bytes) {
   static const TemporaryDirectory directory;
   const std::string path = directory / "log.jsonl";
@@ -148,6 +165,7 @@ const std::vector<Reader>& readers() {
       {"run", read_run},
       {"tokenizer", read_tokenizer},
       {"import", read_import},
+      {"shards", read_shards},
       {"log", read_run_log},
       {"heads", read_heads},
   };

@@ -271,6 +271,71 @@ TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
   EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "teach src/generation/decoder.cpp"));
 }
 
+// A model whose heads bring back nothing at some token: the decoder, which probes do not reach, does not know of it.
+class SilentAt : public Probe {
+ public:
+  // In runs of `length` tokens, at token `t`.
+  SilentAt(Index length, Index t) : length_(length), t_(t) {}
+  bool wants_weights() const override { return false; }
+  Tensor see(const std::string& name, const Tensor& x) override {
+    if (name != "blocks.0.attn.z" || x.size(2) != length_) return x;
+    Tensor changed = x.clone();  // [B,H,T,D]
+    for (Index h = 0; h < x.size(1); ++h)
+      std::fill_n(changed.data<float>() + (h * x.size(2) + t_) * x.size(3), x.size(3), 0.0f);
+    return changed;
+  }
+
+ private:
+  Index length_, t_;
+};
+
+TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
+  for (const PositionKind kind : kPositionKinds) {
+    TransformerConfig c = tiny_config(kind);
+    c.context = 20;
+    const CharTransformer model(c);
+    randomize(model, 12);
+    for (Index t = 1; t < c.context; ++t) {
+      const SilentAt probe(c.context, t);
+      const std::string line = error_of([&] { Decoder{model}; });
+      EXPECT_TRUE(contains(line, "decoder: its logits and the model's differ by ")) << t;
+      EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; teach src/generation/decoder.cpp"))) << line;
+      EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
+    }
+    // The first token that the full context has no room for.
+    const Index length = model.position->relative() ? c.context + 2 : c.context / 2 + 1;
+    const SilentAt probe(length, model.position->relative() ? c.context : length - 1);
+    EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), " at token 20 of 20; ")) << static_cast<int>(kind);
+  }
+}
+
+// Where not every token is read by itself, those at the end still are.
+TEST(Decoder, RefusesALargeModelThatDiffersLate) {
+  TransformerConfig c = tiny_config(PositionKind::kLearned);
+  c.layers = 1;
+  c.context = 2048;
+  c.vocabulary = 100'000;
+  c.width = 16;
+  const CharTransformer model(c);
+  randomize(model, 13);
+  EXPECT_NO_THROW(Decoder{model});
+  for (const Index t : {Index{3}, Index{15}, c.context - 16, c.context - 1}) {
+    const SilentAt probe(c.context, t);
+    EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), cat(" at token ", t, " of 2048; "))) << t;
+  }
+}
+
+TEST(Decoder, ForgetsTheCheck) {
+  for (const PositionKind kind : kPositionKinds) {
+    const CharTransformer model(tiny_config(kind));
+    randomize(model, 14);
+    Decoder decoder(model);
+    EXPECT_EQ(decoder.length(), 0);
+    expect_close(decoder.next(2), whole_model(model, Ids{2}), "the first token");
+    EXPECT_EQ(decoder.length(), 1);
+  }
+}
+
 TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
   const CharTransformer model(tiny_config());
   Tensor weight = model.blocks[1]->attn->out->weight.value();

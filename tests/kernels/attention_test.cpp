@@ -41,14 +41,15 @@ Inputs<float> draw(const Setting& s) {
 
 template <class T>
 struct Outputs {
-  std::vector<T> z, lse, dqkv, dbias;
+  std::vector<T> z, largest, inverse, dqkv, dbias;
 };
 
 template <class T>
-Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in) {
+Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in, float scale = 0.4f) {
   const Index rows = std::max(s.t, s.s), row = s.h * (2 * s.d + s.e);
   Outputs<T> out{std::vector<T>(in.dz.size(), T(kNaN)), std::vector<T>(at(s.b * s.h * s.t)),
-                 std::vector<T>(in.qkv.size(), T(kUntouched)), std::vector<T>(at(s.b * s.h * s.t * s.s), T(kNaN))};
+                 std::vector<T>(at(s.b * s.h * s.t)), std::vector<T>(in.qkv.size(), T(kUntouched)),
+                 std::vector<T>(at(s.b * s.h * s.t * s.s), T(kNaN))};
   AttentionBackward<T> g;
   Attention<T>& a = g.forward;
   a.batches = s.b, a.heads = s.h, a.queries = s.t, a.keys = s.s, a.size = s.d, a.value_size = s.e;
@@ -56,8 +57,8 @@ Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in) {
   a.k = {in.qkv.data() + s.h * s.d, rows * row, s.d, row};
   a.v = {in.qkv.data() + 2 * s.h * s.d, rows * row, s.e, row};
   a.z = {out.z.data(), s.t * s.h * s.e, s.e, s.h * s.e};
-  a.lse = out.lse.data();
-  a.scale = T(0.4f);
+  a.largest = out.largest.data(), a.inverse = out.inverse.data();
+  a.scale = T(scale);
   a.causal = s.causal;
   if (s.masked) a.mask = {in.mask.data(), s.t * s.s, 0, s.s};
   if (s.biased) a.bias = {in.bias.data(), 0, s.t * s.s, s.s};
@@ -72,10 +73,11 @@ Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in) {
   return out;
 }
 
-void expect_close(const std::vector<float>& got, const std::vector<double>& want, const std::string& what) {
+void expect_close(const std::vector<float>& got, const std::vector<double>& want, const std::string& what,
+                  double tolerance = 2e-5) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_TRUE(near(got[i], want[i], 2e-5 * (1 + std::fabs(want[i]))))
+    ASSERT_TRUE(near(got[i], want[i], tolerance * (1 + std::fabs(want[i]))))
         << what << " [" << i << "]: got " << got[i] << ", exact " << want[i];
 }
 
@@ -85,7 +87,8 @@ void expect_right(const Table<float>& table, const Setting& s) {
   const Outputs<float> got = run(table, s, in);
   const Outputs<double> want = run(double_reference(), s, wide);
   expect_close(got.z, want.z, text(s) + ": z");
-  expect_close(got.lse, want.lse, text(s) + ": lse");
+  expect_close(got.largest, want.largest, text(s) + ": largest");
+  expect_close(got.inverse, want.inverse, text(s) + ": inverse");
   expect_close(got.dqkv, want.dqkv, text(s) + ": dq, dk, dv");  // what lies between is untouched
   expect_close(got.dbias, want.dbias, text(s) + ": dbias");
 }
@@ -126,8 +129,46 @@ TEST_P(AttentionTest, LargeScoresStayFinite) {
   Inputs<float> in = draw(s);
   for (float& x : in.qkv) x *= 20;
   const Outputs<float> got = run(fast(), s, in);
-  for (const std::vector<float>* values : {&got.z, &got.lse})
+  for (const std::vector<float>* values : {&got.z, &got.largest, &got.inverse, &got.dqkv})
     for (const float x : *values) ASSERT_TRUE(std::isfinite(x));
+}
+
+// Scores that float32 holds exactly, around 2^13: rounding the log of the sum to their precision would cost 5e-4.
+TEST_P(AttentionTest, ScoresFarFromZeroKeepTheirSums) {
+  for (const float far : {8192.0f, -8192.0f}) {
+    const Setting s{1, 2, 60, 300, 2, 8, false, false, true};
+    Inputs<float> in = draw(s);
+    for (Index r = 0; r < 300; ++r)
+      for (Index i = 0; i < s.h * 2 * s.d; ++i) {
+        float& x = in.qkv[at(r * s.h * (2 * s.d + s.e) + i)];
+        x = std::round(x);  // NaN stays
+      }
+    for (float& x : in.bias) x = std::round(x) + far;
+    const Inputs<double> wide{widen(in.qkv), widen(in.dz), {}, widen(in.bias)};
+    const Outputs<float> got = run(fast(), s, in, 0.5f);
+    const Outputs<double> want = run(double_reference(), s, wide, 0.5f);
+    expect_close(got.z, want.z, "z", 3e-6);
+    expect_close(got.dqkv, want.dqkv, "dq, dk, dv", 3e-6);
+    expect_close(got.dbias, want.dbias, "dbias", 3e-6);
+  }
+}
+
+// Rows whose bias is all -inf, also in the first of two blocks of keys only: as if the mask had left nothing there.
+TEST_P(AttentionTest, MinusInfinityInTheBiasIsAMask) {
+  for (const Index keys : {1, 20, 300}) {
+    const Setting masked{1, 1, 50, keys, 4, 8, false, true}, biased{1, 1, 50, keys, 4, 8, false, false, true};
+    Inputs<float> in = draw(masked);
+    for (Index t = 0; t < 50; ++t)
+      for (Index s = 0; s < keys; ++s)
+        if (t % 3 == 1 || (t % 3 == 2 && s < 260)) in.mask[at(t * keys + s)] = 0;
+    const Outputs<float> want = run(fast(), masked, in);
+    for (const float m : in.mask) in.bias.push_back(m == 0 ? -kInf : 0);
+    const Outputs<float> got = run(fast(), biased, in);
+    expect_close(got.z, widen(want.z), "z", 0);
+    expect_close(got.dqkv, widen(want.dqkv), "dq, dk, dv", 0);
+    expect_close(got.dbias, widen(want.dbias), "dbias", 0);
+    for (Index e = 0; e < 8; ++e) EXPECT_EQ(got.z[at(8 + e)], 0);
+  }
 }
 
 TEST_P(AttentionTest, SameBitsForEveryNumberOfThreads) {

@@ -36,6 +36,11 @@ class Fixture {
     file_.read(name, std::span<std::int32_t>(values));
     return values;
   }
+  std::vector<double> wide_numbers(const std::string& name) const {
+    std::vector<double> values(file_.at(name).data.size() / sizeof(double));
+    file_.read(name, std::span<double>(values));
+    return values;
+  }
   std::vector<std::string> names() const { return file_.names(); }
 
  private:

@@ -4,10 +4,12 @@
     python3 tests/parity/make_fixtures.py
 
 writes tests/fixtures/parity_*.safetensors. It needs torch and nothing else; the files in the repository were made with
-torch 1.13.0 (Debian's python3-torch). The tests read the files and need no Python.
+torch 1.13.0 (Debian's python3-torch), parity_special_values with torch 2.15.0. The tests read the files and need no
+Python.
 
 Inputs are rounded to float32 before they are used; all results are computed in float64 and stored as float32. So what
-the tests see is the error of Headlight alone, up to 6e-8.
+the tests see is the error of Headlight alone, up to 6e-8. Special values are computed in both types and stored as
+float64.
 """
 import json
 import math
@@ -21,17 +23,17 @@ import torch.nn.functional as F
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures")
 
 
-def save(name, tensors):
-    """Writes safetensors: the header's length, the header, the numbers. Whole numbers as I32, others as F32."""
+def save(name, tensors, wide=False):
+    """Writes safetensors: the header's length, the header, the numbers. Whole numbers as I32, others as F32 or F64."""
     header = {"__metadata__": {"made_by": "tests/parity/make_fixtures.py, torch " + torch.__version__}}
     body = b""
     for key in sorted(tensors):
         value = tensors[key].detach().contiguous()
         whole = not value.dtype.is_floating_point
         flat = value.reshape(-1).tolist()
-        data = struct.pack("<%d%s" % (len(flat), "i" if whole else "f"), *flat)
+        data = struct.pack("<%d%s" % (len(flat), "i" if whole else "d" if wide else "f"), *flat)
         header[key] = {
-            "dtype": "I32" if whole else "F32",
+            "dtype": "I32" if whole else "F64" if wide else "F32",
             "shape": list(value.shape),
             "data_offsets": [len(body), len(body) + len(data)],
         }
@@ -134,6 +136,42 @@ def functions():
         "cross_entropy.dlogits": logits.grad
     })
     save("functions", out)
+
+
+INF, NAN = math.inf, math.nan
+UNARY = {
+    "neg": torch.neg, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid, "relu": torch.relu, "silu": F.silu, "gelu_erf": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "scale": lambda x: x * -0.5
+}
+BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div}
+
+
+def special_values():
+    """Every elementwise operation at zeros, denormals, infinities, NaN and far out: y, and dx for dy = 1 and inf."""
+    out = {}
+    for kind, dtype, tiny, ends in (("f32", torch.float32, 1e-45, (1e-39, 88.7, 110, 3e38)),
+                                    ("f64", torch.float64, 5e-324, (1e-310, 88.7, 709.7, 745.2, 1e300))):
+        sizes = (0.0, tiny, 1e-30, 1.0, 20.0, 1e30, INF) + ends
+        values = torch.tensor([s * size for size in sizes for s in (1, -1)] + [NAN], dtype=dtype)
+        out[kind + ".x"] = values
+        for name, f in UNARY.items():
+            for suffix, dy in (("dx", 1.0), ("dx_inf", INF)):
+                x = values.clone().requires_grad_(True)
+                y = f(x)
+                y.backward(torch.full_like(y, dy))
+                out["%s.%s.y" % (kind, name)] = y
+                out["%s.%s.%s" % (kind, name, suffix)] = x.grad
+        few = [s * size for size in (0.0, tiny, ends[0], 1.0, 1e30, INF) for s in (1, -1)] + [NAN]
+        pairs = torch.tensor([(a, b) for a in few for b in few], dtype=dtype)
+        out[kind + ".a"], out[kind + ".b"] = pairs[:, 0], pairs[:, 1]
+        for name, f in BINARY.items():
+            a, b = (pairs[:, i].clone().requires_grad_(True) for i in (0, 1))
+            y = f(a, b)
+            y.backward(torch.ones_like(y))
+            for suffix, value in (("y", y), ("da", a.grad), ("db", b.grad)):
+                out["%s.%s.%s" % (kind, name, suffix)] = value
+    save("special_values", out, wide=True)
 
 
 def adamw():
@@ -245,6 +283,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     attention()
     functions()
+    special_values()
     adamw()
     training_step("gpt", pre_norm=True, tied=True, approximate="tanh")
     training_step("post_norm", pre_norm=False, tied=False, approximate="none")

@@ -22,6 +22,17 @@ inline Files files_of(const std::string& directory) {
   return files;
 }
 
+// Those in all folders below it too; of a folder, "/" and no bytes.
+inline Files tree_of(const std::string& directory) {
+  Files files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    const std::string path = entry.path().string(), name = path.substr(directory.size() + 1);
+    if (entry.is_directory()) files[name + "/"] = "";
+    else files[name] = read_file(path);
+  }
+  return files;
+}
+
 // log.jsonl without what a clock says.
 inline std::string timeless(const std::string& log) {
   std::string text;

@@ -57,7 +57,9 @@ void check_writable(const std::string& path, const Format& format, bool force) {
   if (!format.is_directory) fail(path, ": is there already; add --force to replace it, or choose another --out");
   if (list_directory(path).empty()) return;
   const RunDirectory run(path);
-  if (path_exists(run.file("state.safetensors")) || path_exists(run.file("log.jsonl")) || is_run(path))
+  // An npy directory has a run's config.json, and no weights beside it that a run could be loaded from.
+  const bool loadable = is_run(path) && path_exists(run.file("model.safetensors"));
+  if (path_exists(run.file("state.safetensors")) || path_exists(run.file("log.jsonl")) || loadable)
     fail(path, ": holds a run, which an export would damage; choose another --out");
   if (!force) fail(path, ": is not empty; add --force to replace what is exported, or choose another --out");
 }

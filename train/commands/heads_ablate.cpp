@@ -43,8 +43,11 @@ std::string sample(const TrainedModel& trained, const std::string& prompt, Index
 }
 
 int run_heads_ablate(const Arguments& args) {
-  const Index chars = args.whole("chars", 160, 0, 100'000);
   const Replacement replacement = replacement_of(args);
+  const bool resampled = replacement == Replacement::kOther;
+  const Index chars = args.whole("chars", resampled ? 0 : 160, 0, 100'000);
+  if (resampled && chars > 0)
+    throw UsageError(cat("--chars ", chars, ": a sample is one text, and --by other needs another; leave it out"));
   const Index most = args.whole("windows", 64, 2, 100'000);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
@@ -70,8 +73,8 @@ int run_heads_ablate(const Arguments& args) {
   const HeadMeans means(model, windows);
   const std::vector<float> before = token_losses(model, windows);
   const std::string sample_before = chars > 0 ? sample(trained, args.text("prompt", ""), chars, seed) : "";
+  const std::vector<float> after = ablated_losses(model, means, windows, heads, replacement);
   const AblateHeads probe(means, heads, replacement);
-  const std::vector<float> after = token_losses(model, windows);
   const std::string sample_after = chars > 0 ? sample(trained, args.text("prompt", ""), chars, seed) : "";
   const Bootstrap bootstrap(windows.size(), seed);
 
@@ -136,7 +139,7 @@ Command heads_ablate_command() {
       with_choices({"by", "KIND", "what replaces the heads' output: mean, zero or other", "Options", "mean"},
                    {"mean", "zero", "other"}));
   flags.push_back({"prompt", "TEXT", "what the samples begin with"});
-  flags.push_back({"chars", "N", "characters of each sample; 0: none", "Options", "160"});
+  flags.push_back({"chars", "N", "characters of each sample; 0: none", "Options", "160, none with --by other"});
   flags.push_back({"seed", "N", "of the samples and intervals", "Options", "1"});
   return {
       .name = "heads ablate",

@@ -46,8 +46,9 @@ class Decoder {
     using Error::Error;
   };
 
-  // Errors: a model that is not float32; Mismatch: the model has parameters that the decoder does not know, or its
-  // logits for a few tokens are not the decoder's.
+  // Compares itself with the model, over the whole context and one token more; of a model that would take seconds, over its
+  // first tokens. Errors: a model that is not float32; Mismatch: the model has parameters that the
+  // decoder does not know, or its logits are not the decoder's.
   explicit Decoder(const CharTransformer& model, Weights weights = Weights::kFloat32);
   ~Decoder();
   Decoder(const Decoder&) = delete;

@@ -76,11 +76,12 @@ Tensor concat(std::initializer_list<Tensor> parts, int axis);
 Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> indices);
 
 // ---- softmax ----
-// Over the last axis, computed with the largest element subtracted.
+// Over the last axis, computed with the largest element subtracted. -inf counts as masked: softmax of a row of nothing
+// else is all zeros (in PyTorch NaN), as for a query that may see nothing.
 Tensor softmax(const Tensor& x);
 Tensor log_softmax(const Tensor& x);
 // The same over the elements whose mask is not 0; the mask [..] broadcasts to x and gets no gradient. What is masked
-// gets 0; a row that is masked all over is all zeros, never NaN.
+// gets 0, and a gradient of 0 whatever arrives there; a row that is masked all over is all zeros, never NaN.
 Tensor masked_softmax(const Tensor& x, const Tensor& mask);
 
 // ---- loss ----

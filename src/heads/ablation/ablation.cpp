@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
@@ -55,6 +56,9 @@ Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
   const Index layer = layer_of_z(name);
   const auto here = [&](const HeadId& id) { return id.layer == layer; };
   if (layer < 0 || std::none_of(heads_.begin(), heads_.end(), here)) return x;
+  if (replacement_ == Replacement::kOther && x.size(0) < 2)
+    fail("ablation: a single sequence has no other one to take the output of ", head_name(heads_.front()),
+         " from; run two or more windows");
   Tensor z = x.clone();  // [B,H,T,D]
   const Index batch = z.size(0), heads = z.size(1), length = z.size(2), size = z.size(3);
   const Tensor& means = means_.by_position(layer);
@@ -86,6 +90,20 @@ Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
     }
   }
   return z;
+}
+
+HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers) {
+  if (replacement != Replacement::kOther) return windows;
+  windows.check_several();
+  return windows.followed_by(layers);
+}
+
+std::vector<float> ablated_losses(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
+                                  const std::vector<HeadId>& heads, Replacement replacement) {
+  std::set<Index> layers;
+  for (const HeadId id : heads) layers.insert(id.layer);
+  const AblateHeads probe(means, heads, replacement);
+  return token_losses(model, ablation_windows(windows, replacement, static_cast<Index>(layers.size())));
 }
 
 Tensor AblateSubspace::see(const std::string& name, const Tensor& x) {

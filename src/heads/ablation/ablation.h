@@ -15,7 +15,7 @@ namespace headlight {
 enum class Replacement {
   kMean,      // its mean over the text at position t: the primary form, which changes the least besides
   kZero,      // 0
-  kOther,     // z at position t of the next window of the batch
+  kOther,     // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
   kConstant,  // its mean over the text and all positions: what a bias can hold, and so what pruning leaves
 };
 
@@ -32,7 +32,8 @@ class HeadMeans {
   std::vector<Tensor> by_position_, overall_;
 };
 
-// While it lives, these heads of whatever model runs are ablated. Texts shorter than the context are fine.
+// While it lives, these heads of whatever model runs are ablated. Texts shorter than the context are fine. kOther takes the
+// next row of the batch: run ablation_windows(). Error: kOther, and a batch of one row.
 class AblateHeads : public Probe {
  public:
   // `means` must outlive it.
@@ -46,6 +47,14 @@ class AblateHeads : public Probe {
   std::vector<HeadId> heads_;
   Replacement replacement_;
 };
+
+// The windows to run under AblateHeads of heads in `layers` layers. For kOther each piece is followed by as many windows:
+// in each ablated layer the last row of a batch has no next one, so from layer to layer one more row is wrong.
+// Error: kOther, and a single window.
+HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers);
+// The losses of the windows with these heads ablated.
+std::vector<float> ablated_losses(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
+                                  const std::vector<HeadId>& heads, Replacement replacement);
 
 // While it lives, the concatenated heads of one layer keep only their mean within a subspace: with z [HD] of a position
 // and m its mean there, z becomes z - U U^T (z - m). The columns of U are orthonormal. With the coordinates of one head as

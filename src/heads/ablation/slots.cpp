@@ -1,11 +1,11 @@
 #include "heads/ablation/slots.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
+#include <utility>
 
 #include "headlight/base/random.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/interval.h"
 
 namespace headlight {
 
@@ -123,15 +123,9 @@ Rise Bootstrap::rise(std::span<const float> before, std::span<const float> after
     }
     if (n > 0) means.push_back(s / n);
   }
-  rise.low = rise.high = rise.mean;
-  if (means.empty()) return rise;
-  std::sort(means.begin(), means.end());
-  const auto at = [&](double share) {
-    return means[static_cast<std::size_t>(
-        std::clamp(share * static_cast<double>(means.size()), 0.0, static_cast<double>(means.size() - 1)))];
-  };
-  rise.low = at(0.025);
-  rise.high = at(0.975);
+  const Interval interval = percentile_interval(rise.mean, std::move(means));
+  rise.low = interval.low;
+  rise.high = interval.high;
   return rise;
 }
 

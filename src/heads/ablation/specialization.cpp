@@ -19,7 +19,8 @@ AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means
                             std::span<const float> before, Replacement replacement, bool keep_losses) {
   AblationResult result;
   const std::vector<HeadId> heads = all_heads(model.config());
-  const BlockRuns runs(model, setting.windows);
+  const HeadWindows windows = ablation_windows(setting.windows, replacement, 1);
+  const BlockRuns runs(model, windows);
   for (const HeadId id : heads) {
     const AblateHeads probe(means, {id}, replacement);
     std::vector<float> losses = runs.losses(id.layer);
@@ -27,8 +28,7 @@ AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means
     if (keep_losses) result.losses.push_back(std::move(losses));
     if (setting.after_each) setting.after_each();
   }
-  const AblateHeads probe(means, heads, replacement);
-  std::vector<float> losses = runs.losses(0);
+  std::vector<float> losses = ablated_losses(model, means, setting.windows, heads, replacement);
   result.all = setting.rises(before, losses);
   if (keep_losses) result.all_losses = std::move(losses);
   if (setting.after_each) setting.after_each();

@@ -80,9 +80,14 @@ void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const Role
           const Index most = top[static_cast<std::size_t>(b * length + q.t)];
           score.top += std::binary_search(keys.begin(), keys.end(), static_cast<std::int32_t>(most)) ? 1 : 0;
           ++score.queries;
-          if (batch < 2) continue;
-          score.elsewhere += sum_over(row((b + 1) % batch, q.t), keys);
-          ++score.compared;
+        }
+        if (masks.windows() < 2) continue;
+        for (Index b = 0; b < batch; ++b) {
+          const Index before = (first_window + b + masks.windows() - 1) % masks.windows();
+          for (const RoleMasks::Query& q : masks.queries(r, before, before + 1)) {
+            score.elsewhere += sum_over(row(b, q.t), masks.keys(q));
+            ++score.compared;
+          }
         }
       }
     }
@@ -142,13 +147,6 @@ std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWin
 HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks) {
   const std::vector<HeadScores> halves = score_halves(model, windows, masks);
   return merged(halves[0], halves[1]);
-}
-
-double percentile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  const auto n = static_cast<double>(values.size());
-  const auto place = static_cast<Index>(std::ceil(share * n)) - 1;
-  return values[static_cast<std::size_t>(std::clamp<Index>(place, 0, static_cast<Index>(values.size()) - 1))];
 }
 
 }  // namespace headlight

@@ -3,7 +3,7 @@
 // For a role with keys R_t at query t, over all its queries in all windows:
 //   S  = mean of sum over j in R_t of A[t,j]       the head's attention
 //   S0 = mean of |R_t| / (t+1)                     what uniform attention would give
-//   S~ = as S, with the attention of another window of the same batch: all that position alone explains
+//   S~ = as S, with the attention of the next window, (w+1) mod N of all N: all that position alone explains
 //   kappa   = (S - S0) / (1 - S0)                  1: all of it, 0: no more than chance, negative: less
 //   kappa_c = (S - S~) / (1 - S~)                  for roles of content
 // Without the correction a role such as "previous" scores high for any head at the start of a window.
@@ -91,7 +91,8 @@ class HeadScores {
 };
 
 // Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer on the windows first .. first+B-1 of the
-// masks. Until finish_scores() divides them by the number of queries, all figures are sums.
+// masks. S~ holds the mask of each window's predecessor against its attention, wherever the predecessor itself is scored.
+// Until finish_scores() divides them by the number of queries, all figures are sums.
 void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window);
 void finish_scores(HeadScores& sums);
 // Of two finished scores, those of both texts together.
@@ -101,8 +102,5 @@ HeadScores merged(const HeadScores& a, const HeadScores& b);
 HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
 // The same on the first and on the second half of the windows.
 std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
-
-// The 99th percentile, or whichever share, of values (not empty): the smallest that so many of them do not exceed.
-double percentile(std::vector<double> values, double share);
 
 }  // namespace headlight

@@ -9,11 +9,8 @@
 
 namespace headlight {
 
-namespace {
-constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
-}
-
-HeadWindows::HeadWindows(const TokenText& text, Index context, Index most) : context_(context) {
+HeadWindows::HeadWindows(const TokenText& text, Index context, Index most, Index batch_tokens)
+    : context_(context), batch_tokens_(batch_tokens) {
   windows_ = evaluation_windows(text, context, most, Padding::kNone);
   const auto count = static_cast<Index>(windows_.size());
   if (count == 0)
@@ -36,6 +33,7 @@ void HeadWindows::check_several() const {
 HeadWindows HeadWindows::half(int which) const {
   HeadWindows part;
   part.context_ = context_;
+  part.batch_tokens_ = batch_tokens_;
   const Index middle = size() / 2;
   Index begin = which == 0 ? 0 : middle, end = which == 0 ? middle : size();
   if (size() == 1) begin = 0, end = 1;
@@ -46,9 +44,23 @@ HeadWindows HeadWindows::half(int which) const {
   return part;
 }
 
-// Equal pieces, so that none is a lonely window unless it is the only one: some measures compare neighbours.
+HeadWindows HeadWindows::followed_by(Index count) const {
+  HeadWindows windows = *this;
+  for (Piece& piece : windows.pieces_) {
+    const Index own = piece.batch.rows;
+    if (own == size()) continue;
+    for (Index i = 0; i < count; ++i) {
+      const auto begin = inputs_.begin() + (piece.first + own + i) % size() * context_;
+      piece.batch.inputs.insert(piece.batch.inputs.end(), begin, begin + context_);
+      ++piece.batch.rows;
+    }
+  }
+  return windows;
+}
+
+// Equal pieces, of at least two windows unless a half has only one.
 void HeadWindows::make_pieces(Index begin, Index end) {
-  const Index count = end - begin, rows = std::max<Index>(2, kBatchTokens / context_);
+  const Index count = end - begin, rows = std::max<Index>(2, batch_tokens_ / context_);
   const Index parts = std::max<Index>(1, count / rows);
   for (Index part = 0; part < parts && count > 0; ++part) {
     const Index first = begin + part * count / parts, last = begin + (part + 1) * count / parts;

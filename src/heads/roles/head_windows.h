@@ -14,15 +14,19 @@ class HeadWindows {
   // Some of them at a time. A batch never reaches from the first half of the windows into the second.
   struct Piece {
     Index first = 0;  // its first window
-    Batch batch;
+    Batch batch;      // followed_by() adds rows without targets at the end
   };
+  static constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
 
   // Up to `most` evaluation windows of the text (data/windows.h), evenly spread. Only whole windows: padding at the end
   // of a text would count as text. Error: the text has no whole window.
-  HeadWindows(const TokenText& text, Index context, Index most);
+  HeadWindows(const TokenText& text, Index context, Index most, Index batch_tokens = kBatchTokens);
   // The first half of the windows (which = 0) or the second (1), as windows of their own. With a single window, both
   // halves are that window.
   HeadWindows half(int which) const;
+  // The same windows, each piece followed by the `count` windows after its last; after the last window of all comes the
+  // first. These rows have no targets, so their losses are not counted. A piece that holds all windows stays as it is.
+  HeadWindows followed_by(Index count) const;
 
   // Error: there is a single window. What a head does is measured against its mean over windows, and of a single one that
   // is what the head does there.
@@ -52,7 +56,7 @@ class HeadWindows {
   HeadWindows() = default;
   void make_pieces(Index begin, Index end);
 
-  Index context_ = 0;
+  Index context_ = 0, batch_tokens_ = kBatchTokens;
   std::vector<Window> windows_;
   std::vector<std::int32_t> inputs_, targets_;
   std::vector<Piece> pieces_;

@@ -9,10 +9,12 @@ constexpr double kContained = 0.9;
 }
 
 RoleMasks::RoleMasks(std::span<const Role> roles, const RoleText& text, Index length)
-    : length_(length), queries_(roles.size()), special_(roles.size() * roles.size(), false) {
-  const Index windows = static_cast<Index>(text.ids.size()) / length;
+    : length_(length),
+      windows_(static_cast<Index>(text.ids.size()) / length),
+      queries_(roles.size()),
+      special_(roles.size() * roles.size(), false) {
   std::vector<Index> keys;
-  for (Index w = 0; w < windows; ++w) {
+  for (Index w = 0; w < windows_; ++w) {
     const auto first = static_cast<std::size_t>(w * length), size = static_cast<std::size_t>(length);
     RoleText one = text;
     one.ids = text.ids.subspan(first, size);

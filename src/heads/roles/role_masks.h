@@ -23,6 +23,7 @@ class RoleMasks {
 
   std::size_t roles() const { return queries_.size(); }
   Index length() const { return length_; }
+  Index windows() const { return windows_; }
   // Those of one role, by window and t.
   std::span<const Query> queries(std::size_t role) const { return queries_[role]; }
   // Those in windows begin .. end-1.
@@ -40,7 +41,7 @@ class RoleMasks {
  private:
   void compare(std::size_t a, std::size_t b);
 
-  Index length_;
+  Index length_, windows_;
   std::vector<std::vector<Query>> queries_;
   std::vector<std::int32_t> keys_;
   std::vector<bool> special_;

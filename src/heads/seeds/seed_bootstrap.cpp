@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
-#include "heads/roles/head_scores.h"
 
 namespace headlight {
 
@@ -15,10 +15,10 @@ Interval bootstrap_seeds(std::span<const double> values, std::span<const std::ve
   if (!replicates.empty() && replicates.size() != values.size())
     fail("bootstrap: ", values.size(), " values and replicates of ", replicates.size());
   const auto n = static_cast<Index>(values.size());
-  Interval interval;
+  double mean = 0;
   std::vector<double> means_of_replicates;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    interval.mean += values[i] / static_cast<double>(n);
+    mean += values[i] / static_cast<double>(n);
     double sum = 0;
     if (!replicates.empty())
       for (const double r : replicates[i]) sum += r;
@@ -38,9 +38,7 @@ Interval bootstrap_seeds(std::span<const double> values, std::span<const std::ve
     }
     means.push_back(sum / static_cast<double>(n));
   }
-  interval.low = percentile(means, 0.025);
-  interval.high = percentile(means, 0.975);
-  return interval;
+  return percentile_interval(mean, std::move(means));
 }
 
 double sign_test(long a, long b) {

@@ -14,11 +14,9 @@
 #include <span>
 #include <vector>
 
-namespace headlight {
+#include "heads/ablation/interval.h"
 
-struct Interval {
-  double mean = 0, low = 0, high = 0;
-};
+namespace headlight {
 
 // `replicates`: of each seed, or empty (of one, or altogether) where there are none: then the figure itself is drawn.
 // Error: no values; replicates of another number of seeds.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "headlight/base/random.h"
 
@@ -269,8 +270,8 @@ Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*fi
   for (const SeedPair& p : pairs) place.emplace(p.seed_a, 0), place.emplace(p.seed_b, 0);
   std::size_t next = 0;
   for (auto& [seed, at] : place) at = next++;
-  Interval interval;
-  for (const SeedPair& p : pairs) interval.mean += p.*figure / static_cast<double>(pairs.size());
+  double mean = 0;
+  for (const SeedPair& p : pairs) mean += p.*figure / static_cast<double>(pairs.size());
   Rng rng(mix64(1));
   std::vector<double> means;
   for (int r = 0; r < resamples; ++r) {
@@ -285,9 +286,7 @@ Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*fi
     }
     if (weight > 0) means.push_back(sum / weight);
   }
-  interval.low = percentile(means, 0.025);
-  interval.high = percentile(means, 0.975);
-  return interval;
+  return percentile_interval(mean, std::move(means));
 }
 
 }  // namespace headlight

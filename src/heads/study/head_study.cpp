@@ -5,6 +5,7 @@
 
 #include "heads/ablation/block_runs.h"
 #include "heads/ablation/head_gates.h"
+#include "heads/ablation/interval.h"
 #include "heads/roles/measured_text.h"
 
 namespace headlight {

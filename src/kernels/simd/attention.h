@@ -7,10 +7,10 @@
 //           ┌────┬────┬────┐                  1. S = scale Q K^T for a tile of keys
 //           │ S  │  ·    ·   <- skipped:      2. m' = max(m, largest of S); P = exp(S - m'); l = l exp(m - m') + sum P
 //   queries ├────┼────┐        causality      3. Z = Z exp(m - m') + P V, and on to the next tile of keys
-//           │ S  │ S  │  ·     allows none    4. after the last: Z = Z / l, lse = m + log l
+//           │ S  │ S  │  ·     allows none    4. after the last: Z = Z / l
 //           ├────┼────┼────┐
-//           │ S  │ S  │ S  │                 Backward, in the same order, with P made again from lse:
-//           └────┴────┴────┘                  1. P = exp(scale Q K^T - lse), dP = dZ V^T
+//           │ S  │ S  │ S  │                 Backward, in the same order, with P made again from m, l:
+//           └────┴────┴────┘                  1. P = exp(S - m) / l, dP = dZ V^T
 //                                             2. dS = scale P (dP - rowsum(dZ Z))
 //                                             3. dV += P^T dZ, dQ += dS K, dK += dS^T Q
 //
@@ -196,24 +196,25 @@ struct AttentionTiles {
     return before;
   }
 
-  // Step 4 of the forward pass: Z divided by the sums, and lse. A row that saw nothing: zeros and +inf.
-  static void finish(Index rows, Index columns, const Running* so_far, float* z, Index z_row, float* lse) {
+  // Step 4 of the forward pass: Z divided by the sums, and what the backward pass needs.
+  static void finish(Index rows, Index columns, const Running* so_far, float* z, Index z_row, float* largest,
+                     float* inverse) {
     for (Index r = 0; r < rows; ++r) {
-      const float sum = so_far[r].sum;
-      if (sum == 0) clear(0, columns, z + r * z_row);
-      else scale_row(columns, 1 / sum, z + r * z_row);
-      lse[r] = sum;
+      const bool nothing = so_far[r].sum == 0;
+      largest[r] = nothing ? __builtin_inff() : so_far[r].largest;
+      inverse[r] = nothing ? 0 : 1 / so_far[r].sum;
+      if (nothing) clear(0, columns, z + r * z_row);
+      else scale_row(columns, inverse[r], z + r * z_row);
     }
-    map<V>(rows, lse, lse, [](V sum) { return log(sum); });
-    for (Index r = 0; r < rows; ++r) lse[r] = so_far[r].sum == 0 ? __builtin_inff() : lse[r] + so_far[r].largest;
   }
 
   static void drop_row(const Attention<float>& a, Index n, Index first, float* x) {
     if (a.dropout_threshold > 0) simd_dropout<V>(n, a.dropout_key, first, a.dropout_threshold, a.dropout_scale, x, x);
   }
 
+  static Index query(const Attention<float>& a, Index b, Index h, Index t) { return (b * a.heads + h) * a.queries + t; }
   static Index element(const Attention<float>& a, Index b, Index h, Index t, Index s) {
-    return ((b * a.heads + h) * a.queries + t) * a.keys + s;
+    return query(a, b, h, t) * a.keys + s;
   }
   static Index tile_stride(const Attention<float>& a) {
     // A vector more than the keys: clear_beside() writes there, and rows do not all begin in the same set of the cache.
@@ -257,22 +258,24 @@ struct AttentionTiles {
         }
         product_of_tile(stairs, a.value_size, tile, stride, v.from_row(j), z, a.z.row, j > 0);
       }
-      finish(rows, a.value_size, so_far, z, a.z.row, a.lse + (b * a.heads + h) * a.queries + i);
+      const Index first = query(a, b, h, i);
+      finish(rows, a.value_size, so_far, z, a.z.row, a.largest + first, a.inverse + first);
     }
   }
 
   // Products with keys in p and dP in ds -> drop(P) and dS, for the first n of a row; dS without the scale into dbias.
-  static void backward_row(const Attention<float>& a, Index n, Index first, const Extras& extras, float lse, float dot,
-                           float* p, float* ds, float* dbias) {
+  static void backward_row(const Attention<float>& a, Index n, Index first, const Extras& extras, float largest,
+                           float inverse, float dot, float* p, float* ds, float* dbias) {
     float scale = a.scale;
     if (extras.bias || extras.mask) {
       score_row(n, scale, extras, p);
       scale = 1;
     }
     drop_row(a, n, first, ds);
-    const V factor = V::set(scale), shift = V::set(-lse), center = V::set(dot), slope = V::set(a.scale);
+    const V factor = V::set(scale), shift = V::set(-largest), per_sum = V::set(inverse);
+    const V center = V::set(dot), slope = V::set(a.scale);
     for_vectors<V>(n, [&](Index i, auto lanes) {
-      const V x = exp(V::fma(factor, V::load(p + i, lanes), shift));
+      const V x = per_sum * exp(V::fma(factor, V::load(p + i, lanes), shift));
       x.store(p + i, lanes);
       const V dscore = x * (V::load(ds + i, lanes) - center);
       if (dbias) dscore.store(dbias + i, lanes);
@@ -304,7 +307,8 @@ struct AttentionTiles {
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
       const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
-      const float *z_rows = a.z.at(b, h) + i * a.z.row, *lse = a.lse + (b * a.heads + h) * a.queries + i;
+      const float* z_rows = a.z.at(b, h) + i * a.z.row;
+      const float *largest = a.largest + query(a, b, h, i), *inverse = a.inverse + query(a, b, h, i);
       float* dq_rows = g.dq.at(b, h) + i * g.dq.row;
       if (limit <= 0)
         for (Index r = 0; r < rows; ++r) clear(0, a.size, dq_rows + r * g.dq.row);
@@ -321,8 +325,8 @@ struct AttentionTiles {
         for (Index r = 0; r < rows; ++r) {
           float *p = tile_p + r * stride, *ds = tile_ds + r * stride;
           const Index seen = stairs.keys_of(r);
-          backward_row(a, seen, element(a, b, h, i + r, j), Extras(a, b, h, i + r, j), lse[r], dot[r], p, ds,
-                       g.dbias_at(b, h, i + r, j));
+          backward_row(a, seen, element(a, b, h, i + r, j), Extras(a, b, h, i + r, j), largest[r], inverse[r], dot[r],
+                       p, ds, g.dbias_at(b, h, i + r, j));
           clear_beside(p + seen);
           clear_beside(ds + seen);
         }

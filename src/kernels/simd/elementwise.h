@@ -64,8 +64,11 @@ void simd_unary_backward(Unary op, Index n, const float* x, const float* y, cons
       return map_backward<V>(n, y, dy, dx, [=](V f) { return V::fnma(f, f, one); });
     case Unary::kSigmoid:
       return map_backward<V>(n, y, dy, dx, [=](V f) { return f * (one - f); });
-    case Unary::kRelu:
-      return map_backward<V>(n, x, dy, dx, [=](V a) { return V::select(a > V::zero(), one, V::zero()); });
+    case Unary::kRelu:  // 0 where x <= 0 whatever dy is, and dy where x is NaN
+      return for_vectors<V>(n, [&](Index i, auto lanes) {
+        const V a = V::load(x + i, lanes), d = V::load(dy + i, lanes);
+        V::select((a > V::zero()) | V::is_nan(a), d, V::zero()).store(dx + i, lanes);
+      });
     case Unary::kGeluTanh:
       return map_backward<V>(n, x, dy, dx, [](V a) { return gelu_tanh_derivative(a); });
     case Unary::kGeluErf:

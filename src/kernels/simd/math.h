@@ -106,7 +106,8 @@ template <class V>
   const V near = V::fma(z * x, p, x);
   const V one = V::set(1.0f);
   const V far = one - V::set(2.0f) / (exp(size + size) + one);
-  return V::select(V::set(0.625f) > size, near, V::with_sign(far, x));
+  // `near` has the sign of x already, but for x = -0.
+  return V::with_sign(V::select(V::set(0.625f) > size, near, far), x);
 }
 
 // The standard normal density and distribution function, which share an exponential.
@@ -148,8 +149,9 @@ struct Gate {
 template <class V>
 [[gnu::always_inline]] inline Gate<V> gate(V x) {
   const V e = exp(V::negate(x));
-  const V open = V::set(1.0f) / (V::set(1.0f) + e);
-  return {open, V::min(V::set(3e38f), e) * open};  // an infinite e must not meet a 0
+  const V one = V::set(1.0f), open = one / (one + e);
+  // For a large e the product is 1; there e may be infinite, and `open` is 0 or has lost bits as a denormal.
+  return {open, V::select(V::set(1e30f) > e, e * open, one)};
 }
 
 // 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3): the same function without a cancellation.

@@ -18,6 +18,10 @@ void softmax_passes(Index n, const float* x, const float* mask, float* y) {
     if constexpr (kMasked) return V::select(absent(i, lanes), lowest, value);
     else return value;
   });
+  if (largest == -__builtin_inff()) {  // nothing is left
+    for_vectors<V>(n, [&](Index i, auto lanes) { V::zero().store(y + i, lanes); });
+    return;
+  }
   const V shift = V::set(largest);
   const float sum = sum_terms<V>(n, [&](Index i, auto lanes) {
     V e = exp(V::load(x + i, lanes) - shift);
@@ -25,7 +29,6 @@ void softmax_passes(Index n, const float* x, const float* mask, float* y) {
     e.store(y + i, lanes);
     return e;
   });
-  if (sum == 0) return;  // nothing was left: y is all zeros; otherwise the largest alone gives 1
   const V inverse = V::set(1 / sum);
   for_vectors<V>(n, [&](Index i, auto lanes) {
     V p = V::load(y + i, lanes) * inverse;
@@ -41,22 +44,28 @@ void simd_softmax_row(Index n, const float* x, const float* mask, float* y) {
   else softmax_passes<V, false>(n, x, mask, y);
 }
 
-template <class V>
-void simd_softmax_backward_row(Index n, const float* y, const float* dy, float* dx) {
-  const V dot =
-      V::set(sum_terms<V>(n, [&](Index i, auto lanes) { return V::load(y + i, lanes) * V::load(dy + i, lanes); }));
-  for_vectors<V>(
-      n, [&](Index i, auto lanes) { (V::load(y + i, lanes) * (V::load(dy + i, lanes) - dot)).store(dx + i, lanes); });
+template <class V, bool kMasked>
+void softmax_backward_passes(Index n, const float* y, const float* mask, const float* dy, float* dx) {
+  // By selection and not by the 0 in y: 0 times an infinite dy is NaN.
+  const auto present = [&](V value, Index i, auto lanes) {
+    if constexpr (kMasked) return V::select(V::load(mask + i, lanes) == V::zero(), V::zero(), value);
+    else return value;
+  };
+  const V dot = V::set(sum_terms<V>(
+      n, [&](Index i, auto lanes) { return present(V::load(y + i, lanes) * V::load(dy + i, lanes), i, lanes); }));
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    present(V::load(y + i, lanes) * (V::load(dy + i, lanes) - dot), i, lanes).store(dx + i, lanes);
+  });
 }
 
-// log sum exp x in two parts, the largest element and the log of the rest: log_softmax subtracts them one after the
-// other and so loses nothing when the largest is big.
-struct LogSumExp {
-  float largest, rest;
-};
+template <class V>
+void simd_softmax_backward_row(Index n, const float* y, const float* mask, const float* dy, float* dx) {
+  if (mask) softmax_backward_passes<V, true>(n, y, mask, dy, dx);
+  else softmax_backward_passes<V, false>(n, y, mask, dy, dx);
+}
 
 template <class V>
-LogSumExp log_sum_exp(Index n, const float* x) {
+LogSumExp<float> simd_logsumexp_row(Index n, const float* x) {
   const float largest = max_value<V>(n, [&](Index i, auto lanes) { return V::load(x + i, lanes); });
   if (largest - largest != 0) return {largest, 0};  // all -inf, or one +inf, or NaN
   const V shift = V::set(largest);
@@ -67,16 +76,10 @@ LogSumExp log_sum_exp(Index n, const float* x) {
 }
 
 template <class V>
-float simd_logsumexp_row(Index n, const float* x) {
-  const LogSumExp lse = log_sum_exp<V>(n, x);
-  return lse.largest + lse.rest;
-}
-
-template <class V>
 void simd_log_softmax_row(Index n, const float* x, float* y) {
-  const LogSumExp lse = log_sum_exp<V>(n, x);
-  const V largest = V::set(lse.largest), rest = V::set(lse.rest);
-  for_vectors<V>(n, [&](Index i, auto lanes) { (V::load(x + i, lanes) - largest - rest).store(y + i, lanes); });
+  const LogSumExp<float> lse = simd_logsumexp_row<V>(n, x);
+  const V largest = V::set(lse.largest), log_sum = V::set(lse.log_sum);
+  for_vectors<V>(n, [&](Index i, auto lanes) { (V::load(x + i, lanes) - largest - log_sum).store(y + i, lanes); });
 }
 
 template <class V>
@@ -88,13 +91,14 @@ void simd_log_softmax_backward_row(Index n, const float* y, const float* dy, flo
 }
 
 template <class V>
-void simd_cross_entropy_backward_row(Index n, const float* x, float lse, Index target, float g, float* dx) {
-  const V shift = V::set(lse), factor = V::set(g);
+void simd_cross_entropy_backward_row(Index n, const float* x, LogSumExp<float> lse, Index target, float g, float* dx) {
+  const V largest = V::set(lse.largest), log_sum = V::set(lse.log_sum), factor = V::set(g);
   const float at_target = target >= 0 && target < n ? x[target] : 0;  // read first: dx may be x
-  for_vectors<V>(n, [&](Index i, auto lanes) { (factor * exp(V::load(x + i, lanes) - shift)).store(dx + i, lanes); });
+  for_vectors<V>(
+      n, [&](Index i, auto lanes) { (factor * exp(V::load(x + i, lanes) - largest - log_sum)).store(dx + i, lanes); });
   if (target < 0 || target >= n) return;
   float p[V::kLanes];
-  exp(V::set(at_target) - shift).store(p);
+  exp(V::set(at_target) - largest - log_sum).store(p);
   dx[target] = g * (p[0] - 1);
 }
 

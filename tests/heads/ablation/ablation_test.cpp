@@ -2,8 +2,11 @@
 
 #include <cmath>
 
+#include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
+#include "heads/ablation/specialization.h"
 #include "heads/tiny_model.h"
+#include "support/expect_error.h"
 
 namespace headlight {
 namespace {
@@ -67,6 +70,77 @@ TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
     EXPECT_GT(std::abs(mean_loss(token_losses(*model_, windows_)) - before), 1e-3);
   }
   EXPECT_EQ(mean_loss(token_losses(*model_, windows_)), before);
+}
+
+// The losses when all windows are one batch: the next row of the last one is then the first.
+std::vector<float> in_one_batch(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
+                                const std::vector<HeadId>& heads) {
+  const NoGrad no_recording;
+  const AblateHeads probe(means, heads, Replacement::kOther);
+  std::vector<float> losses;
+  append_losses(model(windows.inputs(), windows.size()), windows.targets(), losses);
+  return losses;
+}
+
+void expect_same_losses(const std::vector<float>& a, const std::vector<float>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(std::isnan(a[i]), std::isnan(b[i])) << i;
+    if (!std::isnan(a[i])) {
+      ASSERT_NEAR(a[i], b[i], 2e-5) << i;
+    }
+  }
+}
+
+// Window w gets the output on window (w+1) mod N, however the windows are cut into pieces.
+TEST_F(Ablation, ByAnotherTextIsByTheNextWindow) {
+  for (const Index count : {2, 3, 4, 7, 11}) {
+    for (const Index tokens : {Index{1}, Index{3 * 16}, HeadWindows::kBatchTokens}) {
+      SCOPED_TRACE(cat(count, " windows, batches of ", tokens));
+      const HeadWindows windows(text_, 16, count, tokens);
+      ASSERT_EQ(windows.size(), count);
+      const HeadMeans means(*model_, windows);
+      const std::vector<float> before = token_losses(*model_, windows);
+      for (const std::vector<HeadId>& heads :
+           {std::vector<HeadId>{{0, 1}}, {{1, 2}}, {{0, 1}, {1, 0}, {1, 2}}, all_heads(model_->config())}) {
+        const std::vector<float> right = in_one_batch(*model_, means, windows, heads);
+        expect_same_losses(ablated_losses(*model_, means, windows, heads, Replacement::kOther), right);
+        double change = 0;
+        for (std::size_t i = 0; i < right.size(); ++i)
+          if (!std::isnan(right[i])) change = std::max(change, static_cast<double>(std::abs(right[i] - before[i])));
+        EXPECT_GT(change, 1e-3) << "another window's output is not the window's own";
+      }
+    }
+  }
+}
+
+TEST_F(Ablation, OfAllHeadsByAnotherTextDoesNotDependOnPieces) {
+  for (const Index count : {2, 3, 11}) {
+    const HeadWindows windows(text_, 16, count, 1);
+    const HeadMeans means(*model_, windows);
+    const std::vector<Slots> slots{all_slots(windows)};
+    const Bootstrap bootstrap(count, 1, 10);
+    const std::vector<float> before = token_losses(*model_, windows);
+    const AblationResult result =
+        ablate_heads(*model_, means, {windows, slots, bootstrap}, before, Replacement::kOther, true);
+    const std::vector<HeadId> heads = all_heads(model_->config());
+    for (std::size_t h = 0; h < heads.size(); ++h)
+      expect_same_losses(result.losses[h], in_one_batch(*model_, means, windows, {heads[h]}));
+    expect_same_losses(result.all_losses, in_one_batch(*model_, means, windows, heads));
+  }
+}
+
+TEST_F(Ablation, OneWindowHasNoOtherText) {
+  const HeadWindows one(text_, 16, 1);
+  const HeadMeans means(*model_, windows_);
+  EXPECT_TRUE(contains(error_of([&] {
+                         ablated_losses(*model_, means, one, {{0, 1}}, Replacement::kOther);
+                       }),
+                       "heads: the text has one window of 16 tokens"));
+  AblateHeads probe(means, {{0, 1}}, Replacement::kOther);
+  EXPECT_EQ(error_of([&] { token_losses(*model_, one); }),
+            "blocks.0.attn: ablation: a single sequence has no other one to take the output of L0H1 from; run two or "
+            "more windows");
 }
 
 // By zero, layer 1 alone: as if its columns of the output projection were zero.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "heads/tiny_model.h"
 
@@ -17,9 +18,10 @@ class ReplicatesOf : public TinyModel {
     for (const Index place : slots_[0].places) slots_[place % 2 == 0 ? 1 : 2].places.push_back(place);
     before_.assign(windows_.targets().size(), 1.0f);
   }
-  // Ablating head 0 costs `of(window)` on a, head 1 one nat on b; both together, both.
-  template <class F>
-  Replicates replicates(const F& of, std::span<const double> truth = {}) {
+  // Ablating head 0 costs `of(window)` on a, head 1 one nat on b and `other(window)` on a; both together, all.
+  Replicates replicates(
+      const std::function<double(Index)>& of, std::span<const double> truth = {},
+      const std::function<double(Index)>& other = [](Index) { return 0.0; }) {
     AblationResult result;
     result.losses.assign(2, before_);
     result.all_losses = before_;
@@ -28,6 +30,10 @@ class ReplicatesOf : public TinyModel {
       const float cost = i % 2 == 0 ? static_cast<float>(of(i / windows_.context())) : 1.0f;
       result.losses[static_cast<std::size_t>(i % 2)][at] += cost;
       result.all_losses[at] += cost;
+      if (i % 2 != 0) continue;
+      const auto more = static_cast<float>(other(i / windows_.context()));
+      result.losses[1][at] += more;
+      result.all_losses[at] += more;
     }
     const AblationSetting setting{windows_, slots_, bootstrap_};
     for (const auto& losses : result.losses) result.rises.push_back(setting.rises(before_, losses));
@@ -73,6 +79,49 @@ TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
   EXPECT_LT(*std::min_element(r.dissociations.begin(), r.dissociations.end()), 1.5);
   const Json json = to_json(r, slots_);
   EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
+}
+
+// A dissociation counts where the interval, the mean +- 1.96 standard errors, lies above kHurts for the head that hurts and
+// below for the other one. Computed here from the resamples, with costs so near to kHurts that a tenth more or less width
+// would decide otherwise in some.
+TEST_F(ReplicatesOf, IntervalsHaveTheirWidth) {
+  const auto cost = [](Index w) { return 0.05 * std::sin(static_cast<double>(w + 1)); };
+  const auto bounds = [&](double middle, double width) {
+    std::vector<double> found;
+    for (const std::vector<Index>& drawn : bootstrap_.resamples().first(static_cast<std::size_t>(kReplicates))) {
+      std::vector<double> predictions(drawn.size(), 0.0);
+      for (const Index place : slots_[1].places) predictions[static_cast<std::size_t>(place / windows_.context())] += 1;
+      double n = 0, sum = 0, squares = 0;
+      const auto each = [&](auto&& f) {
+        for (std::size_t w = 0; w < drawn.size(); ++w)
+          f(static_cast<double>(drawn[w]), predictions[w], middle + cost(static_cast<Index>(w)));
+      };
+      each([&](double times, double count, double c) { n += times * count, sum += times * count * c; });
+      each([&](double times, double count, double c) {
+        const double away = count * (c - sum / n);
+        squares += times * away * away;
+      });
+      found.push_back(sum / n + width * std::sqrt(squares) / n);
+    }
+    return found;
+  };
+  const auto count = [](const std::vector<double>& of_bounds, auto&& hurts) {
+    std::vector<double> found;
+    for (const double bound : of_bounds) found.push_back(hurts(bound) ? 1 : 0);
+    return found;
+  };
+  const auto above = [](double low) { return low > kHurts; };
+  const auto below = [](double high) { return high < kHurts; };
+  constexpr double kMore = 0.08, kLess = 0.02;
+  const auto low = [&](double width) { return count(bounds(kMore, -width), above); };
+  const auto high = [&](double width) { return count(bounds(kLess, width), below); };
+  EXPECT_EQ(replicates([&](Index w) { return kMore + cost(w); }).dissociations, low(1.96));
+  EXPECT_EQ(replicates([](Index) { return 1.0; }, {}, [&](Index w) { return kLess + cost(w); }).dissociations,
+            high(1.96));
+  for (const double width : {1.8, 2.1}) {
+    EXPECT_NE(low(width), low(1.96)) << "the costs tell them apart";
+    EXPECT_NE(high(width), high(1.96)) << "the costs tell them apart";
+  }
 }
 
 TEST_F(ReplicatesOf, NothingAtStake) {

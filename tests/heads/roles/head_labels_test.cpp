@@ -142,15 +142,6 @@ TEST(UntrainedKappas, AreSmallRepeatableAndLeaveNoTrace) {
   EXPECT_NE(kappas[0], kappas[1]);
 }
 
-TEST(Percentile, IsTheSmallestThatSoManyDoNotExceed) {
-  EXPECT_EQ(percentile({3, 1, 2}, 0.5), 2);
-  EXPECT_EQ(percentile({3, 1, 2}, 0.99), 3);
-  EXPECT_EQ(percentile({7}, 0.01), 7);
-  std::vector<double> hundred;
-  for (int i = 1; i <= 100; ++i) hundred.push_back(i);
-  EXPECT_EQ(percentile(hundred, 0.99), 99);
-}
-
 using Study = TinyModel;
 
 TEST_F(Study, IsWholeAndConsistent) {

@@ -420,6 +420,42 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
       EXPECT_NEAR(found.at(1, head, r).kappa(), by_hand.at(1, head, r).kappa(), 1e-6) << basic_roles()[r].name;
 }
 
+// S~ is the mask of window w over the attention of window (w+1) mod N, however the windows are cut into pieces.
+TEST_F(ScoreHeads, ElsewhereIsTheNextWindow) {
+  struct Weights : Probe {
+    Tensor weights;
+    Tensor see(const std::string& name, const Tensor& x) override {
+      if (name == "blocks.1.attn.weights") weights = x;
+      return x;
+    }
+  };
+  // Attention far from uniform.
+  Rng rng(2);
+  for (const NamedTensor& p : model_->parameters())
+    Tensor(p.value).copy_from(Tensor::normal(p.value.shape(), 0.5, 0.6, rng));
+  for (const Index count : {2, 3, 5}) {
+    for (const Index tokens : {Index{1}, HeadWindows::kBatchTokens}) {
+      SCOPED_TRACE(cat(count, " windows, batches of ", tokens));
+      const HeadWindows windows(text_, 16, count, tokens);
+      const RoleMasks masks(basic_roles(), {windows.inputs(), &classes_}, 16);
+      Weights probe;
+      const HeadScores found = score_heads(*model_, windows, masks);
+      (*model_)(windows.inputs(), count);
+      for (Index head = 0; head < 2; ++head) {
+        for (std::size_t r = 0; r < basic_roles().size(); ++r) {
+          double sum = 0;
+          for (const RoleMasks::Query& q : masks.queries(r))
+            for (const std::int32_t j : masks.keys(q)) sum += probe.weights.at({(q.window + 1) % count, head, q.t, j});
+          const RoleScore& s = found.at(1, head, r);
+          EXPECT_EQ(s.compared, s.queries);
+          const auto queries = static_cast<double>(std::max<Index>(1, s.queries));
+          EXPECT_NEAR(s.elsewhere, sum / queries, 1e-5) << basic_roles()[r].name;
+        }
+      }
+    }
+  }
+}
+
 TEST_F(ScoreHeads, NeedAWholeWindow) {
   text_.ids = text_.ids.part(0, 15);
   EXPECT_TRUE(contains(error_of([&] { scores(); }), "heads: the text has 15 tokens, fewer than the context of 16"));

@@ -1,0 +1,99 @@
+// Compares a decoder with its model: every position of the context, prompts of several tokens, and a full context.
+#include "generation/decoder_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "headlight/autograd/tape.h"
+#include "headlight/base/random.h"
+
+namespace headlight {
+
+namespace {
+
+// What the check may take, in bytes of weights and cache times tokens; each is some tenths of a second (Zen 4, two cores).
+constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
+// However large the model is: tokens that are read one by one at each end, and tokens of the text.
+constexpr Index kFewestByOne = 16, kFewest = 64;
+// Sliding is compared for contexts up to this one: it takes a run of its own, with a mask that grows with the square.
+constexpr Index kLongestWindow = 256;
+
+using Ids = std::vector<std::int32_t>;
+
+class Comparison {
+ public:
+  explicit Comparison(Decoder& decoder) : decoder_(decoder), model_(decoder.model()), c_(model_.config()) {
+    Rng rng(1);
+    for (Index i = 0; i < c_.context + 2; ++i) ids_.push_back(static_cast<std::int32_t>(rng.below(c_.vocabulary)));
+  }
+
+  void run() {
+    const Index bytes = decoder_.bytes_read(c_.context);
+    const Index count = std::min(c_.context, std::max(kFewest, kMostTogether / bytes));
+    const Index by_one = kMostByOne / bytes >= count ? count : std::min(count, kFewestByOne);
+    const Tensor right = model_(first(count), 1);  // [1,T,V]
+    for (Index t = 0; t < by_one; ++t) compare(right, t, decoder_.next(id(t)), t);
+    // A prompt, and the tokens after it.
+    const Index prompt = std::max<Index>(1, count - kFewestByOne);
+    compare(right, prompt - 1, decoder_.start(first(prompt)), prompt - 1);
+    for (Index t = prompt; t < count; ++t) compare(right, t, decoder_.next(id(t)), t);
+    if (count == c_.context) model_.position->relative() ? slide() : start_again();
+  }
+
+ private:
+  std::int32_t id(Index t) const { return ids_[static_cast<std::size_t>(t)]; }
+  std::span<const std::int32_t> first(Index count) const {
+    return std::span(ids_).first(static_cast<std::size_t>(count));
+  }
+
+  // The cache is full, and half of it is read again with the next token.
+  void start_again() {
+    const Index kept = c_.context / 2 + 1;
+    const Tensor right = model_(
+        std::span(ids_).subspan(static_cast<std::size_t>(c_.context + 1 - kept), static_cast<std::size_t>(kept)), 1);
+    compare(right, kept - 1, decoder_.next(id(c_.context)), c_.context);
+  }
+
+  // The cache is full, and goes on with the last T tokens: one long text with a window of T in every block.
+  void slide() {
+    const Index length = c_.context + 2;
+    if (c_.context > kLongestWindow) return;
+    Tensor window = Tensor::zeros({length, length}, DType::kFloat32);
+    for (Index t = 0; t < length; ++t)
+      for (Index s = std::max<Index>(0, t - c_.context + 1); s <= t; ++s) window.data<float>()[t * length + s] = 1;
+    const AttentionMask mask{.causal = true, .allowed = window};
+    Tensor x = model_.position->embed(model_.tokens(ids_, Shape{1, length}));
+    for (const Child<TransformerBlock>& block : model_.blocks) x = block(x, mask, model_.position.get());
+    const Tensor right = model_.logits(x);
+    for (Index t = c_.context; t < length; ++t) compare(right, t, decoder_.next(id(t)), t);
+  }
+
+  void compare(const Tensor& right, Index row, std::span<const float> logits, Index t) const {
+    const float* expected = right.data<float>() + row * c_.vocabulary;
+    double size = 1, error = 0;
+    for (Index i = 0; i < c_.vocabulary; ++i) {
+      const auto a = static_cast<double>(expected[i]), b = static_cast<double>(logits[static_cast<std::size_t>(i)]);
+      if (!std::isfinite(a) && !std::isfinite(b)) continue;  // a damaged model: both say so
+      size = std::max(size, std::abs(a));
+      error = std::isfinite(a - b) ? std::max(error, std::abs(a - b)) : INFINITY;
+    }
+    if (error > 1e-3 * size)
+      throw Decoder::Mismatch(cat("decoder: its logits and the model's differ by ", error, " at token ", t, " of ",
+                                  c_.context, kTeachDecoder));
+  }
+
+  Decoder& decoder_;
+  const CharTransformer& model_;
+  const TransformerConfig& c_;
+  Ids ids_;
+};
+
+}  // namespace
+
+void check_decoder(Decoder& decoder) {
+  const NoGrad no_recording;
+  Comparison(decoder).run();
+}
+
+}  // namespace headlight
