@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "cli/tiny_run.h"
-#include "headlight/formats/safetensors.h"
 #include "headlight/base/random.h"
+#include "headlight/formats/safetensors.h"
 
 namespace headlight {
 namespace {
