@@ -25,7 +25,7 @@ class HeadsReport : public TinyRun {
     HeadHistory h;
     h.roles = {"previous", "self"};
     h.slots = {"all", "letter"};
-    h.heads = {"L0H0", "L0H1"};
+    h.heads = {{0, 0}, {0, 1}};
     h.windows = 16;
     h.length = 4;
     h.tokens = {"a", " ", "b", "\n"};

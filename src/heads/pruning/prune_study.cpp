@@ -54,6 +54,25 @@ PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& window
   return study;
 }
 
+PruneStudy prune_study(const JsonView& json) {
+  const auto losses = [](const JsonView& array) {
+    std::vector<double> values;
+    for (const JsonView& v : array.elements())
+      values.push_back(v.json().is_null() ? std::numeric_limits<double>::quiet_NaN() : v.as_double());
+    return values;
+  };
+  PruneStudy study;
+  study.heads = static_cast<std::size_t>(json.at("heads").as_index(0));
+  for (const JsonView& order : json.at("orders").elements()) {
+    PruneOrder& read = study.orders.emplace_back();
+    read.name = order.at("name").as_string();
+    for (const JsonView& head : order.at("removed").elements()) read.removed.push_back(head_id(head.as_string()));
+    read.losses = losses(order.at("losses"));
+  }
+  for (const JsonView& order : json.at("random").elements()) study.random.push_back(losses(order));
+  return study;
+}
+
 Json to_json(const PruneStudy& study) {
   Json orders = Json::array(), random = Json::array();
   for (const PruneOrder& order : study.orders) {

@@ -76,7 +76,9 @@ struct PruneStudy {
 PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
                          std::uint64_t seed, bool whole, Measuring measuring = {});
 
-// {heads, orders: [{name, losses, removed}], random: [[losses]]}
+// {heads, orders: [{name, losses, removed}], random: [[losses]]}; a loss that was not measured is null.
 Json to_json(const PruneStudy& study);
+// Reads it back: heads, orders and random. Error: not such an object.
+PruneStudy prune_study(const JsonView& json);
 
 }  // namespace headlight

@@ -94,7 +94,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
 
 // With numbers of five decimals, as all of the page.
 Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
-  if (!options.pruning.is_null()) return options.pruning;
+  if (options.pruning) return to_json(*options.pruning);
   if (study.pruning.orders.size() > 1) return to_json(study.pruning);
   const HeadWindows windows = MeasuredText(data, model.config().context, study.windows).windows;
   return to_json(study_pruning(model, windows, options.random_orders, options.seed, true));

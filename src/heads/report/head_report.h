@@ -2,6 +2,7 @@
 // browser from one block of JSON within the page; this is what makes that block, and the page around it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct ReportOptions {
   Index texts = 6;         // windows of text to look at attention on; fewer where it would not fit
   Index characters = 128;  // of each, at most; at most the context
   int random_orders = 20;  // of pruning
-  Json pruning = {};       // as to_json(PruneStudy) writes it; null: that of the study, or measured where it has none
+  // Curves to show; none: those of the study, or measured where it has none.
+  std::optional<PruneStudy> pruning = {};
   std::uint64_t seed = 1;
 };
 
@@ -28,9 +30,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study);
 //   roles       [{name, meaning, content}]
 //   redundancy  [head][head] over all predictions, and redundancy_most: the highest lower bound over slots; absent
 //               without pairs
-//   pruning     {heads, orders: [{name, losses, removed}], random: [[losses]]}: chosen on the first half of the windows,
-//               measured on the second; an order may add "counts", the numbers of heads it was measured with, and holds
-//               null for the others
+//   pruning     to_json(PruneStudy): chosen on the first half of the windows, measured on the second
 //   texts       [{length, tokens, rules, losses, attention: {head: bytes}, masks: {role: bits}}]; bytes and bits in base64
 // bytes: rows 0 .. length-1 of the attention, row t being its keys 0 .. t, 255 for a weight of 1. bits: the same places, 1
 // where the role looks, eight to a byte with the first in the highest bit.

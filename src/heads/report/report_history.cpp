@@ -49,7 +49,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   Json names[] = {Json::array(), Json::array(), Json::array(), Json::array(), Json::array()};
   for (const std::string& name : h.roles) names[0].push(name);
   for (const std::string& name : h.slots) names[1].push(name);
-  for (const std::string& name : h.heads) names[2].push(name);
+  for (const HeadId head : h.heads) names[2].push(head_name(head));
   for (std::size_t t = 0; t < length; ++t) {
     names[3].push(h.tokens[t]);
     if (!h.rules.empty()) names[4].push(h.rules[t].empty() ? Json() : Json(h.rules[t]));
@@ -69,8 +69,8 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
       maps = Json::object();
       // The rows of a shorter text are the first ones.
       for (std::size_t a = 0; a < h.heads.size(); ++a)
-        maps.set(h.heads[a], base64({s.attention[a].begin(),
-                                     s.attention[a].begin() + static_cast<std::ptrdiff_t>(places(length))}));
+        maps.set(head_name(h.heads[a]), base64({s.attention[a].begin(),
+                                                s.attention[a].begin() + static_cast<std::ptrdiff_t>(places(length))}));
     }
     attention.push(maps);
   }

@@ -40,6 +40,21 @@ std::vector<HeadId> all_heads(const TransformerConfig& config) {
   return heads;
 }
 
+HeadId head_id(const std::string& name) {
+  const char *at = name.data(), *const end = at + name.size();
+  HeadId id;
+  const auto number = [&](char letter, Index& value) {
+    if (at == end || *at != letter) return false;
+    const auto read = std::from_chars(at + 1, end, value);
+    at = read.ptr;
+    return read.ec == std::errc() && value >= 0;
+  };
+  // The name must be spelled as head_name() spells it: no leading zeros, nothing behind.
+  if (!number('L', id.layer) || !number('H', id.head) || head_name(id) != name)
+    fail(name, ": not the name of a head; expected layer and head from 0, as in L0H2");
+  return id;
+}
+
 HeadId parse_head(const std::string& name, const TransformerConfig& config) {
   const std::vector<HeadId> heads = all_heads(config);
   for (const HeadId id : heads)

@@ -29,6 +29,8 @@ struct HeadId {
 // "L0H2".
 std::string head_name(Index layer, Index head);
 inline std::string head_name(HeadId id) { return head_name(id.layer, id.head); }
+// Of such a name, whatever the model. Error: not such a name.
+HeadId head_id(const std::string& name);
 // Error: not such a name, or no such head in the model; lists those there are.
 HeadId parse_head(const std::string& name, const TransformerConfig& config);
 // All of them, layer by layer.

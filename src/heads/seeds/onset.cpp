@@ -1,3 +1,4 @@
+// Onset steps from the snapshots of a run, and their order over seeds.
 #include "heads/seeds/onset.h"
 
 #include <algorithm>
@@ -11,11 +12,14 @@ namespace headlight {
 
 namespace {
 
-// "L0H2" -> 0.
-Index layer_of(const std::string& head) {
-  Index layer = 0;
-  if (head.size() < 2 || std::from_chars(head.data() + 1, head.data() + head.size(), layer).ec != std::errc())
-    fail("heads.jsonl: ", head, ": not the name of a head");
+// The layer that an event of a role names at its end; files written before Onset had a layer hold nothing else.
+Index layer_in(const JsonView& event) {
+  const std::string& name = event.as_string();
+  Index layer = -1;
+  const char* end = name.data() + name.size();
+  const std::size_t space = name.rfind(' ');
+  if (space == std::string::npos || std::from_chars(name.data() + space + 1, end, layer).ptr != end || layer < 0)
+    event.refuse("names no layer");
   return layer;
 }
 
@@ -49,7 +53,7 @@ std::vector<std::string> events_of(std::span<const std::vector<Onset>> seeds, bo
   std::vector<std::string> events;
   for (const std::vector<Onset>& seed : seeds)
     for (const Onset& o : seed)
-      if ((o.is_role || !roles_only) && std::find(events.begin(), events.end(), o.event) == events.end())
+      if ((o.is_role() || !roles_only) && std::find(events.begin(), events.end(), o.event) == events.end())
         events.push_back(o.event);
   return events;
 }
@@ -61,18 +65,18 @@ std::vector<Onset> onsets(const HeadHistory& history) {
   if (history.snapshots.empty()) return found;
   const HeadSnapshot &start = history.snapshots.front(), &end = history.snapshots.back();
   Index layers = 0;
-  for (const std::string& head : history.heads) layers = std::max(layers, layer_of(head) + 1);
+  for (const HeadId head : history.heads) layers = std::max(layers, head.layer + 1);
   for (std::size_t r = 0; r < history.roles.size(); ++r) {
     for (Index layer = 0; layer < layers; ++layer) {
       const auto highest = [&](const HeadSnapshot& s) {
         double most = -std::numeric_limits<double>::infinity();
         for (std::size_t h = 0; h < history.heads.size(); ++h)
-          if (layer_of(history.heads[h]) == layer) most = std::max(most, s.kappa[h][r]);
+          if (history.heads[h].layer == layer) most = std::max(most, s.kappa[h][r]);
         return most;
       };
       const double last = highest(end);
       if (!(last >= kOnsetKappa)) continue;
-      found.push_back({cat(history.roles[r], " in layer ", layer), true,
+      found.push_back({cat(history.roles[r], " in layer ", layer), layer,
                        first_step(history, [&](const HeadSnapshot& s) { return highest(s) >= last / 2; }),
                        first_step(history, [&](const HeadSnapshot& s) { return highest(s) >= kOnsetKappa; }), last});
     }
@@ -81,7 +85,7 @@ std::vector<Onset> onsets(const HeadHistory& history) {
     const bool known = i < history.floor.size();
     const double from = start.loss[i], to = known ? history.floor[i] : end.loss[i];
     if (!(from - to >= kOnsetLeastFall)) continue;
-    Onset o{cat("loss on ", history.slots[i]), false, -1, -1, end.loss[i]};
+    Onset o{cat("loss on ", history.slots[i]), -1, -1, -1, end.loss[i]};
     o.half = first_step(history, [&](const HeadSnapshot& s) { return s.loss[i] < (from + to) / 2; });
     if (known) o.reached = first_step(history, [&](const HeadSnapshot& s) { return s.loss[i] < to + kNearFloor; });
     found.push_back(o);
@@ -94,7 +98,7 @@ Json to_json(std::span<const Onset> onsets) {
   for (const Onset& o : onsets)
     array.push(Json::object()
                    .set("event", o.event)
-                   .set("is_role", o.is_role)
+                   .set("is_role", o.is_role())
                    .set("half", o.half)
                    .set("reached", o.reached)
                    .set("last", Json::finite_or_null(o.last)));
@@ -105,7 +109,8 @@ std::vector<Onset> onsets_of(const JsonView& array) {
   std::vector<Onset> found;
   for (const JsonView& o : array.elements()) {
     const auto last = o.find("last");
-    found.push_back({o.at("event").as_string(), o.at("is_role").as_bool(), o.at("half").as_index(-1),
+    const JsonView event = o.at("event");
+    found.push_back({event.as_string(), o.at("is_role").as_bool() ? layer_in(event) : -1, o.at("half").as_index(-1),
                      o.at("reached").as_index(-1), last ? last->as_double() : 0});
   }
   return found;
@@ -135,6 +140,8 @@ std::vector<OnsetSummary> summarise_onsets(std::span<const std::vector<Onset>> s
   return all;
 }
 
+std::string OnsetOrder::criterion() const { return by_half ? "half of the final kappa" : cat("kappa ", kOnsetKappa); }
+
 std::vector<OnsetOrder> onset_order(std::span<const std::vector<Onset>> seeds) {
   std::vector<std::string> events;
   for (const std::string& event : events_of(seeds, true)) {
@@ -146,10 +153,12 @@ std::vector<OnsetOrder> onset_order(std::span<const std::vector<Onset>> seeds) {
   for (std::size_t i = 0; i < events.size(); ++i) {
     for (std::size_t j = i + 1; j < events.size(); ++j) {
       for (const bool by_half : {false, true}) {
-        OnsetOrder order{events[i], events[j], by_half, 0, 0, 0, 1};
+        OnsetOrder order{events[i], events[j], -1, -1, by_half, 0, 0, 0, 1};
         for (const std::vector<Onset>& seed : seeds) {
           const Onset *a = find(seed, order.a), *b = find(seed, order.b);
           if (!a || !b) continue;
+          order.layer_a = a->layer;
+          order.layer_b = b->layer;
           const Index at_a = by_half ? a->half : a->reached, at_b = by_half ? b->half : b->reached;
           if (at_a < 0 || at_b < 0) continue;
           ++(at_a < at_b ? order.a_first : at_b < at_a ? order.b_first : order.same);
@@ -157,6 +166,7 @@ std::vector<OnsetOrder> onset_order(std::span<const std::vector<Onset>> seeds) {
         order.p = sign_test(order.a_first, order.b_first);
         if (order.b_first > order.a_first) {
           std::swap(order.a, order.b);
+          std::swap(order.layer_a, order.layer_b);
           std::swap(order.a_first, order.b_first);
         }
         all.push_back(std::move(order));

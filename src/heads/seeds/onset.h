@@ -18,7 +18,8 @@ inline constexpr double kOnsetLeastFall = 0.1;  // slots whose loss falls by les
 // Steps are those of the first snapshot with it; -1: none had.
 struct Onset {
   std::string event;  // "previous in layer 0", "loss on repeat"
-  bool is_role = false;
+  Index layer = -1;   // of a role; -1: the loss on a prediction subset
+  bool is_role() const { return layer >= 0; }
   Index half = -1;  // kappa of half of what it ends with; loss half-way from the first snapshot's to the lowest
                     // possible (to the last snapshot's where that is not known)
   Index reached =
@@ -51,9 +52,11 @@ std::vector<OnsetSummary> summarise_onsets(std::span<const std::vector<Onset>> s
 // Which of two roles comes first, in the seeds that have both.
 struct OnsetOrder {
   std::string a, b;
+  Index layer_a = 0, layer_b = 0;
   bool by_half = false;  // by `half` instead of `reached`
   Index a_first = 0, b_first = 0, same = 0;
-  double p = 1;  // of the sign test; seeds with both at the same snapshot do not count
+  double p = 1;                   // of the sign test; seeds with both at the same snapshot do not count
+  std::string criterion() const;  // "kappa 0.4" or "half of the final kappa"
 };
 // All pairs of events of roles that at least half of the seeds have. The one that is first more often is a.
 std::vector<OnsetOrder> onset_order(std::span<const std::vector<Onset>> seeds);

@@ -1,7 +1,7 @@
+// Carriers, matching of heads by assignment, and intervals over pairs of seeds.
 #include "heads/seeds/seed_match.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -15,88 +15,47 @@ namespace {
 
 using Rows = std::vector<std::vector<double>>;
 
-double stake_of(const JsonView& slots) {
-  return slots.at("loss_without_heads").as_double() - slots.at("loss").as_double();
-}
+using Head = SeedFigures::Head;
 
-double kappa_of(const JsonView& head, const std::string& role) {
-  const auto score = head.at("roles").find(role);
-  return score ? score->at("kappa").as_double() : 0;
-}
-
-double rise_of(const JsonView& head, const std::string& slots) {
-  return head.at("rise").at(slots).at("mean").as_double();
-}
-
-Index layer_of(const JsonView& head) {
-  const std::string& name = head.at("head").as_string();
-  Index layer = -1;
-  if (name.size() < 2 || std::from_chars(name.data() + 1, name.data() + name.size(), layer).ec != std::errc() ||
-      layer < 0)
-    head.at("head").refuse("not the name of a head");
-  return layer;
-}
-
-std::string role_of(const JsonView& head) {
-  const auto label = head.find("label");
-  return (label ? *label : head.at("closest_role")).as_string();
-}
-
-// The heads by a value, highest first.
+// Pointers to the heads, by descending value.
 template <class F>
-std::vector<JsonView> by_value(const std::vector<JsonView>& heads, const F& value) {
-  std::vector<JsonView> sorted = heads;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [&](const JsonView& a, const JsonView& b) { return value(a) > value(b); });
+std::vector<const Head*> by_value(std::span<const Head> heads, const F& value) {
+  std::vector<const Head*> sorted;
+  for (const Head& head : heads) sorted.push_back(&head);
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const Head* a, const Head* b) { return value(*a) > value(*b); });
   return sorted;
 }
 
-struct Seed {
-  Index seed;
-  JsonView study;
-  std::vector<JsonView> heads, slots;
-};
-
-std::vector<Seed> seeds_of(std::span<const SeedResult> counted) {
-  std::vector<Seed> seeds;
-  for (const SeedResult& r : counted) {
-    const JsonView study(r.study, "study");
-    seeds.push_back({r.seed, study, study.at("heads").elements(), study.at("slots").elements()});
-  }
-  return seeds;
+// The stake of a named subset in a seed; 0 where it has none.
+double stake_in(const SeedFigures& seed, const std::string& name) {
+  const auto s = seed.subset(name);
+  return s ? seed.subsets[*s].stake() : 0;
 }
 
-// The stake of named slots in a seed; 0 where it has none.
-double stake_in(const Seed& seed, const std::string& name) {
-  for (const JsonView& s : seed.slots)
-    if (s.at("name").as_string() == name) return stake_of(s);
-  return 0;
-}
-
-Carrier carrier(const Seed& seed, const std::string& name, bool is_role) {
+Carrier carrier(const SeedResult& result, const std::string& name, bool is_role) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  const std::string slots = is_role ? "all" : name;
-  const double stake = stake_in(seed, slots);
-  const auto share = [&](const JsonView& head) { return stake >= kLeastStake ? rise_of(head, slots) / stake : kNone; };
-  const std::vector<JsonView> sorted =
-      by_value(seed.heads, [&](const JsonView& head) { return is_role ? kappa_of(head, name) : rise_of(head, slots); });
-  const JsonView& first = sorted[0];
+  const SeedFigures& seed = *result.figures;
+  const std::size_t subset = *seed.subset(is_role ? "all" : name);
+  const double stake = seed.subsets[subset].stake();
+  const auto share = [&](const Head& head) { return stake >= kLeastStake ? head.rise[subset].mean / stake : kNone; };
+  const std::vector<const Head*> sorted =
+      by_value(seed.heads, [&](const Head& head) { return is_role ? head.kappa(name) : head.rise[subset].mean; });
+  const Head& first = *sorted[0];
   Carrier c;
   c.name = name;
   c.is_role = is_role;
-  c.seed = seed.seed;
-  c.head = first.at("head").as_string();
-  c.layer = layer_of(first);
-  c.role = role_of(first);
+  c.seed = result.seed;
+  c.head = first.id;
+  c.role = first.role();
   const std::string& role = is_role ? name : c.role;
-  c.kappa = kappa_of(first, role);
-  c.rise = rise_of(first, slots);
+  c.kappa = first.kappa(role);
+  c.rise = first.rise[subset].mean;
   c.share = share(first);
   c.second_kappa = c.second_share = kNone;
   if (sorted.size() < 2) return c;
-  c.second = sorted[1].at("head").as_string();
-  c.second_kappa = kappa_of(sorted[1], role);
-  c.second_share = share(sorted[1]);
+  c.second = sorted[1]->id;
+  c.second_kappa = sorted[1]->kappa(role);
+  c.second_share = share(*sorted[1]);
   return c;
 }
 
@@ -108,18 +67,20 @@ std::vector<std::string> common(const std::vector<std::string>& a, const std::ve
   return both;
 }
 
-std::vector<std::string> roles_of(const Seed& seed) {
+// Roles with enough queries.
+std::vector<std::string> roles_of(const SeedFigures& seed) {
   std::vector<std::string> names;
   if (seed.heads.empty()) return names;
-  for (const auto& [name, score] : seed.heads[0].at("roles").members())
-    if (score.at("queries").as_index() >= kLabelQueries) names.push_back(name);
+  for (const SeedFigures::RoleKappa& r : seed.heads[0].roles)
+    if (r.queries >= kLabelQueries) names.push_back(r.name);
   return names;
 }
 
-std::vector<std::string> slots_of(const Seed& seed) {
+// Subsets on which heads matter, without "all".
+std::vector<std::string> subsets_of(const SeedFigures& seed) {
   std::vector<std::string> names;
-  for (const JsonView& s : seed.slots)
-    if (s.at("name").as_string() != "all" && stake_of(s) >= kLeastStake) names.push_back(s.at("name").as_string());
+  for (const SeedFigures::Subset& s : seed.subsets)
+    if (s.name != "all" && s.stake() >= kLeastStake) names.push_back(s.name);
   return names;
 }
 
@@ -151,23 +112,23 @@ Rows shuffled_columns(Rows rows, Rng& rng) {
 }  // namespace
 
 std::vector<Carrier> carriers(std::span<const SeedResult> counted) {
-  const std::vector<Seed> seeds = seeds_of(counted);
-  std::vector<std::string> slots, roles;
+  std::vector<std::string> subsets, roles;
   const auto add = [](std::vector<std::string>& names, const std::string& name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   };
-  for (const Seed& seed : seeds) {
-    if (seed.heads.empty()) continue;
-    for (const std::string& name : slots_of(seed)) add(slots, name);
-    for (const std::string& role : roles_of(seed))
-      for (const JsonView& head : seed.heads)
-        if (kappa_of(head, role) >= kLabelKappa) add(roles, role);
+  for (const SeedResult& r : counted) {
+    if (r.figures->heads.empty()) continue;
+    for (const std::string& name : subsets_of(*r.figures)) add(subsets, name);
+    for (const std::string& role : roles_of(*r.figures))
+      for (const Head& head : r.figures->heads)
+        if (head.kappa(role) >= kLabelKappa) add(roles, role);
   }
   std::vector<Carrier> all;
   for (const bool is_role : {false, true})
-    for (const std::string& name : is_role ? roles : slots)
-      for (const Seed& seed : seeds)
-        if (!seed.heads.empty() && (is_role || stake_in(seed, name) != 0)) all.push_back(carrier(seed, name, is_role));
+    for (const std::string& name : is_role ? roles : subsets)
+      for (const SeedResult& r : counted)
+        if (!r.figures->heads.empty() && (is_role || stake_in(*r.figures, name) != 0))
+          all.push_back(carrier(r, name, is_role));
   return all;
 }
 
@@ -224,36 +185,36 @@ Rows profile_similarity(const Rows& a, const Rows& b) {
 }
 
 std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted) {
-  const std::vector<Seed> seeds = seeds_of(counted);
   std::vector<SeedPair> pairs;
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    for (std::size_t j = i + 1; j < seeds.size(); ++j) {
-      const Seed &a = seeds[i], &b = seeds[j];
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    for (std::size_t j = i + 1; j < counted.size(); ++j) {
+      const SeedFigures &a = *counted[i].figures, &b = *counted[j].figures;
       const std::size_t n = a.heads.size();
       if (n == 0 || n != b.heads.size() || n > kMatchedHeads) continue;
-      const std::vector<std::string> roles = common(roles_of(a), roles_of(b)), slots = common(slots_of(a), slots_of(b));
-      const auto profiles = [&](const Seed& seed) {
+      const std::vector<std::string> roles = common(roles_of(a), roles_of(b)),
+                                     subsets = common(subsets_of(a), subsets_of(b));
+      const auto profiles = [&](const SeedFigures& seed) {
         Rows rows;
-        for (const JsonView& head : seed.heads) {
+        for (const Head& head : seed.heads) {
           std::vector<double>& row = rows.emplace_back();
-          for (const std::string& role : roles) row.push_back(std::max(0.0, kappa_of(head, role)));
-          for (const std::string& name : slots)
-            row.push_back(std::max(0.0, rise_of(head, name)) / stake_in(seed, name));
+          for (const std::string& role : roles) row.push_back(std::max(0.0, head.kappa(role)));
+          for (const std::string& name : subsets)
+            row.push_back(std::max(0.0, head.rise[*seed.subset(name)].mean) / stake_in(seed, name));
         }
         return rows;
       };
       Rows of_a = profiles(a), of_b = profiles(b);
       scale_together(of_a, of_b, 0, roles.size());
-      scale_together(of_a, of_b, roles.size(), roles.size() + slots.size());
+      scale_together(of_a, of_b, roles.size(), roles.size() + subsets.size());
       const Rows similarity = profile_similarity(of_a, of_b);
       const std::vector<std::size_t> match = best_assignment(similarity);
-      SeedPair pair{a.seed, b.seed, mean_matched(similarity, match), 0, 0, 0};
+      SeedPair pair{counted[i].seed, counted[j].seed, mean_matched(similarity, match), 0, 0, 0};
       for (const std::vector<double>& row : similarity)
         for (const double s : row) pair.unmatched += s / static_cast<double>(n * n);
       for (std::size_t h = 0; h < n; ++h)
-        pair.same_layer += (layer_of(a.heads[h]) == layer_of(b.heads[match[h]]) ? 1 : 0) / static_cast<double>(n);
+        pair.same_layer += (a.heads[h].id.layer == b.heads[match[h]].id.layer ? 1 : 0) / static_cast<double>(n);
       const int times = n <= 64 ? 20 : 2;
-      Rng rng(mix64(static_cast<std::uint64_t>(i * seeds.size() + j)));
+      Rng rng(mix64(static_cast<std::uint64_t>(i * counted.size() + j)));
       for (int t = 0; t < times; ++t) {
         const Rows null = profile_similarity(shuffled_columns(of_a, rng), shuffled_columns(of_b, rng));
         pair.shuffled += mean_matched(null, best_assignment(null)) / times;

@@ -1,51 +1,53 @@
-// Heads of different seeds beside each other. Their numbers mean nothing: what was head 1 in one seed may be head 3 in the
-// next. So they are matched by what they do.
+// Comparison of the heads of different seeds. Head numbers mean nothing across seeds: head 1 of one seed may correspond to
+// head 3 of the next. Heads are therefore matched by what they attend to and what they do.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "heads/seeds/seed_study.h"
+#include "heads/seeds/seed_compare.h"
+#include "heads/seeds/seed_result.h"
 
 namespace headlight {
 
-// Which head of a seed carries something, and how far it is alone in that.
+// The head of one seed that carries a prediction subset or a role.
 struct Carrier {
-  std::string name;      // of slots, or of a role
-  bool is_role = false;  // slots: the head with the largest rise there; role: the head with the highest kappa
+  std::string name;      // of the subset, or of the role
+  bool is_role = false;  // subset: the head whose ablation costs most there; role: the head with the highest kappa
   Index seed = 0;
-  std::string head;  // "L0H2"
-  Index layer = 0;
-  std::string role;    // its label, or the role that comes closest
-  double kappa = 0;    // for that role; of a role, for this one
-  double rise = 0;     // of the loss when it is ablated: on the slots; of a role, over all predictions
-  double share = 0;    // that, of what ablating all heads costs there; not a number below kLeastStake
-  std::string second;  // the next head by the same measure; empty in a model of one head
+  HeadId head;
+  std::string role;              // its label or closest role
+  double kappa = 0;              // for that role; of a role, for this role
+  double rise = 0;               // loss increase of its ablation: on the subset; of a role, over all predictions
+  double share = 0;              // of what ablating all heads costs there; NaN below kLeastStake
+  std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// For each of the slots that heads matter for in some seed (kLeastStake), and for each role that some head of some seed plays
-// with kappa kLabelKappa: its carrier in each seed. In the order of slots, then of roles; within each, of seeds.
+// The carrier in each seed of every subset that heads matter for in some seed (kLeastStake), and of every role that some head
+// of some seed plays with kappa kLabelKappa. In the order of subsets, then of roles; within each, of seeds.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 
 // The pairing of rows with columns that has the highest sum, for a square matrix: column of each row (Kuhn 1955, Munkres
 // 1957; n^3 steps).
 std::vector<std::size_t> best_assignment(const std::vector<std::vector<double>>& similarity);
 
-// How alike heads p (rows of a) and q (rows of b) are: 2 p.q / (|p|^2 + |q|^2), which is 1 only for equal profiles; 0 for two
-// that are all zero.
+// Similarity of heads p (rows of a) and q (rows of b): 2 p.q / (|p|^2 + |q|^2), which is 1 only for equal profiles; 0 for two
+// zero profiles.
 std::vector<std::vector<double>> profile_similarity(const std::vector<std::vector<double>>& a,
                                                     const std::vector<std::vector<double>>& b);
 
-// Two seeds, their heads matched so that the sum of similarities of profiles is highest. A profile is the head's kappa for
-// each role (negative ones as 0), beside the damage D its ablation does to each of the slots (specialization.h); each of the
-// two parts is scaled so that its mean square length over all heads of both seeds is 1. "all" is no part of it.
+// Two seeds whose heads are matched to maximize the sum of profile similarities. A profile is the head's kappa for each role
+// (negative values as 0), beside the damage D of its ablation on each subset (specialization.h) except "all"; each of the two
+// parts is scaled so that its mean square length over all heads of both seeds is 1.
 struct SeedPair {
   Index seed_a = 0, seed_b = 0;
   double matched = 0;    // mean similarity of matched heads
-  double unmatched = 0;  // of all pairs of heads: what a random pairing gives
-  double shuffled =
-      0;  // matched again, after each part of the profiles was dealt anew among the heads of its seed: what
-          // matching alone makes of heads that are no recurring kinds
+  double unmatched = 0;  // mean over all pairs of heads: the value of a random pairing
+  // Matched after each part of the profiles was permuted among the heads of its seed: the null, because matching finds
+  // similarity even among heads that do not recur.
+  double shuffled = 0;
   double same_layer = 0;  // share of matched heads in the same layer
 };
 inline constexpr std::size_t kMatchedHeads = 256;  // models with more are not matched

@@ -1,97 +1,149 @@
-// What studies over seeds found, as CSV.
+// The tables of a study over seeds, as CSV.
 #include <algorithm>
 #include <cmath>
 
-#include "heads/seeds/seed_match.h"
-#include "heads/seeds/seed_study.h"
+#include "heads/seeds/seed_summary.h"
 
 namespace headlight {
 
 namespace {
 
-std::string cell(const Json& value) {
-  if (value.is_null()) return "";
-  if (const std::string* text = value.if_string()) return *text;
-  return json_text(value);
+using Row = std::vector<std::string>;
+using Rows = std::vector<Row>;
+
+std::string cell(const std::string& text) { return text; }
+std::string cell(const char* text) { return text; }
+std::string cell(double value) { return std::isfinite(value) ? json_text(value) : ""; }
+std::string cell(Index value) { return std::to_string(value); }
+std::string cell(std::size_t value) { return std::to_string(value); }
+// A step; empty for none.
+std::string step_cell(Index step) { return step < 0 ? "" : std::to_string(step); }
+
+// Mean and bounds: three cells.
+void add_cells(Row& row, const std::optional<Interval>& i) {
+  if (i) row.insert(row.end(), {cell(i->mean), cell(i->low), cell(i->high)});
+  else row.insert(row.end(), {"", "", ""});
+}
+template <class T>
+void add_cells(Row& row, const T& value) {
+  row.push_back(cell(value));
 }
 
-// An array of objects as a table; an interval takes three columns.
-std::string table(const Json& array, std::initializer_list<const char*> columns) {
-  std::vector<std::vector<std::string>> rows(1);
-  const auto is_interval = [&](const char* column) {
-    return std::any_of(array.if_array()->begin(), array.if_array()->end(), [&](const Json& row) {
-      const Json* value = row.find(column);
-      return value && value->is_object();
-    });
-  };
-  for (const char* column : columns) {
-    rows[0].emplace_back(column);
-    if (is_interval(column)) rows[0].insert(rows[0].end(), {cat(column, "_low"), cat(column, "_high")});
-  }
-  for (const Json& row : *array.if_array()) {
-    std::vector<std::string>& cells = rows.emplace_back();
-    for (const char* column : columns) {
-      const Json* value = row.find(column);
-      if (!is_interval(column)) {
-        cells.push_back(value ? cell(*value) : "");
-        continue;
-      }
-      for (const char* part : {"mean", "low", "high"})
-        cells.push_back(value && value->is_object() ? cell(*value->find(part)) : "");
-    }
+template <class... Values>
+Row row_of(const Values&... values) {
+  Row row;
+  (add_cells(row, values), ...);
+  return row;
+}
+
+std::string runs_table(const SeedSummary& all) {
+  Rows rows{{"seed", "failed", "loss", "above_floor", "specialization", "dissociations", "prunable", "unlabelled"}};
+  for (const SeedRun& r : all.runs)
+    rows.push_back(
+        row_of(r.seed, r.failed, r.loss, r.above_floor, r.specialization, r.dissociations, r.prunable, r.unlabelled));
+  return csv_text(rows);
+}
+
+std::string figures_table(const SeedSummary& all) {
+  Rows rows{{"name", "heads", "heads_low", "heads_high", "subspaces", "subspaces_low", "subspaces_high", "untrained",
+             "untrained_low", "untrained_high"}};
+  for (const FigureSummary& f : all.figures) rows.push_back(row_of(f.name, f.heads, f.subspaces, f.untrained));
+  return csv_text(rows);
+}
+
+std::string comparisons_table(const SeedSummary& all) {
+  Rows rows{{"name", "less", "seeds", "difference", "difference_low", "difference_high", "higher", "lower", "same", "p",
+             "verdict"}};
+  for (const BaselineSummary& b : all.comparisons) {
+    const PairedComparison& c = b.comparison;
+    rows.push_back(row_of(b.name, b.baseline, c.differences.size(), std::optional(c.difference), Index{c.higher},
+                          Index{c.lower}, Index{c.same}, c.p, verdict_of(c)));
   }
   return csv_text(rows);
 }
 
-std::string number_cell(double value) { return std::isfinite(value) ? json_text(value) : ""; }
-
-std::string carriers_table(std::span<const Carrier> all) {
-  std::vector<std::vector<std::string>> rows{{"name", "kind", "seed", "head", "layer", "role", "kappa", "rise", "share",
-                                              "second", "second_kappa", "second_share"}};
-  for (const Carrier& c : all)
-    rows.push_back({c.name, c.is_role ? "role" : "slots", std::to_string(c.seed), c.head, std::to_string(c.layer),
-                    c.role, number_cell(c.kappa), number_cell(c.rise), number_cell(c.share), c.second,
-                    number_cell(c.second_kappa), number_cell(c.second_share)});
+std::string subsets_table(const SeedSummary& all) {
+  Rows rows{{"name", "strongest", "strongest_low", "strongest_high", "share", "share_low", "share_high"}};
+  for (const SubsetSummary& s : all.subsets) rows.push_back(row_of(s.name, s.strongest, s.share));
   return csv_text(rows);
 }
 
-std::string stability_table(std::span<const SeedPair> pairs) {
-  std::vector<std::vector<std::string>> rows{{"seed_a", "seed_b", "matched", "unmatched", "shuffled", "same_layer"}};
-  for (const SeedPair& p : pairs)
-    rows.push_back({std::to_string(p.seed_a), std::to_string(p.seed_b), number_cell(p.matched),
-                    number_cell(p.unmatched), number_cell(p.shuffled), number_cell(p.same_layer)});
+std::string labels_table(const SeedSummary& all) {
+  Rows rows{{"label", "seeds"}};
+  for (const LabelCount& l : all.labels) rows.push_back(row_of(l.label, l.seeds));
+  return csv_text(rows);
+}
+
+std::string heads_table(std::span<const SeedResult> results) {
+  Rows rows{{"seed", "failed", "head", "label", "closest_role", "verdict", "rise", "low", "high"}};
+  for (const SeedResult& r : results) {
+    if (!r.figures) continue;
+    for (const SeedFigures::Head& h : r.figures->heads)
+      rows.push_back(row_of(r.seed, r.failed, head_name(h.id), h.label, h.closest_role, h.verdict, h.rise[0].mean,
+                            h.rise[0].low, h.rise[0].high));
+  }
+  return csv_text(rows);
+}
+
+std::string effects_table(std::span<const SeedResult> results) {
+  Rows rows{{"seed", "head", "slots", "rise", "low", "high"}};
+  for (const SeedResult& r : results) {
+    if (!r.figures) continue;
+    for (const SeedFigures::Head& h : r.figures->heads)
+      for (std::size_t s = 0; s < h.rise.size(); ++s)
+        rows.push_back(
+            row_of(r.seed, head_name(h.id), r.figures->subsets[s].name, h.rise[s].mean, h.rise[s].low, h.rise[s].high));
+  }
+  return csv_text(rows);
+}
+
+std::string carriers_table(const SeedSummary& all) {
+  Rows rows{{"name", "kind", "seed", "head", "layer", "role", "kappa", "rise", "share", "second", "second_kappa",
+             "second_share"}};
+  for (const Carrier& c : all.carriers)
+    rows.push_back(row_of(c.name, c.is_role ? "role" : "slots", c.seed, head_name(c.head), c.head.layer, c.role,
+                          c.kappa, c.rise, c.share, c.second ? head_name(*c.second) : "", c.second_kappa,
+                          c.second_share));
+  return csv_text(rows);
+}
+
+std::string stability_table(const SeedSummary& all) {
+  Rows rows{{"seed_a", "seed_b", "matched", "unmatched", "shuffled", "same_layer"}};
+  for (const SeedPair& p : all.pairs)
+    rows.push_back(row_of(p.seed_a, p.seed_b, p.matched, p.unmatched, p.shuffled, p.same_layer));
   return csv_text(rows);
 }
 
 std::string pruning_table(std::span<const SeedResult> results) {
-  std::vector<std::vector<std::string>> rows{{"seed", "failed", "order", "heads_removed", "last_removed", "loss"}};
+  Rows rows{{"seed", "failed", "order", "heads_removed", "last_removed", "loss"}};
   for (const SeedResult& r : results) {
-    if (r.study.is_null()) continue;
-    const JsonView study(r.study, "study");
-    const auto pruning = study.find("pruning");
-    if (!pruning) continue;
-    const auto add = [&](const std::string& name, const JsonView& losses, const std::optional<JsonView>& removed) {
-      for (Index n = 0; n < losses.size(); ++n)
-        if (!losses.at(n).json().is_null())
-          rows.push_back({std::to_string(r.seed), r.failed, name, std::to_string(n),
-                          n > 0 && removed ? removed->at(n - 1).as_string() : "", cell(losses.at(n).json())});
+    if (!r.figures || !r.figures->pruning) continue;
+    const auto add = [&](const std::string& name, std::span<const double> losses, std::span<const HeadId> removed) {
+      for (std::size_t n = 0; n < losses.size(); ++n)
+        if (std::isfinite(losses[n]))
+          rows.push_back(row_of(r.seed, r.failed, name, n,
+                                n > 0 && n <= removed.size() ? head_name(removed[n - 1]) : "", losses[n]));
     };
-    for (const JsonView& order : pruning->at("orders").elements())
-      add(order.at("name").as_string(), order.at("losses"), order.at("removed"));
-    Index number = 0;
-    for (const JsonView& losses : pruning->at("random").elements()) add(cat("random ", ++number), losses, {});
+    for (const PruneOrder& order : r.figures->pruning->orders) add(order.name, order.losses, order.removed);
+    std::size_t number = 0;
+    for (const std::vector<double>& losses : r.figures->pruning->random) add(cat("random ", ++number), losses, {});
   }
   return csv_text(rows);
 }
 
 std::string onset_table(std::span<const SeedResult> results) {
-  std::vector<std::vector<std::string>> rows{{"seed", "failed", "event", "half", "reached", "last"}};
-  for (const SeedResult& r : results) {
-    if (!r.onset) continue;
-    for (const Onset& o : *r.onset)
-      rows.push_back({std::to_string(r.seed), r.failed, o.event, o.half < 0 ? "" : std::to_string(o.half),
-                      o.reached < 0 ? "" : std::to_string(o.reached), number_cell(o.last)});
-  }
+  Rows rows{{"seed", "failed", "event", "half", "reached", "last"}};
+  for (const SeedResult& r : results)
+    if (r.onset)
+      for (const Onset& o : *r.onset)
+        rows.push_back(row_of(r.seed, r.failed, o.event, step_cell(o.half), step_cell(o.reached), o.last));
+  return csv_text(rows);
+}
+
+std::string order_table(const SeedSummary& all) {
+  Rows rows{{"first", "second", "by", "first_earlier", "second_earlier", "same", "p"}};
+  for (const OnsetOrder& o : all.order)
+    rows.push_back(row_of(o.a, o.b, o.criterion(), o.a_first, o.b_first, o.same, o.p));
   return csv_text(rows);
 }
 
@@ -115,44 +167,21 @@ std::string csv_text(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results) {
-  const Json all = summarise(results);
-  std::vector<std::vector<std::string>> heads{
-      {"seed", "failed", "head", "label", "closest_role", "verdict", "rise", "low", "high"}},
-      effects{{"seed", "head", "slots", "rise", "low", "high"}};
-  for (const SeedResult& r : results) {
-    if (r.study.is_null()) continue;
-    const JsonView study(r.study, "study");
-    for (const JsonView& head : study.at("heads").elements()) {
-      const auto text = [&](const char* key) { return cell(head.at(key).json()); };
-      const auto rise = [](const JsonView& at, const char* key) { return cell(at.at(key).json()); };
-      const JsonView total = head.at("rise").at("all");
-      heads.push_back({std::to_string(r.seed), r.failed, text("head"), text("label"), text("closest_role"),
-                       text("verdict"), rise(total, "mean"), rise(total, "low"), rise(total, "high")});
-      for (const auto& [slots, value] : head.at("rise").members())
-        effects.push_back({std::to_string(r.seed), text("head"), slots, rise(value, "mean"), rise(value, "low"),
-                           rise(value, "high")});
-    }
-  }
-  const std::vector<SeedResult> counted = those_that_count(results);
-  std::vector<std::pair<std::string, std::string>> tables = {
-      {"seeds.csv", table(*all.find("runs"), {"seed", "failed", "loss", "above_floor", "specialization",
-                                              "dissociations", "prunable", "unlabelled"})},
-      {"summary.csv", table(*all.find("summary"), {"name", "heads", "subspaces", "untrained"})},
-      {"comparisons.csv", table(*all.find("comparisons"),
-                                {"name", "less", "seeds", "difference", "higher", "lower", "same", "p", "verdict"})},
-      {"rules.csv", table(*all.find("rules"), {"name", "strongest", "share"})},
-      {"labels.csv", table(*all.find("labels"), {"label", "seeds"})},
-      {"heads.csv", csv_text(heads)},
-      {"effects.csv", csv_text(effects)},
-      {"carriers.csv", carriers_table(carriers(counted))},
-      {"stability.csv", stability_table(match_seeds(counted))},
-      {"pruning.csv", pruning_table(results)}};
-  if (all.find("onset")) {
-    tables.emplace_back("onset.csv", onset_table(results));
-    tables.emplace_back("onset_order.csv", table(*all.find("order"), {"first", "second", "by", "first_earlier",
-                                                                      "second_earlier", "same", "p"}));
-  }
+std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
+                                                             const SeedSummary& summary) {
+  std::vector<std::pair<std::string, std::string>> tables = {{"seeds.csv", runs_table(summary)},
+                                                             {"summary.csv", figures_table(summary)},
+                                                             {"comparisons.csv", comparisons_table(summary)},
+                                                             {"rules.csv", subsets_table(summary)},
+                                                             {"labels.csv", labels_table(summary)},
+                                                             {"heads.csv", heads_table(results)},
+                                                             {"effects.csv", effects_table(results)},
+                                                             {"carriers.csv", carriers_table(summary)},
+                                                             {"stability.csv", stability_table(summary)},
+                                                             {"pruning.csv", pruning_table(results)}};
+  if (!summary.watched) return tables;
+  tables.emplace_back("onset.csv", onset_table(results));
+  tables.emplace_back("onset_order.csv", order_table(summary));
   return tables;
 }
 

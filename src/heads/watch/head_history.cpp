@@ -73,7 +73,14 @@ HeadHistory read_header(const JsonView& view) {
   h.slots = read_names(view.at("slots"));
   if (h.slots.empty() || h.slots[0] != "all") view.at("slots").refuse("the first has to be \"all\"");
   if (const auto floor = view.find("floor")) h.floor = read_numbers(*floor, h.slots.size(), "slots");
-  h.heads = read_names(view.at("heads"));
+  const JsonView heads = view.at("heads");
+  for (const std::string& name : read_names(heads)) {
+    try {
+      h.heads.push_back(head_id(name));
+    } catch (const Error& e) {
+      heads.refuse(e.what());
+    }
+  }
   h.windows = view.at("windows").as_index(1);
   h.length = view.at("length").as_index(1, kMostLength);
   const auto length = static_cast<std::size_t>(h.length);
@@ -97,8 +104,8 @@ HeadSnapshot read_snapshot(const JsonView& view, const HeadHistory& h) {
   s.evenness = read_numbers(view.at("evenness"), h.heads.size(), "heads");
   const JsonView attention = view.at("attention");
   const Index bytes = h.length * (h.length + 1) / 2;
-  for (const std::string& head : h.heads) {
-    const JsonView text = attention.at(head);
+  for (const HeadId head : h.heads) {
+    const JsonView text = attention.at(head_name(head));
     s.attention.push_back(base64_bytes(text.as_string(), text.where()));
     if (const auto found = static_cast<Index>(s.attention.back().size()); found != bytes)
       text.refuse(cat(found, " bytes, and ", h.length, " characters have ", bytes));
@@ -132,14 +139,15 @@ int digit_of(char c) {
 }  // namespace
 
 std::string header_line(const HeadHistory& h) {
-  Json rules = Json::array();
+  Json rules = Json::array(), heads = Json::array();
+  for (const HeadId head : h.heads) heads.push(head_name(head));
   for (const std::string& rule : h.rules) rules.push(rule.empty() ? Json() : Json(rule));
   return json_text(Json::object()
                        .set("format", kFormat)
                        .set("roles", strings(h.roles))
                        .set("slots", strings(h.slots))
                        .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kShort))
-                       .set("heads", strings(h.heads))
+                       .set("heads", heads)
                        .set("windows", h.windows)
                        .set("length", h.length)
                        .set("tokens", strings(h.tokens))
@@ -148,7 +156,7 @@ std::string header_line(const HeadHistory& h) {
 
 std::string snapshot_line(const HeadHistory& h, const HeadSnapshot& s) {
   Json attention = Json::object();
-  for (std::size_t i = 0; i < h.heads.size(); ++i) attention.set(h.heads[i], base64(s.attention[i]));
+  for (std::size_t i = 0; i < h.heads.size(); ++i) attention.set(head_name(h.heads[i]), base64(s.attention[i]));
   return json_text(Json::object()
                        .set("step", s.step)
                        .set("training_loss", Json::finite_or_null(kShort(s.training_loss)))

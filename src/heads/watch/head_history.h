@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "headlight/base/text.h"
+#include "heads/roles/head_scores.h"
 
 namespace headlight {
 
@@ -38,7 +39,7 @@ struct HeadHistory {
   std::vector<std::string> roles;   // those with queries enough to be told (kLabelQueries in head_labels.h)
   std::vector<std::string> slots;   // the first is "all"
   std::vector<double> floor;        // [slots]: the lowest loss possible; empty where the truth is not known
-  std::vector<std::string> heads;   // layer by layer
+  std::vector<HeadId> heads;        // layer by layer
   Index windows = 0;                // of held-out text, on which everything but the attention is measured
   Index length = 0;                 // of the text that is shown
   std::vector<std::string> tokens;  // it

@@ -81,7 +81,7 @@ HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_
   for (const Role& role : on_->roles) history_.roles.push_back(role.name);
   for (const Slots& slots : on_->slots) history_.slots.push_back(slots.name);
   history_.floor = floor_on(on_->text, data, on_->slots);
-  for (const HeadId id : on_->heads) history_.heads.push_back(head_name(id));
+  for (const HeadId id : on_->heads) history_.heads.push_back(id);
   history_.windows = on_->text.windows.size();
   history_.length = on_->shown.windows.context();
   for (Index t = 0; t < history_.length; ++t) {
@@ -158,7 +158,7 @@ std::vector<HeadLine> HeadWatch::lines() const {
   std::vector<HeadLine> lines;
   if (on_->roles.empty()) return lines;
   for (std::size_t h = 0; h < labels_.size(); ++h)
-    lines.push_back({history_.heads[h], on_->roles[labels_[h].role].name, labels_[h].sure,
+    lines.push_back({head_name(history_.heads[h]), on_->roles[labels_[h].role].name, labels_[h].sure,
                      kappa_[h * on_->roles.size() + labels_[h].role]});
   return lines;
 }

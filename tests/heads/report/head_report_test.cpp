@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "heads/seeds/seed_study.h"
+#include "heads/seeds/seed_summary.h"
 #include "heads/tiny_model.h"
 #include "support/expect_error.h"
 
@@ -60,7 +60,7 @@ HeadHistory history_of(std::size_t snapshots, std::size_t heads, Index length, s
   for (std::size_t r = 0; r < roles; ++r) h.roles.push_back(cat("role ", r));
   h.slots = {"all", "rule"};
   h.floor = {0.5, 0.25};
-  for (std::size_t a = 0; a < heads; ++a) h.heads.push_back(cat("L0H", a));
+  for (std::size_t a = 0; a < heads; ++a) h.heads.push_back({0, static_cast<Index>(a)});
   h.windows = 16;
   h.length = length;
   for (Index t = 0; t < length; ++t) h.tokens.emplace_back(1, static_cast<char>('a' + t % 26));

@@ -12,7 +12,7 @@ HeadHistory history(const std::vector<std::vector<double>>& previous_then_induct
   h.roles = {"previous", "induction"};
   h.slots = {"all", "copy"};
   h.floor = {2.0, 0.0};
-  h.heads = {"L0H0", "L0H1", "L1H0", "L1H1"};
+  h.heads = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
   for (std::size_t i = 0; i < copy.size(); ++i) {
     HeadSnapshot s;
     s.step = static_cast<Index>(10 * i);
@@ -38,7 +38,7 @@ TEST(Onset, IsTheFirstStepBeyond) {
   EXPECT_EQ(found[2].event, "loss on copy");
   EXPECT_EQ(found[2].half, 20);
   EXPECT_EQ(found[2].reached, 40);
-  EXPECT_FALSE(found[2].is_role);
+  EXPECT_FALSE(found[2].is_role());
   EXPECT_TRUE(onsets(history({}, {})).empty());
   const Json json = to_json(found);
   EXPECT_EQ(to_json(onsets_of(JsonView(json, "onset"))), json);
@@ -56,8 +56,8 @@ TEST(Onset, WithoutTheFloorHalfOfTheWayToTheEnd) {
 TEST(Onset, OverSeeds) {
   std::vector<std::vector<Onset>> seeds;
   for (const Index late : {30, 40, 20, 10, 50})
-    seeds.push_back({{"a in layer 1", true, late, late + 10, 0.9}, {"b in layer 0", true, 5, 20, 0.5}});
-  seeds.push_back({{"loss on d", false, -1, -1, 3}, {"b in layer 0", true, 5, -1, 0.5}, {"loss on c", false, 1, 2, 0}});
+    seeds.push_back({{"a in layer 1", 1, late, late + 10, 0.9}, {"b in layer 0", 0, 5, 20, 0.5}});
+  seeds.push_back({{"loss on d", -1, -1, -1, 3}, {"b in layer 0", 0, 5, -1, 0.5}, {"loss on c", -1, 1, 2, 0}});
   const std::vector<OnsetSummary> all = summarise_onsets(seeds);
   ASSERT_EQ(all.size(), 4u);
   EXPECT_EQ(all[3].event, "loss on d") << "never";
@@ -71,12 +71,14 @@ TEST(Onset, OverSeeds) {
 
   seeds.erase(seeds.begin());
   EXPECT_EQ(summarise_onsets(seeds)[2].half.median, 20) << "of 10, 20, 40, 50 the lower of the two in the middle";
-  seeds.insert(seeds.begin(), {{"a in layer 1", true, 30, 40, 0.9}, {"b in layer 0", true, 5, 20, 0.5}});
+  seeds.insert(seeds.begin(), {{"a in layer 1", 1, 30, 40, 0.9}, {"b in layer 0", 0, 5, 20, 0.5}});
 
   const std::vector<OnsetOrder> order = onset_order(seeds);
   ASSERT_EQ(order.size(), 2u) << "one pair, by two criteria; the loss is no role";
   EXPECT_EQ(order[0].a, "b in layer 0");
   EXPECT_FALSE(order[0].by_half);
+  EXPECT_EQ(order[0].layer_a, 0);
+  EXPECT_EQ(order[0].layer_b, 1);
   EXPECT_EQ(order[0].a_first, 4);
   EXPECT_EQ(order[0].b_first, 0);
   EXPECT_EQ(order[0].same, 1) << "20 and 20";

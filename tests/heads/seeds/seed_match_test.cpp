@@ -70,10 +70,13 @@ SeedResult seed(Index number, const std::vector<Head>& heads, int in_first_layer
   const auto slots = [](const char* name, double stake) {
     return Json::object().set("name", name).set("loss", 1.0).set("loss_without_heads", 1 + stake);
   };
-  SeedResult result{number, 1, std::nan(""), "", {}};
-  result.study = Json::object()
-                     .set("heads", array)
-                     .set("slots", Json::array().push(slots("all", 2)).push(slots("a", 4)).push(slots("b", 2)));
+  const Json study = Json::object()
+                         .set("heads", array)
+                         .set("slots", Json::array().push(slots("all", 2)).push(slots("a", 4)).push(slots("b", 2)));
+  SeedResult result;
+  result.seed = number;
+  result.loss = 1;
+  result.figures = seed_figures(JsonView(study, "study"));
   return result;
 }
 const Head kPrevious{0.9, 0.0, 2, 0}, kInduction{0.1, 0.8, 0, 1}, kIdle{0, 0.1, 0.1, -0.1};
@@ -84,16 +87,15 @@ TEST(Carriers, AreTheStrongest) {
   const std::vector<Carrier> all = carriers(seeds);
   ASSERT_EQ(all.size(), 8u) << "slots a, b, roles previous, induction; of two seeds";
   EXPECT_EQ(all[0].name, "a");
-  EXPECT_EQ(all[0].head, "L0H0");
+  EXPECT_EQ(all[0].head, (HeadId{0, 0}));
   EXPECT_EQ(all[0].role, "previous");
   EXPECT_NEAR(all[0].share, 0.5, 1e-12);
-  EXPECT_EQ(all[0].second, "L0H1");
+  EXPECT_EQ(all[0].second, (HeadId{0, 1}));
   EXPECT_NEAR(all[0].second_share, 0.025, 1e-12);
   EXPECT_EQ(all[1].seed, 2);
-  EXPECT_EQ(all[1].head, "L1H1");
-  EXPECT_EQ(all[1].layer, 1);
+  EXPECT_EQ(all[1].head, (HeadId{1, 1}));
   EXPECT_FALSE(all[3].is_role);
-  EXPECT_EQ(all[3].head, "L1H0") << "slot b in seed 2";
+  EXPECT_EQ(all[3].head, (HeadId{1, 0})) << "slot b in seed 2";
   EXPECT_TRUE(all[4].is_role);
   EXPECT_EQ(all[4].name, "previous");
   EXPECT_EQ(all[7].kappa, 0.8);
@@ -133,7 +135,7 @@ TEST(MatchSeeds, OneHeadAndNone) {
   EXPECT_NEAR(one[0].matched, 1, 1e-12);
   EXPECT_TRUE(match_seeds(std::vector<SeedResult>{seed(1, {}, 0), seed(2, {}, 0)}).empty());
   EXPECT_TRUE(carriers(std::vector<SeedResult>{seed(1, {}, 0)}).empty());
-  EXPECT_TRUE(carriers(std::vector<SeedResult>{seed(1, {kPrevious}, 1)})[0].second.empty());
+  EXPECT_TRUE(!carriers(std::vector<SeedResult>{seed(1, {kPrevious}, 1)})[0].second);
 }
 
 }  // namespace

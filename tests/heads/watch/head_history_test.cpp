@@ -21,7 +21,7 @@ HeadHistory two_heads() {
   h.roles = {"previous", "induction"};
   h.slots = {"all", "key"};
   h.floor = {1.5, 0};
-  h.heads = {"L0H0", "L1H0"};
+  h.heads = {{0, 0}, {1, 0}};
   h.windows = 16;
   h.length = 3;
   h.tokens = {"a", "\n", "é"};
@@ -164,7 +164,7 @@ TEST_F(HeadHistoryTest, IsCutWhereARunGoesOn) {
 TEST_F(HeadHistoryTest, OfOtherHeadsIsNotCut) {
   write({0, 2});
   HeadHistory other = two_heads();
-  other.heads[1] = "L1H1";
+  other.heads[1] = {1, 1};
   const std::string before = read_file(path_);
   EXPECT_TRUE(contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: is of other heads"));
   EXPECT_EQ(read_file(path_), before);

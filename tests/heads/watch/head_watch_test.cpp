@@ -89,7 +89,7 @@ TEST_F(HeadWatchTest, WritesASnapshotAtEachLook) {
   config_.steps = 11;
   train("run");
   const HeadHistory h = head_history(path("run"));
-  EXPECT_EQ(h.heads, (std::vector<std::string>{"L0H0", "L0H1", "L1H0", "L1H1"}));
+  EXPECT_EQ(h.heads, (std::vector<HeadId>{{0, 0}, {0, 1}, {1, 0}, {1, 1}}));
   EXPECT_EQ(h.slots[0], "all");
   EXPECT_TRUE(h.floor.empty());
   EXPECT_TRUE(h.rules.empty());

@@ -1,5 +1,5 @@
-// Figures over seeds: intervals, tables, and failed seeds, which are counted and left out.
-#include "heads/seeds/seed_study.h"
+// The summary over seeds: intervals, comparisons, tables, and failed seeds, which are counted and left out.
+#include "heads/seeds/seed_summary.h"
 
 #include <gtest/gtest.h>
 
@@ -41,15 +41,25 @@ Json study(double specialization, double effect, const char* label) {
       .set("heads", Json::array().push(head));
 }
 
-std::vector<SeedResult> three() {
-  return {{1, 2.0, 1.9, "", study(0.2, 1, "previous")},
-          {2, 2.2, 1.9, "", study(0.4, 2, nullptr)},
-          {3, 9.0, 1.9, "it did not learn", study(0.9, 0, nullptr)},
-          {4, std::nan(""), 1.9, "training diverged", {}}};
+SeedResult result(Index seed, double loss, double floor, const std::string& failed, const Json& study) {
+  SeedResult r{seed, loss, floor, failed, {}, {}};
+  if (!study.is_null()) r.figures = seed_figures(JsonView(study, "study"));
+  return r;
 }
 
-TEST(SeedStudy, FailedSeedsAreCountedAndLeftOut) {
-  const Json json = summarise(three());
+std::vector<SeedResult> three() {
+  return {result(1, 2.0, 1.9, "", study(0.2, 1, "previous")), result(2, 2.2, 1.9, "", study(0.4, 2, nullptr)),
+          result(3, 9.0, 1.9, "it did not learn", study(0.9, 0, nullptr)),
+          result(4, std::nan(""), 1.9, "training diverged", {})};
+}
+
+Json summary_json(std::span<const SeedResult> results) { return to_json(summarize(results)); }
+std::vector<std::pair<std::string, std::string>> tables_of(std::span<const SeedResult> results) {
+  return seed_tables(results, summarize(results));
+}
+
+TEST(SeedSummary, FailedSeedsAreCountedAndLeftOut) {
+  const Json json = summary_json(three());
   const JsonView all(json, "summary");
   EXPECT_TRUE(contains(all.at("text").as_string(), "4 seeds, 2 failed"));
   EXPECT_EQ(all.at("runs").size(), 4);
@@ -74,19 +84,17 @@ TEST(SeedStudy, FailedSeedsAreCountedAndLeftOut) {
   EXPECT_FALSE(json.find("onset")) << "nothing was watched";
 }
 
-TEST(SeedStudy, HeadsAreComparedWithTheirOwnControls) {
+TEST(SeedSummary, HeadsAreComparedWithTheirOwnControls) {
   std::vector<SeedResult> results;
   for (Index i = 1; i <= 8; ++i)
-    results.push_back({i, 2, 1.9, "", study(0.3 + 0.05 * static_cast<double>(i), 1, nullptr)});
-  results.push_back({9, 9, 1.9, "it did not learn", study(-5, 1, nullptr)});
+    results.push_back(result(i, 2, 1.9, "", study(0.3 + 0.05 * static_cast<double>(i), 1, nullptr)));
+  results.push_back(result(9, 9, 1.9, "it did not learn", study(-5, 1, nullptr)));
   // The subspaces of each seed follow its heads, 0.1 below: 0.2 + 0.05 i on average.
   for (SeedResult& r : results) {
     const double low = 0.1 + 0.05 * static_cast<double>(r.seed);
-    Json specialization = *r.study.find("specialization");
-    specialization.set("random_subspaces", Json::array().push(low).push(low + 0.2));
-    r.study.set("specialization", specialization);
+    r.figures->specialization_subspaces = {low, low + 0.2};
   }
-  const Json json = summarise(results);
+  const Json json = summary_json(results);
   const JsonView all = JsonView(json, "summary").at("comparisons");
   ASSERT_EQ(all.size(), 5);
   const JsonView subspaces = all.at(Index{0}), untrained = all.at(Index{1}), prunable = all.at(Index{4});
@@ -105,34 +113,34 @@ TEST(SeedStudy, HeadsAreComparedWithTheirOwnControls) {
   EXPECT_EQ(dissociations.at("verdict").as_string(), "lower");
   EXPECT_EQ(prunable.at("less").as_string(), "random orders");
   EXPECT_NEAR(prunable.at("difference").at("mean").as_double(), 0.25, 1e-12);
-  for (const auto& [name, text] : seed_tables(results)) {
+  for (const auto& [name, text] : tables_of(results)) {
     if (name != "comparisons.csv") continue;
     EXPECT_EQ(text.substr(0, text.find('\n')),
               "name,less,seeds,difference,difference_low,difference_high,higher,lower,same,p,verdict");
     EXPECT_TRUE(contains(text, "\nprunable fraction,random orders,8,0.25,0.25,0.25,8,0,0,0.0078")) << text;
   }
-  const Json one = summarise(std::vector<SeedResult>{results[0]});
+  const Json one = summary_json(std::vector<SeedResult>{results[0]});
   EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which proves nothing"));
 }
 
-TEST(SeedStudy, TwoSeedsAreOnePairWithoutAnInterval) {
+TEST(SeedSummary, TwoSeedsAreOnePairWithoutAnInterval) {
   std::vector<SeedResult> results{three()[0], three()[1]};
-  const auto alike = [&] { return *summarise(results).find("stability"); };
+  const auto alike = [&] { return *summary_json(results).find("stability"); };
   const Json two = alike();
   for (const JsonView& row : JsonView(two, "stability").elements()) {
     EXPECT_TRUE(row.at("value").at("low").json().is_null());
     EXPECT_FALSE(row.at("value").at("mean").json().is_null());
   }
   EXPECT_EQ(JsonView(two, "stability").size(), 4);
-  results.push_back({5, 2.1, 1.9, "", study(0.3, 1.5, nullptr)});
+  results.push_back(result(5, 2.1, 1.9, "", study(0.3, 1.5, nullptr)));
   const Json all = alike();
   EXPECT_FALSE(JsonView(all, "stability").at(Index{0}).at("value").at("low").json().is_null());
 }
 
-TEST(SeedStudy, ReplicatesWidenIntervals) {
+TEST(SeedSummary, ReplicatesWidenIntervals) {
   std::vector<SeedResult> results = three();
   const auto width = [&] {
-    const Json json = summarise(results);
+    const Json json = summary_json(results);
     for (const JsonView& f : JsonView(json, "summary").at("summary").elements())
       if (f.at("name").as_string() == "loss")
         return f.at("heads").at("high").as_double() - f.at("heads").at("low").as_double();
@@ -141,16 +149,15 @@ TEST(SeedStudy, ReplicatesWidenIntervals) {
   const double from_seeds = width();
   EXPECT_NEAR(from_seeds, 0.2, 1e-12) << "2.0 and 2.2";
   for (SeedResult& r : results)
-    if (!r.study.is_null()) r.study.set("replicates", Json::object().set("loss", Json::array().push(5.0).push(6.0)));
+    if (r.figures) r.figures->loss_replicates = {5, 6};
   EXPECT_NEAR(width(), from_seeds + 1, 1e-12)
       << "half a nat more on both sides; that their mean is 5.5 does not matter";
 }
 
-TEST(SeedStudy, IntervalsEndWhereFiguresDo) {
+TEST(SeedSummary, IntervalsEndWhereFiguresDo) {
   std::vector<SeedResult> results{three()[0]};
-  results[0].study.set("replicates",
-                       Json::object().set("specialization", Json::array().push(0.0).push(0.9).push(0.9).push(0.9)));
-  const Json json = summarise(results);
+  results[0].figures->specialization_replicates = {0, 0.9, 0.9, 0.9};
+  const Json json = summary_json(results);
   for (const JsonView& f : JsonView(json, "summary").at("summary").elements())
     if (f.at("name").as_string() == "specialization index") {
       EXPECT_EQ(f.at("heads").at("low").as_double(), 0) << "0.2 - 0.675 is none";
@@ -158,30 +165,48 @@ TEST(SeedStudy, IntervalsEndWhereFiguresDo) {
     }
 }
 
-TEST(SeedStudy, NothingButFailures) {
-  const std::vector<SeedResult> failed{{4, std::nan(""), std::nan(""), "training diverged", {}}};
-  EXPECT_TRUE(contains(json_text(summarise(failed)), "1 seed, 1 failed"));
-  EXPECT_EQ(seed_tables(failed)[0].second.substr(0, 12), "seed,failed,");
+TEST(SeedSummary, NothingButFailures) {
+  const std::vector<SeedResult> failed{result(4, std::nan(""), std::nan(""), "training diverged", {})};
+  EXPECT_TRUE(contains(json_text(summary_json(failed)), "1 seed, 1 failed"));
+  EXPECT_EQ(tables_of(failed)[0].second.substr(0, 12), "seed,failed,");
 }
 
-TEST(SeedStudy, ResultsReadBack) {
-  for (const SeedResult& r : three()) {
-    const SeedResult back = seed_result(to_json(r), "seed.json");
-    EXPECT_EQ(to_json(back), to_json(r));
-  }
+// The file of a seed with this study, as seed_json() writes it.
+Json file_of(const SeedResult& r, const Json& study) {
+  Json json = seed_json(r, nullptr);
+  json.set("study", study);
+  return json;
+}
+
+TEST(SeedSummary, ResultsReadBack) {
+  const Json whole = study(0.2, 1, "previous");
+  const SeedResult back = seed_result(file_of(three()[0], whole), "seed.json");
+  EXPECT_EQ(back.seed, 1);
+  EXPECT_EQ(back.loss, 2.0);
+  EXPECT_EQ(back.floor, 1.9);
+  EXPECT_TRUE(back.counts());
+  EXPECT_EQ(to_json(summarize(std::vector{back})), to_json(summarize(std::vector{three()[0]})));
+  const SeedResult diverged = seed_result(seed_json(three()[3], nullptr), "seed.json");
+  EXPECT_TRUE(std::isnan(diverged.loss));
+  EXPECT_EQ(diverged.failed, "training diverged");
+  EXPECT_FALSE(diverged.figures);
   SeedResult watched = three()[0];
-  watched.onset = std::vector<Onset>{{"previous in layer 0", true, 10, -1, 0.5}};
-  const SeedResult again = seed_result(to_json(watched), "seed.json");
+  watched.onset = std::vector<Onset>{{"previous in layer 0", 0, 10, -1, 0.5}};
+  const SeedResult again = seed_result(file_of(watched, whole), "seed.json");
   ASSERT_TRUE(again.onset);
   EXPECT_EQ(to_json(*again.onset), to_json(*watched.onset));
-  Json broken = to_json(three()[0]);
-  broken.set("study", Json());
+  EXPECT_EQ((*again.onset)[0].layer, 0);
+  const Json broken = file_of(three()[0], {});
   EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: neither a study"));
+  Json head = whole;
+  head.set("heads", Json::array().push(Json::object().set("head", "L0H").set("closest_role", "previous")));
+  EXPECT_TRUE(
+      contains(error_of([&] { seed_result(file_of(three()[0], head), "seed.json"); }), "not the name of a head"));
 }
 
-TEST(SeedStudy, TablesAreQuoted) {
+TEST(SeedSummary, TablesAreQuoted) {
   EXPECT_EQ(csv_text({{"a", "b,c"}, {"d\"e", "f\ng"}}), "a,\"b,c\"\n\"d\"\"e\",\"f\ng\"\n");
-  for (const auto& [name, text] : seed_tables(three())) {
+  for (const auto& [name, text] : tables_of(three())) {
     if (name != "effects.csv") continue;
     EXPECT_TRUE(contains(text, "2,L0H0,\"copy, \"\"it\"\"\",4.0,3.9,4.1\n")) << text;
   }

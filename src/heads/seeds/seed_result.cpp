@@ -1,0 +1,131 @@
+// Reading and writing of seed-N.json: the only place that knows the JSON form of one seed's figures.
+#include "heads/seeds/seed_result.h"
+
+#include <cmath>
+
+namespace headlight {
+
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+double number_or_nan(const JsonView& view, const char* key) {
+  const auto found = view.find(key);
+  return found ? found->as_double() : kUnknown;
+}
+
+std::string text_or_empty(const JsonView& view, const char* key) {
+  const auto found = view.find(key);
+  return found ? found->as_string() : "";
+}
+
+// The numbers of an array; nulls are left out.
+std::vector<double> numbers(const JsonView& array) {
+  std::vector<double> values;
+  for (const JsonView& v : array.elements())
+    if (!v.json().is_null()) values.push_back(v.as_double());
+  return values;
+}
+
+std::vector<double> numbers_in(const std::optional<JsonView>& object, const char* key) {
+  const auto found = object ? object->find(key) : std::nullopt;
+  return found ? numbers(*found) : std::vector<double>{};
+}
+
+Rise read_rise(const JsonView& view) {
+  return {number_or_nan(view, "mean"), number_or_nan(view, "low"), number_or_nan(view, "high"), 0};
+}
+
+SeedFigures::Head read_head(const JsonView& view, std::span<const SeedFigures::Subset> subsets) {
+  SeedFigures::Head head;
+  head.id = head_id(view.at("head").as_string());
+  head.label = text_or_empty(view, "label");
+  head.closest_role = view.at("closest_role").as_string();
+  head.verdict = text_or_empty(view, "verdict");
+  for (const auto& [name, score] : view.at("roles").members())
+    head.roles.push_back({name, score.at("kappa").as_double(), score.at("queries").as_index()});
+  for (const SeedFigures::Subset& subset : subsets) head.rise.push_back(read_rise(view.at("rise").at(subset.name)));
+  return head;
+}
+
+}  // namespace
+
+double SeedFigures::Head::kappa(const std::string& role_name) const {
+  for (const RoleKappa& r : roles)
+    if (r.name == role_name) return r.kappa;
+  return 0;
+}
+
+std::optional<std::size_t> SeedFigures::subset(const std::string& name) const {
+  for (std::size_t s = 0; s < subsets.size(); ++s)
+    if (subsets[s].name == name) return s;
+  return std::nullopt;
+}
+
+SeedFigures seed_figures(const JsonView& study) {
+  SeedFigures f;
+  for (const JsonView& s : study.at("slots").elements())
+    f.subsets.push_back({s.at("name").as_string(), number_or_nan(s, "loss"), number_or_nan(s, "loss_without_heads")});
+  for (const JsonView& head : study.at("heads").elements()) f.heads.push_back(read_head(head, f.subsets));
+  if (const auto si = study.find("specialization")) {
+    f.specialization = si->at("heads").as_double();
+    f.specialization_subspaces = numbers(si->at("random_subspaces"));
+    f.specialization_untrained = numbers(si->at("untrained"));
+  }
+  if (const auto dd = study.find("double_dissociations")) {
+    f.dissociations = static_cast<double>(dd->at("heads").size());
+    f.dissociations_subspaces = numbers(dd->at("random_subspaces"));
+    f.dissociations_untrained = numbers(dd->at("untrained"));
+  }
+  if (const auto prunable = study.find("prunable_fraction")) {
+    f.prunable = prunable->at("greedy").as_double();
+    f.prunable_random = numbers(prunable->at("random_orders"));
+  }
+  if (const auto share = study.find("unlabelled_share")) f.unlabelled_share = share->as_double();
+  const auto replicates = study.find("replicates");
+  f.loss_replicates = numbers_in(replicates, "loss");
+  f.above_floor_replicates = numbers_in(replicates, "above_floor");
+  f.specialization_replicates = numbers_in(replicates, "specialization");
+  f.dissociations_replicates = numbers_in(replicates, "double_dissociations");
+  f.prunable_replicates = numbers_in(replicates, "prunable_fraction");
+  const auto by_subset = replicates ? replicates->find("slots") : std::nullopt;
+  for (const SeedFigures::Subset& s : f.subsets) {
+    const auto found = by_subset ? by_subset->find(s.name) : std::nullopt;
+    f.subset_replicates.push_back({numbers_in(found, "strongest"), numbers_in(found, "share")});
+  }
+  if (const auto pruning = study.find("pruning")) f.pruning = prune_study(*pruning);
+  return f;
+}
+
+Json seed_json(const SeedResult& r, const HeadStudy* study) {
+  return Json::object()
+      .set("seed", r.seed)
+      .set("loss", Json::finite_or_null(r.loss))
+      .set("floor", Json::finite_or_null(r.floor))
+      .set("failed", r.failed.empty() ? Json() : Json(r.failed))
+      .set("study", study ? to_json(*study) : Json())
+      .set("onset", r.onset ? to_json(*r.onset) : Json());
+}
+
+SeedResult seed_result(const Json& json, const std::string& source) {
+  const JsonView view(json, source);
+  SeedResult r;
+  r.seed = view.at("seed").as_index();
+  r.loss = number_or_nan(view, "loss");
+  r.floor = number_or_nan(view, "floor");
+  r.failed = text_or_empty(view, "failed");
+  const JsonView study = view.at("study");
+  if (study.json().is_object()) r.figures = seed_figures(study);
+  if (const auto onset = view.find("onset")) r.onset = onsets_of(*onset);
+  if (r.failed.empty() && !r.figures) study.refuse("neither a study nor a reason why not");
+  return r;
+}
+
+std::vector<SeedResult> counted_results(std::span<const SeedResult> results) {
+  std::vector<SeedResult> counted;
+  for (const SeedResult& r : results)
+    if (r.counts()) counted.push_back(r);
+  return counted;
+}
+
+}  // namespace headlight

@@ -1,0 +1,101 @@
+// What several seeds of a study say together. The unit of replication is the seed: every interval is of a mean over seeds
+// (seed_bootstrap.h). Seeds that failed are counted in `text` and `runs` and left out of everything else.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "heads/seeds/seed_match.h"
+#include "heads/seeds/seed_result.h"
+
+namespace headlight {
+
+// A figure of the heads beside the same figure of its baselines; none where it was not measured.
+struct FigureSummary {
+  std::string name;  // "specialization index", ...
+  std::optional<Interval> heads, subspaces, untrained;
+};
+
+// A figure of the heads less a baseline's, within each seed (seed_compare.h).
+struct BaselineSummary {
+  std::string name, baseline;
+  PairedComparison comparison;
+  std::string sentence;
+};
+
+// Ablating the head that costs most on a prediction subset: the loss increase, and its share of what ablating all heads costs.
+struct SubsetSummary {
+  std::string name;
+  std::optional<Interval> strongest, share;
+};
+
+// The head that carries a subset or a role, over seeds.
+struct CarrierSummary {
+  std::string name;
+  bool is_role = false;
+  Index seeds = 0;
+  Index layer = 0, in_layer = 0;  // the commonest layer, and in how many seeds
+  std::string role;               // of a subset's carrier: the commonest role ...
+  Index with_role = 0;            // ... and in how many seeds
+  std::optional<Interval> kappa, share, second_share;
+};
+
+// Similarity of the heads of two seeds. Two seeds are one pair, which has no interval.
+struct StabilitySummary {
+  std::string name;
+  Interval value;
+  bool has_interval = false;
+};
+
+struct LabelCount {
+  std::string label;
+  Index seeds = 0;  // in which some head has it
+};
+
+// One seed, failed or not; NaN where it has no such figure.
+struct SeedRun {
+  Index seed = 0;
+  std::string failed;
+  double loss, above_floor, specialization, dissociations, prunable, unlabelled;
+};
+
+struct SeedSummary {
+  std::string text;  // how many seeds, how many failed, what the brackets are
+  std::vector<FigureSummary> figures;
+  std::vector<BaselineSummary> comparisons;
+  std::vector<SubsetSummary> subsets;
+  std::vector<Carrier> carriers;  // of each seed
+  std::vector<CarrierSummary> carrier_summaries;
+  std::vector<SeedPair> pairs;
+  std::vector<StabilitySummary> stability;
+  std::vector<LabelCount> labels;
+  bool watched = false;  // some seed's heads were watched; otherwise onsets and order are empty
+  std::vector<OnsetSummary> onsets;
+  std::vector<OnsetOrder> order;
+  std::vector<SeedRun> runs;
+};
+
+SeedSummary summarize(std::span<const SeedResult> results);
+
+// study.json and the report's "seeds". Intervals are {mean, low, high} or null:
+//   text, summary [{name, heads, subspaces, untrained}],
+//   comparisons [{name, less, seeds, difference, higher, lower, same, p, verdict, says}],
+//   rules [{name, strongest, share}],
+//   carriers [{name, kind, seeds, layer, in_layer, role, with_role, kappa, share, second_share}],
+//   stability [{name, value}], labels [{label, seeds}],
+//   onset [{event, seeds, half, half_first, half_last, reached, reached_first, reached_last, reached_in}],
+//   order [{first, second, by, first_earlier, second_earlier, same, p}] (both absent unless heads were watched),
+//   runs [{seed, failed, loss, above_floor, specialization, dissociations, prunable, unlabelled}]
+Json to_json(const SeedSummary& summary);
+
+// A table as CSV (RFC 4180): '\n' between rows, cells quoted where necessary.
+std::string csv_text(const std::vector<std::vector<std::string>>& rows);
+// File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv,
+// heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were watched.
+std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
+                                                             const SeedSummary& summary);
+
+}  // namespace headlight

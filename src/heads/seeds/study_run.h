@@ -1,0 +1,47 @@
+// A study over seeds: train one model a seed, measure its heads, summarize, report. Everything is kept in one directory, so
+// that a study that was interrupted continues where it stopped:
+//
+//   plan.json                what must stay the same when the study continues
+//   seed-N, seed-N.json      the run of a seed, and its figures (seed_result.h)
+//   study.json, *.csv        the summary and its tables (seed_summary.h)
+//   report.html              the page of the first seed that did not fail
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "heads/seeds/seed_summary.h"
+#include "heads/study/head_study.h"
+#include "training/config.h"
+
+namespace headlight {
+
+struct SeedStudyPlan {
+  RunConfig config;      // its seed is ignored
+  StudyOptions options;  // curves and replicates are always measured
+  double within = 0.05;  // nats above the floor; a seed that ends further above counts as failed
+  Index first = 1;       // the first seed
+  Index seeds = 5;       // how many
+  Index recovery = 0;    // training steps after each removal of heads, for one more pruning curve; 0: none
+  std::string directory;
+};
+
+// Callbacks of a running study; each may be empty.
+struct SeedStudyWatch {
+  std::function<void(const std::string& line)> say;                      // the start of each stage
+  std::function<void(const char* what, Index done, Index of)> progress;  // within a stage
+  std::function<bool()> keep_going;                                      // false interrupts
+};
+
+struct SeedStudyOutcome {
+  SeedSummary summary;
+  bool has_report = false;  // false: every seed failed
+};
+
+// Runs or continues a study. Returns nothing when interrupted; everything measured so far is then saved.
+// Errors: the directory holds another study or something else; the text is missing or shorter than two windows (nothing is
+// created then).
+std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyWatch& watch = {});
+
+}  // namespace headlight
