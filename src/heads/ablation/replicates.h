@@ -1,6 +1,6 @@
 // The headline numbers of one model on other samples of the text: each replicate draws as many windows as there are, with
 // replacement, and computes the numbers anew. Their spread is what the choice of windows does to a number; how seeds differ
-// is another matter (seed_study.h).
+// is another matter (heads/seeds).
 #pragma once
 
 #include <span>
