@@ -36,9 +36,8 @@ const Format& find_format(const Arguments& args) {
     if (*given == format.name) return format;
     names.emplace_back(format.name);
   }
-  const std::string near = did_you_mean(*given, names);
-  throw UsageError(cat("--to ", given->empty() ? "''" : *given, ": not one of hf, gguf, npz, npy",
-                       near.empty() ? "" : cat("; did you mean ", near, "?")));
+  throw UsageError(
+      cat("--to ", given->empty() ? "''" : *given, ": not one of ", word_list(names), suggestion(*given, names)));
 }
 
 // Nothing is replaced unasked, and a run never.

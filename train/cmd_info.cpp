@@ -117,8 +117,8 @@ void print_model(const TrainedModel& trained) {
       label("model"),
       cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ", c.width,
           ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ", c.context, "; ",
-          c.position == "none" ? "no" : c.position, " positions, ", c.norm, " norm ", c.pre_norm ? "before" : "after",
-          " each layer, ", hidden == 0 ? "" : c.activation + ", ", c.bias ? "with biases, " : "without biases, ",
+          c.position == PositionKind::kNone ? "no" : text_of(c, "position"), " positions, ", text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after",
+          " each layer, ", hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
           c.tied ? "output tied to" : "output apart from", " the embedding")));
   print(wrapped(label("size"),
                 cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)),
@@ -132,8 +132,8 @@ void print_training(const TrainedModel& trained, const std::vector<StepRecord>& 
     return;
   }
   print(
-      wrapped(label("training"), cat(c.optimizer, ", ", counted(c.steps, "step"), " of ", c.batch * c.accumulate,
-                                     " windows, rate ", c.lr, " to ", c.min_lr, " (", c.decay, ", warm-up ", c.warmup,
+      wrapped(label("training"), cat(text_of(c, "optimizer"), ", ", counted(c.steps, "step"), " of ", c.batch * c.accumulate,
+                                     " windows, rate ", c.lr, " to ", c.min_lr, " (", text_of(c, "decay"), ", warm-up ", c.warmup,
                                      "), weight decay ", c.weight_decay, ", dropout ", c.dropout, ", seed ", c.seed)));
   if (!history.empty())
     print(cat(label("done"), history.back().step, " of ", c.steps, " steps in ", duration_text(history.back().seconds),

@@ -67,6 +67,9 @@ void TransformerConfig::check() const {
   if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
     fail("model: rotary positions need an even head size, and ",
          head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads));
+  if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: no such position encoding");
+  if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: no such normalization");
+  if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: no such activation");
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 

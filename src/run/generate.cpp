@@ -35,7 +35,7 @@ PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
 }  // namespace
 
 std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o, Rng& rng) {
-  if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
+  if (!(o.temperature >= 0) || std::isinf(o.temperature) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
     fail("sample: temperature ", o.temperature, ", top-k ", o.top_k, ", top-p ", o.top_p,
          ": the first two must not be negative, the last is above 0 and at most 1");
   if (logits.empty()) fail("sample: no logits");

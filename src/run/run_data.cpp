@@ -50,7 +50,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   const std::string alphabet = config.grammar.empty() ? corpus_info(config.corpus).alphabet : "";
   if (!alphabet.empty()) data.fresh = config.corpus;
   data.vocabulary = known                     ? *known
-                    : config.tokens == "byte" ? Vocabulary::bytes()
+                    : config.tokens == TokenUnit::kByte ? Vocabulary::bytes()
                     : !alphabet.empty()       ? Vocabulary::of_text(alphabet, data.source)
                                               : Vocabulary::of_text(train.text + validation.text, data.source);
   data.train = tokens_of(train, data.vocabulary, data.source);
@@ -99,7 +99,7 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     std::vector<std::string> paths = config.all_data();
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
-    const TokenIds ids = take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == "byte"));
+    const TokenIds ids = take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte));
     TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);

@@ -120,7 +120,7 @@ TEST_F(Live, ATimeIsPlannedAndSaidBeforeTheFirstStep) {
   }
   const RunConfig c = RunDirectory(out).load_info().config;
   EXPECT_EQ(c.seed, 5);
-  EXPECT_EQ(c.position, "rotary");
+  EXPECT_EQ(c.position, PositionKind::kRotary);
   expect_refused({"train", "--data", data_, "--out", out, "--minutes", "1", "--steps", "5"}, 2, "cannot both be given");
   expect_refused({"train", "--data", data_, "--out", directory_ / "x", "--minutes", "0"}, 2, "--minutes 0");
 }

@@ -68,9 +68,9 @@ TEST(Plan, DropsOnlyWhereATextIsReadOftenByALargeModel) {
 
 TEST(Plan, KeepsWhatAUserGave) {
   const Plan p = plan_run(RunConfig{}, kMegabyte, 60, machine(1e11),
-                          [](RunConfig& c) { c.lr = 0.005, c.position = "alibi", c.batch = 3; });
+                          [](RunConfig& c) { c.lr = 0.005, c.position = PositionKind::kAlibi, c.batch = 3; });
   EXPECT_EQ(p.config.lr, 0.005);
-  EXPECT_EQ(p.config.position, "alibi");
+  EXPECT_EQ(p.config.position, PositionKind::kAlibi);
   EXPECT_EQ(p.config.batch, 3);
   RunConfig own;
   own.width = 80;
