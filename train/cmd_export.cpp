@@ -82,7 +82,7 @@ int run_export(const Arguments& args) {
   }
   if (exported.files.size() <= 4)
     for (const std::string& file : exported.files) print(cat("wrote    ", file, "\n"));
-  else print(cat("wrote    ", exported.files.size(), " files in ", out, "\n"));
+  else print(cat("wrote    ", counted(exported.files.size(), "file"), " in ", out, "\n"));
   if (exported.verified)
     print(cat("checked  read back from the disk: ",
               exported.difference == 0 ? "the same logits, bit for bit"

@@ -60,7 +60,11 @@ StudyPlan plan_of(const Arguments& args) {
 void open_study(const StudyPlan& plan) {
   const std::string file = plan.file("plan.json"), text = json_text(plan.fixed());
   if (path_exists(file)) {
-    if (json_text(parse_json(read_file(file), file)) != text)
+    Json stored = parse_json(read_file(file), file);
+    // Settings that a study of an earlier version lacks have their defaults.
+    RunConfig config;
+    from_json(config, JsonView(stored, file).at("config"));
+    if (json_text(stored.set("config", to_json(config))) != text)
       fail(plan.directory, ": holds a study with other settings; give the same ones to go on, or choose another --out");
     return;
   }

@@ -151,7 +151,8 @@ int run_train(const Arguments& args) {
   if (resume) {
     const RunInfo stored = RunDirectory(directory).load_info();
     if (!stored.imported_from.empty())
-      fail(directory, ": was imported, so there is no training to resume; train it further with: headlight train --init ",
+      fail(directory,
+           ": was imported, so there is no training to resume; train it further with: headlight train --init ",
            quoted(directory), " --data FILE --out NEW");
     config = resolve_resumed(asked, stored, directory);
   }

@@ -72,9 +72,10 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
     says.push_back(
         cat("Heads that cost most, in nats, ", study.truth_known ? "by rule: " : "by what comes next: ", text, "."));
   const auto causal = by_verdict.find("causal");
-  says.push_back(causal == by_verdict.end()
-                     ? "No head has a role in which what it looks at and what it does agree (causal)."
-                     : cat("What they look at and what they do agree (causal) in ", word_list(causal->second, "and"), "."));
+  says.push_back(
+      causal == by_verdict.end()
+          ? "No head has a role in which what it looks at and what it does agree (causal)."
+          : cat("What they look at and what they do agree (causal) in ", word_list(causal->second, "and"), "."));
   for (const char* verdict : {"attention only", "sink", "redundant"})
     if (const auto found = by_verdict.find(verdict); found != by_verdict.end())
       says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));

@@ -41,8 +41,9 @@ std::string Trainer::warning() const {
   const RunConfig& c = info_.config;
   const double began = std::isnan(initial_val_loss_) ? guess_loss() : initial_val_loss_;
   if (worse_validations_ == kWorseValidations)
-    return cat("the validation loss is ", loss_text(val_loss_), ", worse than a uniform guess (", loss_text(guess_loss()),
-               "), at ", kWorseValidations, " validations in a row; start again with ", remedy(c));
+    return cat("the validation loss is ", loss_text(val_loss_), ", worse than a uniform guess (",
+               loss_text(guess_loss()), "), at ", kWorseValidations, " validations in a row; start again with ",
+               remedy(c));
   if (!finished() || step_ == 0 || worse_validations_ > kWorseValidations || !(val_loss_ > began + kMargin)) return "";
   return cat("the validation loss ends at ", loss_text(val_loss_), ", above ", loss_text(began), " where it began; ",
              loss_ < began ? cat("the training loss is ", loss_text(loss_),

@@ -7,6 +7,7 @@
 #include "headlight/base/file.h"
 #include "headlight/base/file_bytes.h"
 #include "headlight/base/folder.h"
+#include "headlight/base/words.h"
 #include "headlight/nn/position_rotary.h"
 #include "headlight/run/exchange.h"
 #include "headlight/run/gpt2.h"
@@ -121,7 +122,7 @@ void drop_tied_head(Tensors& tensors, const Family& family, const std::string& s
 
 void check_vocabulary(const TrainedModel& trained, Index rows, const std::string& source) {
   if (trained.info.vocabulary.size() != rows)
-    fail(source, ": the model has ", rows, " tokens, and the vocabulary ", trained.info.vocabulary.size(),
+    fail(source, ": the model has ", counted(rows, "token"), ", and the vocabulary ", trained.info.vocabulary.size(),
          "; name the text or tokenizer that it was made from with --vocabulary");
 }
 

@@ -88,8 +88,7 @@ std::vector<Setting> make_settings() {
   number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
   number("context", &R::context, "Model", 1, kBig, "characters the model sees at a time");
   number("hidden", &R::hidden, "Model", -1, kBig, "width of the feed-forward layers; -1: four times --width, 0: none");
-  text("layer-heads", &R::layer_heads, "Model",
-       "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
+  text("layer-heads", &R::layer_heads, "Model", "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
   number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
   text("head-slopes", &R::head_slopes, "Model",
        "ALiBi: the slopes that the heads of each layer have, as in 0,2/1 (what heads prune leaves)");

@@ -9,6 +9,7 @@
 #include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
+#include "headlight/base/words.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
 #include "headlight/run/counting.h"
@@ -30,7 +31,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
 void copy_weights(const CharTransformer& from, const CharTransformer& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
-    fail("the weights to start from are ", source.size(), " tensors, and this model has ", target.size());
+    fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
       fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",

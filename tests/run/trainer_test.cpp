@@ -210,7 +210,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",
-                         [](RunConfig& c) { c.tokens = TokenUnit::kByte, c.position = PositionKind::kRotary, c.tied = false; }}),
+                         [](RunConfig& c) {
+                           c.tokens = TokenUnit::kByte, c.position = PositionKind::kRotary, c.tied = false;
+                         }}),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {

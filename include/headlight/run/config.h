@@ -71,8 +71,8 @@ struct ChoiceField {
   std::size_t (*get)(const RunConfig&);  // past the end for a value that has no name
   void (*set)(RunConfig&, std::size_t);
 };
-using SettingField = std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*,
-                                  ChoiceField>;
+using SettingField =
+    std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*, ChoiceField>;
 
 struct Setting {
   const char* name;  // "min-lr": --min-lr, and min_lr in config.json
