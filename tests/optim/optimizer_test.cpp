@@ -303,7 +303,7 @@ TEST(Optimizers, RefuseWhatCannotTrain) {
   EXPECT_TRUE(contains(adamw({.eps = 0}), "adamw: eps 0 must be above 0"));
   Sgd optimizer(one(), {});
   EXPECT_TRUE(contains(error_of([&] { optimizer.step(0.1, nan); }), "gradient scale nan"));
-  EXPECT_EQ(error_of([&] { optimizer.step(0); }), "(no error)");
+  EXPECT_NO_THROW(optimizer.step(0));
 }
 
 TEST(Schedules, RefuseWhatIsNoSchedule) {
