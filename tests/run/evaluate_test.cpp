@@ -94,6 +94,7 @@ TEST(Evaluate, DrawsNothing) {
   const double first = evaluate(*m, text).loss;
   EXPECT_EQ(evaluate(*m, text).loss, first);
   EXPECT_EQ(generator().state(), before);
+  EXPECT_TRUE(contains(error_of([&] { evaluate(*m, text, -1); }), "evaluate: -1 windows"));
 }
 
 TEST(FloorOf, IsTheMeanOverWhatIsPredicted) {
