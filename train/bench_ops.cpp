@@ -72,7 +72,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
   const Index heads = r.config.heads, size = r.config.width / heads;
   Json rows = Json::array();
   if (!r.json) {
-    print(cat("attention   causal, of one sequence, ", heads, " heads of size ", size, "\n\n"));
+    print(cat("attention   causal, of one sequence, ", counted(heads, "head"), " of size ", size, "\n\n"));
     print("context  ms forward  ms backward   GFLOP/s  of peak   memory beyond q, k, v\n");
   }
   for (const AttentionBench& a : all) {

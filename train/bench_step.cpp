@@ -30,8 +30,8 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
   print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors at most, ", megabytes(b.peak_memory_bytes),
             " resident at most\n"));
   print(cat("allocated   ", b.system_allocations, " blocks for tensors",
-            counted ? cat(", ", b.allocated_bytes / b.steps, " bytes a step in all") : "", ", over ", b.steps,
-            " steps\n\n"));
+            counted ? cat(", ", b.allocated_bytes / b.steps, " bytes a step in all") : "", ", over ",
+            headlight::counted(b.steps, "step"), "\n\n"));
   print_operations(b);
   print(
       "\nWork is counted as 6 x (parameters in matrices) x tokens + 6 x layers x context\n"

@@ -118,8 +118,6 @@ double Arguments::real(const std::string& flag, double otherwise, double lowest,
   return given ? parse_number<double>(flag, *given, lowest, highest, "a number") : otherwise;
 }
 
-std::string counted(Index count, const std::string& word) { return cat(count, " ", word, count == 1 ? "" : "s"); }
-
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {

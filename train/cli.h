@@ -78,6 +78,8 @@ std::string wrapped(const std::string& left, const std::string& text);
 // For commands that train: a flag for each of settings(), and what --preset may be.
 std::vector<Flag> setting_flags();
 std::vector<std::string> preset_names();
+// What those flags, --config and --minutes ask for.
+Asked asked_of(const Arguments& args);
 
 // For commands that study heads: --windows, --subspaces, --untrained, and what they say.
 std::vector<Flag> study_flags(const char* group);
@@ -128,8 +130,6 @@ bool may_colour();
 // After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
 // simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
 std::string truth_lines(const StepRecord& record);
-// "1 layer", "2 layers".
-std::string counted(Index count, const std::string& word);
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
 

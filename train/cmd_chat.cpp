@@ -80,7 +80,8 @@ int run_chat(const Arguments& args) {
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));
   if (person) {
-    say(cat(directory, " sees the last ", trained.info.config.context, vocabulary.is_bytes() ? " bytes" : " characters",
+    say(cat(directory, " sees the last ",
+            counted(trained.info.config.context, vocabulary.is_bytes() ? "byte" : "character"),
             ".\nType, and it goes on; an empty line: it goes on by itself.\n"
             "Ctrl-C stops an answer, Ctrl-D ends."));
     std::signal(SIGINT, on_interrupt);

@@ -142,8 +142,8 @@ int run_heads(const Arguments& args) {
     print(json_text(to_json(study)) + "\n");
     return 0;
   }
-  print(cat("The heads of ", study.run, " on ", study.text, "\n", study.windows, " windows, ", study.predictions,
-            " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
+  print(cat("The heads of ", study.run, " on ", study.text, "\n", counted(study.windows, "window"), ", ",
+            study.predictions, " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
   print_heads(study);
   print_matrix(study);
   print_headline(study);

@@ -79,7 +79,7 @@ std::size_t how_many(const Arguments& args, const CharTransformer& model, const 
   const auto heads = static_cast<Index>(order.size());
   if (args.has("keep")) {
     const Index keep = args.whole("keep", 0, 0, 1'000'000);
-    if (keep > heads) throw UsageError(cat("--keep ", keep, ": the model has ", heads, " heads"));
+    if (keep > heads) throw UsageError(cat("--keep ", keep, ": the model has ", counted(heads, "head")));
     return static_cast<std::size_t>(heads - keep);
   }
   const double allowed = args.real("loss", kPrunableLoss, 0, 100);

@@ -96,7 +96,8 @@ int run_heads_show(const Arguments& args) {
   if (ids.empty()) fail("text: nothing to look at; give at least one character");
   const auto length = static_cast<Index>(ids.size());
   if (length > config.context)
-    fail("text: ", length, " characters, and the model sees ", config.context, " at a time; give a shorter text");
+    fail("text: ", counted(length, "character"), ", and the model sees ", config.context,
+         " at a time; give a shorter text");
   constexpr int kBeside = 18;  // columns of labels
   if (stdout_is_terminal() && length > terminal_width() - kBeside)
     fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; at most ",

@@ -39,16 +39,10 @@ struct StudyPlan {
 
 StudyPlan plan_of(const Arguments& args) {
   StudyPlan plan;
-  plan.config =
-      find_preset(args.text("preset", args.has("data") ? "cpu" : preset_of_corpus(args.text("corpus", "tales"))))
-          .config;
-  for (const Setting& s : settings())
-    if (const auto text = args.text(s.name)) set_from_text(plan.config, s, *text);
+  plan.config = resolve(asked_of(args));
   const std::vector<std::string> data = args.texts("data");
-  if (data.size() > 1) plan.config.more_data.assign(data.begin() + 1, data.end());
   if (std::find(data.begin(), data.end(), "-") != data.end())
     throw UsageError("--data -: a study reads its text again for each seed; keep it in a file");
-  if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   if (args.has("watch-every") && !plan.config.watch_heads)
     throw UsageError("--watch-every: needs --watch-heads as well");
   if (!args.has("out")) throw UsageError("heads study: --out DIR is missing: where should the study go?");
@@ -66,7 +60,11 @@ StudyPlan plan_of(const Arguments& args) {
 void open_study(const StudyPlan& plan) {
   const std::string file = plan.file("plan.json"), text = json_text(plan.fixed());
   if (path_exists(file)) {
-    if (json_text(parse_json(read_file(file), file)) != text)
+    Json stored = parse_json(read_file(file), file);
+    // Settings that a study of an earlier version lacks have their defaults.
+    RunConfig config;
+    from_json(config, JsonView(stored, file).at("config"));
+    if (json_text(stored.set("config", to_json(config))) != text)
       fail(plan.directory, ": holds a study with other settings; give the same ones to go on, or choose another --out");
     return;
   }

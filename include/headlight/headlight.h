@@ -19,6 +19,7 @@
 #include "headlight/base/threads.h"
 #include "headlight/base/utf8.h"
 #include "headlight/base/version.h"
+#include "headlight/base/words.h"
 
 #include "headlight/tensor/pool.h"
 #include "headlight/tensor/tensor.h"
@@ -107,6 +108,7 @@
 #include "headlight/run/gpt2.h"
 #include "headlight/run/logits.h"
 #include "headlight/run/plan.h"
+#include "headlight/run/resolve.h"
 #include "headlight/run/run_data.h"
 #include "headlight/run/run_directory.h"
 #include "headlight/run/run_log.h"

@@ -7,6 +7,7 @@
 #include "data/grammar_program.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
+#include "headlight/base/words.h"
 
 namespace headlight {
 
@@ -218,7 +219,7 @@ class Writer {
 
 TracedText generate(const Grammar& grammar, Index chars, std::uint64_t seed, Trace trace) {
   if (chars < 1 || chars > kMaxCorpusChars) {
-    fail("corpus: ", chars, " characters: the count must lie in 1..", kMaxCorpusChars);
+    fail("corpus: ", counted(chars, "character"), ": the count must lie in 1..", kMaxCorpusChars);
   }
   TracedText out;
   out.rule_names = grammar.rule_names();

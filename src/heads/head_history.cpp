@@ -8,6 +8,7 @@
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
 #include "headlight/base/folder.h"
+#include "headlight/base/words.h"
 #include "headlight/heads/head_report.h"
 #include "headlight/io/json.h"
 #include "heads/number_json.h"
@@ -34,7 +35,7 @@ Json strings(std::span<const std::string> values) {
 
 std::vector<JsonView> elements(const JsonView& array, std::size_t count, const char* of) {
   std::vector<JsonView> views = array.elements();
-  if (views.size() != count) array.refuse(cat(views.size(), " elements, and there are ", count, " ", of));
+  if (views.size() != count) array.refuse(cat(counted(views.size(), "element"), ", and there are ", count, " ", of));
   return views;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/base/error.h"
 #include "headlight/heads/block_runs.h"
 #include "headlight/heads/head_gates.h"
 #include "headlight/heads/interval.h"
@@ -136,6 +137,11 @@ double HeadStudy::unlabelled_share() const {
 }
 
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
+  if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
+      options.random_orders < 0)
+    fail("heads: ", options.windows, " windows, ", options.untrained, " untrained models, ", options.untrained_ablated,
+         " of them ablated, ", options.subspaces, " subspaces, ", options.random_orders,
+         " orders; give counts from 0 up");
   const MeasuredText m(data, model.config().context, options.windows);
   m.windows.check_several();
   HeadStudy study;

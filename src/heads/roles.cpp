@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "headlight/base/text.h"
+#include "headlight/base/words.h"
 
 namespace headlight {
 
@@ -78,7 +79,7 @@ void evidence(const RoleText& text, Index t, Keys& keys) {
 }
 
 void add_offset(std::vector<Role>& roles, Index k, const std::string& name, const char* family) {
-  roles.push_back({name, cat("the character ", k, " places back"),
+  roles.push_back({name, cat("the character ", counted(k, "place"), " back"),
                    [k](const RoleText&, Index t, Keys& keys) {
                      if (t >= k) keys.push_back(t - k);
                    },

@@ -7,6 +7,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
+#include "headlight/base/words.h"
 #include "headlight/nn/quantize.h"
 #include "kernels/kernels.h"
 #include "nn/decoder_check.h"
@@ -433,7 +434,7 @@ std::span<const float> Decoder::start(std::span<const std::int32_t> ids) {
   State& s = *state_;
   const auto count = static_cast<Index>(ids.size());
   if (count == 0) fail("decoder: no tokens to start from");
-  if (count > s.context) fail("decoder: ", count, " tokens, and the context is ", s.context);
+  if (count > s.context) fail("decoder: ", counted(count, "token"), ", and the context is ", s.context);
   for (const std::int32_t id : ids) s.check_id(id);
   s.position = 0;
   s.history.clear();

@@ -16,6 +16,8 @@
 #include <cmath>
 #include <utility>
 
+#include "headlight/base/words.h"
+
 namespace headlight {
 
 void check_attention_options(const char* operation, const AttentionSizes& z, DType dtype, const AttentionOptions& o) {
@@ -187,7 +189,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
 
 Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o) {
   if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % (3 * heads) != 0)
-    fail("attention_packed: ", heads, " heads of q, k, v must be [B,T,3HD], got ", qkv.shape());
+    fail("attention_packed: ", counted(heads, "head"), " of q, k, v must be [B,T,3HD], got ", qkv.shape());
   const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / (3 * heads);
   const AttentionSizes n{b, heads, t, t, d, d};
   check_attention_options("attention_packed", n, qkv.dtype(), o);

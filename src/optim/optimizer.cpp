@@ -58,6 +58,9 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::mov
 }
 
 void Optimizer::step(double learning_rate, double gradient_scale) {
+  if (!(learning_rate >= 0) || std::isinf(learning_rate) || !std::isfinite(gradient_scale))
+    fail("optimizer: learning rate ", learning_rate, ", gradient scale ", gradient_scale,
+         "; the first must be a number from 0 up, the second finite");
   ++steps_;
   // One loop for all parameters, one after another in chunks of equal size: most are too small to be worth a loop each, and
   // a thread has the same elements in every step, so that what is kept for them stays in its cache.
@@ -85,8 +88,24 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
   });
 }
 
+namespace {
+
+void check_share(const char* optimizer, const char* name, double value) {
+  if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside 0 to below 1");
+}
+void check_decay(const char* optimizer, double value) {
+  if (!(value >= 0) || std::isinf(value)) fail(optimizer, ": weight decay ", value, " is not a number from 0 up");
+}
+
+}  // namespace
+
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {}
+    : Optimizer(std::move(parameters)), options_(options), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
+  check_share("adamw", "beta1", options.beta1);
+  check_share("adamw", "beta2", options.beta2);
+  if (!(options.eps > 0) || std::isinf(options.eps)) fail("adamw: eps ", options.eps, " must be above 0");
+  check_decay("adamw", options.weight_decay);
+}
 
 std::vector<NamedTensor> AdamW::state() const {
   std::vector<NamedTensor> state;
@@ -112,7 +131,10 @@ void AdamW::update(const Piece& piece, double learning_rate, double gradient_sca
 }
 
 Sgd::Sgd(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), momentum_(zeros_like(parameters_)) {}
+    : Optimizer(std::move(parameters)), options_(options), momentum_(zeros_like(parameters_)) {
+  check_share("sgd", "momentum", options.momentum);
+  check_decay("sgd", options.weight_decay);
+}
 
 std::vector<NamedTensor> Sgd::state() const {
   std::vector<NamedTensor> state;

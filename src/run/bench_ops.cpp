@@ -6,6 +6,7 @@
 #include "headlight/autograd/tape.h"
 #include "headlight/base/process.h"
 #include "headlight/base/threads.h"
+#include "headlight/base/words.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/run/bench.h"
@@ -254,7 +255,7 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
   std::vector<AttentionBench> out;
   Rng rng(1);
   for (const Index t : contexts) {
-    if (t <= 0) fail("bench_attention: a context of ", t, " characters");
+    if (t <= 0) fail("bench_attention: a context of ", counted(t, "character"));
     const Index h = config.heads, d = config.width / h;
     std::vector<Tensor> qkv;
     for (int i = 0; i < 3; ++i) {

@@ -2,6 +2,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/file.h"
+#include "headlight/base/words.h"
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
 #include "headlight/run/text_files.h"
@@ -49,10 +50,10 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   if (validation_chars > 0) validation = draw(validation_chars, kValidationText, Trace::kFull);
   const std::string alphabet = config.grammar.empty() ? corpus_info(config.corpus).alphabet : "";
   if (!alphabet.empty()) data.fresh = config.corpus;
-  data.vocabulary = known                     ? *known
-                    : config.tokens == "byte" ? Vocabulary::bytes()
-                    : !alphabet.empty()       ? Vocabulary::of_text(alphabet, data.source)
-                                              : Vocabulary::of_text(train.text + validation.text, data.source);
+  data.vocabulary = known                               ? *known
+                    : config.tokens == TokenUnit::kByte ? Vocabulary::bytes()
+                    : !alphabet.empty()                 ? Vocabulary::of_text(alphabet, data.source)
+                                        : Vocabulary::of_text(train.text + validation.text, data.source);
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
   data.document_end = document_end(data.train);
@@ -69,7 +70,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     const auto length = static_cast<Index>(text->ids.size());
     if (length == 0 && text == &data.validation) continue;
     if (length <= config.context)
-      fail(data.source, ": the ", part, " part has ", length, " tokens, and a context of ", config.context,
+      fail(data.source, ": the ", part, " part has ", counted(length, "token"), ", and a context of ", config.context,
            " needs at least ", config.context + 1, "; use more --corpus-chars or a shorter --context");
   }
   return data;
@@ -99,7 +100,8 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     std::vector<std::string> paths = config.all_data();
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
-    const TokenIds ids = take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == "byte"));
+    const TokenIds ids =
+        take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte));
     TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "headlight/base/utf8.h"
+#include "headlight/base/words.h"
 #include "run/byte_characters.h"
 
 namespace headlight {
@@ -27,7 +28,8 @@ Vocabulary bytes_of(const JsonView& vocab, const std::vector<std::string>& token
     if (id > 255 || tokens[id] != encode_utf8(byte_characters()[id]))
       vocab.refuse(
           cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in their order"));
-  if (tokens.size() != 256) vocab.refuse(cat("has ", tokens.size(), " tokens; a vocabulary of bytes has 256"));
+  if (tokens.size() != 256)
+    vocab.refuse(cat("has ", counted(tokens.size(), "token"), "; a vocabulary of bytes has 256"));
   return Vocabulary::bytes();
 }
 

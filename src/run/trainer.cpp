@@ -9,6 +9,7 @@
 #include "headlight/base/process.h"
 #include "headlight/base/threads.h"
 #include "headlight/base/version.h"
+#include "headlight/base/words.h"
 #include "headlight/io/checkpoint.h"
 #include "headlight/ops/ops.h"
 #include "headlight/run/counting.h"
@@ -19,7 +20,7 @@ namespace headlight {
 namespace {
 
 std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedTensor> parameters) {
-  if (c.optimizer == "sgd")
+  if (c.optimizer == OptimizerKind::kSgd)
     return std::make_unique<Sgd>(std::move(parameters),
                                  Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
   return std::make_unique<AdamW>(
@@ -30,7 +31,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
 void copy_weights(const CharTransformer& from, const CharTransformer& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
-    fail("the weights to start from are ", source.size(), " tensors, and this model has ", target.size());
+    fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
       fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",
@@ -75,6 +76,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
+  config.check();
   const RunDirectory directory(path);
   RunInfo known = directory.load_info();
   DirectoryLock lock(path, kBusy);
@@ -144,6 +146,11 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       record.rules = rules_;
       record.references = references_;
     }
+    if (due && info_.config.stop_on_divergence && worse_validations_ >= kWorseValidations) {
+      record.seconds = seconds_before_ + monotonic_seconds() - started_;
+      log_.add(record);
+      diverged_from_guess();
+    }
     if (before) before(record);
     if (!last) {
       train_step(record);
@@ -172,7 +179,9 @@ bool Trainer::out_of_patience() const {
 }
 
 void Trainer::checkpoint() {
+  const bool again = validated_;
   validate();
+  if (!again) judge();
   validated_ = true;
   if (!directory_.path().empty()) save_state();
 }
@@ -280,6 +289,8 @@ void Trainer::save_state() {
                 {"optimizer_steps", std::to_string(optimizer_->steps())},
                 {"best_step", std::to_string(best_step_)},
                 {"best_val_loss", real_text(best_val_loss_)},
+                {"initial_val_loss", real_text(initial_val_loss_)},
+                {"worse_validations", std::to_string(worse_validations_)},
                 {"floor", real_text(floor_)},
                 {"text", std::to_string(info_.fingerprint)}});
 }
@@ -303,6 +314,10 @@ void Trainer::load_state(const SafeTensors& file) {
   best_val_loss_ = metadata_real(file, "best_val_loss");
   val_loss_ = metadata_real(file, "val_loss");
   floor_ = metadata_real(file, "floor");
+  if (file.metadata().count("worse_validations") > 0) {  // runs of version 0.1.0 lack it
+    initial_val_loss_ = metadata_real(file, "initial_val_loss");
+    worse_validations_ = metadata_whole(file, "worse_validations");
+  }
   validated_ = metadata_whole(file, "validated") != 0;
   if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "headlight/base/error.h"
+#include "headlight/base/words.h"
 
 namespace headlight {
 
@@ -50,7 +51,7 @@ Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, dtype)
 
 Tensor Tensor::of(const Shape& shape, std::span<const double> values, DType dtype) {
   if (static_cast<Index>(values.size()) != shape.numel())
-    fail("tensor: ", values.size(), " values for the shape ", shape);
+    fail("tensor: ", counted(values.size(), "value"), " for the shape ", shape);
   Tensor t = empty(shape, dtype);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(values[i]);
@@ -123,7 +124,8 @@ Tensor Tensor::detach() const {
 }
 
 Tensor Tensor::alias(const Shape& shape) const {
-  if (shape.numel() != numel_) fail("reshape: ", shape_, " has ", numel_, " elements, ", shape, " has ", shape.numel());
+  if (shape.numel() != numel_)
+    fail("reshape: ", shape_, " has ", counted(numel_, "element"), ", ", shape, " has ", shape.numel());
   Tensor same = detach();
   same.shape_ = shape;
   return same;

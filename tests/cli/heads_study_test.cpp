@@ -48,6 +48,13 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   EXPECT_EQ(run_program(study({"--seeds", "2"})).code, 0);
   EXPECT_EQ(read_file(study_ + "/summary.csv"), all.at("summary.csv"));
 
+  // A study of version 0.1.0, which had a setting less, goes on.
+  const std::string plan = study_ + "/plan.json", key = "\"stop_on_divergence\":false,";
+  std::string older = read_file(plan);
+  ASSERT_NE(older.find(key), std::string::npos);
+  write_file_atomically(plan, older.erase(older.find(key), key.size()));
+  EXPECT_EQ(run_program(study({"--seeds", "2"})).code, 0);
+
   Words other = study();
   for (std::size_t i = 0; i + 1 < other.size(); ++i)
     if (other[i] == "--width") other[i + 1] = "16";

@@ -6,6 +6,7 @@
 #include "headlight/base/file_bytes.h"
 #include "headlight/base/process.h"
 #include "headlight/base/random.h"
+#include "headlight/run/run_directory.h"
 
 namespace headlight {
 namespace {
@@ -156,6 +157,47 @@ TEST_F(Interrupted, ADivergedRunExitsWithThreeAndKeepsItsCheckpoint) {
   EXPECT_TRUE(contains(line, "headlight: training diverged at step "));
   const Result evaluated = run_program({"eval", directory_ / "run"});
   EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+}
+
+TEST_F(Interrupted, ByALossWorseThanAGuessItSaysSo) {
+  const Words words = {"train",
+                       "--data",
+                       data_,
+                       "--preset",
+                       "micro",
+                       "--lr",
+                       "10",
+                       "--clip",
+                       "0",
+                       "--steps",
+                       "16",
+                       "--warmup",
+                       "2",
+                       "--eval-every",
+                       "4",
+                       "--out",
+                       directory_ / "run",
+                       "--eval-windows",
+                       "8",
+                       "--threads",
+                       "1"};
+  const Result warned = run_program(words);
+  EXPECT_EQ(warned.code, 0) << warned.err;
+  const std::size_t at = warned.err.find("warning: the validation loss is ");
+  ASSERT_NE(at, std::string::npos) << warned.err;
+  EXPECT_TRUE(contains(warned.err, "start again with --lr 0.007 instead of 10 and --clip 1\n"));
+  EXPECT_EQ(warned.err.find("warning: ", at + 1), std::string::npos) << "once";
+  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: ")) << "this is wrong";
+  const Result stopped = run_program(words + Words{"--force", "--quiet", "--stop-on-divergence"});
+  EXPECT_EQ(stopped.code, 3);
+  EXPECT_EQ(stopped.err.rfind("headlight: training diverged at step 12: the validation loss is ", 0), 0u)
+      << stopped.err;
+  EXPECT_EQ(std::count(stopped.err.begin(), stopped.err.end(), '\n'), 1);
+  EXPECT_EQ(load_model(directory_ / "run").step, 0) << "the best";
+  const Result resumed = run_program({"train", "--resume", "--quiet", "--out", directory_ / "run"});
+  EXPECT_EQ(resumed.code, 3);
+  EXPECT_EQ(resumed.err, stopped.err);
+  EXPECT_EQ(run_program(train(directory_ / "fine")).err.find("warning"), std::string::npos);
 }
 
 }  // namespace

@@ -571,7 +571,7 @@ std::vector<OpCase> network_cases() {
                {[] {
                   embedding(zeros({5, 2}), std::vector<std::int32_t>{0}, {2});
                 },
-                {"embedding: 1 ids", "[2]"}},
+                {"embedding: 1 id ", "[2]"}},
                {[] { embedding(zeros({5}), std::vector<std::int32_t>{0}, {1}); }, {"embedding: ", "[5]"}},
                {[] {
                   embedding(zeros({5, 2}), std::vector<std::int32_t>{0}, {1, 1, 1, 1});
