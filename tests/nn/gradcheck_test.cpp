@@ -77,7 +77,7 @@ TEST_F(ModuleGradcheck, WhatIsNotRegisteredFails) {
   const GradcheckResult layer = gradcheck(
       heap, [&](Inputs in) { return (*heap.inner)(in[0]); }, inputs_);
   EXPECT_TRUE(contains(layer.message,
-                       "linear: the function reads a tensor [2] that requires a gradient and is neither "
+                       "linear: the function reads a tensor [2,3] that requires a gradient and is neither "
                        "an input nor a registered parameter; declare layers as Child"));
   const RawTensor raw;
   const GradcheckResult tensor = gradcheck(
