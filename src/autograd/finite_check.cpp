@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "headlight/base/text.h"
+
 namespace headlight {
 
 constinit thread_local FiniteCheck* FiniteCheck::active_ = nullptr;

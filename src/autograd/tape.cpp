@@ -76,6 +76,15 @@ std::vector<std::string> Tape::operations() const {
   return once;
 }
 
+std::vector<std::shared_ptr<GradSlot>> Tape::leaves() const {
+  std::vector<std::shared_ptr<GradSlot>> found;
+  for (const Entry* entry = last_; entry; entry = entry->before)
+    for (const std::shared_ptr<GradSlot>& input : entry->inputs)
+      if (input && input->tape == 0 && std::find(found.begin(), found.end(), input) == found.end())
+        found.push_back(input);
+  return found;
+}
+
 Tape* Tape::current() { return current_tape; }
 
 NoGrad::NoGrad() : paused_(current_tape) { current_tape = nullptr; }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "headlight/base/format.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 

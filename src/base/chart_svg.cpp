@@ -4,6 +4,7 @@
 #include "headlight/base/format.h"
 
 #include "headlight/base/chart.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 

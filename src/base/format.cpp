@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdio>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 
 namespace headlight {

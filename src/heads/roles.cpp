@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/base/words.h"
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "headlight/base/text.h"
 #include "headlight/io/safetensors.h"
 
 namespace headlight {

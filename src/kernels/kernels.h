@@ -14,8 +14,8 @@
 
 #include <cstdint>
 
+#include "headlight/base/index.h"
 #include "headlight/base/isa.h"
-#include "headlight/base/text.h"
 #include "kernels/attention.h"
 
 namespace headlight::kernels {

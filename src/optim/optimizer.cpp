@@ -53,6 +53,9 @@ double gradient_norm(std::span<const NamedTensor> parameters) {
 }
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::move(parameters)) {
+  if (parameters_.empty())
+    fail("optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as ",
+         "Child<Linear> name{this, \"name\", ...}");
   for (const NamedTensor& p : parameters_)
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
 }

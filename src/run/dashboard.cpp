@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "headlight/base/format.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "headlight/base/text.h"
 #include "headlight/base/utf8.h"
 #include "headlight/base/words.h"
 #include "run/byte_characters.h"

@@ -1,7 +1,9 @@
 #include "headlight/tensor/tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <ostream>
 
 #include "headlight/base/error.h"
 #include "headlight/base/words.h"
@@ -13,6 +15,7 @@ thread_local DType chosen_dtype = DType::kFloat32;
 }  // namespace
 
 std::string to_text(DType dtype) { return dtype == DType::kFloat32 ? "float32" : "float64"; }
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << to_text(dtype); }
 std::size_t element_bytes(DType dtype) { return dtype == DType::kFloat32 ? 4 : 8; }
 
 DType default_dtype() { return chosen_dtype; }
@@ -41,9 +44,41 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
 
+Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+
 Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   Tensor t = empty(shape, dtype);
   t.fill(value);
+  return t;
+}
+
+Tensor Tensor::zeros_like(const Tensor& x) { return zeros(x.shape_, x.dtype_); }
+Tensor Tensor::ones_like(const Tensor& x) { return ones(x.shape_, x.dtype_); }
+
+Tensor Tensor::arange(double stop, DType dtype) { return arange(0, stop, 1, dtype); }
+
+Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
+  const double count = std::ceil((stop - start) / step);
+  if (step == 0 || !std::isfinite(step) || !std::isfinite(count))
+    fail("tensor: arange(", start, ", ", stop, ", ", step,
+         ") has no end; give finite numbers and a step that is not 0");
+  if (count > static_cast<double>(Shape::kMaxElements)) fail("tensor: arange() of more than 2^40 elements");
+  Tensor t = empty({count > 0 ? static_cast<Index>(count) : 0}, dtype);
+  for (Index i = 0; i < t.numel_; ++i) {
+    // From start each time: sums of steps would drift.
+    const double value = start + static_cast<double>(i) * step;
+    if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(value);
+    else t.data<double>()[i] = value;
+  }
+  return t;
+}
+
+Tensor Tensor::eye(Index n, DType dtype) {
+  Tensor t = zeros({n, n}, dtype);
+  for (Index i = 0; i < n; ++i) {
+    if (dtype == DType::kFloat32) t.data<float>()[i * n + i] = 1;
+    else t.data<double>()[i * n + i] = 1;
+  }
   return t;
 }
 
@@ -173,5 +208,7 @@ std::string to_text(const Tensor& tensor) {
   for (std::size_t i = 0; i < values.size() && i < kShown; ++i) text += cat(i ? ", " : "", values[i]);
   return text + (values.size() > kShown ? ", ...}" : "}");
 }
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << to_text(tensor); }
 
 }  // namespace headlight

@@ -253,6 +253,13 @@ TEST(Optimizer, EveryKernelSetAndThreadCount) {
   }
 }
 
+TEST(Optimizer, RefusesToHaveNoParameters) {
+  for (const std::string& message : {error_of([] { AdamW({}, {}); }), error_of([] { Sgd({}, {}); })})
+    EXPECT_EQ(message,
+              "optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as "
+              "Child<Linear> name{this, \"name\", ...}");
+}
+
 TEST(Optimizer, RefusesDoubles) {
   EXPECT_EQ(error_of([] {
               AdamW({{"a.weight", Tensor::zeros({2, 2})}, {"b.weight", Tensor::zeros({2}, DType::kFloat64)}}, {});

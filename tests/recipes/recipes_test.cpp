@@ -1,8 +1,8 @@
 // The README's recipes: their code is compiled here, works, and stands in the README as it is here.
 #include <gtest/gtest.h>
 
-#include "headlight/autograd/gradcheck.h"
 #include "headlight/base/file.h"
+#include "headlight/nn/gradcheck.h"
 #include "recipes/gated_feed_forward.h"
 
 namespace headlight::tests {
@@ -12,8 +12,8 @@ TEST(Recipes, TheLayersGradientIsRight) {
   DTypeScope doubles(DType::kFloat64);
   Rng rng(1);
   const GatedFeedForward layer(6, 10);
-  const GradcheckResult r =
-      gradcheck([&](std::span<const Tensor> in) { return layer(in[0]); }, {Tensor::normal({2, 3, 6}, 0, 1, rng)});
+  const auto run = [&](std::span<const Tensor> in) { return layer(in[0]); };
+  const GradcheckResult r = gradcheck(layer, run, {Tensor::normal({2, 3, 6}, 0, 1, rng)});  // its parameters too
   EXPECT_TRUE(r) << r.message;
 }
 

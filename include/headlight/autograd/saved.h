@@ -13,7 +13,9 @@
 // those stay in the caches, and making them again would cost more than it saves.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "headlight/tensor/tensor.h"
 

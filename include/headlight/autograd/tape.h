@@ -14,10 +14,13 @@
 // With no tape alive you are doing inference: nothing is recorded and nothing is kept.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headlight/base/error.h"
@@ -76,6 +79,8 @@ class Tape {
 
   // Their names, each once, in the order they were first recorded.
   std::vector<std::string> operations() const;
+  // The gradient slots of the leaves that they read, each once.
+  std::vector<std::shared_ptr<GradSlot>> leaves() const;
 
   static Tape* current();
 

@@ -1,11 +1,12 @@
 // Curves in a terminal and in a file: a chart is described once, then drawn with Unicode braille or as SVG.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "headlight/base/columns.h"
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -5,13 +5,14 @@
 // the disk itself.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -1,7 +1,7 @@
 // This process and the machine it runs on: memory and time.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

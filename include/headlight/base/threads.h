@@ -7,7 +7,7 @@
 // chunks that have not begun are left out, and the first exception is thrown to the caller.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

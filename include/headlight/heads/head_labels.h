@@ -8,6 +8,7 @@
 // Otherwise the head is unlabelled, and the first condition that failed is kept.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>

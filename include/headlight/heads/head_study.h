@@ -2,6 +2,8 @@
 // heads/ put together; what `headlight heads` prints and what reports are made from.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 // is another matter (seed_study.h).
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Where roles look in given windows of a text: computed once, then held against the attention of any number of heads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>

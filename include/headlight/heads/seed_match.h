@@ -2,6 +2,8 @@
 // next. So they are matched by what they do.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 

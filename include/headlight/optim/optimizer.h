@@ -1,6 +1,8 @@
 // Optimizers: one step changes every parameter by its gradient.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +15,7 @@ double gradient_norm(std::span<const NamedTensor> parameters);
 
 class Optimizer {
  public:
-  // Holds handles to the parameters, in their order. They must be float32.
+  // Holds handles to the parameters, in their order. Errors: no parameters, or one that is not float32.
   explicit Optimizer(std::vector<NamedTensor> parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;

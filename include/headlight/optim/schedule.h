@@ -1,7 +1,7 @@
 // The learning rate over a run: a linear warm-up, then a decay.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -10,8 +10,11 @@
 // itself: it holds its own weights, so that a run interrupted between the two writes resumes as if it had not been.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "headlight/data/vocabulary.h"
 #include "headlight/nn/transformer.h"

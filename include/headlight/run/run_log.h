@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 #include "headlight/run/evaluate.h"
 
 namespace headlight {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "headlight/base/folder.h"
 #include "headlight/io/safetensors.h"

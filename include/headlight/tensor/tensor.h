@@ -5,11 +5,14 @@
 // Token ids are std::span<const std::int32_t>, not tensors.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headlight/base/random.h"
@@ -20,6 +23,7 @@ namespace headlight {
 
 enum class DType : std::uint8_t { kFloat32, kFloat64 };
 std::string to_text(DType dtype);  // "float32"
+std::ostream& operator<<(std::ostream& out, DType dtype);
 std::size_t element_bytes(DType dtype);
 
 // The type of tensors made without naming one. float32 at the start.
@@ -51,7 +55,17 @@ class Tensor {
   // ---- making one ----
   static Tensor empty(const Shape& shape, DType dtype = default_dtype());  // contents undetermined
   static Tensor zeros(const Shape& shape, DType dtype = default_dtype());
+  static Tensor ones(const Shape& shape, DType dtype = default_dtype());
   static Tensor full(const Shape& shape, double value, DType dtype = default_dtype());
+  // The shape and type of x.
+  static Tensor zeros_like(const Tensor& x);
+  static Tensor ones_like(const Tensor& x);
+  // start, start + step, ... as long as they are below stop (above stop if step is negative); 0, 1, ... without start.
+  // Errors: step 0, a bound that is not finite.
+  static Tensor arange(double stop, DType dtype = default_dtype());
+  static Tensor arange(double start, double stop, double step = 1, DType dtype = default_dtype());
+  // The identity matrix [n,n].
+  static Tensor eye(Index n, DType dtype = default_dtype());
   static Tensor scalar(double value, DType dtype = default_dtype());
   // Error: the number of values is not the shape's.
   static Tensor of(const Shape& shape, std::span<const double> values, DType dtype = default_dtype());
@@ -127,5 +141,12 @@ struct GradSlot {
 
 // "float32 [2,2] {1, 2, 3, 4}": at most a few dozen numbers.
 std::string to_text(const Tensor& tensor);
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+
+// A parameter, or another tensor that is saved by name.
+struct NamedTensor {
+  std::string name;  // "blocks.0.attn.qkv.weight"
+  Tensor value;      // a handle: shares the parameter's storage and gradient
+};
 
 }  // namespace headlight
