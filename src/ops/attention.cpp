@@ -115,7 +115,7 @@ struct Call {
         key(o.dropout > 0 ? generator().next() : 0) {}
 
   template <class T>
-  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor lse) const {
+  kernels::Attention<T> described(const View& q, const View& k, const View& v, kernels::Matrices<T> z, T* lse) const {
     kernels::Attention<T> a;
     a.batches = sizes.b;
     a.heads = sizes.h;
@@ -126,8 +126,8 @@ struct Call {
     a.q = q.read<T>();
     a.k = k.read<T>();
     a.v = v.read<T>();
-    a.z = z.write<T>();
-    a.lse = lse.data<T>();
+    a.z = z;
+    a.lse = lse;
     a.scale = static_cast<T>(scale);
     a.causal = causal;
     a.mask = broadcast_matrices<T>(mask);
@@ -138,10 +138,10 @@ struct Call {
     return a;
   }
 
-  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse) const {
+  void forward(const View& q, const View& k, const View& v, View z, Tensor& lse) const {
     dispatch(lse.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention(described<T>(q, k, v, z, lse));
+      kernels::active<T>().attention(described<T>(q, k, v, z.write<T>(), lse.data<T>()));
     });
   }
   void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& lse, const View& dz, View dq,
@@ -149,7 +149,11 @@ struct Call {
     Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, lse.dtype()) : Tensor();
     dispatch(lse.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention_backward({described<T>(q, k, v, z, lse), dz.read<T>(), dq.write<T>(),
+      // Only the forward pass writes z and lse.
+      const kernels::Matrices<const T> out = z.read<T>();
+      const kernels::Matrices<T> z_read{const_cast<T*>(out.data), out.batch, out.head, out.row};
+      T* lse_read = const_cast<T*>(lse.data<T>());
+      kernels::active<T>().attention_backward({described<T>(q, k, v, z_read, lse_read), dz.read<T>(), dq.write<T>(),
                                                dk.write<T>(), dv.write<T>(), dbias.needed() ? ds.data<T>() : nullptr});
     });
     if (dbias.needed()) dbias.add(sum_to(ds, dbias.shape()));
