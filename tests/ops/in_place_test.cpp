@@ -73,6 +73,34 @@ TEST_P(InPlace, AnErrorOrTheSameGradient) {
   }
 }
 
+// The inputs that the derivative is computed from. All others may be changed.
+const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
+                                                              {"div", {1}},
+                                                              {"log", {0}},
+                                                              {"matmul", {0, 1}},
+                                                              {"linear", {0, 1}},
+                                                              {"layer_norm", {0, 1}},
+                                                              {"rms_norm", {0, 1}},
+                                                              {"cross_entropy", {0}},
+                                                              {"attention", {0, 1, 2, 3}},
+                                                              {"softplus", {0}},
+                                                              {"attention_packed", {0, 1}},
+                                                              {"attention_composite", {0, 1, 2}}};
+
+TEST_P(InPlace, InputsThatNoDerivativeNeedsMayChange) {
+  const auto found = kNeeded.find(GetParam().operation());
+  const std::set<std::size_t> needed = found == kNeeded.end() ? std::set<std::size_t>{} : found->second;
+  Rng rng(12);
+  for (int round = 0; round < 10; ++round) {
+    const Call call = GetParam().draw(rng, Size::kSmall);
+    for (std::size_t written = 0; written < call.inputs.size(); ++written) {
+      if (needed.count(written)) continue;
+      EXPECT_FALSE(gradients_after_write(call, written, -1).empty())
+          << "an error after a write into input " << written << " of " << shapes_text(call.inputs);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, InPlace, ::testing::ValuesIn(op_cases()), case_name);
 
 }  // namespace
