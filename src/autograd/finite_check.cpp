@@ -6,8 +6,6 @@
 
 namespace headlight {
 
-constinit thread_local FiniteCheck* FiniteCheck::active_ = nullptr;
-
 void FiniteCheck::look(const Tensor& x, const char* operation, const std::string& layer, const char* pass) {
   if (!first_.empty() || !x.defined()) return;
   for (const double value : x.to_vector()) {

@@ -120,7 +120,8 @@ struct Call {
         key(o.dropout > 0 ? generator().next() : 0) {}
 
   template <class T>
-  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor sums) const {
+  kernels::Attention<T> described(const View& q, const View& k, const View& v, kernels::Matrices<T> z, T* sums,
+                                  Index rows) const {
     kernels::Attention<T> a;
     a.batches = sizes.b;
     a.heads = sizes.h;
@@ -131,9 +132,9 @@ struct Call {
     a.q = q.read<T>();
     a.k = k.read<T>();
     a.v = v.read<T>();
-    a.z = z.write<T>();
-    a.largest = sums.data<T>();
-    a.inverse = a.largest + sums.numel() / 2;
+    a.z = z;
+    a.largest = sums;
+    a.inverse = sums + rows;
     a.scale = static_cast<T>(scale);
     a.causal = causal;
     a.mask = broadcast_matrices<T>(mask);
@@ -144,10 +145,10 @@ struct Call {
     return a;
   }
 
-  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums) const {
+  void forward(const View& q, const View& k, const View& v, View z, Tensor& sums) const {
     dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention(described<T>(q, k, v, z, sums));
+      kernels::active<T>().attention(described<T>(q, k, v, z.write<T>(), sums.data<T>(), sums.numel() / 2));
     });
   }
   void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums, const View& dz, View dq,
@@ -155,8 +156,13 @@ struct Call {
     Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, sums.dtype()) : Tensor();
     dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention_backward({described<T>(q, k, v, z, sums), dz.read<T>(), dq.write<T>(),
-                                               dk.write<T>(), dv.write<T>(), dbias.needed() ? ds.data<T>() : nullptr});
+      // Only the forward pass writes z and the sums.
+      const kernels::Matrices<const T> out = z.read<T>();
+      const kernels::Matrices<T> z_read{const_cast<T*>(out.data), out.batch, out.head, out.row};
+      T* sums_read = const_cast<T*>(sums.data<T>());
+      kernels::active<T>().attention_backward({described<T>(q, k, v, z_read, sums_read, sums.numel() / 2), dz.read<T>(),
+                                               dq.write<T>(), dk.write<T>(), dv.write<T>(),
+                                               dbias.needed() ? ds.data<T>() : nullptr});
     });
     if (dbias.needed()) dbias.add(sum_to(ds, dbias.shape()));
   }

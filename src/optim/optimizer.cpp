@@ -73,6 +73,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor g = parameters_[i].value.grad();
     if (!g.defined()) continue;
+    float* value = parameters_[i].value.data<float>();
     for (Index begin = 0, end; begin < g.numel(); begin = end) {
       if (room == 0) {
         chunks.push_back(pieces.size());
@@ -80,7 +81,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
       }
       end = std::min(g.numel(), begin + room);
       room -= end - begin;
-      pieces.push_back({i, begin, end, g.data<float>() + begin});
+      pieces.push_back({i, begin, end, value + begin, g.data<float>() + begin});
     }
   }
   const auto count = static_cast<Index>(chunks.size());
@@ -118,7 +119,7 @@ std::vector<NamedTensor> AdamW::state() const {
 }
 
 void AdamW::update(const Piece& piece, double learning_rate, double gradient_scale) {
-  Tensor& p = parameters_[piece.parameter].value;
+  const Tensor& p = parameters_[piece.parameter].value;
   const auto t = static_cast<double>(steps_);
   const kernels::AdamW step{.lr = learning_rate,
                             .beta1 = options_.beta1,
@@ -129,7 +130,7 @@ void AdamW::update(const Piece& piece, double learning_rate, double gradient_sca
                             .correction2 = 1 - std::pow(options_.beta2, t),
                             .grad_scale = gradient_scale};
   const Index at = piece.begin;
-  kernels::active<float>().adamw(step, piece.end - at, piece.gradient, p.data<float>() + at,
+  kernels::active<float>().adamw(step, piece.end - at, piece.gradient, piece.value,
                                  m_[piece.parameter].data<float>() + at, v_[piece.parameter].data<float>() + at);
 }
 
@@ -146,9 +147,9 @@ std::vector<NamedTensor> Sgd::state() const {
 }
 
 void Sgd::update(const Piece& piece, double learning_rate, double gradient_scale) {
-  Tensor& parameter = parameters_[piece.parameter].value;
+  const Tensor& parameter = parameters_[piece.parameter].value;
   const auto decay = static_cast<float>(parameter.rank() >= 2 ? options_.weight_decay : 0);
-  float* p = parameter.data<float>() + piece.begin;
+  float* p = piece.value;
   float* u = momentum_[piece.parameter].data<float>() + piece.begin;
   const auto& table = kernels::active<float>();
   const Index n = piece.end - piece.begin;

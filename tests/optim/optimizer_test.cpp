@@ -322,5 +322,28 @@ TEST(Schedules, RefuseWhatIsNoSchedule) {
   EXPECT_TRUE(contains(error_of([] { Schedule{}.at(-1); }), "schedule: step -1"));
 }
 
+// linear() saved the weight: its gradient must not be that of the stepped one.
+TEST(Optimizer, AStepBetweenForwardAndBackwardIsAnError) {
+  Tensor x = Tensor::full({1, 2}, 1), w = Tensor::full({1, 2}, 1);
+  for (Tensor* t : {&x, &w}) t->set_requires_grad(true);
+  const std::vector<NamedTensor> trained = {{"weight", w}};
+  AdamW adamw(trained, {});
+  Sgd sgd(trained, {});
+  for (Optimizer* optimizer : {static_cast<Optimizer*>(&adamw), static_cast<Optimizer*>(&sgd)}) {
+    const auto pass = [&](bool step_before) {
+      Tape tape;
+      const Tensor y = sum(linear(x, w));
+      if (step_before) optimizer->step(0.1);
+      tape.backward(y);
+    };
+    w.zero_grad();
+    pass(false);
+    optimizer->step(0.1);
+    pass(false);  // a step between two passes is the rule
+    const std::string message = error_of([&] { pass(true); });
+    EXPECT_NE(message.find("linear: input 1 was changed in place"), std::string::npos) << message;
+  }
+}
+
 }  // namespace
 }  // namespace headlight::tests

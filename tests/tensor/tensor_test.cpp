@@ -170,6 +170,32 @@ TEST(Tensor, Gradients) {
   EXPECT_FALSE(x.requires_grad());
 }
 
+TEST(Tensor, RequiresGradTwiceKeepsTheGradientAndTheHandles) {
+  Tensor x = Tensor::zeros({2});
+  x.set_requires_grad(true);
+  const Tensor copy = x;
+  x.slot()->grad = Tensor::full({2}, 3);
+  x.set_requires_grad(true);
+  EXPECT_EQ(x.grad().to_vector(), (std::vector<double>{3, 3}));
+  EXPECT_EQ(copy.slot(), x.slot());
+}
+
+// As model.parameters() gives them: handles of the same leaf.
+TEST(Tensor, RequiresGradOffAndOnHoldsForEveryHandle) {
+  Tensor x = Tensor::zeros({2});
+  x.set_requires_grad(false);  // nothing to do
+  EXPECT_FALSE(x.requires_grad());
+  x.set_requires_grad(true);
+  Tensor copy = x;
+  x.slot()->grad = Tensor::full({2}, 3);
+  copy.set_requires_grad(false);
+  EXPECT_FALSE(x.requires_grad());
+  EXPECT_TRUE(x.grad().defined());
+  x.set_requires_grad(true);
+  EXPECT_TRUE(copy.requires_grad());
+  EXPECT_EQ(copy.grad().to_vector(), (std::vector<double>{3, 3}));
+}
+
 TEST(TensorErrors, SayWhatIsWrong) {
   const Tensor x = Tensor::zeros({2, 3});
   expect_error([] { Tensor::of({2, 2}, {1, 2, 3}); }, {"3 values", "[2,2]"});

@@ -32,11 +32,12 @@ class Optimizer {
   void set_steps(Index steps) { steps_ = steps; }
 
  protected:
-  // Elements begin..end of a parameter, `gradient` being that of the first of them. Runs on several threads at once, each
-  // with elements of its own.
+  // Elements begin..end of a parameter; `value` and `gradient` point to the first of them. Runs on several threads at once,
+  // each with elements of its own.
   struct Piece {
     std::size_t parameter;
     Index begin, end;
+    float* value;
     const float* gradient;
   };
   virtual void update(const Piece& piece, double learning_rate, double gradient_scale) = 0;
