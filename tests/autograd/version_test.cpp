@@ -154,6 +154,14 @@ TEST(Version, OtherWritesAreAllowed) {
   EXPECT_EQ(gradient([&] { return after(relu(w), w); }), 1);  // keeps its result
   EXPECT_EQ(gradient([&] { return after(mul(w, constant), w); }), 3)
       << "the constant needs no gradient, so w is not read";
+  const Tensor one = Tensor::full({1, 1}, 1);
+  EXPECT_EQ(gradient([&] {
+              return after(matmul(reshape(w, {1, 1, 1}), one), w);
+            }),
+            1)
+      << "the gradient of w needs `one`";
+  EXPECT_EQ(gradient([&] { return after(linear(reshape(w, {1, 1}), one), w); }), 1);
+  EXPECT_EQ(gradient([&] { return after(div(w, constant), w); }), static_cast<double>(1 / 3.0f));
   EXPECT_EQ(gradient([&] {
               Tensor y = add(w, w);
               y.fill(5);         // before anybody saves it
@@ -191,6 +199,35 @@ TEST(Version, DetachedHandlesSeeWrites) {
   EXPECT_EQ(seen.item(), 3);
   tape.backward(mul(w, seen));  // mul saves what it reads
   EXPECT_EQ(w.grad().item(), 3);
+}
+
+// Gradients are added up in place through several handles; they were not saved.
+TEST(Version, SumsOfGradientsAreNotSavedTensors) {
+  Tensor w = leaf({1, 1}, 2);
+  const Tensor one = Tensor::full({1, 1}, 1);
+  Tape tape;
+  const Tensor h = mul(w, w);
+  const Tensor through_linear = linear(h, one);  // adds its gradient in place, to what scale() gave
+  tape.backward(add(through_linear, scale(h, 2)));
+  EXPECT_EQ(w.grad().item(), 12);
+}
+
+// An operation may write through a handle and save that same handle.
+TEST(Version, AHandlesOwnWritesAreNoted) {
+  for (const bool changed : {false, true}) {
+    Tensor w = leaf({2}, 1);
+    Tape tape;
+    Tensor y = Tensor::empty({2}), flat = y.alias({2, 1});
+    flat.fill(3);
+    record("tripled", y, {w}, [flat](const Tensor& dy, const Gradients& d) { d[0].add(mul(dy, flat.alias({2}))); });
+    if (changed) y.fill(4);
+    const auto backward = [&] { tape.backward(sum(y)); };
+    if (changed) expect_error(backward, {"tripled: its result was changed in place"});
+    else backward();
+    if (!changed) {
+      EXPECT_EQ(w.grad().to_vector(), (std::vector<double>{3, 3}));
+    }
+  }
 }
 
 // A backward function that runs another tape: what that one's operations save is checked, and so is the outer handle.
