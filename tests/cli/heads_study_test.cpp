@@ -72,7 +72,7 @@ TEST_F(HeadsStudy, WatchesHeadsAndRecovers) {
 }
 
 TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     Words words = study({"--seeds", "500"});
     Program program(words);
     for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("  training") == std::string::npos; ++i)

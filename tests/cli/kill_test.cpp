@@ -66,7 +66,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
   SCOPED_TRACE(cat("seed ", seed));
   Rng rng(seed);
 
-  int kills = 0, runs = 0, by_signal[3] = {}, before_the_first_checkpoint = 0;
+  int kills = 0, runs = 0, by_signal[4] = {}, before_the_first_checkpoint = 0;
   for (; kills < wanted && !HasFailure(); ++runs) {
     const std::string out = directory_ / cat("run", runs);
     for (bool finished = false; !finished && !HasFailure();) {
@@ -75,8 +75,8 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       Program program(started ? Words{"train", "--resume", "--out", out} : slow(out));
       // The last one of all is let run to its end.
       const bool kill = kills < wanted;
-      const int which = static_cast<int>(rng.below(3));
-      const int signal = which == 0 ? SIGINT : which == 1 ? SIGTERM : SIGKILL;
+      const int which = static_cast<int>(rng.below(4));
+      const int signal = which == 0 ? SIGINT : which == 1 ? SIGTERM : which == 2 ? SIGHUP : SIGKILL;
       bool killed = false;
       if (kill) {
         pause(rng.uniform() * takes * 0.6);
@@ -93,7 +93,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       ++by_signal[which];
       before_the_first_checkpoint += step < 0;
       // Before the program listens to a signal, that ends it.
-      EXPECT_TRUE(r.code == 128 + signal || (which != 2 && r.code == 130)) << r.code << " " << r.err;
+      EXPECT_TRUE(r.code == 128 + signal || (which != 3 && r.code == 130)) << r.code << " " << r.err;
       const std::size_t said = r.err.find("interrupted at step ");
       if (said != std::string::npos) {
         EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "it says what it saved";
@@ -104,9 +104,10 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
   }
   if (wanted_text)
     std::printf(
-        "%d kills (SIGINT %d, SIGTERM %d, SIGKILL %d; %d before the first checkpoint), %d runs, none lost, all "
+        "%d kills (SIGINT %d, SIGTERM %d, SIGHUP %d, SIGKILL %d; %d before the first checkpoint), %d runs, none lost, "
+        "all "
         "bit-identical\n",
-        kills, by_signal[0], by_signal[1], by_signal[2], before_the_first_checkpoint, runs);
+        kills, by_signal[0], by_signal[1], by_signal[2], by_signal[3], before_the_first_checkpoint, runs);
 }
 
 // A file system of a few pages of its own.
