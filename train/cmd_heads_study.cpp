@@ -25,6 +25,7 @@ struct StudyPlan {
   Json fixed() const {
     RunConfig common = config;
     common.seed = common.threads = 0;
+    common.save_every = RunConfig().save_every;
     Json json = Json::object();
     json.set("config", to_json(common))
         .set("windows", options.windows)
@@ -66,7 +67,11 @@ StudyPlan plan_of(const Arguments& args) {
 void open_study(const StudyPlan& plan) {
   const std::string file = plan.file("plan.json"), text = json_text(plan.fixed());
   if (path_exists(file)) {
-    if (json_text(parse_json(read_file(file), file)) != text)
+    // Settings that are missing have their defaults: the program may have had fewer.
+    Json there = parse_json(read_file(file), file);
+    RunConfig config;
+    from_json(config, JsonView(there, file).at("config"));
+    if (json_text(there.set("config", to_json(config))) != text)
       fail(plan.directory, ": holds a study with other settings; give the same ones to go on, or choose another --out");
     return;
   }

@@ -128,7 +128,7 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
 
 void Trainer::run(const std::function<bool(const StepRecord&)>& each,
                   const std::function<void(const StepRecord&)>& before) {
-  started_ = monotonic_seconds();
+  started_ = saved_at_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
@@ -161,6 +161,8 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       if (!directory_.path().empty()) save_state();
       break;
     }
+    // Weights that are not finite are left to the next step, which names the operation.
+    if (save_is_due() && non_finite_weight().empty()) save_state();
   }
   log_.flush();
 }
@@ -177,13 +179,24 @@ void Trainer::checkpoint() {
   if (!directory_.path().empty()) save_state();
 }
 
-// Not to be saved over checkpoints that are sound.
-void Trainer::check_weights() {
+bool Trainer::save_is_due() const {
+  constexpr double kShare = 0.01;  // of the time, at most
+  const double every = info_.config.save_every;
+  return every > 0 && !directory_.path().empty() &&
+         monotonic_seconds() - saved_at_ >= std::max(every, saving_took_ / kShare);
+}
+
+std::string Trainer::non_finite_weight() const {
   for (const NamedTensor& p : model_->parameters()) {
     const std::span<const float> values(p.value.data<float>(), static_cast<std::size_t>(p.value.numel()));
-    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-      diverged(cat("weight ", p.name));
+    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) return p.name;
   }
+  return "";
+}
+
+// Never overwrite a good checkpoint with non-finite weights.
+void Trainer::check_weights() {
+  if (const std::string name = non_finite_weight(); !name.empty()) diverged(cat("weight ", name));
 }
 
 void Trainer::diverged(const std::string& what) {
@@ -264,6 +277,7 @@ void Trainer::save_best() const {
 }
 
 void Trainer::save_state() {
+  const double began = monotonic_seconds();
   check_weights();
   log_.flush_to_disk();  // it must not lack steps that come before the checkpoint, not even when the power fails
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
@@ -282,6 +296,8 @@ void Trainer::save_state() {
                 {"best_val_loss", real_text(best_val_loss_)},
                 {"floor", real_text(floor_)},
                 {"text", std::to_string(info_.fingerprint)}});
+  saved_at_ = monotonic_seconds();
+  saving_took_ = saved_at_ - began;
 }
 
 void Trainer::load_state(const SafeTensors& file) {

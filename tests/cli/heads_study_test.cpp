@@ -48,6 +48,13 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   EXPECT_EQ(run_program(study({"--seeds", "2"})).code, 0);
   EXPECT_EQ(read_file(study_ + "/summary.csv"), all.at("summary.csv"));
 
+  // A study of a program that had no such setting goes on, whatever that is now.
+  const std::string plan = study_ + "/plan.json", setting = "\"save_every\":60.0,";
+  std::string older = read_file(plan);
+  ASSERT_TRUE(contains(older, setting));
+  write_file_atomically(plan, older.erase(older.find(setting), setting.size()));
+  EXPECT_EQ(run_program(study({"--seeds", "2", "--save-every", "5"})).code, 0);
+
   Words other = study();
   for (std::size_t i = 0; i + 1 < other.size(); ++i)
     if (other[i] == "--width") other[i + 1] = "16";

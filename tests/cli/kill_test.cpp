@@ -2,6 +2,7 @@
 // HEADLIGHT_KILLS, a dozen and a half unless told (make kill-test: 200).
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -108,6 +109,32 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
         "all "
         "bit-identical\n",
         kills, by_signal[0], by_signal[1], by_signal[2], by_signal[3], before_the_first_checkpoint, runs);
+}
+
+// Between validations a kill loses what came after the last checkpoint by time: here after some tens of milliseconds.
+TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
+  const auto words = [&](const std::string& out, const char* save_every) {
+    Words all = slow(out) + Words{"--watch-heads", "--watch-every", "90", "--save-every", save_every};
+    *(std::find(all.begin(), all.end(), "--eval-every") + 1) = "1000000";
+    *(std::find(all.begin(), all.end(), "--steps") + 1) = "3000";
+    return all;
+  };
+  const std::string whole = directory_ / "whole", out = directory_ / "run";
+  ASSERT_EQ(run_program(words(whole, "0")).code, 0);
+  int kills = 0, by_time = 0, code = 1;
+  for (int step = 0; kills < 50 && code != 0 && !HasFailure(); ++kills) {
+    Program program(step == 0 ? words(out, "0.01") : Words{"train", "--resume", "--out", out});
+    for (int i = 0; i < 5000 && saved_step(out) <= step && !program.ended(); ++i) pause(0.001);
+    pause(0.01);
+    program.signal(SIGKILL);
+    code = program.wait().code;
+    EXPECT_TRUE(code == 0 || code == 128 + SIGKILL);
+    by_time += saved_step(out) > step;
+    step = saved_step(out);
+  }
+  EXPECT_GE(by_time, 2);
+  ASSERT_EQ(run_program({"train", "--resume", "--out", out, "--save-every", "0"}).code, 0);
+  expect_same_run(whole, out);
 }
 
 // A file system of a few pages of its own.

@@ -40,6 +40,7 @@ struct RunConfig {
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;
   Index eval_every = 250, eval_windows = 0;
+  double save_every = 60;
   Index patience = 0;
   Index seed = 1337;
   Index threads = 0;
