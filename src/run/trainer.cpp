@@ -228,14 +228,18 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Draws the batches of a step, and sums their losses and gradients.
+// Draws the windows of a step, all at once so that they do not depend on how batches divide them, and sums the losses and
+// gradients of the batches.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
+  draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+  const auto size = static_cast<std::size_t>(c.batch * c.context);
   double loss = 0;
-  for (Index i = 0; i < c.accumulate; ++i) {
-    draw_batch(data_, c.context, c.batch, batches_, batch_);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(c.accumulate); ++i) {
+    const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
+    const auto targets = std::span(batch_.targets).subspan(i * size, size);
     Tape tape;
-    const Tensor batch_loss = cross_entropy((*model_)(batch_.inputs, batch_.rows), batch_.targets);
+    const Tensor batch_loss = cross_entropy((*model_)(inputs, c.batch), targets);
     tape.backward(batch_loss);
     loss += batch_loss.item();
   }
