@@ -89,13 +89,16 @@ int run_chat(const Arguments& args) {
   }
   Talk talk(trained.info);
   Rng rng(mix64(static_cast<std::uint64_t>(w.seed)));
+  bool first = true;
   for (;;) {
     if (person) {
       std::fputs("> ", stderr);
       std::fflush(stderr);
     }
-    const std::optional<std::string> line = read_line();
+    std::optional<std::string> line = read_line();
     if (!line) break;
+    if (first) line = typed_text(std::move(*line), vocabulary);
+    first = false;
     asked_to_stop = 0;
     try {
       talk.add_line(*line);

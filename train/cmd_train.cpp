@@ -229,6 +229,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.vocabulary.size()));
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
+  say_marks(d.marked);
   say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
           c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",

@@ -54,6 +54,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
            .source = data_.source,
            .fingerprint = data_.fingerprint,
            .document_end = data_.document_end,
+           .marks_removed = !data_.marked.empty(),
            .imported_from = "",
            .initialised_from = start ? start->source : "",
            .program = version()};
@@ -100,6 +101,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->info_.initialised_from = known.initialised_from;
   trainer->info_.program = known.program;
   trainer->info_.counting = known.counting;
+  trainer->info_.marks_removed = trainer->info_.marks_removed || known.marks_removed;
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)

@@ -48,6 +48,8 @@ struct RunConfig {
   Index watch_every = 0;
   // Not a setting: the folder in which relative paths of data and grammar were given. Empty: the current one.
   std::string folder;
+  // Not a setting either: a byte order mark at the start of a file is a character, as in runs of programs that kept it.
+  bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
   TransformerConfig model(Index vocabulary) const;
