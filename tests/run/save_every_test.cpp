@@ -1,6 +1,7 @@
 // Checkpoints by time: they bound what a kill loses, cost a hundredth of the time, and change nothing of the run.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <thread>
 
@@ -72,26 +73,27 @@ TEST_F(SaveEvery, CostsAHundredthOfTheTime) {
   c.eval_every = 100'000'000;
   Trainer trainer(c, data(c), run("run"));
   const double began = monotonic_seconds();
-  double left = 0, between = 0, longest = 0;
-  Index saves = 0, saved = 0;
+  double left = 0, took = 0, saved_at = 0;
+  Index saved = 0;
+  std::vector<double> waits;  // before each checkpoint, in units of what the one before it took
   // Between `each` and the next `before` there is nothing but a checkpoint.
   trainer.run(
       [&](const StepRecord&) {
         left = monotonic_seconds();
-        return left - began < (saves < 2 ? 30 : 2);
+        return waits.size() < 5 && left - began < 60;
       },
       [&](const StepRecord&) {
-        if (left == 0) return;
-        const double gap = monotonic_seconds() - left;
-        if (gap < 1e-4 || saved_step(run("run")) == saved) return;
+        const double now = monotonic_seconds();
+        if (left == 0 || now - left < 1e-4 || saved_step(run("run")) == saved) return;
+        if (took > 0) waits.push_back((left - saved_at) / took);
         saved = saved_step(run("run"));
-        ++saves;
-        between += gap;
-        longest = std::max(longest, gap);
+        took = now - left;
+        saved_at = now;
       });
-  EXPECT_GE(saves, 2);
-  // After each comes a hundred times what it took, but for the last.
-  EXPECT_LT(between - longest, 0.015 * (monotonic_seconds() - began)) << saves << " checkpoints";
+  ASSERT_GE(waits.size(), 3u);
+  std::sort(waits.begin(), waits.end());
+  // The median, since the system may hold up this thread beside a checkpoint.
+  EXPECT_GE(waits[waits.size() / 2], 80);
 }
 
 TEST_F(SaveEvery, ByThatTimeAndNotBefore) {
