@@ -202,6 +202,13 @@ void check_standard_input(const std::vector<std::string>& paths, const std::stri
   say("reading the text from the terminal; Ctrl-D at the start of a line ends it");
 }
 
+void say_marks(const std::vector<std::string>& files) {
+  if (files.empty()) return;
+  say(cat("notice  ", one_line(files[0]),
+          files.size() > 1 ? cat(" and ", counted(static_cast<Index>(files.size()) - 1, "more file")) : "",
+          ": the byte order mark (U+FEFF) at the start is left out"));
+}
+
 ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
@@ -209,6 +216,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data")) {
     check_standard_input(args.texts("data"));
     loaded.data = load_evaluation_text(args.texts("data"), info.vocabulary);
+    if (!args.has("quiet")) say_marks(loaded.data.marked);
     return loaded;
   }
   if (const auto name = args.text("corpus")) {
@@ -261,14 +269,6 @@ std::string& called_as() {
 const std::string& program_name() { return called_as(); }
 void set_program_name(const std::string& name) {
   if (!name.empty()) called_as() = quoted(name);
-}
-
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
 }
 
 void print(std::string_view text) {

@@ -102,6 +102,9 @@ ModelAndText load_model_and_text(const Arguments& args);
 // before (`again` says which), refused: nobody types that again.
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
+// On standard error, where byte order marks were removed from a text: from which files.
+void say_marks(const std::vector<std::string>& files);
+
 // Whether a run of this program is there, going by its config.json; a damaged one counts.
 bool is_run(const std::string& directory);
 // A run is never overwritten unasked, and what is not a run not even then. `how` says what to do with a run that is
@@ -118,8 +121,6 @@ void say_wrapped(const std::string& left, const std::string& text);
 // The program as it was called ("build/headlight"), for commands to try next.
 const std::string& program_name();
 void set_program_name(const std::string& name);
-// A word as a shell takes it: in quotes where it needs them.
-std::string quoted(const std::string& word);
 // What a user gave may hold line breaks and escape codes; an error is one plain line.
 std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.

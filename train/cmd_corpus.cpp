@@ -85,7 +85,7 @@ int run_corpus(const Arguments& args) {
   const bool trace = args.has("trace");
   const Index chars = args.whole("chars", trace ? 1 : 1000, 1, kMaxCorpusChars);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
-  const TracedText text = grammar ? generate(Grammar::parse(read_file(*grammar), *grammar), chars, seed)
+  const TracedText text = grammar ? generate(Grammar::parse(read_text_file(*grammar), *grammar), chars, seed)
                                   : corpus(args.operands()[0], chars, seed);
   print(trace ? trace_table(text) : text.text);
   finish_output();

@@ -25,6 +25,7 @@ struct StudyPlan {
   Json fixed() const {
     RunConfig common = config;
     common.seed = common.threads = 0;
+    common.save_every = RunConfig().save_every;
     Json json = Json::object();
     json.set("config", to_json(common))
         .set("windows", options.windows)
@@ -57,7 +58,7 @@ StudyPlan plan_of(const Arguments& args) {
 }
 
 // Makes the directory, or sees that what is there is of this study.
-void open_study(const StudyPlan& plan) {
+void open_study(const StudyPlan& plan, bool quiet) {
   const std::string file = plan.file("plan.json"), text = json_text(plan.fixed());
   if (path_exists(file)) {
     Json stored = parse_json(read_file(file), file);
@@ -71,7 +72,9 @@ void open_study(const StudyPlan& plan) {
   if (path_exists(plan.directory) && !list_directory(plan.directory).empty())
     fail(plan.directory, ": is not empty and holds no study; choose another --out");
   // A text that is not there, or is too short to be measured on, leaves nothing behind.
-  HeadWindows(load_run_data(plan.config).measured_text(), plan.config.context, 2).check_several();
+  const RunData data = load_run_data(plan.config);
+  HeadWindows(data.measured_text(), plan.config.context, 2).check_several();
+  if (!quiet) say_marks(data.marked);
   make_directories(plan.directory);
   write_file_atomically(file, text + "\n");
 }
@@ -309,7 +312,7 @@ void print_summary(const Json& summary) {
 int run_heads_study(const Arguments& args) {
   const StudyPlan plan = plan_of(args);
   plan.config.check();
-  open_study(plan);
+  open_study(plan, args.has("quiet"));
   watch_signals();
   Voice voice(args);
   std::vector<SeedResult> results;

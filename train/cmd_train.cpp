@@ -92,6 +92,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.vocabulary.size()));
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
+  say_marks(d.marked);
   say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
           c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
@@ -99,7 +100,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
   say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, about ",
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
-  if (!has_openmp()) say("        built without OpenMP: one thread only");
+  if (!has_threads()) say("        built without OpenMP: one thread only");
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
   if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");

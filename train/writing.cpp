@@ -35,6 +35,16 @@ Writing writing_of(const Arguments& args, Index chars) {
   return w;
 }
 
+std::string typed_text(std::string text, const Vocabulary& vocabulary) {
+  if (vocabulary.is_bytes()) return text;
+  refuse_other_encodings(text, "standard input", "-");
+  if (text.starts_with(kByteOrderMark)) {
+    text.erase(0, kByteOrderMark.size());
+    say_marks({"standard input"});
+  }
+  return text;
+}
+
 std::vector<std::int32_t> fresh_start(const RunInfo& info) {
   if (!info.document_end.empty()) return {info.document_end.back()};
   const Vocabulary& vocabulary = info.vocabulary;

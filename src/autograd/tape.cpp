@@ -90,9 +90,9 @@ std::vector<std::string> Tape::operations() const {
 std::vector<std::shared_ptr<GradSlot>> Tape::leaves() const {
   std::vector<std::shared_ptr<GradSlot>> found;
   for (const Entry* entry = last_; entry; entry = entry->before)
-    for (const std::shared_ptr<GradSlot>& input : entry->inputs)
-      if (input && input->tape == 0 && std::find(found.begin(), found.end(), input) == found.end())
-        found.push_back(input);
+    for (const Gradients::Input& input : entry->inputs)
+      if (input.slot && input.slot->tape == 0 && std::find(found.begin(), found.end(), input.slot) == found.end())
+        found.push_back(input.slot);
   return found;
 }
 

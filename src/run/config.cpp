@@ -119,7 +119,8 @@ double RunConfig::memory(Index vocabulary) const {
   // What the tape keeps for each token: about ten values of the width, three of the hidden size, and the attention.
   const double activations =
       places * (number(layers) * (6 * c + 3 * f) + 4 * inner + all_heads * number(context) + 4 * c + 3 * v);
-  return 4 * (4 * parameters + activations);  // weights, gradients and two moments; float32
+  const double ids = 2 * places * number(accumulate);  // inputs and targets of a step
+  return 4 * (4 * parameters + activations + ids);     // weights, gradients and two moments; float32
 }
 
 void check_corpus_name(std::string_view what, std::string_view name) {

@@ -19,7 +19,7 @@ std::uint64_t fingerprint_of(const TokenText& a, const TokenText& b) {
 }
 
 std::string read_text(const std::string& path) {
-  std::string text = read_file(path);
+  std::string text = read_text_file(path);
   if (text.empty()) fail(path, ": the file is empty; give a text to learn from");
   return text;
 }
@@ -87,6 +87,7 @@ TokenIds take_files(RunData& data, const std::vector<std::string>& paths, TextTo
   data.fingerprint = files.text.fingerprint;
   data.files = files.files;
   data.skipped = std::move(files.skipped);
+  data.marked = std::move(files.text.marked);
   return std::move(files.text.ids);
 }
 
@@ -100,8 +101,9 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     std::vector<std::string> paths = config.all_data();
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
-    const TokenIds ids =
-        take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte));
+    TextTokens reader = known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte);
+    if (config.keep_marks) reader.keep_marks();
+    const TokenIds ids = take_files(data, paths, std::move(reader));
     TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);

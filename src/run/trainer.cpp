@@ -55,6 +55,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
            .source = data_.source,
            .fingerprint = data_.fingerprint,
            .document_end = data_.document_end,
+           .marks_removed = !data_.marked.empty(),
            .imported_from = "",
            .initialised_from = start ? start->source : "",
            .program = version()};
@@ -102,6 +103,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->info_.initialised_from = known.initialised_from;
   trainer->info_.program = known.program;
   trainer->info_.counting = known.counting;
+  trainer->info_.marks_removed = trainer->info_.marks_removed || known.marks_removed;
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
@@ -130,7 +132,7 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
 
 void Trainer::run(const std::function<bool(const StepRecord&)>& each,
                   const std::function<void(const StepRecord&)>& before) {
-  started_ = monotonic_seconds();
+  started_ = saved_at_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
@@ -168,6 +170,8 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       if (!directory_.path().empty()) save_state();
       break;
     }
+    // Weights that are not finite are left to the next step, which names the operation.
+    if (save_is_due() && non_finite_weight().empty()) save_state();
   }
   log_.flush();
 }
@@ -186,13 +190,24 @@ void Trainer::checkpoint() {
   if (!directory_.path().empty()) save_state();
 }
 
-// Not to be saved over checkpoints that are sound.
-void Trainer::check_weights() {
+bool Trainer::save_is_due() const {
+  constexpr double kShare = 0.01;  // of the time, at most
+  const double every = info_.config.save_every;
+  return every > 0 && !directory_.path().empty() &&
+         monotonic_seconds() - saved_at_ >= std::max(every, saving_took_ / kShare);
+}
+
+std::string Trainer::non_finite_weight() const {
   for (const NamedTensor& p : model_->parameters()) {
     const std::span<const float> values(p.value.data<float>(), static_cast<std::size_t>(p.value.numel()));
-    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-      diverged(cat("weight ", p.name));
+    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) return p.name;
   }
+  return "";
+}
+
+// Never overwrite a good checkpoint with non-finite weights.
+void Trainer::check_weights() {
+  if (const std::string name = non_finite_weight(); !name.empty()) diverged(cat("weight ", name));
 }
 
 void Trainer::diverged(const std::string& what) {
@@ -224,14 +239,18 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Draws the batches of a step, and sums their losses and gradients.
+// Draws the windows of a step, all at once so that they do not depend on how batches divide them, and sums the losses and
+// gradients of the batches.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
+  draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+  const auto size = static_cast<std::size_t>(c.batch * c.context);
   double loss = 0;
-  for (Index i = 0; i < c.accumulate; ++i) {
-    draw_batch(data_, c.context, c.batch, batches_, batch_);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(c.accumulate); ++i) {
+    const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
+    const auto targets = std::span(batch_.targets).subspan(i * size, size);
     Tape tape;
-    const Tensor batch_loss = cross_entropy((*model_)(batch_.inputs, batch_.rows), batch_.targets);
+    const Tensor batch_loss = cross_entropy((*model_)(inputs, c.batch), targets);
     tape.backward(batch_loss);
     loss += batch_loss.item();
   }
@@ -273,6 +292,7 @@ void Trainer::save_best() const {
 }
 
 void Trainer::save_state() {
+  const double began = monotonic_seconds();
   check_weights();
   log_.flush_to_disk();  // it must not lack steps that come before the checkpoint, not even when the power fails
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
@@ -293,6 +313,8 @@ void Trainer::save_state() {
                 {"worse_validations", std::to_string(worse_validations_)},
                 {"floor", real_text(floor_)},
                 {"text", std::to_string(info_.fingerprint)}});
+  saved_at_ = monotonic_seconds();
+  saving_took_ = saved_at_ - began;
 }
 
 void Trainer::load_state(const SafeTensors& file) {

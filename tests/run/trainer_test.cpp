@@ -127,7 +127,7 @@ TEST_F(TrainerTest, LosesNoBitWhateverTheThreads) {
   for (const Index threads : {1, 2, 3, 4}) {
     c.threads = threads;
     const auto records = train(c);
-    EXPECT_EQ(thread_count(), has_openmp() ? threads : 1);
+    EXPECT_EQ(thread_count(), has_threads() ? threads : 1);
     if (threads == 1) alone = records;
     ASSERT_EQ(records.size(), alone.size());
     for (std::size_t i = 0; i + 1 < records.size(); ++i) {

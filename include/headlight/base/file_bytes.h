@@ -27,6 +27,9 @@ class FileBytes {
   const std::string& path() const;
   // Valid until the end of this object, wherever it is moved.
   std::string_view view() const;
+  // Leaves out the first bytes of what is there: view() begins after them. How many were left out so far.
+  void skip(std::size_t count);
+  std::size_t skipped() const;
   bool is_mapped() const;
   // To be called after a look at bytes that are mapped, before what was seen is used. What is replaced by another file
   // stays as it was. Errors: the file itself became shorter, or cannot be read any more; what was seen may be zeros.

@@ -1,4 +1,4 @@
-// Numbers as a person reads them.
+// Numbers as a person reads them, and words as a shell reads them.
 #pragma once
 
 #include <string>
@@ -11,5 +11,7 @@ std::string fixed_text(double value, int decimals);
 std::string count_text(double count);
 // Of seconds: "0:42", "1:03:20".
 std::string duration_text(double seconds);
+// A word as a shell takes it: in quotes where it needs them.
+std::string quoted(const std::string& word);
 
 }  // namespace headlight

@@ -12,6 +12,16 @@
 
 namespace headlight {
 
+// What some programs put at the start of a file to say that it is UTF-8: U+FEFF. It is no part of the text.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// The encoding, by the name that iconv takes, of a text that begins as UTF-16 or UTF-32 does: with a byte order mark of
+// these ("UTF-16"), or as Latin text without one ("UTF-16LE"). "": no sign of either.
+std::string other_encoding(std::string_view text);
+// Error: the text has another encoding; the line names it and the command that converts the file at `path` ("" or "-":
+// what comes through a pipe).
+void refuse_other_encodings(std::string_view text, const std::string& source, const std::string& path);
+
 // The first place where text is not UTF-8: the offset of the byte that begins the bad sequence.
 struct Utf8Problem {
   Index offset;

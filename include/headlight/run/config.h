@@ -47,6 +47,7 @@ struct RunConfig {
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;
   Index eval_every = 250, eval_windows = 0;
+  double save_every = 60;
   Index patience = 0;
   bool stop_on_divergence = false;
   Index seed = 1337;
@@ -55,6 +56,8 @@ struct RunConfig {
   Index watch_every = 0;
   // Not a setting: the folder in which relative paths of data and grammar were given. Empty: the current one.
   std::string folder;
+  // Not a setting either: a byte order mark at the start of a file is a character, as in runs of programs that kept it.
+  bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
   TransformerConfig model(Index vocabulary) const;

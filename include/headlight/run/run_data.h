@@ -17,6 +17,7 @@ struct RunData {
   // Of a text from files: how many, and what was left out of folders (run/text_files.h).
   Index files = 0;
   std::vector<std::string> skipped;
+  std::vector<std::string> marked;  // those whose byte order mark was removed
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
   // The name of a corpus of sequences (data/sequences.h): training draws new ones for every batch, so that none comes

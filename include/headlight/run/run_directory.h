@@ -28,6 +28,7 @@ struct RunInfo {
   std::string source;                      // of the text
   std::uint64_t fingerprint = 0;           // of the text
   std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
+  bool marks_removed = false;              // byte order marks, at the starts of the text's files
   // The losses of unigrams and bigrams on the text (run/counting.h). Empty: not measured, or the lowest possible is known.
   std::vector<double> counting = {};
   // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.

@@ -40,7 +40,8 @@ class Trainer {
                                              const CharTransformer& weights);
 
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
-  // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
+  // or the last; then, if s < steps, one update. Every save_every seconds a checkpoint is also saved between validations,
+  // which changes nothing of the run. `each` gets every record as it is made and may stop the run (after a
   // checkpoint) by returning false. With patience a run may end early; the record of that step has no loss. Error: DivergedError when a loss, a gradient or a weight is not finite,
   // naming the first operation that made it so; the checkpoints from before stay.
   // With stop_on_divergence DivergedError too when worse_validations() reaches kWorseValidations.
@@ -81,6 +82,8 @@ class Trainer {
   double forward_backward();
   void train_step(StepRecord& record);
   void save_state();
+  bool save_is_due() const;
+  std::string non_finite_weight() const;  // "" when all are finite
   void check_weights();
   [[noreturn]] void diverged(const std::string& what);
   double guess_loss() const;  // log V
@@ -110,6 +113,7 @@ class Trainer {
   double floor_ = kNotMeasured;
   double seconds_before_ = 0;  // trained before this process
   double started_ = 0;
+  double saved_at_ = 0, saving_took_ = 0;  // the last checkpoint: when it was saved, and the seconds that took
   Batch batch_;
 };
 
