@@ -54,6 +54,7 @@
 #include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
 
+#include "headlight/data/chorus.h"
 #include "headlight/data/corpus.h"
 #include "headlight/data/grammar.h"
 #include "headlight/data/ngram.h"

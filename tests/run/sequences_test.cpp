@@ -23,7 +23,7 @@ RunConfig config_for(const std::string& corpus) {
 }
 
 TEST(DrawBatch, EveryWindowIsANewLineFromItsStart) {
-  for (const char* name : {"repeats", "repeats-fixed", "roles", "markov"}) {
+  for (const char* name : {"repeats", "repeats-fixed", "roles", "markov", "chorus"}) {
     for (const Index context : {corpus_info(name).sequence_length, Index{10}}) {
       RunConfig c = config_for(name);
       c.context = context;
@@ -68,7 +68,7 @@ TEST(DrawBatch, OfATextIsRandomWindows) {
 }
 
 TEST(RunData, OfSequencesValidatesEverySymbolOfWholeLines) {
-  for (const char* name : {"repeats", "roles", "markov"}) {
+  for (const char* name : {"repeats", "roles", "markov", "chorus", "chorus-induction"}) {
     RunConfig c = config_for(name);
     c.context = corpus_info(name).sequence_length;
     const RunData d = load_run_data(c);
@@ -100,7 +100,7 @@ TEST(Sequences, ALongerContextThanTheirsIsRefused) {
 }
 
 TEST(Sequences, HaveTheirPresets) {
-  for (const char* name : {"repeats", "roles", "markov"}) {
+  for (const char* name : {"repeats", "roles", "markov", "chorus", "chorus-induction"}) {
     EXPECT_EQ(preset_of_corpus(name), name);
     const RunConfig& c = find_preset(name).config;
     EXPECT_EQ(c.corpus, name);
