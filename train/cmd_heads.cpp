@@ -131,8 +131,9 @@ void print_notes(const HeadStudy& study) {
   print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
             " here), k_c 0.2, and the same role on both halves of\n"));
   print(
-      "the text; in brackets: the closest. Rise: of the mean loss in nats, the head's\n"
-      "output replaced by its mean at each position. +: the interval lies above 0.02.\n"
+      "the text; in brackets: the closest. Mixed: two or three roles have 0.4 without\n"
+      "that margin. Rise: of the mean loss in nats, the head's output replaced by its\n"
+      "mean at each position. +: the interval lies above 0.02.\n"
       "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
