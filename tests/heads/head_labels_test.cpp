@@ -150,6 +150,35 @@ TEST(RoleGroups, AreNamedByTheirSimplestMember) {
   EXPECT_TRUE(masks.alike(0, 3)) << "the same keys on the queries they share";
 }
 
+// Eight of nine keys are shared: Jaccard 8 / 10, and neither is a special case of the other.
+TEST(RoleGroups, AHeadThatPlaysOneOfAGroupHasTheGroupsName) {
+  constexpr Index kLength = 40;
+  const std::vector<std::int32_t> ids(4 * kLength, 0);
+  const auto role = [](const char* name, Index last) {
+    return Role{name, "",
+                [last](const RoleText&, Index t, std::vector<Index>& keys) {
+                  for (Index j = t - last - 8; t >= 25 && j <= t - last; ++j) keys.push_back(j);
+                },
+                name};
+  };
+  const std::vector<Role> roles = {role("simple", 10), role("special", 11)};
+  const RoleMasks masks(roles, {ids, nullptr}, kLength);
+  ASSERT_TRUE(masks.alike(0, 1));
+  ASSERT_FALSE(masks.special_case(0, 1) || masks.special_case(1, 0));
+  Tensor a = Tensor::zeros({4, 1, kLength, kLength});
+  for (Index row = 0; row < 4 * kLength; ++row) {
+    const Index t = row % kLength;
+    float* weights = a.data<float>() + row * kLength;
+    if (t < 25) weights[t] = 1;
+    for (Index j = t - 19; t >= 25 && j <= t - 10; ++j) weights[j] = j == t - 10 ? 0.08f : j == t - 19 ? 0.12f : 0.1f;
+  }
+  HeadScores scores(1, 1, roles.size());
+  add_scores(scores, 0, a, masks, 0);
+  finish_scores(scores);
+  EXPECT_GT(scores.at(0, 0, 1).kappa(), scores.at(0, 0, 0).kappa());
+  EXPECT_EQ(best_role(scores, 0, 0, roles, masks).name(roles), "simple");
+}
+
 TEST_F(Labels, NeedMoreThanUntrainedHeads) {
   EXPECT_TRUE(label({{"previous", 0.8}}, 0.75).labelled);
   EXPECT_EQ(label({{"previous", 0.8}}, 0.85).reason, "untrained");
