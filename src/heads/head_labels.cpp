@@ -1,6 +1,7 @@
 #include "headlight/heads/head_labels.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "headlight/base/random.h"
 
@@ -50,7 +51,7 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
     return allowed(r) && kappa(r) >= kLabelKappa && kappa(r) >= least - kLabelMargin;
   };
   // The special case that explains as much is the better name, and special cases may have special cases; of the same role
-  // by several names the first.
+  // by several names a role of position, then the first.
   const auto named = [&](std::size_t role) {
     for (std::size_t steps = 0; steps < roles.size(); ++steps) {
       for (std::size_t r = 0; r < roles.size(); ++r) {
@@ -59,9 +60,12 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
         break;
       }
     }
-    for (std::size_t r = 0; r < role; ++r)
-      if (masks.alike(r, role) && reaches(r, kappa(role))) return r;
-    return role;
+    std::size_t simplest = role;
+    for (std::size_t r = 0; r < roles.size(); ++r)
+      if (masks.alike(r, role) && reaches(r, kappa(role)) &&
+          std::pair(roles[r].content, r) < std::pair(roles[simplest].content, simplest))
+        simplest = r;
+    return simplest;
   };
   label.best = named(label.best);
   label.parts = {label.best};

@@ -161,7 +161,7 @@ TEST(RoleGroups, AHeadThatPlaysOneOfAGroupHasTheGroupsName) {
                 },
                 name};
   };
-  const std::vector<Role> roles = {role("simple", 10), role("special", 11)};
+  std::vector<Role> roles = {role("simple", 10), role("special", 11)};
   const RoleMasks masks(roles, {ids, nullptr}, kLength);
   ASSERT_TRUE(masks.alike(0, 1));
   ASSERT_FALSE(masks.special_case(0, 1) || masks.special_case(1, 0));
@@ -177,6 +177,8 @@ TEST(RoleGroups, AHeadThatPlaysOneOfAGroupHasTheGroupsName) {
   finish_scores(scores);
   EXPECT_GT(scores.at(0, 0, 1).kappa(), scores.at(0, 0, 0).kappa());
   EXPECT_EQ(best_role(scores, 0, 0, roles, masks).name(roles), "simple");
+  roles[0].content = true;
+  EXPECT_EQ(best_role(scores, 0, 0, roles, masks).name(roles), "special") << "position is simpler than content";
 }
 
 TEST_F(Labels, NeedMoreThanUntrainedHeads) {

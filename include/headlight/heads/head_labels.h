@@ -1,12 +1,14 @@
 // The attention label of a head: the role that its attention plays, if four conditions hold.
 //   1. kappa of the role is at least 0.4, and higher by 0.1 than that of any role that is neither the same by another name
-//      nor a special or a general case of it (role_masks.h). Of roles that are the same, the first in the list names them.
-//      A head that reaches 0.4 on two or three roles without that margin between them is mixed: it has all their names;
+//      nor a special or a general case of it (role_masks.h). Of roles that are the same, the first that goes by position
+//      gives the name, or else the first. A head that reaches 0.4 on two or three roles without that margin is mixed and
+//      has all their names;
 //   2. above the 99th percentile, over untrained models of the same shape, of the highest kappa that any of their heads
 //      has for any role;
 //   3. for roles of content, kappa_c is at least 0.2;
 //   4. both halves of the text give the same roles under condition 1.
-// Conditions 2 and 3 hold for each role of a mixed head. Otherwise the head is unlabelled, and the first condition that failed is kept.
+// Conditions 2 and 3 hold for each role of a mixed head. Otherwise the head is unlabelled, and the first condition that
+// failed is kept.
 #pragma once
 
 #include <optional>
