@@ -11,8 +11,11 @@ namespace {
 
 std::string preset_notes() {
   std::string text = "Presets:\n";
+  std::size_t longest = 0;
+  for (const Preset& preset : presets()) longest = std::max(longest, std::string_view(preset.name).size());
   for (const Preset& preset : presets())
-    text += wrapped(cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' ')), preset.help);
+    text += wrapped(cat("  ", preset.name, std::string(longest + 1 - std::string_view(preset.name).size(), ' ')),
+                    preset.help);
   return text +
          "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
          "What a run was trained with stands in its config.json.\n";

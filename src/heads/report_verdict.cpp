@@ -58,7 +58,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
   std::map<std::string, std::size_t> reasons;
   std::size_t matter = 0, disagree = 0;
   for (const HeadFinding& f : study.heads) {
-    by_verdict[f.verdict].push_back(f.label.labelled ? cat(head_name(f.id), " (", study.roles[f.label.best].name, ")")
+    by_verdict[f.verdict].push_back(f.label.labelled ? cat(head_name(f.id), " (", f.label.name(study.roles), ")")
                                                      : head_name(f.id));
     if (!f.label.labelled) ++reasons[f.label.reason];
     if (f.kinds_disagree) ++disagree;

@@ -177,6 +177,17 @@ std::vector<Role> roles_for(bool has_evidence, std::span<const std::string> rule
   return roles;
 }
 
+void add_expert_roles(std::vector<Role>& roles, std::span<const Expert> experts) {
+  for (std::size_t e = 0; e < experts.size(); ++e)
+    roles.push_back({cat("evidence of ", experts[e].name), experts[e].reads,
+                     [e](const RoleText& text, Index t, Keys& keys) {
+                       if (e >= text.experts.size()) return;
+                       const Index distance = text.experts[e][static_cast<std::size_t>(t)];
+                       if (distance > 0 && distance <= t + 1) keys.push_back(t + 1 - distance);
+                     },
+                     "expert"});
+}
+
 TokenClasses::TokenClasses(const Vocabulary& vocabulary) {
   const auto character = [&](Index id) {
     return vocabulary.is_bytes() ? static_cast<char32_t>(id) : vocabulary.characters()[static_cast<std::size_t>(id)];

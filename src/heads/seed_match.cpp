@@ -37,10 +37,7 @@ Index layer_of(const JsonView& head) {
   return layer;
 }
 
-std::string role_of(const JsonView& head) {
-  const auto label = head.find("label");
-  return (label ? *label : head.at("closest_role")).as_string();
-}
+std::string role_of(const JsonView& head) { return head.at("closest_role").as_string(); }
 
 // The heads by a value, highest first.
 template <class F>

@@ -64,6 +64,8 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     data.validation_rule = std::move(validation.rule);
     data.rule_names = std::move(validation.rule_names);
     data.validation_references = std::move(validation.references);
+    data.expert_symbols = std::move(validation.expert_symbols);
+    data.validation_experts = std::move(validation.experts);
   }
   data.fingerprint = fingerprint_of(data.train, data.validation);
   for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {

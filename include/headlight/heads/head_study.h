@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/heads/expert_study.h"
 #include "headlight/heads/head_labels.h"
 #include "headlight/heads/head_similarity.h"
 #include "headlight/heads/pruning.h"
@@ -78,6 +79,7 @@ struct HeadStudy {
   std::vector<double> prunable_random;
   PruneStudy pruning;                                // the curves
   std::optional<Replicates> replicates;              // where they were asked for
+  std::optional<ExpertStudy> experts;                // where the text has them
   std::vector<AblationResult> subspaces, untrained;  // what the nulls were computed from
 
   double unlabelled_share() const;

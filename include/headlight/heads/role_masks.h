@@ -11,6 +11,8 @@
 
 namespace headlight {
 
+inline constexpr double kSameRole = 0.8;
+
 class RoleMasks {
  public:
   // One eligible query of a role, and its keys: places within the same window, ascending.
@@ -38,6 +40,9 @@ class RoleMasks {
   // A head that plays a then plays b too, and a is the better name. False where fewer than half of the queries of the role
   // with fewer are shared.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
+  // Whether the two name the same places: on the queries that they share (at least half of those of the role with fewer),
+  // the Jaccard index of their keys is kSameRole or more. A head that plays one then plays the other on those queries.
+  bool alike(std::size_t a, std::size_t b) const { return alike_[a * roles() + b]; }
 
  private:
   void compare(std::size_t a, std::size_t b);
@@ -45,7 +50,7 @@ class RoleMasks {
   Index length_, windows_;
   std::vector<std::vector<Query>> queries_;
   std::vector<std::int32_t> keys_;
-  std::vector<bool> special_;
+  std::vector<bool> special_, alike_;
 };
 
 }  // namespace headlight

@@ -33,6 +33,9 @@ struct RunData {
   std::vector<std::uint8_t> validation_rule;
   std::vector<std::string> rule_names;
   std::vector<Reference> validation_references;
+  // The experts that decide each validation token together, if the corpus has them, with their evidence for each.
+  std::string expert_symbols;
+  std::vector<Expert> validation_experts;
   // Tells this text from another: a hash of all of it.
   std::uint64_t fingerprint = 0;
 
