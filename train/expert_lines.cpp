@@ -21,7 +21,7 @@ std::string left_aligned(std::string text) {
 std::size_t main_source(const ExpertStudy& study, std::size_t head) {
   std::size_t best = 0;
   for (std::size_t e = 1; e < study.experts.size(); ++e)
-    if (study.retention.parts[head][e].value < study.retention.parts[head][best].value) best = e;
+    if (study.retention.parts[head][e].mean < study.retention.parts[head][best].mean) best = e;
   return best;
 }
 
@@ -35,7 +35,7 @@ std::string matrix_lines(const ExpertStudy& study) {
   const auto row = [&](const std::string& name, const Estimates& k, const auto& mark) {
     lines += left_aligned(name);
     for (std::size_t e = 0; e < k.size(); ++e)
-      lines += padded(cat(fixed_text(k[e].value, 2), mark(e) ? "-" : " "), kColumn);
+      lines += padded(cat(fixed_text(k[e].mean, 2), mark(e) ? "-" : " "), kColumn);
     lines += "\n";
   };
   const auto never = [](std::size_t) { return false; };
@@ -58,8 +58,8 @@ std::string source_lines(const ExpertStudy& study) {
     lines +=
         cat(left_aligned(head_name(study.heads[h])), source, padded(fixed_text(study.attention[h][e].attention, 2), 11),
             padded(fixed_text(study.attention[h][e].kappa(), 2), 8),
-            padded(fixed_text(study.direct->by_expert[h][e].value, 2), 9),
-            padded(fixed_text(study.patching.heads[h][e].value, 2), 8), padded(fixed_text(match.correlation, 2), 8),
+            padded(fixed_text(study.direct->by_expert[h][e].mean, 2), 9),
+            padded(fixed_text(study.patching.heads[h][e].mean, 2), 8), padded(fixed_text(match.correlation, 2), 8),
             padded(fixed_text(match.null_95, 2), 10), "\n");
   }
   return lines +

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "heads/interval.h"
 
 namespace headlight {
 
@@ -158,7 +157,7 @@ Estimates ExpertRegression::fit(std::span<const double> scores) const {
     }
   }
   Estimates estimates;
-  for (const double value : solve(xx_all_, all)) estimates.push_back({value, value, value});
+  const std::vector<double> whole = solve(xx_all_, all);
   std::vector<std::vector<double>> drawn(n);
   for (const std::vector<Index>& counts : bootstrap_.resamples()) {
     std::vector<double> a(n * n, 0.0), b(n, 0.0);
@@ -171,7 +170,7 @@ Estimates ExpertRegression::fit(std::span<const double> scores) const {
     const std::vector<double> k = solve(std::move(a), std::move(b));
     for (std::size_t e = 0; e < n; ++e) drawn[e].push_back(k[e]);
   }
-  for (std::size_t e = 0; e < n; ++e) set_interval(estimates[e], std::move(drawn[e]));
+  for (std::size_t e = 0; e < n; ++e) estimates.push_back(percentile_interval(whole[e], std::move(drawn[e])));
   return estimates;
 }
 

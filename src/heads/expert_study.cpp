@@ -39,14 +39,14 @@ std::string percent(double share) {
 
 }  // namespace
 
-Estimate ExpertStudy::lost(std::size_t head, std::size_t expert) const {
-  const double whole = retention.whole[expert].value;
-  const Estimate& k = retention.parts[head][expert];
+Interval ExpertStudy::lost(std::size_t head, std::size_t expert) const {
+  const double whole = retention.whole[expert].mean;
+  const Interval& k = retention.parts[head][expert];
   if (whole < kLosesShare) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
     return {kNone, kNone, kNone};
   }
-  return {(whole - k.value) / whole, (whole - k.high) / whole, (whole - k.low) / whole};
+  return {(whole - k.mean) / whole, (whole - k.high) / whole, (whole - k.low) / whole};
 }
 
 std::size_t ExpertStudy::experts_with_one_head() const {
@@ -123,13 +123,13 @@ std::vector<std::string> head_sentences(const ExpertStudy& study) {
     std::string losses;
     bool keeps_rest = true;
     const auto add_loss = [&](std::size_t e) {
-      const Estimate lost = study.lost(h, e);
-      if (std::isnan(lost.value)) return;  // the model does not use it
+      const Interval lost = study.lost(h, e);
+      if (std::isnan(lost.mean)) return;  // the model does not use it
       if (!(lost.low > kLosesShare)) {
         if (!(lost.high < kLosesShare)) keeps_rest = false;
         return;
       }
-      losses += cat(losses.empty() ? "" : ", ", percent(lost.value), " of ",
+      losses += cat(losses.empty() ? "" : ", ", percent(lost.mean), " of ",
                     reads && e == read ? "that source" : study.experts[e].reads);
     };
     add_loss(read);

@@ -5,9 +5,9 @@ namespace headlight {
 
 namespace {
 
-Json to_json(const Estimate& e) {
+Json to_json(const Interval& e) {
   return Json::object()
-      .set("value", Json::finite_or_null(e.value))
+      .set("value", Json::finite_or_null(e.mean))
       .set("low", Json::finite_or_null(e.low))
       .set("high", Json::finite_or_null(e.high));
 }
@@ -23,7 +23,7 @@ Json matrix_json(const std::vector<Estimates>& parts) {
   Json rows = Json::array();
   for (const Estimates& part : parts) {
     Json row = Json::array();
-    for (const Estimate& e : part) row.push(Json::finite_or_null(e.value));
+    for (const Interval& e : part) row.push(Json::finite_or_null(e.mean));
     rows.push(row);
   }
   return rows;

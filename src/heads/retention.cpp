@@ -55,7 +55,7 @@ double retention_index(const Retention& retention, std::span<const Expert> exper
   for (const Estimates& k : retention.parts) {
     std::vector<double>& row = lost.emplace_back();
     for (std::size_t e = 0; e < experts.size(); ++e)
-      if (experts[e].needs_attention) row.push_back(std::max(0.0, 1 - k[e].value));
+      if (experts[e].needs_attention) row.push_back(std::max(0.0, 1 - k[e].mean));
   }
   return specialization_index(lost);
 }

@@ -6,7 +6,6 @@
 #include "headlight/base/random.h"
 #include "headlight/heads/ablation.h"
 #include "headlight/heads/roles.h"
-#include "heads/interval.h"
 #include "heads/keep_z.h"
 
 namespace headlight {
@@ -89,13 +88,10 @@ double ratio(std::span<const double> above, std::span<const double> below, const
   return b != 0 ? a / b : 0;
 }
 
-Estimate estimated_ratio(std::span<const double> above, std::span<const double> below, const Bootstrap& bootstrap) {
-  Estimate estimate;
-  estimate.value = estimate.low = estimate.high = ratio(above, below, nullptr);
+Interval estimated_ratio(std::span<const double> above, std::span<const double> below, const Bootstrap& bootstrap) {
   std::vector<double> drawn;
   for (const std::vector<Index>& resample : bootstrap.resamples()) drawn.push_back(ratio(above, below, &resample));
-  set_interval(estimate, std::move(drawn));
-  return estimate;
+  return percentile_interval(ratio(above, below, nullptr), std::move(drawn));
 }
 
 }  // namespace

@@ -17,9 +17,9 @@ void expect_rows(const std::vector<Estimates>& measured, const Matrix& expected,
   ASSERT_EQ(measured.size(), expected.size());
   for (std::size_t h = 0; h < expected.size(); ++h)
     for (std::size_t e = 0; e < expected[h].size(); ++e) {
-      EXPECT_NEAR(measured[h][e].value, expected[h][e], kNear) << what << " of head " << h << ", expert " << e;
-      EXPECT_LE(measured[h][e].low, measured[h][e].value + 1e-9);
-      EXPECT_GE(measured[h][e].high, measured[h][e].value - 1e-9);
+      EXPECT_NEAR(measured[h][e].mean, expected[h][e], kNear) << what << " of head " << h << ", expert " << e;
+      EXPECT_LE(measured[h][e].low, measured[h][e].mean + 1e-9);
+      EXPECT_GE(measured[h][e].high, measured[h][e].mean - 1e-9);
     }
 }
 
@@ -46,7 +46,7 @@ TEST_F(Oracle, GivesTheIdealMatrices) {
   expect_rows(study.direct->by_expert, diagonal, "direct logits");
   expect_rows(study.patching.heads, diagonal, "patching");
   for (std::size_t e = 1; e < 5; ++e) {
-    EXPECT_NEAR(study.patching.whole[e].value, 1, kNear);
+    EXPECT_NEAR(study.patching.whole[e].mean, 1, kNear);
     EXPECT_GT(study.patching.swaps[e], 200);
   }
   EXPECT_EQ(study.patching.swaps[0], 0) << "needs no attention";
@@ -72,7 +72,7 @@ TEST_F(Oracle, GivesTheIdealMatrices) {
   ASSERT_EQ(study.index_untrained.size(), 1u);
   for (const double index : study.index_subspaces) EXPECT_LT(index, 0.3);
   EXPECT_LT(study.index_untrained[0], 0.05);
-  for (const Estimate& k : study.untrained[0].whole) EXPECT_NEAR(k.value, 0, 0.1);
+  for (const Interval& k : study.untrained[0].whole) EXPECT_NEAR(k.mean, 0, 0.1);
   const std::vector<std::string> sentences = head_sentences(study);
   EXPECT_EQ(sentences[1],
             "L0H1 reads the symbol three back (attention 1.00); without it the model loses 100% of that source and "
@@ -93,13 +93,13 @@ TEST_F(SharedOracle, SharesAreFound) {
   expect_rows(study.direct->by_expert, {{0, 0.25, 0, 0, 0}, {0, 0.75, 0, 0, 0}, {0, 0, 0, 1, 0}, {0, 0, 0, 0, 0.5}},
               "direct logits");
   for (std::size_t h = 0; h < 4; ++h) {
-    EXPECT_NEAR(study.patching.heads[h][1].value, h == 0 ? 0.25 : h == 1 ? 0.75 : 0, kNear);
-    EXPECT_NEAR(study.patching.heads[h][4].value, h == 3 ? 1 : 0, kNear) << "a share of what the model does";
+    EXPECT_NEAR(study.patching.heads[h][1].mean, h == 0 ? 0.25 : h == 1 ? 0.75 : 0, kNear);
+    EXPECT_NEAR(study.patching.heads[h][4].mean, h == 3 ? 1 : 0, kNear) << "a share of what the model does";
   }
-  EXPECT_NEAR(study.patching.whole[4].value, 0.5, kNear);
+  EXPECT_NEAR(study.patching.whole[4].mean, 0.5, kNear);
   EXPECT_EQ(study.experts_with_one_head(), 2u) << "topic and digit";
-  EXPECT_TRUE(std::isnan(study.lost(0, 2).value)) << "nothing to lose";
-  EXPECT_NEAR(study.lost(3, 4).value, 1, kNear);
+  EXPECT_TRUE(std::isnan(study.lost(0, 2).mean)) << "nothing to lose";
+  EXPECT_NEAR(study.lost(3, 4).mean, 1, kNear);
   const std::vector<std::string> sentences = head_sentences(study);
   EXPECT_TRUE(contains(sentences[0], "loses 25% of that source and nothing else.")) << sentences[0];
 }
@@ -131,7 +131,7 @@ TEST_F(Oracle, RegressionFindsTheCoefficients) {
   }
   const Estimates k = regression.fit(scores);
   for (std::size_t e = 0; e < truth.size(); ++e) {
-    EXPECT_NEAR(k[e].value, truth[e], 1e-9);
+    EXPECT_NEAR(k[e].mean, truth[e], 1e-9);
     EXPECT_NEAR(k[e].low, truth[e], 1e-9);
     EXPECT_NEAR(k[e].high, truth[e], 1e-9);
   }
@@ -139,9 +139,9 @@ TEST_F(Oracle, RegressionFindsTheCoefficients) {
   for (double& score : scores) score += rng.normal();
   const Estimates noisy = regression.fit(scores);
   for (std::size_t e = 0; e < truth.size(); ++e) {
-    EXPECT_NEAR(noisy[e].value, truth[e], 0.15);
-    EXPECT_LT(noisy[e].low, noisy[e].value);
-    EXPECT_GT(noisy[e].high, noisy[e].value);
+    EXPECT_NEAR(noisy[e].mean, truth[e], 0.15);
+    EXPECT_LT(noisy[e].low, noisy[e].mean);
+    EXPECT_GT(noisy[e].high, noisy[e].mean);
     EXPECT_LT(noisy[e].high - noisy[e].low, 0.3);
   }
 }

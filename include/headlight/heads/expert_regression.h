@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "headlight/heads/head_windows.h"
+#include "headlight/heads/interval.h"
 #include "headlight/heads/slots.h"
 #include "headlight/run/run_data.h"
 
@@ -54,10 +55,7 @@ class ExpertWindows {
 std::vector<double> symbol_logits(const CharTransformer& model, const ExpertWindows& experts);
 
 // An estimate with its 95% interval, by bootstrap over windows.
-struct Estimate {
-  double value = 0, low = 0, high = 0;
-};
-using Estimates = std::vector<Estimate>;  // [expert]
+using Estimates = std::vector<Interval>;  // [expert]
 
 class ExpertRegression {
  public:

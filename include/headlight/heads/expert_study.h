@@ -38,7 +38,7 @@ struct ExpertStudy {
 
   // The share of an expert that the model loses with a head: (unablated - K) / unablated, with the bounds of K. Not a number
   // where the unablated model does not use the expert (K below kLosesShare).
-  Estimate lost(std::size_t head, std::size_t expert) const;
+  Interval lost(std::size_t head, std::size_t expert) const;
   // How many experts that need attention have exactly one head with which the model loses them.
   std::size_t experts_with_one_head() const;
 };
