@@ -63,10 +63,16 @@ tidy: ## run clang-tidy over the library and the program
 	  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DHEADLIGHT_UNITY=OFF --log-level=NOTICE
 	@printf '%s\n' $(filter src/%.cpp train/%.cpp,$(SOURCES)) | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p $(BUILD)-tidy
 
-sanitize: ## run the tests under the address and undefined-behaviour sanitizers
+# Thread teams and pools are in these; the others run on them.
+TSAN_TESTS = base tensor kernels nn
+
+sanitize: ## run the tests under the address, undefined-behaviour and (base, tensor, kernels, nn) thread sanitizers
 	@cmake -S . -B $(BUILD)-sanitize -DHEADLIGHT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=NOTICE
 	@cmake --build $(BUILD)-sanitize -j $(JOBS)
 	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error --timeout 600
+	@cmake -S . -B $(BUILD)-tsan -DHEADLIGHT_SANITIZE=thread -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=NOTICE
+	@cmake --build $(BUILD)-tsan -j $(JOBS) --target $(TSAN_TESTS:%=test_%)
+	@cd $(BUILD)-tsan && for test in $(TSAN_TESTS); do ./test_$$test --gtest_brief=1 || exit 1; done
 
 fuzz: ## fuzz every reader of files (clang; SECONDS_EACH=60, READERS="json gguf": only these)
 	@cmake -S . -B $(BUILD)-fuzz -DCMAKE_CXX_COMPILER=clang++ -DHEADLIGHT_FUZZ=ON -DHEADLIGHT_OPENMP=OFF \
@@ -86,7 +92,7 @@ install: all ## install the program, the library and its headers under PREFIX (/
 	  '$(PREFIX): name a place of your own with PREFIX=..., or use sudo' >&2; exit 1; }
 
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize $(BUILD)-fuzz $(BUILD)-no-avx $(BUILD)-clang $(BUILD)-alone $(BUILD)-aarch64
+	rm -rf $(BUILD) $(BUILD)-tidy $(BUILD)-sanitize $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-no-avx $(BUILD)-clang $(BUILD)-alone $(BUILD)-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile

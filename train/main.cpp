@@ -5,9 +5,12 @@
 #include <new>
 
 #include "base/version.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
+#include "terminal/columns.h"
 #include "training/config.h"
 
 namespace headlight::cli {

@@ -3,6 +3,7 @@
 
 // IWYU pragma: begin_exports
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/random.h"
 #include "headlight/base/shape.h"
 #include "headlight/base/text.h"
@@ -11,7 +12,6 @@
 #include "headlight/tensor/pool.h"
 #include "headlight/tensor/tensor.h"
 
-#include "headlight/autograd/finite_check.h"
 #include "headlight/autograd/gradcheck.h"
 #include "headlight/autograd/operation.h"
 #include "headlight/autograd/saved.h"
@@ -22,6 +22,7 @@
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
+#include "headlight/nn/gradcheck.h"
 #include "headlight/nn/linear.h"
 #include "headlight/nn/module.h"
 #include "headlight/nn/multi_head_attention.h"
@@ -41,17 +42,16 @@
 #include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
 
+#include "headlight/corpora/corpus.h"
 #include "headlight/data/token_ids.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 
-#include "headlight/corpora/corpus.h"
 #include "headlight/corpora/traced_text.h"
 
+#include "headlight/formats/safetensors.h"
 #include "headlight/generation/decoder.h"
 #include "headlight/generation/generate.h"
-
-#include "headlight/formats/safetensors.h"
 #include "headlight/training/checkpoint.h"
 #include "headlight/training/evaluate.h"
 // IWYU pragma: end_exports

@@ -1,10 +1,10 @@
-#include "headlight/autograd/finite_check.h"
+#include "autograd/finite_check.h"
 
 #include <cmath>
 
-namespace headlight {
+#include "headlight/base/text.h"
 
-constinit thread_local FiniteCheck* FiniteCheck::active_ = nullptr;
+namespace headlight {
 
 void FiniteCheck::look(const Tensor& x, const char* operation, const std::string& layer, const char* pass) {
   if (!first_.empty() || !x.defined()) return;

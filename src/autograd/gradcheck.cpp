@@ -38,27 +38,39 @@ std::string operations_of(const Tape& tape) {
   return names.empty() ? "function" : names;
 }
 
-}  // namespace
+struct Checked {
+  std::string name;  // "input 0", "parameter up.weight"
+  Tensor value, before;
+};
 
-GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options) {
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].dtype() != DType::kFloat64)
-      fail("gradcheck: input ", i, " is ", inputs[i].dtype(), "; make the inputs (and any parameters) in float64");
-    inputs[i] = inputs[i].clone();
-    inputs[i].set_requires_grad(true);
-  }
-  std::vector<Tensor> before;
-  for (const Tensor& input : inputs) before.push_back(input.clone());
+// What is wrong with the leaves of the tape; empty: all are checked.
+std::string unchecked_leaf(const Tape& tape, const std::vector<Checked>& checked) {
+  for (const std::shared_ptr<GradSlot>& leaf : tape.leaves())
+    if (std::none_of(checked.begin(), checked.end(), [&](const Checked& c) { return c.value.slot() == leaf; }))
+      return cat("the function reads a tensor ", leaf->shape,
+                 " that requires a gradient and is neither an input nor a ",
+                 "registered parameter; declare layers as Child and tensors as Param");
+  return "";
+}
+
+GradcheckResult check(const Differentiable& f, std::span<const Tensor> inputs, std::vector<Checked> checked,
+                      bool every_leaf, const GradcheckOptions& options) {
   std::string name;
   Tensor weights;
   Shape result;
+  GradcheckResult outcome;
   {
     Tape tape;
     const Tensor y = f(inputs);
     name = operations_of(tape);
     if (y.dtype() != DType::kFloat64) fail("gradcheck: ", name, ": the result is ", y.dtype(), "; compute in float64");
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (!same_numbers(inputs[i], before[i])) fail("gradcheck: ", name, ": the function changes its input ", i);
+    for (const Checked& c : checked)
+      if (!same_numbers(c.value, c.before)) fail("gradcheck: ", name, ": the function changes its ", c.name);
+    if (const std::string wrong = every_leaf ? unchecked_leaf(tape, checked) : ""; !wrong.empty()) {
+      outcome.passed = false;
+      outcome.message = cat(name, ": ", wrong);
+      return outcome;
+    }
     result = y.shape();
     Rng rng(options.seed);
     weights = Tensor::uniform(y.shape(), 0.5, 1.5, rng, DType::kFloat64);
@@ -67,7 +79,6 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
     if (y.requires_grad()) tape.backward(y, weights);
   }
 
-  GradcheckResult outcome;
   const NoGrad no_recording;
   const auto value = [&] {
     const Tensor y = f(inputs);
@@ -75,10 +86,10 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
       fail("gradcheck: ", name, ": the result's shape changed from ", result, " to ", y.shape());
     return weighted_sum(y, weights);
   };
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor gradient = inputs[i].grad();
-    double* x = inputs[i].data<double>();
-    for (Index j = 0; j < inputs[i].numel(); ++j) {
+  for (Checked& c : checked) {
+    const Tensor gradient = c.value.grad();
+    double* x = c.value.data<double>();
+    for (Index j = 0; j < c.value.numel(); ++j) {
       const double here = x[j], h = options.step * std::max(1.0, std::abs(here));
       const auto at = [&](double offset) {
         x[j] = here + offset;
@@ -94,12 +105,46 @@ GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, c
       if (!(error <= options.tolerance) && outcome.passed) {
         outcome.passed = false;
         outcome.message =
-            cat(name, ": input ", i, " ", inputs[i].shape(), " at ", place(j, inputs[i].shape()), ": analytic ",
-                analytic, ", numeric ", numeric, " (relative error ", error, ", allowed ", options.tolerance, ")");
+            cat(name, ": ", c.name, " ", c.value.shape(), " at ", place(j, c.value.shape()), ": analytic ", analytic,
+                ", numeric ", numeric, " (relative error ", error, ", allowed ", options.tolerance, ")");
       }
     }
+    c.value.zero_grad();
   }
   return outcome;
+}
+
+std::vector<Checked> checked_inputs(std::vector<Tensor>& inputs) {
+  std::vector<Checked> checked;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].dtype() != DType::kFloat64)
+      fail("gradcheck: input ", i, " is ", inputs[i].dtype(), "; make the inputs (and any parameters) in float64");
+    inputs[i] = inputs[i].clone();
+    inputs[i].set_requires_grad(true);
+    checked.push_back({cat("input ", i), inputs[i], inputs[i].clone()});
+  }
+  return checked;
+}
+
+}  // namespace
+
+GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options) {
+  const std::vector<Checked> checked = checked_inputs(inputs);
+  return check(f, inputs, checked, false, options);
+}
+
+GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, std::span<const NamedTensor> parameters,
+                          const GradcheckOptions& options) {
+  std::vector<Checked> checked = checked_inputs(inputs);
+  for (NamedTensor p : parameters) {
+    if (!p.value.requires_grad()) continue;
+    if (p.value.dtype() != DType::kFloat64)
+      fail("gradcheck: parameter ", p.name, " is ", p.value.dtype(),
+           "; make the layer under DTypeScope(DType::kFloat64)");
+    p.value.zero_grad();
+    checked.push_back({cat("parameter ", p.name), p.value, p.value.clone()});
+  }
+  return check(f, inputs, checked, true, options);
 }
 
 }  // namespace headlight

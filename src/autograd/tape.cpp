@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <atomic>
 
+#include "autograd/finite_check.h"
 #include "base/profile.h"
-#include "headlight/autograd/finite_check.h"
 #include "kernels/kernels.h"
+#include "tensor/saved_reader.h"
 
 namespace headlight {
 
 namespace {
-
-thread_local Tape* current_tape = nullptr;
 
 template <class T>
 void accumulate_in(const Tensor& x, Tensor& sum) {
@@ -22,6 +21,20 @@ void accumulate_in_place(const Tensor& x, Tensor& sum) {
   if (x.dtype() == DType::kFloat32) accumulate_in<float>(x, sum);
   else accumulate_in<double>(x, sum);
 }
+
+// Words the error of a backward function that reads what was changed since it was saved.
+struct BackwardRun final : SavedReader {
+  [[noreturn]] void changed(const void* storage, std::uint32_t now, std::uint32_t saved) const override {
+    std::string what = storage == entry->output_storage ? "its result" : "a tensor saved for its gradient";
+    for (std::size_t i = entry->inputs.size(); i-- > 0;)
+      if (entry->inputs[i].storage == storage) what = cat("input ", i);
+    fail(entry->operation, ": ", what, " was changed in place after it was recorded (version ", now, ", recorded at ",
+         saved, "); call backward() first, or write to a clone()");
+  }
+
+  const Tape::Entry* entry = nullptr;
+  Scoped<const SavedReader*> scope{this};
+};
 
 }  // namespace
 
@@ -52,15 +65,13 @@ Tensor Gradient::target(bool& accumulate) {
   return slot_->grad;
 }
 
-Tape::Tape() : outer_(current_tape) {
+Tape::Tape() {
   // One count for all threads: a tensor may come from another thread's tape. 0 stands for leaves.
   static std::atomic<std::uint64_t> tapes = 0;
   id_ = ++tapes;
-  current_tape = this;
 }
 
 Tape::~Tape() {
-  current_tape = outer_;
   while (Entry* entry = last_) {
     last_ = entry->before;
     destroy(entry);
@@ -76,22 +87,31 @@ std::vector<std::string> Tape::operations() const {
   return once;
 }
 
-Tape* Tape::current() { return current_tape; }
+std::vector<std::shared_ptr<GradSlot>> Tape::leaves() const {
+  std::vector<std::shared_ptr<GradSlot>> found;
+  for (const Entry* entry = last_; entry; entry = entry->before)
+    for (const Gradients::Input& input : entry->inputs)
+      if (input.slot && input.slot->tape == 0 && std::find(found.begin(), found.end(), input.slot) == found.end())
+        found.push_back(input.slot);
+  return found;
+}
 
-NoGrad::NoGrad() : paused_(current_tape) { current_tape = nullptr; }
-NoGrad::~NoGrad() { current_tape = paused_; }
+Tape* Tape::current() { return Scoped<Tape*>::innermost(nullptr); }
 
 void Tape::destroy(Entry* entry) {
+  if (entry->output) entry->output->gone = true;
   const std::size_t bytes = entry->bytes();
   entry->~Entry();
   pool_release(entry, bytes);
 }
 
 // A result of another tape is a constant here: that tape's gradients are its own business.
+bool Tape::flows(const Tensor& input) const {
+  return input.slot() && (input.slot()->tape == 0 ? input.slot()->collects : input.slot()->tape == id_);
+}
+
 bool Tape::needs_gradient(std::span<const Tensor> inputs) const {
-  for (const Tensor& input : inputs)
-    if (input.slot() && (input.slot()->tape == 0 || input.slot()->tape == id_)) return true;
-  return false;
+  return std::any_of(inputs.begin(), inputs.end(), [this](const Tensor& input) { return flows(input); });
 }
 
 void Tape::append(Entry* entry, const char* operation, Tensor& output, std::span<const Tensor> inputs) {
@@ -102,13 +122,12 @@ void Tape::append(Entry* entry, const char* operation, Tensor& output, std::span
   entry->layer = LayerScope::current();
   if (consumed_) fail(operation, ": recorded on a tape whose backward() has run; make a new Tape for each step");
   entry->inputs.reserve(inputs.size());
-  for (const Tensor& input : inputs) {
-    const bool flows = input.slot() && (input.slot()->tape == 0 || input.slot()->tape == id_);
-    entry->inputs.push_back(flows ? input.slot() : nullptr);
-  }
-  output.set_requires_grad(true);
+  for (const Tensor& input : inputs)
+    entry->inputs.push_back({flows(input) ? input.slot() : nullptr, input.storage_id()});
+  output.set_slot(make_slot(output));
   output.slot()->tape = id_;
   entry->output = output.slot();
+  entry->output_storage = output.storage_id();
   if (Profile* profile = Profile::active()) profile->mark(operation, entry->layer, Profile::Phase::kForward);
   if (FiniteCheck* check = FiniteCheck::active()) check->look(output, operation, LayerScope::path(), "forward");
 }
@@ -127,9 +146,12 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
   if (!gradient.defined() || !(gradient.shape() == result.shape()) || gradient.dtype() != result.dtype())
     fail("backward: the result is ", result.dtype(), " ", result.shape(), ", the gradient given for it ",
          gradient.defined() ? cat(gradient.dtype(), " ", gradient.shape()) : std::string("is not defined"));
+  if (scope_.orphaned())
+    fail("backward: the thread that made this tape has ended, and its layers' paths with it; call backward() there");
+  const NoGrad no_recording;
   Gradient(result.slot().get(), "backward", 0).add(gradient);
   consumed_ = true;
-  const NoGrad no_recording;
+  BackwardRun running;
   while (Entry* entry = last_) {
     last_ = entry->before;
     --size_;
@@ -139,11 +161,12 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
     entry->output->grad = Tensor();
     const LayerScope layer(entry->layer);
     if (!dy.defined()) continue;
+    running.entry = entry;
     entry->run(dy, Gradients(entry->inputs, entry->operation));
     if (Profile* profile = Profile::active()) profile->mark(entry->operation, entry->layer, Profile::Phase::kBackward);
     if (FiniteCheck* check = FiniteCheck::active())
-      for (const std::shared_ptr<GradSlot>& input : entry->inputs)
-        if (input) check->look(input->grad, entry->operation, LayerScope::path(), "backward");
+      for (const Gradients::Input& input : entry->inputs)
+        if (input.slot) check->look(input.slot->grad, entry->operation, LayerScope::path(), "backward");
   }
 }
 

@@ -17,28 +17,26 @@ std::string one_line(const std::string& message) {
   return line;
 }
 
+// The path one step further; made when it runs for the first time.
+LayerPath* inside(LayerPath* outer, const std::string& name) {
+  thread_local LayerPath root;
+  LayerPath& parent = outer ? *outer : root;
+  for (LayerPath& path : parent.inner)
+    if (path.name == name) return &path;
+  parent.inner.push_back(LayerPath{name, &parent, {}});
+  return &parent.inner.back();
+}
+
 }  // namespace
 
 Error::Error(const std::string& message) : std::runtime_error(one_line(message)) {}
-
-constinit thread_local LayerPath* LayerScope::current_ = nullptr;
 
 std::string LayerPath::text() const {
   // The root of all paths has no name and no outer path.
   return outer && outer->outer ? cat(outer->text(), ".", name) : name;
 }
 
-LayerScope::LayerScope(const std::string& name) : outer_(current_) {
-  thread_local LayerPath root;
-  LayerPath& parent = current_ ? *current_ : root;
-  for (LayerPath& path : parent.inner) {
-    if (path.name != name) continue;
-    current_ = &path;
-    return;
-  }
-  parent.inner.push_back(LayerPath{name, &parent, {}});
-  current_ = &parent.inner.back();
-}
+LayerScope::LayerScope(const std::string& name) : scope_(inside(current(), name)) {}
 
 void fail_with(const std::string& message) {
   const std::string path = LayerScope::path();

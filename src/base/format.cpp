@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <string_view>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 
 namespace headlight {
@@ -36,6 +38,14 @@ std::string duration_text(double seconds) {
                   static_cast<int>(s / 60 % 60), static_cast<int>(s % 60));
   else std::snprintf(buffer, sizeof buffer, "%d:%02d", static_cast<int>(s / 60), static_cast<int>(s % 60));
   return buffer;
+}
+
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 }  // namespace headlight

@@ -1,4 +1,4 @@
-// Formats numbers, counts and durations for people.
+// Formats numbers, counts and durations for people, and words for a shell.
 #pragma once
 
 #include <string>
@@ -11,5 +11,7 @@ std::string fixed_text(double value, int decimals);
 std::string count_text(double count);
 // m:ss, or h:mm:ss from one hour on: "0:42", "1:03:20".
 std::string duration_text(double seconds);
+// A word as a shell reads it: quoted where necessary.
+std::string quoted(const std::string& word);
 
 }  // namespace headlight

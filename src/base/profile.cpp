@@ -5,10 +5,7 @@
 
 namespace headlight {
 
-constinit thread_local Profile* Profile::active_ = nullptr;
-
-Profile::Profile() : start_(monotonic_seconds()), outer_(active_) { active_ = this; }
-Profile::~Profile() { active_ = outer_; }
+Profile::Profile() : start_(monotonic_seconds()) {}
 
 double Profile::now() const { return monotonic_seconds() - start_; }
 

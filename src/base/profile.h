@@ -27,12 +27,9 @@ class Profile {
   };
 
   Profile();
-  ~Profile();
-  Profile(const Profile&) = delete;
-  Profile& operator=(const Profile&) = delete;
 
   // The innermost Profile of this thread, or null.
-  static Profile* active() { return active_; }
+  static Profile* active() { return Scoped<Profile*>::innermost(nullptr); }
   void mark(const char* name, const LayerPath* layer, Phase phase);
   const std::vector<Event>& events() const { return events_; }
 
@@ -41,8 +38,7 @@ class Profile {
 
   std::vector<Event> events_;
   double start_, last_ = 0;
-  Profile* outer_;
-  static constinit thread_local Profile* active_;
+  Scoped<Profile*> scope_{this};
 };
 
 // For training loops: ends an event that is not an operation. Does nothing without an active Profile.

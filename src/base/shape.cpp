@@ -1,5 +1,7 @@
 #include "headlight/base/shape.h"
 
+#include <ostream>
+
 #include "headlight/base/error.h"
 
 namespace headlight {
@@ -60,6 +62,8 @@ std::string to_text(const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) text += cat(i ? "," : "", shape[i]);
   return text + "]";
 }
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_text(shape); }
 
 Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
   const int rank = a.rank() > b.rank() ? a.rank() : b.rank();

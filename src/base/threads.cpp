@@ -28,8 +28,11 @@
 // Which thread takes a chunk never matters: chunks are fixed by the loop and write outputs of their own.
 #include "headlight/base/threads.h"
 
+#if defined(_OPENMP) || defined(HEADLIGHT_STD_THREADS)
+#define HEADLIGHT_TEAM 1
 #ifdef _OPENMP
 #include <omp.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -39,6 +42,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 #endif
 
 #include "headlight/base/error.h"
@@ -58,7 +62,7 @@ void run_serially(Index loops, Index chunks, detail::ChunkBody body, const void*
 }
 }  // namespace
 
-#ifdef _OPENMP
+#ifdef HEADLIGHT_TEAM
 
 namespace {
 
@@ -84,17 +88,21 @@ class Team {
   static constexpr Index kMaxChunks = 0xffff;
 
   explicit Team(int threads) : size_(threads) {
-    host_ = std::thread([this] {
+#ifdef _OPENMP
+    threads_.emplace_back([this] {
 #pragma omp parallel num_threads(size_ - 1)
       work(omp_get_thread_num() + 1);
     });
+#else
+    for (int self = 1; self < size_; ++self) threads_.emplace_back([this, self] { work(self); });
+#endif
   }
 
   ~Team() {
     stop_ = true;
     ++wakes_;
     wakes_.notify_all();
-    host_.join();
+    for (std::thread& thread : threads_) thread.join();
   }
 
   int size() const { return size_; }
@@ -293,12 +301,16 @@ class Team {
   std::array<Word, kMaxThreads> claimed_, finished_;  // of each share; by each thread
   alignas(64) std::atomic<bool> failed_ = false;
   std::exception_ptr failure_;
-  std::thread host_;
+  std::vector<std::thread> threads_;  // with OpenMP the one that hosts its team
 };
 
 std::atomic<int>& chosen_count() {
   static std::atomic<int> count = [] {
+#ifdef _OPENMP
     const int wanted = omp_get_max_threads();
+#else
+    const int wanted = static_cast<int>(std::thread::hardware_concurrency());
+#endif
     return wanted < 1 ? 1 : wanted > kMaxThreads ? kMaxThreads : wanted;
   }();
   return count;
@@ -316,7 +328,7 @@ void set_thread_count(int n) {
   chosen_count() = n;
 }
 
-bool has_openmp() { return true; }
+bool has_threads() { return true; }
 
 void detail::run_chunks(Index loops, Index chunks, ChunkBody body, const void* context) {
   if (loops <= 0 || chunks <= 0) return;
@@ -339,7 +351,7 @@ int thread_count() { return 1; }
 
 void set_thread_count(int n) { check_count(n); }
 
-bool has_openmp() { return false; }
+bool has_threads() { return false; }
 
 void detail::run_chunks(Index loops, Index chunks, ChunkBody body, const void* context) {
   run_serially(loops, chunks, body, context);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
+#include "base/format.h"
 #include "headlight/base/error.h"
 
 namespace headlight {
@@ -95,6 +97,35 @@ bool is_unprintable(char32_t character) {
 }
 
 }  // namespace
+
+std::string other_encoding(std::string_view text) {
+  using namespace std::string_view_literals;
+  if (text.starts_with("\xFF\xFE\0\0"sv) || text.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return "UTF-16";
+  // Most characters of Latin text are below U+0100: their upper bytes are zeros, and the lowest is not.
+  const std::size_t count = std::min<std::size_t>(text.size(), 4096) / 4;
+  std::array<std::size_t, 4> zeros{};
+  for (std::size_t i = 0; i < 4 * count; ++i) zeros[i % 4] += text[i] == '\0';
+  const auto most = [&](std::initializer_list<std::size_t> places) {
+    return std::all_of(places.begin(), places.end(), [&](std::size_t i) { return 2 * zeros[i] > count; });
+  };
+  const auto few = [&](std::initializer_list<std::size_t> places) {
+    return std::all_of(places.begin(), places.end(), [&](std::size_t i) { return 16 * zeros[i] <= count; });
+  };
+  if (most({1, 2, 3}) && few({0})) return "UTF-32LE";
+  if (most({0, 1, 2}) && few({3})) return "UTF-32BE";
+  if (most({1, 3}) && few({0, 2})) return "UTF-16LE";
+  if (most({0, 2}) && few({1, 3})) return "UTF-16BE";
+  return "";
+}
+
+void refuse_other_encodings(std::string_view text, const std::string& source, const std::string& path) {
+  const std::string encoding = other_encoding(text);
+  if (encoding.empty()) return;
+  const bool is_file = !path.empty() && path != "-";
+  fail(source, ": is not UTF-8 but ", encoding, "; convert it: iconv -f ", encoding, " -t UTF-8",
+       is_file ? cat(" ", quoted(path), " > ", quoted(path + ".utf8")) : "");
+}
 
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
   std::size_t at = 0;

@@ -8,9 +8,19 @@
 #include <string>
 #include <string_view>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
+
+// The bytes that some programs put at the start of a UTF-8 file: U+FEFF. It is not part of the text.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// The encoding, by its iconv name, of a text that begins as UTF-16 or UTF-32: with a byte order mark of these ("UTF-16"), or
+// as Latin text without one ("UTF-16LE"). Empty: no sign of either.
+std::string other_encoding(std::string_view text);
+// Error: the text has another encoding. The line names it and the command that converts the file at `path` ("" or "-": a
+// pipe).
+void refuse_other_encodings(std::string_view text, const std::string& source, const std::string& path);
 
 // The first invalid sequence of a text.
 struct Utf8Problem {

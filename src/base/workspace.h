@@ -2,7 +2,7 @@
 // a training step allocates nothing once it has run.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "bench/bench.h"
 #include "bench/median.h"
 #include "headlight/autograd/tape.h"

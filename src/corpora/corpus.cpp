@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/embedded.h"
+#include "corpora/chorus.h"
 #include "corpora/grammar/grammar.h"
 #include "corpora/sequences.h"
 #include "headlight/base/error.h"
@@ -28,6 +29,9 @@ TracedText tales(Index chars, std::uint64_t seed, Trace trace) {
 
 // The period of repeats-fixed: the mean of those of repeats.
 constexpr RepeatsOptions kFixed = {.shortest = 13, .longest = 13};
+
+const ChorusOptions kChorusInduction = {.offsets = {1}, .induction = true};
+constexpr const char* kChorusAlphabet = "\n1234abcdefghijkl";
 
 struct Corpus {
   CorpusInfo info;
@@ -60,6 +64,17 @@ const std::vector<Corpus>& corpora() {
         "while it reads.",
         MarkovOptions().length, "\nabcd"},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_markov({}, chars, seed, trace); }},
+      {{"chorus",
+        "Lines of 64 symbols, each of which depends on five symbols before it at the same time: the last, the one "
+        "before, three before, the first of the line and the latest digit. One head reads one of them, so a model "
+        "needs four heads; the last needs none.",
+        ChorusOptions().length, kChorusAlphabet},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_chorus({}, chars, seed, trace); }},
+      {{"chorus-induction",
+        "As chorus, with the symbol after the latest copy of the last one instead of the one three before: it is "
+        "found by two layers.",
+        kChorusInduction.length, kChorusAlphabet},
+       [](Index chars, std::uint64_t seed, Trace trace) { return draw_chorus(kChorusInduction, chars, seed, trace); }},
   };
   return all;
 }

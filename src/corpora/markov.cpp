@@ -4,6 +4,8 @@
 
 #include "corpora/sequence_writer.h"
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -40,7 +42,7 @@ void draw_log_dirichlet(double concentration, Rng& rng, std::span<double> row) {
 
 TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, Trace trace) {
   if (o.symbols < 1 || o.symbols > static_cast<Index>(detail::kLower.size()))
-    fail("markov: ", o.symbols, " symbols: the count must lie in 1..", detail::kLower.size());
+    fail("markov: ", counted(o.symbols, "symbol"), ": the count must lie in 1..", detail::kLower.size());
   if (!(o.concentration >= 0.01 && o.concentration <= 1000))
     fail("markov: a concentration of ", o.concentration, ": it must lie in 0.01..1000");
   TracedText names;

@@ -3,6 +3,8 @@
 
 #include "corpora/sequence_writer.h"
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -18,7 +20,7 @@ enum Compared : std::size_t { kUniform, kUnigram };
 TracedText draw_repeats(const RepeatsOptions& o, Index chars, std::uint64_t seed, Trace trace) {
   const std::string alphabet = cat(detail::kLower, "0123456789", detail::kUpper);
   if (o.symbols < 1 || o.symbols > static_cast<Index>(alphabet.size()))
-    fail("repeats: ", o.symbols, " symbols: the count must lie in 1..", alphabet.size());
+    fail("repeats: ", counted(o.symbols, "symbol"), ": the count must lie in 1..", alphabet.size());
   if (o.shortest < 1 || o.longest < o.shortest || o.longest > o.symbols)
     fail("repeats: periods of ", o.shortest, " to ", o.longest, ": they must rise and lie in 1..", o.symbols);
   TracedText names;

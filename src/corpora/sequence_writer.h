@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/words.h"
 #include "corpora/grammar/grammar.h"
 #include "corpora/sequences.h"
 #include "headlight/base/error.h"
@@ -52,9 +53,9 @@ template <class Write>
 TracedText write_sequences(TracedText names, Index length, Index chars, std::uint64_t seed, Trace trace,
                            const Write& write) {
   if (chars < 1 || chars > kMaxCorpusChars)
-    fail("corpus: ", chars, " characters: the count must lie in 1..", kMaxCorpusChars);
+    fail("corpus: ", counted(chars, "character"), ": the count must lie in 1..", kMaxCorpusChars);
   if (length < 1 || length > kMaxSequenceLength)
-    fail("corpus: sequences of ", length, " symbols: the length must lie in 1..", kMaxSequenceLength);
+    fail("corpus: sequences of ", counted(length, "symbol"), ": the length must lie in 1..", kMaxSequenceLength);
   TracedText out = std::move(names);
   Rng rng(seed);
   Sequence sequence(out.references.size());

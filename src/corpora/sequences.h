@@ -5,6 +5,8 @@
 // Sequences know nothing of each other, and of every symbol the true probability is known in closed form.
 #pragma once
 
+#include <cstdint>
+
 #include "headlight/corpora/corpus.h"
 
 namespace headlight {

@@ -19,6 +19,7 @@ class TextTokens::Source : public TokenSource {
   Index size() const override { return size_; }
   void read(Index first, std::span<std::int32_t> to) const override;
 
+  void keep_marks() { removes_marks_ = false; }
   void add(FileBytes text, const std::string& source);
   Result finish();
 
@@ -35,18 +36,22 @@ class TextTokens::Source : public TokenSource {
   void append(FileBytes text, TextScan scan);
   std::int32_t id_of(char32_t character) const { return character < ids_.size() ? ids_[character] : -1; }
 
-  bool bytes_, known_;
+  bool bytes_, known_, removes_marks_ = !bytes_;
   Vocabulary vocabulary_;  // what it is at last
   CharacterSet set_;       // of the known vocabulary, or of what came
   std::vector<Piece> pieces_;
   Index size_ = 0;
   BytesHash hash_;
   std::string last_source_;
+  std::vector<std::string> marked_;
   std::vector<std::int32_t> ids_;  // of every character up to the last that has one; -1: none
 };
 
 void TextTokens::Source::add(FileBytes text, const std::string& source) {
   last_source_ = source;
+  if (!bytes_) refuse_other_encodings(text.view(), source, text.path());
+  const bool marked = removes_marks_ && text.view().starts_with(kByteOrderMark);
+  if (marked) text.skip(kByteOrderMark.size());
   if (text.view().empty()) return;
   // The hash is of all bytes, the line break between two texts among them.
   const bool breaks =
@@ -61,8 +66,8 @@ void TextTokens::Source::add(FileBytes text, const std::string& source) {
     const std::string_view rest = text.view().substr(static_cast<std::size_t>(scan.bad));
     const auto problem = find_invalid_utf8(rest.substr(0, 4));
     text.check();
-    fail(source, ": byte ", scan.bad, " is not UTF-8 (", problem ? problem->reason : "",
-         "); convert the text to UTF-8, or train on its bytes with --tokens byte");
+    fail(source, ": byte ", static_cast<std::size_t>(scan.bad) + text.skipped(), " is not UTF-8 (",
+         problem ? problem->reason : "", "); convert the text to UTF-8, or train on its bytes with --tokens byte");
   }
   if (known_ && !bytes_) {
     for (const char32_t character : scan.set.characters())
@@ -70,6 +75,7 @@ void TextTokens::Source::add(FileBytes text, const std::string& source) {
   }
   if (breaks) append(std::move(line_break), std::move(of_break));
   append(std::move(text), std::move(scan));
+  if (marked) marked_.push_back(source);
 }
 
 void TextTokens::Source::append(FileBytes text, TextScan scan) {
@@ -108,7 +114,7 @@ TextTokens::Result TextTokens::Source::finish() {
     ids_.assign(static_cast<std::size_t>(*std::max_element(characters.begin(), characters.end())) + 1, -1);
     for (std::size_t id = 0; id < characters.size(); ++id) ids_[characters[id]] = static_cast<std::int32_t>(id);
   }
-  return {vocabulary_, {}, hash_.value()};
+  return {vocabulary_, {}, hash_.value(), std::move(marked_)};
 }
 
 void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
@@ -139,7 +145,8 @@ std::size_t TextTokens::Source::read_piece(const Piece& piece, Index first, std:
     id = length > 0 ? id_of(character) : -1;
     if (id < 0) {
       piece.text.check();
-      fail(piece.text.path(), ": changed while it was in use: byte ", at - text.data(),
+      fail(piece.text.path(), ": changed while it was in use: byte ",
+           at - text.data() + static_cast<std::ptrdiff_t>(piece.text.skipped()),
            " is no character of the vocabulary any more; bring the text back, and go on with it");
     }
     at += length;
@@ -152,6 +159,8 @@ TextTokens::TextTokens(const Vocabulary& known) : source_(std::make_shared<Sourc
 TextTokens::TextTokens(bool bytes) : source_(std::make_shared<Source>(Vocabulary::bytes(), bytes, false)) {}
 TextTokens::~TextTokens() = default;
 TextTokens::TextTokens(TextTokens&&) noexcept = default;
+
+void TextTokens::keep_marks() { source_->keep_marks(); }
 
 void TextTokens::add(FileBytes text, const std::string& source) { source_->add(std::move(text), source); }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "headlight/data/token_ids.h"
 #include "headlight/data/vocabulary.h"
@@ -23,9 +24,12 @@ class TextTokens {
   ~TextTokens();
   TextTokens(TextTokens&&) noexcept;
 
-  // Adds a text after those before it. Where they do not end with a line break one comes between, unless the known
+  // From here on a byte order mark at the start of a text is a character like any other.
+  void keep_marks();
+
+  // Adds a text after those before it, without a UTF-8 byte order mark at its start unless tokens are bytes. Where they do not end with a line break one comes between, unless the known
   // vocabulary has none. Messages begin with `source`, and count its bytes (from 0) and characters (from 1).
-  // Errors, after which it is as if nothing had been added: not UTF-8; a character that the known vocabulary has not.
+  // Errors, after which it is as if nothing had been added: not UTF-8 (UTF-16 and UTF-32 are named); a character that the known vocabulary has not.
   void add(FileBytes text, const std::string& source);
 
   struct Result {
@@ -33,6 +37,7 @@ class TextTokens {
     TokenIds ids;
     // A hash of all bytes, whichever files they came from.
     std::uint64_t fingerprint = 0;
+    std::vector<std::string> marked;  // the sources whose byte order mark was removed
   };
   // Once. Reading from these ids may fail: a mapped file became shorter, or changed so that it has other characters.
   // Error: no text at all.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "headlight/base/error.h"
 #include "headlight/ops/ops.h"
 
@@ -19,10 +20,11 @@ Index usable_starts(const TokenText& text, Index context) {
 
 void need_window(const TokenText& text, Index context, const char* source, const char* part) {
   if (length(text) <= context)
-    fail(source, ": the ", part, " part has ", length(text), " tokens, and a context of ", context, " needs at least ",
-         context + 1, "; use a longer text or a shorter --context");
+    fail(source, ": the ", part, " part has ", counted(length(text), "token"), ", and a context of ", context,
+         " needs at least ", context + 1, "; use a longer text or a shorter --context");
   if (!text.starts.empty() && usable_starts(text, context) == 0)
-    fail(source, ": no document of the ", part, " part begins ", context + 1, " tokens or more before its end");
+    fail(source, ": no document of the ", part, " part begins ", counted(context + 1, "token"),
+         " or more before its end");
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
   const bool documents = !text.starts.empty();
   const Index choices = documents ? usable_starts(text, context) : length(text) - context;
-  if (choices <= 0) fail("windows: a text of ", length(text), " tokens has no window of ", context);
+  if (choices <= 0) fail("windows: a text of ", counted(length(text), "token"), " has no window of ", context);
   batch.rows = rows;
   batch.inputs.resize(static_cast<std::size_t>(rows * context));
   batch.targets.resize(batch.inputs.size());

@@ -92,10 +92,6 @@ Exported export_npy(const TrainedModel& trained, const std::string& directory) {
 
 void check_imported(const RunConfig& config, const std::string& where) {
   try {
-    for (const Setting& s : settings()) {
-      RunConfig again;
-      set_from_text(again, s, text_of(config, s));
-    }
     config.check();
   } catch (const UsageError& e) {
     fail(where, ": ", e.what());

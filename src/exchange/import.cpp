@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/words.h"
 #include "exchange/exchange.h"
 #include "exchange/exchange_files.h"
 #include "exchange/gpt2.h"
@@ -77,18 +78,18 @@ void require_plain_rotary(const JsonView& config) {
   require_number(config, "rotary_pct", 1, false);  // a quarter where it is not said
 }
 
-std::string activation_of(const JsonView& config, const Family& family) {
+Activation activation_of(const JsonView& config, const Family& family) {
   const auto given = config.find(family.activation);
-  if (!given && family.naming == Gpt2Naming::kNeoX) return "gelu-erf";
+  if (!given && family.naming == Gpt2Naming::kNeoX) return Activation::kGeluErf;
   const std::string name = given ? given->as_string() : "gelu_new";
   // The second and third are the first, written otherwise.
-  for (const auto& [theirs, ours] : {std::pair{"gelu_new", "gelu"},
-                                     {"gelu_pytorch_tanh", "gelu"},
-                                     {"gelu_fast", "gelu"},
-                                     {"gelu", "gelu-erf"},
-                                     {"relu", "relu"},
-                                     {"silu", "silu"},
-                                     {"swish", "silu"}})
+  for (const auto& [theirs, ours] : {std::pair{"gelu_new", Activation::kGelu},
+                                     {"gelu_pytorch_tanh", Activation::kGelu},
+                                     {"gelu_fast", Activation::kGelu},
+                                     {"gelu", Activation::kGeluErf},
+                                     {"relu", Activation::kRelu},
+                                     {"silu", Activation::kSilu},
+                                     {"swish", Activation::kSilu}})
     if (name == theirs) return ours;
   given->refuse(cat("\"", name, "\" is not one that can be read: gelu_new, gelu, relu or silu"));
 }
@@ -122,7 +123,7 @@ void drop_tied_head(Tensors& tensors, const Family& family, const std::string& s
 
 void check_vocabulary(const TrainedModel& trained, Index rows, const std::string& source) {
   if (trained.info.vocabulary.size() != rows)
-    fail(source, ": the model has ", rows, " tokens, and the vocabulary ", trained.info.vocabulary.size(),
+    fail(source, ": the model has ", counted(rows, "token"), ", and the vocabulary ", trained.info.vocabulary.size(),
          "; name the text or tokenizer that it was made from with --vocabulary");
 }
 
@@ -166,7 +167,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   if (c.hidden == 4 * c.width) c.hidden = -1;
   c.activation = activation_of(config, family);
   c.dropout = real_at(config, family.dropout, neox ? 0 : 0.1);
-  c.position = neox ? "rotary" : "learned";
+  c.position = neox ? PositionKind::kRotary : PositionKind::kLearned;
   const auto tied = config.find("tie_word_embeddings");
   c.tied = tied ? tied->as_bool() : family.tied;
 
@@ -199,7 +200,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
     const Json tokenizer = parse_json(read_file(tokenizer_name), tokenizer_name);
     trained.info.vocabulary = vocabulary_of(JsonView(tokenizer, tokenizer_name));
   }
-  c.tokens = trained.info.vocabulary.is_bytes() ? "byte" : "character";
+  c.tokens = trained.info.vocabulary.is_bytes() ? TokenUnit::kByte : TokenUnit::kCharacter;
   check_vocabulary(trained, vocabulary, config_name);
   check_imported(c, config_name);
   if (const auto ours = config.find("headlight_export"))
@@ -269,8 +270,8 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
   while (tensors.count(cat("h.", c.layers, ".ln_1.weight"))) ++c.layers;
   c.bias = tensors.count("h.0.attn.c_attn.bias") > 0;
   c.heads = options.heads > 0 ? options.heads : metadata_heads(file);
-  c.activation = "gelu-erf";
-  c.position = "learned";
+  c.activation = Activation::kGeluErf;
+  c.position = PositionKind::kLearned;
   if (const auto head = tensors.find("lm_head.weight"); head != tensors.end()) {
     c.tied = same_values(*head->second, tokens);
     if (c.tied) tensors.erase(head);
@@ -278,7 +279,7 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
   if (!options.vocabulary)
     fail(path, ": has no vocabulary; name the text that it was trained on with --vocabulary FILE");
   trained.info.vocabulary = *options.vocabulary;
-  c.tokens = trained.info.vocabulary.is_bytes() ? "byte" : "character";
+  c.tokens = trained.info.vocabulary.is_bytes() ? TokenUnit::kByte : TokenUnit::kCharacter;
   check_vocabulary(trained, vocabulary, path);
   check_imported(c, path);
   trained.model = model_from_gpt2(tensors, c.model(vocabulary), Gpt2Naming::kNanoGpt, path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "formats/npy.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
@@ -17,7 +18,7 @@ Index save_logits(const std::string& path, const CharTransformer& model, const T
   constexpr double kMostBytes = 4e9;
   if (const double bytes = 4.0 * static_cast<double>(count) * static_cast<double>(context * vocabulary);
       bytes > kMostBytes)
-    fail(path, ": the logits of ", count, " windows would take ", bytes / 1e9,
+    fail(path, ": the logits of ", counted(count, "window"), " would take ", bytes / 1e9,
          " GB, and 4 GB is the most; use --windows");
 
   const auto values = static_cast<std::size_t>(count * context);

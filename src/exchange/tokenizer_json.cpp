@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/utf8.h"
+#include "base/words.h"
 #include "exchange/byte_characters.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 
@@ -27,7 +29,8 @@ Vocabulary bytes_of(const JsonView& vocab, const std::vector<std::string>& token
     if (id > 255 || tokens[id] != encode_utf8(byte_characters()[id]))
       vocab.refuse(
           cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in their order"));
-  if (tokens.size() != 256) vocab.refuse(cat("has ", tokens.size(), " tokens; a vocabulary of bytes has 256"));
+  if (tokens.size() != 256)
+    vocab.refuse(cat("has ", counted(tokens.size(), "token"), "; a vocabulary of bytes has 256"));
   return Vocabulary::bytes();
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "headlight/base/text.h"
 #include "headlight/formats/safetensors.h"
 
 namespace headlight {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/words.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
 #include "headlight/formats/safetensors.h"
@@ -61,8 +62,8 @@ void fill(std::span<T> values, const Element& element) {
 void check_count(const TensorView& tensor, const std::string& source, std::size_t wanted) {
   const std::size_t present = tensor.data.size() / static_cast<std::size_t>(bytes_of(tensor.type));
   if (present != wanted)
-    fail(source, ": tensor \"", tensor.name, "\" ", shape_text(tensor.shape), " has ", present, " elements; expected ",
-         wanted);
+    fail(source, ": tensor \"", tensor.name, "\" ", shape_text(tensor.shape), " has ", counted(present, "element"),
+         "; expected ", wanted);
 }
 
 const TensorView& checked(const SafeTensors& file, std::string_view name, std::size_t wanted) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/words.h"
 #include "generation/decoder_check.h"
 #include "generation/quantize.h"
 #include "headlight/autograd/tape.h"
@@ -433,7 +434,7 @@ std::span<const float> Decoder::start(std::span<const std::int32_t> ids) {
   State& s = *state_;
   const auto count = static_cast<Index>(ids.size());
   if (count == 0) fail("decoder: no tokens to start from");
-  if (count > s.context) fail("decoder: ", count, " tokens, and the context is ", s.context);
+  if (count > s.context) fail("decoder: ", counted(count, "token"), ", and the context is ", s.context);
   for (const std::int32_t id : ids) s.check_id(id);
   s.position = 0;
   s.history.clear();

@@ -35,7 +35,7 @@ PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
 }  // namespace
 
 std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o, Rng& rng) {
-  if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
+  if (!(o.temperature >= 0) || std::isinf(o.temperature) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
     fail("sample: temperature ", o.temperature, ", top-k ", o.top_k, ", top-p ", o.top_p,
          ": the first two must not be negative, the last is above 0 and at most 1");
   if (logits.empty()) fail("sample: no logits");
@@ -120,7 +120,8 @@ std::size_t seen_tokens(std::span<const std::int32_t> tokens, std::size_t contex
   return seen > 0 ? seen : context;
 }
 
-void check_prompt(std::span<const std::int32_t> prompt) {
+void check_request(std::span<const std::int32_t> prompt, Index count) {
+  if (count < 0) fail("sample: ", count, " tokens; give a count from 0 up");
   if (prompt.empty()) fail("sample: the prompt is empty; give at least one character");
 }
 
@@ -129,7 +130,7 @@ void check_prompt(std::span<const std::int32_t> prompt) {
 std::vector<std::int32_t> generate_by_whole_model(const CharTransformer& model, std::span<const std::int32_t> prompt,
                                                   Index count, const SampleOptions& options, Rng& rng,
                                                   const EachToken& each, std::span<const std::int32_t> document_end) {
-  check_prompt(prompt);
+  check_request(prompt, count);
   const NoGrad no_recording;
   const auto context = static_cast<std::size_t>(model.config().context);
   const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
@@ -149,7 +150,7 @@ std::vector<std::int32_t> generate_by_whole_model(const CharTransformer& model, 
 std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
-  check_prompt(prompt);
+  check_request(prompt, count);
   const auto context = static_cast<std::size_t>(decoder.model().config().context);
   std::vector<std::int32_t> tokens(prompt.begin(), prompt.end());
   const auto last = [&](std::size_t seen) { return std::span<const std::int32_t>(tokens).last(seen); };

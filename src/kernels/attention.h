@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight::kernels {
 

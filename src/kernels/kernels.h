@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "base/isa.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "kernels/attention.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -42,7 +44,7 @@ void TransformerConfig::check() const {
   if (hidden != -1) within("hidden size", hidden, 0);
   within("head size", head_size, 0);
   if (!layer_heads.empty() && static_cast<Index>(layer_heads.size()) != layers)
-    fail("model: heads are given for ", layer_heads.size(), " layers, and there are ", layers);
+    fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", and there are ", layers);
   for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
   const bool some_heads = std::any_of(layer_heads.begin(), layer_heads.end(), [](Index n) { return n > 0; });
   if (some_heads && position == PositionKind::kAlibi && slopes.empty())
@@ -50,11 +52,12 @@ void TransformerConfig::check() const {
   if (!slopes.empty()) {
     if (position != PositionKind::kAlibi) fail("model: slopes are given, and positions are not those of ALiBi");
     if (static_cast<Index>(slopes.size()) != layers)
-      fail("model: slopes are given for ", slopes.size(), " layers, and there are ", layers);
+      fail("model: slopes are given for ", counted(slopes.size(), "layer"), ", and there are ", layers);
     for (Index layer = 0; layer < layers; ++layer) {
       const std::vector<Index>& of_layer = slopes[static_cast<std::size_t>(layer)];
       if (static_cast<Index>(of_layer.size()) != heads_in(layer))
-        fail("model: layer ", layer, " has ", heads_in(layer), " heads and ", of_layer.size(), " slopes");
+        fail("model: layer ", layer, " has ", counted(heads_in(layer), "head"), " and ",
+             counted(of_layer.size(), "slope"));
       for (const Index slope : of_layer)
         if (slope < 0 || slope >= heads) fail("model: slope ", slope, " is outside 0 to ", heads - 1);
     }
@@ -67,6 +70,9 @@ void TransformerConfig::check() const {
   if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
     fail("model: rotary positions need an even head size, and ",
          head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads));
+  if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: no such position encoding");
+  if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: no such normalization");
+  if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: no such activation");
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 
@@ -121,9 +127,11 @@ CharTransformer::CharTransformer(const TransformerConfig& config)
 
 Tensor CharTransformer::embed(std::span<const std::int32_t> ids, Index batch) const {
   const auto count = static_cast<Index>(ids.size());
-  if (batch <= 0 || count % batch != 0) fail("model: ", count, " ids do not make ", batch, " sequences");
+  if (batch <= 0 || count % batch != 0)
+    fail("model: ", counted(count, "id"), " do not make ", counted(batch, "sequence"));
   const Index length = count / batch;
-  if (length > config_.context) fail("model: ", length, " ids at a time, and the context is ", config_.context);
+  if (length > config_.context)
+    fail("model: ", counted(length, "id"), " at a time, and the context is ", config_.context);
   const Tensor x = tokens(ids, Shape{batch, length});  // [B,T,C]
   const LayerScope scope("position");
   return drop_(position->embed(x));

@@ -1,6 +1,105 @@
 #include "headlight/nn/module.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <typeinfo>
+
+#if __has_include(<cxxabi.h>)
+#include <cxxabi.h>
+#endif
+
 namespace headlight {
+
+namespace {
+
+// The modules that live and that nobody adopted: roots, and those that were forgotten. Never destroyed, because modules
+// of static storage may outlive any order of destruction.
+struct Unadopted {
+  std::mutex mutex;
+  std::vector<const Module*> modules;
+};
+Unadopted& unadopted() {
+  static Unadopted* const all = new Unadopted;
+  return *all;
+}
+
+// Counted over all threads, because a later thread may get the tag of one that has ended.
+std::atomic<std::uint64_t> moments = 0;
+thread_local const char thread_tag = 0;  // its address stands for the thread
+
+std::string type_name(const Module& module) {
+  const char* name = typeid(module).name();
+#if __has_include(<cxxabi.h>)
+  int status = 0;
+  char* readable = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  const std::string text = readable ? readable : name;
+  std::free(readable);
+  return text;
+#else
+  return name;
+#endif
+}
+
+}  // namespace
+
+Module::Module() : thread_(&thread_tag), born_(++moments) {
+  Unadopted& all = unadopted();
+  const std::lock_guard lock(all.mutex);
+  all.modules.push_back(this);
+}
+
+Module::~Module() {
+  if (adopted_) return;
+  Unadopted& all = unadopted();
+  const std::lock_guard lock(all.mutex);
+  // Most modules die soon after they were made.
+  const auto found = std::find(all.modules.rbegin(), all.modules.rend(), this);
+  all.modules.erase(std::next(found).base());
+}
+
+void Module::adopt(std::string name, Module& module) {
+  members_.push_back({std::move(name), nullptr, &module});
+  if (module.adopted_) return;
+  Unadopted& all = unadopted();
+  const std::lock_guard lock(all.mutex);
+  const auto found = std::find(all.modules.rbegin(), all.modules.rend(), &module);
+  all.modules.erase(std::next(found).base());
+  module.adopted_ = true;
+}
+
+void Module::extend(const void* begin, std::size_t size) {
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  begin_ = begin_ == 0 ? address : std::min(begin_, address);
+  end_ = std::max(end_, address + size);
+}
+
+void Module::finish_construction() { finished_ = ++moments; }
+
+bool Module::trainable() const {
+  return std::any_of(members_.begin(), members_.end(), [](const Member& member) {
+    return member.parameter ? member.parameter->requires_grad() : member.module->trainable();
+  });
+}
+
+void Module::check_registered() const {
+  Unadopted& all = unadopted();
+  const std::lock_guard lock(all.mutex);
+  for (const Module* other : all.modules) {
+    if (other == this) continue;
+    const auto address = reinterpret_cast<std::uintptr_t>(other);
+    const bool member = begin_ <= address && address < end_;
+    const bool made_inside = other->thread_ == thread_ && born_ < other->born_ && other->born_ < finished_;
+    if (!(member || made_inside) || !other->trainable()) continue;
+    const std::string type = type_name(*other), owner = type_name(*this);
+    if (member)
+      fail("module: a member ", type, " of ", owner, ", ", address - begin_,
+           " bytes from its start, is not registered; declare it as Child<", type, "> name{this, \"name\", ...}");
+    fail("module: a ", type, " made by the constructor of ", owner,
+         " is not registered; call adopt(\"name\", module) for it there");
+  }
+}
 
 void Module::collect(const std::string& prefix, std::vector<NamedTensor>& out) const {
   for (const Member& member : members_) {
@@ -8,6 +107,7 @@ void Module::collect(const std::string& prefix, std::vector<NamedTensor>& out) c
     if (member.parameter) out.push_back({name, *member.parameter});
     else member.module->collect(name, out);
   }
+  check_registered();  // last, so that an error names the innermost owner
 }
 
 std::vector<NamedTensor> Module::parameters() const {
@@ -28,6 +128,7 @@ void Module::zero_grad() {
     if (member.parameter) member.parameter->zero_grad();
     else member.module->zero_grad();
   }
+  check_registered();
 }
 
 std::string Module::describe() const {
@@ -36,7 +137,7 @@ std::string Module::describe() const {
   return text;
 }
 
-Param::Param(Module* owner, std::string name, const Shape& shape, Init init) {
+Param::Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init) {
   switch (init.kind) {
     case Init::Kind::kConstant:
       value_ = Tensor::full(shape, init.value);
@@ -50,6 +151,7 @@ Param::Param(Module* owner, std::string name, const Shape& shape, Init init) {
   }
   value_.set_requires_grad(true);
   owner->members_.push_back({std::move(name), &value_, nullptr});
+  owner->extend(object, size);
 }
 
 }  // namespace headlight

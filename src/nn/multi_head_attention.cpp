@@ -1,5 +1,7 @@
 #include "headlight/nn/multi_head_attention.h"
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -7,7 +9,7 @@ namespace {
 Index checked_head_size(Index width, Index heads, Index head_size) {
   if (heads >= 0 && head_size > 0) return head_size;
   if (heads <= 0) fail("attention: ", heads, " heads; at least one is needed");
-  if (width % heads != 0) fail("attention: width ", width, " is not divisible by ", heads, " heads");
+  if (width % heads != 0) fail("attention: width ", width, " is not divisible by ", counted(heads, "head"));
   return width / heads;
 }
 

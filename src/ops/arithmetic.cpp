@@ -134,6 +134,13 @@ Tensor scale(const Tensor& x, double factor) {
   return y;
 }
 
+Tensor add(const Tensor& x, double value) { return add(x, Tensor::scalar(value, x.dtype())); }
+Tensor sub(const Tensor& x, double value) { return sub(x, Tensor::scalar(value, x.dtype())); }
+Tensor sub(double value, const Tensor& x) { return sub(Tensor::scalar(value, x.dtype()), x); }
+Tensor mul(const Tensor& x, double value) { return scale(x, value); }
+Tensor div(const Tensor& x, double value) { return div(x, Tensor::scalar(value, x.dtype())); }
+Tensor div(double value, const Tensor& x) { return div(Tensor::scalar(value, x.dtype()), x); }
+
 Tensor expand_to(const Tensor& x, const Shape& shape) {
   return x.shape() == shape ? x : binary(Binary::kAdd, "expand", x, Tensor::zeros(shape, x.dtype()));
 }

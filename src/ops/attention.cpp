@@ -16,6 +16,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/words.h"
+
 namespace headlight {
 
 void check_attention_options(const char* operation, const AttentionSizes& z, DType dtype, const AttentionOptions& o) {
@@ -118,7 +120,8 @@ struct Call {
         key(o.dropout > 0 ? generator().next() : 0) {}
 
   template <class T>
-  kernels::Attention<T> described(const View& q, const View& k, const View& v, View z, Tensor sums) const {
+  kernels::Attention<T> described(const View& q, const View& k, const View& v, kernels::Matrices<T> z, T* sums,
+                                  Index rows) const {
     kernels::Attention<T> a;
     a.batches = sizes.b;
     a.heads = sizes.h;
@@ -129,9 +132,9 @@ struct Call {
     a.q = q.read<T>();
     a.k = k.read<T>();
     a.v = v.read<T>();
-    a.z = z.write<T>();
-    a.largest = sums.data<T>();
-    a.inverse = a.largest + sums.numel() / 2;
+    a.z = z;
+    a.largest = sums;
+    a.inverse = sums + rows;
     a.scale = static_cast<T>(scale);
     a.causal = causal;
     a.mask = broadcast_matrices<T>(mask);
@@ -142,10 +145,10 @@ struct Call {
     return a;
   }
 
-  void forward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums) const {
+  void forward(const View& q, const View& k, const View& v, View z, Tensor& sums) const {
     dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention(described<T>(q, k, v, z, sums));
+      kernels::active<T>().attention(described<T>(q, k, v, z.write<T>(), sums.data<T>(), sums.numel() / 2));
     });
   }
   void backward(const View& q, const View& k, const View& v, const View& z, const Tensor& sums, const View& dz, View dq,
@@ -153,8 +156,13 @@ struct Call {
     Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, sums.dtype()) : Tensor();
     dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::active<T>().attention_backward({described<T>(q, k, v, z, sums), dz.read<T>(), dq.write<T>(),
-                                               dk.write<T>(), dv.write<T>(), dbias.needed() ? ds.data<T>() : nullptr});
+      // Only the forward pass writes z and the sums.
+      const kernels::Matrices<const T> out = z.read<T>();
+      const kernels::Matrices<T> z_read{const_cast<T*>(out.data), out.batch, out.head, out.row};
+      T* sums_read = const_cast<T*>(sums.data<T>());
+      kernels::active<T>().attention_backward({described<T>(q, k, v, z_read, sums_read, sums.numel() / 2), dz.read<T>(),
+                                               dq.write<T>(), dk.write<T>(), dv.write<T>(),
+                                               dbias.needed() ? ds.data<T>() : nullptr});
     });
     if (dbias.needed()) dbias.add(sum_to(ds, dbias.shape()));
   }
@@ -187,7 +195,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
 
 Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o) {
   if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % (3 * heads) != 0)
-    fail("attention_packed: ", heads, " heads of q, k, v must be [B,T,3HD], got ", qkv.shape());
+    fail("attention_packed: ", counted(heads, "head"), " of q, k, v must be [B,T,3HD], got ", qkv.shape());
   const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / (3 * heads);
   const AttentionSizes n{b, heads, t, t, d, d};
   check_attention_options("attention_packed", n, qkv.dtype(), o);

@@ -4,6 +4,8 @@
 
 #include "ops/common.h"
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -68,7 +70,8 @@ Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> wanted) {
 
 Tensor embedding(const Tensor& table, std::span<const std::int32_t> ids, const Shape& shape) {
   if (table.rank() != 2) fail("embedding: the table is ", table.shape(), " and should be [V,C]");
-  if (static_cast<Index>(ids.size()) != shape.numel()) fail("embedding: ", ids.size(), " ids for the shape ", shape);
+  if (static_cast<Index>(ids.size()) != shape.numel())
+    fail("embedding: ", counted(ids.size(), "id"), " for the shape ", shape);
   if (shape.rank() == Shape::kMaxRank) fail("embedding: ids of shape ", shape, " leave no axis for the rows");
   Indices indices = checked("embedding", ids, table.size(0));
   std::array<Index, Shape::kMaxRank> sizes{};

@@ -108,6 +108,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
     };
     if (!ta) add_product(d[0], dc, false, b, !tb, o.scale, batched(a));
     else add_product(d[0], b, tb, dc, true, o.scale, batched(a));
+    if (!d[1].needed()) return;
     const Tensor rows_a = one_matrix ? as_one_matrix(a) : a;
     const Tensor rows_dc = one_matrix ? dc.alias({rows_a.size(0), dc.size(-1)}) : dc;
     const Shape full = one_matrix ? b.shape() : batched(b);

@@ -5,6 +5,8 @@
 
 #include "ops/common.h"
 
+#include "base/words.h"
+
 namespace headlight {
 
 namespace {
@@ -46,7 +48,8 @@ Tensor permuted(const Tensor& x, const Axes& axes, int rank) {
 
 Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   const int rank = x.rank();
-  if (static_cast<int>(order.size()) != rank) fail("permute: ", order.size(), " axes for the shape ", x.shape());
+  if (static_cast<int>(order.size()) != rank)
+    fail("permute: ", counted(order.size(), "axis", "axes"), " for the shape ", x.shape());
   Axes axes{}, inverse{};
   std::array<bool, Shape::kMaxRank> seen{};
   int i = 0;

@@ -53,11 +53,17 @@ double gradient_norm(std::span<const NamedTensor> parameters) {
 }
 
 Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::move(parameters)) {
+  if (parameters_.empty())
+    fail("optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as ",
+         "Child<Linear> name{this, \"name\", ...}");
   for (const NamedTensor& p : parameters_)
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
 }
 
 void Optimizer::step(double learning_rate, double gradient_scale) {
+  if (!(learning_rate >= 0) || std::isinf(learning_rate) || !std::isfinite(gradient_scale))
+    fail("optimizer: learning rate ", learning_rate, ", gradient scale ", gradient_scale,
+         "; the first must be a number from 0 up, the second finite");
   ++steps_;
   // One loop for all parameters, one after another in chunks of equal size: most are too small to be worth a loop each, and
   // a thread has the same elements in every step, so that what is kept for them stays in its cache.
@@ -67,6 +73,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor g = parameters_[i].value.grad();
     if (!g.defined()) continue;
+    float* value = parameters_[i].value.data<float>();
     for (Index begin = 0, end; begin < g.numel(); begin = end) {
       if (room == 0) {
         chunks.push_back(pieces.size());
@@ -74,7 +81,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
       }
       end = std::min(g.numel(), begin + room);
       room -= end - begin;
-      pieces.push_back({i, begin, end, g.data<float>() + begin});
+      pieces.push_back({i, begin, end, value + begin, g.data<float>() + begin});
     }
   }
   const auto count = static_cast<Index>(chunks.size());
@@ -85,8 +92,24 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
   });
 }
 
+namespace {
+
+void check_share(const char* optimizer, const char* name, double value) {
+  if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside 0 to below 1");
+}
+void check_decay(const char* optimizer, double value) {
+  if (!(value >= 0) || std::isinf(value)) fail(optimizer, ": weight decay ", value, " is not a number from 0 up");
+}
+
+}  // namespace
+
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {}
+    : Optimizer(std::move(parameters)), options_(options), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
+  check_share("adamw", "beta1", options.beta1);
+  check_share("adamw", "beta2", options.beta2);
+  if (!(options.eps > 0) || std::isinf(options.eps)) fail("adamw: eps ", options.eps, " must be above 0");
+  check_decay("adamw", options.weight_decay);
+}
 
 std::vector<NamedTensor> AdamW::state() const {
   std::vector<NamedTensor> state;
@@ -96,7 +119,7 @@ std::vector<NamedTensor> AdamW::state() const {
 }
 
 void AdamW::update(const Piece& piece, double learning_rate, double gradient_scale) {
-  Tensor& p = parameters_[piece.parameter].value;
+  const Tensor& p = parameters_[piece.parameter].value;
   const auto t = static_cast<double>(steps_);
   const kernels::AdamW step{.lr = learning_rate,
                             .beta1 = options_.beta1,
@@ -107,12 +130,15 @@ void AdamW::update(const Piece& piece, double learning_rate, double gradient_sca
                             .correction2 = 1 - std::pow(options_.beta2, t),
                             .grad_scale = gradient_scale};
   const Index at = piece.begin;
-  kernels::active<float>().adamw(step, piece.end - at, piece.gradient, p.data<float>() + at,
+  kernels::active<float>().adamw(step, piece.end - at, piece.gradient, piece.value,
                                  m_[piece.parameter].data<float>() + at, v_[piece.parameter].data<float>() + at);
 }
 
 Sgd::Sgd(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), momentum_(zeros_like(parameters_)) {}
+    : Optimizer(std::move(parameters)), options_(options), momentum_(zeros_like(parameters_)) {
+  check_share("sgd", "momentum", options.momentum);
+  check_decay("sgd", options.weight_decay);
+}
 
 std::vector<NamedTensor> Sgd::state() const {
   std::vector<NamedTensor> state;
@@ -121,9 +147,9 @@ std::vector<NamedTensor> Sgd::state() const {
 }
 
 void Sgd::update(const Piece& piece, double learning_rate, double gradient_scale) {
-  Tensor& parameter = parameters_[piece.parameter].value;
+  const Tensor& parameter = parameters_[piece.parameter].value;
   const auto decay = static_cast<float>(parameter.rank() >= 2 ? options_.weight_decay : 0);
-  float* p = parameter.data<float>() + piece.begin;
+  float* p = piece.value;
   float* u = momentum_[piece.parameter].data<float>() + piece.begin;
   const auto& table = kernels::active<float>();
   const Index n = piece.end - piece.begin;

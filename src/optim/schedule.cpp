@@ -3,9 +3,21 @@
 #include <cmath>
 #include <numbers>
 
+#include "headlight/base/error.h"
+
 namespace headlight {
 
+void Schedule::check() const {
+  if (!(peak >= 0) || std::isinf(peak) || !(lowest >= 0 && lowest <= peak))
+    fail("schedule: rates from ", peak, " to ", lowest, "; the second must lie in 0 to the first");
+  if (warmup < 0 || steps < 1) fail("schedule: ", warmup, " of ", steps, " steps to warm up; use 0 and 1 or more");
+  if (decay != Decay::kCosine && decay != Decay::kLinear && decay != Decay::kConstant)
+    fail("schedule: no such decay; use cosine, linear or constant");
+}
+
 double Schedule::at(Index step) const {
+  check();
+  if (step < 0) fail("schedule: step ", step, "; steps count from 0");
   if (step < warmup) return peak * static_cast<double>(step + 1) / static_cast<double>(warmup + 1);
   if (decay == Decay::kConstant) return peak;
   if (step >= steps) return lowest;

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -13,6 +13,7 @@ namespace headlight {
 struct FileBytes::Bytes {
   std::string path, read;
   system::Mapping mapping;
+  std::size_t skipped = 0;
 
   Bytes() = default;
   Bytes(const Bytes&) = delete;
@@ -50,8 +51,14 @@ const std::string& FileBytes::path() const { return bytes_->path; }
 bool FileBytes::is_mapped() const { return bytes_->mapping.data != nullptr; }
 
 std::string_view FileBytes::view() const {
-  return is_mapped() ? std::string_view(bytes_->mapping.data, bytes_->mapping.size) : std::string_view(bytes_->read);
+  const std::string_view all =
+      is_mapped() ? std::string_view(bytes_->mapping.data, bytes_->mapping.size) : std::string_view(bytes_->read);
+  return all.substr(bytes_->skipped);
 }
+
+void FileBytes::skip(std::size_t count) { bytes_->skipped += count; }
+
+std::size_t FileBytes::skipped() const { return bytes_->skipped; }
 
 void FileBytes::check() const {
   if (!is_mapped()) return;
@@ -72,7 +79,7 @@ void FileBytes::expect_random_access() const {
 }
 
 void FileBytes::give_back(std::size_t first, std::size_t size) const {
-  if (is_mapped()) system::give_back(bytes_->mapping, first, size);
+  if (is_mapped()) system::give_back(bytes_->mapping, bytes_->skipped + first, size);
 }
 
 }  // namespace headlight

@@ -1,11 +1,12 @@
 // Read-only access to the bytes of a file. Large files are memory-mapped, so that a file may be larger than the memory.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 
@@ -26,6 +27,9 @@ class FileBytes {
   // Valid as long as this object, or the object it is moved to, lives.
   std::string_view view() const;
   bool is_mapped() const;
+  // Drops the first `count` bytes of the view; skipped() is how many were dropped so far.
+  void skip(std::size_t count);
+  std::size_t skipped() const;
   // Must be called after reads from view(), before their result is used: the bytes of a truncated mapped file read as
   // zeros. Replacing the file by another file is harmless, because the mapping keeps the old one.
   // Errors: the file was truncated, or cannot be read.

@@ -1,7 +1,7 @@
 // Memory of this process and of the machine.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -1,22 +1,24 @@
 #include "headlight/tensor/tensor.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstring>
+#include <ostream>
 
+#include "base/words.h"
 #include "headlight/base/error.h"
+#include "tensor/saved_reader.h"
 
 namespace headlight {
 
-namespace {
-thread_local DType chosen_dtype = DType::kFloat32;
-}  // namespace
+class Tape;  // autograd/tape.h: here it matters only whether one records
 
 std::string to_text(DType dtype) { return dtype == DType::kFloat32 ? "float32" : "float64"; }
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << to_text(dtype); }
 std::size_t element_bytes(DType dtype) { return dtype == DType::kFloat32 ? 4 : 8; }
 
-DType default_dtype() { return chosen_dtype; }
-DTypeScope::DTypeScope(DType dtype) : before_(chosen_dtype) { chosen_dtype = dtype; }
-DTypeScope::~DTypeScope() { chosen_dtype = before_; }
+DType default_dtype() { return Scoped<DType>::innermost(DType::kFloat32); }
 
 struct Tensor::Storage {
   explicit Storage(std::size_t size) : data(pool_allocate(size)), bytes(size) {}
@@ -26,6 +28,8 @@ struct Tensor::Storage {
 
   void* data;
   std::size_t bytes;
+  // Threads may write parts of one tensor side by side. Their increments may get lost, the change does not.
+  std::atomic<std::uint32_t> version{1};
 };
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
@@ -40,9 +44,41 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
 
+Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+
 Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   Tensor t = empty(shape, dtype);
   t.fill(value);
+  return t;
+}
+
+Tensor Tensor::zeros_like(const Tensor& x) { return zeros(x.shape_, x.dtype_); }
+Tensor Tensor::ones_like(const Tensor& x) { return ones(x.shape_, x.dtype_); }
+
+Tensor Tensor::arange(double stop, DType dtype) { return arange(0, stop, 1, dtype); }
+
+Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
+  const double count = std::ceil((stop - start) / step);
+  if (step == 0 || !std::isfinite(step) || !std::isfinite(count))
+    fail("tensor: arange(", start, ", ", stop, ", ", step,
+         ") has no end; give finite numbers and a step that is not 0");
+  if (count > static_cast<double>(Shape::kMaxElements)) fail("tensor: arange() of more than 2^40 elements");
+  Tensor t = empty({count > 0 ? static_cast<Index>(count) : 0}, dtype);
+  for (Index i = 0; i < t.numel_; ++i) {
+    // From start each time: sums of steps would drift.
+    const double value = start + static_cast<double>(i) * step;
+    if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(value);
+    else t.data<double>()[i] = value;
+  }
+  return t;
+}
+
+Tensor Tensor::eye(Index n, DType dtype) {
+  Tensor t = zeros({n, n}, dtype);
+  for (Index i = 0; i < n; ++i) {
+    if (dtype == DType::kFloat32) t.data<float>()[i * n + i] = 1;
+    else t.data<double>()[i * n + i] = 1;
+  }
   return t;
 }
 
@@ -50,12 +86,11 @@ Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, dtype)
 
 Tensor Tensor::of(const Shape& shape, std::span<const double> values, DType dtype) {
   if (static_cast<Index>(values.size()) != shape.numel())
-    fail("tensor: ", values.size(), " values for the shape ", shape);
+    fail("tensor: ", counted(values.size(), "value"), " for the shape ", shape);
   Tensor t = empty(shape, dtype);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(values[i]);
-    else t.data<double>()[i] = values[i];
-  }
+  if (dtype == DType::kFloat32)
+    std::transform(values.begin(), values.end(), t.data<float>(), [](double v) { return static_cast<float>(v); });
+  else std::copy(values.begin(), values.end(), t.data<double>());
   return t;
 }
 
@@ -75,10 +110,27 @@ Tensor Tensor::uniform(const Shape& shape, double low, double high, Rng& rng, DT
   return of(shape, values, dtype);
 }
 
-void* Tensor::raw(DType wanted) const {
+const void* Tensor::read(DType wanted) const {
   if (!storage_) fail("tensor: used before it was given a value");
   if (wanted != dtype_) fail("tensor: ", dtype_, " read as ", wanted, "; convert it with to()");
+  check_unchanged();
   return storage_->data;
+}
+
+void* Tensor::write(DType wanted) {
+  read(wanted);
+  const std::uint32_t next = version() + 1;
+  storage_->version.store(next, std::memory_order_relaxed);
+  if (noted_ != 0) noted_ = next;  // this handle's own write
+  return storage_->data;
+}
+
+std::uint32_t Tensor::version() const { return storage_ ? storage_->version.load(std::memory_order_relaxed) : 0; }
+
+void Tensor::check_unchanged() const {
+  if (noted_ == 0 || noted_ == version()) return;
+  if (const SavedReader* reader = Scoped<const SavedReader*>::innermost(nullptr))
+    reader->changed(storage_id(), version(), noted_);
 }
 
 double Tensor::item() const {
@@ -117,13 +169,16 @@ Tensor Tensor::to(DType dtype) const {
 }
 
 Tensor Tensor::detach() const {
+  check_unchanged();
   Tensor same = *this;
   same.slot_ = nullptr;
+  same.noted_ = Scoped<Tape*>::innermost(nullptr) ? version() : 0;
   return same;
 }
 
 Tensor Tensor::alias(const Shape& shape) const {
-  if (shape.numel() != numel_) fail("reshape: ", shape_, " has ", numel_, " elements, ", shape, " has ", shape.numel());
+  if (shape.numel() != numel_)
+    fail("reshape: ", shape_, " has ", counted(numel_, "element"), ", ", shape, " has ", shape.numel());
   Tensor same = detach();
   same.shape_ = shape;
   return same;
@@ -133,12 +188,12 @@ void Tensor::copy_from(const Tensor& other) {
   if (!(other.shape_ == shape_)) fail("copy: ", other.shape_, " into ", shape_);
   if (numel_ == 0) return;
   if (other.dtype_ == dtype_) {
-    std::memmove(raw(dtype_), other.raw(dtype_), static_cast<std::size_t>(numel_) * element_bytes(dtype_));
-    return;
-  }
-  for (Index i = 0; i < numel_; ++i) {
-    if (dtype_ == DType::kFloat32) data<float>()[i] = static_cast<float>(other.data<double>()[i]);
-    else data<double>()[i] = static_cast<double>(other.data<float>()[i]);
+    std::memmove(write(dtype_), other.read(dtype_), static_cast<std::size_t>(numel_) * element_bytes(dtype_));
+  } else if (dtype_ == DType::kFloat32) {
+    std::transform(other.data<double>(), other.data<double>() + numel_, data<float>(),
+                   [](double v) { return static_cast<float>(v); });
+  } else {
+    std::copy_n(other.data<float>(), numel_, data<double>());
   }
 }
 
@@ -147,14 +202,22 @@ void Tensor::fill(double value) {
   else std::fill_n(data<double>(), numel_, value);
 }
 
+std::shared_ptr<GradSlot> make_slot(const Tensor& tensor) {
+  auto slot = std::allocate_shared<GradSlot>(PoolAllocator<GradSlot>());
+  slot->shape = tensor.shape();
+  slot->dtype = tensor.dtype();
+  return slot;
+}
+
 void Tensor::set_requires_grad(bool value) {
-  if (!value) {
-    slot_ = nullptr;
+  if (slot_ && slot_->tape != 0) {
+    if (!value) fail("set_requires_grad: false on the result of an operation; use detach() for its numbers alone");
+    if (slot_->gone)
+      fail("set_requires_grad: the result's tape is gone, so no gradient reaches it; use detach() to make a leaf");
     return;
   }
-  slot_ = std::allocate_shared<GradSlot>(PoolAllocator<GradSlot>());
-  slot_->shape = shape_;
-  slot_->dtype = dtype_;
+  if (!slot_ && value) slot_ = make_slot(*this);
+  if (slot_) slot_->collects = value;
 }
 
 Tensor Tensor::grad() const { return slot_ ? slot_->grad : Tensor(); }
@@ -171,5 +234,7 @@ std::string to_text(const Tensor& tensor) {
   for (std::size_t i = 0; i < values.size() && i < kShown; ++i) text += cat(i ? ", " : "", values[i]);
   return text + (values.size() > kShown ? ", ...}" : "}");
 }
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << to_text(tensor); }
 
 }  // namespace headlight

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/format.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 #include "terminal/columns.h"
 
 namespace headlight {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "headlight/base/text.h"
 #include "terminal/chart.h"
 
 namespace headlight {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 

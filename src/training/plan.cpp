@@ -40,12 +40,11 @@ void complete(RunConfig& c, double tokens, const PlanText& text) {
   // Small batches make many updates, which is what short runs lack; from 20M tokens on there are enough.
   const Index batch_tokens = tokens < 2e7 ? 1024 : tokens < 2e8 ? 2048 : 4096;
   c.batch = std::max<Index>(1, batch_tokens / c.context);
-  // At width 64 a rate of 0.01 was better than 0.005 by 0.02 nats; wider models want less.
-  c.lr = std::min(0.01, 0.5 / as_real(c.width));
+  c.lr = usual_lr(c.width);
   c.min_lr = c.lr / 20;
   c.beta2 = 0.99;
   // At width 128 and 0.4M tokens rotary positions were better than learned ones by 0.15 nats.
-  c.position = "rotary";
+  c.position = PositionKind::kRotary;
   const double passes = tokens / as_real(text.train), share = block_parameters(c) / as_real(text.train);
   c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 10 && share > 0.25 ? 0.1 : 0;
 }
@@ -56,6 +55,7 @@ void set_steps(RunConfig& c, double seconds, double tokens_per_second, const Pla
   const double validating = text.validation > 0 ? kValidating : 0;
   c.steps = std::max<Index>(1, static_cast<Index>(seconds * (1 - validating) * tokens_per_second / step_tokens));
   c.warmup = std::min<Index>(c.steps / 20 + 1, 500);
+  c.stop_on_divergence = true;
   c.eval_every = std::max<Index>(1, (c.steps + kValidations - 1) / kValidations);
   // A forward pass is a third of a step.
   const double windows = seconds * validating * 3 * tokens_per_second / as_real(kValidations + 1) / as_real(c.context);
@@ -83,34 +83,43 @@ double block_parameters(const RunConfig& c) {
   return as_real(c.layers) * (4 * width * width + 2 * width * hidden);
 }
 
-Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
-              const std::function<double(const RunConfig&)>& speed, const std::function<void(RunConfig&)>& finish,
-              bool only) {
+// At width 64 a rate of 0.01 was better than 0.005 by 0.02 nats; wider models want less.
+double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
+
+Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
+              const std::function<double(const RunConfig&)>& speed) {
+  if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
+  if (text.train < 1 || text.validation < 0) fail("plan: the text has no tokens to train on; give a longer one");
+  if (!(text.bigram_loss >= 0)) fail("plan: a bigram loss of ", text.bigram_loss, "; it must be a number from 0 up");
+  const auto measured = [&](const RunConfig& c) {
+    const double tokens_per_second = speed(c);
+    if (!(tokens_per_second > 0) || std::isinf(tokens_per_second))
+      fail("plan: a speed of ", tokens_per_second, " tokens/s; it must be above 0");
+    return tokens_per_second;
+  };
   const double began = monotonic_seconds();
+  const bool only = asked.has_size();
   Plan best;
   int worse = 0;
   for (const Size& size : kSizes) {
-    RunConfig c = base;
-    if (!only) {
-      c.layers = size.layers;
-      c.heads = size.heads;
-      c.width = size.width;
-      complete(c, 0, text);
-    }
-    if (finish) finish(c);
+    const auto candidate = [&](double tokens) {
+      return resolve(asked, [&](RunConfig& c) {
+        c.layers = size.layers;
+        c.heads = size.heads;
+        c.width = size.width;
+        complete(c, tokens, text);
+      });
+    };
+    RunConfig c = candidate(0);
     // A model of more parameters than the text has tokens learns it by heart.
     if (!only && best.seconds > 0 && block_parameters(c) > as_real(text.train)) break;
-    const double first = speed(c);
-    if (!only) {
-      // Now that the number of tokens is known: what follows from it, which changes the speed a little.
-      const double tokens = seconds * first;
-      complete(c, tokens, text);
-      if (finish) finish(c);
-    }
+    const double first = measured(c);
+    // Now that the number of tokens is known: what follows from it, which changes the speed a little.
+    c = candidate(seconds * first);
     Plan plan{.config = c, .tokens_per_second = first};
     set_steps(plan.config, seconds, first, text);
     plan.tokens = as_real(plan.config.steps * c.batch * c.context * c.accumulate);
-    plan.passes = plan.tokens / as_real(std::max<Index>(1, text.train));
+    plan.passes = plan.tokens / as_real(text.train);
     plan.expected_loss =
         expected_loss(block_parameters(c), effective_tokens(as_real(text.train), plan.tokens), text.bigram_loss);
     plan.seconds = seconds;
@@ -125,15 +134,15 @@ Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
     if (worse == 2) break;  // larger ones are slower still
   }
   // The speed of what was chosen, batch and context included; and what measuring took is gone.
-  if (!only) best.tokens_per_second = speed(best.config);
+  if (!only) best.tokens_per_second = measured(best.config);
   best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
   set_steps(best.config, best.seconds, best.tokens_per_second, text);
   best.tokens = as_real(best.config.steps * best.config.batch * best.config.context * best.config.accumulate);
-  best.passes = best.tokens / as_real(std::max<Index>(1, text.train));
-  if (finish) finish(best.config);
+  best.passes = best.tokens / as_real(text.train);
+  best.config = resolve(asked, [&](RunConfig& c) { c = RunConfig(best.config); });
   if (best.config.steps < 20)
-    throw UsageError(cat("--minutes ", seconds / 60, ": enough for ", best.config.steps,
-                         " steps only on this machine; give more time or a smaller model"));
+    throw UsageError(cat("--minutes ", seconds / 60, ": enough for ", counted(best.config.steps, "step"),
+                         " only on this machine; give more time or a smaller model"));
   return best;
 }
 

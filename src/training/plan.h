@@ -18,6 +18,7 @@
 #include <functional>
 
 #include "training/config.h"
+#include "training/resolve.h"
 
 namespace headlight {
 
@@ -39,16 +40,17 @@ double effective_tokens(double text_tokens, double seen_tokens);
 // What the law above says. `parameters` are those of the blocks' matrices.
 double expected_loss(double parameters, double effective_tokens, double bigram_loss = 2.49);
 double block_parameters(const RunConfig& config);
+// The learning rate of AdamW that suits a width.
+double usual_lr(Index width);
 
 // The configuration with the lowest expected loss after `seconds`, among a dozen sizes from 25k parameters to 25M, smallest
-// first; with `only`, of `base` as it is. `seconds` include those that planning itself takes.
-// `finish` may change each candidate before it is looked at (flags that a user gave); `speed` is asked for the tokens a
-// second of it, as few times as possible: not for sizes beyond the best. Batch, context, learning rate, warm-up, dropout
-// and validations follow from size and tokens; the reasons stand in plan.cpp.
-// Error: UsageError when not even the smallest comes to 20 steps.
-Plan plan_run(const RunConfig& base, const PlanText& text, double seconds,
-              const std::function<double(const RunConfig&)>& speed, const std::function<void(RunConfig&)>& finish = {},
-              bool only = false);
+// first; of the size that was asked for, if one was. `seconds` include those that planning itself takes.
+// Every candidate is resolve(asked, ...), so what was asked for stays; `speed` is asked for the tokens a second of it, as few
+// times as possible: not for sizes beyond the best. Batch, context, learning rate, warm-up, dropout and validations follow
+// from size and tokens; the reasons stand in plan.cpp.
+// Errors: UsageError when not even the smallest comes to 20 steps; a time, a text or a speed that is not above 0.
+Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
+              const std::function<double(const RunConfig&)>& speed);
 
 struct RunData;
 // Trains a model of this configuration on a piece of the text for some `seconds`, at least three steps after the first

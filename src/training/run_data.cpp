@@ -1,5 +1,6 @@
 #include "training/run_data.h"
 
+#include "base/words.h"
 #include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
 #include "headlight/corpora/corpus.h"
@@ -18,7 +19,7 @@ std::uint64_t fingerprint_of(const TokenText& a, const TokenText& b) {
 }
 
 std::string read_text(const std::string& path) {
-  std::string text = read_file(path);
+  std::string text = read_text_file(path);
   if (text.empty()) fail(path, ": the file is empty; give a text to learn from");
   return text;
 }
@@ -49,10 +50,10 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   if (validation_chars > 0) validation = draw(validation_chars, kValidationText, Trace::kFull);
   const std::string alphabet = config.grammar.empty() ? corpus_info(config.corpus).alphabet : "";
   if (!alphabet.empty()) data.fresh = config.corpus;
-  data.vocabulary = known                     ? *known
-                    : config.tokens == "byte" ? Vocabulary::bytes()
-                    : !alphabet.empty()       ? Vocabulary::of_text(alphabet, data.source)
-                                              : Vocabulary::of_text(train.text + validation.text, data.source);
+  data.vocabulary = known                               ? *known
+                    : config.tokens == TokenUnit::kByte ? Vocabulary::bytes()
+                    : !alphabet.empty()                 ? Vocabulary::of_text(alphabet, data.source)
+                                        : Vocabulary::of_text(train.text + validation.text, data.source);
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
   data.document_end = document_end(data.train);
@@ -63,13 +64,15 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     data.validation_rule = std::move(validation.rule);
     data.rule_names = std::move(validation.rule_names);
     data.validation_references = std::move(validation.references);
+    data.expert_symbols = std::move(validation.expert_symbols);
+    data.validation_experts = std::move(validation.experts);
   }
   data.fingerprint = fingerprint_of(data.train, data.validation);
   for (const auto& [text, part] : {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}}) {
     const auto length = static_cast<Index>(text->ids.size());
     if (length == 0 && text == &data.validation) continue;
     if (length <= config.context)
-      fail(data.source, ": the ", part, " part has ", length, " tokens, and a context of ", config.context,
+      fail(data.source, ": the ", part, " part has ", counted(length, "token"), ", and a context of ", config.context,
            " needs at least ", config.context + 1, "; use more --corpus-chars or a shorter --context");
   }
   return data;
@@ -86,6 +89,7 @@ TokenIds take_files(RunData& data, const std::vector<std::string>& paths, TextTo
   data.fingerprint = files.text.fingerprint;
   data.files = files.files;
   data.skipped = std::move(files.skipped);
+  data.marked = std::move(files.text.marked);
   return std::move(files.text.ids);
 }
 
@@ -99,7 +103,9 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     std::vector<std::string> paths = config.all_data();
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
-    const TokenIds ids = take_files(data, paths, known ? TextTokens(*known) : TextTokens(config.tokens == "byte"));
+    TextTokens reader = known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte);
+    if (config.keep_marks) reader.keep_marks();
+    const TokenIds ids = take_files(data, paths, std::move(reader));
     TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);
     data.validation = std::move(split.validation);

@@ -17,6 +17,7 @@ struct RunData {
   // Of a text from files: how many, and what was left out of folders (training/text_files.h).
   Index files = 0;
   std::vector<std::string> skipped;
+  std::vector<std::string> marked;  // those whose byte order mark was removed
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
   // The name of a corpus of sequences (corpora/sequences.h): training draws new ones for every batch, so that none comes
@@ -32,6 +33,9 @@ struct RunData {
   std::vector<std::uint8_t> validation_rule;
   std::vector<std::string> rule_names;
   std::vector<Reference> validation_references;
+  // The experts that decide each validation token together, if the corpus has them, with their evidence for each.
+  std::string expert_symbols;
+  std::vector<Expert> validation_experts;
   // Tells this text from another: a hash of all of it.
   std::uint64_t fingerprint = 0;
 

@@ -56,6 +56,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
     text.set("counting", counting);
   }
   if (!info.document_end.empty()) text.set("document_end", info.vocabulary.decode(info.document_end));
+  if (info.marks_removed) text.set("byte_order_marks", "removed");
   Json document = Json::object();
   document.set("headlight", kConfigFormat);
   if (!info.program.empty()) document.set("program", info.program);
@@ -101,6 +102,10 @@ RunInfo RunDirectory::load_info() const {
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
   if (const auto folder = view.at("text").find("folder")) info.config.folder = folder->as_string();
+  info.marks_removed = view.at("text").find("byte_order_marks").has_value();
+  const bool has_mark =
+      !info.vocabulary.is_bytes() && info.vocabulary.characters().find(U'\uFEFF') != std::u32string::npos;
+  info.config.keep_marks = has_mark && !info.marks_removed;
   if (const auto counting = view.at("text").find("counting"))
     for (const JsonView& loss : counting->elements()) info.counting.push_back(loss.as_double());
   if (const auto end = view.at("text").find("document_end"))

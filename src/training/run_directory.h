@@ -10,8 +10,11 @@
 // itself: it holds its own weights, so that a run interrupted between the two writes resumes as if it had not been.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/transformer.h"
@@ -25,6 +28,7 @@ struct RunInfo {
   std::string source;                      // of the text
   std::uint64_t fingerprint = 0;           // of the text
   std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
+  bool marks_removed = false;              // byte order marks at the starts of the text's files were stripped
   // The losses of unigrams and bigrams on the text (training/counting.h). Empty: not measured, or the lowest possible is known.
   std::vector<double> counting = {};
   // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/training/evaluate.h"
 

@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/utf8.h"
 #include "headlight/base/error.h"
+#include "os/file.h"
 #include "os/file_bytes.h"
 #include "os/folder.h"
 
@@ -21,15 +23,16 @@ std::string add_one(const std::string& path, TextTokens& reader, bool in_folder)
     if (in_folder) return "empty";
     fail(name, ": the file is empty; give a text to learn from");
   }
+  const std::string encoding = other_encoding(text);
   if (in_folder && text.substr(0, 1 << 20).find('\0') != std::string_view::npos) {
     bytes.check();
-    return "not text";
+    return encoding.empty() ? "not text" : encoding;
   }
   try {
     reader.add(std::move(bytes), name);
   } catch (const Error& e) {
     if (!in_folder || std::string_view(e.what()).find("is not UTF-8") == std::string_view::npos) throw;
-    return "not UTF-8";
+    return encoding.empty() ? "not UTF-8" : encoding;
   }
   return "";
 }
@@ -60,6 +63,13 @@ TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens read
   }
   result.text = reader.finish();
   return result;
+}
+
+std::string read_text_file(const std::string& path) {
+  std::string text = read_file(path);
+  refuse_other_encodings(text, path, path);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
 std::string path_from(const std::string& folder, const std::string& path) {

@@ -20,6 +20,10 @@ struct TextFiles {
 // Errors: a path that cannot be read, an empty file, what TextTokens refuses, a folder without any text.
 TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens reader);
 
+// A UTF-8 text that is small, such as a grammar, without a byte order mark at its start.
+// Errors: as for read_file (os/file.h); another encoding.
+std::string read_text_file(const std::string& path);
+
 // Where a relative path leads that was given in `folder`, also from elsewhere: there if something is there, else here.
 std::string path_from(const std::string& folder, const std::string& path);
 

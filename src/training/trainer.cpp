@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/finite_check.h"
 #include "base/clock.h"
 #include "base/version.h"
-#include "headlight/autograd/finite_check.h"
+#include "base/words.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
@@ -19,7 +20,7 @@ namespace headlight {
 namespace {
 
 std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedTensor> parameters) {
-  if (c.optimizer == "sgd")
+  if (c.optimizer == OptimizerKind::kSgd)
     return std::make_unique<Sgd>(std::move(parameters),
                                  Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
   return std::make_unique<AdamW>(
@@ -30,7 +31,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
 void copy_weights(const CharTransformer& from, const CharTransformer& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
-    fail("the weights to start from are ", source.size(), " tensors, and this model has ", target.size());
+    fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
       fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",
@@ -54,6 +55,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
            .source = data_.source,
            .fingerprint = data_.fingerprint,
            .document_end = data_.document_end,
+           .marks_removed = !data_.marked.empty(),
            .imported_from = "",
            .initialised_from = start ? start->source : "",
            .program = version()};
@@ -75,6 +77,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
 }
 
 std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, const std::string& path) {
+  config.check();
   const RunDirectory directory(path);
   RunInfo known = directory.load_info();
   DirectoryLock lock(path, kBusy);
@@ -100,6 +103,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->info_.initialised_from = known.initialised_from;
   trainer->info_.program = known.program;
   trainer->info_.counting = known.counting;
+  trainer->info_.marks_removed = trainer->info_.marks_removed || known.marks_removed;
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
@@ -128,7 +132,7 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
 
 void Trainer::run(const std::function<bool(const StepRecord&)>& each,
                   const std::function<void(const StepRecord&)>& before) {
-  started_ = monotonic_seconds();
+  started_ = saved_at_ = monotonic_seconds();
   const Index steps = info_.config.steps;
   while (true) {
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
@@ -143,6 +147,11 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       record.floor = floor_;
       record.rules = rules_;
       record.references = references_;
+    }
+    if (due && info_.config.stop_on_divergence && worse_validations_ >= kWorseValidations) {
+      record.seconds = seconds_before_ + monotonic_seconds() - started_;
+      log_.add(record);
+      diverged_from_guess();
     }
     if (before) before(record);
     if (!last) {
@@ -161,6 +170,8 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       if (!directory_.path().empty()) save_state();
       break;
     }
+    // Weights that are not finite are left to the next step, which names the operation.
+    if (save_is_due() && non_finite_weight().empty()) save_state();
   }
   log_.flush();
 }
@@ -172,18 +183,31 @@ bool Trainer::out_of_patience() const {
 }
 
 void Trainer::checkpoint() {
+  const bool again = validated_;
   validate();
+  if (!again) judge();
   validated_ = true;
   if (!directory_.path().empty()) save_state();
 }
 
-// Not to be saved over checkpoints that are sound.
-void Trainer::check_weights() {
+bool Trainer::save_is_due() const {
+  constexpr double kShare = 0.01;  // of the time, at most
+  const double every = info_.config.save_every;
+  return every > 0 && !directory_.path().empty() &&
+         monotonic_seconds() - saved_at_ >= std::max(every, saving_took_ / kShare);
+}
+
+std::string Trainer::non_finite_weight() const {
   for (const NamedTensor& p : model_->parameters()) {
     const std::span<const float> values(p.value.data<float>(), static_cast<std::size_t>(p.value.numel()));
-    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-      diverged(cat("weight ", p.name));
+    if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) return p.name;
   }
+  return "";
+}
+
+// Never overwrite a good checkpoint with non-finite weights.
+void Trainer::check_weights() {
+  if (const std::string name = non_finite_weight(); !name.empty()) diverged(cat("weight ", name));
 }
 
 void Trainer::diverged(const std::string& what) {
@@ -215,14 +239,18 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Draws the batches of a step, and sums their losses and gradients.
+// Draws the windows of a step, all at once so that they do not depend on how batches divide them, and sums the losses and
+// gradients of the batches.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
+  draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+  const auto size = static_cast<std::size_t>(c.batch * c.context);
   double loss = 0;
-  for (Index i = 0; i < c.accumulate; ++i) {
-    draw_batch(data_, c.context, c.batch, batches_, batch_);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(c.accumulate); ++i) {
+    const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
+    const auto targets = std::span(batch_.targets).subspan(i * size, size);
     Tape tape;
-    const Tensor batch_loss = cross_entropy((*model_)(batch_.inputs, batch_.rows), batch_.targets);
+    const Tensor batch_loss = cross_entropy((*model_)(inputs, c.batch), targets);
     tape.backward(batch_loss);
     loss += batch_loss.item();
   }
@@ -264,6 +292,7 @@ void Trainer::save_best() const {
 }
 
 void Trainer::save_state() {
+  const double began = monotonic_seconds();
   check_weights();
   log_.flush_to_disk();  // it must not lack steps that come before the checkpoint, not even when the power fails
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
@@ -280,8 +309,12 @@ void Trainer::save_state() {
                 {"optimizer_steps", std::to_string(optimizer_->steps())},
                 {"best_step", std::to_string(best_step_)},
                 {"best_val_loss", real_text(best_val_loss_)},
+                {"initial_val_loss", real_text(initial_val_loss_)},
+                {"worse_validations", std::to_string(worse_validations_)},
                 {"floor", real_text(floor_)},
                 {"text", std::to_string(info_.fingerprint)}});
+  saved_at_ = monotonic_seconds();
+  saving_took_ = saved_at_ - began;
 }
 
 void Trainer::load_state(const SafeTensors& file) {
@@ -303,6 +336,10 @@ void Trainer::load_state(const SafeTensors& file) {
   best_val_loss_ = metadata_real(file, "best_val_loss");
   val_loss_ = metadata_real(file, "val_loss");
   floor_ = metadata_real(file, "floor");
+  if (file.metadata().count("worse_validations") > 0) {  // runs of version 0.1.0 lack it
+    initial_val_loss_ = metadata_real(file, "initial_val_loss");
+    worse_validations_ = metadata_whole(file, "worse_validations");
+  }
   validated_ = metadata_whole(file, "validated") != 0;
   if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
 }

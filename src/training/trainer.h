@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "headlight/formats/safetensors.h"
 #include "headlight/optim/optimizer.h"
@@ -39,9 +40,11 @@ class Trainer {
                                              const CharTransformer& weights);
 
   // Trains to the last step. Step s, for s = 0 .. steps: validate and save a checkpoint if s is a multiple of eval_every
-  // or the last; then, if s < steps, one update. `each` gets every record as it is made and may stop the run (after a
+  // or the last; then, if s < steps, one update. Every save_every seconds a checkpoint is also saved between validations,
+  // which changes nothing of the run. `each` gets every record as it is made and may stop the run (after a
   // checkpoint) by returning false. With patience a run may end early; the record of that step has no loss. Error: DivergedError when a loss, a gradient or a weight is not finite,
   // naming the first operation that made it so; the checkpoints from before stay.
+  // With stop_on_divergence DivergedError too when worse_validations() reaches kWorseValidations.
   // `before` gets each record before the step's update: with what was validated and without what the update measures. The
   // model then has the weights of that step. It may look, and compute what it likes without a tape: nothing of that
   // changes the training.
@@ -65,6 +68,13 @@ class Trainer {
   double last_val_loss() const { return val_loss_; }
   // Of the batch of the last update; not measured before the first.
   double last_loss() const { return loss_; }
+  // The last validations in a row that were worse than guessing: after the warm-up, with both the validation loss and the
+  // loss of the batch before it more than 0.1 nats above log V and above the validation loss of step 0.
+  Index worse_validations() const { return worse_validations_; }
+  static constexpr Index kWorseValidations = 3;  // a rise that is no longer an accident of the beginning
+  // A line to show after a validation, or "": when the last validation was the third in a row that was worse than guessing,
+  // and at the end of a run whose validation loss is more than 0.1 nats above that of step 0.
+  std::string warning() const;
 
  private:
   void checkpoint();
@@ -72,8 +82,13 @@ class Trainer {
   double forward_backward();
   void train_step(StepRecord& record);
   void save_state();
+  bool save_is_due() const;
+  std::string non_finite_weight() const;  // "" when all are finite
   void check_weights();
   [[noreturn]] void diverged(const std::string& what);
+  double guess_loss() const;  // log V
+  void judge();               // counts worse_validations_; once for each validated step
+  [[noreturn]] void diverged_from_guess();
   void save_best() const;
   void load_state(const SafeTensors& file);
 
@@ -93,9 +108,12 @@ class Trainer {
   std::vector<ReferenceLoss> references_;
   Index best_step_ = -1;
   double best_val_loss_ = kNotMeasured;
+  double initial_val_loss_ = kNotMeasured;  // of step 0
+  Index worse_validations_ = 0;
   double floor_ = kNotMeasured;
   double seconds_before_ = 0;  // trained before this process
   double started_ = 0;
+  double saved_at_ = 0, saving_took_ = 0;  // the last checkpoint: when it was saved, and the seconds that took
   Batch batch_;
 };
 

@@ -1,4 +1,4 @@
-#include "headlight/autograd/finite_check.h"
+#include "autograd/finite_check.h"
 
 #include <gtest/gtest.h>
 

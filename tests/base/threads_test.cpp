@@ -145,7 +145,7 @@ TEST_F(Threads, StepsOneAfterAnother) {
 
 // Threads really work side by side: here each chunk waits for the others to have begun.
 TEST_F(Threads, TakePartTogether) {
-  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  if (!has_threads()) GTEST_SKIP() << "one thread alone";
   for (const int count : {2, 4}) {
     set_thread_count(count);
     std::atomic<int> begun = 0, met = 0;
@@ -162,7 +162,7 @@ TEST_F(Threads, TakePartTogether) {
 
 // What a thread does not get round to, because it is busy with a long chunk, others take over.
 TEST_F(Threads, TakeOverWhatIsLeftLying) {
-  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  if (!has_threads()) GTEST_SKIP() << "one thread alone";
   set_thread_count(2);
   std::vector<std::thread::id> who(20);
   std::atomic<int> left = 19;
@@ -248,9 +248,9 @@ TEST_F(Threads, StepsInsideLoops) {
 TEST_F(Threads, CountIsSetWithinBounds) {
   EXPECT_GE(thread_count(), 1);
   set_thread_count(3);
-  EXPECT_EQ(thread_count(), has_openmp() ? 3 : 1);
+  EXPECT_EQ(thread_count(), has_threads() ? 3 : 1);
   for (const int bad : {0, -1, 257}) EXPECT_THROW(set_thread_count(bad), Error) << bad;
-  EXPECT_EQ(thread_count(), has_openmp() ? 3 : 1);
+  EXPECT_EQ(thread_count(), has_threads() ? 3 : 1);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ Json object_of(const Words& words) {
 }
 
 TEST(BenchCommand, ReportsTheTimeToSynchronize) {
-  if (!has_openmp()) GTEST_SKIP() << "one thread alone";
+  if (!has_threads()) GTEST_SKIP() << "one thread alone";
   const Result r = run_program({"bench", "gemm", "--threads", "2", "--seconds", "0.01"});
   const std::regex line("\nthreads     ([0-9]+\\.[0-9]{2} us|unknown time) to synchronize\n");
   EXPECT_TRUE(std::regex_search(r.out, line)) << r.out;

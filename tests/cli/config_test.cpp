@@ -165,7 +165,8 @@ TEST_F(Configuration, BashCompletes) {
   };
   EXPECT_EQ(treated_as("headlight tr", 1), "complete -F _headlight_words headlight\n");
   EXPECT_EQ(treated_as("headlight train --preset m", 3), "complete -F _headlight_words headlight\n");
-  EXPECT_EQ(treated_as("headlight train --data c", 3), "complete -F _headlight_words headlight\n-o filenames\n");
+  EXPECT_EQ(treated_as(cat("headlight train --data ", directory_ / "c"), 3),
+            "complete -F _headlight_words headlight\n-o filenames\n");
   EXPECT_EQ(completed("headlight tr", 1), "train\n");
   EXPECT_EQ(completed("headlight heads sh", 2), "show\n");
   EXPECT_EQ(completed("headlight train --min", 2), "--minutes\n--min-lr\n");

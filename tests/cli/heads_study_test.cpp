@@ -48,6 +48,16 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   EXPECT_EQ(run_program(study({"--seeds", "2"})).code, 0);
   EXPECT_EQ(read_file(study_ + "/summary.csv"), all.at("summary.csv"));
 
+  // A study of version 0.1.0, which had fewer settings, continues.
+  const std::string plan = study_ + "/plan.json";
+  std::string older = read_file(plan);
+  for (const std::string setting : {"\"stop_on_divergence\":false,", "\"save_every\":60.0,"}) {
+    ASSERT_TRUE(contains(older, setting));
+    older.erase(older.find(setting), setting.size());
+  }
+  write_file_atomically(plan, older);
+  EXPECT_EQ(run_program(study({"--seeds", "2", "--save-every", "5"})).code, 0);
+
   Words other = study();
   for (std::size_t i = 0; i + 1 < other.size(); ++i)
     if (other[i] == "--width") other[i + 1] = "16";
@@ -72,7 +82,7 @@ TEST_F(HeadsStudy, WatchesHeadsAndRecovers) {
 }
 
 TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     Words words = study({"--seeds", "500"});
     Program program(words);
     for (int i = 0; i < 4000 && !program.ended() && program.err_so_far().find("  training") == std::string::npos; ++i)

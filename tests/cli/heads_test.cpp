@@ -253,7 +253,7 @@ TEST_F(Heads, NeedTheirText) {
 TEST_F(Heads, RecoverEndsInOrder) {
   const std::string small = directory_ / "small";
   ASSERT_EQ(run_program({"heads", "prune", finished(), "--keep", "1", "--out", small}).code, 0);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     Program program({"heads", "recover", small, "--steps", "100000000", "--threads", "1"});
     for (int i = 0; i < 2000 && !program.ended() && program.err_so_far().find("step ") == std::string::npos; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));

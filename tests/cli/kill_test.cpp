@@ -2,6 +2,7 @@
 // HEADLIGHT_KILLS, a dozen and a half unless told (make kill-test: 200).
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -66,7 +67,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
   SCOPED_TRACE(cat("seed ", seed));
   Rng rng(seed);
 
-  int kills = 0, runs = 0, by_signal[3] = {}, before_the_first_checkpoint = 0;
+  int kills = 0, runs = 0, by_signal[4] = {}, before_the_first_checkpoint = 0;
   for (; kills < wanted && !HasFailure(); ++runs) {
     const std::string out = directory_ / cat("run", runs);
     for (bool finished = false; !finished && !HasFailure();) {
@@ -75,8 +76,8 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       Program program(started ? Words{"train", "--resume", "--out", out} : slow(out));
       // The last one of all is let run to its end.
       const bool kill = kills < wanted;
-      const int which = static_cast<int>(rng.below(3));
-      const int signal = which == 0 ? SIGINT : which == 1 ? SIGTERM : SIGKILL;
+      const int which = static_cast<int>(rng.below(4));
+      const int signal = which == 0 ? SIGINT : which == 1 ? SIGTERM : which == 2 ? SIGHUP : SIGKILL;
       bool killed = false;
       if (kill) {
         pause(rng.uniform() * takes * 0.6);
@@ -93,7 +94,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       ++by_signal[which];
       before_the_first_checkpoint += step < 0;
       // Before the program listens to a signal, that ends it.
-      EXPECT_TRUE(r.code == 128 + signal || (which != 2 && r.code == 130)) << r.code << " " << r.err;
+      EXPECT_TRUE(r.code == 128 + signal || (which != 3 && r.code == 130)) << r.code << " " << r.err;
       const std::size_t said = r.err.find("interrupted at step ");
       if (said != std::string::npos) {
         EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "it says what it saved";
@@ -104,9 +105,36 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
   }
   if (wanted_text)
     std::printf(
-        "%d kills (SIGINT %d, SIGTERM %d, SIGKILL %d; %d before the first checkpoint), %d runs, none lost, all "
+        "%d kills (SIGINT %d, SIGTERM %d, SIGHUP %d, SIGKILL %d; %d before the first checkpoint), %d runs, none lost, "
+        "all "
         "bit-identical\n",
-        kills, by_signal[0], by_signal[1], by_signal[2], before_the_first_checkpoint, runs);
+        kills, by_signal[0], by_signal[1], by_signal[2], by_signal[3], before_the_first_checkpoint, runs);
+}
+
+// Between validations a kill loses what came after the last checkpoint by time: here after some tens of milliseconds.
+TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
+  const auto words = [&](const std::string& out, const char* save_every) {
+    Words all = slow(out) + Words{"--watch-heads", "--watch-every", "90", "--save-every", save_every};
+    *(std::find(all.begin(), all.end(), "--eval-every") + 1) = "1000000";
+    *(std::find(all.begin(), all.end(), "--steps") + 1) = "3000";
+    return all;
+  };
+  const std::string whole = directory_ / "whole", out = directory_ / "run";
+  ASSERT_EQ(run_program(words(whole, "0")).code, 0);
+  int kills = 0, by_time = 0, code = 1;
+  for (int step = 0; kills < 50 && code != 0 && !HasFailure(); ++kills) {
+    Program program(step == 0 ? words(out, "0.01") : Words{"train", "--resume", "--out", out});
+    for (int i = 0; i < 5000 && saved_step(out) <= step && !program.ended(); ++i) pause(0.001);
+    pause(0.01);
+    program.signal(SIGKILL);
+    code = program.wait().code;
+    EXPECT_TRUE(code == 0 || code == 128 + SIGKILL);
+    by_time += saved_step(out) > step;
+    step = saved_step(out);
+  }
+  EXPECT_GE(by_time, 2);
+  ASSERT_EQ(run_program({"train", "--resume", "--out", out, "--save-every", "0"}).code, 0);
+  expect_same_run(whole, out);
 }
 
 // A file system of a few pages of its own.

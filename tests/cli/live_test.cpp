@@ -113,14 +113,17 @@ TEST_F(Live, ATimeIsPlannedAndSaidBeforeTheFirstStep) {
   const Result r = run_program({"train", "--data", data_, "--out", out, "--minutes", "0.06", "--seed", "5"});
   EXPECT_EQ(r.code, 0) << r.err;
   const std::size_t first = r.err.find("step 0/");
-  for (const char* part : {"measuring the speed", "text    ", "model   ", "plan    ", "machine ", "time    0:0",
-                           "expect  a validation loss of "}) {
+  for (const char* part : {"to plan 0.06 minutes of training", "text    ", "model   ", "plan    ", "machine ",
+                           "time    0:0", "expect  a validation loss of "}) {
     ASSERT_TRUE(contains(r.err, part)) << r.err;
     EXPECT_LT(r.err.find(part), first) << part;
   }
   const RunConfig c = RunDirectory(out).load_info().config;
   EXPECT_EQ(c.seed, 5);
-  EXPECT_EQ(c.position, "rotary");
+  EXPECT_EQ(c.position, PositionKind::kRotary);
+  EXPECT_TRUE(c.stop_on_divergence) << "on with --minutes";
+  const Result minute = run_program({"train", "--data", data_, "--minutes", "1", "--print-config"});
+  EXPECT_TRUE(contains(minute.err, "to plan 1 minute of training\n"));
   expect_refused({"train", "--data", data_, "--out", out, "--minutes", "1", "--steps", "5"}, 2, "cannot both be given");
   expect_refused({"train", "--data", data_, "--out", directory_ / "x", "--minutes", "0"}, 2, "--minutes 0");
 }

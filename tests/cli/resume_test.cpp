@@ -1,11 +1,14 @@
-// Interruptions: Ctrl-C, kill -9 at any moment, and going on as if nothing had been.
+// Interruptions: Ctrl-C, a terminal that closes, kill -9 at any moment, and going on as if nothing had been.
 #include <algorithm>
 #include <thread>
 
 #include "base/clock.h"
 #include "cli/tiny_run.h"
 #include "headlight/base/random.h"
+#include "headlight/formats/safetensors.h"
 #include "os/file_bytes.h"
+#include "support/on_terminal.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {
@@ -24,10 +27,17 @@ class Interrupted : public TinyRun {
     for (int i = 0; i < 2000 && !program.ended() && program.err_so_far().find(text) == std::string::npos; ++i)
       pause(0.005);
   }
+  static int saved_step(const std::string& out) {
+    return std::atoi(SafeTensors::load(out + "/state.safetensors").metadata().at("step").c_str());
+  }
+  static int step_said(const std::string& err) {
+    const std::size_t at = err.find("interrupted at step ");
+    return at == std::string::npos ? -1 : std::atoi(err.c_str() + at + 20);
+  }
 };
 
 TEST_F(Interrupted, ByCtrlCItFinishesTheStepSavesAndSaysHowToGoOn) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string out = directory_ / cat("run", signal), whole = directory_ / cat("whole", signal);
     Program program(slow(out, "1000000"));
     wait_for(program, "step 20/");
@@ -48,17 +58,65 @@ TEST_F(Interrupted, ByCtrlCItFinishesTheStepSavesAndSaysHowToGoOn) {
   }
 }
 
-TEST_F(Interrupted, ByCtrlCTheRunIsThatOfOneNeverInterrupted) {
-  const std::string out = directory_ / "run", whole = directory_ / "whole";
-  ASSERT_EQ(run_program(slow(whole, "600")).code, 0);
-  Program program(slow(out, "600"));
+TEST_F(Interrupted, BySignalsTheRunIsThatOfOneNeverInterrupted) {
+  const std::string whole = directory_ / "whole";
+  ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const std::string out = directory_ / cat("run", signal);
+    Program program(slow(out, "3000"));
+    wait_for(program, "step 20/");
+    program.signal(signal);
+    const Result r = program.wait();
+    EXPECT_EQ(r.code, 130) << r.err;
+    EXPECT_EQ(saved_step(out), step_said(r.err)) << r.err;
+    EXPECT_EQ(run_program({"train", "--resume", "--out", out}).code, 0);
+    SCOPED_TRACE(signal);
+    expect_same_run(whole, out);
+  }
+}
+
+TEST_F(Interrupted, BySignalsThatAreIgnoredItIsNot) {
+  const std::string whole = directory_ / "whole", out = directory_ / "run";
+  ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
+  // As nohup and a script's `&` start it.
+  Surroundings background;
+  background.ignored = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  Program program(slow(out, "3000"), background);
   wait_for(program, "step 20/");
-  program.signal(SIGINT);
-  const int code = program.wait().code;
-  EXPECT_TRUE(code == 130 || code == 0) << code;
-  const Result resumed = run_program({"train", "--resume", "--out", out});
-  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  for (const int signal : background.ignored) program.signal(signal);
+  const Result r = program.wait();
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_FALSE(contains(r.err, "interrupted")) << r.err;
   expect_same_run(whole, out);
+}
+
+TEST_F(Interrupted, ByATerminalThatClosesItSavesOrWithNohupGoesOn) {
+  const std::string whole = directory_ / "whole";
+  ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
+  for (const bool plain : {false, true})
+    for (const bool nohup : {false, true}) {
+      const std::string out = directory_ / cat("run", plain, nohup);
+      const Words words = slow(out, "3000") + (plain ? Words{"--plain"} : Words());
+      OnTerminal terminal(words, 80, 24, {}, nohup ? std::vector<int>{SIGHUP} : std::vector<int>{});
+      ASSERT_TRUE(terminal.read_until(plain ? "step 20/" : "\033[H"));
+      terminal.hang_up();
+      EXPECT_EQ(terminal.wait(), nohup ? 0 : 130) << plain;
+      if (!nohup) {
+        EXPECT_LT(saved_step(out), 3000);
+        EXPECT_EQ(run_program({"train", "--resume", "--out", out}).code, 0);
+      }
+      SCOPED_TRACE(out);
+      expect_same_run(whole, out);
+    }
+}
+
+TEST_F(Interrupted, NotByAReaderOfItsLinesThatIsGone) {
+  const std::string out = directory_ / "run", code = directory_ / "code";
+  std::string command = cat("{ ", HEADLIGHT_BINARY_DIR, "/headlight");
+  for (const std::string& word : slow(out, "600")) command += cat(" '", word, "'");
+  ASSERT_EQ(std::system(cat(command, " 2>&1; echo $? >'", code, "'; } | sed -n '/step 20/q'").c_str()), 0);
+  EXPECT_EQ(read_file(code), "0\n");
+  EXPECT_EQ(saved_step(out), 600);
 }
 
 TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
@@ -134,6 +192,23 @@ TEST_F(Interrupted, TwiceItEndsAtOnce) {
   EXPECT_LT(monotonic_seconds() - before, 5);
 }
 
+TEST_F(Interrupted, ByHangupsWithinAStepItStillFinishesIt) {
+  // A step takes half a second. The shell and the system may each send a SIGHUP of one terminal, and systemd adds a SIGTERM.
+  const std::string out = directory_ / "run";
+  Program program({"train", "--data", data_, "--out", out, "--layers", "2", "--width", "64", "--context", "64",
+                   "--batch", "16", "--accumulate", "64", "--threads", "1", "--val-fraction", "0"});
+  for (int i = 0; i < 4000 && !path_exists(out + "/state.safetensors") && !program.ended(); ++i) pause(0.005);
+  for (const int signal : {SIGHUP, SIGTERM, SIGHUP}) {
+    pause(0.03);
+    EXPECT_FALSE(program.ended());
+    program.signal(signal);
+  }
+  const Result r = program.wait();
+  EXPECT_EQ(r.code, 130) << r.err;
+  EXPECT_EQ(saved_step(out), 1);
+  EXPECT_EQ(step_said(r.err), 1) << r.err;
+}
+
 TEST_F(Interrupted, AFinishedRunSaysThatItIs) {
   const Files before = files_of(finished());
   const Result r = run_program({"train", "--resume", "--out", run_});
@@ -155,6 +230,47 @@ TEST_F(Interrupted, ADivergedRunExitsWithThreeAndKeepsItsCheckpoint) {
   EXPECT_TRUE(contains(line, "headlight: training diverged at step "));
   const Result evaluated = run_program({"eval", directory_ / "run"});
   EXPECT_EQ(evaluated.code, 0) << evaluated.err;
+}
+
+TEST_F(Interrupted, ByALossWorseThanAGuessItSaysSo) {
+  const Words words = {"train",
+                       "--data",
+                       data_,
+                       "--preset",
+                       "micro",
+                       "--lr",
+                       "10",
+                       "--clip",
+                       "0",
+                       "--steps",
+                       "16",
+                       "--warmup",
+                       "2",
+                       "--eval-every",
+                       "4",
+                       "--out",
+                       directory_ / "run",
+                       "--eval-windows",
+                       "8",
+                       "--threads",
+                       "1"};
+  const Result warned = run_program(words);
+  EXPECT_EQ(warned.code, 0) << warned.err;
+  const std::size_t at = warned.err.find("warning: the validation loss is ");
+  ASSERT_NE(at, std::string::npos) << warned.err;
+  EXPECT_TRUE(contains(warned.err, "start again with --lr 0.007 instead of 10 and --clip 1\n"));
+  EXPECT_EQ(warned.err.find("warning: ", at + 1), std::string::npos) << "once";
+  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: ")) << "this is wrong";
+  const Result stopped = run_program(words + Words{"--force", "--quiet", "--stop-on-divergence"});
+  EXPECT_EQ(stopped.code, 3);
+  EXPECT_EQ(stopped.err.rfind("headlight: training diverged at step 12: the validation loss is ", 0), 0u)
+      << stopped.err;
+  EXPECT_EQ(std::count(stopped.err.begin(), stopped.err.end(), '\n'), 1);
+  EXPECT_EQ(load_model(directory_ / "run").step, 0) << "the best";
+  const Result resumed = run_program({"train", "--resume", "--quiet", "--out", directory_ / "run"});
+  EXPECT_EQ(resumed.code, 3);
+  EXPECT_EQ(resumed.err, stopped.err);
+  EXPECT_EQ(run_program(train(directory_ / "fine")).err.find("warning"), std::string::npos);
 }
 
 }  // namespace

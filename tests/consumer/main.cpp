@@ -23,8 +23,8 @@ void gradients() {
       gradcheck([](std::span<const Tensor> in) { return mine::cosine_gate(in[0], in[1]); }, {draw(), draw()});
   check("the operation's gradient", operation.passed, operation.message);
   const mine::CosineLayer layer(4, 5);
-  const GradcheckResult whole = gradcheck([&](std::span<const Tensor> in) { return layer(in[0]); }, {draw()});
-  check("the layer's gradient", whole.passed, whole.message);
+  const GradcheckResult whole = gradcheck(layer, [&](std::span<const Tensor> in) { return layer(in[0]); }, {draw()});
+  check("the gradients of the layer and its parameters", whole.passed, whole.message);
   // And that the check would have seen a wrong one: here that of b is left out.
   const GradcheckResult wrong =
       gradcheck([](std::span<const Tensor> in) { return mine::cosine_gate(in[0], in[1].detach()); }, {draw(), draw()});

@@ -311,14 +311,16 @@ TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
 }
 
 TEST(Corpus, UnknownNamesListTheKnown) {
-  EXPECT_EQ(corpus_names(), (std::vector<std::string>{"tales", "repeats", "repeats-fixed", "roles", "markov"}));
+  EXPECT_EQ(corpus_names(), (std::vector<std::string>{"tales", "repeats", "repeats-fixed", "roles", "markov", "chorus",
+                                                      "chorus-induction"}));
   for (const std::string& name : corpus_names()) EXPECT_GE(corpus(name, 1, 1).size(), 1);
   try {
     corpus("tails", 10, 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "corpus: there is no corpus 'tails'; there are: tales, repeats, repeats-fixed, roles, markov");
+                 "corpus: there is no corpus 'tails'; there are: tales, repeats, repeats-fixed, roles, markov, chorus, "
+                 "chorus-induction");
   }
   EXPECT_THROW(corpus("tales", 0, 1), Error);
   EXPECT_THROW(corpus("tales", kMaxCorpusChars + 1, 1), Error);

@@ -136,6 +136,69 @@ TEST(TextTokens, NameWhatTheModelDoesNotKnow) {
   EXPECT_TRUE(contains(error_of([&] { tokens_of({""}); }), "text: the text is empty"));
 }
 
+// ---- byte order marks, and other encodings -----------------------------------------------------------------------------
+
+TextTokens::Result marked_tokens(TextTokens reader, const std::vector<std::string>& texts) {
+  for (std::size_t i = 0; i < texts.size(); ++i) reader.add(FileBytes::of(texts[i]), cat("text", i));
+  return reader.finish();
+}
+
+TEST(ByteOrderMark, AtTheStartOfATextIsRemoved) {
+  const std::string mark(kByteOrderMark);
+  const TextTokens::Result plain = tokens_of({"aé", "b"});
+  const TextTokens::Result r = marked_tokens(TextTokens(false), {mark + "aé", mark + "b"});
+  EXPECT_EQ(r.vocabulary.characters(), U"\nabé");
+  EXPECT_EQ(r.ids.copy(), plain.ids.copy());
+  EXPECT_EQ(r.fingerprint, plain.fingerprint);
+  EXPECT_EQ(r.marked, (std::vector<std::string>{"text0", "text1"}));
+  EXPECT_TRUE(plain.marked.empty());
+  // One alone, and elsewhere than at the start.
+  EXPECT_EQ(marked_tokens(TextTokens(false), {mark, "ab"}).vocabulary.characters(), U"ab");
+  EXPECT_EQ(marked_tokens(TextTokens(false), {mark + "a" + mark}).vocabulary.characters(), U"a\uFEFF");
+  EXPECT_TRUE(contains(error_of([&] { marked_tokens(TextTokens(false), {mark}); }), "text0: the text is empty"));
+  EXPECT_TRUE(contains(error_of([&] { marked_tokens(TextTokens(false), {mark + "a\xFF"}); }), "text0: byte 4 is not"))
+      << "counted from the start of the file";
+}
+
+TEST(ByteOrderMark, IsKeptWhereTokensAreBytesOrARunHasItAsACharacter) {
+  const std::string mark(kByteOrderMark);
+  EXPECT_EQ(marked_tokens(TextTokens(true), {mark + "a"}).ids.size(), 4u);
+  const Vocabulary known = Vocabulary::of_text(mark + "ab", "known");
+  EXPECT_EQ(marked_tokens(TextTokens(known), {mark + "ab"}).ids.size(), 2u);
+  TextTokens reader(known);
+  reader.keep_marks();
+  const TextTokens::Result r = marked_tokens(std::move(reader), {mark + "ab"});
+  EXPECT_EQ(r.ids.size(), 3u);
+  EXPECT_TRUE(r.marked.empty());
+  const Vocabulary without = Vocabulary::of_text("ab", "known");
+  EXPECT_EQ(marked_tokens(TextTokens(without), {mark + "ab"}).ids.size(), 2u);
+}
+
+TEST(OtherEncodings, AreNamedWithTheCommandThatConverts) {
+  const auto refusal = [](const std::string& text, bool bytes = false) {
+    return error_of([&] { marked_tokens(TextTokens(bytes), {text}); });
+  };
+  const auto line = [](const char* name) {
+    return cat("text0: is not UTF-8 but ", name, "; convert it: iconv -f ", name, " -t UTF-8");
+  };
+  // "Hi é日" in each, with and without a mark.
+  const auto encoded = [](int size, bool big, bool mark) {
+    std::string text;
+    for (const char32_t c : std::u32string(mark ? U"\uFEFFHi é日" : U"Hi, é日"))
+      for (int i = 0; i < size; ++i) text += static_cast<char>(c >> 8 * (big ? size - 1 - i : i));
+    return text;
+  };
+  for (const bool big : {false, true}) {
+    EXPECT_EQ(refusal(encoded(2, big, true)), line("UTF-16"));
+    EXPECT_EQ(refusal(encoded(4, big, true)), line("UTF-32"));
+    EXPECT_EQ(refusal(encoded(2, big, false)), line(big ? "UTF-16BE" : "UTF-16LE"));
+    EXPECT_EQ(refusal(encoded(4, big, false)), line(big ? "UTF-32BE" : "UTF-32LE"));
+    EXPECT_EQ(refusal(encoded(2, big, true), true), "(no error)") << "bytes are bytes";
+  }
+  for (const std::string& text : {std::string("a\0b", 3), std::string(40, '\0'), std::string("abcd\0\0\0\0", 8)})
+    EXPECT_EQ(refusal(text), "(no error)") << "zero bytes, but of no such text";
+}
+
 class MappedText : public testing::Test {
  protected:
   void write(const std::string& text) {
@@ -191,6 +254,17 @@ TEST(TokenIds, ArePartsOfParts) {
     EXPECT_TRUE(contains(error_of([&] { part.copy(places.first, places.second); }), "are not within a text of 3"))
         << places.first;
   EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "not within a text of 0"));
+}
+
+TEST_F(MappedText, ItsMarkIsRemovedAndPlacesStillFit) {
+  const std::string text = mixed_text(20000, 9);
+  write(cat(kByteOrderMark, text));
+  const TextTokens::Result r = tokens(1);
+  EXPECT_TRUE(mapped_);
+  EXPECT_EQ(r.vocabulary.decode(r.ids.copy()), text);
+  EXPECT_EQ(r.fingerprint, tokens_of({text}).fingerprint);
+  const auto size = static_cast<Index>(r.ids.size());
+  EXPECT_EQ(r.ids.copy(size - 1, size), tokens_of({text}).ids.copy(size - 1, size));
 }
 
 }  // namespace

@@ -20,11 +20,11 @@ std::vector<RunConfig> configs_that_fit() {
   all[1].tied = false;
   all[2].bias = false;
   all[3].hidden = 5;
-  all[4].activation = "gelu-erf";
-  all[5].tokens = "byte";
+  all[4].activation = Activation::kGeluErf;
+  all[5].tokens = TokenUnit::kByte;
   all[6].layers = 1;
   all[6].heads = 4;
-  all[6].activation = "relu";
+  all[6].activation = Activation::kRelu;
   all[6].dropout = 0.25;
   return all;
 }
@@ -32,7 +32,7 @@ std::vector<RunConfig> configs_that_fit() {
 // Those that Hugging Face's GPT-NeoX holds.
 std::vector<RunConfig> rotary_configs() {
   std::vector<RunConfig> all = configs_that_fit();
-  for (RunConfig& config : all) config.position = "rotary";
+  for (RunConfig& config : all) config.position = PositionKind::kRotary;
   return all;
 }
 
@@ -105,7 +105,7 @@ TEST(HuggingFace, TensorsLieAsTransformersReadsThem) {
 TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
   const TemporaryDirectory directory;
   RunConfig config = small_config();
-  config.position = "rotary";
+  config.position = PositionKind::kRotary;
   const TrainedModel trained = random_model(config);
   export_hugging_face(trained, directory.path());
   const SafeTensors file = SafeTensors::load(directory / "model.safetensors");
@@ -193,20 +193,20 @@ TEST(Export, RefusesWhatDoesNotFit) {
     return line;
   };
   for (const auto& [write, format] : {std::pair{&export_hugging_face, "hf: "}, {&export_gguf, "gguf: "}}) {
-    for (const char* position : {"sinusoidal", "alibi", "none"}) {
+    for (const PositionKind position : {PositionKind::kSinusoidal, PositionKind::kAlibi, PositionKind::kNone}) {
       const std::string line = refusal([&](RunConfig& c) { c.position = position; }, write);
       EXPECT_EQ(line.rfind(format, 0), 0u) << line;
       EXPECT_TRUE(contains(line, "--position learned or rotary"));
     }
-    EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.norm = "rms"; }, write), "--norm layer"));
+    EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.norm = NormKind::kRms; }, write), "--norm layer"));
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.pre_norm = false; }, write), "--pre-norm"));
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.hidden = 0; }, write), "--hidden -1"));
   }
-  for (const char* activation : {"gelu-erf", "relu", "silu"})
+  for (const Activation activation : {Activation::kGeluErf, Activation::kRelu, Activation::kSilu})
     EXPECT_TRUE(contains(refusal([&](RunConfig& c) { c.activation = activation; }, export_gguf), "--to hf holds it"));
   // NumPy takes them all.
   RunConfig config = small_config();
-  config.position = "rotary", config.norm = "rms", config.pre_norm = false;
+  config.position = PositionKind::kRotary, config.norm = NormKind::kRms, config.pre_norm = false;
   export_npz(random_model(config), directory / "m.npz");
   EXPECT_TRUE(path_exists(directory / "m.npz"));
 }
@@ -226,7 +226,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
   std::vector<RunConfig> all = configs_that_fit();
   for (RunConfig& config : rotary_configs()) all.push_back(config);
   for (const RunConfig& config : all) {
-    if (config.activation != "gelu") continue;
+    if (config.activation != Activation::kGelu) continue;
     const TemporaryDirectory directory;
     const TrainedModel trained = random_model(config);
     const Exported exported = export_gguf(trained, directory / "m.gguf");
@@ -237,7 +237,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
     const auto& tokens = file.at<std::vector<std::string>>("tokenizer.ggml.tokens");
     ASSERT_EQ(static_cast<Index>(tokens.size()), v + 1);
     EXPECT_EQ(file.at<std::uint32_t>("tokenizer.ggml.eos_token_id"), v);
-    const bool neox = config.position == "rotary";
+    const bool neox = config.position == PositionKind::kRotary;
     EXPECT_EQ(file.at<std::string>("general.architecture"), neox ? "gptneox" : "gpt2");
     EXPECT_EQ(file.at<std::uint32_t>(neox ? "gptneox.context_length" : "gpt2.context_length"), 256u);
     if (neox) {
@@ -254,7 +254,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
     EXPECT_EQ(sizes.at("token_embd.weight"), (Sizes{v + 1, 8}));
     EXPECT_EQ(sizes.at("output.weight"), (Sizes{v + 1, 8}));
     EXPECT_EQ(sizes.at("blk.0.attn_qkv.weight"), (Sizes{24, 8}));
-    if (config.tokens == "byte") {
+    if (config.tokens == TokenUnit::kByte) {
       EXPECT_EQ(tokens['A'], "A");
       EXPECT_EQ(tokens[' '], "Ġ");
       EXPECT_EQ(tokens['\n'], "Ċ");
@@ -329,7 +329,7 @@ TEST(NanoGpt, Arrives) {
   const TemporaryDirectory directory;
   const std::string path = directory / "ckpt.safetensors";
   RunConfig config = small_config();
-  config.activation = "gelu-erf";
+  config.activation = Activation::kGeluErf;
   for (const bool bias : {true, false}) {
     config.bias = bias;
     TrainedModel trained = random_model(config);

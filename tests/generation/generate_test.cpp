@@ -227,6 +227,7 @@ TEST_F(Generate, DrawsFromItsOwnGeneratorAlone) {
 
 TEST_F(Generate, NeedsAPrompt) {
   EXPECT_TRUE(contains(error_of([&] { text(1, {}); }), "the prompt is empty"));
+  EXPECT_TRUE(contains(error_of([&] { text(1, {3}, -1); }), "sample: -1 tokens"));
 }
 
 // ---- the decoder's text and the whole model's ----

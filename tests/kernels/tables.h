@@ -12,6 +12,7 @@
 
 #include "base/isa.h"
 #include "headlight/base/random.h"
+#include "headlight/base/text.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
 

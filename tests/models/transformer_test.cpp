@@ -207,6 +207,9 @@ TEST(TransformerConfig, SaysWhichSizesWouldDo) {
   EXPECT_EQ(error([](auto& c) { c.heads = 8, c.position = PositionKind::kRotary; }),
             "model: rotary positions need an even head size, and 8 / 8 is 1");
   EXPECT_EQ(error([](auto& c) { c.dropout = 1; }), "model: dropout 1 is outside [0, 1)");
+  EXPECT_EQ(error([](auto& c) { c.position = static_cast<PositionKind>(9); }), "model: no such position encoding");
+  EXPECT_EQ(error([](auto& c) { c.norm = static_cast<NormKind>(9); }), "model: no such normalization");
+  EXPECT_EQ(error([](auto& c) { c.activation = static_cast<Activation>(-1); }), "model: no such activation");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "headlight/autograd/gradcheck.h"
 #include "headlight/models/transformer.h"
+#include "headlight/nn/gradcheck.h"
 #include "ops/compare.h"
 
 namespace headlight::tests {
@@ -18,8 +19,7 @@ namespace headlight::tests {
 // nothing in a gradient is hidden by rounding.
 void randomize(const Module& module, std::uint64_t seed);
 
-// Gradients of f(inputs) with respect to the inputs and to every parameter of the module, which f calls. All float64.
-// Dropout is active: f sees the same draws at each call.
+// gradcheck(module, f, inputs) with a step that suits the layers' numbers.
 ::testing::AssertionResult gradients_are_right(const Module& module, const Differentiable& f,
                                                std::vector<Tensor> inputs, double step = 1e-4);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 
 #include "headlight/autograd/tape.h"
 #include "nn/layers.h"
@@ -48,6 +49,16 @@ TEST_F(Probes, SeeWeightsAndHeadOutputsByName) {
   EXPECT_EQ(to_text(z.shape()), "[2,2,5,4]");
   for (Index t = 0; t < 5; ++t)
     for (Index s = 0; s < 5; ++s) EXPECT_EQ(weights.at({1, 1, t, s}) > 0, s <= t);
+}
+
+TEST_F(Probes, InAnyOrderOfDestruction) {
+  auto first = std::make_unique<Recorder>(), second = std::make_unique<Recorder>();
+  first.reset();
+  EXPECT_EQ(Probe::active(), second.get());
+  model_(ids_, 2);
+  EXPECT_EQ(second->names.size(), 4u);
+  second.reset();
+  EXPECT_EQ(Probe::active(), nullptr);
 }
 
 TEST_F(Probes, ObservingChangesNoBit) {

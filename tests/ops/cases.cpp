@@ -53,6 +53,19 @@ OpCase unary_case(const std::string& name, Unary op, Draw draw) {
   };
 }
 
+// An operation of a tensor and a number that is not one.
+OpCase number_case(const std::string& declaration, Tensor (*op)(const Tensor&, double), Draw draw) {
+  return {
+      .declaration = declaration,
+      .draw =
+          [op, draw](Rng& rng, Size size) {
+            const double value = rng.uniform() + 0.5;
+            return Call{{draw(rng, draw_shape(rng, size))}, [op, value](Inputs in) { return op(in[0], value); }};
+          },
+      .bad = {{[op] { op(Tensor(), 2); }, {"used before it was given a value"}}},
+  };
+}
+
 OpCase gelu_case(const std::string& variant, Gelu form) {
   return {
       .declaration = "gelu(x,form)",
@@ -287,6 +300,14 @@ std::vector<OpCase> arithmetic_cases() {
       binary_case("sub", sub, draw_around_zero),
       binary_case("mul", mul, draw_around_zero),
       binary_case("div", div, draw_denominator),
+      number_case("add(x,value)", add, draw_around_zero),
+      number_case("sub(x,value)", sub, draw_around_zero),
+      number_case(
+          "sub(value,x)", [](const Tensor& x, double value) { return sub(value, x); }, draw_around_zero),
+      number_case("mul(x,value)", mul, draw_around_zero),
+      number_case("div(x,value)", div, draw_around_zero),
+      number_case(
+          "div(value,x)", [](const Tensor& x, double value) { return div(value, x); }, draw_denominator),
       {.declaration = "scale(x,factor)",
        .draw =
            [](Rng& rng, Size size) {
@@ -571,7 +592,7 @@ std::vector<OpCase> network_cases() {
                {[] {
                   embedding(zeros({5, 2}), std::vector<std::int32_t>{0}, {2});
                 },
-                {"embedding: 1 ids", "[2]"}},
+                {"embedding: 1 id ", "[2]"}},
                {[] { embedding(zeros({5}), std::vector<std::int32_t>{0}, {1}); }, {"embedding: ", "[5]"}},
                {[] {
                   embedding(zeros({5, 2}), std::vector<std::int32_t>{0}, {1, 1, 1, 1});

@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
+#include "headlight/optim/schedule.h"
 #include "ops/compare.h"
+#include "support/expect_error.h"
 
 namespace headlight::tests {
 namespace {
@@ -250,6 +253,13 @@ TEST(Optimizer, EveryKernelSetAndThreadCount) {
   }
 }
 
+TEST(Optimizer, RefusesToHaveNoParameters) {
+  for (const std::string& message : {error_of([] { AdamW({}, {}); }), error_of([] { Sgd({}, {}); })})
+    EXPECT_EQ(message,
+              "optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as "
+              "Child<Linear> name{this, \"name\", ...}");
+}
+
 TEST(Optimizer, RefusesDoubles) {
   EXPECT_EQ(error_of([] {
               AdamW({{"a.weight", Tensor::zeros({2, 2})}, {"b.weight", Tensor::zeros({2}, DType::kFloat64)}}, {});
@@ -277,6 +287,62 @@ TEST(GradientNorm, IsTheLengthOfAllGradientsAsOneVector) {
   Tape tape;
   tape.backward(sum(mul(huge[0].value, Tensor::of({2}, {3e30, 4e30}))));
   EXPECT_NEAR(gradient_norm(huge) / 5e30, 1, 1e-6);
+}
+
+TEST(Optimizers, RefuseWhatCannotTrain) {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  const auto one = [] { return std::vector<NamedTensor>{{"p", Tensor::zeros({2, 2}, DType::kFloat32)}}; };
+  const auto adamw = [&](const AdamW::Options& o) { return error_of([&] { AdamW(one(), o); }); };
+  const auto sgd = [&](const Sgd::Options& o) { return error_of([&] { Sgd(one(), o); }); };
+  for (const double bad : {-0.1, 1.0, nan, inf}) {
+    EXPECT_TRUE(contains(adamw({.beta1 = bad}), "adamw: beta1 ")) << bad;
+    EXPECT_TRUE(contains(adamw({.beta2 = bad}), "adamw: beta2 ")) << bad;
+    EXPECT_TRUE(contains(sgd({.momentum = bad}), "sgd: momentum ")) << bad;
+  }
+  for (const double bad : {-1e-9, nan, inf}) {
+    EXPECT_TRUE(contains(adamw({.weight_decay = bad}), "adamw: weight decay ")) << bad;
+    EXPECT_TRUE(contains(sgd({.weight_decay = bad}), "sgd: weight decay ")) << bad;
+    EXPECT_TRUE(contains(adamw({.eps = bad}), "adamw: eps ")) << bad;
+    Sgd optimizer(one(), {});
+    EXPECT_TRUE(contains(error_of([&] { optimizer.step(bad); }), "optimizer: learning rate ")) << bad;
+    EXPECT_EQ(optimizer.steps(), 0) << "a step that is refused is none";
+  }
+  EXPECT_TRUE(contains(adamw({.eps = 0}), "adamw: eps 0 must be above 0"));
+  Sgd optimizer(one(), {});
+  EXPECT_TRUE(contains(error_of([&] { optimizer.step(0.1, nan); }), "gradient scale nan"));
+  EXPECT_NO_THROW(optimizer.step(0));
+}
+
+TEST(Schedules, RefuseWhatIsNoSchedule) {
+  const double nan = std::nan("");
+  for (const Schedule& bad :
+       {Schedule{.peak = nan}, Schedule{.peak = -1}, Schedule{.lowest = nan}, Schedule{.lowest = -1},
+        Schedule{.lowest = 1}, Schedule{.warmup = -1}, Schedule{.steps = 0}, Schedule{.decay = static_cast<Decay>(9)}})
+    EXPECT_TRUE(contains(error_of([&] { bad.at(3); }), "schedule: "));
+  EXPECT_TRUE(contains(error_of([] { Schedule{}.at(-1); }), "schedule: step -1"));
+}
+
+// linear() saved the weight: its gradient must not be that of the stepped one.
+TEST(Optimizer, AStepBetweenForwardAndBackwardIsAnError) {
+  Tensor x = Tensor::full({1, 2}, 1), w = Tensor::full({1, 2}, 1);
+  for (Tensor* t : {&x, &w}) t->set_requires_grad(true);
+  const std::vector<NamedTensor> trained = {{"weight", w}};
+  AdamW adamw(trained, {});
+  Sgd sgd(trained, {});
+  for (Optimizer* optimizer : {static_cast<Optimizer*>(&adamw), static_cast<Optimizer*>(&sgd)}) {
+    const auto pass = [&](bool step_before) {
+      Tape tape;
+      const Tensor y = sum(linear(x, w));
+      if (step_before) optimizer->step(0.1);
+      tape.backward(y);
+    };
+    w.zero_grad();
+    pass(false);
+    optimizer->step(0.1);
+    pass(false);  // a step between two passes is the rule
+    const std::string message = error_of([&] { pass(true); });
+    EXPECT_NE(message.find("linear: input 1 was changed in place"), std::string::npos) << message;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/gradcheck.h"
+#include "headlight/nn/gradcheck.h"
 #include "os/file.h"
 #include "recipes/gated_feed_forward.h"
 
@@ -12,8 +13,8 @@ TEST(Recipes, TheLayersGradientIsRight) {
   DTypeScope doubles(DType::kFloat64);
   Rng rng(1);
   const GatedFeedForward layer(6, 10);
-  const GradcheckResult r =
-      gradcheck([&](std::span<const Tensor> in) { return layer(in[0]); }, {Tensor::normal({2, 3, 6}, 0, 1, rng)});
+  const auto run = [&](std::span<const Tensor> in) { return layer(in[0]); };
+  const GradcheckResult r = gradcheck(layer, run, {Tensor::normal({2, 3, 6}, 0, 1, rng)});  // its parameters too
   EXPECT_TRUE(r) << r.message;
 }
 

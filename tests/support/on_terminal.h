@@ -13,13 +13,15 @@ namespace headlight {
 // The program on a terminal of its own.
 class OnTerminal {
  public:
-  // `variables`: "NAME=value".
-  OnTerminal(const Words& words, int columns, int rows, const std::vector<std::string>& variables = {}) {
+  // `variables`: "NAME=value". `ignored`: signals.
+  OnTerminal(const Words& words, int columns, int rows, const std::vector<std::string>& variables = {},
+             const std::vector<int>& ignored = {}) {
     winsize size{};
     size.ws_col = static_cast<unsigned short>(columns);
     size.ws_row = static_cast<unsigned short>(rows);
     id_ = forkpty(&terminal_, nullptr, nullptr, &size);
     if (id_ != 0) return;
+    set_signals(ignored);
     setenv("TERM", "xterm", 1);
     unsetenv("NO_COLOR");
     for (const std::string& variable : variables) putenv(const_cast<char*>(variable.c_str()));
@@ -35,7 +37,7 @@ class OnTerminal {
       kill(id_, SIGKILL);
       waitpid(id_, nullptr, 0);
     }
-    close(terminal_);
+    if (terminal_ >= 0) close(terminal_);
   }
   OnTerminal(const OnTerminal&) = delete;
   OnTerminal& operator=(const OnTerminal&) = delete;
@@ -68,8 +70,13 @@ class OnTerminal {
     from_ = seen.find(text, begin) + text.size();
     return true;
   }
+  // Closes the terminal, as an SSH connection that breaks does: the program gets SIGHUP, and no write to it succeeds.
+  void hang_up() {
+    close(terminal_);
+    terminal_ = -1;
+  }
   int wait() {
-    read_until("(the end never comes)");
+    if (terminal_ >= 0) read_until("(the end never comes)");
     int status = 0;
     waitpid(id_, &status, 0);
     id_ = -1;

@@ -37,7 +37,14 @@ struct Surroundings {
   rlim_t data = RLIM_INFINITY;              // bytes of memory of its own; mapped files do not count
   bool ordinary_user = false;               // without root's right to read and write everything
   std::vector<std::string> variables = {};  // "NAME=value"
+  std::vector<int> ignored = {};            // signals, as nohup ignores SIGHUP
 };
+
+// In a child: signals as a shell in the foreground leaves them, whatever runs the tests.
+inline void set_signals(const std::vector<int>& ignored) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) std::signal(number, SIG_DFL);
+  for (const int number : ignored) std::signal(number, SIG_IGN);
+}
 
 // A program that is running.
 class Program {
@@ -50,6 +57,7 @@ class Program {
     argv.push_back(nullptr);
     id_ = fork();
     if (id_ != 0) return;
+    set_signals(s.ignored);
     const int in = open(s.input.empty() ? "/dev/null" : s.input.c_str(), O_RDONLY);
     dup2(in, 0);
     dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);

@@ -19,8 +19,9 @@ inline RunConfig small_config() {
 inline TrainedModel random_model(const RunConfig& config = small_config()) {
   TrainedModel trained;
   trained.info.config = config;
-  trained.info.vocabulary =
-      config.tokens == "byte" ? Vocabulary::bytes() : Vocabulary::of_text("\r\n the cat: é日🙂\"\\", "test");
+  trained.info.vocabulary = config.tokens == TokenUnit::kByte
+                                ? Vocabulary::bytes()
+                                : Vocabulary::of_text("\r\n the cat: é日🙂\"\\", "test");
   trained.info.source = "/home/somebody/secret/my text.txt";
   trained.info.config.data = trained.info.source;
   trained.step = 70;

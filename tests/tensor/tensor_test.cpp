@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cmath>
+#include <sstream>
 
 #include "headlight/base/error.h"
 #include "support/expect_error.h"
@@ -24,6 +25,40 @@ TEST(Tensor, Making) {
   EXPECT_EQ(Tensor::of({3}, {0.1, 0.2, 0.3}).at({0}), static_cast<double>(0.1f));
   EXPECT_EQ(Tensor::of({3}, {0.1, 0.2, 0.3}, DType::kFloat64).at({2}), 0.3);
   EXPECT_FALSE(Tensor().defined());
+}
+
+TEST(Tensor, MakingAsInNumPy) {
+  EXPECT_EQ(Tensor::ones({2, 1}).to_vector(), (Numbers{1, 1}));
+  EXPECT_EQ(Tensor::arange(4).to_vector(), (Numbers{0, 1, 2, 3}));
+  EXPECT_EQ(Tensor::arange(2, 5).to_vector(), (Numbers{2, 3, 4}));
+  EXPECT_EQ(Tensor::arange(1, 0, -0.25).to_vector(), (Numbers{1, 0.75, 0.5, 0.25}));
+  EXPECT_EQ(Tensor::arange(2.5).to_vector(), (Numbers{0, 1, 2}));
+  EXPECT_EQ(Tensor::arange(5, 2).shape(), (Shape{0}));
+  EXPECT_EQ(Tensor::arange(0).shape(), (Shape{0}));
+  // Element i is start + i step, not a sum of steps.
+  EXPECT_EQ(Tensor::arange(0, 1, 0.1, DType::kFloat64).at({7}), 7 * 0.1);
+  EXPECT_EQ(Tensor::arange(3, DType::kFloat64).dtype(), DType::kFloat64);
+  EXPECT_EQ(Tensor::eye(2, DType::kFloat64).to_vector(), (Numbers{1, 0, 0, 1}));
+  EXPECT_EQ(Tensor::eye(3).at({2, 2}), 1);
+  EXPECT_EQ(Tensor::eye(0).shape(), (Shape{0, 0}));
+  const Tensor x = Tensor::full({2, 3}, 7, DType::kFloat64);
+  for (const Tensor& like : {Tensor::zeros_like(x), Tensor::ones_like(x)}) {
+    EXPECT_EQ(like.shape(), x.shape());
+    EXPECT_EQ(like.dtype(), DType::kFloat64);
+  }
+  EXPECT_EQ(Tensor::zeros_like(x).to_vector(), Numbers(6, 0));
+  EXPECT_EQ(Tensor::ones_like(x).to_vector(), Numbers(6, 1));
+  for (const double step : {0.0, std::nan(""), HUGE_VAL})
+    expect_error([&] { Tensor::arange(0, 1, step); }, {"tensor: arange(0, 1, ", "has no end; give finite numbers"});
+  expect_error([] { Tensor::arange(HUGE_VAL); }, {"tensor: arange(0, inf, 1) has no end"});
+  expect_error([] { Tensor::arange(1e300); }, {"more than 2^40 elements"});
+  expect_error([] { Tensor::eye(-1); }, {"size -1"});
+}
+
+TEST(Tensor, Printing) {
+  std::ostringstream out;
+  out << Tensor::arange(3) << " " << Shape{2, 3} << " " << DType::kFloat64 << " " << Tensor();
+  EXPECT_EQ(out.str(), "float32 [3] {0, 1, 2} [2,3] float64 undefined tensor");
 }
 
 TEST(Tensor, StorageIsAligned) {
@@ -133,6 +168,32 @@ TEST(Tensor, Gradients) {
   EXPECT_FALSE(x.grad().defined());
   x.set_requires_grad(false);
   EXPECT_FALSE(x.requires_grad());
+}
+
+TEST(Tensor, RequiresGradTwiceKeepsTheGradientAndTheHandles) {
+  Tensor x = Tensor::zeros({2});
+  x.set_requires_grad(true);
+  const Tensor copy = x;
+  x.slot()->grad = Tensor::full({2}, 3);
+  x.set_requires_grad(true);
+  EXPECT_EQ(x.grad().to_vector(), (std::vector<double>{3, 3}));
+  EXPECT_EQ(copy.slot(), x.slot());
+}
+
+// As model.parameters() gives them: handles of the same leaf.
+TEST(Tensor, RequiresGradOffAndOnHoldsForEveryHandle) {
+  Tensor x = Tensor::zeros({2});
+  x.set_requires_grad(false);  // nothing to do
+  EXPECT_FALSE(x.requires_grad());
+  x.set_requires_grad(true);
+  Tensor copy = x;
+  x.slot()->grad = Tensor::full({2}, 3);
+  copy.set_requires_grad(false);
+  EXPECT_FALSE(x.requires_grad());
+  EXPECT_TRUE(x.grad().defined());
+  x.set_requires_grad(true);
+  EXPECT_TRUE(copy.requires_grad());
+  EXPECT_EQ(copy.grad().to_vector(), (std::vector<double>{3, 3}));
 }
 
 TEST(TensorErrors, SayWhatIsWrong) {

@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "support/expect_error.h"
+#include "support/files.h"
+#include "support/temporary_directory.h"
+#include "training/run_directory.h"
 
 namespace headlight {
 namespace {
@@ -18,10 +23,8 @@ Setting setting(const char* name) {
 // Values of a setting that are allowed: the ends of its range (when they belong to it) and something between.
 std::vector<std::string> allowed_values(const Setting& s) {
   if (s.is_switch()) return {"yes", "no"};
-  if (std::holds_alternative<std::string RunConfig::*>(s.field)) {
-    if (s.choices.empty()) return {"", "some text", "é日🙂"};
-    return {s.choices.begin(), s.choices.end()};
-  }
+  if (!s.choices.empty()) return s.choices;
+  if (std::holds_alternative<std::string RunConfig::*>(s.field)) return {"", "some text", "é日🙂"};
   if (std::holds_alternative<Index RunConfig::*>(s.field))
     return {std::to_string(static_cast<Index>(s.lowest)), std::to_string(static_cast<Index>(s.highest)),
             std::to_string(static_cast<Index>(s.lowest) + 1)};
@@ -54,8 +57,10 @@ TEST(Settings, TextComesBackAsItWas) {
       RunConfig again;
       set_from_text(again, s, text);
       EXPECT_EQ(text_of(again, s), text) << s.name << " " << value;
-      if (std::holds_alternative<std::string RunConfig::*>(s.field) || s.is_switch()) EXPECT_EQ(text, value) << s.name;
-      else EXPECT_EQ(std::stod(text), std::stod(value)) << s.name;
+      const bool number =
+          std::holds_alternative<Index RunConfig::*>(s.field) || std::holds_alternative<double RunConfig::*>(s.field);
+      if (number) EXPECT_EQ(std::stod(text), std::stod(value)) << s.name;
+      else EXPECT_EQ(text, value) << s.name;
     }
   }
 }
@@ -155,17 +160,17 @@ TEST(Config, EverySettingReachesTheModelOrTheSchedule) {
                                    {"rotary", PositionKind::kRotary},
                                    {"alibi", PositionKind::kAlibi},
                                    {"none", PositionKind::kNone}}) {
-    c.position = text;
+    set_from_text(c, setting("position"), text);
     EXPECT_EQ(c.model(11).position, kind);
   }
   for (const auto& [text, kind] : {std::pair{"gelu", Activation::kGelu},
                                    {"gelu-erf", Activation::kGeluErf},
                                    {"relu", Activation::kRelu},
                                    {"silu", Activation::kSilu}}) {
-    c.activation = text;
+    set_from_text(c, setting("activation"), text);
     EXPECT_EQ(c.model(11).activation, kind);
   }
-  c.norm = "rms";
+  c.norm = NormKind::kRms;
   EXPECT_EQ(c.model(11).norm, NormKind::kRms);
   const TransformerConfig m = c.model(11);
   EXPECT_EQ(m.vocabulary, 11);
@@ -178,7 +183,7 @@ TEST(Config, EverySettingReachesTheModelOrTheSchedule) {
   EXPECT_FALSE(m.pre_norm || m.tied || m.bias);
   for (const auto& [text, kind] :
        {std::pair{"cosine", Decay::kCosine}, {"linear", Decay::kLinear}, {"constant", Decay::kConstant}}) {
-    c.decay = text;
+    set_from_text(c, setting("decay"), text);
     EXPECT_EQ(c.schedule().decay, kind);
   }
   c.lr = 0.5, c.min_lr = 0.25, c.warmup = 3, c.steps = 99;
@@ -198,8 +203,9 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 65; }), "width 65 is not divisible by 4 heads; use 64 or 68"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.min_lr = 1; }), "--min-lr 1 is above --lr 0.001"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.data = c.grammar = "x"; }), "--data and --grammar"));
-  EXPECT_TRUE(contains(line([](RunConfig& c) { c.corpus = "tale"; }),
-                       "there is: tales, repeats, repeats-fixed, roles, markov; did you mean tales?"));
+  EXPECT_TRUE(contains(
+      line([](RunConfig& c) { c.corpus = "tale"; }),
+      "there is: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 1 << 20; }), "GB of memory; use a smaller --width"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.hidden = 1 << 20, c.layers = 1000; }), "GB of memory"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));
@@ -236,7 +242,87 @@ TEST(Presets, AreWhatTheyAreSaidToBe) {
   EXPECT_EQ(baby.dropout, 0.2);
   EXPECT_EQ(find_preset("demo").config.data, "");
   EXPECT_EQ(error_of([] { find_preset("bay"); }),
-            "--preset bay: not one of demo, repeats, roles, markov, micro, cpu, baby; did you mean baby?");
+            "--preset bay: not one of demo, repeats, roles, markov, chorus, chorus-induction, micro, cpu, baby; did "
+            "you mean baby?");
+}
+
+// For users of the library: every range and choice of the table, whatever the setting.
+TEST(Config, ChecksTheRangeOfEverySetting) {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  int checked = 0;
+  for (const Setting& s : settings()) {
+    const auto refused = [&](auto change) {
+      RunConfig c;
+      change(c);
+      EXPECT_EQ(error_of([&] { c.check(); }).rfind(cat("--", s.name, " "), 0), 0u) << s.name;
+      EXPECT_THROW(c.check(), UsageError) << s.name;
+      ++checked;
+    };
+    if (const auto* whole = std::get_if<Index RunConfig::*>(&s.field)) {
+      for (const Index value : {static_cast<Index>(s.lowest) - 1, static_cast<Index>(s.highest) + 1,
+                                std::numeric_limits<Index>::min(), std::numeric_limits<Index>::max()})
+        refused([&](RunConfig& c) { c.*(*whole) = value; });
+    } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
+      for (const double value : {nan, inf, -inf, std::nextafter(s.lowest, -inf), std::nextafter(s.highest, inf)})
+        refused([&](RunConfig& c) { c.*(*real) = value; });
+      if (s.lowest_excluded) refused([&](RunConfig& c) { c.*(*real) = s.lowest; });
+      if (s.highest_excluded) refused([&](RunConfig& c) { c.*(*real) = s.highest; });
+    } else if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
+      for (std::size_t i = 0; i < s.choices.size(); ++i) {
+        RunConfig c;
+        choice->set(c, i);
+        EXPECT_EQ(choice->get(c), i) << s.name;
+        EXPECT_EQ(text_of(c, s.name), s.choices[i]);
+        EXPECT_TRUE(contains(s.help, s.choices[i])) << s.name;
+      }
+    }
+  }
+  EXPECT_GT(checked, 100);
+  const auto line = [](auto change) {
+    RunConfig c;
+    change(c);
+    return error_of([&] { c.check(); });
+  };
+  EXPECT_EQ(line([](RunConfig& c) { c.eval_every = 0; }), "--eval-every 0: outside what is allowed: 1 to 1000000000");
+  EXPECT_EQ(line([](RunConfig& c) { c.heads = 0; }), "--heads 0: outside what is allowed: 1 to 1000");
+  EXPECT_EQ(line([&](RunConfig& c) { c.lr = nan; }), "--lr nan: outside what is allowed: more than 0, at most 10");
+  EXPECT_EQ(line([](RunConfig& c) { c.position = static_cast<PositionKind>(17); }),
+            "--position '': not one of learned, sinusoidal, rotary, alibi, none");
+  EXPECT_EQ(line([](RunConfig& c) { c.optimizer = static_cast<OptimizerKind>(-1); }),
+            "--optimizer '': not one of adamw, sgd");
+}
+
+// Written by version 0.1.0: texts where enums are now, and none of the settings that came later.
+TEST(Config, RunsOfEarlierVersionsAreRead) {
+  const TemporaryDirectory directory;
+  write_file_atomically(directory / "config.json", read_file(HEADLIGHT_SOURCE_DIR "/tests/fixtures/config_0_1_0.json"));
+  const RunConfig c = RunDirectory(directory.path()).load_info().config;
+  EXPECT_EQ(c.position, PositionKind::kAlibi);
+  EXPECT_EQ(c.norm, NormKind::kRms);
+  EXPECT_EQ(c.activation, Activation::kGeluErf);
+  EXPECT_EQ(c.optimizer, OptimizerKind::kSgd);
+  EXPECT_EQ(c.decay, Decay::kLinear);
+  EXPECT_EQ(c.tokens, TokenUnit::kByte);
+  EXPECT_EQ(c.width, 8);
+  EXPECT_FALSE(c.tied);
+  EXPECT_TRUE(c.watch_heads);
+  EXPECT_FALSE(c.stop_on_divergence);
+  // What is written today is what was written then, and the settings that came later.
+  const Json old = parse_json(read_file(directory / "config.json"), "old"), now = to_json(c);
+  for (const auto& [key, value] : JsonView(old, "old").at("settings").members())
+    EXPECT_TRUE(*now.find(key) == value.json()) << key;
+}
+
+TEST(Words, CountTheirNouns) {
+  EXPECT_EQ(counted(1, "minute"), "1 minute");
+  EXPECT_EQ(counted(1.0, "minute"), "1 minute");
+  EXPECT_EQ(counted(0.5, "minute"), "0.5 minutes");
+  EXPECT_EQ(counted(0, "layer"), "0 layers");
+  EXPECT_EQ(counted(std::size_t{2}, "axis", "axes"), "2 axes");
+  EXPECT_EQ(word_list({"a", "b", "c"}), "a, b, c");
+  EXPECT_EQ(word_list({"a", "b", "c"}, "or"), "a, b or c");
+  EXPECT_EQ(word_list({"a"}, "or"), "a");
+  EXPECT_EQ(word_list({}, "or"), "");
 }
 
 TEST(DidYouMean, FindsSlipsOfTheKeyboard) {
@@ -272,7 +358,7 @@ TEST(Config, LayerHeadsAreAList) {
     EXPECT_THROW(c.check(), UsageError) << bad;
   }
   c.layer_heads = "4,2,0,1";
-  c.position = "alibi";
+  c.position = PositionKind::kAlibi;
   EXPECT_THROW(c.check(), UsageError) << "which slopes are left?";
   c.head_slopes = "0,1,2,3/1,3//2";
   EXPECT_NO_THROW(c.check());
@@ -281,7 +367,7 @@ TEST(Config, LayerHeadsAreAList) {
     c.head_slopes = bad;
     EXPECT_THROW(c.check(), UsageError) << bad;
   }
-  c.position = "learned";
+  c.position = PositionKind::kLearned;
   c.head_slopes = "0,1,2,3/1,3//2";
   EXPECT_THROW(c.check(), UsageError) << "no slopes without ALiBi";
   c.head_slopes = "";

@@ -94,6 +94,7 @@ TEST(Evaluate, DrawsNothing) {
   const double first = evaluate(*m, text).loss;
   EXPECT_EQ(evaluate(*m, text).loss, first);
   EXPECT_EQ(generator().state(), before);
+  EXPECT_TRUE(contains(error_of([&] { evaluate(*m, text, -1); }), "evaluate: -1 windows"));
 }
 
 TEST(FloorOf, IsTheMeanOverWhatIsPredicted) {
@@ -139,7 +140,7 @@ TEST(RunData, OfAFile) {
   const RunData d = tiny_data(directory, c);
   EXPECT_FALSE(d.has_floor());
   EXPECT_EQ(d.vocabulary.decode(d.train.ids.copy()) + d.vocabulary.decode(d.validation.ids.copy()), tiny_text());
-  c.tokens = "byte";
+  c.tokens = TokenUnit::kByte;
   const RunData bytes = tiny_data(directory, c);
   EXPECT_TRUE(bytes.vocabulary.is_bytes());
   EXPECT_EQ(bytes.train.ids.size() + bytes.validation.ids.size(), tiny_text().size());

@@ -17,7 +17,7 @@ auto machine(double flops, Index vocabulary = 65) {
       [=](const RunConfig& c) { return flops * static_cast<double>(c.batch * c.context) / step_flops(c, vocabulary); };
 }
 Plan plan(double seconds, const PlanText& text = kMegabyte, double flops = 1e11) {
-  return plan_run(RunConfig{}, text, seconds, machine(flops));
+  return plan_run(Asked{}, text, seconds, machine(flops));
 }
 
 TEST(Plan, TakesTheTimeItIsGiven) {
@@ -67,26 +67,24 @@ TEST(Plan, DropsOnlyWhereATextIsReadOftenByALargeModel) {
 }
 
 TEST(Plan, KeepsWhatAUserGave) {
-  const Plan p = plan_run(RunConfig{}, kMegabyte, 60, machine(1e11),
-                          [](RunConfig& c) { c.lr = 0.005, c.position = "alibi", c.batch = 3; });
+  Asked asked{.flags = {{"lr", "0.005"}, {"position", "alibi"}}};
+  const Plan p = plan_run(asked, kMegabyte, 60, machine(1e11));
   EXPECT_EQ(p.config.lr, 0.005);
-  EXPECT_EQ(p.config.position, "alibi");
-  EXPECT_EQ(p.config.batch, 3);
-  RunConfig own;
-  own.width = 80;
-  own.context = 48;
-  own.lr = 2e-3;
-  const Plan only = plan_run(own, kMegabyte, 60, machine(1e11), {}, true);
+  EXPECT_EQ(p.config.position, PositionKind::kAlibi);
+  asked.flags = {{"width", "80"}, {"context", "48"}, {"lr", "0.002"}};
+  asked.preset = "cpu";
+  const Plan only = plan_run(asked, kMegabyte, 60, machine(1e11));
   EXPECT_EQ(only.config.width, 80);
   EXPECT_EQ(only.config.context, 48);
   EXPECT_EQ(only.config.lr, 2e-3);
-  EXPECT_EQ(only.config.position, own.position);
-  EXPECT_NE(only.config.steps, own.steps);
+  EXPECT_EQ(only.config.position, PositionKind::kLearned);
+  EXPECT_EQ(only.config.batch, 12);
+  EXPECT_NE(only.config.steps, 2000);
 }
 
 TEST(Plan, DoesNotMeasureWhatIsFarTooLarge) {
   Index largest = 0;
-  plan_run(RunConfig{}, kMegabyte, 30, [&](const RunConfig& c) {
+  plan_run(Asked{}, kMegabyte, 30, [&](const RunConfig& c) {
     largest = std::max(largest, c.width);
     return machine(1e10)(c);
   });

@@ -59,7 +59,7 @@ TEST_F(TrainerTest, RecordsEveryStep) {
 // One step by hand, from the same random streams: what the trainer computes is what the parts compute.
 TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   RunConfig c = tiny_config();
-  c.optimizer = "sgd";
+  c.optimizer = OptimizerKind::kSgd;
   c.momentum = 0;
   c.weight_decay = 0;
   c.accumulate = 3;
@@ -127,7 +127,7 @@ TEST_F(TrainerTest, LosesNoBitWhateverTheThreads) {
   for (const Index threads : {1, 2, 3, 4}) {
     c.threads = threads;
     const auto records = train(c);
-    EXPECT_EQ(thread_count(), has_openmp() ? threads : 1);
+    EXPECT_EQ(thread_count(), has_threads() ? threads : 1);
     if (threads == 1) alone = records;
     ASSERT_EQ(records.size(), alone.size());
     for (std::size_t i = 0; i + 1 < records.size(); ++i) {
@@ -206,11 +206,13 @@ INSTANTIATE_TEST_SUITE_P(
     Runs, Resume,
     testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
                     Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
-                    Kind{"sgd", [](RunConfig& c) { c.optimizer = "sgd", c.weight_decay = 0.01; }},
+                    Kind{"sgd", [](RunConfig& c) { c.optimizer = OptimizerKind::kSgd, c.weight_decay = 0.01; }},
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",
-                         [](RunConfig& c) { c.tokens = "byte", c.position = "rotary", c.tied = false; }}),
+                         [](RunConfig& c) {
+                           c.tokens = TokenUnit::kByte, c.position = PositionKind::kRotary, c.tied = false;
+                         }}),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
@@ -307,7 +309,7 @@ TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
   c.steps = 40;
   c.eval_every = 2;
   c.lr = 1;  // far too large: the loss goes up and down
-  c.optimizer = "sgd";
+  c.optimizer = OptimizerKind::kSgd;
   const auto records = train(c, run("run"));
   const StepRecord* best = &records[0];
   for (const StepRecord& r : records)
@@ -328,7 +330,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
   for (const Index eval_every : {1, 3, 1000}) {
     for (const double fraction : {0.2, 0.0}) {
       RunConfig c = tiny_config();
-      c.optimizer = "sgd";
+      c.optimizer = OptimizerKind::kSgd;
       c.lr = 10;
       c.min_lr = 10;
       c.warmup = 0;

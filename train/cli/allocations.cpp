@@ -4,6 +4,7 @@
 #include <new>
 
 #include "commands/bench.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 
 #if defined(__SANITIZE_ADDRESS__)

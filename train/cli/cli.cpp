@@ -5,14 +5,18 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/format.h"
+#include "base/words.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/corpora/corpus.h"
 #include "headlight/ops/ops.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/terminal.h"
+#include "terminal/columns.h"
 #include "training/config.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
@@ -130,8 +134,6 @@ double Arguments::real(const std::string& flag, double otherwise, double lowest,
   return given ? parse_number<double>(flag, *given, lowest, highest, "a number") : otherwise;
 }
 
-std::string counted(Index count, const std::string& word) { return cat(count, " ", word, count == 1 ? "" : "s"); }
-
 std::string one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {
@@ -216,6 +218,13 @@ void check_standard_input(const std::vector<std::string>& paths, const std::stri
   say("reading the text from the terminal; Ctrl-D at the start of a line ends it");
 }
 
+void say_marks(const std::vector<std::string>& files) {
+  if (files.empty()) return;
+  say(cat("notice  ", one_line(files[0]),
+          files.size() > 1 ? cat(" and ", counted(static_cast<Index>(files.size()) - 1, "more file")) : "",
+          ": the byte order mark (U+FEFF) at the start is left out"));
+}
+
 ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
@@ -223,6 +232,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data")) {
     check_standard_input(args.texts("data"));
     loaded.data = load_evaluation_text(args.texts("data"), info.vocabulary);
+    if (!args.has("quiet")) say_marks(loaded.data.marked);
     return loaded;
   }
   if (const auto name = args.text("corpus")) {
@@ -275,14 +285,6 @@ std::string& called_as() {
 const std::string& program_name() { return called_as(); }
 void set_program_name(const std::string& name) {
   if (!name.empty()) called_as() = quoted(name);
-}
-
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
 }
 
 void print(std::string_view text) {

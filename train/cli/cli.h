@@ -9,8 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/study/head_study.h"
+#include "terminal/columns.h"
+#include "training/resolve.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 #include "training/run_log.h"
@@ -82,6 +85,8 @@ std::string wrapped(const std::string& left, const std::string& text);
 // For commands that train: a flag for each of settings(), and what --preset may be.
 std::vector<Flag> setting_flags();
 std::vector<std::string> preset_names();
+// What those flags, --config and --minutes ask for.
+Asked asked_of(const Arguments& args);
 
 // For commands that study heads: --windows, --subspaces, --untrained, and what they say.
 std::vector<Flag> study_flags(const char* group);
@@ -104,6 +109,9 @@ ModelAndText load_model_and_text(const Arguments& args);
 // before (`again` says which), refused: nobody types that again.
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
+// On standard error, where byte order marks were removed from a text: from which files.
+void say_marks(const std::vector<std::string>& files);
+
 // Whether a run of this program is there, going by its config.json; a damaged one counts.
 bool is_run(const std::string& directory);
 // A run is never overwritten unasked, and what is not a run not even then. `how` says what to do with a run that is
@@ -120,8 +128,6 @@ void say_wrapped(const std::string& left, const std::string& text);
 // The program as it was called ("build/headlight"), for commands to try next.
 const std::string& program_name();
 void set_program_name(const std::string& name);
-// A word as a shell takes it: in quotes where it needs them.
-std::string quoted(const std::string& word);
 // What a user gave may hold line breaks and escape codes; an error is one plain line.
 std::string one_line(std::string_view text);
 // Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
@@ -132,8 +138,6 @@ bool may_colour();
 // After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
 // simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
 std::string truth_lines(const StepRecord& record);
-// "1 layer", "2 layers".
-std::string counted(Index count, const std::string& word);
 // Spaces before it, up to a width.
 std::string padded(std::string text, std::size_t width);
 

@@ -1,7 +1,9 @@
 // headlight completion and headlight man: from the same table of commands and flags as --help.
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/version.h"
+#include "base/words.h"
 #include "cli.h"
 #include "headlight/base/error.h"
 #include "headlight/base/text.h"
@@ -145,8 +147,7 @@ int run_completion(const Arguments& args) {
   else if (shell == "zsh") print(zsh_script());
   else if (shell == "fish") print(fish_script());
   else {
-    const std::string near = did_you_mean(shell, shells);
-    throw UsageError(cat(shell, ": not one of bash, zsh, fish", near.empty() ? "" : cat("; did you mean ", near, "?")));
+    throw UsageError(cat(shell, ": not one of ", word_list(shells), suggestion(shell, shells)));
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "measuring_line.h"
 #include "base/clock.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/study/measuring.h"
 #include "os/terminal.h"

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/study/measuring.h"
 

@@ -1,8 +1,10 @@
 // The settings of a run as flags, for commands that train.
 #include "cli.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/corpora/corpus.h"
 #include "training/config.h"
+#include "training/resolve.h"
 
 namespace headlight::cli {
 
@@ -13,7 +15,8 @@ const char* placeholder_of(const Setting& s) {
   if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
   if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
   if (s.name == std::string_view("layer-heads") || s.name == std::string_view("head-slopes")) return "LIST";
-  return s.choices.empty() ? (s.name == std::string_view("corpus") ? "NAME" : "FILE") : "KIND";
+  if (!s.choices.empty()) return "KIND";
+  return s.name == std::string_view("corpus") ? "NAME" : "FILE";
 }
 
 }  // namespace
@@ -24,7 +27,7 @@ std::vector<Flag> setting_flags() {
   for (const Setting& s : settings()) {
     Flag& flag = flags.emplace_back(
         Flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")});
-    flag.choices.assign(s.choices.begin(), s.choices.end());
+    flag.choices = s.choices;
     if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
   }
   return flags;
@@ -34,6 +37,17 @@ std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const Preset& preset : presets()) names.emplace_back(preset.name);
   return names;
+}
+
+Asked asked_of(const Arguments& args) {
+  Asked asked;
+  for (const Setting& s : settings())
+    if (const auto given = args.text(s.name)) asked.flags.emplace(s.name, *given);
+  asked.data = args.texts("data");
+  asked.preset = args.text("preset");
+  asked.minutes = args.has("minutes");
+  if (const auto path = args.text("config")) read_settings(asked, *path);
+  return asked;
 }
 
 }  // namespace headlight::cli

@@ -3,10 +3,12 @@
 
 #include "base/format.h"
 #include "base/isa.h"
+#include "base/words.h"
 #include "bench.h"
 #include "bench/bench.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"

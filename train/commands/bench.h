@@ -4,6 +4,7 @@
 #include "bench/bench.h"
 #include "cli/cli.h"
 #include "formats/json.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "training/config.h"
 

@@ -2,9 +2,11 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "bench.h"
 #include "bench/bench.h"
 #include "formats/json.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/ops/ops.h"
 
@@ -77,7 +79,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
   const Index heads = r.config.heads, size = r.config.width / heads;
   Json rows = Json::array();
   if (!r.json) {
-    print(cat("attention   causal, one sequence, ", heads, " heads of size ", size, "\n\n"));
+    print(cat("attention   causal, one sequence, ", counted(heads, "head"), " of size ", size, "\n\n"));
     print("context  ms forward  ms backward   GFLOP/s  of peak   memory beyond q, k, v\n");
   }
   for (const AttentionBench& a : all) {

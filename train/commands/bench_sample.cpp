@@ -1,8 +1,10 @@
 // headlight bench sample: time per generated character, compared with the memory bandwidth.
 #include "bench/bench_sample.h"
 #include "base/format.h"
+#include "base/words.h"
 #include "bench.h"
 #include "formats/json.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/generation/decoder.h"
 #include "headlight/tensor/tensor.h"

@@ -1,8 +1,10 @@
 // headlight bench step: a training step, its memory, and its time by operation.
 #include "base/format.h"
+#include "base/words.h"
 #include "bench.h"
 #include "bench/bench.h"
 #include "formats/json.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/ops/ops.h"
 #include "os/file.h"
@@ -37,8 +39,8 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
   print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors, ", megabytes(b.peak_memory_bytes),
             " resident (peak)\n"));
   print(cat("allocated   ", b.system_allocations, " tensor blocks",
-            counted ? cat(" and ", b.allocated_bytes / b.steps, " bytes per step") : "", " in ", b.steps,
-            " steps\n\n"));
+            counted ? cat(" and ", b.allocated_bytes / b.steps, " bytes per step") : "", " in ",
+            headlight::counted(b.steps, "step"), "\n\n"));
   print_operations(b);
   print(
       "\nThe work is 6 x (parameters in matrices) x tokens + 6 x layers x context x width\n"

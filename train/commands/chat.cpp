@@ -1,6 +1,9 @@
 // headlight chat: type, and the model goes on.
+#include <cerrno>
 #include <csignal>
 
+#include "base/words.h"
+#include "cli/signals.h"
 #include "formats/safetensors_format.h"
 #include "generation/quantize.h"
 #include "generation/text_stream.h"
@@ -41,7 +44,7 @@ std::optional<std::string> read_line() {
   for (;;) {
     const int c = std::fgetc(stdin);
     if (c == EOF) {
-      if (std::ferror(stdin) && asked_to_stop) {  // a system on which a signal ends the reading
+      if (std::ferror(stdin) && errno == EINTR) {  // a system on which a signal ends the reading
         std::clearerr(stdin);
         continue;
       }
@@ -94,20 +97,24 @@ int run_chat(const Arguments& args) {
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));
   if (person) {
-    say(cat(directory, " sees the last ", trained.info.config.context, vocabulary.is_bytes() ? " bytes" : " characters",
+    say(cat(directory, " sees the last ",
+            counted(trained.info.config.context, vocabulary.is_bytes() ? "byte" : "character"),
             ".\nType, and it goes on; an empty line: it goes on by itself.\n"
             "Ctrl-C stops an answer, Ctrl-D ends."));
-    std::signal(SIGINT, on_interrupt);
+    handle_signal(SIGINT, on_interrupt);
   }
   Talk talk(trained.info);
   Rng rng(mix64(static_cast<std::uint64_t>(w.seed)));
+  bool first = true;
   for (;;) {
     if (person) {
       std::fputs("> ", stderr);
       std::fflush(stderr);
     }
-    const std::optional<std::string> line = read_line();
+    std::optional<std::string> line = read_line();
     if (!line) break;
+    if (first) line = typed_text(std::move(*line), vocabulary);
+    first = false;
     asked_to_stop = 0;
     try {
       talk.add_line(*line);

@@ -7,20 +7,39 @@
 #include "cli/cli.h"
 #include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/corpora/corpus.h"
 #include "headlight/corpora/traced_text.h"
 #include "headlight/ops/ops.h"
 #include "os/file.h"
+#include "terminal/columns.h"
 #include "training/config.h"
+#include "training/text_files.h"
 
 namespace headlight::cli {
 
 namespace {
 
-// The text character by character; `back`: how far back the evidence stands.
+// What an expert adds to the score of the character that came, beyond its mean over all: "c+1.24", c being its evidence.
+std::string expert_cell(const TracedText& text, const Expert& expert, std::size_t i) {
+  const auto back = static_cast<std::size_t>(expert.evidence[i]);
+  if (back == 0) return "-";
+  const std::size_t n = text.expert_symbols.size(), row = text.expert_symbols.find(text.text[i - back]);
+  const auto score = [&](std::size_t column) { return expert.table[row * n + column]; };
+  double mean = 0;
+  for (std::size_t column = 1; column < n; ++column) mean += score(column) / static_cast<double>(n - 1);
+  const double added = score(text.expert_symbols.find(text.text[i])) - mean;
+  return cat(text.text[i - back], added < 0 ? "-" : "+", fixed_text(std::abs(added), 2));
+}
+
+constexpr int kExpertColumn = 10;
+
+// The text character by character; `back`: how far back the evidence stands, or each expert's evidence and its share.
 std::string trace_table(const TracedText& text) {
-  std::string table = "  place  char   chance    nats  back  rule\n";
+  std::string table = cat("  place  char   chance    nats", text.experts.empty() ? "  back  rule" : "");
+  for (const Expert& expert : text.experts) table += padded(expert.name, kExpertColumn);
+  table += "\n";
   std::size_t document = 0;
   for (std::size_t i = 0; i < text.text.size(); ++i) {
     if (document + 1 < text.document_starts.size() && text.document_starts[document + 1] <= static_cast<Index>(i)) {
@@ -31,8 +50,12 @@ std::string trace_table(const TracedText& text) {
     const std::int32_t back = text.evidence[i];
     table += cat(padded(std::to_string(place), 7), padded(one_line(std::string(1, text.text[i])), 6),
                  padded(fixed_text(std::exp(text.log_probability[i]), 4), 9),
-                 padded(fixed_text(std::abs(text.log_probability[i]), 3), 8),
-                 padded(back > 0 ? std::to_string(back) : "-", 6), "  ", text.rule_names[text.rule[i]], "\n");
+                 padded(fixed_text(std::abs(text.log_probability[i]), 3), 8));
+    if (text.experts.empty())
+      table += cat(padded(back > 0 ? std::to_string(back) : "-", 6), "  ", text.rule_names[text.rule[i]]);
+    for (const Expert& expert : text.experts)
+      table += padded(text.text[i] == '\n' ? "-" : expert_cell(text, expert, i), kExpertColumn);
+    table += "\n";
   }
   return table;
 }
@@ -76,6 +99,12 @@ std::string rule_table(const TracedText& text, const std::vector<bool>& counts) 
                           std::abs(loss_where(text.log_probability, of_rule)),
                           text.rule_meanings.empty() ? "" : text.rule_meanings[rule]);
   }
+  if (!text.experts.empty()) table += "expert\n";
+  for (const Expert& expert : text.experts) {
+    std::string left = expert.name;
+    left.resize(16, ' ');
+    table += wrapped(left, cat("reads ", expert.reads));
+  }
   if (!text.references.empty()) table += "reader                  loss\n";
   for (const Reference& r : text.references)
     table += table_line(r.name, "", loss_where(r.log_probability, counts), r.meaning);
@@ -94,7 +123,7 @@ int run_corpus(const Arguments& args) {
   const bool trace = args.has("trace");
   const Index chars = args.whole("chars", trace ? 1 : 1000, 1, kMaxCorpusChars);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
-  const TracedText text = grammar ? generate(Grammar::parse(read_file(*grammar), *grammar), chars, seed)
+  const TracedText text = grammar ? generate(Grammar::parse(read_text_file(*grammar), *grammar), chars, seed)
                                   : corpus(args.operands()[0], chars, seed);
   print(trace ? trace_table(text) : text.text);
   finish_output();
@@ -137,7 +166,7 @@ Command corpus_command() {
           .flags = {{"grammar", "FILE", "draw from this grammar instead (data/README.md describes the format)"},
                     {"trace", "",
                      "of each character its chance, the rule behind it, and how far back the evidence for "
-                     "it stands"},
+                     "it stands; where several experts decide, each one's evidence and what it adds to the score"},
                     {"rules", "", "what the rules are, and the lowest loss on each one's characters"},
                     {"chars", "N", "characters to write, and on to the end of the document", "Options",
                      "1000; with --trace one document"},

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "corpora/grammar/grammar.h"
 #include "data/ngram.h"
@@ -11,6 +12,7 @@
 #include "formats/json.h"
 #include "generation/quantize.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/windows.h"
 #include "headlight/ops/ops.h"

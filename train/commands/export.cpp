@@ -1,10 +1,13 @@
 // headlight export: a trained model in another program's format.
+#include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "exchange/exchange.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
 #include "headlight/base/text.h"
 #include "os/folder.h"
+#include "terminal/columns.h"
 #include "training/config.h"
 #include "training/run_directory.h"
 
@@ -43,9 +46,8 @@ const Format& find_format(const Arguments& args) {
     if (*given == format.name) return format;
     names.emplace_back(format.name);
   }
-  const std::string near = did_you_mean(*given, names);
-  throw UsageError(cat("--to ", given->empty() ? "''" : *given, ": not one of hf, gguf, npz, npy",
-                       near.empty() ? "" : cat("; did you mean ", near, "?")));
+  throw UsageError(
+      cat("--to ", given->empty() ? "''" : *given, ": not one of ", word_list(names), suggestion(*given, names)));
 }
 
 // Nothing is replaced unasked, and a run never.
@@ -92,7 +94,7 @@ int run_export(const Arguments& args) {
   }
   if (exported.files.size() <= 4)
     for (const std::string& file : exported.files) print(cat("wrote    ", file, "\n"));
-  else print(cat("wrote    ", exported.files.size(), " files in ", out, "\n"));
+  else print(cat("wrote    ", counted(exported.files.size(), "file"), " in ", out, "\n"));
   if (exported.verified)
     print(cat("checked  read back from the disk: ",
               exported.difference == 0 ? "the same logits, bit for bit"

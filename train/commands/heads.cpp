@@ -3,10 +3,13 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "cli/measuring_line.h"
 #include "corpora/grammar/grammar.h"
+#include "expert_lines.h"
 #include "formats/json.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/ops/ops.h"
 #include "heads/ablation/slots.h"
@@ -15,6 +18,7 @@
 #include "heads/roles/head_scores.h"
 #include "heads/roles/roles.h"
 #include "heads/study/head_study.h"
+#include "terminal/columns.h"
 
 namespace headlight::cli {
 
@@ -48,9 +52,10 @@ void print_heads(const HeadStudy& study) {
     const Role& role = study.roles[f.label.best];
     const RoleScore& score = f.scores[f.label.best];
     // In brackets: the closest role, where the label's conditions do not hold.
-    const std::string name = f.label.labelled  ? role.name
-                             : f.label.uniform ? "(all alike)"
-                                               : cat("(", short_name(role.name, kRole - 4), ")");
+    const std::string name = f.label.mixed()    ? "mixed"
+                             : f.label.labelled ? role.name
+                             : f.label.uniform  ? "(all alike)"
+                                                : cat("(", short_name(role.name, kRole - 4), ")");
     const Rise& rise = f.mean[0];
     print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
           padded(score_text(study, f), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
@@ -59,6 +64,12 @@ void print_heads(const HeadStudy& study) {
           (f.kinds_disagree ? "* " : "  ") + f.verdict +
           (f.verdict == "redundant" ? cat(" with ", head_name(study.heads[*f.backup].id)) : "") + "\n");
   }
+}
+
+// The roles of heads that have several.
+void print_mixed(const HeadStudy& study) {
+  for (const HeadFinding& f : study.heads)
+    if (f.label.mixed()) print(wrapped(left_aligned(head_name(f.id), 7), f.label.name(study.roles)));
 }
 
 // Head x slots: those on which heads matter most, as many as fit a line.
@@ -114,12 +125,15 @@ std::string range_text(std::span<const double> values, int decimals) {
 
 void print_headline(const HeadStudy& study) {
   print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
-  print(cat("specialization index  ", fixed_text(study.specialization, 2), "; random subspaces ",
-            range_text(study.specialization_subspaces, 2), ", uniform 0,\n", std::string(22, ' '), "untrained ",
-            range_text(study.specialization_untrained, 2), "\n"));
-  print(cat("double dissociations  ", study.dissociations.size(), "; random subspaces ",
-            range_text(study.dissociations_subspaces, 1), ", untrained ", range_text(study.dissociations_untrained, 1),
-            "\n"));
+  // Where experts decide together, predictions have one rule, and sources take its place (expert_lines.h).
+  if (!study.experts) {
+    print(cat("specialization index  ", fixed_text(study.specialization, 2), "; random subspaces ",
+              range_text(study.specialization_subspaces, 2), ", uniform 0,\n", std::string(22, ' '), "untrained ",
+              range_text(study.specialization_untrained, 2), "\n"));
+    print(cat("double dissociations  ", study.dissociations.size(), "; random subspaces ",
+              range_text(study.dissociations_subspaces, 1), ", untrained ",
+              range_text(study.dissociations_untrained, 1), "\n"));
+  }
   print(cat("prunable fraction     ", fixed_text(100 * study.prunable, 0), "% for ", kPrunableLoss,
             " nats; in random order ", fixed_text(100 * mean_of(study.prunable_random), 0), "%\n"));
 }
@@ -131,8 +145,9 @@ void print_notes(const HeadStudy& study) {
   print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
             " here), k_c 0.2, and the same role on both halves of\n"));
   print(
-      "the text; in brackets: the closest. Rise: of the mean loss in nats, the head's\n"
-      "output replaced by its mean at each position. +: the interval lies above 0.02.\n"
+      "the text; in brackets: the closest. Mixed: two or three roles have 0.4 without\n"
+      "that margin. Rise: of the mean loss in nats, the head's output replaced by its\n"
+      "mean at each position. +: the interval lies above 0.02.\n"
       "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
@@ -153,10 +168,12 @@ int run_heads(const Arguments& args) {
     print(json_text(to_json(study)) + "\n");
     return 0;
   }
-  print(cat("The heads of ", study.run, " on ", study.text, "\n", study.windows, " windows, ", study.predictions,
-            " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
+  print(cat("The heads of ", study.run, " on ", study.text, "\n", counted(study.windows, "window"), ", ",
+            study.predictions, " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
   print_heads(study);
+  print_mixed(study);
   print_matrix(study);
+  if (study.experts) print(expert_lines(*study.experts));
   print_headline(study);
   print_notes(study);
   return 0;

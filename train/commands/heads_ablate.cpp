@@ -7,6 +7,7 @@
 #include "corpora/grammar/grammar.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/random.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"

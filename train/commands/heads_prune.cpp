@@ -4,11 +4,13 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "cli/measuring_line.h"
 #include "cli/signals.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/models/transformer.h"
 #include "headlight/ops/ops.h"
@@ -99,7 +101,7 @@ std::size_t how_many(const Arguments& args, const CharTransformer& model, const 
   const auto heads = static_cast<Index>(order.size());
   if (args.has("keep")) {
     const Index keep = args.whole("keep", 0, 0, 1'000'000);
-    if (keep > heads) throw UsageError(cat("--keep ", keep, ": the model has ", heads, " heads"));
+    if (keep > heads) throw UsageError(cat("--keep ", keep, ": the model has ", counted(heads, "head")));
     return static_cast<std::size_t>(heads - keep);
   }
   const double allowed = args.real("loss", kPrunableLoss, 0, 100);

@@ -3,6 +3,7 @@
 #include "cli/measuring_line.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/pruning/prune_recovery.h"
 #include "heads/report/head_report.h"
@@ -11,6 +12,7 @@
 #include "heads/watch/head_history.h"
 #include "os/file.h"
 #include "os/folder.h"
+#include "terminal/columns.h"
 
 namespace headlight::cli {
 

@@ -4,10 +4,12 @@
 #include <cstdlib>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "formats/json.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/transformer.h"
@@ -109,7 +111,8 @@ int run_heads_show(const Arguments& args) {
   if (ids.empty()) fail("text: nothing to look at; give at least one character");
   const auto length = static_cast<Index>(ids.size());
   if (length > config.context)
-    fail("text: ", length, " characters, and the model sees ", config.context, " at a time; give a shorter text");
+    fail("text: ", counted(length, "character"), ", and the model sees ", config.context,
+         " at a time; give a shorter text");
   constexpr int kBeside = 18;  // columns of labels
   if (stdout_is_terminal() && length > terminal_width() - kBeside)
     fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; at most ",

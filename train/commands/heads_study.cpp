@@ -3,11 +3,21 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "bench/median.h"
 #include "cli/cli.h"
 #include "cli/measuring_line.h"
 #include "cli/signals.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
+#include "headlight/base/text.h"
+#include "headlight/ops/ops.h"
+#include "heads/ablation/interval.h"
+#include "heads/seeds/onset.h"
+#include "heads/seeds/seed_summary.h"
 #include "heads/seeds/study_run.h"
+#include "terminal/columns.h"
+#include "training/resolve.h"
+#include "training/run_data.h"
 
 namespace headlight::cli {
 
@@ -15,16 +25,10 @@ namespace {
 
 SeedStudyPlan plan_of(const Arguments& args) {
   SeedStudyPlan plan;
-  plan.config =
-      find_preset(args.text("preset", args.has("data") ? "cpu" : preset_of_corpus(args.text("corpus", "tales"))))
-          .config;
-  for (const Setting& s : settings())
-    if (const auto text = args.text(s.name)) set_from_text(plan.config, s, *text);
+  plan.config = resolve(asked_of(args));
   const std::vector<std::string> data = args.texts("data");
-  if (data.size() > 1) plan.config.more_data.assign(data.begin() + 1, data.end());
   if (std::find(data.begin(), data.end(), "-") != data.end())
     throw UsageError("--data -: a study reads its text again for each seed; keep it in a file");
-  if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
   if (args.has("watch-every") && !plan.config.watch_heads)
     throw UsageError("--watch-every: needs --watch-heads as well");
   if (!args.has("out")) throw UsageError("heads study: --out DIR is missing; name the directory of the study");
@@ -152,6 +156,10 @@ int run_heads_study(const Arguments& args) {
                    if (!quiet) say(text);
                  },
              .progress = [&](const char* what, Index done, Index of) { line.show("  ", what, done, of); },
+             .text_read =
+                 [&](const RunData& data) {
+                   if (!quiet) say_marks(data.marked);
+                 },
              .keep_going = [] { return !interrupted(); }});
   if (!outcome) return kInterrupted;
   line.clear();

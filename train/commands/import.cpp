@@ -1,5 +1,7 @@
 // headlight import: a model of another program's as a run directory.
 #include "base/format.h"
+#include "base/utf8.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "exchange/exchange.h"
 #include "formats/json.h"
@@ -20,7 +22,10 @@ std::optional<Vocabulary> vocabulary_given(const Arguments& args) {
   const auto given = args.text("vocabulary");
   if (!given) return std::nullopt;
   if (*given == "bytes") return Vocabulary::bytes();
-  return Vocabulary::of_text(read_file(*given), *given);
+  // A byte order mark stays: other programs have it in their vocabulary.
+  const std::string text = read_file(*given);
+  refuse_other_encodings(text, *given, *given);
+  return Vocabulary::of_text(text, *given);
 }
 
 std::string default_directory(std::string path) {

@@ -4,18 +4,22 @@
 
 #include "base/format.h"
 #include "base/utf8.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "corpora/grammar/grammar.h"
 #include "corpora/grammar/lexer.h"
 #include "formats/json.h"
 #include "formats/safetensors_format.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/transformer.h"
 #include "headlight/nn/module.h"
+#include "headlight/nn/position.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
 #include "os/folder.h"
+#include "terminal/columns.h"
 #include "training/config.h"
 #include "training/run_directory.h"
 #include "training/run_log.h"
@@ -129,13 +133,13 @@ void print_model(const TrainedModel& trained) {
   const RunConfig& c = trained.info.config;
   const CharTransformer& model = *trained.model;
   const Index hidden = c.hidden < 0 ? 4 * c.width : c.hidden;
-  print(wrapped(
-      label("model"),
-      cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ", c.width,
-          ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ", c.context, "; ",
-          c.position == "none" ? "no" : c.position, " positions, ", c.norm, " norm ", c.pre_norm ? "before" : "after",
-          " each layer, ", hidden == 0 ? "" : c.activation + ", ", c.bias ? "with biases, " : "without biases, ",
-          c.tied ? "output tied to" : "output apart from", " the embedding")));
+  print(wrapped(label("model"),
+                cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ",
+                    c.width, ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ",
+                    c.context, "; ", c.position == PositionKind::kNone ? "no" : text_of(c, "position"), " positions, ",
+                    text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after", " each layer, ",
+                    hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
+                    c.tied ? "output tied to" : "output apart from", " the embedding")));
   print(wrapped(label("size"),
                 cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)),
                     "B of weights, and to train about ", count_text(c.memory(trained.info.vocabulary.size())), "B")));
@@ -144,16 +148,16 @@ void print_model(const TrainedModel& trained) {
 void print_training(const TrainedModel& trained, const std::vector<StepRecord>& history) {
   const RunConfig& c = trained.info.config;
   if (!trained.info.imported_from.empty()) {
-    print(cat(label("training"), "elsewhere", trained.step > 0 ? cat(", ", trained.step, " steps") : "", "\n"));
+    print(cat(label("training"), "elsewhere", trained.step > 0 ? cat(", ", counted(trained.step, "step")) : "", "\n"));
     return;
   }
-  print(
-      wrapped(label("training"), cat(c.optimizer, ", ", counted(c.steps, "step"), " of ", c.batch * c.accumulate,
-                                     " windows, rate ", c.lr, " to ", c.min_lr, " (", c.decay, ", warm-up ", c.warmup,
-                                     "), weight decay ", c.weight_decay, ", dropout ", c.dropout, ", seed ", c.seed)));
+  print(wrapped(label("training"), cat(text_of(c, "optimizer"), ", ", counted(c.steps, "step"), " of ",
+                                       counted(c.batch * c.accumulate, "window"), ", rate ", c.lr, " to ", c.min_lr,
+                                       " (", text_of(c, "decay"), ", warm-up ", c.warmup, "), weight decay ",
+                                       c.weight_decay, ", dropout ", c.dropout, ", seed ", c.seed)));
   if (!history.empty())
-    print(cat(label("done"), history.back().step, " of ", c.steps, " steps in ", duration_text(history.back().seconds),
-              "\n"));
+    print(cat(label("done"), history.back().step, " of ", counted(c.steps, "step"), " in ",
+              duration_text(history.back().seconds), "\n"));
   print(cat(label("best"), "step ", trained.step, ", validation loss ", loss_text(trained.val_loss), "\n"));
 }
 

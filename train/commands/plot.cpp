@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "cli/cli.h"
 #include "corpora/grammar/lexer.h"
 #include "formats/json.h"
@@ -68,7 +69,7 @@ const StepRecord* find_best(const std::vector<StepRecord>& records) {
 std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
                     bool colours, Ink ink) {
   const StepRecord* best = find_best(records);
-  return cat(inked(cat(mark, " ", name), ink, colours), ": ", records.back().step, " steps, ",
+  return cat(inked(cat(mark, " ", name), ink, colours), ": ", counted(records.back().step, "step"), ", ",
              duration_text(records.back().seconds),
              best ? cat(", best validation loss ", fixed_text(best->val_loss, 4), " at step ", best->step) : "", "\n");
 }

@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "base/words.h"
 #include "bench/bench.h"
 #include "formats/safetensors_format.h"
+#include "headlight/base/index.h"
 #include "headlight/base/random.h"
 #include "headlight/base/text.h"
 #include "headlight/base/threads.h"
@@ -130,9 +132,10 @@ void Progress::update(const StepRecord& r) {
     if (std::isfinite(trainer_.floor()) && board_.levels.empty()) board_.levels = {{"floor", trainer_.floor()}};
     // Three validations in a row without a better one are no chance.
     const Index since = (r.step - board_.best_step) / c.eval_every;
-    board_.notice = since < 3 ? ""
-                              : cat("overfitting: no better validation loss since step ", board_.best_step, " (",
-                                    fixed_text(board_.best_val_loss, 3), "), which is kept");
+    board_.notice = trainer_.worse_validations() > 0 ? "diverging: the validation loss is worse than a uniform guess"
+                    : since < 3                      ? ""
+                                : cat("overfitting: no better validation loss since step ", board_.best_step, " (",
+                                      fixed_text(board_.best_val_loss, 3), "), which is kept");
   }
   if (watch_ && watch_->snapshots() != looks_) {
     board_.heads = watch_->lines();
@@ -170,7 +173,8 @@ void Progress::show(const StepRecord& r) {
   const bool over = std::isnan(r.loss);
   if (view_ == View::kPlain) {
     if (r.step % c.eval_every == 0 || over) plain_line(r);
-    if (!noticed_ && !board_.notice.empty() && c.patience == 0) {
+    // Of divergence warns Trainer::warning().
+    if (!noticed_ && !board_.notice.empty() && c.patience == 0 && trainer_.worse_validations() == 0) {
       say(cat("notice  ", board_.notice, "; --patience 3 would end here"));
       noticed_ = true;
     }

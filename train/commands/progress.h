@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/watch/head_watch.h"
 #include "terminal/dashboard.h"

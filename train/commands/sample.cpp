@@ -10,6 +10,7 @@
 #include "generation/quantize.h"
 #include "generation/text_stream.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/random.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
@@ -30,7 +31,7 @@ namespace {
 constexpr Index kMostPrompt = 1 << 24;  // bytes
 
 // From --prompt, or from standard input where either says "-".
-std::string prompt_of(const Arguments& args) {
+std::string prompt_of(const Arguments& args, const Vocabulary& vocabulary) {
   const bool operand = args.operands().size() > 1;
   if (operand && args.operands()[1] != "-")
     throw UsageError(cat(args.operands()[1], ": one word too many; a prompt goes with --prompt ",
@@ -38,7 +39,7 @@ std::string prompt_of(const Arguments& args) {
   if (operand && args.has("prompt")) throw UsageError("-: --prompt is given too; leave one of them out");
   std::string prompt = args.text("prompt", "");
   if (!operand && prompt != "-") return prompt;
-  prompt = read_file("-", kMostPrompt);
+  prompt = typed_text(read_file("-", kMostPrompt), vocabulary);
   // The line break that echo and editors add would begin a new line.
   if (prompt.ends_with("\r\n")) prompt.resize(prompt.size() - 2);
   else if (prompt.ends_with('\n')) prompt.pop_back();
@@ -73,7 +74,7 @@ int run_sample(const Arguments& args) {
   w.options.log_probabilities = log_probabilities;
   const TrainedModel trained = load_model(args.operands()[0], w.last ? Weights::kLast : Weights::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
-  const std::string prompt = prompt_of(args);
+  const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
   if (start.empty()) start = fresh_start(trained.info);
   // Of eight bits for the prompt too, and so what `eval --int8` measures.

@@ -4,23 +4,29 @@
 
 #include "base/format.h"
 #include "base/isa.h"
+#include "base/words.h"
 #include "cli/signals.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/base/threads.h"
 #include "headlight/corpora/corpus.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
+#include "headlight/ops/ops.h"
+#include "headlight/training/checkpoint.h"
 #include "heads/watch/head_history.h"
 #include "heads/watch/head_watch.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/process.h"
 #include "progress.h"
+#include "terminal/columns.h"
 #include "training/config.h"
 #include "training/counting.h"
 #include "training/plan.h"
+#include "training/resolve.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 #include "training/run_log.h"
@@ -32,8 +38,11 @@ namespace {
 
 std::string preset_notes() {
   std::string text = "Presets:\n";
+  std::size_t longest = 0;
+  for (const Preset& preset : presets()) longest = std::max(longest, std::string_view(preset.name).size());
   for (const Preset& preset : presets())
-    text += wrapped(cat("  ", preset.name, std::string(8 - std::string(preset.name).size(), ' ')), preset.help);
+    text += wrapped(cat("  ", preset.name, std::string(longest + 1 - std::string_view(preset.name).size(), ' ')),
+                    preset.help);
   return text +
          "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
          "What a run was trained with stands in its config.json.\n";
@@ -69,135 +78,6 @@ std::string default_directory(const RunConfig& config) {
   return cat("runs/", name == "-" || name.find_first_not_of('.') == std::string::npos ? "text" : name);
 }
 
-// What was asked for: flags, and under them the settings of --config.
-class Asked {
- public:
-  explicit Asked(const Arguments& args) : args_(args) {
-    const auto path = args.text("config");
-    if (!path) return;
-    constexpr Index kMost = 1 << 20;
-    const std::string text = read_file(*path, kMost);
-    try {
-      file_ = parse_json(text, *path);
-      // A run's own config.json will do as well.
-      JsonView view(file_, *path);
-      if (view.find("headlight")) {
-        const Json settings = view.at("settings").json();
-        file_ = settings;
-        view = JsonView(file_, *path);
-      }
-      RunConfig tried;
-      from_json(tried, view);
-      path_ = *path;
-    } catch (const Error& e) {
-      throw UsageError(e.what());
-    }
-  }
-  bool has(const Setting& s) const {
-    return args_.has(s.name) || (!path_.empty() && file_.find(s.key()) && !is_void(s));
-  }
-  bool has(const char* flag) const {
-    const Setting* s = find_setting(flag);
-    return s ? has(*s) : args_.has(flag);
-  }
-  // The name of a corpus, or `otherwise`.
-  std::string corpus(const char* otherwise) const {
-    RunConfig config;
-    config.corpus = otherwise;
-    set(config);
-    return config.corpus;
-  }
-  void set(RunConfig& config) const {
-    if (!path_.empty()) {
-      const Index steps = config.steps;
-      from_json(config, JsonView(file_, path_));
-      if (args_.has("minutes")) config.steps = steps;
-      // A flag that names another kind of text goes over the file's.
-      if (args_.has("data")) config.grammar = "";
-      if (args_.has("grammar") || args_.has("corpus")) set_from_text(config, *find_setting("data"), "");
-      if (args_.has("corpus")) config.grammar = "";
-    }
-    for (const Setting& s : settings())
-      if (const auto text = args_.text(s.name)) set_from_text(config, s, *text);
-    const std::vector<std::string> data = args_.texts("data");
-    if (data.size() > 1) config.more_data.assign(data.begin() + 1, data.end());
-  }
-
- private:
-  // A file names every setting; an empty text among them asks for nothing, nor does a corpus beside a text.
-  bool is_void(const Setting& s) const {
-    const Json* value = file_.find(s.key());
-    const std::string* text = value->if_string();
-    return text && text->empty();
-  }
-
-  const Arguments& args_;
-  Json file_;
-  std::string path_;  // empty: no file
-};
-
-// Whether the size of the model is left to us / the time is.
-bool size_given(const Asked& asked) {
-  for (const char* name : {"preset", "init", "layers", "heads", "width", "hidden", "context", "batch", "accumulate"})
-    if (asked.has(name)) return true;
-  return false;
-}
-bool wants_plan(const Asked& asked) {
-  return asked.has("minutes") || (asked.has("data") && !asked.has("steps") && !size_given(asked));
-}
-
-RunConfig configuration(const Arguments& args, const Asked& asked) {
-  if (args.has("minutes") && args.has("steps"))
-    throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
-  const std::string preset = args.text("preset", asked.has("data")      ? "cpu"
-                                                 : asked.has("grammar") ? "demo"
-                                                                        : preset_of_corpus(asked.corpus("tales")));
-  RunConfig config = find_preset(preset).config;
-  if (wants_plan(asked) && !size_given(asked)) config.context = 8;  // the least that a text must have room for
-  asked.set(config);
-  if (args.has("data"))
-    for (const char* other : {"corpus", "corpus-chars"})
-      if (args.has(other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
-  return config;
-}
-
-// The stored configuration with what may change on resume. Error: a flag that would change what is computed.
-RunConfig resumed_configuration(const Arguments& args, const std::string& directory) {
-  if (args.has("preset")) throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
-  const RunInfo info = RunDirectory(directory).load_info();
-  if (!info.imported_from.empty())
-    fail(directory, ": was imported, so there is no training to resume; train it further with: headlight train --init ",
-         quoted(directory), " --data FILE --out NEW");
-  RunConfig config = info.config;
-  if (args.has("data")) config.folder = "";
-  for (const Setting& s : settings()) {
-    const auto text = args.text(s.name);
-    if (!text) continue;
-    RunConfig asked = config;
-    set_from_text(asked, s, *text);
-    if (!s.free_on_resume && text_of(asked, s) != text_of(config, s))
-      throw UsageError(cat("--", s.name, " ", *text, ": the run in ", directory, " has ", text_of(config, s),
-                           ", and a resumed run keeps it; leave the flag out, or start over with --force"));
-    config = asked;
-  }
-  if (const std::vector<std::string> data = args.texts("data"); data.size() > 1)
-    config.more_data.assign(data.begin() + 1, data.end());
-  return config;
-}
-
-// With the sizes and the vocabulary of the model whose weights it starts from. Error: a flag that would change them.
-void take_model_of(RunConfig& config, const RunInfo& start, const Asked& asked, const std::string& directory) {
-  for (const Setting& s : settings()) {
-    const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
-    if (!is_of_model && s.name != std::string_view("tokens")) continue;
-    const std::string theirs = text_of(start.config, s);
-    if (asked.has(s) && text_of(config, s) != theirs)
-      throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", directory, " has ", theirs,
-                           ", and --init keeps it; leave the flag out"));
-    set_from_text(config, s, theirs);
-  }
-}
-
 // A system that runs out of memory kills without a word.
 void check_memory(const RunConfig& config, Index vocabulary) {
   const auto there = static_cast<double>(machine_memory_bytes());
@@ -209,19 +89,11 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 }
 
 // Measures this machine and chooses what uses the time well.
-Plan planned(const Asked& asked, const RunConfig& config, const RunData& data, double seconds) {
+Plan planned(const Asked& asked, const RunData& data, double seconds) {
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
   if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
-  return plan_run(
-      config, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); },
-      [&](RunConfig& c) {
-        const Index steps = c.steps;
-        asked.set(c);
-        if (!asked.has("steps")) c.steps = steps;
-        c.min_lr = asked.has("min-lr") ? c.min_lr : std::min(c.min_lr, c.lr);
-      },
-      size_given(asked));
+  return plan_run(asked, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); });
 }
 
 void print_expectation(const Plan& plan) {
@@ -250,6 +122,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.vocabulary.size()));
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
+  say_marks(d.marked);
   say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
           c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
@@ -257,7 +130,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
   say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, about ",
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
-  if (!has_openmp()) say("        built without OpenMP: one thread only");
+  if (!has_threads()) say("        built without OpenMP: one thread only");
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
   if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");
@@ -289,22 +162,35 @@ int run_train(const Arguments& args) {
   if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
   if (resume && args.has("config"))
     throw UsageError("--resume and --config cannot both be given: the run knows its own");
-  const Asked asked(args);
-  RunConfig config = configuration(args, asked);
+  if (resume && args.has("preset"))
+    throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
+  Asked asked = asked_of(args);
+  RunConfig config = resolve(asked);  // a wrong flag is told before a model is loaded
   std::optional<TrainedModel> start;
   if (const auto init = args.text("init")) {
     start = load_model(*init);
-    take_model_of(config, start->info, asked, *init);
+    asked.start = &start->info;
+    asked.start_name = *init;
+    config = resolve(asked);
   }
+  // The least that a text must have room for.
+  if (asked.wants_plan() && !asked.has_size()) config = resolve(asked, [](RunConfig& c) { c.context = 8; });
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
   if (path_exists(directory) && !is_directory(directory))
     fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
-  if (resume) config = resumed_configuration(args, directory);
+  if (resume) {
+    const RunInfo stored = RunDirectory(directory).load_info();
+    if (!stored.imported_from.empty())
+      fail(directory,
+           ": was imported, so there is no training to resume; train it further with: headlight train --init ",
+           quoted(directory), " --data FILE --out NEW");
+    config = resolve_resumed(asked, stored, directory);
+  }
   config.check();
   if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads as well");
   const bool print_config = args.has("print-config");
-  if (print_config && (resume || !wants_plan(asked))) {
+  if (print_config && (resume || !asked.wants_plan())) {
     print(pretty_json_text(to_json(config)));
     return 0;
   }
@@ -316,11 +202,11 @@ int run_train(const Arguments& args) {
   }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
   const View view = chosen_view(args);
   std::optional<Plan> plan;
-  if (!resume && wants_plan(asked)) {
+  if (!resume && asked.wants_plan()) {
     const double minutes = args.real("minutes", 5, 0.05, 100'000);
     if (view != View::kQuiet)
-      say(cat("measuring the speed of this machine, to plan ", minutes, " minutes of training"));
-    plan = planned(asked, config, data, 60 * minutes - 1);
+      say(cat("measuring the speed of this machine, to plan ", counted(minutes, "minute"), " of training"));
+    plan = planned(asked, data, 60 * minutes - 1);
     config = plan->config;
     if (print_config) {
       print(pretty_json_text(to_json(config)));
@@ -343,11 +229,17 @@ int run_train(const Arguments& args) {
   watch_signals();
   HeadWatch* const watching = watch ? &*watch : nullptr;
   Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
+  std::string warning;
   run_watched(*trainer, watching, [&](const StepRecord& record) {
     progress.show(record);
+    if (const std::string text = std::isnan(record.val_loss) ? "" : trainer->warning(); !text.empty()) {
+      warning = cat("warning: ", text);
+      if (view != View::kLive) say(warning);
+    }
     return !interrupted();
   });
   progress.finish();
+  if (view == View::kLive && !warning.empty()) say(warning);  // the live view would draw over it
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;

@@ -2,8 +2,10 @@
 
 #include <random>
 
+#include "base/utf8.h"
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
@@ -40,6 +42,16 @@ Writing writing_of(const Arguments& args, Index chars) {
   // Short enough to be typed again.
   if (w.seed < 0) w.seed = static_cast<Index>(std::random_device()() % 1'000'000);
   return w;
+}
+
+std::string typed_text(std::string text, const Vocabulary& vocabulary) {
+  if (vocabulary.is_bytes()) return text;
+  refuse_other_encodings(text, "standard input", "-");
+  if (text.starts_with(kByteOrderMark)) {
+    text.erase(0, kByteOrderMark.size());
+    say_marks({"standard input"});
+  }
+  return text;
 }
 
 std::vector<std::int32_t> fresh_start(const RunInfo& info) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
+#include "headlight/data/vocabulary.h"
 #include "headlight/generation/generate.h"
 #include "training/run_directory.h"
 
@@ -20,6 +22,10 @@ struct Writing {
 };
 // Errors (UsageError): a number out of its range, an empty --stop.
 Writing writing_of(const Arguments& args, Index chars);
+
+// The beginning of standard input: without a byte order mark, which is said, unless tokens are bytes. Error: UTF-16 or
+// UTF-32.
+std::string typed_text(std::string text, const Vocabulary& vocabulary);
 
 // What a text begins after, when nothing is given: a document, a line break, or the first character there is.
 std::vector<std::int32_t> fresh_start(const RunInfo& info);

@@ -8,6 +8,7 @@
 //   // mul: input 1 [3] at (2): analytic 0.513, numeric 1.026 (relative error 0.5, allowed 1e-06)
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -38,6 +39,11 @@ using Differentiable = std::function<Tensor(std::span<const Tensor>)>;
 // tape and by central differences of fourth order (five points: (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h, whose own
 // error is about 1e-11). f must be a function of its inputs alone: with dropout in it, seed_generator() first.
 // Keep inputs 2 steps away from kinks (relu at 0, ties of max). Errors: an input is not float64, or f changes its inputs.
+// For a layer see nn/gradcheck.h, which checks the gradients of its parameters too.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options = {});
+// Also with respect to the parameters, which f reads by itself; those that require no gradient are skipped. Fails when f
+// reads a tensor that requires a gradient and is neither an input nor a parameter. Drops the parameters' gradients.
+GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, std::span<const NamedTensor> parameters,
+                          const GradcheckOptions& options);
 
 }  // namespace headlight

@@ -13,7 +13,9 @@
 // those stay in the caches, and making them again would cost more than it saves.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <utility>
 
 #include "headlight/tensor/tensor.h"
 
@@ -31,7 +33,8 @@ void set_recompute_bytes(std::size_t bytes);
 class Saved {
  public:
   explicit Saved(const Tensor& x) {
-    if (x.slot() && x.slot()->recipe) recipe_ = x.slot()->recipe;
+    // A result that was changed in place is not what the recipe makes.
+    if (x.slot() && x.slot()->recipe && x.slot()->recipe_version == x.version()) recipe_ = x.slot()->recipe;
     else tensor_ = x.detach();
   }
   Tensor get() const { return recipe_ ? recipe_->make() : tensor_; }
@@ -53,6 +56,7 @@ void recomputable(Tensor& y, Make make) {
     mutable Make function;
   };
   y.slot()->recipe = std::allocate_shared<Made>(PoolAllocator<Made>(), std::move(make));
+  y.slot()->recipe_version = y.version();
 }
 
 }  // namespace headlight

@@ -12,12 +12,23 @@
 //     // entry 0: a gets db b on top. Every use of b came after entry 0, so its gradient is complete here.
 //
 // With no tape alive you are doing inference: nothing is recorded and nothing is kept.
+//
+// Writing in place into a tensor that an operation saved makes backward() throw, because the gradient would be wrong:
+//
+//   Tensor y = mul(w, w);     // saves w
+//   w.fill(5);
+//   tape.backward(sum(y));    // mul: input 0 was changed in place after it was recorded (version 3, recorded at 2); ...
+//
+// Operations save only what their derivative needs: after add(w, w) or exp(w), which saves its result, w may be changed.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headlight/base/error.h"
@@ -47,26 +58,33 @@ class Gradient {
 // The gradients of all inputs, in the order given to record().
 class Gradients {
  public:
-  Gradients(std::span<const std::shared_ptr<GradSlot>> slots, const char* operation)
-      : slots_(slots), operation_(operation) {}
-  Gradient operator[](int input) const { return {slots_[static_cast<std::size_t>(input)].get(), operation_, input}; }
+  struct Input {
+    std::shared_ptr<GradSlot> slot;  // null without gradient
+    const void* storage;             // Tensor::storage_id(), for errors
+  };
+  Gradients(std::span<const Input> inputs, const char* operation) : inputs_(inputs), operation_(operation) {}
+  Gradient operator[](int input) const {
+    return {inputs_[static_cast<std::size_t>(input)].slot.get(), operation_, input};
+  }
 
  private:
-  std::span<const std::shared_ptr<GradSlot>> slots_;
+  std::span<const Input> inputs_;
   const char* operation_;
 };
 
 class Tape {
  public:
-  // Becomes the tape that operations record on; the one before it (if any) waits until this one dies.
+  // Becomes the tape that operations record on. The innermost living Tape or NoGrad of a thread decides, in whatever order
+  // they are destroyed: `tape = std::make_unique<Tape>()` may replace a tape step after step.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   // Adds d loss / d leaf to the gradient of every leaf that asked for it, releasing saved tensors and intermediate
-  // gradients as soon as they are consumed. Errors: loss is not a single element, was not recorded here, or the tape
-  // was consumed by an earlier call.
+  // gradients as soon as they are consumed. Errors: loss is not a single element, was not recorded here, the tape was
+  // consumed by an earlier call, a saved tensor was changed in place, or the thread that made the tape has ended. After an
+  // error part of the gradients may have been added: zero_grad() before the next step.
   void backward(const Tensor& loss);
   // The same for a result of any shape, given the gradient that reaches it.
   void backward(const Tensor& result, const Tensor& gradient);
@@ -76,6 +94,8 @@ class Tape {
 
   // Their names, each once, in the order they were first recorded.
   std::vector<std::string> operations() const;
+  // The gradient slots of the leaves that they read, each once.
+  std::vector<std::shared_ptr<GradSlot>> leaves() const;
 
   static Tape* current();
 
@@ -87,14 +107,16 @@ class Tape {
     const char* operation = "";
     LayerPath* layer = nullptr;  // that ran it; errors of the backward pass name it
     std::shared_ptr<GradSlot> output;
-    PoolVector<std::shared_ptr<GradSlot>> inputs;  // null for an input without gradient
-    Entry* before = nullptr;                       // the entry recorded just before
+    const void* output_storage = nullptr;
+    PoolVector<Gradients::Input> inputs;
+    Entry* before = nullptr;  // the entry recorded just before
   };
 
  private:
   template <class F>
   friend void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward);
   void append(Entry* entry, const char* operation, Tensor& output, std::span<const Tensor> inputs);
+  bool flows(const Tensor& input) const;  // whether it takes a gradient from this tape
   bool needs_gradient(std::span<const Tensor> inputs) const;
   static void destroy(Entry* entry);
 
@@ -102,19 +124,16 @@ class Tape {
   Index size_ = 0;
   std::uint64_t id_;
   bool consumed_ = false;
-  Tape* outer_;
+  Scoped<Tape*> scope_{this};
 };
 
-// While it lives nothing is recorded, for example to evaluate in the middle of training.
+// While it is the innermost, nothing is recorded, for example to evaluate in the middle of training.
 class NoGrad {
  public:
-  NoGrad();
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
+  NoGrad() {}
 
  private:
-  Tape* paused_;
+  Scoped<Tape*> scope_{nullptr};
 };
 
 // Writes down that `output` was made from `inputs` by `operation`, and how gradients flow back:
@@ -125,8 +144,11 @@ class NoGrad {
 //     d[1].add(mul(dy, a));
 //   });
 //
-// What the function captures is what is saved for the backward pass, and nothing else is. Capture detached handles: the
-// numbers are needed there, not the way back from them. Nothing is recorded without a tape, or when no input needs a gradient.
+// What the function captures is what is saved for the backward pass, and nothing else is. Capture detached handles, detached
+// in the capture list, after the result was written: the numbers are needed there, not the way back from them, and the
+// handle notes their version, so that a later write in place is found. In the function, call detach(), alias() or const
+// data() of a captured handle only where its numbers are needed: that is where its version is checked. Nothing is recorded
+// without a tape, or when no input needs a gradient.
 template <class F>
 void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward) {
   Tape* tape = Tape::current();

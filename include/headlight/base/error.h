@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "headlight/base/scope.h"
 #include "headlight/base/text.h"
 
 namespace headlight {
@@ -56,19 +57,15 @@ class LayerScope {
  public:
   explicit LayerScope(const std::string& name);
   // Back in a layer that ran before: its backward pass. Null stands for outside any.
-  explicit LayerScope(LayerPath* path) : outer_(current_) { current_ = path; }
-  ~LayerScope() { current_ = outer_; }
-  LayerScope(const LayerScope&) = delete;
-  LayerScope& operator=(const LayerScope&) = delete;
+  explicit LayerScope(LayerPath* path) : scope_(path) {}
 
   // The running layer, or null outside any.
-  static LayerPath* current() { return current_; }
+  static LayerPath* current() { return Scoped<LayerPath*>::innermost(nullptr); }
   // Its text, "" outside any.
-  static std::string path() { return current_ ? current_->text() : std::string(); }
+  static std::string path() { return current() ? current()->text() : std::string(); }
 
  private:
-  LayerPath* outer_;
-  static constinit thread_local LayerPath* current_;
+  Scoped<LayerPath*> scope_;
 };
 
 // Throws Error with the pieces as one line, the running layer's path before it.

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 
@@ -49,6 +51,7 @@ class Shape {
 
 // "[8,16,64]"
 std::string to_text(const Shape& shape);
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 // NumPy's rule: align at the right; sizes must agree or one of them be 1. Error names `operation` and both shapes.
 Shape broadcast(const Shape& a, const Shape& b, const char* operation);

@@ -1,15 +1,11 @@
 // Text from pieces: cat("inner sizes differ: ", n, " and ", m). Numbers print as a person would write them.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 namespace headlight {
-
-// Sizes and indices throughout: signed, so that a subtraction cannot wrap.
-using Index = std::int64_t;
 
 // A number with up to six significant digits ("0.1", "1e-06", "nan").
 std::string number_text(double value);

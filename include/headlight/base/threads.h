@@ -7,17 +7,17 @@
 // chunks that have not begun are left out, and the first exception is thrown to the caller.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 
 // Threads that a parallel loop may use. Default: the CPUs this process may run on (OMP_NUM_THREADS is honoured);
-// always 1 without OpenMP.
+// always 1 in a build without threads (without OpenMP, but for the thread sanitizer's).
 int thread_count();
-// Error: n outside 1..256. Without OpenMP the count stays 1.
+// Error: n outside 1..256. Without threads the count stays 1.
 void set_thread_count(int n);
-// Whether this build has OpenMP.
-bool has_openmp();
+// Whether this build has threads.
+bool has_threads();
 
 namespace detail {
 using ChunkBody = void (*)(const void* context, Index loop, Index chunk);

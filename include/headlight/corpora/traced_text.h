@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 
@@ -17,6 +17,18 @@ struct Reference {
   // It goes by the text before alone, and where it allows a character the truth does too: only then can the characters
   // that came tell how far a model's whole distribution is from its own.
   bool comparable = false;
+};
+
+// One of several that decide each character together (corpora/chorus.h): a character of the same document, its evidence,
+// chooses a row of its table.
+struct Expert {
+  std::string name, reads;      // "back-3", "the symbol three back"
+  bool needs_attention = true;  // false: its evidence is always the last character
+  // [evidence][next], symbols in the order of TracedText::expert_symbols: what is added to the score of each next symbol.
+  // The first symbol is never next.
+  std::vector<double> table;
+  // How far back the evidence stands: text[i - evidence[i]]; 0: none, and nothing is added.
+  std::vector<std::int32_t> evidence;
 };
 
 // A text of independent documents, one after the other. The vectors beside `text` hold one value a character, or nothing
@@ -36,6 +48,9 @@ struct TracedText {
   // What each rule says; empty when nobody wrote it down.
   std::vector<std::string> rule_meanings;
   std::vector<Reference> references;
+  // Of corpora in which several experts decide each character.
+  std::string expert_symbols;
+  std::vector<Expert> experts;
 
   Index size() const { return static_cast<Index>(text.size()); }
   bool traced() const { return log_probability.size() == text.size() && !text.empty(); }

@@ -2,12 +2,13 @@
 // may stand in memory, or be made from a text when they are asked for (data/text_tokens.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

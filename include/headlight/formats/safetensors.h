@@ -28,7 +28,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

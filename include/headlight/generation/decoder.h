@@ -28,6 +28,7 @@
 // whole model instead.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 

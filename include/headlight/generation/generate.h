@@ -1,6 +1,7 @@
 // Writing text with a model, one token at a time.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>

@@ -1,7 +1,10 @@
 // The transformer: blocks of attention and feed-forward around a residual stream, and a model of characters made of them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // Embedding: a learned row for each id. ids laid out as `shape` -> [shape..., C].
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "headlight/nn/module.h"

@@ -11,12 +11,18 @@
 //     Tensor operator()(const Tensor& x) const { return down(relu(up(x))); }
 //   };
 //
+// A layer with parameters that is a plain member (`Linear up{8, 32};`) would be left out of all of this: the walk finds it
+// and throws. A layer on the heap is registered with adopt(); the walk finds a forgotten one while its owner is a Child,
+// and gradcheck(module, ...) (nn/gradcheck.h) finds any. To leave a layer out on purpose, freeze its parameters:
+// `layer.weight.value().set_requires_grad(false)`.
+//
 // Declaration order is the order of the walk, and the names along it are the parameters' names: "up.weight". Checkpoints,
 // optimizers, counts and printing all use that one walk. Calling a Child names it in errors: "up: linear: input sizes ...".
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,20 +44,16 @@ struct Init {
   static Init uniform(double bound) { return {Kind::kUniform, bound}; }
 };
 
-struct NamedTensor {
-  std::string name;  // "blocks.0.attn.qkv.weight"
-  Tensor value;      // a handle: shares the parameter's storage and gradient
-};
-
 class Module {
  public:
-  Module() = default;
-  virtual ~Module() = default;
+  Module();
+  virtual ~Module();
   // Members register their owner's address, so a module stays where it was made.
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // Every parameter of this module and of those inside it, in declaration order.
+  // Every parameter of this module and of those inside it, in declaration order. Error, here and in zero_grad(): a layer
+  // with parameters that require a gradient is inside and not registered.
   std::vector<NamedTensor> parameters() const;
   Index parameter_count() const;
   // Drops the gradients; done between one step and the next.
@@ -61,7 +63,7 @@ class Module {
 
  protected:
   // For an inner module that is chosen at run time and so cannot be a Child. It must live as long as this one.
-  void adopt(std::string name, Module& module) { members_.push_back({std::move(name), nullptr, &module}); }
+  void adopt(std::string name, Module& module);
 
  private:
   friend class Param;
@@ -73,15 +75,28 @@ class Module {
     Module* module;
   };
   void collect(const std::string& prefix, std::vector<NamedTensor>& out) const;
+  bool trainable() const;
+  // Throws when a live module that nobody adopted is inside this one.
+  void check_registered() const;
+  // Bytes begin .. begin+size belong to this module: the class whose member is registered, or all of a Child's module.
+  void extend(const void* begin, std::size_t size);
+  // The constructor of this module has returned.
+  void finish_construction();
 
   std::vector<Member> members_;
+  std::uintptr_t begin_ = 0, end_ = 0;  // addresses known to be inside this module
+  bool adopted_ = false;
+  const void* thread_;                 // that made it
+  std::uint64_t born_, finished_ = 0;  // moments: when construction began, and when it ended (0: not known)
 };
 
 // A tensor that training changes.
 class Param {
  public:
-  // Made in default_dtype().
-  Param(Module* owner, std::string name, const Shape& shape, Init init);
+  // Made in default_dtype(). The owner is `this` of the class that declares the parameter.
+  template <class Owner>
+  Param(Owner* owner, std::string name, const Shape& shape, Init init)
+      : Param(owner, sizeof(Owner), owner, std::move(name), shape, init) {}
   Param(const Param&) = delete;
   Param& operator=(const Param&) = delete;
 
@@ -90,6 +105,8 @@ class Param {
   Tensor& value() { return value_; }
 
  private:
+  Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init);
+
   Tensor value_;
 };
 
@@ -97,18 +114,27 @@ class Param {
 template <class M>
 class Child {
  public:
-  template <class... Args>
-  Child(Module* owner, std::string name, Args&&... args)
-      : name_(std::move(name)), module_(std::forward<Args>(args)...) {
-    static_cast<Module*>(owner)->adopt(name_, module_);
+  // The owner is `this` of the class that declares the layer; the rest goes to the layer's constructor.
+  template <class Owner, class... Args>
+  Child(Owner* owner, std::string name, Args&&... args) : name_(std::move(name)), module_(std::forward<Args>(args)...) {
+    Module &outer = *owner, &inner = module_;
+    outer.extend(owner, sizeof(Owner));
+    inner.extend(&module_, sizeof(M));
+    inner.finish_construction();
+    outer.adopt(name_, inner);
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
   template <class... Args>
-  auto operator()(const Args&... args) const {
+  decltype(auto) operator()(Args&&... args) {
     const LayerScope scope(name_);
-    return module_(args...);
+    return module_(std::forward<Args>(args)...);
+  }
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    const LayerScope scope(name_);
+    return module_(std::forward<Args>(args)...);
   }
   M* operator->() { return &module_; }
   const M* operator->() const { return &module_; }
@@ -128,12 +154,12 @@ inline constexpr Numbered kNumbered;
 template <class M>
 class ChildList {
  public:
-  template <class... Args>
-  ChildList(Module* owner, const std::string& name, Index count, const Args&... args) {
+  template <class Owner, class... Args>
+  ChildList(Owner* owner, const std::string& name, Index count, Args&&... args) {
     for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args...);
   }
-  template <class... Args>
-  ChildList(Module* owner, const std::string& name, Index count, Numbered, const Args&... args) {
+  template <class Owner, class... Args>
+  ChildList(Owner* owner, const std::string& name, Index count, Numbered, Args&&... args) {
     for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args..., i);
   }
 

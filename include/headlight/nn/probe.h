@@ -21,8 +21,8 @@ namespace headlight {
 
 class Probe {
  public:
-  Probe() : outer_(active_) { active_ = this; }
-  virtual ~Probe() { active_ = outer_; }
+  Probe() = default;
+  virtual ~Probe() = default;
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
@@ -32,11 +32,10 @@ class Probe {
   virtual bool wants_weights() const { return true; }
 
   // The probe made last and still alive, or null.
-  static Probe* active() { return active_; }
+  static Probe* active() { return Scoped<Probe*>::innermost(nullptr); }
 
  private:
-  Probe* outer_;
-  static constinit thread_local Probe* active_;
+  Scoped<Probe*> scope_{this};
 };
 
 // For layers: lets an active probe see, and replace, x.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,13 @@ Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 // factor x, for a number that is not a tensor.
 Tensor scale(const Tensor& x, double factor);
+// A number takes the type of the tensor.
+Tensor add(const Tensor& x, double value);
+Tensor sub(const Tensor& x, double value);
+Tensor sub(double value, const Tensor& x);
+Tensor mul(const Tensor& x, double value);  // scale()
+Tensor div(const Tensor& x, double value);
+Tensor div(double value, const Tensor& x);
 
 // ---- functions of each element ----
 Tensor neg(const Tensor& x);
@@ -128,5 +136,20 @@ Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, co
 // Turns pairs (x[i], x[i + D/2]) of each position by the angle (position + offset) * base^(-2i/D): rotary position
 // encoding (Su et al. 2021) in the half-split layout. x [..., T, D], D even.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
+
+// ---- the arithmetic as operators ----
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }  // of elements; products: matmul()
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator+(const Tensor& x, double value) { return add(x, value); }
+inline Tensor operator-(const Tensor& x, double value) { return sub(x, value); }
+inline Tensor operator*(const Tensor& x, double value) { return mul(x, value); }
+inline Tensor operator/(const Tensor& x, double value) { return div(x, value); }
+inline Tensor operator+(double value, const Tensor& x) { return add(x, value); }
+inline Tensor operator-(double value, const Tensor& x) { return sub(value, x); }
+inline Tensor operator*(double value, const Tensor& x) { return mul(x, value); }
+inline Tensor operator/(double value, const Tensor& x) { return div(value, x); }
+inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 }  // namespace headlight

@@ -1,6 +1,8 @@
 // Optimizers: one step changes every parameter by its gradient.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +15,7 @@ double gradient_norm(std::span<const NamedTensor> parameters);
 
 class Optimizer {
  public:
-  // Holds handles to the parameters, in their order. They must be float32.
+  // Holds handles to the parameters, in their order. Errors: no parameters, or one that is not float32.
   explicit Optimizer(std::vector<NamedTensor> parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
@@ -30,11 +32,12 @@ class Optimizer {
   void set_steps(Index steps) { steps_ = steps; }
 
  protected:
-  // Elements begin..end of a parameter, `gradient` being that of the first of them. Runs on several threads at once, each
-  // with elements of its own.
+  // Elements begin..end of a parameter; `value` and `gradient` point to the first of them. Runs on several threads at once,
+  // each with elements of its own.
   struct Piece {
     std::size_t parameter;
     Index begin, end;
+    float* value;
     const float* gradient;
   };
   virtual void update(const Piece& piece, double learning_rate, double gradient_scale) = 0;

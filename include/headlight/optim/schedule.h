@@ -1,7 +1,7 @@
 // The learning rate over a run: a linear warm-up, then a decay.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 
@@ -16,7 +16,10 @@ struct Schedule {
 
   // For step 0, 1, ...: peak (step + 1) / (warmup + 1) while step < warmup; the peak at step = warmup; `lowest` from
   // step = steps on; in between half a cosine or a straight line. With kConstant the peak from step = warmup on.
+  // Errors: those of check(), a negative step.
   double at(Index step) const;
+  // Error: rates that are no numbers from 0 up or in the wrong order, a negative warm-up, no steps.
+  void check() const;
 };
 
 }  // namespace headlight

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight {
 

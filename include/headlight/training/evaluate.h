@@ -1,6 +1,7 @@
 // The loss of a model on a text.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>

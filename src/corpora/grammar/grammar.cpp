@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bitset>
 
+#include "base/words.h"
 #include "corpora/grammar/program.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
@@ -219,7 +220,7 @@ class Generator {
 
 TracedText generate(const Grammar& grammar, Index chars, std::uint64_t seed, Trace trace) {
   if (chars < 1 || chars > kMaxCorpusChars) {
-    fail("corpus: ", chars, " characters: the count must lie in 1..", kMaxCorpusChars);
+    fail("corpus: ", counted(chars, "character"), ": the count must lie in 1..", kMaxCorpusChars);
   }
   TracedText out;
   out.rule_names = grammar.rule_names();

@@ -2,7 +2,10 @@
 // carries no information about the text. The head still attends; nobody hears what it brings back.
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "headlight/nn/probe.h"

@@ -2,6 +2,7 @@
 // begins at the first block that differs. Ablating a head of layer l, for one, leaves everything before layer l alone.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "heads/roles/head_windows.h"

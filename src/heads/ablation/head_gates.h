@@ -3,6 +3,9 @@
 // all heads. A first-order guess at ablation by zero: exact when the loss is linear in the gate.
 #pragma once
 
+#include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "headlight/nn/probe.h"

@@ -3,6 +3,7 @@
 // is another matter (heads/seeds).
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // Slots: the predictions on which a rule decides, and what happens to the loss there. With their intervals.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>

@@ -1,6 +1,8 @@
 // Specialization: do heads matter for different things? Figures over a matrix head x slots of what ablating each head costs.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>

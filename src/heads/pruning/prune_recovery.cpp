@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/words.h"
 #include "training/trainer.h"
 
 namespace headlight {
@@ -56,7 +57,7 @@ void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConf
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const PruneOrder& greedy = study.orders[0];
-  PruneOrder recovered{cat("greedy, then ", steps, steps == 1 ? " step" : " steps", " of training"), greedy.removed,
+  PruneOrder recovered{cat("greedy, then ", counted(steps, "step"), " of training"), greedy.removed,
                        std::vector<double>(greedy.losses.size(), std::numeric_limits<double>::quiet_NaN())};
   const std::vector<std::size_t> counts = thinned_counts(greedy.removed.size());
   measuring.begin("steps without the heads pruned", static_cast<Index>(counts.size()) * steps);

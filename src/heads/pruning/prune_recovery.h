@@ -1,7 +1,9 @@
 // Pruning with a short training afterwards: what is left may learn to do what the removed heads did.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "heads/pruning/pruning.h"
 #include "training/run_data.h"

@@ -5,6 +5,8 @@
 // Replacement::kConstant (kZero without biases).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <span>

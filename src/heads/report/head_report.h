@@ -2,6 +2,8 @@
 // browser from one block of JSON within the page; this is what makes that block, and the page around it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/format.h"
+#include "base/words.h"
 #include "heads/report/head_report.h"
 
 namespace headlight {
@@ -16,13 +17,6 @@ std::string range_text(std::span<const double> values, int decimals) {
 
 double highest(std::span<const double> values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += cat(i == 0 ? "" : i + 1 == names.size() ? " and " : ", ", names[i]);
-  return text;
 }
 
 std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads"); }
@@ -45,7 +39,7 @@ std::string strongest(const HeadStudy& study) {
                    [&](std::size_t a, std::size_t b) { return by_head[a].size() > by_head[b].size(); });
   std::string text;
   for (const std::size_t head : order)
-    text += cat(text.empty() ? "" : "; ", head_name(study.heads[head].id), " for ", listed(by_head[head]));
+    text += cat(text.empty() ? "" : "; ", head_name(study.heads[head].id), " for ", word_list(by_head[head], "and"));
   return text;
 }
 
@@ -64,7 +58,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
   std::map<std::string, std::size_t> reasons;
   std::size_t matter = 0, disagree = 0;
   for (const HeadFinding& f : study.heads) {
-    by_verdict[f.verdict].push_back(f.label.labelled ? cat(head_name(f.id), " (", study.roles[f.label.best].name, ")")
+    by_verdict[f.verdict].push_back(f.label.labelled ? cat(head_name(f.id), " (", f.label.name(study.roles), ")")
                                                      : head_name(f.id));
     if (!f.label.labelled) ++reasons[f.label.reason];
     if (f.kinds_disagree) ++disagree;
@@ -78,12 +72,13 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
     says.push_back(
         cat("Heads that cost most, in nats, ", study.truth_known ? "by rule: " : "by what comes next: ", text, "."));
   const auto causal = by_verdict.find("causal");
-  says.push_back(causal == by_verdict.end()
-                     ? "No head has a role in which what it looks at and what it does agree (causal)."
-                     : cat("What they look at and what they do agree (causal) in ", listed(causal->second), "."));
+  says.push_back(
+      causal == by_verdict.end()
+          ? "No head has a role in which what it looks at and what it does agree (causal)."
+          : cat("What they look at and what they do agree (causal) in ", word_list(causal->second, "and"), "."));
   for (const char* verdict : {"attention only", "sink", "redundant"})
     if (const auto found = by_verdict.find(verdict); found != by_verdict.end())
-      says.push_back(cat("Verdict \"", verdict, "\": ", listed(found->second), "."));
+      says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));
   says.push_back(cat("How sure: specialization index ", fixed_text(study.specialization, 2), "; random subspaces ",
                      range_text(study.specialization_subspaces, 2), " (",
                      against(study.specialization, study.specialization_subspaces), "); untrained models ",
@@ -129,7 +124,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
                                             : why->second.second));
     }
     says.push_back(cat("What failed: ", none, " of ", heads_text(study.heads.size()), none == 1 ? " has" : " have",
-                       " no label: ", listed(parts), "."));
+                       " no label: ", word_list(parts, "and"), "."));
   }
   if (disagree > 0)
     says.push_back(cat("For ", heads_text(disagree),

@@ -1,6 +1,7 @@
 #include "heads/roles/head_labels.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "headlight/base/random.h"
 
@@ -46,36 +47,69 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
     label.reason = "kappa";
     return label;
   }
-  // The special case that explains as much is the better name. Special cases may have special cases.
-  for (std::size_t steps = 0; steps < roles.size(); ++steps) {
-    for (std::size_t r = 0; r < roles.size(); ++r) {
-      if (!allowed(r) || !masks.special_case(r, label.best) || kappa(r) < kLabelKappa ||
-          kappa(r) < kappa(label.best) - kLabelMargin)
-        continue;
-      label.best = r;
-      break;
+  const auto reaches = [&](std::size_t r, double least) {
+    return allowed(r) && kappa(r) >= kLabelKappa && kappa(r) >= least - kLabelMargin;
+  };
+  // The special case that explains as much is the better name, and special cases may have special cases; of the same role
+  // by several names a role of position, then the first.
+  const auto named = [&](std::size_t role) {
+    for (std::size_t steps = 0; steps < roles.size(); ++steps) {
+      for (std::size_t r = 0; r < roles.size(); ++r) {
+        if (!masks.special_case(r, role) || !reaches(r, kappa(role))) continue;
+        role = r;
+        break;
+      }
     }
+    std::size_t simplest = role;
+    for (std::size_t r = 0; r < roles.size(); ++r)
+      if (masks.alike(r, role) && reaches(r, kappa(role)) &&
+          std::pair(roles[r].content, r) < std::pair(roles[simplest].content, simplest))
+        simplest = r;
+    return simplest;
+  };
+  label.best = named(label.best);
+  label.parts = {label.best};
+  const auto related = [&](std::size_t a, std::size_t b) {
+    return a == b || masks.alike(a, b) || masks.special_case(a, b) || masks.special_case(b, a);
+  };
+  std::vector<std::size_t> rivals;
+  for (std::size_t r = 0; r < roles.size(); ++r)
+    if (allowed(r) && kappa(r) > kappa(label.best) - kLabelMargin) rivals.push_back(r);
+  std::stable_sort(rivals.begin(), rivals.end(), [&](std::size_t a, std::size_t b) { return kappa(a) > kappa(b); });
+  for (const std::size_t rival : rivals) {
+    const auto known = [&](std::size_t r) {
+      return std::any_of(label.parts.begin(), label.parts.end(), [&](std::size_t part) { return related(part, r); });
+    };
+    const std::size_t name = named(rival);
+    if (known(rival) || known(name)) continue;
+    label.parts.push_back(name);
+    if (kappa(name) < kLabelKappa || label.parts.size() > kMostMixed) label.reason = "margin";
   }
-  for (std::size_t r = 0; r < roles.size(); ++r) {
-    const bool related = r == label.best || masks.special_case(r, label.best) || masks.special_case(label.best, r);
-    if (!related && allowed(r) && kappa(r) > kappa(label.best) - kLabelMargin) label.reason = "margin";
-  }
+  if (!label.reason.empty()) label.parts.clear();
+  std::sort(label.parts.begin(), label.parts.end());
   label.labelled = label.reason.empty();
   return label;
+}
+
+std::string HeadLabel::name(std::span<const Role> roles) const {
+  std::string all;
+  for (const std::size_t part : parts) all += cat(all.empty() ? "" : " + ", roles[part].name);
+  return mixed() ? cat("mixed: ", all) : all;
 }
 
 HeadLabel label_head(const HeadScores& whole, std::span<const HeadScores> halves, Index layer, Index head,
                      std::span<const Role> roles, const RoleMasks& masks, double threshold) {
   HeadLabel label = best_role(whole, layer, head, roles, masks);
   if (!label.labelled) return label;
-  const RoleScore& score = whole.at(layer, head, label.best);
-  if (!(score.kappa() > threshold)) label.reason = "untrained";
-  else if (roles[label.best].content && !(score.kappa_content() >= kLabelContent)) label.reason = "content";
-  else
-    for (const HeadScores& half : halves) {
-      const HeadLabel there = best_role(half, layer, head, roles, masks);
-      if (!there.labelled || there.best != label.best) label.reason = "halves";
-    }
+  for (const std::size_t part : label.parts) {
+    const RoleScore& score = whole.at(layer, head, part);
+    if (!(score.kappa() > threshold)) label.reason = "untrained";
+    else if (roles[part].content && !(score.kappa_content() >= kLabelContent)) label.reason = "content";
+  }
+  if (label.reason.empty())
+    for (const HeadScores& half : halves)
+      if (best_role(half, layer, head, roles, masks).parts != label.parts) label.reason = "halves";
+  if (!label.reason.empty()) label.parts.clear();
   label.labelled = label.reason.empty();
   return label;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/words.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
 
@@ -14,7 +15,7 @@ HeadWindows::HeadWindows(const TokenText& text, Index context, Index most, Index
   windows_ = evaluation_windows(text, context, most, Padding::kNone);
   const auto count = static_cast<Index>(windows_.size());
   if (count == 0)
-    fail("heads: the text has ", text.ids.size(), " tokens, fewer than the context of ", context,
+    fail("heads: the text has ", counted(text.ids.size(), "token"), ", fewer than the context of ", context,
          "; give a longer text");
   Batch whole;
   fill_windows(text, windows_, context, whole);

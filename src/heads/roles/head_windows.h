@@ -1,7 +1,9 @@
 // The windows of a text on which heads are measured, in batches that are ready to run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "headlight/data/windows.h"

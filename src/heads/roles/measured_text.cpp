@@ -39,6 +39,14 @@ MeasuredText::MeasuredText(const RunData& data, Index context, Index most)
   if (data.validation.ids.empty()) return;
   evidence = windows.of_targets(std::span<const std::int32_t>(data.validation_evidence));
   rule = windows.of_targets(std::span<const std::uint8_t>(data.validation_rule));
+  for (const Expert& expert : data.validation_experts)
+    experts.push_back(windows.of_targets(std::span<const std::int32_t>(expert.evidence)));
+}
+
+std::vector<Role> roles_of(const MeasuredText& text, const RunData& data) {
+  std::vector<Role> roles = roles_for(!text.evidence.empty(), data.rule_names);
+  if (!text.experts.empty()) add_expert_roles(roles, data.validation_experts);
+  return roles;
 }
 
 std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data) {

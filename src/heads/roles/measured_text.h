@@ -16,15 +16,22 @@ struct MeasuredText {
   // Up to `most` windows of the held-out text; of that which is trained on where nothing is held out.
   MeasuredText(const RunData& data, Index context, Index most);
   RoleText role_text() const {
-    return {.ids = windows.inputs(), .classes = &classes, .evidence = evidence, .rule = rule};
+    return {.ids = windows.inputs(),
+            .classes = &classes,
+            .evidence = evidence,
+            .rule = rule,
+            .experts = {experts.begin(), experts.end()}};
   }
 
   HeadWindows windows;
   TokenClasses classes;
   std::vector<std::int32_t> evidence;  // of the targets; empty when not known
   std::vector<std::uint8_t> rule;
+  std::vector<std::vector<std::int32_t>> experts;  // the evidence of each, of the targets
 };
 
+// The roles that this text can tell apart: roles_for(), and one for each expert.
+std::vector<Role> roles_of(const MeasuredText& text, const RunData& data);
 // All predictions, then the rules of the text, or the kinds of slots of any text; without those with few predictions.
 std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data);
 // The mean over the places of each; 0 where there are none.

@@ -12,7 +12,8 @@ RoleMasks::RoleMasks(std::span<const Role> roles, const RoleText& text, Index le
     : length_(length),
       windows_(static_cast<Index>(text.ids.size()) / length),
       queries_(roles.size()),
-      special_(roles.size() * roles.size(), false) {
+      special_(roles.size() * roles.size(), false),
+      alike_(special_) {
   std::vector<Index> keys;
   for (Index w = 0; w < windows_; ++w) {
     const auto first = static_cast<std::size_t>(w * length), size = static_cast<std::size_t>(length);
@@ -20,6 +21,7 @@ RoleMasks::RoleMasks(std::span<const Role> roles, const RoleText& text, Index le
     one.ids = text.ids.subspan(first, size);
     if (!text.evidence.empty()) one.evidence = text.evidence.subspan(first, size);
     if (!text.rule.empty()) one.rule = text.rule.subspan(first, size);
+    for (std::span<const std::int32_t>& expert : one.experts) expert = expert.subspan(first, size);
     for (std::size_t r = 0; r < roles.size(); ++r) {
       for (Index t = 0; t < length; ++t) {
         keys.clear();
@@ -45,7 +47,7 @@ std::span<const RoleMasks::Query> RoleMasks::queries(std::size_t role, Index beg
 void RoleMasks::compare(std::size_t a, std::size_t b) {
   const std::vector<Query>&of_a = queries_[a], &of_b = queries_[b];
   if (of_a.empty() || of_b.empty()) return;
-  double a_within_b = 0, b_within_a = 0;
+  double a_within_b = 0, b_within_a = 0, in_both = 0, in_either = 0;
   Index shared = 0;
   for (std::size_t i = 0, j = 0; i < of_a.size() && j < of_b.size();) {
     const Index place_a = of_a[i].window * length_ + of_a[i].t, place_b = of_b[j].window * length_ + of_b[j].t;
@@ -61,9 +63,12 @@ void RoleMasks::compare(std::size_t a, std::size_t b) {
     }
     a_within_b += static_cast<double>(both) / static_cast<double>(keys_a.size());
     b_within_a += static_cast<double>(both) / static_cast<double>(keys_b.size());
+    in_both += static_cast<double>(both);
+    in_either += static_cast<double>(keys_a.size() + keys_b.size()) - static_cast<double>(both);
     ++shared;
   }
   if (2 * shared < static_cast<Index>(std::min(of_a.size(), of_b.size()))) return;
+  alike_[a * roles() + b] = alike_[b * roles() + a] = shared > 0 && in_both >= kSameRole * in_either;
   const bool inside_b = a_within_b >= kContained * static_cast<double>(shared);
   const bool inside_a = b_within_a >= kContained * static_cast<double>(shared);
   if (!inside_a && !inside_b) return;

@@ -1,6 +1,7 @@
 // Where roles look in given windows of a text: computed once, then held against the attention of any number of heads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "heads/roles/roles.h"
 
 namespace headlight {
+
+inline constexpr double kSameRole = 0.8;
 
 class RoleMasks {
  public:
@@ -37,6 +40,9 @@ class RoleMasks {
   // A head that plays a then plays b too, and a is the better name. False where fewer than half of the queries of the role
   // with fewer are shared.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
+  // Whether the two name the same places: on the queries that they share (at least half of those of the role with fewer),
+  // the Jaccard index of their keys is kSameRole or more. A head that plays one then plays the other on those queries.
+  bool alike(std::size_t a, std::size_t b) const { return alike_[a * roles() + b]; }
 
  private:
   void compare(std::size_t a, std::size_t b);
@@ -44,7 +50,7 @@ class RoleMasks {
   Index length_, windows_;
   std::vector<std::vector<Query>> queries_;
   std::vector<std::int32_t> keys_;
-  std::vector<bool> special_;
+  std::vector<bool> special_, alike_;
 };
 
 }  // namespace headlight

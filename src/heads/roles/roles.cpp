@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/words.h"
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 
 namespace headlight {
@@ -78,7 +80,7 @@ void evidence(const RoleText& text, Index t, Keys& keys) {
 }
 
 void add_offset(std::vector<Role>& roles, Index k, const std::string& name, const char* family) {
-  roles.push_back({name, cat("the character ", k, " places back"),
+  roles.push_back({name, cat("the character ", counted(k, "place"), " back"),
                    [k](const RoleText&, Index t, Keys& keys) {
                      if (t >= k) keys.push_back(t - k);
                    },
@@ -173,6 +175,17 @@ std::vector<Role> roles_for(bool has_evidence, std::span<const std::string> rule
                      },
                      "evidence", true});
   return roles;
+}
+
+void add_expert_roles(std::vector<Role>& roles, std::span<const Expert> experts) {
+  for (std::size_t e = 0; e < experts.size(); ++e)
+    roles.push_back({cat("evidence of ", experts[e].name), experts[e].reads,
+                     [e](const RoleText& text, Index t, Keys& keys) {
+                       if (e >= text.experts.size()) return;
+                       const Index distance = text.experts[e][static_cast<std::size_t>(t)];
+                       if (distance > 0 && distance <= t + 1) keys.push_back(t + 1 - distance);
+                     },
+                     "expert"});
 }
 
 TokenClasses::TokenClasses(const Vocabulary& vocabulary) {

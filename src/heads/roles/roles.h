@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/corpora/traced_text.h"
 #include "headlight/data/vocabulary.h"
 
 namespace headlight {
@@ -34,6 +35,8 @@ struct RoleText {
   std::span<const std::int32_t> evidence = {};
   // The rule that wrote the character each query predicts. Empty when the truth is not known.
   std::span<const std::uint8_t> rule = {};
+  // As `evidence`, of each expert of a corpus that has them.
+  std::vector<std::span<const std::int32_t>> experts = {};
 };
 
 struct Role {
@@ -67,5 +70,7 @@ const std::vector<Role>& basic_roles();
 // basic_roles(), those that this text can tell: without "evidence" when `has_evidence` is false; with it, one role more
 // for each rule, "evidence of NAME", on the queries that predict a character of that rule (family "evidence").
 std::vector<Role> roles_for(bool has_evidence, std::span<const std::string> rule_names = {});
+// With a role "evidence of NAME" for each expert added, in their order.
+void add_expert_roles(std::vector<Role>& roles, std::span<const Expert> experts);
 
 }  // namespace headlight

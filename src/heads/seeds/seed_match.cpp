@@ -46,7 +46,7 @@ Carrier carrier(const SeedResult& result, const std::string& name, bool is_role)
   c.is_role = is_role;
   c.seed = result.seed;
   c.head = first.id;
-  c.role = first.role();
+  c.role = first.closest_role;
   const std::string& role = is_role ? name : c.role;
   c.kappa = first.kappa(role);
   c.rise = first.rise[subset].mean;

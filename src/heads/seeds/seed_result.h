@@ -33,12 +33,11 @@ struct SeedFigures {
   };
   struct Head {
     HeadId id;
-    std::string label;  // empty: unlabelled
-    std::string closest_role, verdict;
+    std::string label;         // empty: unlabelled
+    std::string closest_role;  // a mixed label names no single role
+    std::string verdict;
     std::vector<RoleKappa> roles;  // those with queries
     std::vector<Rise> rise;        // [subset], mean-ablation
-    // The label, or the closest role.
-    const std::string& role() const { return label.empty() ? closest_role : label; }
     // 0 for a role without queries.
     double kappa(const std::string& role_name) const;
   };

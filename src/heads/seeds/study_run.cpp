@@ -73,6 +73,7 @@ class SeedStudy {
   Json fixed() const {
     RunConfig common = plan_.config;
     common.seed = common.threads = 0;
+    common.save_every = RunConfig().save_every;
     Json json = Json::object();
     json.set("config", to_json(common))
         .set("windows", plan_.options.windows)
@@ -88,14 +89,20 @@ class SeedStudy {
   void open() const {
     const std::string path = file("plan.json"), text = json_text(fixed());
     if (path_exists(path)) {
-      if (json_text(parse_json(read_file(path), path)) != text)
+      Json stored = parse_json(read_file(path), path);
+      // Settings that a study of an earlier version lacks have their defaults.
+      RunConfig config;
+      from_json(config, JsonView(stored, path).at("config"));
+      if (json_text(stored.set("config", to_json(config))) != text)
         fail(plan_.directory, ": holds a study with other settings; give the same settings, or choose another --out");
       return;
     }
     if (path_exists(plan_.directory) && !list_directory(plan_.directory).empty())
       fail(plan_.directory, ": is not empty and holds no study; choose another --out");
     // Checked before anything is created.
-    HeadWindows(load_run_data(plan_.config).measured_text(), plan_.config.context, 2).check_several();
+    const RunData data = load_run_data(plan_.config);
+    HeadWindows(data.measured_text(), plan_.config.context, 2).check_several();
+    if (watch_.text_read) watch_.text_read(data);
     make_directories(plan_.directory);
     write_file_atomically(path, text + "\n");
   }

@@ -31,6 +31,7 @@ struct SeedStudyPlan {
 struct SeedStudyWatch {
   std::function<void(const std::string& line)> say;                      // the start of each stage
   std::function<void(const char* what, Index done, Index of)> progress;  // within a stage
+  std::function<void(const RunData& data)> text_read;                    // once, before a new study begins
   std::function<bool()> keep_going;                                      // false interrupts
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headlight/base/error.h"
 #include "heads/ablation/block_runs.h"
 #include "heads/ablation/head_gates.h"
 #include "heads/ablation/interval.h"
@@ -44,12 +45,26 @@ bool copies(const Role& role) {
   return role.name == "induction" || role.name == "same word" || role.family == "evidence";
 }
 
+// What the roles of a label decide, of those that copy.
+Slots decided_by(const HeadLabel& label, std::span<const Role> roles, const MeasuredText& m, const RoleMasks& masks) {
+  Slots decided{label.name(roles), {}};
+  for (const std::size_t part : label.parts) {
+    if (!copies(roles[part])) continue;
+    const Slots more = role_slots(m.windows, masks, part, roles[part].name, m.evidence);
+    std::vector<Index> all;
+    std::set_union(decided.places.begin(), decided.places.end(), more.places.begin(), more.places.end(),
+                   std::back_inserter(all));
+    decided.places = std::move(all);
+  }
+  return decided;
+}
+
 std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
   const bool hurts = matters(head.mean);
   if (head.label.labelled) {
     if (head.on_role ? head.on_role->low > kMatters : hurts) return "causal";
     if (!hurts && head.backup) return "redundant";
-    return roles[head.label.best].name == "first" && !hurts ? "sink" : "attention only";
+    return head.label.name(roles) == "first" && !hurts ? "sink" : "attention only";
   }
   return !hurts && head.backup ? "redundant" : "unlabelled";
 }
@@ -136,6 +151,11 @@ double HeadStudy::unlabelled_share() const {
 }
 
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
+  if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
+      options.random_orders < 0)
+    fail("heads: ", options.windows, " windows, ", options.untrained, " untrained models, ", options.untrained_ablated,
+         " of them ablated, ", options.subspaces, " subspaces, ", options.random_orders,
+         " orders; give counts from 0 up");
   const MeasuredText m(data, model.config().context, options.windows);
   m.windows.check_several();
   HeadStudy study;
@@ -143,7 +163,7 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.windows = m.windows.size();
   study.predictions = m.windows.predictions();
   study.truth_known = !m.rule.empty();
-  study.roles = roles_for(!m.evidence.empty(), data.rule_names);
+  study.roles = roles_of(m, data);
   study.slots = slots_of(m, data);
 
   const RoleMasks masks(study.roles, m.role_text(), m.windows.context());
@@ -187,8 +207,8 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
     f.kinds_disagree = kinds_disagree(f.mean[0].mean, f.zero[0].mean, f.other[0].mean);
     f.importance = importance[h];
     f.importance_in_layer = in_layer[h];
-    if (f.label.labelled && copies(study.roles[f.label.best])) {
-      const Slots decided = role_slots(m.windows, masks, f.label.best, study.roles[f.label.best].name, m.evidence);
+    if (f.label.labelled) {
+      const Slots decided = decided_by(f.label, study.roles, m, masks);
       if (static_cast<Index>(decided.places.size()) >= kLeastSlots) {
         f.on_role = bootstrap.rise(before, by_mean.losses[h], decided, m.windows.context());
       }
@@ -201,6 +221,12 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);
   measure_controls(study, model, means, setting, before, options, measuring);
   measure_pruning(study, model, m.windows, options, measuring);
+  if (!m.experts.empty() && m.windows.context() > kRetentionFrom)
+    study.experts = study_experts(model, data, m.windows,
+                                  {.untrained = options.untrained_ablated,
+                                   .subspaces = options.subspaces,
+                                   .seed = options.seed,
+                                   .measuring = options.measuring});
   return study;
 }
 

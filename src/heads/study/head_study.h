@@ -2,6 +2,8 @@
 // heads/ put together; what `headlight heads` prints and what reports are made from.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "heads/ablation/specialization.h"
 #include "heads/pruning/pruning.h"
 #include "heads/roles/head_labels.h"
+#include "heads/sources/expert_study.h"
 #include "training/run_data.h"
 
 namespace headlight {
@@ -76,6 +79,7 @@ struct HeadStudy {
   std::vector<double> prunable_random;
   PruneStudy pruning;                                // the curves
   std::optional<Replicates> replicates;              // where they were asked for
+  std::optional<ExpertStudy> experts;                // where the text has them
   std::vector<AblationResult> subspaces, untrained;  // what the nulls were computed from
 
   double unlabelled_share() const;

@@ -36,7 +36,7 @@ Json to_json(const HeadFinding& f, const HeadStudy& study) {
     if (f.scores[r].queries > 0) scores.set(study.roles[r].name, to_json(f.scores[r]));
   return Json::object()
       .set("head", head_name(f.id))
-      .set("label", f.label.labelled ? Json(study.roles[f.label.best].name) : Json())
+      .set("label", f.label.labelled ? Json(f.label.name(study.roles)) : Json())
       .set("closest_role", study.roles[f.label.best].name)
       .set("unlabelled_by", f.label.labelled ? Json() : Json(f.label.reason))
       .set("uniform", f.label.uniform)
@@ -121,6 +121,7 @@ Json to_json(const HeadStudy& study) {
       .set("rise_random_subspaces", control(study.subspaces))
       .set("rise_untrained", control(study.untrained));
   if (study.pruning.orders.size() > 1) json.set("pruning", to_json(study.pruning));
+  if (study.experts) json.set("experts", to_json(*study.experts));
   if (study.replicates) json.set("replicates", to_json(*study.replicates, study.slots));
   return json;
 }

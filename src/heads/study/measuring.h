@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "headlight/base/error.h"
 #include "headlight/base/shape.h"

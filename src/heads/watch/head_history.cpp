@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "base/words.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
 #include "heads/report/head_report.h"
@@ -34,7 +35,7 @@ Json strings(std::span<const std::string> values) {
 
 std::vector<JsonView> elements(const JsonView& array, std::size_t count, const char* of) {
   std::vector<JsonView> views = array.elements();
-  if (views.size() != count) array.refuse(cat(views.size(), " elements, and there are ", count, " ", of));
+  if (views.size() != count) array.refuse(cat(counted(views.size(), "element"), ", and there are ", count, " ", of));
   return views;
 }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "heads/roles/head_scores.h"
 

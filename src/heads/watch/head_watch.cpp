@@ -35,7 +35,7 @@ struct ScoringProbe : Probe {
 
 // Those with queries enough to be told on this text.
 std::vector<Role> told_roles(const MeasuredText& text, const RunData& data) {
-  std::vector<Role> roles = roles_for(!text.evidence.empty(), data.rule_names);
+  std::vector<Role> roles = roles_of(text, data);
   const RoleMasks masks(roles, text.role_text(), text.windows.context());
   std::vector<Role> told;
   for (std::size_t r = 0; r < roles.size(); ++r)
@@ -133,7 +133,8 @@ void HeadWatch::look() {
     }
     const HeadLabel label = best_role(probe.scores, layer, head, on_->roles, on_->masks);
     const bool by_content = label.labelled && on_->roles[label.best].content;
-    labels_.push_back({label.best, label.labelled && (!by_content || content[label.best] >= kLabelContent)});
+    labels_.push_back(
+        {label.best, label.labelled && !label.mixed() && (!by_content || content[label.best] >= kLabelContent)});
   }
 }
 

@@ -9,6 +9,7 @@
 // not.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>

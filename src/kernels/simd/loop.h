@@ -1,7 +1,7 @@
 // One loop for all elementwise kernels: whole vectors, then the rest of the row as part of a vector.
 #pragma once
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight::kernels {
 

@@ -14,8 +14,6 @@
 // NaN gives NaN throughout. The coefficients are minimax fits (Remez) of the functions named beside them.
 #pragma once
 
-#include "headlight/base/text.h"
-
 namespace headlight::kernels {
 
 // c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule.

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight::kernels {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "headlight/base/text.h"
+#include "headlight/base/index.h"
 
 namespace headlight::kernels {
 namespace {

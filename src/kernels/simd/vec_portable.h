@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "headlight/base/index.h"
 #include "headlight/base/random.h"
-#include "headlight/base/text.h"
 
 namespace headlight::kernels {
 namespace {

@@ -84,8 +84,101 @@ TEST_F(Labels, NeedKappa) {
 }
 
 TEST_F(Labels, NeedAMargin) {
-  EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}).reason, "margin");
+  const HeadLabel mixed = label({{"offset-7", 0.48}, {"offset-2", 0.45}});
+  EXPECT_TRUE(mixed.labelled && mixed.mixed());
+  EXPECT_EQ(mixed.name(basic_roles()), "mixed: offset-2 + offset-7");
+  EXPECT_EQ(basic_roles()[mixed.best].name, "offset-7");
+  EXPECT_EQ(label({{"offset-2", 0.45}, {"offset-7", 0.38}}).reason, "margin") << "the second is none by itself";
   EXPECT_EQ(label({{"offset-2", 0.55}, {"offset-7", 0.42}}).name(basic_roles()), "offset-2");
+}
+
+TEST_F(Labels, AreMixedOfAFewRolesAtMost) {
+  const std::vector<std::pair<std::string, double>> three = {
+      {"offset-2", 0.33}, {"offset-7", 0.33}, {"offset-12", 0.33}};
+  EXPECT_EQ(label(three).reason, "kappa") << "none reaches 0.4";
+  EXPECT_TRUE(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, 0.3).mixed());
+  EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, 0.45).reason, "untrained") << "each has to pass";
+  EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, {{"offset-2", 0.9}}).reason, "halves");
+}
+
+// Roles of which each query plays one: more than kMostMixed of them make no label.
+TEST(MixedLabels, HaveAtMostThreeParts) {
+  constexpr Index kLength = 12;
+  const std::vector<std::int32_t> ids(60 * kLength, 0);
+  std::vector<Role> roles;
+  for (Index k = 0; k < 4; ++k)
+    roles.push_back({cat("role ", k), "",
+                     [k](const RoleText&, Index t, std::vector<Index>& keys) {
+                       if (t >= 8 && t - 8 == k) keys.push_back(k + 1);
+                     },
+                     cat("family ", k)});
+  const RoleMasks masks(roles, {ids, nullptr}, kLength);
+  const auto label = [&](std::size_t parts) {
+    Tensor a = Tensor::zeros({60, 1, kLength, kLength});
+    for (Index b = 0; b < 60; ++b)
+      for (Index t = 0; t < kLength; ++t) {
+        const bool plays = t >= 8 && t - 8 < static_cast<Index>(parts);
+        a.data<float>()[(b * kLength + t) * kLength + (plays ? t - 7 : t)] = 1;
+      }
+    HeadScores scores(1, 1, roles.size());
+    add_scores(scores, 0, a, masks, 0);
+    finish_scores(scores);
+    return best_role(scores, 0, 0, roles, masks);
+  };
+  EXPECT_EQ(label(1).name(roles), "role 0");
+  EXPECT_EQ(label(3).name(roles), "mixed: role 0 + role 1 + role 2");
+  EXPECT_EQ(label(4).reason, "margin");
+  EXPECT_EQ(label(4).name(roles), "");
+}
+
+// Two names of one place: the first of the list names it, and neither is a rival of the other.
+TEST(RoleGroups, AreNamedByTheirSimplestMember) {
+  constexpr Index kLength = 32;
+  const std::vector<std::int32_t> ids(4 * kLength, 0);
+  const auto role = [](const char* name, Index from, Index wide) {
+    return Role{name, "",
+                [from, wide](const RoleText&, Index t, std::vector<Index>& keys) {
+                  for (Index j = t - 10 - wide; t >= from && j <= t - 10; ++j) keys.push_back(j);
+                },
+                name};
+  };
+  // Windows of keys ten places back: "b" shares 9 of 10 keys with "a" and "c" 5 of 15.
+  const std::vector<Role> roles = {role("a", 20, 8), role("b", 20, 9), role("c", 20, 4), role("other queries", 31, 8)};
+  const RoleMasks masks(roles, {ids, nullptr}, kLength);
+  EXPECT_TRUE(masks.alike(0, 1) && masks.alike(1, 0));
+  EXPECT_FALSE(masks.alike(0, 2)) << "Jaccard 5 / 9";
+  EXPECT_TRUE(masks.alike(0, 3)) << "the same keys on the queries they share";
+}
+
+// Eight of nine keys are shared: Jaccard 8 / 10, and neither is a special case of the other.
+TEST(RoleGroups, AHeadThatPlaysOneOfAGroupHasTheGroupsName) {
+  constexpr Index kLength = 40;
+  const std::vector<std::int32_t> ids(4 * kLength, 0);
+  const auto role = [](const char* name, Index last) {
+    return Role{name, "",
+                [last](const RoleText&, Index t, std::vector<Index>& keys) {
+                  for (Index j = t - last - 8; t >= 25 && j <= t - last; ++j) keys.push_back(j);
+                },
+                name};
+  };
+  std::vector<Role> roles = {role("simple", 10), role("special", 11)};
+  const RoleMasks masks(roles, {ids, nullptr}, kLength);
+  ASSERT_TRUE(masks.alike(0, 1));
+  ASSERT_FALSE(masks.special_case(0, 1) || masks.special_case(1, 0));
+  Tensor a = Tensor::zeros({4, 1, kLength, kLength});
+  for (Index row = 0; row < 4 * kLength; ++row) {
+    const Index t = row % kLength;
+    float* weights = a.data<float>() + row * kLength;
+    if (t < 25) weights[t] = 1;
+    for (Index j = t - 19; t >= 25 && j <= t - 10; ++j) weights[j] = j == t - 10 ? 0.08f : j == t - 19 ? 0.12f : 0.1f;
+  }
+  HeadScores scores(1, 1, roles.size());
+  add_scores(scores, 0, a, masks, 0);
+  finish_scores(scores);
+  EXPECT_GT(scores.at(0, 0, 1).kappa(), scores.at(0, 0, 0).kappa());
+  EXPECT_EQ(best_role(scores, 0, 0, roles, masks).name(roles), "simple");
+  roles[0].content = true;
+  EXPECT_EQ(best_role(scores, 0, 0, roles, masks).name(roles), "special") << "position is simpler than content";
 }
 
 TEST_F(Labels, NeedMoreThanUntrainedHeads) {

@@ -1,6 +1,8 @@
 // Long measurements say how far they are, and end where they are told to.
 #include "heads/study/measuring.h"
 
+#include <functional>
+
 #include "headlight/base/random.h"
 #include "heads/study/head_study.h"
 #include "heads/tiny_model.h"
@@ -51,6 +53,18 @@ class MeasuredStudy : public TinyModel {
   }
   RunData data_;
 };
+
+TEST_F(MeasuredStudy, NegativeCountsAreRefused) {
+  const std::vector<std::function<void(StudyOptions&)>> changes = {
+      [](StudyOptions& o) { o.windows = -1; }, [](StudyOptions& o) { o.untrained = -1; },
+      [](StudyOptions& o) { o.untrained_ablated = -1; }, [](StudyOptions& o) { o.subspaces = -1; },
+      [](StudyOptions& o) { o.random_orders = -1; }};
+  for (const auto& change : changes) {
+    StudyOptions options;
+    change(options);
+    EXPECT_THROW(study_heads(*model_, data_, options), Error);
+  }
+}
 
 TEST_F(MeasuredStudy, EveryStageIsCountedToItsEnd) {
   struct Stage {

@@ -6,18 +6,14 @@
 
 #include <string>
 
+#include "headlight/base/scope.h"
 #include "headlight/tensor/tensor.h"
 
 namespace headlight {
 
 class FiniteCheck {
  public:
-  FiniteCheck() : outer_(active_) { active_ = this; }
-  ~FiniteCheck() { active_ = outer_; }
-  FiniteCheck(const FiniteCheck&) = delete;
-  FiniteCheck& operator=(const FiniteCheck&) = delete;
-
-  static FiniteCheck* active() { return active_; }
+  static FiniteCheck* active() { return Scoped<FiniteCheck*>::innermost(nullptr); }
   // Remembers the first tensor with a NaN or an infinity. `layer` is its path, "" outside any.
   void look(const Tensor& x, const char* operation, const std::string& layer, const char* pass);
   // "blocks.1.ff.up: linear (forward)", or "" when all was finite so far.
@@ -25,8 +21,7 @@ class FiniteCheck {
 
  private:
   std::string first_;
-  FiniteCheck* outer_;
-  static constinit thread_local FiniteCheck* active_;
+  Scoped<FiniteCheck*> scope_{this};
 };
 
 }  // namespace headlight

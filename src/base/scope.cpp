@@ -1,0 +1,22 @@
+// Links scope objects into their thread's stack, and out of it from any place.
+#include "headlight/base/scope.h"
+
+namespace headlight {
+
+ScopeLink::ScopeLink(ScopeLink*& top) noexcept : outer_(top), top_(&top) {
+  if (outer_) outer_->inner_ = this;
+  top = this;
+}
+
+ScopeLink::~ScopeLink() {
+  if (!top_) return;
+  (inner_ ? inner_->outer_ : *top_) = outer_;
+  if (outer_) outer_->inner_ = inner_;
+}
+
+ScopeLink::AtThreadEnd::~AtThreadEnd() {
+  for (ScopeLink* link = top; link; link = link->outer_) link->top_ = nullptr;
+  top = nullptr;
+}
+
+}  // namespace headlight

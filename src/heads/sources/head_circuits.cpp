@@ -1,0 +1,70 @@
+#include "heads/sources/head_circuits.h"
+
+namespace headlight {
+
+namespace {
+
+std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+
+// A tensor's values, in double precision.
+std::vector<double> values_of(const Tensor& t) {
+  std::vector<double> values(at(t.numel()));
+  const float* p = t.data<float>();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(p[i]);
+  return values;
+}
+
+// gain * x, with x centered first where the norm does so.
+void apply_gain(const Norm& norm, std::span<double> x) {
+  double mean = 0;
+  if (norm.beta)
+    for (const double value : x) mean += value / static_cast<double>(x.size());
+  const float* gain = norm.gamma.value().data<float>();
+  for (std::size_t c = 0; c < x.size(); ++c) x[c] = (x[c] - mean) * static_cast<double>(gain[c]);
+}
+
+}  // namespace
+
+std::vector<double> output_circuit(const CharTransformer& model, HeadId id) {
+  if (!model.norm) fail("heads: the model is post-norm, so no head writes to the logits directly");
+  const TransformerConfig& c = model.config();
+  const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
+  const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]
+  const std::vector<double> unembed =
+      values_of(model.head ? (*model.head)->weight.value() : model.tokens->weight.value());  // [V,C]
+  std::vector<double> circuit(at(c.vocabulary * size), 0.0), column(at(width));
+  for (Index d = 0; d < size; ++d) {
+    for (Index i = 0; i < width; ++i) column[at(i)] = out[at(i * in + id.head * size + d)];
+    apply_gain(**model.norm, column);
+    for (Index v = 0; v < c.vocabulary; ++v)
+      for (Index i = 0; i < width; ++i) circuit[at(v * size + d)] += unembed[at(v * width + i)] * column[at(i)];
+  }
+  return circuit;
+}
+
+std::vector<double> table_of_head(const CharTransformer& model, HeadId id, std::span<const std::int32_t> from,
+                                  std::span<const std::int32_t> to) {
+  const std::vector<double> circuit = output_circuit(model, id);
+  const TransformerConfig& c = model.config();
+  const Index width = c.width, size = c.size_of_heads(), heads = c.heads_in(id.layer);
+  const std::vector<double> qkv = values_of(model.blocks[id.layer]->attn->qkv->weight.value());  // [3HD,C]
+  const std::vector<double> embedding = values_of(model.tokens->weight.value());                 // [V,C]
+  std::vector<double> table, x(at(width)), v(at(size));
+  for (const std::int32_t symbol : from) {
+    std::copy_n(embedding.begin() + symbol * width, width, x.begin());
+    apply_gain(*model.blocks[id.layer]->norm1, x);
+    for (Index d = 0; d < size; ++d) {
+      v[at(d)] = 0;
+      for (Index i = 0; i < width; ++i)
+        v[at(d)] += qkv[at((2 * heads * size + id.head * size + d) * width + i)] * x[at(i)];
+    }
+    for (const std::int32_t next : to) {
+      double logit = 0;
+      for (Index d = 0; d < size; ++d) logit += circuit[at(next * size + d)] * v[at(d)];
+      table.push_back(logit);
+    }
+  }
+  return table;
+}
+
+}  // namespace headlight

@@ -1,0 +1,63 @@
+// When a training counts as diverged although its losses are finite numbers, and which line says so.
+#include <cmath>
+
+#include "base/format.h"
+#include "headlight/base/error.h"
+#include "training/plan.h"
+#include "training/trainer.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr double kMargin = 0.1;  // nats; the loss of an untrained model is within it of a uniform guess
+
+std::string loss_text(double loss) { return fixed_text(loss, 2); }
+
+// A learning rate to try instead.
+double smaller_lr(const RunConfig& c) {
+  const double usual = usual_lr(c.width);
+  const double lr = c.optimizer == OptimizerKind::kAdamW && c.lr > 1.5 * usual ? usual : c.lr / 4;
+  const double unit = std::pow(10, std::floor(std::log10(lr)));
+  return std::max(1.0, std::floor(lr / unit)) * unit;  // one digit
+}
+
+std::string remedy(const RunConfig& c) {
+  return cat("--lr ", smaller_lr(c), " instead of ", c.lr, c.clip == 0 ? " and --clip 1" : "");
+}
+
+}  // namespace
+
+double Trainer::guess_loss() const { return std::log(static_cast<double>(data_.vocabulary.size())); }
+
+void Trainer::judge() {
+  if (step_ == 0) initial_val_loss_ = val_loss_;
+  const double limit = std::fmax(guess_loss(), initial_val_loss_) + kMargin;
+  const bool worse = step_ > info_.config.warmup && val_loss_ > limit && loss_ > limit;
+  worse_validations_ = worse ? worse_validations_ + 1 : 0;
+}
+
+std::string Trainer::warning() const {
+  const RunConfig& c = info_.config;
+  const double began = std::isnan(initial_val_loss_) ? guess_loss() : initial_val_loss_;
+  if (worse_validations_ == kWorseValidations)
+    return cat("the validation loss is ", loss_text(val_loss_), ", worse than a uniform guess (",
+               loss_text(guess_loss()), "), at ", kWorseValidations, " validations in a row; start again with ",
+               remedy(c));
+  if (!finished() || step_ == 0 || worse_validations_ > kWorseValidations || !(val_loss_ > began + kMargin)) return "";
+  return cat("the validation loss ends at ", loss_text(val_loss_), ", above ", loss_text(began), " where it began; ",
+             loss_ < began ? cat("the training loss is ", loss_text(loss_),
+                                 ", so the model learned its text by heart: use more text, --dropout or --patience")
+                           : cat("start again with ", remedy(c)));
+}
+
+void Trainer::diverged_from_guess() {
+  log_.flush();
+  throw DivergedError(cat("training diverged at step ", step_, ": the validation loss is ", loss_text(val_loss_),
+                          ", worse than a uniform guess (", loss_text(guess_loss()), "), at ", worse_validations_,
+                          " validations in a row; ",
+                          directory_.path().empty() ? "" : cat("the checkpoint of step ", best_step_, " is kept; "),
+                          "start again with ", remedy(info_.config), ", or train on with --no-stop-on-divergence"));
+}
+
+}  // namespace headlight

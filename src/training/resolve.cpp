@@ -1,0 +1,145 @@
+#include "training/resolve.h"
+
+#include <algorithm>
+#include <array>
+
+#include "headlight/base/error.h"
+#include "os/file.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr std::array kSizes = {"layers", "heads", "width", "hidden", "context", "batch", "accumulate"};
+// What follows from the time that --minutes gives.
+constexpr std::array kTimed = {"steps", "warmup", "eval-every", "eval-windows", "stop-on-divergence"};
+
+void copy_setting(const RunConfig& from, RunConfig& to, const char* name) {
+  const Setting& setting = *find_setting(name);
+  set_from_text(to, setting, text_of(from, setting));
+}
+
+void apply_file(RunConfig& config, const Asked& asked) {
+  if (!asked.file) return;
+  const Index steps = config.steps;
+  from_json(config, JsonView(*asked.file, asked.file_name));
+  if (asked.minutes) config.steps = steps;
+  // A flag that names another kind of text goes over the file's.
+  if (asked.flags.count("grammar") || asked.flags.count("corpus")) set_from_text(config, *find_setting("data"), "");
+  if (asked.flags.count("data") || asked.flags.count("corpus")) config.grammar = "";
+}
+
+void apply_flags(RunConfig& config, const Asked& asked) {
+  for (const Setting& setting : settings())
+    if (const auto given = asked.flags.find(setting.name); given != asked.flags.end())
+      set_from_text(config, setting, given->second);
+  if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());
+}
+
+std::string implied_preset(const Asked& asked) {
+  if (asked.has("data")) return "cpu";
+  if (asked.has("grammar")) return "demo";
+  RunConfig config;
+  apply_file(config, asked);
+  apply_flags(config, asked);
+  return preset_of_corpus(config.corpus);
+}
+
+// Sizes and vocabulary of the model whose weights the run starts from.
+void take_model(RunConfig& config, const Asked& asked) {
+  if (!asked.start) return;
+  for (const Setting& s : settings()) {
+    const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
+    if (!is_of_model && s.name != std::string_view("tokens")) continue;
+    const std::string theirs = text_of(asked.start->config, s);
+    if (asked.has(s) && text_of(config, s) != theirs)
+      throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", asked.start_name, " has ", theirs,
+                           ", and --init keeps it; leave the flag out"));
+    set_from_text(config, s, theirs);
+  }
+}
+
+void refuse_contradictions(const Asked& asked) {
+  const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
+  if (asked.minutes && asked.flags.count("steps") > 0)
+    throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
+  for (const char* other : {"corpus", "corpus-chars"})
+    if (both("data", other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
+}
+
+}  // namespace
+
+bool Asked::has(const Setting& setting) const {
+  if (flags.count(setting.name) > 0) return true;
+  const Json* value = file ? file->find(setting.key()) : nullptr;
+  // A file names every setting; an empty text among them asks for nothing.
+  const std::string* text = value ? value->if_string() : nullptr;
+  return value && !(text && text->empty());
+}
+
+bool Asked::has(std::string_view name) const {
+  const Setting* setting = find_setting(name);
+  return setting && has(*setting);
+}
+
+bool Asked::has_size() const {
+  return preset || start || std::any_of(kSizes.begin(), kSizes.end(), [&](auto name) { return has(name); });
+}
+
+bool Asked::wants_plan() const { return minutes || (has("data") && !has("steps") && !has_size()); }
+
+void read_settings(Asked& asked, const std::string& path) {
+  constexpr Index kMost = 1 << 20;
+  const std::string text = read_file(path, kMost);
+  try {
+    Json file = parse_json(text, path);
+    JsonView view(file, path);
+    if (view.find("headlight")) {  // a run's own config.json
+      const Json stored = view.at("settings").json();
+      file = stored;
+      view = JsonView(file, path);
+    }
+    RunConfig tried;
+    from_json(tried, view);
+    asked.file = file;
+    asked.file_name = path;
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
+RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& plan) {
+  refuse_contradictions(asked);
+  RunConfig config = find_preset(asked.preset ? *asked.preset : implied_preset(asked)).config;
+  if (plan) {
+    RunConfig planned = config;
+    plan(planned);
+    if (!asked.has_size()) config = planned;
+    else
+      for (const char* name : kTimed) copy_setting(planned, config, name);
+  }
+  apply_file(config, asked);
+  apply_flags(config, asked);
+  take_model(config, asked);
+  if (plan && !asked.has("min-lr")) config.min_lr = std::min(config.min_lr, config.lr);
+  return config;
+}
+
+RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::string& directory) {
+  RunConfig config = stored.config;
+  if (asked.flags.count("data") > 0) config.folder = "";
+  for (const Setting& s : settings()) {
+    const auto given = asked.flags.find(s.name);
+    if (given == asked.flags.end()) continue;
+    RunConfig changed = config;
+    set_from_text(changed, s, given->second);
+    if (!s.free_on_resume && text_of(changed, s) != text_of(config, s))
+      throw UsageError(cat("--", s.name, " ", given->second, ": the run in ", directory, " has ", text_of(config, s),
+                           ", and a resumed run keeps it; leave the flag out, or start over with --force"));
+    config = changed;
+  }
+  if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());
+  return config;
+}
+
+}  // namespace headlight

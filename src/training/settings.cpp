@@ -1,0 +1,156 @@
+// The table of settings: name, field, range or choices, and help of each.
+#include <algorithm>
+#include <utility>
+
+#include "training/config.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr double kBig = 1 << 20;
+
+template <class E>
+struct Named {
+  E value;
+  const char* name;
+  const char* note = "";  // after the name in --help
+};
+// The values of each enum with their names: the only place that has them.
+constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
+constexpr Named<PositionKind> kPositions[] = {{PositionKind::kLearned, "learned"},
+                                              {PositionKind::kSinusoidal, "sinusoidal"},
+                                              {PositionKind::kRotary, "rotary"},
+                                              {PositionKind::kAlibi, "alibi"},
+                                              {PositionKind::kNone, "none"}};
+constexpr Named<NormKind> kNorms[] = {{NormKind::kLayer, "layer"}, {NormKind::kRms, "rms"}};
+constexpr Named<Activation> kActivations[] = {{Activation::kGelu, "gelu", " (tanh form)"},
+                                              {Activation::kGeluErf, "gelu-erf"},
+                                              {Activation::kRelu, "relu"},
+                                              {Activation::kSilu, "silu"}};
+constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
+                                                {OptimizerKind::kSgd, "sgd", " (with momentum)"}};
+constexpr Named<Decay> kDecays[] = {
+    {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
+
+struct Choices {
+  ChoiceField field;
+  std::vector<std::string> names, notes;
+};
+
+template <auto field, const auto& table>
+Choices choices_of() {
+  Choices choices;
+  choices.field.get = [](const RunConfig& config) {
+    return static_cast<std::size_t>(
+        std::find_if(std::begin(table), std::end(table), [&](const auto& n) { return n.value == config.*field; }) -
+        std::begin(table));
+  };
+  choices.field.set = [](RunConfig& config, std::size_t number) { config.*field = table[number].value; };
+  for (const auto& named : table) {
+    choices.names.emplace_back(named.name);
+    choices.notes.push_back(cat(named.name, named.note));
+  }
+  return choices;
+}
+
+std::vector<Setting> make_settings() {
+  using R = RunConfig;
+  std::vector<Setting> s;
+  const auto number = [&](const char* name, SettingField field, const char* group, double low, double high,
+                          const char* help) -> Setting& {
+    s.push_back({.name = name, .field = field, .group = group, .help = help, .lowest = low, .highest = high});
+    return s.back();
+  };
+  const auto text = [&](const char* name, std::string R::*field, const char* group, const char* help) -> Setting& {
+    s.push_back({.name = name, .field = field, .group = group, .help = help});
+    return s.back();
+  };
+  const auto choice = [&](const char* name, const Choices& choices, const char* group, const std::string& help) {
+    s.push_back({.name = name, .field = choices.field, .group = group, .help = help, .choices = choices.names});
+    s.back().help += word_list(choices.notes, "or");
+  };
+  const auto yes_no = [&](const char* name, bool R::*field, const char* group, const char* help) {
+    s.push_back({.name = name, .field = field, .group = group, .help = help});
+  };
+
+  text("data", &R::data, "Text",
+       "a UTF-8 text to learn from: a file, a folder of them, or -; may be repeated (default: a built-in corpus)")
+      .free_on_resume = true;  // the file may have moved; whether it is the same text is checked
+  text("corpus", &R::corpus, "Text", "the built-in corpus to use without --data");
+  text("grammar", &R::grammar, "Text", "draw the text from this grammar file instead");
+  number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to draw from a corpus or grammar");
+  choice("tokens", choices_of<&R::tokens, kTokens>(), "Text", "what the model reads and writes: ");
+  number("val-fraction", &R::val_fraction, "Text", 0, 0.9, "the last part of the text, kept for validation");
+
+  number("layers", &R::layers, "Model", 1, 1000, "blocks of attention and feed-forward");
+  number("heads", &R::heads, "Model", 1, 1000, "attention heads in each block");
+  number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
+  number("context", &R::context, "Model", 1, kBig, "characters the model sees at a time");
+  number("hidden", &R::hidden, "Model", -1, kBig, "width of the feed-forward layers; -1: four times --width, 0: none");
+  text("layer-heads", &R::layer_heads, "Model", "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
+  number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
+  text("head-slopes", &R::head_slopes, "Model",
+       "ALiBi: the slopes that the heads of each layer have, as in 0,2/1 (what heads prune leaves)");
+  number("dropout", &R::dropout, "Model", 0, 1, "probability with which training drops an element").highest_excluded =
+      true;
+  choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
+  choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");
+  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "of the feed-forward layers: ");
+  yes_no("pre-norm", &R::pre_norm, "Model", "normalise before each layer (no: after)");
+  yes_no("tied", &R::tied, "Model", "the output shares the token embedding");
+  yes_no("bias", &R::bias, "Model", "biases in the linear layers");
+
+  number("batch", &R::batch, "Training", 1, kBig, "windows of text in a batch");
+  number("accumulate", &R::accumulate, "Training", 1, kBig, "batches to a step");
+  number("steps", &R::steps, "Training", 1, 1e9, "steps to train for").free_on_resume = true;
+  choice("optimizer", choices_of<&R::optimizer, kOptimizers>(), "Training", "");
+  number("lr", &R::lr, "Training", 0, 10, "learning rate at its peak").lowest_excluded = true;
+  number("min-lr", &R::min_lr, "Training", 0, 10, "learning rate at the end");
+  number("warmup", &R::warmup, "Training", 0, 1e9, "steps over which the learning rate rises to its peak");
+  choice("decay", choices_of<&R::decay, kDecays>(), "Training", "how the learning rate falls: ");
+  number("beta1", &R::beta1, "Training", 0, 1, "AdamW: memory of the mean gradient").highest_excluded = true;
+  number("beta2", &R::beta2, "Training", 0, 1, "AdamW: memory of its square").highest_excluded = true;
+  number("momentum", &R::momentum, "Training", 0, 1, "SGD: memory of the gradient").highest_excluded = true;
+  number("weight-decay", &R::weight_decay, "Training", 0, 10, "pull of the matrices towards zero");
+  number("clip", &R::clip, "Training", 0, 1e9, "largest norm of the gradient; 0: no clipping");
+  number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
+  number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows a validation uses; 0: the whole part");
+  number("save-every", &R::save_every, "Training", 0, 1e9,
+         "seconds between checkpoints besides those, and at least 100 times what one takes; 0: no more of them")
+      .free_on_resume = true;
+  number("patience", &R::patience, "Training", 0, 1e9, "stop after so many validations without a better one; 0: never")
+      .free_on_resume = true;
+  yes_no("stop-on-divergence", &R::stop_on_divergence, "Training",
+         "end with exit code 3 when the loss stays worse than a uniform guess; on where --minutes plans the run");
+  s.back().free_on_resume = true;
+  number("seed", &R::seed, "Training", 0, 9007199254740991.0, "of everything random");
+  number("threads", &R::threads, "Training", 0, 256, "0: as many as there are cores").free_on_resume = true;
+  yes_no("watch-heads", &R::watch_heads, "Training", "write what the heads look at, over the steps, to heads.jsonl");
+  s.back().free_on_resume = true;
+  number("watch-every", &R::watch_every, "Training", 0, 1e9,
+         "with --watch-heads: steps between looks; 0: some 40 looks, denser early")
+      .free_on_resume = true;
+  return s;
+}
+
+}  // namespace
+
+std::string Setting::key() const {
+  std::string key = name;
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = make_settings();
+  return all;
+}
+
+const Setting* find_setting(std::string_view name) {
+  for (const Setting& setting : settings())
+    if (name == setting.name) return &setting;
+  return nullptr;
+}
+
+}  // namespace headlight
