@@ -117,7 +117,7 @@ std::vector<Setting> make_settings() {
   number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
   number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows a validation uses; 0: the whole part");
   number("save-every", &R::save_every, "Training", 0, 1e9,
-         "seconds between checkpoints besides those, and at least 100 times what one takes; 0: no more of them")
+         "seconds between further checkpoints, which take at most 1% of the time; 0: none")
       .free_on_resume = true;
   number("patience", &R::patience, "Training", 0, 1e9, "stop after so many validations without a better one; 0: never")
       .free_on_resume = true;

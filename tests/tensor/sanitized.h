@@ -1,4 +1,4 @@
-// Whether this build runs under AddressSanitizer, where the pool hands every request to the system.
+// Whether this build runs under AddressSanitizer, where the pool hands every request to the system, or ThreadSanitizer.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -9,12 +9,26 @@
 #endif
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define HEADLIGHT_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HEADLIGHT_THREAD_SANITIZER 1
+#endif
+#endif
+
 namespace headlight::tests {
 
 #ifdef HEADLIGHT_ADDRESS_SANITIZER
 inline constexpr bool kAddressSanitizer = true;
 #else
 inline constexpr bool kAddressSanitizer = false;
+#endif
+
+#ifdef HEADLIGHT_THREAD_SANITIZER
+inline constexpr bool kThreadSanitizer = true;
+#else
+inline constexpr bool kThreadSanitizer = false;
 #endif
 
 }  // namespace headlight::tests
