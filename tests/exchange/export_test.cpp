@@ -41,7 +41,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       set_from_text(config, s, value);
       if (s.name == std::string("layer-heads")) config.head_size = 4;
       if (s.name == std::string("head-slopes"))
-        config.layer_heads = "2,2", config.head_size = 4, config.position = "alibi";
+        config.layer_heads = "2,2", config.head_size = 4, config.position = PositionKind::kAlibi;
       const TrainedModel trained = random_model(config);
       for (const auto& [write, format] : kChecked) {
         SCOPED_TRACE(cat(format, " --", s.name, " ", value));
@@ -70,7 +70,7 @@ TEST(Export, RefusesWhatIsNotOnTheList) {
   const char* const few[] = {"layers", "width"};
   config.layers = 3, config.width = 32, config.batch = 7;
   EXPECT_EQ(error_of([&] { check_holds(config, few, "hf"); }), "(no error)");
-  config.norm = "rms";
+  config.norm = NormKind::kRms;
   EXPECT_EQ(error_of([&] { check_holds(config, few, "hf"); }),
             "hf: has no place for --norm rms, which this model has; train one without it; --to npz holds every model");
   config = {};
@@ -154,7 +154,7 @@ class NeoxReadBack : public ReadBack {
  protected:
   static RunConfig rotary() {
     RunConfig config = small_config();
-    config.position = "rotary";
+    config.position = PositionKind::kRotary;
     return config;
   }
   NeoxReadBack() : ReadBack(rotary()) {}

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <thread>
 
+#include "base/clock.h"
 #include "os/process.h"
 #include "support/expect_error.h"
 #include "support/tiny_run.h"
