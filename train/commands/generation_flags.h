@@ -1,4 +1,4 @@
-// What sample and chat share: the flags that say how a model writes, and where it begins.
+// The text generation flags that sample and chat share, and the token that generation starts from.
 #pragma once
 
 #include "cli/cli.h"
@@ -9,19 +9,19 @@
 namespace headlight::cli {
 
 // --chars, --temperature, --top-k, --top-p, --repetition-penalty, --stop, --seed, --int8, --last.
-std::vector<Flag> writing_flags(const char* chars_help, const char* chars_default);
+std::vector<Flag> generation_flags(const char* chars_help, const char* chars_default);
 
-struct Writing {
+struct GenerationFlags {
   Index chars;
   SampleOptions options;
-  Index seed;  // that of --seed, or one that chance chose
+  Index seed;  // from --seed, or random
   std::string stop;
   bool int8, last;
 };
-// Errors (UsageError): a number out of its range, an empty --stop.
-Writing writing_of(const Arguments& args, Index chars);
+// Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
+GenerationFlags generation_flags_of(const Arguments& args, Index chars);
 
-// What a text begins after, when nothing is given: a document, a line break, or the first character there is.
+// The token to start from without a prompt: a document end, a line break, or token 0.
 std::vector<std::int32_t> fresh_start(const RunInfo& info);
 
 }  // namespace headlight::cli
