@@ -1,10 +1,11 @@
+// Escaping of error messages, and the tree of layer paths behind LayerScope.
 #include "headlight/base/error.h"
 
 namespace headlight {
 
 namespace {
 
-// A line break in a quoted name must not make a second line, nor an escape code reach a terminal.
+// Keeps a quoted name from adding a line or sending an escape sequence to the terminal.
 std::string one_line(const std::string& message) {
   constexpr const char* kDigits = "0123456789ABCDEF";
   std::string line;
@@ -32,7 +33,7 @@ LayerPath* inside(LayerPath* outer, const std::string& name) {
 Error::Error(const std::string& message) : std::runtime_error(one_line(message)) {}
 
 std::string LayerPath::text() const {
-  // The root of all paths has no name and no outer path.
+  // The root has no name and no outer path; it is not part of the text.
   return outer && outer->outer ? cat(outer->text(), ".", name) : name;
 }
 

@@ -1,3 +1,4 @@
+// Detection of the CPU's instruction sets, and the choice of the active one.
 #include "base/isa.h"
 
 #include <cstdlib>
@@ -21,10 +22,10 @@ Isa isa_from_environment() {
   for (const Isa isa : {Isa::kReference, Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
     if (std::strcmp(wanted, isa_name(isa)) != 0) continue;
     if (!isa_available(isa))
-      throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": this CPU or this build cannot run it; unset it"));
+      throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": not supported by this CPU or this build; unset it"));
     return isa;
   }
-  throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": not a kernel set; use reference, portable, avx2 or avx512"));
+  throw UsageError(cat("HEADLIGHT_ISA=", wanted, ": unknown kernel set; use reference, portable, avx2 or avx512"));
 }
 
 Isa& chosen() {
@@ -37,13 +38,14 @@ Isa& chosen() {
 Isa current_isa() { return chosen(); }
 
 void set_isa(Isa isa) {
-  if (!isa_available(isa)) fail("kernels: this CPU or this build cannot run the set ", isa_name(isa));
+  if (!isa_available(isa))
+    fail("kernels: this CPU or this build does not support ", isa_name(isa), "; use another set");
   chosen() = isa;
 }
 
 bool isa_available(Isa isa) {
   if (isa != Isa::kAvx2 && isa != Isa::kAvx512) return true;
-#if defined(__x86_64__) && defined(HEADLIGHT_AVX)  // and the kernels were built: CMakeLists.txt says so to this file
+#if defined(__x86_64__) && defined(HEADLIGHT_AVX)  // CMakeLists.txt defines HEADLIGHT_AVX if it builds the AVX kernels
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return isa == Isa::kAvx2 ? avx2 : avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #else

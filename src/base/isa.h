@@ -1,19 +1,19 @@
-// Which set of kernels computes: chosen when the program starts, by what the CPU can do.
+// The active kernel set, chosen at program start from the CPU's features.
 #pragma once
 
 namespace headlight {
 
 enum class Isa {
-  kReference,  // plain loops: slow, and right by definition
-  kPortable,   // vectors of four by the compiler's extension, for any CPU
+  kReference,  // plain loops: slow, and correct by definition
+  kPortable,   // vectors of four floats in the compiler's extension, for any CPU
   kAvx2,       // AVX2 and FMA
   kAvx512,     // AVX-512 F and DQ
 };
 
-// The set in use: the best this CPU has, or what the environment variable HEADLIGHT_ISA names
-// (reference, portable, avx2 or avx512). Error: an unknown name, or a set this CPU cannot run.
+// The active set: the fastest that this CPU supports, or the one named by the environment variable HEADLIGHT_ISA
+// (reference, portable, avx2 or avx512). Error: an unknown name, or a set that this CPU does not support.
 Isa current_isa();
-// For tests and benchmarks: use another set from now on. Error: this CPU cannot run it.
+// Changes the active set, for tests and benchmarks. Error: this CPU does not support the set.
 void set_isa(Isa isa);
 bool isa_available(Isa isa);
 const char* isa_name(Isa isa);

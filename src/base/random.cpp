@@ -1,3 +1,4 @@
+// xoshiro256++, its distributions, and the thread-local generator.
 #include "headlight/base/random.h"
 
 #include <cmath>
@@ -34,9 +35,9 @@ std::uint64_t Rng::next() {
 double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
 Index Rng::below(Index n) {
-  if (n <= 0) fail("random: below(", n, "): the bound must be positive");
+  if (n <= 0) fail("random: below(", n, "): the bound is not positive; use at least 1");
   const auto bound = static_cast<std::uint64_t>(n);
-  // Values under `reject` would make some remainders likelier than others.
+  // Rejection sampling: without it, values under `reject` would make some remainders more likely.
   const std::uint64_t reject = (0 - bound) % bound;
   std::uint64_t value = next();
   while (value < reject) value = next();

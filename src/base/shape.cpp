@@ -1,3 +1,4 @@
+// Shape checks, axis arithmetic and the broadcasting rule.
 #include "headlight/base/shape.h"
 
 #include <ostream>
@@ -7,9 +8,9 @@
 namespace headlight {
 
 Shape::Shape(const Index* sizes, int rank) {
-  if (rank < 0 || rank > kMaxRank) fail("shape: rank ", rank, " is outside 0 to ", kMaxRank);
+  if (rank < 0 || rank > kMaxRank) fail("shape: rank ", rank, " is out of range; use 0 to ", kMaxRank, " sizes");
   rank_ = rank;
-  Index elements = 1;  // zeros left out, so that [0, 2^60] is refused too
+  Index elements = 1;  // skips zeros, so that [0, 2^60] is an error too
   for (int i = 0; i < rank; ++i) {
     const Index size = sizes[i];
     if (size < 0) fail("shape: size ", size, " of axis ", i, " is negative");

@@ -1,3 +1,4 @@
+// Number formatting and appending for cat().
 #include "headlight/base/text.h"
 
 #include <cstdio>

@@ -1,31 +1,29 @@
-// A team of OpenMP threads that is kept between loops, and chunks that threads claim.
+// A persistent team of OpenMP threads with work stealing.
 //
-// Why not `#pragma omp parallel for` around each loop: its barrier waits for every thread of the team, also for one
-// that the system has not let run yet. A training step has hundreds of short loops; on a machine with other work to do
-// each would wait for the scheduler: matrix products on two threads were measured at 0.4 to 7 GFLOP/s instead of some
-// 100. Here nobody waits long for a thread that has not begun: whoever is there claims the chunks, and the caller takes
-// what is left (work stealing).
+// `#pragma omp parallel for` around each loop is too slow: its barrier waits for every thread of the team, including
+// threads that the operating system has not scheduled yet. A training step has hundreds of short loops, and on a busy
+// machine each of them would wait for the scheduler. Here no loop waits for a thread that has not started: the running
+// threads steal its chunks.
 //
-//   1. The caller describes the loop, gives it the next number and publishes that: the team sees it.
-//   2. The chunks are divided into one share for each thread. A thread claims chunks of its own share one by one. It has
-//      the same share in every loop of the same size, so what a core wrote in one loop it reads in the next, from its own
-//      cache: to read it from another core's took three times as long where it was measured, and five times while the
-//      system had put the two far apart.
-//   3. Then it looks at the others' shares. Of one that its thread has not begun it takes chunks at once; one that is
-//      being worked on it leaves alone for a while, for its data are elsewhere. Where there is no more than a chunk for
-//      each thread it waits that while in any case, since even to look would cost the other one time.
-//   4. Each thread writes down how many chunks it has finished; when these are all, the loop is over.
+//   1. The caller publishes the loop's description with the next loop number.
+//   2. The chunks are divided into one share per thread. A thread claims the chunks of its own share one by one. The
+//      share is the same in every loop of the same size, so a core finds its previous outputs in its own cache; reading
+//      them from another core's cache takes three to five times as long (Zen 4).
+//   3. Then the thread steals. It steals from idle shares at once, and backs off before stealing from a share whose
+//      owner is active, because its data is in the owner's cache. With at most one chunk per thread it always backs off
+//      first, because even reading the owner's counter slows the owner down.
+//   4. Each thread publishes how many chunks it has finished. When these counts add up to all chunks, the loop is over.
 //
-// A chain is several loops published at once: whoever sees that one is over goes on to the next, with the next number.
+// A chain is several loops published at once: a thread that sees one loop finished continues with the next loop number.
 //
-// What a loop costs, some 0.2 us (half of that in a chain), is the way of cache lines from one core to another, so there
-// is as little of that as possible. The number and the description lie on one line. What is claimed and what is finished
-// carries the loop's number instead of being set back before each loop; so a thread that comes late, with an old number,
-// finds that nothing is left of its loop, and the caller need not know whether it is still looking.
+// Loop overhead, about 0.2 us (half of that in a chain; Zen 4), is dominated by cache-line transfers between cores.
+// Therefore the loop number and the description share one cache line. The counters of claimed and finished chunks carry
+// the loop number instead of being reset before each loop. A late thread with an old number thus finds nothing left to
+// claim, and the caller does not have to wait for it.
 //
-// A chunk that throws ends the work: what has not begun is left out, and the caller throws the first exception on.
+// If a chunk throws, the chunks that have not begun are skipped, and the caller rethrows the first exception.
 //
-// Which thread takes a chunk never matters: chunks are fixed by the loop and write outputs of their own.
+// The assignment of chunks to threads never affects results: chunks are fixed by the loop and write their own outputs.
 #include "headlight/base/threads.h"
 
 #if defined(_OPENMP) || defined(HEADLIGHT_STD_THREADS)
@@ -53,7 +51,7 @@ namespace {
 constexpr int kMaxThreads = 256;
 
 void check_count(int n) {
-  if (n < 1 || n > kMaxThreads) fail("threads: ", n, " is outside 1 to ", kMaxThreads);
+  if (n < 1 || n > kMaxThreads) fail("threads: ", n, " is out of range; use 1 to ", kMaxThreads);
 }
 
 void run_serially(Index loops, Index chunks, detail::ChunkBody body, const void* context) {
@@ -66,7 +64,7 @@ void run_serially(Index loops, Index chunks, detail::ChunkBody body, const void*
 
 namespace {
 
-// Tells the core that this is a waiting loop.
+// Tells the CPU that the thread is in a spin loop.
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -75,12 +73,12 @@ void pause() {
 #endif
 }
 
-// Rounds of waiting before a thread gives its core away: some 20 microseconds on the machine this was measured on (an AMD
-// EPYC), longer than the gap between two loops of a training step.
+// Spin rounds before a waiting thread yields its core: about 20 us (Zen 4), longer than the gap between two loops of a
+// training step.
 constexpr int kSpins = 2000;
 
-// Rounds for which a thread leaves alone what another has begun, some 4 microseconds there, and after how many it looks
-// again: each look takes the line away from the one who is claiming there.
+// Spin rounds for which a thief backs off from an active share, about 4 us (Zen 4), and rounds between two reads of its
+// counter: each read takes the cache line away from the owner.
 constexpr int kPatience = 256, kRoundsToLook = 8;
 
 class Team {
@@ -107,7 +105,7 @@ class Team {
 
   int size() const { return size_; }
 
-  // Chunks first..first+count of a chain of loops; count up to kMaxChunks.
+  // Runs chunks first..first+count of each loop of a chain; count <= kMaxChunks.
   void run(Index loops, Index first, Index count, detail::ChunkBody body, const void* context) {
     const Chain chain{number_ + 1, loops, first, count, body, context};
     number_ += static_cast<std::uint64_t>(loops);
@@ -125,13 +123,13 @@ class Team {
 
  private:
   struct Chain {
-    std::uint64_t number;  // of its first loop: 1, 2, ...
+    std::uint64_t number;  // of its first loop; counts from 1
     Index loops, first, count;
     detail::ChunkBody body;
     const void* context;
   };
 
-  // A loop's number and a count of chunks in one word. Numbers have 48 bits: a year of nothing but loops.
+  // A loop number (48 bits, enough for a year of empty loops) and a count of chunks (16 bits) in one word.
   struct Tagged {
     std::uint64_t number;
     Index count;
@@ -141,14 +139,15 @@ class Team {
     }
   };
 
-  // Each on its own cache line.
+  // An atomic word on its own cache line.
   struct alignas(64) Word {
     std::atomic<std::uint64_t> word = 0;
   };
 
-  // A seqlock (Boehm 2012): whoever reads it while it changes must not believe it. The number is 0 meanwhile, and whoever
-  // has seen a field of the new chain (acquire) sees at least that 0 (stored before the field was released). The last store
-  // and the look at sleepers_ after it must not change places, nor what sleep() does with the two: all four are seq_cst.
+  // A seqlock (Boehm 2012): a reader discards the fields if they changed meanwhile. The number is 0 during the change;
+  // a reader that acquires a new field also sees that 0, which was stored before the field was released. The final
+  // store of the number and the read of sleepers_ after it must not be reordered, nor the two accesses in sleep(): all
+  // four are seq_cst.
   void publish(const Chain& chain) {
     published_.number.store(0, std::memory_order_relaxed);
     published_.loops.store(chain.loops, std::memory_order_release);
@@ -158,7 +157,7 @@ class Team {
     published_.context.store(chain.context, std::memory_order_release);
     published_.number.store(chain.number);
   }
-  // False when it has changed meanwhile.
+  // Returns false if the chain changed during the read.
   bool read(std::uint64_t number, Chain& chain) const {
     chain = {number,
              published_.loops.load(std::memory_order_acquire),
@@ -169,35 +168,36 @@ class Team {
     return published_.number.load(std::memory_order_relaxed) == number;
   }
 
-  // All loops of a chain. The caller returns when the last one is over, the others when there is nothing left to claim.
+  // Runs all loops of a chain. The caller returns when the last loop is over, the other threads when nothing is left to
+  // claim.
   void work_on(const Chain& chain, int self) {
     bool patient = true;
     for (Index loop = 0; loop < chain.loops; ++loop) {
       const std::uint64_t number = chain.number + static_cast<std::uint64_t>(loop);
       Index done = claim(chain, loop, self, 0, nullptr);
-      write_down(self, number, done);
-      // With one chunk a thread, to wait for the others' results costs less than to look whether they have begun.
+      publish_finished(self, number, done);
+      // With one chunk per thread, waiting for the others costs less than checking whether they have begun.
       bool over = chain.count <= size_ && patient && wait(number, chain.count, kPatience);
       if (!over) {
         int patience = patient ? kPatience : 0;
         const Index own = done;
         for (int i = 1; i < size_; ++i) done += claim(chain, loop, self, i, &patience);
-        // Who took something over will have to do so again: the other thread is not there.
+        // After a successful steal, stop backing off: the share's owner is probably not running.
         patient = done == own;
-        if (!patient) write_down(self, number, done);
+        if (!patient) publish_finished(self, number, done);
       }
       if (self > 0 && loop + 1 == chain.loops) return;
       if (!over) wait(number, chain.count);
     }
   }
 
-  // Claims and does chunks of one share, the i-th from one's own on, until none are left. Where there is `patience`, only
-  // after having waited for a thread that has begun. Of a loop that is over all chunks are claimed. Relaxed is enough: an
-  // exchange sees the last value there is, and what chunks wrote is handed on by finished().
+  // Claims and runs chunks of one share, that of thread self + i, until none are left; returns how many. A non-null
+  // `patience` is the remaining back-off from an active owner. All chunks of a finished loop are claimed. Relaxed order
+  // suffices: a compare-exchange reads the latest value, and finished() synchronizes the chunks' writes.
   Index claim(const Chain& chain, Index loop, int self, int i, int* patience) {
     const std::uint64_t number = chain.number + static_cast<std::uint64_t>(loop);
     const int owner = self + i < size_ ? self + i : self + i - size_;
-    // Rounded up, so that the caller, who is there, has chunks even where not everybody does.
+    // Rounded up, so that thread 0 (the caller, which is certainly running) has chunks even if other threads have none.
     const Index begin = (chain.count * owner + size_ - 1) / size_,
                 end = (chain.count * (owner + 1) + size_ - 1) / size_;
     std::atomic<std::uint64_t>& claimed = claimed_[static_cast<std::size_t>(owner)].word;
@@ -227,17 +227,17 @@ class Team {
     try {
       chain.body(chain.context, loop, chunk);
     } catch (...) {
-      // The caller reads it once the chain is over, as it does all that chunks have written.
+      // The caller reads failure_ after the chain is over, like everything that chunks wrote.
       if (!failed_.exchange(true)) failure_ = std::current_exception();
     }
   }
 
-  void write_down(int self, std::uint64_t number, Index done) {
+  void publish_finished(int self, std::uint64_t number, Index done) {
     if (done > 0)
       finished_[static_cast<std::size_t>(self)].word.store(Tagged::word(number, done), std::memory_order_release);
   }
 
-  // Whether a loop of `count` chunks is over. Who has written down a later number of the chain has seen that it is.
+  // Whether a loop of `count` chunks is over. A thread with a later number of the chain has already seen it finish.
   bool finished(std::uint64_t number, Index count) const {
     Index sum = 0;
     for (int t = 0; t < size_; ++t) {
@@ -247,12 +247,12 @@ class Team {
     }
     return sum == count;
   }
-  // Until it is over.
+  // Waits until the loop is over.
   void wait(std::uint64_t number, Index count) const {
     if (wait(number, count, kSpins)) return;
     while (!finished(number, count)) std::this_thread::yield();
   }
-  // For so many rounds. Returns whether it is over.
+  // Waits for at most this many spin rounds; returns whether the loop is over.
   bool wait(std::uint64_t number, Index count, int rounds) const {
     for (int round = 0; round < rounds; ++round) {
       if (finished(number, count)) return true;
@@ -262,7 +262,7 @@ class Team {
   }
 
   void work(int self) {
-    std::uint64_t done = 0;  // the number of the last chain that it looked at
+    std::uint64_t done = 0;  // the number of the last chain this thread worked on
     int spins = 0;
     while (!stop_) {
       const std::uint64_t number = published_.number.load(std::memory_order_acquire);
@@ -279,7 +279,8 @@ class Team {
     }
   }
 
-  // Until there is another loop, or longer; it counts itself among the sleepers before it looks.
+  // Sleeps until the next chain is published, or longer. Increments sleepers_ before it checks the number, so that the
+  // caller cannot miss a sleeper.
   void sleep(std::uint64_t done) {
     const unsigned wakes = wakes_;
     ++sleepers_;
@@ -298,7 +299,7 @@ class Team {
   alignas(64) std::atomic<unsigned> wakes_ = 0;
   std::atomic<int> sleepers_ = 0;
   std::atomic<bool> stop_ = false;
-  std::array<Word, kMaxThreads> claimed_, finished_;  // of each share; by each thread
+  std::array<Word, kMaxThreads> claimed_, finished_;  // claimed: by share; finished: by thread
   alignas(64) std::atomic<bool> failed_ = false;
   std::exception_ptr failure_;
   std::vector<std::thread> threads_;  // with OpenMP the one that hosts its team
@@ -316,7 +317,7 @@ std::atomic<int>& chosen_count() {
   return count;
 }
 
-// The team belongs to one loop at a time: a loop inside a loop, or of another thread meanwhile, runs on its caller alone.
+// The team runs one loop at a time: a nested loop, or a concurrent loop of another thread, runs on its caller alone.
 std::atomic_flag team_busy = ATOMIC_FLAG_INIT;
 
 }  // namespace

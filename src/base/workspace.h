@@ -1,17 +1,17 @@
-// Scratch memory for the kernels: buffers that belong to a thread, grow when they must and are then used again, so that
-// a training step allocates nothing once it has run.
+// Scratch memory for the kernels: thread-local buffers that grow on demand and are reused, so that training steps after
+// the first allocate nothing here.
 #pragma once
 
 #include "headlight/base/index.h"
 
 namespace headlight {
 
-// Which buffer: kernels that run inside one another use different ones.
+// The buffers. Kernels that call one another use different ones.
 enum class Workspace { kPackedA, kPackedB, kAttention, kBlockSums };
 inline constexpr int kWorkspaceCount = 4;
 
-// At least `count` floats on a 64-byte boundary, the calling thread's own. What they hold is whatever was left there.
-// Valid until the same thread asks for more in the same slot, or ends. Error: out of memory.
+// Returns the calling thread's buffer of at least `count` floats, 64-byte aligned, with arbitrary contents. Valid until
+// the same thread requests a larger buffer in the same slot, or ends. Error: out of memory.
 float* workspace(Workspace slot, Index count);
 
 }  // namespace headlight

@@ -27,10 +27,10 @@ double SampleBench::share() const {
   return (static_cast<double>(weight_bytes) + cache_bytes) / best_seconds / 1e9 / bandwidth;
 }
 
-SampleBench bench_sample(const RunConfig& config, Decoder::Weights weights, Index vocabulary, double budget) {
+SampleBench bench_sample(const RunConfig& config, WeightFormat format, Index vocabulary, double budget) {
   config.check();
   const CharTransformer model(config.model(vocabulary));
-  Decoder decoder(model, weights);
+  Decoder decoder(model, format);
   const Index context = config.context;
   SampleBench bench;
   bench.parameters = model.parameter_count();

@@ -24,7 +24,7 @@ struct SampleBench {
 
 // Generates text with an untrained model of the configured size for about `budget` seconds and at least five full
 // contexts, on thread_count() threads.
-SampleBench bench_sample(const RunConfig& config, Decoder::Weights weights = Decoder::Weights::kFloat32,
-                         Index vocabulary = 65, double budget = 5);
+SampleBench bench_sample(const RunConfig& config, WeightFormat format = WeightFormat::kFloat32, Index vocabulary = 65,
+                         double budget = 5);
 
 }  // namespace headlight

@@ -1,5 +1,5 @@
-// The visible characters by which GPT-2's tokenizers write bytes: bytes that are printable in Latin-1 stand for themselves,
-// all others (controls, space, 0x7F to 0xA0, 0xAD) for U+0100, U+0101, ... in order.
+// GPT-2's byte-to-character table: bytes that are printable in Latin-1 map to themselves, all others (controls, space,
+// 0x7F to 0xA0, 0xAD) to U+0100, U+0101, ... in order.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ inline const std::array<char32_t, 256>& byte_characters() {
   return characters;
 }
 
-// UTF-8 of the characters that stand for these bytes.
+// Maps each byte to its character; returns UTF-8.
 inline std::string written_bytes(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) append_utf8(text, byte_characters()[static_cast<unsigned char>(c)]);

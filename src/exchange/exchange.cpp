@@ -1,3 +1,4 @@
+// Checks shared by all formats, the NumPy exports, and saving an imported model as a run.
 #include "exchange/exchange.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace headlight {
 
 namespace {
 
-// Other orders of the same sums differ by some 1e-7.
+// Tolerance for relative logit differences; reordering sums changes logits by about 1e-7.
 constexpr double kRounding = 1e-5;
 
 std::vector<TensorView> weights_of(const std::vector<NamedTensor>& parameters) {
@@ -41,30 +42,31 @@ void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary,
                       const std::string& where, Exported& exported) {
   const Vocabulary& ours = written.info.vocabulary;
   if (vocabulary.size() != ours.size() || vocabulary.characters() != ours.characters())
-    fail(where, ": reads back with another vocabulary; this file cannot be relied on");
+    fail(where, ": reads back with a different vocabulary; the export was discarded");
   exported.difference = logit_difference(*written.model, model);
   if (!(exported.difference <= kRounding))
-    fail(where, ": reads back as another model: its logits differ by ", exported.difference,
-         " of the largest; this file cannot be relied on");
+    fail(where, ": reads back with different logits (relative difference ", exported.difference,
+         "); the export was discarded");
   exported.verified = true;
 }
 
-void check_holds(const RunConfig& config, std::span<const char* const> held, const std::string& format) {
+void check_supported(const RunConfig& config, std::span<const char* const> supported, const std::string& format) {
   const RunConfig plain;
   for (const Setting& s : settings()) {
     if (s.group != std::string_view("Model") ||
-        std::find(held.begin(), held.end(), std::string_view(s.name)) != held.end())
+        std::find(supported.begin(), supported.end(), std::string_view(s.name)) != supported.end())
       continue;
     if (text_of(config, s) != text_of(plain, s))
-      fail(format, ": has no place for --", s.name, " ", text_of(config, s),
-           ", which this model has; train one without it; --to npz holds every model");
+      fail(format, ": cannot store this model's --", s.name, " ", text_of(config, s),
+           "; train a model without it, or use --to npz, which stores every model");
   }
 }
 
-void check_gpt2_holds(const RunConfig& config, const std::string& format) {
-  constexpr const char* kHeld[] = {"layers",  "heads",    "width", "context",    "hidden",   "layer-heads", "head-size",
-                                   "dropout", "position", "norm",  "activation", "pre-norm", "tied",        "bias"};
-  check_holds(config, kHeld, format);
+void check_gpt2_supported(const RunConfig& config, const std::string& format) {
+  constexpr const char* kSupported[] = {"layers",      "heads",     "width",   "context",  "hidden",
+                                        "layer-heads", "head-size", "dropout", "position", "norm",
+                                        "activation",  "pre-norm",  "tied",    "bias"};
+  check_supported(config, kSupported, format);
 }
 
 Exported export_npz(const TrainedModel& trained, const std::string& path) {
@@ -102,7 +104,7 @@ void save_imported(const TrainedModel& trained, const std::string& path) {
   const RunDirectory directory(path);
   RunInfo info = trained.info;
   info.program = version();
-  RunDirectory::info_text(info);  // what cannot be stored is refused before anything is removed
+  RunDirectory::info_text(info);  // throws if the info cannot be stored, before anything is removed
   make_directories(path);
   directory.clear();
   const std::vector<NamedTensor> parameters = trained.model->parameters();

@@ -1,14 +1,14 @@
-// Models to and from other programs: export and import.
+// Export of models to other programs' formats, and import from them.
 //
-//   to      what it is                                            who reads it
+//   format  contents                                              readers
 //   hf      a directory: config.json, model.safetensors,          transformers: AutoModelForCausalLM, AutoTokenizer
 //           tokenizer.json, tokenizer_config.json
-//   gguf    a file                                                llama.cpp and what is built on it
+//   gguf    a file                                                llama.cpp and programs built on it
 //   npz     a file: every weight, and the run's config.json       numpy.load
-//   npy     a directory: a file a weight, and config.json         numpy.load
+//   npy     a directory: one file per weight, and config.json     numpy.load
 //
-// hf and gguf hold the kind of transformer that GPT-2 and GPT-NeoX are (exchange/gpt2.h); NumPy takes any. What is exported as hf
-// or gguf is read back from the disk and must give the same logits, or the export is an error.
+// hf and gguf store GPT-2 and GPT-NeoX transformers only (exchange/gpt2.h); npz and npy store any model. An hf or gguf
+// export is read back from disk; the export fails unless the logits are the same.
 #pragma once
 
 #include <optional>
@@ -20,33 +20,32 @@
 namespace headlight {
 
 struct Exported {
-  std::vector<std::string> files;    // what was written
-  bool verified = false;             // read back, and the logits compared
-  double difference = 0;             // the largest between logits, relative to the largest logit
-  std::vector<std::string> notices;  // what to know before using it; often nothing
+  std::vector<std::string> files;    // paths of the files written
+  bool verified = false;             // whether the files were read back and their logits compared
+  double difference = 0;             // largest logit difference, relative to the largest logit
+  std::vector<std::string> notices;  // warnings for users of the files; usually empty
 };
 
-// A file or directory takes its name when it is whole and was checked: after an error what was there is as before, and
-// nothing else is left. In a directory that exists, files of other names stay.
-// Errors: a model that the format cannot hold, naming what does not fit; files that differ when read back.
+// Exports are atomic: files get their final names when they are complete and checked. After an error, earlier files are
+// unchanged and no new ones remain. In an existing directory, files with other names stay.
+// Errors: a model that the format cannot store (the message names the setting); files that differ when read back.
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory);
 Exported export_gguf(const TrainedModel& trained, const std::string& path);
 Exported export_npz(const TrainedModel& trained, const std::string& path);
 Exported export_npy(const TrainedModel& trained, const std::string& directory);
 
 struct ImportOptions {
-  std::optional<Vocabulary> vocabulary;  // instead of the file's own; needed where it has none
-  Index heads = 0;                       // 0: what the file says
+  std::optional<Vocabulary> vocabulary;  // replaces the file's own; required if the file has none
+  Index heads = 0;                       // 0: the file's value
 };
-// A directory with config.json, model.safetensors (or model.safetensors.index.json and the files that it names) and
-// tokenizer.json in Hugging Face's layout of GPT-2 or GPT-NeoX, or a
-// .safetensors file of nanoGPT's weights. The vocabulary must be one of characters or bytes.
-// Errors: everything that is missing, misshapen, superfluous, or that a model of ours does not do; one line, with the file
+// Imports a Hugging Face directory of a GPT-2 or GPT-NeoX, with config.json, model.safetensors (or
+// model.safetensors.index.json and its shards) and tokenizer.json; or a .safetensors file of nanoGPT weights. The
+// tokens must be characters or bytes.
+// Errors: a missing, extra or misshapen tensor, or a setting that our models do not support. The message names the file
 // and the key or tensor.
 TrainedModel import_model(const std::string& path, const ImportOptions& options = {});
 
-// Makes a run directory of it, for every command that looks at a trained model. Files of an earlier run there are removed:
-// whether that is wanted is for the caller to ask.
+// Saves the model as a run directory. Removes the files of an earlier run there, so callers must ask first.
 void save_imported(const TrainedModel& trained, const std::string& directory);
 
 }  // namespace headlight

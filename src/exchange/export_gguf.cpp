@@ -1,16 +1,18 @@
-// llama.cpp's GPT-2 and, of rotary positions, GPT-NeoX. Its tokenizer is one for byte pairs (BPE) over visible
-// characters that stand for bytes. A character of several bytes is therefore a token that merges make from its bytes,
-// the first two, then the third, and so on; merges begin with a character's first byte, so none reaches across to the
-// next character.
+// GGUF export for llama.cpp: its GPT-2, or its GPT-NeoX for rotary positions.
 //
-// llama.cpp takes token 11 for the end of all text where a GPT-2 file does not name another one, and would stop at every
-// such character. The file therefore has one token more, <|endoftext|>, which a model never writes: its logit is some
-// constant far below all others. With gamma and beta of the last layer norm, the logit of a row w is
+// Tokenizer: llama.cpp uses byte-pair encoding (BPE) over visible characters that represent bytes. A multi-byte
+// character is a token built by merges: its first two bytes, then the third, and so on. Every merge begins with the
+// first byte of a character, so no merge crosses a character boundary.
+//
+// End of text: if a GPT-2 file names no end-of-text token, llama.cpp uses token 11 and would stop at that character.
+// The file therefore has one extra token, <|endoftext|>, with a constant logit far below all others, so that the model
+// never generates it. With gamma and beta of the last layer norm and its normalized input n, the logit of an output row
+// w is
 //   w . (gamma n + beta)  =  c sum(n) + c sum(beta / gamma)  for  w = c / gamma,
-// and sum(n) is 0, for n is normalised. As input it is the token that a text begins after: a line break, where there is one.
+// and sum(n) = 0. As an input token, <|endoftext|> gets the embedding of the token before a text (token_before).
 //
-// Contexts in llama.cpp are multiples of 256, and a place beyond the table of positions ends the program. The table is
-// therefore as long as the context that llama.cpp makes of the model's: the last place that was learned, again and again.
+// Positions: contexts in llama.cpp are multiples of 256, and a position beyond the table aborts the program. The table
+// is therefore padded to such a multiple with copies of the last learned position.
 #include <algorithm>
 #include <cmath>
 
@@ -34,7 +36,7 @@ constexpr float kNeverLogit = -200;
 constexpr Index kContextMultiple = 256;
 Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
 
-// A row of output weights whose logit is kNeverLogit whatever the model says; zeros (logit 0) where there is none.
+// A row of output weights whose logit is always kNeverLogit; zeros (logit 0) if no such row exists.
 std::vector<float> never_row(const CharTransformer& model) {
   const Norm& norm = **model.norm;
   const std::span<const float> gamma(norm.gamma.value().data<float>(),
@@ -46,14 +48,14 @@ std::vector<float> never_row(const CharTransformer& model) {
     smallest = std::min(smallest, std::abs(static_cast<double>(gamma[i])));
     sum += static_cast<double>(beta[i]) / static_cast<double>(gamma[i]);
   }
-  // Below, the rounding of sum(n) would show.
+  // With smaller values, the rounding error of sum(n) would dominate the logit.
   if (!(smallest > 1e-3 && std::abs(sum) > 1e-3)) return row;
   for (std::size_t i = 0; i < row.size(); ++i)
     row[i] = static_cast<float>(static_cast<double>(kNeverLogit) / sum / static_cast<double>(gamma[i]));
   return row;
 }
 
-// The token that stands before a text.
+// The token that precedes a text: the document end, a line break, or token 0.
 std::int32_t token_before(const RunInfo& info) {
   if (!info.document_end.empty()) return info.document_end.back();
   if (info.vocabulary.is_bytes()) return '\n';
@@ -90,8 +92,8 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {kind + ".attention.head_count", size(c.heads)},
       {kind + ".attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps)},
       {"tokenizer.ggml.model", std::string("gpt2")},
-      // How the text is cut before merging, at places between characters. This one, unlike GPT-2's own, leaves spaces
-      // before punctuation alone when tokens become text.
+      // The pre-tokenizer, which splits the text between characters. Unlike GPT-2's own, qwen2's keeps spaces before
+      // punctuation when tokens are converted to text.
       {"tokenizer.ggml.pre", std::string("qwen2")},
       {kGgufTokens, std::move(tokens)},
       {kGgufTokenKinds, std::move(kinds)},
@@ -108,7 +110,7 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
   return metadata;
 }
 
-// Adds rows, all the same, to a table of them.
+// Appends `count` copies of a row to a table.
 void add_rows(std::vector<float>& values, TensorView& view, const std::vector<float>& row, Index count = 1) {
   for (Index i = 0; i < count; ++i) values.insert(values.end(), row.begin(), row.end());
   view = tensor_view<float>(view.name, {view.shape[0] + count, view.shape[1]}, values);
@@ -119,17 +121,17 @@ void add_rows(std::vector<float>& values, TensorView& view, const std::vector<fl
 Exported export_gguf(const TrainedModel& trained, const std::string& path) {
   const TransformerConfig& c = trained.model->config();
   check_is_gpt2(c, "gguf");
-  check_gpt2_holds(trained.info.config, "gguf");
+  check_gpt2_supported(trained.info.config, "gguf");
   if (c.activation != Activation::kGelu)
     fail(
-        "gguf: holds GPT-2, whose activation is gelu, and this model has another; train one with --activation gelu; "
-        "--to hf holds it");
+        "gguf: supports only the activation gelu; train a model with --activation gelu, or use --to hf, which stores "
+        "this one");
   Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kGguf);
   const auto row_of = [&](const std::vector<float>& table, Index row) {
     const auto begin = table.begin() + static_cast<std::ptrdiff_t>(row * c.width);
     return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(c.width));
   };
-  // The first weights of the walk: [V,C] and, where positions are learned, [T,C]; the last one is the output's, [V,C].
+  // values[0] is the token embedding [V,C], values[1] the learned positions [T,C] if any, the last one lm_head [V,C].
   const std::vector<float> embedding = tensors.values[0], never = never_row(*trained.model);
   add_rows(tensors.values[0], tensors.views[0], row_of(embedding, token_before(trained.info)));
   if (!is_neox(c))
@@ -144,13 +146,13 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
   Exported exported;
   exported.files = {path};
   if (whole_context(c.context) != c.context)
-    exported.notices.push_back(cat("this model learned ", c.context,
-                                   " places, and llama.cpp's contexts are multiples of ", kContextMultiple,
-                                   ": keep prompt and answer within ", c.context, " tokens (-n)"));
+    exported.notices.push_back(cat("this model has a context of ", c.context,
+                                   " tokens, but llama.cpp rounds contexts up to multiples of ", kContextMultiple,
+                                   "; keep prompt and answer within ", c.context, " tokens (-n)"));
   if (std::all_of(never.begin(), never.end(), [](float x) { return x == 0; }))
-    exported.notices.push_back(cat("llama.cpp may end a text early: ", kEnd,
-                                   " has the logit 0, for nothing lower can be "
-                                   "had from the last layer norm of this model; train it further"));
+    exported.notices.push_back(cat("llama.cpp may end a text early, because ", kEnd,
+                                   " has the logit 0: this model's last layer norm allows no constant lower logit; "
+                                   "train the model further"));
   save_gguf(path, metadata_of(trained), tensors.views, [&](const std::string& temporary) {
     const GgufModel back = model_of_gguf(Gguf::parse(read_file(temporary), path));
     check_reads_back(trained, back.vocabulary, *back.model, path, exported);

@@ -1,3 +1,4 @@
+// Export to a Hugging Face directory: GPT-2, or GPT-NeoX for rotary positions.
 #include <algorithm>
 
 #include "base/version.h"
@@ -27,7 +28,7 @@ const char* activation_name(Activation activation) {
     case Activation::kSilu:
       return "silu";
   }
-  fail("hf: holds GPT-2, whose activations do not include this model's; use gelu, gelu-erf, relu or silu");
+  fail("hf: does not support this model's activation; train a model with gelu, gelu-erf, relu or silu");
 }
 
 Json gpt2_config(const TransformerConfig& c) {
@@ -52,7 +53,7 @@ Json gpt2_config(const TransformerConfig& c) {
   return config;
 }
 
-// GPT-NeoX with every channel of a head turned, and attention before the feed-forward layer instead of beside it.
+// GPT-NeoX that rotates every channel of a head, with attention before the feed-forward layer instead of in parallel.
 Json neox_config(const TransformerConfig& c) {
   Json config = Json::object();
   config.set("model_type", "gpt_neox")
@@ -79,11 +80,11 @@ Json config_json(const TrainedModel& trained) {
   Json config = is_neox(c) ? neox_config(c) : gpt2_config(c);
   config
       .set("tie_word_embeddings", c.tied)
-      // There are no special tokens; GPT-2's own, 50256, would be beyond the vocabulary.
+      // No special tokens: GPT-2's default, 50256, is outside the vocabulary.
       .set("bos_token_id", Json())
       .set("eos_token_id", Json())
       .set("torch_dtype", "float32");
-  // What an import here takes up again; others ignore it.
+  // Read by our own import; other programs ignore this entry.
   const RunInfo info = without_folders(trained.info);
   Json ours = Json::object();
   ours.set("version", version()).set("bias", c.bias).set("text", info.source);
@@ -96,7 +97,7 @@ Json config_json(const TrainedModel& trained) {
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
   const TransformerConfig& c = trained.model->config();
   check_is_gpt2(c, "hf");
-  check_gpt2_holds(trained.info.config, "hf");
+  check_gpt2_supported(trained.info.config, "hf");
   const bool neox = is_neox(c);
   const Gpt2Tensors tensors = gpt2_tensors(*trained.model, neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);
   std::vector<TensorView> views = tensors.views;

@@ -1,4 +1,4 @@
-// From a GGUF file to its model: the configuration is that of the file's metadata.
+// Builds a model from a GGUF file, with the configuration in the file's metadata.
 #include "exchange/gguf_model.h"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ class Reader {
  public:
   explicit Reader(const Gguf& file) : file_(file), kind_(file.at<std::string>("general.architecture")) {
     if (kind_ != "gpt2" && kind_ != "gptneox")
-      refuse("general.architecture", cat("is \"", kind_, "\"; only \"gpt2\" and \"gptneox\" can be read"));
+      refuse("general.architecture", cat("is \"", kind_, "\"; only \"gpt2\" and \"gptneox\" are supported"));
   }
 
   GgufModel read() {
@@ -62,31 +62,33 @@ class Reader {
   template <class T>
   void require(const char* key, T wanted) const {
     const T value = file_.at<T>(cat(kind_, ".", key));
-    if (value != wanted) refuse(cat(kind_, ".", key), cat("is ", value, " and not ", wanted));
+    if (value != wanted) refuse(cat(kind_, ".", key), cat("is ", value, "; only ", wanted, " is supported"));
   }
 
   Vocabulary vocabulary() const {
     const auto& tokens = file_.at<std::vector<std::string>>(kGgufTokens);
     const auto& kinds = file_.at<std::vector<std::int32_t>>(kGgufTokenKinds);
-    if (kinds.size() != tokens.size()) refuse(kGgufTokenKinds, cat("has ", kinds.size(), " of ", tokens.size()));
+    if (kinds.size() != tokens.size())
+      refuse(kGgufTokenKinds, cat("has ", kinds.size(), " entries for ", tokens.size(), " tokens"));
     std::vector<std::string> pieces;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       if (kinds[i] == kGgufControl) continue;
       if (kinds[i] != kGgufNormal || pieces.size() != i)
         refuse(kGgufTokenKinds,
-               cat("has kind ", kinds[i], " at ", i, "; only normal and then control tokens can be read"));
+               cat("has kind ", kinds[i], " at ", i, "; only normal tokens followed by control tokens are supported"));
       pieces.push_back(bytes_of(tokens[i]));
     }
     const auto is_byte = [&](const std::string& piece) { return piece.size() == 1; };
     if (pieces.size() == 256 && std::all_of(pieces.begin(), pieces.end(), is_byte)) {
       for (std::size_t i = 0; i < 256; ++i)
-        if (static_cast<unsigned char>(pieces[i][0]) != i) refuse(kGgufTokens, cat("has another byte at ", i));
+        if (static_cast<unsigned char>(pieces[i][0]) != i)
+          refuse(kGgufTokens, cat("has the wrong byte at ", i, "; expected the 256 bytes in order"));
       return Vocabulary::bytes();
     }
     std::u32string characters;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const std::u32string token = decode_utf8(pieces[i], cat(file_.source(), ": ", kGgufTokens));
-      if (token.size() != 1) refuse(kGgufTokens, cat("has more or less than a character at ", i));
+      if (token.size() != 1) refuse(kGgufTokens, cat("has ", token.size(), " characters at ", i, "; expected one"));
       characters += token;
     }
     return Vocabulary::of_characters(characters, cat(file_.source(), ": ", kGgufTokens));
@@ -96,13 +98,13 @@ class Reader {
     std::string bytes;
     for (const char32_t c : decode_utf8(token, cat(file_.source(), ": ", kGgufTokens))) {
       const auto found = std::find(byte_characters().begin(), byte_characters().end(), c);
-      if (found == byte_characters().end()) refuse(kGgufTokens, "has a character that stands for no byte");
+      if (found == byte_characters().end()) refuse(kGgufTokens, "has a character that represents no byte");
       bytes += static_cast<char>(found - byte_characters().begin());
     }
     return bytes;
   }
 
-  // The rows of a table that are those of control tokens; of another number of rows model_from_gpt2() tells.
+  // Drops the rows of control tokens from a table. model_from_gpt2() reports a wrong number of rows.
   void drop_control_rows(TensorView& view, Index vocabulary) const {
     const auto all = static_cast<Index>(file_.at<std::vector<std::string>>(kGgufTokens).size());
     if (view.shape.size() != 2 || view.shape[0] != all) return;

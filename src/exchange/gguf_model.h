@@ -1,4 +1,4 @@
-// The model in a GGUF file, as the file says: what a program that reads it computes.
+// Builds the model in a GGUF file from the file's own metadata, as llama.cpp would.
 #pragma once
 
 #include <memory>
@@ -10,14 +10,14 @@
 namespace headlight {
 
 inline constexpr const char *kGgufTokens = "tokenizer.ggml.tokens", *kGgufTokenKinds = "tokenizer.ggml.token_type";
-inline constexpr std::int32_t kGgufNormal = 1, kGgufControl = 3;  // kinds of tokens
+inline constexpr std::int32_t kGgufNormal = 1, kGgufControl = 3;  // token kinds
 
 struct GgufModel {
-  Vocabulary vocabulary;  // of the normal tokens; control tokens come last, and are left out of the model too
+  Vocabulary vocabulary;  // the normal tokens; control tokens come last and are not part of the model
   std::unique_ptr<CharTransformer> model;
 };
-// Of a file that export_gguf() writes. Errors: another architecture, metadata that our models do not compute with, tokens
-// that are no vocabulary, tensors that do not fit the metadata; the line begins with the file and names the entry.
+// Reads a file written by export_gguf(). Errors: another architecture, unsupported metadata, tokens that are not
+// characters or bytes, tensors that do not match the metadata. The message begins with the file and names the entry.
 GgufModel model_of_gguf(const Gguf& file);
 
 }  // namespace headlight

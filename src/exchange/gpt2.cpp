@@ -1,3 +1,4 @@
+// GPT-2's and GPT-NeoX's weight names and layouts, conversion in both directions, and the comparison of logits.
 #include "exchange/gpt2.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.widt
 struct Name {
   const char *ours, *hugging_face, *gguf, *neox;
 };
-// Within a block; the first three have a bias each.
+// Within a block; all four linear layers have a bias.
 constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv", "attention.query_key_value"},
     kAttentionOut{"attn.out", "attn.c_proj", "attn_output", "attention.dense"},
     kUp{"ff.up", "mlp.c_fc", "ffn_up", "mlp.dense_h_to_4h"},
@@ -28,7 +29,7 @@ constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv", "attention.query_key_
 constexpr Name kTokens{"tokens", "wte", "token_embd", "embed_in"}, kPositions{"position", "wpe", "position_embd", ""},
     kLastNorm{"norm", "ln_f", "output_norm", "final_layer_norm"}, kHead{"head", "lm_head", "output", "embed_out"};
 
-// Collects the weights of a model under both names.
+// Lists the weights of a model with both names.
 class Walk {
  public:
   Walk(const TransformerConfig& config, Gpt2Naming naming) : c_(config), naming_(naming) {}
@@ -77,7 +78,7 @@ class Walk {
   std::vector<Gpt2Weight> weights_;
 };
 
-// [rows,columns] -> [columns,rows].
+// Transposes [rows,columns] to [columns,rows].
 std::vector<float> transposed(std::span<const float> values, Index rows, Index columns) {
   std::vector<float> result(values.size());
   for (Index r = 0; r < rows; ++r)
@@ -86,11 +87,10 @@ std::vector<float> transposed(std::span<const float> values, Index rows, Index c
   return result;
 }
 
-// Rows of `width` numbers, counted [parts,heads,size], to [heads,parts,size]; or back.
+// Reorders rows of `width` numbers from [3,heads,size] (q, k, v of all heads) to [heads,3,size], or back.
 std::vector<float> regrouped(std::span<const float> values, Index heads, Index width, bool back) {
-  constexpr Index kParts = 3;  // q, k and v
-  const Index size =
-      static_cast<Index>(values.size()) / (kParts * heads * width) * width;  // numbers of a head in a part
+  constexpr Index kParts = 3;                                                               // q, k and v
+  const Index size = static_cast<Index>(values.size()) / (kParts * heads * width) * width;  // numbers per head and part
   std::vector<float> result(values.size());
   for (Index part = 0; part < kParts; ++part) {
     for (Index head = 0; head < heads; ++head) {
@@ -110,7 +110,7 @@ std::string without(const std::string& name, const std::string& prefix) {
   return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
 }
 
-// Numbers in a row; a bias has one in each.
+// Numbers per row; a bias has one per row.
 Index width_of(const Gpt2Weight& weight) { return weight.shape.size() == 2 ? weight.shape[1] : 1; }
 
 bool ends_with(const std::string& name, const std::string& end) {
@@ -120,32 +120,25 @@ bool ends_with(const std::string& name, const std::string& end) {
 }  // namespace
 
 void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
-  const char* go_on = "; --to npz holds every model";
+  const char* npz = ", or use --to npz, which stores every model";
   if (c.position != PositionKind::kLearned && c.position != PositionKind::kRotary)
     fail(format,
-         ": holds GPT-2 and GPT-NeoX, which have learned and rotary positions, and this model has others; train one "
-         "with --position learned or rotary",
-         go_on);
-  if (!c.pre_norm)
-    fail(format,
-         ": holds GPT-2, which normalises before each layer, and this model after it; train one with --pre-norm",
-         go_on);
+         ": supports only learned (GPT-2) or rotary (GPT-NeoX) positions; train a model with --position learned or "
+         "rotary",
+         npz);
+  if (!c.pre_norm) fail(format, ": supports only pre-norm models; train a model with --pre-norm", npz);
   if (c.norm != NormKind::kLayer)
-    fail(format, ": holds GPT-2, which has layer norms, and this model has rms norms; train one with --norm layer",
-         go_on);
+    fail(format, ": supports only layer norms, not RMS norms; train a model with --norm layer", npz);
   if (c.hidden == 0)
-    fail(format,
-         ": holds GPT-2, which has feed-forward layers, and this model has attention only; train one with "
-         "--hidden -1",
-         go_on);
+    fail(format, ": does not support models without feed-forward layers; train a model with --hidden -1", npz);
   Index layer = 0;
   while (layer < c.layers && c.heads_in(layer) == c.heads) ++layer;
   if (layer < c.layers)
-    fail(format, ": holds GPT-2, which has as many heads in every layer, and layer ", layer, " of this model has ",
-         c.heads_in(layer), " instead of ", c.heads, ", as after pruning; export the run that was not pruned", go_on);
+    fail(format, ": needs the same number of heads in every layer, but layer ", layer, " of this model has ",
+         c.heads_in(layer), " instead of ", c.heads, ", as after pruning; export the run before pruning", npz);
   if (c.heads * c.size_of_heads() != c.width)
-    fail(format, ": holds GPT-2, whose heads together are as wide as the model, and this model has ", c.heads,
-         " heads of ", c.size_of_heads(), " and width ", c.width, "; train one without --head-size", go_on);
+    fail(format, ": needs heads times head size to equal the width, but this model has ", c.heads, " heads of ",
+         c.size_of_heads(), " and width ", c.width, "; train a model without --head-size", npz);
 }
 
 std::vector<Index> Gpt2Weight::their_shape() const {
@@ -169,18 +162,21 @@ Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming) {
     if (const auto found = present.find(weight.ours); found != present.end()) {
       const std::span<const float> numbers(found->second.data<float>(),
                                            static_cast<std::size_t>(found->second.numel()));
-      if (numbers.size() != count) fail(weight.ours, " is ", found->second.shape(), ", which is not GPT-2's size");
+      if (numbers.size() != count)
+        fail(weight.ours, ": has shape ", found->second.shape(),
+             ", not GPT-2's; use --to npz, which stores every model");
       if (weight.transposed) values = transposed(numbers, weight.shape[0], weight.shape[1]);
       else if (weight.by_head > 0) values = regrouped(numbers, weight.by_head, width_of(weight), false);
       else values.assign(numbers.begin(), numbers.end());
       present.erase(found);
     } else if (!ends_with(weight.ours, ".bias")) {
-      fail(weight.ours, ": this model has no such weight, and a GPT-2 needs it");
+      fail(weight.ours, ": is missing from this model, but GPT-2 needs it; use --to npz, which stores every model");
     }
-    result.values.push_back(std::move(values));  // moving a vector keeps its numbers where they are
+    result.values.push_back(std::move(values));  // moving a vector keeps its data pointer valid
     result.views.push_back(tensor_view<float>(weight.theirs, weight.their_shape(), result.values.back()));
   }
-  if (!present.empty()) fail(present.begin()->first, ": a weight of this model that GPT-2 does not have");
+  if (!present.empty())
+    fail(present.begin()->first, ": has no counterpart in GPT-2; use --to npz, which stores every model");
   return result;
 }
 
@@ -188,12 +184,12 @@ std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView
   std::map<std::string, const TensorView*> named;
   for (const TensorView& tensor : tensors) {
     const std::string name = without(without(without(tensor.name, "_orig_mod."), "transformer."), "gpt_neox.");
-    // Masks, and the frequencies of rotary positions, which are no weights.
+    // Buffers that are not weights: causal masks and rotary frequencies.
     if (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") || ends_with(name, ".attention.bias") ||
         ends_with(name, ".attention.masked_bias") || ends_with(name, ".rotary_emb.inv_freq"))
       continue;
     if (!named.emplace(name, &tensor).second)
-      fail(source, ": two tensors are ", name, ": ", tensor.name, " and ", named[name]->name);
+      fail(source, ": two tensors are ", name, ": ", tensor.name, " and ", named[name]->name, "; remove one of them");
   }
   return named;
 }
@@ -213,7 +209,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     }
     const TensorView& tensor = *found->second;
     if (tensor.shape != weight.their_shape())
-      fail(source, ": ", tensor.name, " is ", shape_text(tensor.shape), ", and this model needs ",
+      fail(source, ": ", tensor.name, " is ", shape_text(tensor.shape), ", but this model needs ",
            shape_text(weight.their_shape()));
     if (!is_float(tensor.type))
       fail(source, ": ", tensor.name, " holds ", tensor.type, "; expected a floating type, such as F32");
@@ -221,7 +217,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     unknown.erase(weight.theirs);
   }
   if (!unknown.empty())
-    fail(source, ": ", unknown.begin()->second->name, " is not a part of ", kind, " with ", config.layers,
+    fail(source, ": ", unknown.begin()->second->name, " is not part of ", kind, " with ", config.layers,
          config.layers == 1 ? " layer" : " layers");
 
   auto model = std::make_unique<CharTransformer>(config);
@@ -229,7 +225,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     Tensor value = p.value;
     const std::span<float> numbers(value.data<float>(), static_cast<std::size_t>(value.numel()));
     const auto found = sources.find(p.name);
-    if (found == sources.end()) {  // a norm's shift
+    if (found == sources.end()) {  // the bias of a norm
       std::fill(numbers.begin(), numbers.end(), 0.0f);
       continue;
     }
@@ -242,7 +238,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
       std::copy(turned.begin(), turned.end(), numbers.begin());
     }
     if (!std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }))
-      fail(source, ": ", tensor->name, " holds a value that is not a finite number");
+      fail(source, ": ", tensor->name, " contains a value that is not finite; use another checkpoint");
   }
   return model;
 }

@@ -1,7 +1,7 @@
-// GPT-2's kind of transformer (Radford et al. 2019), which many programs read: which of our models are one, and what their
-// weights are called elsewhere. Hugging Face directories, nanoGPT's weights and llama.cpp's files all hold this kind. Those
-// of rotary positions are GPT-NeoX there (Black et al. 2022), with all channels of a head turned and the feed-forward layer
-// after attention, not beside it: then nothing else differs.
+// GPT-2 transformers (Radford et al. 2019): which of our models are GPT-2s, and the names of their weights in other
+// programs. Hugging Face directories, nanoGPT weights and llama.cpp files all store this architecture. Our models with
+// rotary positions are GPT-NeoX there (Black et al. 2022), with all channels of a head rotated and the feed-forward
+// layer after attention instead of in parallel; otherwise they equal GPT-2.
 #pragma once
 
 #include <map>
@@ -14,47 +14,47 @@
 
 namespace headlight {
 
-inline constexpr double kGpt2NormEps = 1e-5;  // of layer norm; what Norm uses
+inline constexpr double kGpt2NormEps = 1e-5;  // of layer norm, as in Norm
 
-// Whether it is the other kind of model that formats hold as GPT-2: GPT-NeoX, which is the same with rotary positions.
+// Whether a model is exported as GPT-NeoX rather than GPT-2: it has rotary positions.
 inline bool is_neox(const TransformerConfig& config) { return config.position == PositionKind::kRotary; }
-// Error: what of this model neither has a place for, and what to do. `format` begins the line: "hf".
+// Error: the model is neither a GPT-2 nor a GPT-NeoX. The message begins with `format`, such as "hf".
 void check_is_gpt2(const TransformerConfig& config, const std::string& format);
 
 enum class Gpt2Naming {
   kHuggingFace,  // "h.0.attn.c_attn.weight", [in,out]
   kNanoGpt,      // the same names, [out,in]
-  kGguf,         // "blk.0.attn_qkv.weight", [out,in]; of both kinds
-  kNeoX,         // Hugging Face's GPT-NeoX: "layers.0.attention.query_key_value.weight", [out,in]; no positions
+  kGguf,         // "blk.0.attn_qkv.weight", [out,in]; GPT-2 and GPT-NeoX
+  kNeoX,         // Hugging Face's GPT-NeoX: "layers.0.attention.query_key_value.weight", [out,in]
 };
 
 struct Gpt2Weight {
   std::string ours;          // "blocks.0.attn.qkv.weight"
-  std::string theirs;        // without the "transformer." or "gpt_neox." that may stand before it
+  std::string theirs;        // without a prefix "transformer." or "gpt_neox."
   std::vector<Index> shape;  // ours
   bool transposed = false;   // theirs is [in,out], ours [out,in]
-  Index by_head = 0;         // so many heads: our rows are q, k, v of all of them, theirs the q, k, v of each
-  bool norm_bias = false;    // the shift of a layer norm, which models without biases may lack elsewhere
+  Index by_head = 0;         // number of heads if theirs orders the rows [head][q, k, v]; ours are [q, k, v][head]
+  bool norm_bias = false;    // the bias of a layer norm, which foreign models without biases may lack
   std::vector<Index> their_shape() const;
 };
-// Every weight of such a model, in our order. Those of `config.bias` false have none in linear layers.
+// Every weight of such a model, in our order. With `config.bias` false, linear layers have no bias.
 std::vector<Gpt2Weight> gpt2_weights(const TransformerConfig& config, Gpt2Naming naming);
 
-// A model's weights as they are to be stored elsewhere.
+// A model's weights in another program's names and layouts.
 struct Gpt2Tensors {
   std::vector<std::vector<float>> values;
-  std::vector<TensorView> views;  // of the values, under their names
+  std::vector<TensorView> views;  // the values with their foreign names
 };
-// Linear layers without bias get one of zeros. Error: a weight of the model that GPT-2 does not have.
+// Linear layers without a bias get zeros. Error: a weight of the model that GPT-2 does not have.
 Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming);
 
-// Tensors by name, without "_orig_mod." and "transformer." or "gpt_neox." before them and without the masks that some files
-// store as tensors ("attn.bias"). Error: a name that comes twice then.
+// Tensors by name, with the prefixes "_orig_mod.", "transformer." and "gpt_neox." removed, and without the masks that
+// some files store as tensors ("attn.bias"). Error: a name that then occurs twice.
 std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView>& tensors, const std::string& source);
 
-// The model that these tensors are. It is made only when every tensor is there in its shape, so that a file cannot ask for
-// more memory than it fills. A missing shift of a layer norm is zeros when config.bias is false.
-// Errors, each with `source` and the tensor: missing, of another shape or type, none of such a model's.
+// Builds the model from these tensors. Checks all shapes before it allocates the model, so that a file cannot request
+// more memory than it contains. With config.bias false, missing layer-norm biases are zeros.
+// Errors, each naming `source` and the tensor: missing, wrong shape or type, not part of such a model, not finite.
 std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
                                                  const TransformerConfig& config, Gpt2Naming naming,
                                                  const std::string& source);

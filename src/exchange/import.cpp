@@ -1,3 +1,4 @@
+// Import of Hugging Face directories (GPT-2, GPT-NeoX) and nanoGPT weights.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -29,20 +30,20 @@ double real_at(const JsonView& config, std::string_view key, double otherwise) {
   return found ? found->as_double() : otherwise;
 }
 
-// A switch of GPT-2's that our models do not have: its value must be the one that we compute with.
+// A GPT-2 option that our models lack: its value must be the one that our models implement.
 void require(const JsonView& config, std::string_view key, bool value) {
   const auto found = config.find(key);
   if (found && found->as_bool() != value)
-    found->refuse(cat("is ", value ? "false" : "true", "; only one with ", value ? "true" : "false", " can be read"));
+    found->refuse(cat("is ", value ? "false" : "true", "; only ", value ? "true" : "false", " is supported"));
 }
 
-// What a family of models calls what is asked of it. Some have no key for the last ones.
+// The configuration keys and tensor names of a model family.
 struct Family {
   const char* type;
   Gpt2Naming naming;
   const char *layers, *heads, *width, *context, *hidden, *activation, *norm_eps, *dropout;
   const char *tokens, *head;  // tensors
-  bool tied;                  // where config.json does not say
+  bool tied;                  // default of tie_word_embeddings
 };
 constexpr Family kFamilies[] = {
     {"gpt2", Gpt2Naming::kHuggingFace, "n_layer", "n_head", "n_embd", "n_positions", "n_inner", "activation_function",
@@ -55,34 +56,34 @@ const Family& family_of(const JsonView& config) {
   const JsonView kind = config.at("model_type");
   for (const Family& family : kFamilies)
     if (kind.as_string() == family.type) return family;
-  kind.refuse(cat("is \"", kind.as_string(), "\"; only models of the types \"gpt2\" and \"gpt_neox\" can be read"));
+  kind.refuse(cat("is \"", kind.as_string(), "\"; only \"gpt2\" and \"gpt_neox\" are supported"));
 }
 
-// Rotary positions here turn all channels, by the usual angles. Files say it in either of two ways.
+// Our rotary positions rotate all channels by the standard angles. Files state this with either of two sets of keys.
 void require_plain_rotary(const JsonView& config) {
   const auto require_number = [](const JsonView& where, const char* key, double value, bool otherwise) {
     const auto found = where.find(key);
-    if (!found && !otherwise) where.refuse(cat("does not say ", key, "; only ", value, " can be read"));
+    if (!found && !otherwise) where.refuse(cat("has no ", key, "; only ", value, " is supported"));
     if (found && found->as_double() != value)
-      found->refuse(cat(found->as_double(), " is not ", value, ", which is all that can be read"));
+      found->refuse(cat(found->as_double(), " is not ", value, ", the only supported value"));
   };
   if (const auto rope = config.find("rope_parameters")) {
     if (const auto type = rope->find("rope_type"); type && type->as_string() != "default")
-      type->refuse(cat("\"", type->as_string(), "\" is not \"default\", which is all that can be read"));
+      type->refuse(cat("\"", type->as_string(), "\" is not \"default\", the only supported type"));
     require_number(*rope, "rope_theta", static_cast<double>(kRotaryBase), true);
     require_number(*rope, "partial_rotary_factor", 1, false);
     return;
   }
-  if (const auto scaling = config.find("rope_scaling")) scaling->refuse("angles that are scaled cannot be read");
+  if (const auto scaling = config.find("rope_scaling")) scaling->refuse("scaled rotary angles are not supported");
   require_number(config, "rotary_emb_base", static_cast<double>(kRotaryBase), true);
-  require_number(config, "rotary_pct", 1, false);  // a quarter where it is not said
+  require_number(config, "rotary_pct", 1, false);  // defaults to 0.25
 }
 
 Activation activation_of(const JsonView& config, const Family& family) {
   const auto given = config.find(family.activation);
   if (!given && family.naming == Gpt2Naming::kNeoX) return Activation::kGeluErf;
   const std::string name = given ? given->as_string() : "gelu_new";
-  // The second and third are the first, written otherwise.
+  // gelu_pytorch_tanh and gelu_fast compute the same function as gelu_new.
   for (const auto& [theirs, ours] : {std::pair{"gelu_new", Activation::kGelu},
                                      {"gelu_pytorch_tanh", Activation::kGelu},
                                      {"gelu_fast", Activation::kGelu},
@@ -91,7 +92,7 @@ Activation activation_of(const JsonView& config, const Family& family) {
                                      {"silu", Activation::kSilu},
                                      {"swish", Activation::kSilu}})
     if (name == theirs) return ours;
-  given->refuse(cat("\"", name, "\" is not one that can be read: gelu_new, gelu, relu or silu"));
+  given->refuse(cat("\"", name, "\" is not supported; only gelu_new, gelu, relu and silu are"));
 }
 
 bool same_values(const TensorView& a, const TensorView& b) {
@@ -105,43 +106,43 @@ bool is_zero(const TensorView& tensor, const std::string& source) {
   return std::all_of(values.begin(), values.end(), [](float x) { return x == 0; });
 }
 
-// The biases of linear layers, by the names of Hugging Face and nanoGPT.
+// Whether a Hugging Face or nanoGPT tensor is the bias of a linear layer.
 bool is_linear_bias(const std::string& name) {
   return name.find(".bias") != std::string::npos && name.find("ln_") == std::string::npos &&
          name.find("norm") == std::string::npos;
 }
 
-// The output's own weights, where they are no more than a copy of the embedding's.
+// Drops lm_head if it is a copy of the token embedding.
 void drop_tied_head(Tensors& tensors, const Family& family, const std::string& source) {
   const auto head = tensors.find(family.head), tokens = tensors.find(family.tokens);
   if (head == tensors.end()) return;
   if (tokens != tensors.end() && !same_values(*head->second, *tokens->second))
     fail(source, ": ", family.head, " differs from ", family.tokens,
-         ", and config.json says that they are one (tie_word_embeddings)");
+         ", but config.json ties them; set tie_word_embeddings to false");
   tensors.erase(head);
 }
 
 void check_vocabulary(const TrainedModel& trained, Index rows, const std::string& source) {
   if (trained.info.vocabulary.size() != rows)
-    fail(source, ": the model has ", counted(rows, "token"), ", and the vocabulary ", trained.info.vocabulary.size(),
-         "; name the text or tokenizer that it was made from with --vocabulary");
+    fail(source, ": the model has ", counted(rows, "token"), ", but the vocabulary ", trained.info.vocabulary.size(),
+         "; pass the text that the model was trained on with --vocabulary");
 }
 
 ShardedTensors one_shard(const SafeTensors& file) { return {{file}, file.tensors()}; }
 
 TrainedModel import_hugging_face(const std::string& directory, const ImportOptions& options) {
   const std::string config_name = directory + "/config.json", tokenizer_name = directory + "/tokenizer.json";
-  // One file, or an index of several; transformers prefers the one file, too.
+  // A single file, or an index of shards; like transformers, prefer the single file.
   const std::string one_file = directory + "/model.safetensors", index = cat(directory, "/", kShardIndex);
   const bool sharded = !path_exists(one_file) && path_exists(index);
   const std::string& weights_name = sharded ? index : one_file;
   const Json document = parse_json(read_file(config_name), config_name);
   const JsonView config(document, config_name);
-  if (document.find("headlight")) fail(directory, ": is a run of this program already; there is nothing to import");
+  if (document.find("headlight")) fail(directory, ": is already a Headlight run; use it without importing");
   const Family& family = family_of(config);
   const bool neox = family.naming == Gpt2Naming::kNeoX;
   if (neox) {
-    config.at("use_parallel_residual");  // it is true where it is not said
+    config.at("use_parallel_residual");  // required, because it defaults to true
     require(config, "use_parallel_residual", false);
     require(config, "attention_bias", true);
     require_plain_rotary(config);
@@ -151,7 +152,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
     require(config, "add_cross_attention", false);
   }
   if (const double eps = real_at(config, family.norm_eps, kGpt2NormEps); std::abs(eps - kGpt2NormEps) > 1e-12)
-    config.at(family.norm_eps).refuse(cat(eps, " is not ", kGpt2NormEps, ", which layer norms here use"));
+    config.at(family.norm_eps).refuse(cat(eps, " is not ", kGpt2NormEps, ", the only supported value"));
 
   TrainedModel trained;
   RunConfig& c = trained.info.config;
@@ -161,7 +162,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   c.context = config.at(family.context).as_index(1, kMostSize);
   const Index vocabulary = config.at("vocab_size").as_index(1, kMostSize);
   if (options.heads > 0 && options.heads != c.heads)
-    config.at(family.heads).refuse(cat("is ", c.heads, ", and --heads says ", options.heads, "; leave it out"));
+    config.at(family.heads).refuse(cat("is ", c.heads, ", but --heads is ", options.heads, "; omit --heads"));
   const auto hidden = config.find(family.hidden);
   c.hidden = hidden ? hidden->as_index(1, kMostSize) : 4 * c.width;
   if (c.hidden == 4 * c.width) c.hidden = -1;
@@ -176,7 +177,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   if (c.tied) drop_tied_head(tensors, family, weights_name);
   if (const auto ours = config.find("headlight_export")) {
     trained.info.source = ours->at("text").as_string();
-    // Biases of zeros that stand for none.
+    // A model without biases was exported with zero biases.
     c.bias = ours->at("bias").as_bool();
     if (!c.bias) {
       for (const auto& [name, tensor] : tensors)
@@ -196,7 +197,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
     trained.info.vocabulary = *options.vocabulary;
   } else {
     if (!path_exists(tokenizer_name))
-      fail(tokenizer_name, ": is not there; name a text whose characters are the vocabulary with --vocabulary");
+      fail(tokenizer_name, ": does not exist; pass the text that the model was trained on with --vocabulary");
     const Json tokenizer = parse_json(read_file(tokenizer_name), tokenizer_name);
     trained.info.vocabulary = vocabulary_of(JsonView(tokenizer, tokenizer_name));
   }
@@ -212,32 +213,34 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
 
 const TensorView& matrix(const Tensors& tensors, const std::string& name, const std::string& source) {
   const auto found = tensors.find(name);
-  if (found == tensors.end()) fail(source, ": has no tensor ", name, "; these are not the weights of a GPT-2");
-  if (found->second->shape.size() != 2) fail(source, ": ", found->second->name, " is not a matrix");
+  if (found == tensors.end()) fail(source, ": has no tensor ", name, "; pass the weights of a GPT-2");
+  if (found->second->shape.size() != 2)
+    fail(source, ": ", found->second->name, " is not a matrix; pass the weights of a GPT-2");
   return *found->second;
 }
 
 Index metadata_heads(const SafeTensors& file) {
   const auto found = file.metadata().find("n_head");
   if (found == file.metadata().end())
-    fail(file.source(), ": does not say how many attention heads a layer has; say it with --heads");
+    fail(file.source(), ": does not store the number of attention heads per layer; set it with --heads");
   Index heads = 0;
   const std::string& text = found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), heads);
   if (error != std::errc() || end != text.data() + text.size() || heads < 1 || heads > kMostSize)
-    fail(file.source(), ": its metadata has n_head \"", text, "\", which is no number of heads");
+    fail(file.source(), ": its metadata n_head \"", text, "\" is not a number of heads; set it with --heads");
   return heads;
 }
 
-// Files that people bring for want of another, told by their first bytes once they are known not to be what is wanted.
+// Recognizes common wrong files by their first bytes, to give better advice than "not a safetensors file".
 void refuse_foreign(const std::string& path) {
   const std::string first(FileBytes(path).view().substr(0, 4));
   const auto begins = [&](std::string_view bytes) { return first.rfind(bytes, 0) == 0; };
-  const char* name_another = "; name a directory of Hugging Face's, or nanoGPT's weights in a .safetensors file";
-  if (begins("GGUF")) fail(path, ": is a GGUF file, which is written here but not read", name_another);
+  if (begins("GGUF"))
+    fail(path, ": is a GGUF file, which can be exported but not imported; pass a Hugging Face directory, or nanoGPT ",
+         "weights in a .safetensors file");
   if (begins("PK\3\4") || begins("\x80\2") || begins("\x80\4"))
-    fail(path, ": is an archive of NumPy's or a pickle of PyTorch's, which are not read here; headlight import --help ",
-         "says how to make a .safetensors file of a ckpt.pt");
+    fail(path, ": is a NumPy archive or a PyTorch pickle, which cannot be imported; headlight import --help ",
+         "shows how to convert a ckpt.pt to .safetensors");
 }
 
 SafeTensors load_weights(const std::string& path) {
@@ -249,7 +252,7 @@ SafeTensors load_weights(const std::string& path) {
   }
 }
 
-// nanoGPT's weights: sizes are read off the tensors.
+// nanoGPT weights have no configuration file, so the sizes come from the tensors.
 TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& options) {
   const SafeTensors file = load_weights(path);
   Tensors tensors = gpt2_names(file.tensors(), path);
@@ -263,7 +266,7 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
   c.context = matrix(tensors, "wpe.weight", path).shape[0];
   const TensorView& packed = matrix(tensors, "h.0.attn.c_attn.weight", path);
   if (packed.shape[0] == c.width && packed.shape[1] == 3 * c.width)
-    fail(path, ": is in Hugging Face's orientation; name the directory with its config.json");
+    fail(path, ": has Hugging Face's weight layout; pass the directory that contains its config.json");
   c.hidden = matrix(tensors, "h.0.mlp.c_fc.weight", path).shape[0];
   if (c.hidden == 4 * c.width) c.hidden = -1;
   c.layers = 0;
@@ -277,7 +280,7 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
     if (c.tied) tensors.erase(head);
   }
   if (!options.vocabulary)
-    fail(path, ": has no vocabulary; name the text that it was trained on with --vocabulary FILE");
+    fail(path, ": has no vocabulary; pass the text that the model was trained on with --vocabulary FILE");
   trained.info.vocabulary = *options.vocabulary;
   c.tokens = trained.info.vocabulary.is_bytes() ? TokenUnit::kByte : TokenUnit::kCharacter;
   check_vocabulary(trained, vocabulary, path);
@@ -289,7 +292,7 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
 }  // namespace
 
 TrainedModel import_model(const std::string& path, const ImportOptions& options) {
-  if (!path_exists(path)) fail(path, ": there is no such file or directory");
+  if (!path_exists(path)) fail(path, ": no such file or directory; check the path");
   return is_directory(path) ? import_hugging_face(path, options) : import_nano_gpt(path, options);
 }
 

@@ -1,3 +1,4 @@
+// Computes the logits of the evaluation windows and saves them as an npz file.
 #include "exchange/logits.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ Index save_logits(const std::string& path, const CharTransformer& model, const T
   if (const double bytes = 4.0 * static_cast<double>(count) * static_cast<double>(context * vocabulary);
       bytes > kMostBytes)
     fail(path, ": the logits of ", counted(count, "window"), " would take ", bytes / 1e9,
-         " GB, and 4 GB is the most; use --windows");
+         " GB, but the limit is 4 GB; lower --windows");
 
   const auto values = static_cast<std::size_t>(count * context);
   std::vector<std::int32_t> inputs, targets;

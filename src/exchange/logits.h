@@ -1,4 +1,4 @@
-// What a model says before it is turned into a loss: for a look from outside, and to compare programs.
+// Saves a model's logits on the evaluation windows, for analysis in NumPy and for comparison with other programs.
 #pragma once
 
 #include <string>
@@ -8,11 +8,12 @@
 
 namespace headlight {
 
-// The logits on the text's evaluation windows (at most `most` of them, evenly spread, when positive), as an npz file:
-//   inputs   [W,T]    int32    the tokens that the model sees; those past the end of the text are padding
-//   targets  [W,T]    int32    the token after each; -1 where it does not count in the loss
-//   logits   [W,T,V]  float32  for the token after each
-// Returns the number of windows. Errors: more than 4 GB; those of save_npz.
+// Saves the logits on the text's evaluation windows (all, or if `most` > 0 at most `most`, evenly spaced) as an npz
+// file:
+//   inputs   [W,T]    int32    the input tokens; positions past the end of the text are padding
+//   targets  [W,T]    int32    the next token of each position; -1 where the loss ignores it
+//   logits   [W,T,V]  float32  the logits of the next token
+// Returns the number of windows W. Errors: more than 4 GB; those of save_npz.
 Index save_logits(const std::string& path, const CharTransformer& model, const TokenText& text, Index most = 0);
 
 }  // namespace headlight

@@ -1,4 +1,4 @@
-// Reads shards one after the other; whatever the index says, a shard that does not hold what it should ends the reading.
+// Reads an index and its shards, and checks that each shard contains exactly the tensors that the index assigns to it.
 #include "exchange/sharded.h"
 
 #include <cstdint>
@@ -14,10 +14,10 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostIndexBytes = Index{100} << 20;  // as of a safetensors header
+constexpr Index kMostIndexBytes = Index{100} << 20;  // the limit of a safetensors header
 constexpr std::string_view kShardEnd = ".safetensors";
 
-// A name of a file beside the index, and nothing else.
+// Refuses names that are not plain file names, so that an index cannot refer to other folders.
 const std::string& checked_name(const JsonView& view) {
   const std::string& name = view.as_string();
   const bool plain = name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
@@ -39,7 +39,7 @@ ShardedTensors load_shards(const std::string& directory) {
     if (!names.insert(shard_of[tensor]).second) continue;
     const std::string path = cat(directory, "/", shard_of[tensor]);
     if (!path_exists(path) || is_directory(path))
-      shard.refuse(cat("names ", shard_of[tensor], ", which is not there; download all files of the model"));
+      shard.refuse(cat("names ", shard_of[tensor], ", which does not exist; download all files of the model"));
   }
   if (names.empty()) index.at("weight_map").refuse("names no tensors");
 
@@ -52,7 +52,7 @@ ShardedTensors load_shards(const std::string& directory) {
       if (found == shard_of.end() || found->second != name)
         fail(shard.source(), ": has a tensor ", tensor.name, ", which ", kShardIndex,
              found == shard_of.end() ? " does not name" : cat(" says is in ", found->second),
-             "; take index and shards of the same model");
+             "; use the index and shards of one model");
       bytes += tensor.data.size();
       all.tensors.push_back(tensor);
     }
@@ -61,11 +61,11 @@ ShardedTensors load_shards(const std::string& directory) {
     const auto at = static_cast<std::size_t>(std::distance(names.begin(), names.find(name)));
     if (!all.shards[at].find(tensor))
       fail(all.shards[at].source(), ": has no tensor ", tensor, ", which ", kShardIndex,
-           " says is there; take index and shards of the same model");
+           " says is there; use the index and shards of one model");
   }
   if (const auto metadata = index.find("metadata"))
     if (const auto total = metadata->find("total_size"); total && total->as_double() != static_cast<double>(bytes))
-      total->refuse(cat("is ", json_text(total->json()), ", and the tensors of the shards take ", bytes,
+      total->refuse(cat("is ", json_text(total->json()), ", but the tensors of the shards take ", bytes,
                         " bytes; download all files of the model again"));
   return all;
 }

@@ -1,4 +1,4 @@
-// Weights in several safetensors files: Hugging Face's model.safetensors.index.json and the shards that it names.
+// Reading weights from several safetensors files: Hugging Face's model.safetensors.index.json and the shards it names.
 //
 //   {"metadata": {"total_size": 123}, "weight_map": {"wte.weight": "model-00001-of-00002.safetensors", ...}}
 #pragma once
@@ -13,12 +13,13 @@ namespace headlight {
 inline constexpr const char* kShardIndex = "model.safetensors.index.json";
 
 struct ShardedTensors {
-  std::vector<SafeTensors> shards;  // the views are good as long as these live
+  std::vector<SafeTensors> shards;  // own the data of the views
   std::vector<TensorView> tensors;
 };
-// Of the index in this directory. Each shard is checked as any safetensors file, and memory is that of the shards.
-// Errors, each with the index or the shard: not such an object; a shard's name with a folder in it, or of no file beside the
-// index; a tensor that the index names and its shard does not have, or the other way round; another total_size.
+// Loads the shards of the index in this directory. Each shard passes all checks of a safetensors file; memory use
+// equals the size of the shards. Errors, each naming the index or the shard: a malformed index; a shard name with a
+// folder in it, or of a file that does not exist; a tensor that is only in the index or only in its shard; a wrong
+// total_size.
 ShardedTensors load_shards(const std::string& directory);
 
 }  // namespace headlight

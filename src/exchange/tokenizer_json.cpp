@@ -1,3 +1,4 @@
+// Writes and reads tokenizer.json for vocabularies of characters and of bytes.
 #include "exchange/tokenizer_json.h"
 
 #include <algorithm>
@@ -11,24 +12,23 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostTokens = 0x110000;  // all of Unicode
+constexpr Index kMostTokens = 0x110000;  // the number of Unicode code points
 
 bool has(const JsonView& object, std::string_view key) { return object.find(key).has_value(); }
 
-// "ByteLevel" of {"type":"ByteLevel",...}; "" of null.
+// The type of a tokenizer step: "ByteLevel" for {"type":"ByteLevel",...}, "" for null.
 std::string type_of(const JsonView& tokenizer, std::string_view step) {
   const auto found = tokenizer.find(step);
   return found ? found->at("type").as_string() : "";
 }
 
-// In quotes, with what would break a line escaped.
+// The token in quotes, with control characters escaped.
 std::string shown(const std::string& token) { return json_text(Json(token)); }
 
 Vocabulary bytes_of(const JsonView& vocab, const std::vector<std::string>& tokens) {
   for (std::size_t id = 0; id < tokens.size(); ++id)
     if (id > 255 || tokens[id] != encode_utf8(byte_characters()[id]))
-      vocab.refuse(
-          cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in their order"));
+      vocab.refuse(cat("token ", id, " is ", shown(tokens[id]), "; a vocabulary of bytes has the 256 bytes in order"));
   if (tokens.size() != 256)
     vocab.refuse(cat("has ", counted(tokens.size(), "token"), "; a vocabulary of bytes has 256"));
   return Vocabulary::bytes();
@@ -71,24 +71,24 @@ Json tokenizer_json(const Vocabulary& vocabulary) {
 }
 
 Vocabulary vocabulary_of(const JsonView& tokenizer) {
-  const char* go_on = "; name the vocabulary with --vocabulary";
+  const char* advice = "; pass the training text with --vocabulary";
   const JsonView model = tokenizer.at("model");
   if (const auto merges = model.find("merges"); merges && merges->size() > 0)
-    merges->refuse(
-        cat("joins characters to ", merges->size(), " longer tokens; only characters and bytes can be read"));
+    merges->refuse(cat("has ", merges->size(), " merges; only vocabularies of characters or bytes are supported"));
   if (has(tokenizer, "normalizer"))
-    tokenizer.at("normalizer").refuse(cat("changes the text, which is not read", go_on));
-  // That of ByteLevel moves places in the text only, and a template without special tokens does nothing. Others add tokens.
+    tokenizer.at("normalizer").refuse(cat("changes the text, which is not supported", advice));
+  // ByteLevel's post-processor only shifts offsets, and a template without special tokens does nothing; others add
+  // tokens.
   if (const auto after = tokenizer.find("post_processor")) {
     const std::string type = after->at("type").as_string();
     const bool empty_template = type == "TemplateProcessing" && after->at("special_tokens").size() == 0;
     if (type != "ByteLevel" && !empty_template)
-      after->refuse(cat("adds tokens to the text (", shown(type), "), which is not read", go_on));
+      after->refuse(cat("adds tokens to the text (", shown(type), "), which is not supported", advice));
   }
   const std::string before = type_of(tokenizer, "pre_tokenizer");
   const bool bytes = before == "ByteLevel";
   if (!bytes && !before.empty() && before != "Split")
-    tokenizer.at("pre_tokenizer").refuse(cat("cuts the text (", shown(before), "), which is not read", go_on));
+    tokenizer.at("pre_tokenizer").refuse(cat("splits the text (", shown(before), "), which is not supported", advice));
 
   const JsonView vocab = model.at("vocab");
   const auto members = vocab.members();
@@ -111,7 +111,7 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     const std::u32string token = decode_utf8(tokens[id], vocab.where());
     if (token.size() != 1)
-      vocab.refuse(cat("token ", id, " is ", shown(tokens[id]), ", which is not one character", go_on));
+      vocab.refuse(cat("token ", id, " is ", shown(tokens[id]), ", which is not one character", advice));
     characters += token[0];
   }
   return Vocabulary::of_characters(characters, vocab.where());

@@ -1,4 +1,4 @@
-// tokenizer.json of Hugging Face's tokenizers, for vocabularies of characters and of bytes: a BPE model without merges.
+// Hugging Face's tokenizer.json for vocabularies of characters and of bytes: a BPE model without merges.
 #pragma once
 
 #include "formats/json.h"
@@ -6,11 +6,12 @@
 
 namespace headlight {
 
-// Characters: no steps before or after, and a decoder that joins the tokens. Bytes: the ByteLevel step and decoder.
-// Either way a character outside the vocabulary is left out of the text without a word: that is what such a model does.
+// For characters: no pre-tokenizer, and a decoder that joins the tokens. For bytes: the ByteLevel pre-tokenizer and
+// decoder. In both cases such a tokenizer silently drops characters outside the vocabulary.
 Json tokenizer_json(const Vocabulary& vocabulary);
 
-// The vocabulary, ids in order. Errors: merges, steps that change the text, tokens of more than one character, ids with gaps.
+// The vocabulary of a tokenizer.json. Errors: merges, steps that change the text, tokens of more than one character,
+// gaps between ids.
 Vocabulary vocabulary_of(const JsonView& tokenizer);
 
 }  // namespace headlight

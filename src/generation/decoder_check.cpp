@@ -1,4 +1,4 @@
-// Compares a decoder with its model: every position of the context, prompts of several tokens, and a full context.
+// Compares a decoder with its model at every position of the context, after a prompt, and with a full cache.
 #include "generation/decoder_check.h"
 
 #include <algorithm>
@@ -12,11 +12,12 @@ namespace headlight {
 
 namespace {
 
-// What the check may take, in bytes of weights and cache times tokens; each is some tenths of a second (Zen 4, two cores).
+// Limits of the check, in bytes of weights and cache read times tokens: token by token, and in one batch. Each
+// corresponds to a few tenths of a second (Zen 4, two cores).
 constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
-// However large the model is: tokens that are read one by one at each end, and tokens of the text.
+// Minimum for any model size: tokens read one by one at each end, and tokens in all.
 constexpr Index kFewestByOne = 16, kFewest = 64;
-// Sliding is compared for contexts up to this one: it takes a run of its own, with a mask that grows with the square.
+// A sliding cache is compared for contexts up to this size, because its mask grows with the square of the context.
 constexpr Index kLongestWindow = 256;
 
 using Ids = std::vector<std::int32_t>;
@@ -34,7 +35,7 @@ class Comparison {
     const Index by_one = kMostByOne / bytes >= count ? count : std::min(count, kFewestByOne);
     const Tensor right = model_(first(count), 1);  // [1,T,V]
     for (Index t = 0; t < by_one; ++t) compare(right, t, decoder_.next(id(t)), t);
-    // A prompt, and the tokens after it.
+    // A prompt in one batch, then the tokens after it.
     const Index prompt = std::max<Index>(1, count - kFewestByOne);
     compare(right, prompt - 1, decoder_.start(first(prompt)), prompt - 1);
     for (Index t = prompt; t < count; ++t) compare(right, t, decoder_.next(id(t)), t);
@@ -47,7 +48,7 @@ class Comparison {
     return std::span(ids_).first(static_cast<std::size_t>(count));
   }
 
-  // The cache is full, and half of it is read again with the next token.
+  // With a full cache, the decoder reads the last half of the context again, together with the next token.
   void start_again() {
     const Index kept = c_.context / 2 + 1;
     const Tensor right = model_(
@@ -55,7 +56,7 @@ class Comparison {
     compare(right, kept - 1, decoder_.next(id(c_.context)), c_.context);
   }
 
-  // The cache is full, and goes on with the last T tokens: one long text with a window of T in every block.
+  // With a full cache, a sliding decoder equals the model with an attention window of T in every block.
   void slide() {
     const Index length = c_.context + 2;
     if (c_.context > kLongestWindow) return;
@@ -74,12 +75,12 @@ class Comparison {
     double size = 1, error = 0;
     for (Index i = 0; i < c_.vocabulary; ++i) {
       const auto a = static_cast<double>(expected[i]), b = static_cast<double>(logits[static_cast<std::size_t>(i)]);
-      if (!std::isfinite(a) && !std::isfinite(b)) continue;  // a damaged model: both say so
+      if (!std::isfinite(a) && !std::isfinite(b)) continue;  // damaged weights: the two agree
       size = std::max(size, std::abs(a));
       error = std::isfinite(a - b) ? std::max(error, std::abs(a - b)) : INFINITY;
     }
     if (error > 1e-3 * size)
-      throw Decoder::Mismatch(cat("decoder: its logits and the model's differ by ", error, " at token ", t, " of ",
+      throw Decoder::Mismatch(cat("decoder: its logits differ from the model's by ", error, " at token ", t, " of ",
                                   c_.context, kTeachDecoder));
   }
 

@@ -1,15 +1,15 @@
-// The check that a decoder makes of itself when it is built: its logits against the model's.
+// The decoder's self-check at construction: its logits must equal the model's.
 #pragma once
 
 #include "headlight/generation/decoder.h"
 
 namespace headlight {
 
-// How the line of a Decoder::Mismatch ends.
+// The advice at the end of every Decoder::Mismatch.
 inline constexpr const char* kTeachDecoder =
-    "; teach src/generation/decoder.cpp what the model computes, or run the whole model for each token";
+    "; implement the new layer in src/generation/decoder.cpp and decoder_step.cpp, or use generate_full_context()";
 
-// Error: Decoder::Mismatch, with the place in the text where the logits differ.
+// Error: Decoder::Mismatch with the first token position at which the logits differ.
 void check_decoder(Decoder& decoder);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Sampling from logits, and the generation loops with a decoder and with the full model.
 #include "headlight/generation/generate.h"
 
 #include <algorithm>
@@ -14,15 +15,14 @@ namespace headlight {
 
 namespace {
 
-// Tokens by falling logit; equal ones by id, so that the order is the same everywhere. What is sorted are whole numbers, a
-// logit in the upper half and its id in the lower one: a comparison then looks nothing up. Of a character of the preset
-// cpu, 28 microseconds on two threads, that saves one.
+// Token ids by falling logit; equal logits by id, so that the order is deterministic. The sort keys are integers, with
+// the logit in the upper 32 bits and the id in the lower 32, so that a comparison needs no lookup.
 PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
   constexpr std::uint32_t kSign = 0x80000000u;
   PoolVector<std::uint64_t> keys(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(logits[i] + 0.0f);  // -0 becomes 0
-    // The bits of a float above 0 rise with it, those of one below fall.
+    // As integers, the bits of floats >= 0 rise with the value; those of negative floats fall.
     const std::uint32_t falling = (bits & kSign) != 0 ? bits : ~(bits | kSign);
     keys[i] = std::uint64_t{falling} << 32 | i;
   }
@@ -37,13 +37,15 @@ PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
 std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o, Rng& rng) {
   if (!(o.temperature >= 0) || std::isinf(o.temperature) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
     fail("sample: temperature ", o.temperature, ", top-k ", o.top_k, ", top-p ", o.top_p,
-         ": the first two must not be negative, the last is above 0 and at most 1");
-  if (logits.empty()) fail("sample: no logits");
+         ": out of range; use temperature >= 0, top-k >= 0 and 0 < top-p <= 1");
+  if (logits.empty()) fail("sample: no logits; pass one per token of the vocabulary");
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float top = -kInfinity;
   for (const float x : logits) top = std::isnan(x) ? x : std::isnan(top) ? top : std::max(top, x);
   if (!std::isfinite(top))
-    fail("sample: the model's output is not a number; its weights are damaged or training diverged");
+    fail(
+        "sample: a logit is NaN or +inf, or none is finite (damaged weights or diverged training); "
+        "use another checkpoint");
   PoolVector<std::int32_t> order = by_falling_logit(logits);
   if (o.temperature == 0) return order[0];
   if (o.top_k > 0 && o.top_k < static_cast<Index>(order.size())) order.resize(static_cast<std::size_t>(o.top_k));
@@ -66,14 +68,14 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& o,
     u -= weights[i];
     if (u < 0) return order[i];
   }
-  return order[weights.size() - 1];  // rounding alone gets here
+  return order[weights.size() - 1];  // reached only through rounding
 }
 
-Drawn draw_token(std::span<const float> logits, std::span<const std::int32_t> before, const SampleOptions& o,
-                 Rng& rng) {
+SampledToken draw_token(std::span<const float> logits, std::span<const std::int32_t> before, const SampleOptions& o,
+                        Rng& rng) {
   if (!(o.repetition_penalty > 0) || std::isinf(o.repetition_penalty))
-    fail("sample: repetition penalty ", o.repetition_penalty, ": must be above 0");
-  Drawn drawn{0, std::numeric_limits<double>::quiet_NaN()};
+    fail("sample: repetition penalty ", o.repetition_penalty, " is out of range; use a finite number above 0");
+  SampledToken drawn{0, std::numeric_limits<double>::quiet_NaN()};
   if (o.repetition_penalty == 1) {
     drawn.token = sample_token(logits, o, rng);
   } else {
@@ -100,51 +102,50 @@ Drawn draw_token(std::span<const float> logits, std::span<const std::int32_t> be
 
 namespace {
 
-// How many of the last tokens the model is to see: those from the first end of a document on, when they are more than
-// the context; 0 where no document ends.
-std::size_t from_document_end(std::span<const std::int32_t> tokens, std::size_t context,
-                              std::span<const std::int32_t> document_end) {
+// The number of last tokens that start at the first document end within the context; 0 if no document ends there.
+std::size_t window_from_document_end(std::span<const std::int32_t> tokens, std::size_t context,
+                                     std::span<const std::int32_t> document_end) {
   if (document_end.empty()) return 0;
-  for (std::size_t seen = context; seen > 0; --seen) {
-    const auto before = tokens.first(tokens.size() - seen + 1);  // up to the first token that would be seen
+  for (std::size_t size = context; size > 0; --size) {
+    const auto before = tokens.first(tokens.size() - size + 1);  // up to the first token of the window
     if (before.size() >= document_end.size() && std::ranges::equal(before.last(document_end.size()), document_end))
-      return seen;
+      return size;
   }
   return 0;
 }
 
-std::size_t seen_tokens(std::span<const std::int32_t> tokens, std::size_t context,
+std::size_t window_size(std::span<const std::int32_t> tokens, std::size_t context,
                         std::span<const std::int32_t> document_end) {
   if (tokens.size() <= context) return tokens.size();
-  const std::size_t seen = from_document_end(tokens, context, document_end);
-  return seen > 0 ? seen : context;
+  const std::size_t window = window_from_document_end(tokens, context, document_end);
+  return window > 0 ? window : context;
 }
 
 void check_request(std::span<const std::int32_t> prompt, Index count) {
   if (count < 0) fail("sample: ", count, " tokens; give a count from 0 up");
-  if (prompt.empty()) fail("sample: the prompt is empty; give at least one character");
+  if (prompt.empty()) fail("sample: the prompt is empty; pass at least one token");
 }
 
 }  // namespace
 
-std::vector<std::int32_t> generate_by_whole_model(const CharTransformer& model, std::span<const std::int32_t> prompt,
-                                                  Index count, const SampleOptions& options, Rng& rng,
-                                                  const EachToken& each, std::span<const std::int32_t> document_end) {
+std::vector<std::int32_t> generate_full_context(const CharTransformer& model, std::span<const std::int32_t> prompt,
+                                                Index count, const SampleOptions& options, Rng& rng,
+                                                const EachToken& each, std::span<const std::int32_t> document_end) {
   check_request(prompt, count);
   const NoGrad no_recording;
   const auto context = static_cast<std::size_t>(model.config().context);
   const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
-  std::vector<std::int32_t> tokens(prompt.begin(), prompt.end()), written;
+  std::vector<std::int32_t> tokens(prompt.begin(), prompt.end()), generated;
   for (Index i = 0; i < count; ++i) {
-    const std::size_t seen = seen_tokens(tokens, context, document_end);
-    const Tensor logits = model(std::span(tokens).last(seen), 1);  // [1,T,V]
-    const float* last = logits.data<float>() + (seen - 1) * vocabulary;
-    const Drawn drawn = draw_token({last, vocabulary}, tokens, options, rng);
+    const std::size_t window = window_size(tokens, context, document_end);
+    const Tensor logits = model(std::span(tokens).last(window), 1);  // [1,T,V]
+    const float* last = logits.data<float>() + (window - 1) * vocabulary;
+    const SampledToken drawn = draw_token({last, vocabulary}, tokens, options, rng);
     tokens.push_back(drawn);
-    written.push_back(drawn);
+    generated.push_back(drawn);
     if (each && !each(drawn)) break;
   }
-  return written;
+  return generated;
 }
 
 std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_t> prompt, Index count,
@@ -153,19 +154,19 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
   check_request(prompt, count);
   const auto context = static_cast<std::size_t>(decoder.model().config().context);
   std::vector<std::int32_t> tokens(prompt.begin(), prompt.end());
-  const auto last = [&](std::size_t seen) { return std::span<const std::int32_t>(tokens).last(seen); };
+  const auto last = [&](std::size_t size) { return std::span<const std::int32_t>(tokens).last(size); };
   std::span<const float> logits;
   for (Index i = 0; i < count; ++i) {
     if (i == 0) {
-      logits = decoder.start(last(seen_tokens(tokens, context, document_end)));
+      logits = decoder.start(last(window_size(tokens, context, document_end)));
     } else {
-      // A document that has slid out of the context takes what was read of it along.
-      const std::size_t seen =
-          tokens.size() > context ? from_document_end(tokens, context, document_end) : std::size_t{0};
-      if (seen > 0 && seen <= static_cast<std::size_t>(decoder.length())) logits = decoder.start(last(seen));
+      // Once the previous document has left the context, start again at the new one.
+      const std::size_t window =
+          tokens.size() > context ? window_from_document_end(tokens, context, document_end) : std::size_t{0};
+      if (window > 0 && window <= static_cast<std::size_t>(decoder.length())) logits = decoder.start(last(window));
       else logits = decoder.next(tokens.back());
     }
-    const Drawn drawn = draw_token(logits, tokens, options, rng);
+    const SampledToken drawn = draw_token(logits, tokens, options, rng);
     tokens.push_back(drawn);
     if (each && !each(drawn)) break;
   }
@@ -175,22 +176,23 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
 std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
-  return Writer(model).write(prompt, count, options, rng, each, document_end);
+  return TextGenerator(model).generate(prompt, count, options, rng, each, document_end);
 }
 
-Writer::Writer(const CharTransformer& model, Decoder::Weights weights) : model_(model) {
-  if (Probe::active() && weights == Decoder::Weights::kFloat32) return;
+TextGenerator::TextGenerator(const CharTransformer& model, WeightFormat format) : model_(model) {
+  if (Probe::active() && format == WeightFormat::kFloat32) return;
   try {
-    decoder_ = std::make_unique<Decoder>(model, weights);
-  } catch (const Decoder::Mismatch&) {  // a model that computes more than the decoder knows
-    if (weights != Decoder::Weights::kFloat32) throw;
+    decoder_ = std::make_unique<Decoder>(model, format);
+  } catch (const Decoder::Mismatch&) {  // the model has a layer that the decoder does not support
+    if (format != WeightFormat::kFloat32) throw;
   }
 }
 
-std::vector<std::int32_t> Writer::write(std::span<const std::int32_t> prompt, Index count, const SampleOptions& options,
-                                        Rng& rng, const EachToken& each, std::span<const std::int32_t> document_end) {
-  return decoder_ ? generate(*decoder_, prompt, count, options, rng, each, document_end)
-                  : generate_by_whole_model(model_, prompt, count, options, rng, each, document_end);
+std::vector<std::int32_t> TextGenerator::generate(std::span<const std::int32_t> prompt, Index count,
+                                                  const SampleOptions& options, Rng& rng, const EachToken& each,
+                                                  std::span<const std::int32_t> document_end) {
+  return decoder_ ? headlight::generate(*decoder_, prompt, count, options, rng, each, document_end)
+                  : generate_full_context(model_, prompt, count, options, rng, each, document_end);
 }
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Symmetric int8 quantization of weight matrices by groups, and rounding a model to it.
 #include "generation/quantize.h"
 
 #include <algorithm>
@@ -13,11 +14,11 @@ using kernels::kInt8Group;
 
 namespace {
 
-// One group of `count` weights; returns its scale.
+// Quantizes one group of `count` weights; returns its scale.
 float quantize_group(Index count, const float* w, std::int8_t* q) {
   float largest = 0;
   for (Index i = 0; i < count; ++i) largest = std::isfinite(w[i]) ? std::max(largest, std::abs(w[i])) : INFINITY;
-  // A damaged weight makes its whole group damaged, so that it is noticed.
+  // A non-finite weight makes its whole group NaN, so that the damage shows in the output.
   if (std::isinf(largest)) return std::numeric_limits<float>::quiet_NaN();
   const float scale = largest / 127;
   if (scale == 0) return 0;
@@ -30,7 +31,7 @@ float quantize_group(Index count, const float* w, std::int8_t* q) {
 
 QuantizedMatrix quantize(const Tensor& w) {
   if (w.rank() != 2 || w.dtype() != DType::kFloat32)
-    fail("quantize: takes a float32 matrix, got ", w.dtype(), " ", w.shape());
+    fail("quantize: got ", w.dtype(), " ", w.shape(), "; pass a float32 matrix");
   QuantizedMatrix m;
   m.rows = w.size(0), m.columns = w.size(1);
   m.groups = (m.columns + kInt8Group - 1) / kInt8Group;

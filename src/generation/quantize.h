@@ -1,7 +1,7 @@
-// Weights of eight bits: a quarter of the bytes to read for each token that is written, at a small cost in accuracy.
+// int8 weights: a quarter of the bytes to read per generated token, at a small cost in accuracy.
 //
-// Symmetric, in groups of 64 along a row: w is stored as round(w / s) in -127..127 with s = max |w| / 127 over the
-// group, so no weight moves by more than s / 2. What the weights are multiplied with stays float32.
+// Symmetric quantization in groups of 64 along a row: w is stored as round(w / s) in -127..127 with s = max |w| / 127
+// over the group, so no weight changes by more than s / 2. Activations stay float32.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@ namespace headlight {
 
 struct QuantizedMatrix {
   Index rows = 0, columns = 0;
-  Index groups = 0;                // of a row
+  Index groups = 0;                // per row
   PoolVector<std::int8_t> values;  // [rows, 64 groups]; zero beyond the columns
-  PoolVector<float> scales;        // [rows, groups]; not a number for a group that holds one or an infinity
+  PoolVector<float> scales;        // [rows, groups]; NaN for a group with a weight that is not finite
 };
 
-// w [rows, columns], float32. Error: another rank or type.
+// Quantizes w [rows, columns], float32. Error: another rank or dtype.
 QuantizedMatrix quantize(const Tensor& w);
-// The matrix that the integers stand for: [rows, columns].
+// The float32 matrix [rows, columns] that q represents.
 Tensor dequantize(const QuantizedMatrix& q);
 
-// Replaces each weight matrix of the model by what eight bits leave of it (norms, biases and positions stay): what this
-// does to the loss is what Decoder's Weights::kInt8 does. Error: a model that is not float32.
+// Rounds each weight matrix of the model to its int8 values (norms, biases and positions stay unchanged). The loss then
+// equals that of a Decoder with WeightFormat::kInt8. Error: a model that is not float32.
 void round_to_int8(CharTransformer& model);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// TextStream: search for the stop text, and the bytes held back for it and for incomplete characters.
 #include "generation/text_stream.h"
 
 #include <algorithm>
@@ -10,18 +11,18 @@ namespace headlight {
 std::string TextStream::feed(std::string_view bytes) {
   if (stopped_) return {};
   held_ += bytes;
-  std::size_t waits = 0;
+  std::size_t pending = 0;
   if (!stop_.empty()) {
     if (const std::size_t at = held_.find(stop_); at != std::string::npos) {
       stopped_ = true;
       held_.resize(at);
       return std::exchange(held_, {});
     }
-    waits = std::min(stop_.size() - 1, held_.size());
-    while (waits > 0 && held_.compare(held_.size() - waits, waits, stop_, 0, waits) != 0) --waits;
+    pending = std::min(stop_.size() - 1, held_.size());
+    while (pending > 0 && held_.compare(held_.size() - pending, pending, stop_, 0, pending) != 0) --pending;
   }
-  waits += incomplete_utf8_tail(std::string_view(held_).substr(0, held_.size() - waits));
-  std::string shown = held_.substr(0, held_.size() - waits);
+  pending += incomplete_utf8_tail(std::string_view(held_).substr(0, held_.size() - pending));
+  std::string shown = held_.substr(0, held_.size() - pending);
   held_.erase(0, shown.size());
   return shown;
 }

@@ -1,4 +1,4 @@
-// Text on its way to a reader: what comes in pieces of any size leaves as whole characters, and ends before a stop text.
+// TextStream: converts pieces of bytes into whole UTF-8 characters for display, and ends before a stop text.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@ namespace headlight {
 
 class TextStream {
  public:
-  // `stop` empty: nothing stops it.
+  // An empty `stop` never stops the stream.
   explicit TextStream(std::string stop = {}) : stop_(std::move(stop)) {}
-  // The bytes that can be shown by now: not a character that is cut short, nor what may be the beginning of the stop text.
-  // Bytes that are no UTF-8 at all pass as they are.
+  // Adds bytes and returns those that can be shown now. Holds back an incomplete character and any beginning of the
+  // stop text. Bytes that are not UTF-8 pass unchanged.
   std::string feed(std::string_view bytes);
-  // Whether the stop text came; nothing is shown from then on.
+  // Whether the stop text has appeared; feed() returns nothing from then on.
   bool stopped() const { return stopped_; }
-  // What still waits, at the end. The stream is then as new.
+  // Ends the text: returns the bytes still held back, and resets the stream.
   std::string finish();
 
  private:

@@ -1,4 +1,4 @@
-// Functions of each element. The formulas and their derivatives stand in kernels/reference.cpp: y = f(x), dx = dy f'(x).
+// Functions of each element. Formulas and derivatives are in kernels/reference/elementwise.h: y = f(x), dx = dy f'(x).
 #include "headlight/autograd/saved.h"
 #include "ops/common.h"
 

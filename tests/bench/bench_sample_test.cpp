@@ -12,10 +12,10 @@ TEST(BenchSample, MeasuresATokenAndWhatItReads) {
   c.heads = 2;
   c.width = 64;
   c.context = 16;
-  for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
-    const SampleBench b = bench_sample(c, weights, 11, 0.01);
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
+    const SampleBench b = bench_sample(c, format, 11, 0.01);
     const CharTransformer model(c.model(11));
-    const Decoder decoder(model, weights);
+    const Decoder decoder(model, format);
     EXPECT_EQ(b.parameters, model.parameter_count());
     EXPECT_EQ(b.weight_bytes, decoder.bytes_read(0));
     double cache = 0;  // the mean over the lengths 1 to 16

@@ -88,7 +88,7 @@ TEST_F(Exchange, NothingIsReplacedUnasked) {
 }
 
 TEST_F(Exchange, WrongUsage) {
-  expect_refused({"export", finished()}, 2, "--to: say what to make");
+  expect_refused({"export", finished()}, 2, "--to: is missing");
   expect_refused({"export", run_, "--to", "onnx"}, 2, "--to onnx: not one of hf, gguf, npz, npy");
   expect_refused({"export", run_, "--to", "ggfu"}, 2, "did you mean gguf?");
   expect_refused({"export", directory_ / "none", "--to", "hf"}, 1, "there is no such run");

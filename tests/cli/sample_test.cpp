@@ -53,7 +53,7 @@ TEST_F(Sample, TakesThePromptFromStandardInput) {
   }
   EXPECT_EQ(sample({"--seed", "1", "-"}, "the \n\n").out.rfind("the \n", 0), 0u) << "one line break only";
   expect_refused({"sample", run_, "the"}, 2, "a prompt goes with --prompt the");
-  expect_refused({"sample", run_, "-", "--prompt", "x"}, 2, "--prompt is given too");
+  expect_refused({"sample", run_, "-", "--prompt", "x"}, 2, "conflicts with --prompt");
   Surroundings endless;
   endless.input = "/dev/zero";
   expect_refused({"sample", run_, "-"}, 1, "standard input: cannot be read: more than 16777216 bytes", endless);

@@ -1,4 +1,4 @@
-// Models to other programs' formats and back. That those programs read them is checked by tests/interop.
+// Round trips through other programs' formats. tests/interop checks that those programs read the files.
 #include "exchange/exchange.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ std::vector<RunConfig> configs_that_fit() {
   return all;
 }
 
-// Those that Hugging Face's GPT-NeoX holds.
+// Configurations that Hugging Face's GPT-NeoX supports.
 std::vector<RunConfig> rotary_configs() {
   std::vector<RunConfig> all = configs_that_fit();
   for (RunConfig& config : all) config.position = PositionKind::kRotary;
@@ -58,7 +58,7 @@ TEST(HuggingFace, ComesBackAsItWas) {
       if (s.group == std::string("Model") || s.name == std::string("tokens")) {
         EXPECT_EQ(text_of(back.info.config, s), text_of(config, s)) << s.name;
       }
-    // As a run directory: what is saved is what was imported.
+    // Saved as a run directory, the model equals the imported one.
     save_imported(back, directory / "run");
     const TrainedModel saved = load_model(directory / "run");
     EXPECT_EQ(logits_of(*saved.model), logits_of(*trained.model));
@@ -109,7 +109,7 @@ TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
   const TrainedModel trained = random_model(config);
   export_hugging_face(trained, directory.path());
   const SafeTensors file = SafeTensors::load(directory / "model.safetensors");
-  // The rows of each head stand together there: its q, its k, its v.
+  // GPT-NeoX groups the rows by head: its q, k and v.
   const Tensor ours = [&] {
     for (const NamedTensor& p : trained.model->parameters())
       if (p.name == "blocks.1.attn.qkv.weight") return p.value;
@@ -126,7 +126,7 @@ TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
           ASSERT_EQ(theirs[static_cast<std::size_t>(((head * 3 + part) * size + row) * width + column)],
                     ours.at({part * width + head * size + row, column}));
   EXPECT_FALSE(file.find("embed_out.weight"));
-  // What would be computed otherwise is refused.
+  // Settings that our models compute differently are errors.
   const std::string name = directory / "config.json", good = read_file(name);
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string text = good;
@@ -139,12 +139,12 @@ TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
                        "use_parallel_residual: is true"));
   EXPECT_TRUE(contains(with("\"use_parallel_residual\": false,", ""), "use_parallel_residual"));
   EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rotary_pct\": 0.25"), "rotary_pct: 0.25 is not 1"));
-  EXPECT_TRUE(contains(with("\"rotary_pct\": 1,", ""), "does not say rotary_pct"));
+  EXPECT_TRUE(contains(with("\"rotary_pct\": 1,", ""), "has no rotary_pct"));
   EXPECT_TRUE(contains(with("10000", "20000"), "rotary_emb_base: 20000 is not 10000"));
   EXPECT_TRUE(contains(with("\"rotary_pct\"", "\"rope_scaling\": {\"type\": \"linear\"}, \"rotary_pct\""), "scaled"));
   EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rope_parameters\": {\"rope_type\": \"yarn\"}"), "\"yarn\""));
   EXPECT_TRUE(contains(with("\"rotary_pct\": 1", "\"rope_parameters\": {\"rope_theta\": 10000}"),
-                       "does not say partial_rotary_factor"));
+                       "has no partial_rotary_factor"));
   EXPECT_EQ(with("\"rotary_pct\": 1",
                  "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0, "
                  "\"partial_rotary_factor\": 1.0}"),
@@ -152,7 +152,7 @@ TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
   EXPECT_TRUE(contains(with("gpt_neox", "gpt2"), "config.json"));
 }
 
-// A loss must not be told of weights that others have put in place of ours.
+// If another program replaces the weights, the import must not report the old loss.
 TEST(HuggingFace, OtherWeightsHaveNoLoss) {
   const TemporaryDirectory directory;
   export_hugging_face(random_model(), directory.path());
@@ -203,8 +203,8 @@ TEST(Export, RefusesWhatDoesNotFit) {
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.hidden = 0; }, write), "--hidden -1"));
   }
   for (const Activation activation : {Activation::kGeluErf, Activation::kRelu, Activation::kSilu})
-    EXPECT_TRUE(contains(refusal([&](RunConfig& c) { c.activation = activation; }, export_gguf), "--to hf holds it"));
-  // NumPy takes them all.
+    EXPECT_TRUE(contains(refusal([&](RunConfig& c) { c.activation = activation; }, export_gguf), "use --to hf"));
+  // The NumPy formats support every model.
   RunConfig config = small_config();
   config.position = PositionKind::kRotary, config.norm = NormKind::kRms, config.pre_norm = false;
   export_npz(random_model(config), directory / "m.npz");
@@ -220,7 +220,8 @@ TEST(Export, NpyHasAFileForEachWeight) {
     EXPECT_TRUE(path_exists(directory / cat("n/", p.name, ".npy"))) << p.name;
 }
 
-// ---- gguf -----------------------------------------------------------------------------------------------------------------
+// ---- gguf
+// -----------------------------------------------------------------------------------------------------------------
 
 TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
   std::vector<RunConfig> all = configs_that_fit();
@@ -244,7 +245,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
       EXPECT_FALSE(file.at<bool>("gptneox.use_parallel_residual"));
       EXPECT_EQ(file.at<std::uint32_t>("gptneox.rope.dimension_count"), 8 / config.heads);
     }
-    EXPECT_TRUE(contains(exported.notices.at(0), "learned 12 places"));
+    EXPECT_TRUE(contains(exported.notices.at(0), "context of 12 tokens"));
     std::map<std::string, std::vector<Index>> sizes;
     for (const TensorView& tensor : file.tensors()) {
       sizes[tensor.name] = tensor.shape;
@@ -272,7 +273,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
   }
 }
 
-// The logit of the additional token, for any state of the model: gamma n + beta with n normalised.
+// The logit of the extra token for random hidden states gamma n + beta, with n normalized.
 TEST(GgufExport, TheEndIsNeverWritten) {
   const TemporaryDirectory directory;
   const TrainedModel trained = random_model();
@@ -302,9 +303,10 @@ TEST(GgufExport, SaysWhenTheEndCannotBeRuledOut) {
   EXPECT_TRUE(contains(exported.notices[1], "may end a text early"));
 }
 
-// ---- nanoGPT ----------------------------------------------------------------------------------------------------------------
+// ---- nanoGPT
+// ----------------------------------------------------------------------------------------------------------------
 
-// The weights as nanoGPT stores them; `change` may add to them.
+// The weights in nanoGPT's layout; `change` may modify them.
 void save_nano_gpt(const std::string& path, const TrainedModel& trained, const std::string& prefix,
                    const Metadata& metadata, bool copy_of_head = true) {
   Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kNanoGpt);
@@ -344,7 +346,7 @@ TEST(NanoGpt, Arrives) {
       EXPECT_EQ(back.info.config.bias, bias);
       EXPECT_TRUE(back.info.config.tied);
       options.heads = 0;
-      EXPECT_TRUE(contains(error_of([&] { import_model(path, options); }), "say it with --heads"));
+      EXPECT_TRUE(contains(error_of([&] { import_model(path, options); }), "set it with --heads"));
       save_nano_gpt(path, trained, prefix, {{"n_head", "2"}});
       EXPECT_EQ(logits_of(*import_model(path, options).model), logits_of(*trained.model));
       for (const char* heads : {"", "0", "-2", "two", "99999999999999999999", "3"}) {
@@ -360,14 +362,14 @@ TEST(NanoGpt, SaysWhatIsMissing) {
   const std::string path = directory / "ckpt.safetensors";
   const TrainedModel trained = random_model();
   save_nano_gpt(path, trained, "", {{"n_head", "2"}});
-  EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no vocabulary; name the text"));
+  EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no vocabulary; pass the text"));
   EXPECT_TRUE(contains(error_of([&] { import_model(path, {.vocabulary = Vocabulary::bytes()}); }),
-                       "the model has 14 tokens, and the vocabulary 256"));
+                       "the model has 14 tokens, but the vocabulary 256"));
   save_safetensors(path, {});
   EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no tensor wte.weight"));
   export_hugging_face(trained, directory / "h");
-  EXPECT_TRUE(contains(error_of([&] { import_model(directory / "h/model.safetensors"); }), "name the directory"));
-  EXPECT_TRUE(contains(error_of([&] { import_model(directory / "nothing"); }), "there is no such file"));
+  EXPECT_TRUE(contains(error_of([&] { import_model(directory / "h/model.safetensors"); }), "pass the directory"));
+  EXPECT_TRUE(contains(error_of([&] { import_model(directory / "nothing"); }), "no such file or directory"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Exports: what a format has no place for is refused, what was written is read back as the file says, and a failed export
-// leaves nothing behind.
+// Exports refuse what a format cannot store, read their files back by the files' own metadata, and leave nothing behind
+// after an error.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@ namespace {
 using Export = Exported (*)(const TrainedModel&, const std::string&);
 constexpr std::pair<Export, const char*> kChecked[] = {{&export_hugging_face, "hf"}, {&export_gguf, "gguf"}};
 
-// Every setting of a model, away from its default: refused before anything is written, or held.
+// Every model setting with a non-default value is either stored, or refused before anything is written.
 TEST(Export, HoldsOrRefusesEverySetting) {
   const std::map<std::string, std::vector<std::string>> others = {
       {"layers", {"3"}},         {"heads", {"4"}},
@@ -35,7 +35,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
   int refused = 0, held = 0;
   for (const Setting& s : settings()) {
     if (s.group != std::string("Model")) continue;
-    ASSERT_TRUE(others.count(s.name)) << s.name << " needs a value here";
+    ASSERT_TRUE(others.count(s.name)) << s.name << " needs a test value";
     for (const std::string& value : others.at(s.name)) {
       RunConfig config = small_config();
       set_from_text(config, s, value);
@@ -64,29 +64,30 @@ TEST(Export, HoldsOrRefusesEverySetting) {
   EXPECT_EQ(refused, 21);
 }
 
-// A setting that a format's list does not name is refused, whatever it does.
+// A non-default setting that is not on a format's list is refused.
 TEST(Export, RefusesWhatIsNotOnTheList) {
   RunConfig config;
   const char* const few[] = {"layers", "width"};
   config.layers = 3, config.width = 32, config.batch = 7;
-  EXPECT_EQ(error_of([&] { check_holds(config, few, "hf"); }), "(no error)");
+  EXPECT_EQ(error_of([&] { check_supported(config, few, "hf"); }), "(no error)");
   config.norm = NormKind::kRms;
-  EXPECT_EQ(error_of([&] { check_holds(config, few, "hf"); }),
-            "hf: has no place for --norm rms, which this model has; train one without it; --to npz holds every model");
+  EXPECT_EQ(
+      error_of([&] { check_supported(config, few, "hf"); }),
+      "hf: cannot store this model's --norm rms; train a model without it, or use --to npz, which stores every model");
   config = {};
   config.head_slopes = "0,1";
-  EXPECT_TRUE(
-      contains(error_of([&] { check_gpt2_holds(config, "gguf"); }), "gguf: has no place for --head-slopes 0,1"));
+  EXPECT_TRUE(contains(error_of([&] { check_gpt2_supported(config, "gguf"); }),
+                       "gguf: cannot store this model's --head-slopes 0,1"));
 }
 
-// ---- what is read back is what the file says ----
+// ---- reading back uses the file's own metadata ----
 
 class ReadBack : public testing::Test {
  protected:
   explicit ReadBack(const RunConfig& config = small_config()) : trained_(random_model(config)) {
     export_gguf(trained_, path_);
   }
-  // The file with one entry changed, as a model or a line of error.
+  // Reads the file with one entry changed; returns the error message.
   std::string with(const std::string& key, const GgufValue& value) {
     const Gguf file = Gguf::load(path_);
     GgufMetadata metadata = file.metadata();
@@ -97,7 +98,7 @@ class ReadBack : public testing::Test {
     save_gguf(directory_ / "changed.gguf", metadata, file.tensors());
     return error_of([&] { changed_ = model_of_gguf(Gguf::load(directory_ / "changed.gguf")); });
   }
-  // The difference of the changed model's logits from the model's.
+  // The logit difference between the changed and the original model.
   double difference() const { return logit_difference(*trained_.model, *changed_.model); }
 
   const TemporaryDirectory directory_;
@@ -110,30 +111,31 @@ TEST_F(ReadBack, IsTheModelOfTheFile) {
   EXPECT_EQ(with("general.name", std::string("other")), "(no error)");
   EXPECT_EQ(difference(), 0);
   EXPECT_EQ(changed_.vocabulary.characters(), trained_.info.vocabulary.characters());
-  EXPECT_EQ(changed_.model->config().context, 256) << "what llama.cpp is told, not what was learned";
-  // Other heads compute something else with the same tensors.
+  EXPECT_EQ(changed_.model->config().context, 256) << "the padded context of the file, not the learned one";
+  // The same tensors with another number of heads give other logits.
   EXPECT_EQ(with("gpt2.attention.head_count", std::uint32_t{4}), "(no error)");
   EXPECT_GT(difference(), 1e-3);
   Exported exported;
   EXPECT_TRUE(
       contains(error_of([&] { check_reads_back(trained_, changed_.vocabulary, *changed_.model, "m.gguf", exported); }),
-               "m.gguf: reads back as another model: its logits differ by "));
+               "m.gguf: reads back with different logits (relative difference "));
   EXPECT_FALSE(exported.verified);
-  // So do other characters.
+  // A changed vocabulary is an error too.
   std::vector<std::string> tokens = Gguf::load(path_).at<std::vector<std::string>>(kGgufTokens);
   std::swap(tokens[3], tokens[4]);
   EXPECT_EQ(with(kGgufTokens, tokens), "(no error)");
   EXPECT_TRUE(
       contains(error_of([&] { check_reads_back(trained_, changed_.vocabulary, *changed_.model, "m.gguf", exported); }),
-               "m.gguf: reads back with another vocabulary"));
+               "m.gguf: reads back with a different vocabulary"));
 }
 
 TEST_F(ReadBack, RefusesWhatTheFileSaysOtherwise) {
   EXPECT_TRUE(contains(with("general.architecture", std::string("llama")), "general.architecture is \"llama\"; only"));
   EXPECT_TRUE(contains(with("general.architecture", std::string("gptneox")), "gptneox.block_count"));
-  EXPECT_TRUE(contains(with("gpt2.attention.layer_norm_epsilon", 1e-6f), "layer_norm_epsilon is 1e-06 and not 1e-05"));
+  EXPECT_TRUE(contains(with("gpt2.attention.layer_norm_epsilon", 1e-6f),
+                       "layer_norm_epsilon is 1e-06; only 1e-05 is supported"));
   EXPECT_TRUE(contains(with("gpt2.block_count", std::uint32_t{3}), "has no tensor blk.2.attn_norm.weight"));
-  EXPECT_TRUE(contains(with("gpt2.block_count", std::uint32_t{1}), "is not a part of a GPT-2 with 1 layer"));
+  EXPECT_TRUE(contains(with("gpt2.block_count", std::uint32_t{1}), "is not part of a GPT-2 with 1 layer"));
   EXPECT_TRUE(contains(with("gpt2.block_count", std::uint32_t{0}), "gpt2.block_count is 0, not 1 to 1048576"));
   EXPECT_TRUE(contains(with("gpt2.context_length", std::uint32_t{512}), "position_embd.weight is [256,8]"));
   EXPECT_TRUE(contains(with("gpt2.embedding_length", std::uint32_t{16}), "token_embd.weight is [14,8]"));
@@ -141,13 +143,13 @@ TEST_F(ReadBack, RefusesWhatTheFileSaysOtherwise) {
   EXPECT_TRUE(contains(with("gpt2.attention.head_count", std::uint32_t{3}), "width 8 is not divisible by 3 heads"));
   std::vector<std::string> tokens = Gguf::load(path_).at<std::vector<std::string>>(kGgufTokens);
   std::vector<std::int32_t> kinds(tokens.size(), kGgufNormal);
-  EXPECT_TRUE(contains(with(kGgufTokenKinds, kinds), "tokenizer.ggml.tokens has more or less than a character at 14"));
+  EXPECT_TRUE(contains(with(kGgufTokenKinds, kinds), "tokenizer.ggml.tokens has 13 characters at 14; expected one"));
   kinds.back() = kGgufControl, kinds[2] = 6;
   EXPECT_TRUE(contains(with(kGgufTokenKinds, kinds), "has kind 6 at 2"));
   kinds.pop_back();
-  EXPECT_TRUE(contains(with(kGgufTokenKinds, kinds), "has 14 of 15"));
+  EXPECT_TRUE(contains(with(kGgufTokenKinds, kinds), "has 14 entries for 15 tokens"));
   tokens[0] = "日";
-  EXPECT_TRUE(contains(with(kGgufTokens, tokens), "stands for no byte"));
+  EXPECT_TRUE(contains(with(kGgufTokens, tokens), "represents no byte"));
 }
 
 class NeoxReadBack : public ReadBack {
@@ -163,14 +165,15 @@ class NeoxReadBack : public ReadBack {
 TEST_F(NeoxReadBack, RefusesWhatTheFileSaysOtherwise) {
   EXPECT_EQ(with("general.name", std::string("other")), "(no error)");
   EXPECT_EQ(difference(), 0);
-  EXPECT_TRUE(contains(with("gptneox.use_parallel_residual", true), "use_parallel_residual is 1 and not 0"));
-  EXPECT_TRUE(contains(with("gptneox.rope.freq_base", 5e5f), "rope.freq_base is 500000 and not 10000"));
-  EXPECT_TRUE(contains(with("gptneox.rope.dimension_count", std::uint32_t{2}), "dimension_count is 2 and not 4"));
+  EXPECT_TRUE(contains(with("gptneox.use_parallel_residual", true), "use_parallel_residual is 1; only 0 is supported"));
+  EXPECT_TRUE(contains(with("gptneox.rope.freq_base", 5e5f), "rope.freq_base is 500000; only 10000 is supported"));
+  EXPECT_TRUE(
+      contains(with("gptneox.rope.dimension_count", std::uint32_t{2}), "dimension_count is 2; only 4 is supported"));
 }
 
-// ---- nothing is left behind ----
+// ---- after an error, nothing is left behind ----
 
-// Weights that are not finite are written, and refused when they are read back.
+// Non-finite weights are only refused when the file is read back.
 TEST(Export, LeavesNothingAfterAnError) {
   const TrainedModel trained = random_model(), sound = random_model();
   trained.model->blocks[1]->attn->out->weight.value().data<float>()[3] = NAN;
@@ -178,14 +181,14 @@ TEST(Export, LeavesNothingAfterAnError) {
     SCOPED_TRACE(format);
     const TemporaryDirectory directory;
     for (const char* name : {"new", "deep/er"}) {
-      if (write == &export_gguf && name[0] == 'd') continue;  // a file's folder is not made
+      if (write == &export_gguf && name[0] == 'd') continue;  // the export of a file does not create its folder
       const std::string line = error_of([&] { write(trained, directory / name); });
       EXPECT_EQ(line.rfind(directory / name, 0), 0u) << line;
-      EXPECT_TRUE(contains(line, "holds a value that is not a finite number"));
+      EXPECT_TRUE(contains(line, "contains a value that is not finite"));
       EXPECT_FALSE(contains(line, temporary_path(directory / name)));
       EXPECT_TRUE(list_directory(directory.path()).empty());
     }
-    // What an earlier export wrote stays.
+    // An earlier export stays.
     write(sound, directory / "old");
     const Files before = tree_of(directory.path());
     EXPECT_NE(error_of([&] { write(trained, directory / "old"); }), "(no error)");

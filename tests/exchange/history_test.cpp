@@ -1,4 +1,4 @@
-// What a run leaves to be read: its log, its logits, and the weights it began with.
+// The readable results of a run: its log, its logits, and its initial weights.
 #include "training/run_log.h"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(History, IsWhatTheTrainerReported) {
     }
     EXPECT_EQ(history[i].lr, seen[i].lr);
   }
-  // A line that was cut short is left out; one that is damaged is an error.
+  // A truncated last line is ignored; a damaged line is an error.
   const std::string text = read_file(log);
   write_file_atomically(log, text.substr(0, text.size() - 5));
   EXPECT_EQ(read_log(log).size(), seen.size() - 1);
@@ -46,7 +46,7 @@ TEST(History, IsWhatTheTrainerReported) {
   EXPECT_TRUE(contains(error_of([&] { read_log(log); }), "log.jsonl: line 1"));
 }
 
-// The bytes of one array of the file: its values stand at its end, before the next part's header.
+// The values of one array in the file: they end where the next part's header begins.
 std::string part(const std::string& bytes, const std::string& name, std::size_t size) {
   const std::size_t found = bytes.find(name + ".npy\x93NUMPY");
   EXPECT_NE(found, std::string::npos);
@@ -97,7 +97,7 @@ TEST(InitialWeights, AreWhereTrainingBegins) {
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].value.to_vector(), b[i].value.to_vector()) << a[i].name;
     EXPECT_FALSE(a[0].value.same_storage(b[0].value));
   }
-  // Before its first checkpoint it cannot go on: the weights would be others.
+  // Without a checkpoint it cannot resume, because resuming would draw different weights.
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(config, data, directory / "second"); }), "--init first"));
   {
     Trainer second(config, data, directory / "second", &start);

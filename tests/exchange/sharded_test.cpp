@@ -1,4 +1,4 @@
-// Weights in several files: the same model as from one, and what is wrong with them in one line.
+// Sharded weights load as the same model as a single file; every defect gives a one-line error.
 #include "exchange/sharded.h"
 
 #include <gtest/gtest.h>
@@ -94,9 +94,9 @@ TEST_F(Sharded, NamesAreThoseOfFilesBesideTheIndex) {
   EXPECT_TRUE(
       contains(with(some_, std::string("a\0.safetensors", 14)), "a\\u0000.safetensors\" is not the plain name"));
   EXPECT_TRUE(contains(with(some_, "model-00003-of-00002.safetensors"),
-                       "names model-00003-of-00002.safetensors, which is not there; download all files"));
+                       "names model-00003-of-00002.safetensors, which does not exist; download all files"));
   make_directories(path_ + "/folder.safetensors");
-  EXPECT_TRUE(contains(with(some_, "folder.safetensors"), "which is not there"));
+  EXPECT_TRUE(contains(with(some_, "folder.safetensors"), "which does not exist"));
   EXPECT_TRUE(contains(with(some_, 3), cat("weight_map.", some_, ": expected a string")));
 }
 
@@ -112,14 +112,14 @@ TEST_F(Sharded, EveryTensorIsInItsShard) {
   EXPECT_TRUE(contains(refused(), cat("has a tensor ", some_, ", which model.safetensors.index.json does not name")));
   write_index(map_, *total_.if_int64() + 1);
   EXPECT_TRUE(contains(refused(), cat("total_size: is ", *total_.if_int64() + 1,
-                                      ", and the tensors of the shards take ", *total_.if_int64(), " bytes")));
+                                      ", but the tensors of the shards take ", *total_.if_int64(), " bytes")));
   write_index(map_, Json());
-  EXPECT_EQ(refused(), "(no error)") << "a size need not be there";
+  EXPECT_EQ(refused(), "(no error)") << "total_size is optional";
   write_index(Json::object(), total_);
   EXPECT_TRUE(contains(refused(), "weight_map: names no tensors"));
 }
 
-// All checks of safetensors hold for each shard, and a second name for a file takes no more memory.
+// Each shard passes all safetensors checks, and a second name for the same file takes no more memory.
 TEST_F(Sharded, ShardsAreCheckedAsAnyFile) {
   for (const std::string& name : {kFirst, kSecond}) {
     const std::string file = cat(path_, "/", name), before = read_file(file);

@@ -1,4 +1,4 @@
-// The decoder against the model it decodes: every option, every position, and what happens when the context is full.
+// Compares the decoder with its model for every option at every position, and beyond a full context.
 #include "headlight/generation/decoder.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ struct Variant {
 };
 void PrintTo(const Variant& v, std::ostream* out) { *out << v.name; }
 
-// Every position encoding with every other option away from its default, one at a time and many together.
+// Every position encoding with every other option at a non-default value, one at a time and combined.
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   const char* positions[] = {"NoPosition", "Sinusoidal", "Learned", "Rotary", "Alibi"};
@@ -60,7 +60,7 @@ std::vector<Variant> variants() {
       c.slopes.resize(static_cast<std::size_t>(c.layers));
       for (Index h = 1; h < c.heads; ++h) c.slopes[0].push_back(h);
     });
-    // Large enough that the rows are split over threads, and odd.
+    // Large enough that rows are split over threads, with odd sizes.
     add_variant("Wide",
                 [](TransformerConfig& c) { c.width = 210, c.heads = 3, c.hidden = 641, c.context = 24, c.layers = 1; });
     add_variant("WidePostNormRms", [](TransformerConfig& c) {
@@ -100,7 +100,7 @@ TEST_P(EveryDecoder, GivesTheLogitsOfTheModelAtEveryPosition) {
   const int before = thread_count();
   for (const int threads : {1, 3}) {
     set_thread_count(threads);
-    // From a prompt of every length, then token by token to the end of the context.
+    // A prompt of every length, then token by token to the end of the context.
     for (std::size_t prompt = 1; prompt <= ids.size(); prompt += c.context > 20 ? 11 : 1) {
       expect_close(decoder.start(all.first(prompt)), whole_model(model, all.first(prompt)), cat("prompt ", prompt));
       for (std::size_t t = prompt; t < ids.size(); ++t) {
@@ -121,11 +121,11 @@ TEST_P(EveryDecoder, GivesTheSameBitsOnAnyNumberOfThreads) {
   const Ids ids = random_ids(2 * c.context, c.vocabulary, 4);
   const int before = thread_count();
   std::vector<std::vector<float>> runs;
-  for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
     runs.clear();
     for (const int threads : {1, 2, 4}) {
       set_thread_count(threads);
-      Decoder decoder(model, weights);
+      Decoder decoder(model, format);
       std::vector<float> all;
       for (const std::int32_t id : ids) {
         const std::span<const float> logits = decoder.next(id);
@@ -167,7 +167,8 @@ TEST(Decoder, StartsAgainFromTheLastHalfWherePositionsAreAbsolute) {
     }
 }
 
-// With one block the keys and values depend on their own token alone: then a sliding cache is the model on the last T.
+// With one block, keys and values depend on their own token only, so a sliding cache equals the model on the last T
+// tokens.
 TEST(Decoder, SlidesWherePositionsAreRelative) {
   for (const PositionKind kind : {PositionKind::kNone, PositionKind::kRotary, PositionKind::kAlibi}) {
     for (const Index layers : {1, 2}) {
@@ -188,12 +189,13 @@ TEST(Decoder, SlidesWherePositionsAreRelative) {
           for (std::size_t i = 0; i < right.size(); ++i) differs |= std::abs(logits[i] - right[i]) > 1e-3f;
         if (HasFatalFailure()) return;
       }
-      EXPECT_EQ(differs, layers > 1) << "deeper blocks carry something of what has left, as the header says";
+      EXPECT_EQ(differs, layers > 1) << "deeper blocks carry information from removed tokens";
     }
   }
 }
 
-// ... and then it is one long text with a window of T for each query, which a mask says to the whole model's layers.
+// With several blocks, a sliding cache equals one long text with an attention window of T; a mask gives the full
+// model's layers that window.
 TEST(Decoder, WhatSlidesIsAttentionToTheLastTokensInEveryBlock) {
   for (const PositionKind kind : {PositionKind::kNone, PositionKind::kRotary, PositionKind::kAlibi}) {
     const TransformerConfig c = tiny_config(kind);
@@ -234,14 +236,14 @@ TEST(Decoder, SeesWeightsThatChanged) {
 }
 
 TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
-  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizer allocates as it likes";
+  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizer allocates by itself";
   for (const PositionKind kind : kPositionKinds) {
     TransformerConfig c = tiny_config(kind);
     c.context = 200;
     const CharTransformer model(c);
-    for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
-      Decoder decoder(model, weights);
-      for (int i = 0; i < 150; ++i) decoder.next(i % 7);  // the cache has doubled twice
+    for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
+      Decoder decoder(model, format);
+      for (int i = 0; i < 150; ++i) decoder.next(i % 7);  // the cache doubles twice
       const Index before = pool_stats().system_allocations;
       const long calls = new_calls();
       for (int i = 0; i < 50; ++i) decoder.next(i % 7);
@@ -251,12 +253,13 @@ TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
   }
 }
 
-// ---- what must not go wrong silently ----
+// ---- unsupported models and invalid input are errors ----
 
 TEST(Decoder, RefusesAModelThatIsNotFloat32) {
   const DTypeScope doubles(DType::kFloat64);
   const CharTransformer model(tiny_config());
-  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "decoder: tokens.weight is float64; float32 is needed"));
+  EXPECT_TRUE(
+      contains(error_of([&] { Decoder{model}; }), "decoder: tokens.weight is float64; convert the model to float32"));
 }
 
 class LargerModel : public CharTransformer {
@@ -268,13 +271,13 @@ class LargerModel : public CharTransformer {
 TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
   const LargerModel model;
   EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
-  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "teach src/generation/decoder.cpp"));
+  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "in src/generation/decoder.cpp"));
 }
 
-// A model whose heads bring back nothing at some token: the decoder, which probes do not reach, does not know of it.
+// A model whose heads output zeros at some token. The decoder does not run probes, so it cannot reproduce this.
 class SilentAt : public Probe {
  public:
-  // In runs of `length` tokens, at token `t`.
+  // Applies to inputs of `length` tokens, at token `t`.
   SilentAt(Index length, Index t) : length_(length), t_(t) {}
   bool wants_weights() const override { return false; }
   Tensor see(const std::string& name, const Tensor& x) override {
@@ -298,18 +301,19 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
     for (Index t = 1; t < c.context; ++t) {
       const SilentAt probe(c.context, t);
       const std::string line = error_of([&] { Decoder{model}; });
-      EXPECT_TRUE(contains(line, "decoder: its logits and the model's differ by ")) << t;
-      EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; teach src/generation/decoder.cpp"))) << line;
+      EXPECT_TRUE(contains(line, "decoder: its logits differ from the model's by ")) << t;
+      EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; implement the new layer in src/generation/decoder.cpp")))
+          << line;
       EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
     }
-    // The first token that the full context has no room for.
+    // The first token beyond the context.
     const Index length = model.position->relative() ? c.context + 2 : c.context / 2 + 1;
     const SilentAt probe(length, model.position->relative() ? c.context : length - 1);
     EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), " at token 20 of 20; ")) << static_cast<int>(kind);
   }
 }
 
-// Where not every token is read by itself, those at the end still are.
+// If the check does not read every token by itself, it still reads the last ones by themselves.
 TEST(Decoder, RefusesALargeModelThatDiffersLate) {
   TransformerConfig c = tiny_config(PositionKind::kLearned);
   c.layers = 1;
@@ -340,8 +344,8 @@ TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
   const CharTransformer model(tiny_config());
   Tensor weight = model.blocks[1]->attn->out->weight.value();
   weight.data<float>()[3] = std::nanf("");
-  for (const Decoder::Weights weights : {Decoder::Weights::kFloat32, Decoder::Weights::kInt8}) {
-    Decoder decoder(model, weights);
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
+    Decoder decoder(model, format);
     EXPECT_TRUE(std::isnan(decoder.next(1)[0]));
   }
 }
@@ -349,8 +353,9 @@ TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
 TEST(Decoder, RefusesWhatItCannotRead) {
   const CharTransformer model(tiny_config());
   Decoder decoder(model);
-  EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens to start from");
-  EXPECT_EQ(error_of([&] { decoder.start(Ids(7, 1)); }), "decoder: 7 tokens, and the context is 6");
+  EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens; start from at least one");
+  EXPECT_EQ(error_of([&] { decoder.start(Ids(7, 1)); }),
+            "decoder: 7 tokens exceed the context of 6; pass only the last ones");
   for (const std::int32_t id : {-1, 7}) {
     EXPECT_EQ(error_of([&] { decoder.next(id); }), cat("decoder: id ", id, " is outside 0 to 6"));
     EXPECT_EQ(error_of([&] { decoder.start(Ids{1, id}); }), cat("decoder: id ", id, " is outside 0 to 6"));
@@ -362,11 +367,11 @@ TEST(Decoder, CountsTheBytesItReads) {
   c.width = 64;
   c.hidden = 128;
   const CharTransformer model(c);
-  const Decoder decoder(model), eight(model, Decoder::Weights::kInt8);
-  // All parameters but the table of positions, and one row of the table of tokens once more: 4 bytes each.
+  const Decoder decoder(model), eight(model, WeightFormat::kInt8);
+  // All parameters except the position table, plus one row of the token embedding: 4 bytes each.
   EXPECT_EQ(decoder.bytes_read(0), 4 * (model.parameter_count() - 6 * 64 + 64));
   EXPECT_EQ(decoder.bytes_read(5) - decoder.bytes_read(0), 5 * 2 * 2 * 64 * 4) << "5 tokens, 2 blocks, keys and values";
-  // A weight takes 1 byte instead of 4, and each 64 of them a scale of 4.
+  // A weight takes 1 byte instead of 4, and every 64 weights take a 4-byte scale.
   const Index weights = 2 * (4 * 64 * 64 + 2 * 64 * 128) + 7 * 64;
   EXPECT_EQ(decoder.bytes_read(0) - eight.bytes_read(0), 3 * weights - weights / 64 * 4);
 }

@@ -1,3 +1,4 @@
+// Generation: sampling from logits, and the text of the decoder against the full model.
 #include "headlight/generation/generate.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +24,7 @@ std::map<std::int32_t, double> frequencies(const std::vector<float>& logits, con
   return share;
 }
 
-// Softmax of the chosen tokens, in double.
+// The softmax over the given tokens, in double.
 std::map<std::int32_t, double> softmax_of(const std::vector<float>& logits, std::vector<std::int32_t> ids,
                                           double temperature) {
   double total = 0;
@@ -51,7 +52,7 @@ TEST(SampleToken, FollowsTheSoftmax) {
 
 TEST(SampleToken, AtTemperatureZeroTakesTheLikeliest) {
   expect_close(frequencies(kLogits, {.temperature = 0}), {{1, 1.0}});
-  expect_close(frequencies({1, 3, 3, 0}, {.temperature = 0}), {{1, 1.0}});  // the first of equals
+  expect_close(frequencies({1, 3, 3, 0}, {.temperature = 0}), {{1, 1.0}});  // the first of equal logits
   expect_close(frequencies(kLogits, {.temperature = 1e-300}), {{1, 1.0}});
 }
 
@@ -62,23 +63,23 @@ TEST(SampleToken, TopKKeepsTheLikeliest) {
 }
 
 TEST(SampleToken, TopPKeepsTheFewestThatReachIt) {
-  // Softmax: 0.140, 0.626, 0.031, 0.203 or so, so the order is 1, 3, 0, 2 and the sums 0.63, 0.83, 0.97, 1.
+  // The softmax is about 0.140, 0.626, 0.031, 0.203, so the order is 1, 3, 0, 2 with sums 0.63, 0.83, 0.97, 1.
   expect_close(frequencies(kLogits, {.top_p = 0.01}), {{1, 1.0}});
   expect_close(frequencies(kLogits, {.top_p = 0.6}), {{1, 1.0}});
   expect_close(frequencies(kLogits, {.top_p = 0.7}), softmax_of(kLogits, {1, 3}, 1));
   expect_close(frequencies(kLogits, {.top_p = 0.9}), softmax_of(kLogits, {1, 3, 0}, 1));
-  // Of what top-k leaves: 0.755 and 0.245.
+  // top-p applies to the probabilities after top-k: 0.755 and 0.245.
   expect_close(frequencies(kLogits, {.top_k = 2, .top_p = 0.7}), {{1, 1.0}});
 }
 
-// Zeros of both signs are equal, and of equals the first comes first; the largest and the smallest floats are in order.
+// Zeros of both signs are equal, ties keep the order of ids, and the largest and smallest floats are ordered.
 TEST(SampleToken, OrdersAllFloats) {
   const std::vector<float> logits = {-0.0f, 1e-45f, 0.0f, -3e38f, 2.5f, -1e-45f, 3e38f, -2.5f, 2.5f, -0.0f};
   const std::vector<std::int32_t> falling = {6, 4, 8, 1, 0, 2, 9, 5, 7, 3};
   for (std::size_t k = 1; k <= falling.size(); ++k) {
     Rng rng(3);
     std::set<std::int32_t> drawn;
-    const SampleOptions options{.temperature = 1e40, .top_k = static_cast<Index>(k)};  // nearly all alike
+    const SampleOptions options{.temperature = 1e40, .top_k = static_cast<Index>(k)};  // nearly uniform
     for (int i = 0; i < 300; ++i) drawn.insert(sample_token(logits, options, rng));
     EXPECT_EQ(drawn, std::set<std::int32_t>(falling.begin(), falling.begin() + static_cast<std::ptrdiff_t>(k))) << k;
   }
@@ -96,8 +97,8 @@ TEST(SampleToken, RefusesDamagedLogits) {
   for (const std::vector<float>& logits :
        std::vector<std::vector<float>>{{nan}, {1, nan, 2}, {nan, 5}, {1, inf}, {-inf, -inf}})
     for (const double temperature : {0.0, 1.0})
-      EXPECT_TRUE(
-          contains(error_of([&] { sample_token(logits, {.temperature = temperature}, rng); }), "is not a number"));
+      EXPECT_TRUE(contains(error_of([&] { sample_token(logits, {.temperature = temperature}, rng); }),
+                           "a logit is NaN or +inf"));
   EXPECT_TRUE(contains(error_of([&] { sample_token({}, {}, rng); }), "no logits"));
 }
 
@@ -110,21 +111,21 @@ TEST(SampleToken, RefusesOptionsThatMeanNothing) {
 }
 
 TEST(DrawToken, HoldsDownWhatWasWrittenLately) {
-  // The likeliest is 1 at 2.0; divided by 4 it is 0.5, below 3 at 1.0. Token 2, at -1, falls to -4.
-  const auto likeliest = [](const std::vector<std::int32_t>& before, double penalty) {
+  // Token 1 has the largest logit, 2.0; divided by 4 it is 0.5, below token 3 at 1.0. Token 2 falls from -1 to -4.
+  const auto most_likely = [](const std::vector<std::int32_t>& before, double penalty) {
     Rng rng(1);
     return draw_token(kLogits, before, {.temperature = 0, .repetition_penalty = penalty}, rng).token;
   };
-  EXPECT_EQ(likeliest({1}, 1), 1);
-  EXPECT_EQ(likeliest({1, 1, 1}, 4), 3) << "once, however often it came";
-  EXPECT_EQ(likeliest({1, 3}, 4), 0) << "0.5, the first of equals";
-  EXPECT_EQ(likeliest({1, 3, 0}, 4), 1);
-  EXPECT_EQ(likeliest({}, 4), 1);
+  EXPECT_EQ(most_likely({1}, 1), 1);
+  EXPECT_EQ(most_likely({1, 1, 1}, 4), 3) << "applied once per token, not per occurrence";
+  EXPECT_EQ(most_likely({1, 3}, 4), 0) << "0.5, the first of equal logits";
+  EXPECT_EQ(most_likely({1, 3, 0}, 4), 1);
+  EXPECT_EQ(most_likely({}, 4), 1);
   std::vector<std::int32_t> long_ago(1 + kRepetitionSpan, 2);
   long_ago[0] = 1;
-  EXPECT_EQ(likeliest(long_ago, 4), 1) << "out of the span";
+  EXPECT_EQ(most_likely(long_ago, 4), 1) << "outside kRepetitionSpan";
   long_ago[1] = 1;
-  EXPECT_EQ(likeliest(long_ago, 4), 3);
+  EXPECT_EQ(most_likely(long_ago, 4), 3);
   std::map<std::int32_t, double> share;
   Rng rng(3);
   for (int i = 0; i < 40000; ++i)
@@ -138,8 +139,8 @@ TEST(DrawToken, TellsTheModelsOwnProbability) {
   const auto p = softmax_of(kLogits, {0, 1, 2, 3}, 1);
   Rng rng(2);
   for (int i = 0; i < 50; ++i) {
-    const Drawn drawn = draw_token(kLogits, std::vector<std::int32_t>{0},
-                                   {.temperature = 3, .repetition_penalty = 2, .log_probabilities = true}, rng);
+    const SampledToken drawn = draw_token(kLogits, std::vector<std::int32_t>{0},
+                                          {.temperature = 3, .repetition_penalty = 2, .log_probabilities = true}, rng);
     EXPECT_NEAR(drawn.log_probability, std::log(p.at(drawn.token)), 1e-7);
   }
   EXPECT_TRUE(std::isnan(draw_token(kLogits, {}, {}, rng).log_probability));
@@ -155,7 +156,7 @@ class Generate : public testing::Test {
     config.layers = 2;
     config.heads = 2;
     config.width = 8;
-    config.dropout = 0.5;  // never applied here
+    config.dropout = 0.5;  // inactive without recording
     model_ = std::make_unique<CharTransformer>(config);
   }
   std::vector<std::int32_t> text(std::uint64_t seed, const std::vector<std::int32_t>& prompt, Index count = 30) {
@@ -174,7 +175,7 @@ TEST_F(Generate, WritesTheSameTextFromTheSameSeed) {
 }
 
 TEST_F(Generate, SeesTheLastTokensOfTheContext) {
-  // Beyond the context of 6 nothing matters; within, the whole past is given to the model.
+  // Tokens before the last 6, the context, do not matter; a shorter text is used as a whole.
   EXPECT_EQ(text(1, {0, 1, 2, 3, 4, 5, 6}), text(1, {8, 1, 2, 3, 4, 5, 6}));
   const std::vector<std::int32_t> prompt = {5, 2, 7};
   Rng rng(6), same(6);
@@ -184,7 +185,7 @@ TEST_F(Generate, SeesTheLastTokensOfTheContext) {
 }
 
 TEST_F(Generate, SeesWholeDocumentsWhereTheyEndWithAMark) {
-  // The mark is 8 0. What stands before it does not matter once the context of 6 is full; it does while it is not.
+  // The document end is 8 0. Tokens before it matter only while the text fits the context of 6.
   const std::vector<std::int32_t> mark = {8, 0};
   const auto next = [&](const std::vector<std::int32_t>& prompt, std::uint64_t seed) {
     Rng rng(seed);
@@ -194,15 +195,15 @@ TEST_F(Generate, SeesWholeDocumentsWhereTheyEndWithAMark) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     const auto plain = [&](const std::vector<std::int32_t>& prompt) { return text(seed, prompt, 1)[0]; };
     EXPECT_EQ(next({5, 3, 1, 2, 8, 0, 4, 7}, seed), plain({0, 4, 7}));
-    EXPECT_EQ(next({5, 8, 0, 8, 0, 4, 7}, seed), plain({0, 8, 0, 4, 7}));  // the earliest that leaves 6 at most
+    EXPECT_EQ(next({5, 8, 0, 8, 0, 4, 7}, seed), plain({0, 8, 0, 4, 7}));  // the first document end in the last 6
     EXPECT_EQ(next({8, 0, 1, 2, 3, 4, 5, 6}, seed), plain({1, 2, 3, 4, 5, 6}));
-    EXPECT_EQ(next({3, 8, 0, 4}, seed), plain({3, 8, 0, 4}));                 // all of it fits
-    EXPECT_EQ(next({1, 2, 3, 4, 5, 6, 7}, seed), plain({2, 3, 4, 5, 6, 7}));  // no mark
-    EXPECT_EQ(next({1, 2, 3, 4, 5, 8, 0}, seed), plain({0}));                 // nothing behind it yet
+    EXPECT_EQ(next({3, 8, 0, 4}, seed), plain({3, 8, 0, 4}));                 // the text fits the context
+    EXPECT_EQ(next({1, 2, 3, 4, 5, 6, 7}, seed), plain({2, 3, 4, 5, 6, 7}));  // no document end
+    EXPECT_EQ(next({1, 2, 3, 4, 5, 8, 0}, seed), plain({0}));                 // the document end is last
     cut += next({5, 3, 1, 2, 8, 0, 4, 7}, seed) != plain({5, 3, 1, 2, 8, 0, 4, 7});
     whole += next({5, 3, 8, 0, 4}, seed) != plain({4});
   }
-  EXPECT_GT(cut, 0);  // so the window is told apart from the plain one
+  EXPECT_GT(cut, 0);  // so this test distinguishes the two windows
   EXPECT_GT(whole, 0);
 }
 
@@ -230,7 +231,7 @@ TEST_F(Generate, NeedsAPrompt) {
   EXPECT_TRUE(contains(error_of([&] { text(1, {3}, -1); }), "sample: -1 tokens"));
 }
 
-// ---- the decoder's text and the whole model's ----
+// ---- generation with the decoder and with the full model ----
 
 TransformerConfig random_config(PositionKind position) {
   TransformerConfig config;
@@ -243,7 +244,7 @@ TransformerConfig random_config(PositionKind position) {
   return config;
 }
 
-// Weights large enough that the likeliest tokens differ from place to place.
+// Weights large enough that the most likely token varies between positions.
 void enlarge(const CharTransformer& model) {
   Rng rng(3);
   for (NamedTensor& p : model.parameters())
@@ -262,9 +263,9 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
         const auto count = 41 - static_cast<Index>(prompt.size());
         Rng a(1), b(1);
         const auto text = generate(model, prompt, count, {.temperature = temperature}, a);
-        EXPECT_EQ(text, generate_by_whole_model(model, prompt, count, {.temperature = temperature}, b));
+        EXPECT_EQ(text, generate_full_context(model, prompt, count, {.temperature = temperature}, b));
         if (position != PositionKind::kNone) {
-          EXPECT_GT(std::set<std::int32_t>(text.begin(), text.end()).size(), 1u) << "a text that says something";
+          EXPECT_GT(std::set<std::int32_t>(text.begin(), text.end()).size(), 1u) << "the text is not constant";
         }
       }
   }
@@ -277,10 +278,10 @@ TEST(GenerateWithDecoder, ReadsAPromptBeyondTheContextAsTheModelDoes) {
   for (std::int32_t i = 0; i < 100; ++i) prompt.push_back(i * i % 9);
   Rng a(1), b(1);
   EXPECT_EQ(generate(model, prompt, 1, {.temperature = 0}, a),
-            generate_by_whole_model(model, prompt, 1, {.temperature = 0}, b));
+            generate_full_context(model, prompt, 1, {.temperature = 0}, b));
 }
 
-// Documents end with token 3, and it comes often enough: then the text never differs, however long it is.
+// Token 3 ends documents and is frequent enough that every document fits the context: texts of any length are equal.
 TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
   const std::vector<std::int32_t> mark = {3};
   for (const PositionKind position : kPositions) {
@@ -290,7 +291,7 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
     enlarge(model);
     Rng a(1), b(1);
     const auto text = generate(model, mark, 400, {.temperature = 5}, a, {}, mark);
-    EXPECT_EQ(text, generate_by_whole_model(model, mark, 400, {.temperature = 5}, b, {}, mark));
+    EXPECT_EQ(text, generate_full_context(model, mark, 400, {.temperature = 5}, b, {}, mark));
     Index longest = 0, since = 0;
     for (const std::int32_t token : text) longest = std::max(longest, since = token == 3 ? 0 : since + 1);
     ASSERT_LT(longest, 39) << "every document of this text fits the context";
@@ -332,7 +333,7 @@ TEST(GenerateWithDecoder, AProbeSeesTheWholeModel) {
   EXPECT_EQ(probe.seen, 10 * 2 * 2);  // weights and z of two layers
 }
 
-// A layer that the decoder has never heard of: slower, and right.
+// A layer that the decoder does not support: generation is slower, but correct.
 TEST(GenerateWithDecoder, AModelItDoesNotKnowIsRunWhole) {
   struct Larger : CharTransformer {
     Larger() : CharTransformer(random_config(PositionKind::kLearned)), more{this, "more", {3}, Init::zeros()} {}
@@ -341,7 +342,7 @@ TEST(GenerateWithDecoder, AModelItDoesNotKnowIsRunWhole) {
   const Larger model;
   Rng a(1), b(1);
   EXPECT_EQ(generate(model, std::vector<std::int32_t>{1}, 50, {}, a),
-            generate_by_whole_model(model, std::vector<std::int32_t>{1}, 50, {}, b));
+            generate_full_context(model, std::vector<std::int32_t>{1}, 50, {}, b));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Weights of eight bits: how far they may be off, and that the decoder's are those of round_to_int8.
+// int8 quantization: its error bound, and that an int8 decoder equals a model rounded by round_to_int8().
 #include "generation/quantize.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +29,7 @@ TEST(Quantize, MovesNoWeightByMoreThanHalfAStepOfItsGroup) {
         }
         EXPECT_LE(error, largest / 127 / 2 * (1 + 1e-5)) << columns << " row " << r;
         if (end - begin > 30) {
-          EXPECT_GT(error, largest / 127 / 10) << "so the bound means something";
+          EXPECT_GT(error, largest / 127 / 10) << "the bound is tight";
         }
       }
   }
@@ -52,19 +52,19 @@ TEST(Quantize, RoundingAgainChangesNothingButTheLastBit) {
 }
 
 TEST(Quantize, RefusesWhatIsNoFloatMatrix) {
-  EXPECT_EQ(error_of([] { quantize(Tensor::zeros({3})); }), "quantize: takes a float32 matrix, got float32 [3]");
+  EXPECT_EQ(error_of([] { quantize(Tensor::zeros({3})); }), "quantize: got float32 [3]; pass a float32 matrix");
   EXPECT_EQ(error_of([] {
               quantize(Tensor::zeros({3, 4}, DType::kFloat64));
             }),
-            "quantize: takes a float32 matrix, got float64 [3,4]");
+            "quantize: got float64 [3,4]; pass a float32 matrix");
 }
 
-// The decoder with eight bits computes what the model computes after its weights were rounded to eight bits.
+// The int8 decoder computes the same logits as the model after round_to_int8().
 TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
   for (const bool tied : {false, true})
     for (const Index hidden : {0, 100}) {
       TransformerConfig c = tiny_config(PositionKind::kRotary);
-      c.width = 72;  // a whole group and a part of one
+      c.width = 72;  // one whole group and a partial one
       c.hidden = hidden;
       c.tied = tied;
       CharTransformer model(c);
@@ -72,8 +72,9 @@ TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
       const std::vector<std::int32_t> ids = random_ids(6, 7, 4);
       const NoGrad no_recording;
       const Tensor before = model(ids, 1);
-      if (!tied) {  // the embedding of a tied model is rounded too, and is not where the decoder reads it
-        Decoder eight(model, Decoder::Weights::kInt8);
+      // With tied weights, round_to_int8() also rounds the embedding, which the int8 decoder reads unrounded.
+      if (!tied) {
+        Decoder eight(model, WeightFormat::kInt8);
         std::span<const float> logits;
         for (const std::int32_t id : ids) logits = eight.next(id);
         round_to_int8(model);
@@ -83,8 +84,8 @@ TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
       }
       round_to_int8(model);
       const Tensor after = model(ids, 1);
-      EXPECT_GT(distance(before, after), 1e-3) << "rounding does something";
-      Decoder eight(model, Decoder::Weights::kInt8);
+      EXPECT_GT(distance(before, after), 1e-3) << "rounding changes the logits";
+      Decoder eight(model, WeightFormat::kInt8);
       std::span<const float> logits;
       for (const std::int32_t id : ids) logits = eight.next(id);
       for (Index i = 0; i < 7; ++i)

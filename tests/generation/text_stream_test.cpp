@@ -1,3 +1,4 @@
+// TextStream: whole characters, invalid bytes, and the stop text, for every way of cutting the input.
 #include "generation/text_stream.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,7 @@
 namespace headlight {
 namespace {
 
-// What is shown after each byte.
+// The text shown after each byte.
 std::vector<std::string> fed(TextStream& stream, const std::string& text) {
   std::vector<std::string> shown;
   for (const char byte : text) shown.push_back(stream.feed(std::string(1, byte)));
@@ -29,7 +30,7 @@ TEST(TextStream, PassesWhatIsNoText) {
     EXPECT_EQ(shown + stream.finish(), bytes);
   }
   TextStream stream;
-  EXPECT_EQ(stream.feed("\xFF\xFE"), "\xFF\xFE") << "nothing to wait for";
+  EXPECT_EQ(stream.feed("\xFF\xFE"), "\xFF\xFE") << "not the beginning of a character";
 }
 
 TEST(TextStream, EndsBeforeTheStopText) {
@@ -39,8 +40,8 @@ TEST(TextStream, EndsBeforeTheStopText) {
   EXPECT_EQ(fed(stream, "acz"), (std::vector<std::string>{"", "", ""}));
   EXPECT_TRUE(stream.stopped());
   EXPECT_EQ(stream.finish(), "");
-  EXPECT_EQ(stream.feed("ab"), "") << "as new";
-  EXPECT_EQ(stream.finish(), "ab") << "a beginning that led nowhere";
+  EXPECT_EQ(stream.feed("ab"), "") << "finish() resets the stream";
+  EXPECT_EQ(stream.finish(), "ab") << "an incomplete stop text";
   TextStream once("é.");
   EXPECT_EQ(once.feed("one é. two é."), "one ");
   EXPECT_TRUE(once.stopped());

@@ -1,4 +1,4 @@
-// Attention, forward and backward, on every table against the reference in double.
+// Compares attention, forward and backward, of every table with the double reference.
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -19,7 +19,7 @@ std::string text(const Setting& s) {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-// Queries, keys and values side by side in rows of [B, max(T,S), H (2 D + E)], NaN where nothing is to be read.
+// Queries, keys and values packed in rows of [B, max(T,S), H (2 D + E)]; NaN where the kernel must not read.
 template <class T>
 struct Inputs {
   std::vector<T> qkv, dz, mask, bias;
@@ -89,7 +89,7 @@ void expect_right(const Table<float>& table, const Setting& s) {
   expect_close(got.z, want.z, text(s) + ": z");
   expect_close(got.largest, want.largest, text(s) + ": largest");
   expect_close(got.inverse, want.inverse, text(s) + ": inverse");
-  expect_close(got.dqkv, want.dqkv, text(s) + ": dq, dk, dv");  // what lies between is untouched
+  expect_close(got.dqkv, want.dqkv, text(s) + ": dq, dk, dv");  // the gaps must stay unchanged
   expect_close(got.dbias, want.dbias, text(s) + ": dbias");
 }
 
@@ -123,7 +123,7 @@ TEST_P(AttentionTest, NothingAtAll) {
   expect_right(fast(), {2, 2, 3, 3, 0, 4, true});
 }
 
-// Large scores: the exponentials alone would overflow.
+// Scores so large that their exponentials would overflow without subtracting the maximum.
 TEST_P(AttentionTest, LargeScoresStayFinite) {
   const Setting s{1, 1, 60, 300, 8, 8};
   Inputs<float> in = draw(s);
@@ -133,7 +133,8 @@ TEST_P(AttentionTest, LargeScoresStayFinite) {
     for (const float x : *values) ASSERT_TRUE(std::isfinite(x));
 }
 
-// Scores that float32 holds exactly, around 2^13: rounding the log of the sum to their precision would cost 5e-4.
+// Scores around 2^13 that float32 represents exactly: rounding log sum exp to their precision would cost an error of
+// 5e-4.
 TEST_P(AttentionTest, ScoresFarFromZeroKeepTheirSums) {
   for (const float far : {8192.0f, -8192.0f}) {
     const Setting s{1, 2, 60, 300, 2, 8, false, false, true};
@@ -141,7 +142,7 @@ TEST_P(AttentionTest, ScoresFarFromZeroKeepTheirSums) {
     for (Index r = 0; r < 300; ++r)
       for (Index i = 0; i < s.h * 2 * s.d; ++i) {
         float& x = in.qkv[at(r * s.h * (2 * s.d + s.e) + i)];
-        x = std::round(x);  // NaN stays
+        x = std::round(x);  // keeps NaN
       }
     for (float& x : in.bias) x = std::round(x) + far;
     const Inputs<double> wide{widen(in.qkv), widen(in.dz), {}, widen(in.bias)};
@@ -153,7 +154,8 @@ TEST_P(AttentionTest, ScoresFarFromZeroKeepTheirSums) {
   }
 }
 
-// Rows whose bias is all -inf, also in the first of two blocks of keys only: as if the mask had left nothing there.
+// Rows whose bias is -inf for all keys, or for the first of two key blocks: the same as a mask that excludes those
+// keys.
 TEST_P(AttentionTest, MinusInfinityInTheBiasIsAMask) {
   for (const Index keys : {1, 20, 300}) {
     const Setting masked{1, 1, 50, keys, 4, 8, false, true}, biased{1, 1, 50, keys, 4, 8, false, false, true};

@@ -1,3 +1,4 @@
+// Compares the elementwise kernels of every table with exact results and the reference.
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -13,7 +14,7 @@ const char* name(Unary op) { return kNames[static_cast<int>(op)]; }
 class ElementwiseTest : public KernelTest {};
 INSTANTIATE_TEST_SUITE_P(Tables, ElementwiseTest, testing::ValuesIn(isas_under_test()), isa_test_name);
 
-// How far a function may be from the exact value, in units in the last place: simd_math.h states these bounds.
+// The error bounds of each function in ulp, as stated in simd/math.h.
 double allowed_ulps(Unary op, double x) {
   switch (op) {
     case Unary::kNeg:
@@ -39,7 +40,7 @@ double allowed_ulps(Unary op, double x) {
   return 0;
 }
 
-// Results this small are denormal, or stand for e^-88 and less: an error below it is none.
+// Absolute errors below this value do not count: such results are denormal or below e^-88.
 constexpr double kTiny = 3e-38;
 double absolute_slack(Unary op, double x) {
   switch (op) {
@@ -54,7 +55,7 @@ double absolute_slack(Unary op, double x) {
   }
 }
 
-// Every 1009th float there is, of both signs, from the smallest denormal to infinity.
+// Every 1009th float of both signs, from the smallest denormal to infinity.
 TEST_P(ElementwiseTest, UnaryAccuracyOverTheWholeRange) {
   std::vector<float> x;
   for (std::uint32_t bits = 0; bits <= 0x7f800000u; bits += 1009) {
@@ -72,7 +73,7 @@ TEST_P(ElementwiseTest, UnaryAccuracyOverTheWholeRange) {
     exact().unary(op, n, wide.data(), want.data());
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double tolerance = allowed_ulps(op, wide[i]) * ulp(want[i]) + absolute_slack(op, wide[i]);
-      // 1 + tanh and 1 + erf in double cancel to steps of 2^-53: there the reference itself is no better.
+      // In double, 1 + tanh and 1 + erf cancel to multiples of 2^-53, so the reference itself has this error.
       const double reference_error = op == Unary::kGeluTanh || op == Unary::kGeluErf ? 2.3e-16 * std::fabs(wide[i]) : 0;
       ASSERT_TRUE(near(y[i], want[i], tolerance + reference_error))
           << name(op) << "(" << x[i] << "): got " << y[i] << ", exact " << want[i] << ", "
@@ -114,7 +115,7 @@ TEST_P(ElementwiseTest, UnarySpecialValues) {
   EXPECT_EQ(at(Unary::kGeluErf, -1e30f), 0.0f);
 }
 
-// A value is the same wherever in the row it stands, and in place.
+// A result does not depend on the element's position in the row, nor on computing in place.
 TEST_P(ElementwiseTest, UnaryDoesNotDependOnThePlace) {
   Rng rng(2);
   const std::vector<float> x = random_values(rng, 41, 3);
@@ -142,7 +143,7 @@ TEST_P(ElementwiseTest, UnaryBackward) {
       std::vector<double> want(x.size());
       const auto wide_x = widen(x), wide_y = widen(y), wide_dy = widen(dy);
       exact().unary_backward(op, n, wide_x.data(), wide_y.data(), wide_dy.data(), want.data());
-      // 1 - y^2 and y (1 - y) lose what cancels: the error is one of the scale of dy, not of the result.
+      // 1 - y^2 and y (1 - y) cancel, so the error is relative to dy, not to the result.
       expect_near(
           dx, want, n, [&](std::size_t i) { return 8 * kEps * (std::fabs(want[i]) + std::fabs(wide_dy[i])); },
           name(op));
@@ -223,7 +224,7 @@ TEST_P(ElementwiseTest, Arithmetic) {
   }
 }
 
-// Not a tolerance in sight: the mask is the reference's, bit for bit.
+// The mask must equal the reference's exactly, without a tolerance.
 TEST_P(ElementwiseTest, DropoutMakesTheSameMask) {
   Rng rng(6);
   for (const Index n : kSizes)
@@ -269,7 +270,7 @@ TEST_P(ElementwiseTest, AdamWStep) {
           m, wide_m, n, [&](std::size_t i) { return 3 * kEps * (std::fabs(old_m[i]) + std::fabs(wide_g[i])); }, "m");
       expect_near(
           v, wide_v, n, [&](std::size_t i) { return 8 * kEps * wide_v[i]; }, "v");
-      // One rounding of the parameter, and the step to within a few units of itself.
+      // One rounding of the parameter, plus a few ulp of the step.
       expect_near(
           p, wide_p, n,
           [&](std::size_t i) {

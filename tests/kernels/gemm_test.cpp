@@ -1,3 +1,4 @@
+// Compares the matrix product of every table with exact results, for sizes and strides that reach every code path.
 #include <utility>
 
 #include "kernels/tables.h"
@@ -10,7 +11,7 @@ struct Case {
   bool trans_a = false, trans_b = false;
   float alpha = 1;
   bool accumulate = false;
-  Index pad = 0;  // how much longer than needed the leading dimensions are
+  Index pad = 0;  // added to the minimal leading dimensions
   Index outer = 1, inner = 1;
   bool repeat_a = false, repeat_b = false;  // stride 0 over the inner batch axis
   bool bias = false, addend = false;
@@ -22,7 +23,7 @@ std::string text(const Case& c) {
              c.addend ? " addend" : "");
 }
 
-// Operands and result of one case. What pads the rows of A and B is NaN, so that reading it shows.
+// Operands and result of one case. The padding of A and B is NaN, so that any read of it shows in the result.
 struct Problem {
   std::vector<float> a, b, c, bias, addend;
   Gemm<float> g;
@@ -50,7 +51,7 @@ struct Problem {
     g.a_inner = s.repeat_a ? 0 : a_stride, g.a_outer = a_stride * (s.repeat_a ? 1 : s.inner);
     g.b_inner = s.repeat_b ? 0 : b_stride, g.b_outer = b_stride * (s.repeat_b ? 1 : s.inner);
     g.c_inner = s.m * g.ldc, g.c_outer = g.c_inner * s.inner;
-    // NaN where C is only written, so that reading it shows too.
+    // If C is only written, it starts as NaN, so that any read of it shows.
     c.assign(static_cast<std::size_t>(g.c_outer * s.outer), kUntouched);
     each_c([&](std::size_t at) { c[at] = s.accumulate ? static_cast<float>(rng.normal()) : kNaN; });
     g.a = a.data(), g.b = b.data();
@@ -62,7 +63,7 @@ struct Problem {
     g.addend = addend.data();
   }
 
-  // Calls f with the place of every element of C that is to be written.
+  // Calls f with the index of every element of C that must be written.
   template <class F>
   void each_c(const F& f) const {
     for (Index batch = 0; batch < g.batch_outer * g.batch_inner; ++batch)
@@ -78,7 +79,7 @@ struct Problem {
     return out;
   }
 
-  // The exact result, or with `sizes` the sum of the absolute values of its terms.
+  // The exact result; with `sizes`, the sum of the absolute values of its terms instead.
   std::vector<double> run_exact(bool sizes) const {
     const auto wide = [&](const std::vector<float>& v) {
       std::vector<double> w = widen(v);
@@ -106,7 +107,8 @@ struct Problem {
   }
 };
 
-// |error| <= (k + 4) u sum |a||b|: the bound of any order of summation, u = 2^-24, with the roundings of alpha and of C.
+// |error| <= (k + 4) u sum |a||b| with u = 2^-24: holds for any summation order, and includes the roundings of alpha
+// and C.
 void expect_right(const Table<float>& t, const Case& s) {
   const Problem problem(s);
   const std::vector<float> got = problem.run(t);
@@ -128,7 +130,7 @@ class GemmTest : public KernelTest {};
 INSTANTIATE_TEST_SUITE_P(Tables, GemmTest, testing::ValuesIn(isas_under_test()), isa_test_name);
 
 TEST_P(GemmTest, AllSmallSizes) {
-  // Every combination of tile heights, widths of one and two vectors, and edges of both.
+  // All tile heights, widths of one and two vectors, and partial tiles in both directions.
   const Index sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 25};
   for (const Index m : sizes)
     for (const Index n : sizes)
@@ -154,7 +156,7 @@ TEST_P(GemmTest, AwkwardSizes) {
 }
 
 TEST_P(GemmTest, SizesBeyondEveryBlock) {
-  // More than a block of rows, of columns and of k; kept small in the other two.
+  // More than one block of rows, columns or k in turn; the other two sizes stay small.
   for (const int trans : {0, 1, 2, 3}) {
     const bool a = (trans & 1) != 0, b = (trans & 2) != 0;
     expect_right(fast(), {701, 35, 19, a, b, 1, true, 3});
@@ -179,7 +181,7 @@ TEST_P(GemmTest, Batches) {
 }
 
 TEST_P(GemmTest, HeadsInsidePackedRows) {
-  // Attention reads q, k and v where they lie: [B, T, 3 H D], one head a block of D columns.
+  // Attention reads q, k and v in place from [B, T, 3 H D]; each head is a block of D columns.
   constexpr Index kB = 2, kT = 17, kH = 3, kD = 8, kRow = 3 * kH * kD;
   Rng rng(3);
   const std::vector<float> qkv = random_values(rng, kB * kT * kRow);
@@ -206,7 +208,7 @@ TEST_P(GemmTest, HeadsInsidePackedRows) {
 TEST_P(GemmTest, BiasIsAddedToEveryRowOnce) {
   Case s{.m = 0, .n = 0, .k = 0, .bias = true};
   for (const Index n : {1, 7, 8, 9, 16, 17, 40, 300})
-    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {70, 33}, {13, 900}, {4, 0}})  // several blocks of k
+    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {70, 33}, {13, 900}, {4, 0}})  // 900: several blocks of k
       for (const int trans : {0, 1, 2, 3})
         for (const bool accumulate : {false, true}) {
           s.m = m, s.n = n, s.k = k, s.trans_a = (trans & 1) != 0, s.trans_b = (trans & 2) != 0;
@@ -218,7 +220,7 @@ TEST_P(GemmTest, BiasIsAddedToEveryRowOnce) {
 
 TEST_P(GemmTest, AddendIsAddedOnceAtTheEndWithTheBitsOfTwoSteps) {
   for (const Index n : {1, 16, 17, 40})
-    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {29, 33}, {7, 900}, {4, 0}})  // several blocks of k
+    for (const auto& [m, k] : {std::pair<Index, Index>{5, 3}, {29, 33}, {7, 900}, {4, 0}})  // 900: several blocks of k
       for (const int trans : {0, 1, 2, 3})
         for (const bool accumulate : {false, true})
           for (const float alpha : {1.0f, 0.5f}) {
@@ -239,7 +241,7 @@ TEST_P(GemmTest, AddendIsAddedOnceAtTheEndWithTheBitsOfTwoSteps) {
 
 TEST_P(GemmTest, EmptyProducts) {
   for (const bool accumulate : {false, true}) {
-    expect_right(fast(), {5, 6, 0, false, false, 1, accumulate, 1});  // zeros, or C as it is
+    expect_right(fast(), {5, 6, 0, false, false, 1, accumulate, 1});  // 0, or C unchanged
     expect_right(fast(), {0, 6, 4, false, false, 1, accumulate});
     expect_right(fast(), {5, 0, 4, false, true, 1, accumulate});
     expect_right(fast(), {5, 6, 4, false, false, 1, accumulate, 0, 0, 3});
@@ -261,7 +263,7 @@ TEST_P(GemmTest, InfinityAndNaNSpreadToTheirRowsAndColumnsOnly) {
     }
 }
 
-// The promise that training rests on: the same bits for any number of threads.
+// Reproducible training needs bit-identical results for any number of threads.
 TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
   const Case cases[] = {{768, 65, 128, false, true},
                         {97, 131, 300},
@@ -271,7 +273,7 @@ TEST_P(GemmTest, SameBitsForEveryNumberOfThreads) {
                         {64, 64, 32, false, true, 1, true, 0, 3, 5},
                         {300, 200, 600, true, false, 0.5f, true, 3},
                         {.m = 97, .n = 400, .k = 500, .bias = true},
-                        // threads share blocks of k (simd_gemm_threads.h): 2, 4, 5 and 11 of them
+                        // threads divide blocks of k (simd/gemm_threads.h): 2, 4, 5 and 11 blocks
                         {128, 40, 768, true},
                         {192, 64, 1024, true, false, 1, true, 3},
                         {.m = 65, .n = 33, .k = 1900, .trans_a = true, .pad = 1, .bias = true},

@@ -1,5 +1,5 @@
-// An object file compiled for AVX2 or AVX-512 must hold no symbol that the linker could share with another file: it would
-// then be free to let a CPU without them run that copy of, say, an inline function of the standard library.
+// An object file compiled for AVX2 or AVX-512 must not export weak symbols, such as inline functions of the standard
+// library: the linker could use that copy in other files, and CPUs without AVX would crash.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -49,9 +49,10 @@ TEST_P(Isolation, ObjectSharesNothing) {
     const std::string line = symbols.substr(begin, end - begin);
     begin = end + 1;
     if (line.size() < 20) continue;
-    const char kind = line[17];  // after the address: t T r ... local or global; W V u shared between files
+    const char kind = line[17];  // after the address: t T r ... local or global; W V u weak
     const std::string name = line.substr(19);
-    // The address of the exception handler's entry, which debug and sanitizer builds put in each file: data, the same in all.
+    // Debug and sanitizer builds put the address of the exception personality routine in each file; identical data is
+    // safe.
     if (name == "DW.ref.__gxx_personality_v0") continue;
     if (name == "headlight::kernels::" + GetParam() + "_table()") found_table = true;
     else if (kind == 'W' || kind == 'V' || kind == 'w' || kind == 'v' || kind == 'u')

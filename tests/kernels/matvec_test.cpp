@@ -1,4 +1,4 @@
-// Products of a matrix and one vector: against the reference, at every split of the rows, with weights of eight bits.
+// Compares products of a matrix and one vector with the reference: float and int8 weights, all splits of the rows.
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -13,7 +13,7 @@ std::vector<double> sizes_of(const std::vector<double>& v) {
   return s;
 }
 
-// |error| <= (n + 4) u sum |w||x|: the bound of any order of summation.
+// |error| <= (n + 4) u sum |w||x|, which holds for any summation order.
 TEST_P(MatvecTest, MatvecIsTheProduct) {
   Rng rng(1);
   for (const Index n : kSizes)
@@ -87,7 +87,7 @@ TEST_P(MatvecTest, Int8IsTheProductOfWhatItsIntegersStandFor) {
     }
 }
 
-// Columns beyond n, and rows beyond what is asked for, are NaN: reading them would show.
+// Columns beyond n and rows beyond the requested ones are NaN, so that any read of them shows.
 TEST_P(MatvecTest, VecmatIsTheProduct) {
   Rng rng(4);
   for (const Index m : {0, 1, 2, 33, 256})
@@ -117,7 +117,7 @@ TEST_P(MatvecTest, VecmatIsTheProduct) {
       }
 }
 
-// A column's result does not depend on where it stands among the columns.
+// A column's result does not depend on its position.
 TEST_P(MatvecTest, VecmatColumnsDoNotDependOnTheirPlace) {
   Rng rng(5);
   constexpr Index kRows = 50, kColumns = 111;

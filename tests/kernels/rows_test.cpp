@@ -1,4 +1,4 @@
-// Reductions, softmax and its kin, and the norms.
+// Compares reductions, softmax, log-softmax, cross-entropy and the norms of every table with the reference.
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -26,14 +26,14 @@ TEST_P(RowsTest, SumAxis) {
     fast().sum_axis(s[0], s[1], s[2], x.data(), y.data());
     exact().sum_axis(s[0], s[1], s[2], wide.data(), want.data());
     exact().sum_axis(s[0], s[1], s[2], sizes.data(), bound.data());
-    // Sums run in pieces of at most 256 additions one after the other, however large n is; their errors partly cancel.
+    // Runs have at most 256 sequential additions for any n, and their rounding errors partly cancel.
     expect_near(
         y, want, n, [&](std::size_t i) { return 20 * kEps * bound[i]; }, cat("sum_axis of ", s[1]));
   }
 }
 
 TEST_P(RowsTest, LongSumsStayAccurate) {
-  // A running float sum of a million times 0.1 is wrong in the third digit.
+  // A sequential float sum of a million times 0.1 would be wrong in the third digit.
   const Index n = 1000000;
   const std::vector<float> x(at(n), 0.1f);
   float y = 0;
@@ -52,7 +52,7 @@ TEST_P(RowsTest, MaxAxis) {
   for (const auto& s : shapes)
     for (int repeat = 0; repeat < 8; ++repeat) {
       std::vector<float> x = random_values(rng, s[0] * s[1] * s[2]);
-      // Few distinct values, so that equals are common; then infinities and NaN.
+      // Few distinct values, so that ties are common; then infinities and NaN.
       for (float& v : x) {
         v = std::round(v * 2);
         if (repeat == 5 && rng.below(3) == 0) v = -kInf;
@@ -78,7 +78,7 @@ TEST_P(RowsTest, SumSquaresInDouble) {
     const double want = exact().sum_squares(n, wide.data());
     EXPECT_NEAR(fast().sum_squares(n, x.data()), want, 1e-13 * want) << n;
   }
-  const std::vector<float> big(100, 1e30f);  // overflows in float
+  const std::vector<float> big(100, 1e30f);  // the sum of squares overflows in float
   EXPECT_NEAR(fast().sum_squares(100, big.data()) / 1e62, 1, 1e-6);
 }
 
@@ -98,7 +98,7 @@ TEST_P(RowsTest, Softmax) {
         std::vector<double> want(x.size());
         fast().softmax_row(n, x.data(), masked ? mask.data() : nullptr, y.data());
         exact().softmax_row(n, wide.data(), masked ? wide_mask.data() : nullptr, want.data());
-        // x - largest is rounded, and exp turns that absolute error into a relative one.
+        // exp turns the absolute rounding error of x - largest into a relative one.
         expect_near(
             y, want, n, [&](std::size_t i) { return (12 + 8 * scale) * kEps * want[i] + 2e-45; }, "softmax");
         std::vector<float> in_place = x;
@@ -116,29 +116,29 @@ TEST_P(RowsTest, SoftmaxSpecialRows) {
     return y;
   };
   for (const Index n : {1, 3, 9, 20}) {
-    // Nothing left: zeros, whatever x holds.
+    // All elements masked: zeros for any x.
     for (const float x : {1.0f, -kInf, kInf, kNaN})
       EXPECT_EQ(softmax(std::vector<float>(at(n), x), std::vector<float>(at(n), 0)), std::vector<float>(at(n), 0)) << x;
-    // One left: 1 there, and what is masked does not matter.
+    // One element left: its result is 1 for any masked values.
     for (const float x : {1e30f, kInf, -kInf, kNaN}) {
       std::vector<float> row(at(n), x), mask(at(n), 0), want(at(n), 0);
       row.back() = -3, mask.back() = 1, want.back() = 1;
       EXPECT_EQ(softmax(row, mask), want) << x << " n " << n;
     }
-    // Nothing but -inf, masked or not: zeros too.
+    // Only -inf, masked or not: zeros too.
     for (const bool masked : {false, true}) {
       std::vector<float> mask(masked ? at(n) : 0, 1);
       if (masked) mask[0] = 0;
       EXPECT_EQ(softmax(std::vector<float>(at(n), -kInf), mask), std::vector<float>(at(n), 0)) << n;
     }
-    // -inf takes no share; one NaN makes all NaN.
+    // -inf gives 0; one NaN makes the whole row NaN.
     std::vector<float> row(at(n) + 1, -kInf), want(at(n) + 1, 0);
     row[0] = 5, want[0] = 1;
     EXPECT_EQ(softmax(row, {}), want);
     row.back() = kNaN;
     for (const float y : softmax(row, {})) EXPECT_TRUE(std::isnan(y));
   }
-  // Far beyond where exp overflows.
+  // Values for which exp would overflow.
   const std::vector<float> y = softmax({1000, 1000, -1000}, {});
   EXPECT_EQ(y, (std::vector<float>{0.5f, 0.5f, 0}));
 }
@@ -164,7 +164,7 @@ TEST_P(RowsTest, SoftmaxBackward) {
   }
 }
 
-// Masked elements get 0 and add nothing to the sum, whatever their dy; the others get what they get in a row without them.
+// Masked elements get 0 and add nothing to the sum for any dy; the other results equal those of a row without them.
 TEST_P(RowsTest, SoftmaxBackwardLeavesMaskedElementsOut) {
   Rng rng(10);
   for (const Index n : {1, 3, 9, 20, 131})
@@ -245,7 +245,7 @@ TEST_P(RowsTest, CrossEntropyBackward) {
         std::vector<double> want(x.size());
         fast().cross_entropy_backward_row(n, x.data(), fast().logsumexp_row(n, x.data()), target, 0.125f, dx.data());
         exact().cross_entropy_backward_row(n, wide.data(), lse, target, 0.125, want.data());
-        // The differences are rounded before exp; at the target 1 is taken away.
+        // The differences are rounded before exp; at the target, subtracting 1 cancels.
         expect_near(
             dx, want, n,
             [&](std::size_t i) {
@@ -284,8 +284,8 @@ TEST_P(RowsTest, LayerNorm) {
                           rstd.data());
         exact().layer_norm(rows, n, x.data(), gamma.data(), beta.data(), static_cast<double>(1e-5f), want.data(),
                            want_average.data(), want_rstd.data());
-        // The mean is right to a few units of the values; what that shifts is divided by the deviation. (One element
-        // deviates by nothing but that rounding.)
+        // The mean's error is a few ulp of the values, and division by the standard deviation scales it. (With n = 1,
+        // x - mean is only this rounding error.)
         const double shift = 8 * kEps * (2 + static_cast<double>(mean));
         expect_near(
             average, want_average, rows, [&](std::size_t) { return shift; }, "mean");

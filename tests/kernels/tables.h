@@ -1,4 +1,4 @@
-// What the kernel tests share: the tables under test, random inputs, and how far a result may be from the exact one.
+// Shared by the kernel tests: the tables under test, random inputs, and error tolerances.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ inline constexpr float kUntouched = -77.25f;
 inline const std::vector<Index> kSizes = {0,  1,  2,  3,  4,  5,  7,  8,   9,    15,   16,
                                           17, 31, 32, 33, 63, 65, 97, 131, 1000, 4099, 9001};
 
-// Every test of this suite runs on each table that this CPU can run; on one thread, where it says nothing else.
+// Runs every test of a suite on each table that this CPU supports, on one thread unless the test changes it.
 class KernelTest : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override { set_thread_count(1); }
@@ -56,7 +56,7 @@ inline std::vector<float> random_values(Rng& rng, Index n, double scale = 1) {
 
 inline std::vector<double> widen(const std::vector<float>& x) { return {x.begin(), x.end()}; }
 
-// The distance between neighbouring floats at a value.
+// The distance between adjacent floats at a value.
 inline double ulp(double value) {
   const double size = std::fabs(value);
   if (std::isnan(value)) return 0;
@@ -64,8 +64,8 @@ inline double ulp(double value) {
   return std::ldexp(1.0, std::ilogb(std::min(size, static_cast<double>(std::numeric_limits<float>::max()))) - 23);
 }
 
-// Whether a result is near enough: both NaN, or the same infinity (a finite value that float cannot hold counts as
-// infinite, and the largest float next to it will do), or no farther apart than `tolerance`.
+// Whether a result is within `tolerance` of the exact one. NaN matches NaN, and infinities must be equal; an exact
+// value that overflows float counts as infinite, and the largest float also matches it.
 inline bool near(float value, double want, double tolerance) {
   if (std::isnan(want)) return std::isnan(value);
   if (static_cast<double>(value) == want) return true;
@@ -74,7 +74,7 @@ inline bool near(float value, double want, double tolerance) {
   return std::fabs(static_cast<double>(value) - want) <= tolerance;
 }
 
-// The first n elements near the exact ones, tolerance(i) each, and those behind them untouched.
+// Checks that the first n elements are within tolerance(i) of the exact ones, and that those after them are unchanged.
 template <class Tolerance>
 void expect_near(const std::vector<float>& got, const std::vector<double>& want, Index n, const Tolerance& tolerance,
                  const std::string& what) {
@@ -82,10 +82,10 @@ void expect_near(const std::vector<float>& got, const std::vector<double>& want,
     ASSERT_TRUE(near(got[i], want[i], tolerance(i))) << what << " n=" << n << " [" << i << "]: got " << got[i]
                                                      << ", exact " << want[i] << ", allowed error " << tolerance(i);
   for (std::size_t i = static_cast<std::size_t>(n); i < got.size(); ++i)
-    ASSERT_EQ(got[i], kUntouched) << what << " n=" << n << " wrote behind the end, at " << i;
+    ASSERT_EQ(got[i], kUntouched) << what << " n=" << n << " wrote past the end, at " << i;
 }
 
-// An output of n elements with 16 more behind it that must stay as they are.
+// An output of n elements, followed by 16 guard elements that must stay unchanged.
 inline std::vector<float> guarded(Index n) { return std::vector<float>(static_cast<std::size_t>(n) + 16, kUntouched); }
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {

@@ -15,8 +15,7 @@ namespace headlight::cli {
 void bench_sample_report(const BenchRequest& r, Json& object) {
   describe_machine(r, object);
   const bool int8 = r.args.has("int8");
-  const SampleBench b =
-      bench_sample(r.config, int8 ? Decoder::Weights::kInt8 : Decoder::Weights::kFloat32, 65, r.seconds);
+  const SampleBench b = bench_sample(r.config, int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32, 65, r.seconds);
   if (r.json) {
     object.set("preset", r.preset)
         .set("weights", int8 ? "int8" : "float32")

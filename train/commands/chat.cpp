@@ -1,4 +1,4 @@
-// headlight chat: type, and the model goes on.
+// headlight chat: an interactive session in which the model continues what the user types.
 #include <cerrno>
 #include <csignal>
 
@@ -7,6 +7,7 @@
 #include "formats/safetensors_format.h"
 #include "generation/quantize.h"
 #include "generation/text_stream.h"
+#include "generation_flags.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 #include "headlight/base/text.h"
@@ -18,18 +19,17 @@
 #include "headlight/tensor/tensor.h"
 #include "os/terminal.h"
 #include "training/run_directory.h"
-#include "writing.h"
 
 namespace headlight::cli {
 
 namespace {
 
-volatile std::sig_atomic_t writing = 0, asked_to_stop = 0;
+volatile std::sig_atomic_t generating = 0, asked_to_stop = 0;
 
-// While the model writes: ends the answer. While it waits: the second in a row ends the program.
+// Ctrl-C during an answer ends the answer; at the prompt, the second Ctrl-C in a row ends the program.
 extern "C" void on_interrupt(int signal) {
   std::signal(signal, on_interrupt);
-  if (!writing && asked_to_stop) {
+  if (!generating && asked_to_stop) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -38,13 +38,13 @@ extern "C" void on_interrupt(int signal) {
 
 constexpr std::size_t kLongestLine = 1 << 20;
 
-// One line without its end; nothing at the end of the input.
+// Reads one line without its line break; nullopt at the end of the input.
 std::optional<std::string> read_line() {
   std::string line;
   for (;;) {
     const int c = std::fgetc(stdin);
     if (c == EOF) {
-      if (std::ferror(stdin) && errno == EINTR) {  // a system on which a signal ends the reading
+      if (std::ferror(stdin) && errno == EINTR) {  // on some systems a signal interrupts the read
         std::clearerr(stdin);
         continue;
       }
@@ -57,15 +57,15 @@ std::optional<std::string> read_line() {
   }
 }
 
-// The talk so far, no more of it than a model can look at.
-class Talk {
+// The tokens of the conversation, truncated to what a model can use.
+class Conversation {
  public:
-  Talk(const RunInfo& info) : info_(info), tokens_(fresh_start(info)) {
+  Conversation(const RunInfo& info) : info_(info), tokens_(fresh_start(info)) {
     const Vocabulary& v = info.vocabulary;
     has_break_ = v.is_bytes() || v.characters().find(U'\n') != std::u32string::npos;
     if (has_break_) break_ = v.encode("\n", "chat");
   }
-  // What was typed begins a line, as it does on the screen; an empty line adds nothing. Error: an unknown character.
+  // Adds typed text as a new line, as on the screen; an empty line adds nothing. Error: an unknown character.
   void add_line(const std::string& line) {
     if (line.empty()) return;
     const std::vector<std::int32_t> typed = info_.vocabulary.encode(line, "prompt");
@@ -88,22 +88,22 @@ class Talk {
 };
 
 int run_chat(const Arguments& args) {
-  const Writing w = writing_of(args, 200);
+  const GenerationFlags w = generation_flags_of(args, 200);
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory, w.last ? Weights::kLast : Weights::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   if (w.int8) round_to_int8(*trained.model);
-  Writer writer(*trained.model, w.int8 ? Decoder::Weights::kInt8 : Decoder::Weights::kFloat32);
+  TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));
   if (person) {
-    say(cat(directory, " sees the last ",
+    say(cat("The context of ", directory, " is ",
             counted(trained.info.config.context, vocabulary.is_bytes() ? "byte" : "character"),
-            ".\nType, and it goes on; an empty line: it goes on by itself.\n"
-            "Ctrl-C stops an answer, Ctrl-D ends."));
+            ".\nType text and the model continues it; an empty line lets it continue by itself.\n"
+            "Ctrl-C stops an answer, Ctrl-D ends the chat."));
     handle_signal(SIGINT, on_interrupt);
   }
-  Talk talk(trained.info);
+  Conversation conversation(trained.info);
   Rng rng(mix64(static_cast<std::uint64_t>(w.seed)));
   bool first = true;
   for (;;) {
@@ -117,26 +117,26 @@ int run_chat(const Arguments& args) {
     first = false;
     asked_to_stop = 0;
     try {
-      talk.add_line(*line);
+      conversation.add_line(*line);
     } catch (const Error& e) {
       if (!person) throw;
       say(one_line(e.what()));
       continue;
     }
-    writing = 1;
+    generating = 1;
     TextStream stream(w.stop);
-    // A copy: the talk grows while the model writes.
-    const std::vector<std::int32_t> before = talk.tokens();
-    writer.write(
+    // A copy, because the callback appends to the conversation.
+    const std::vector<std::int32_t> before = conversation.tokens();
+    text_generator.generate(
         before, w.chars, w.options, rng,
-        [&](const Drawn& drawn) {
-          talk.add(drawn.token);
+        [&](const SampledToken& drawn) {
+          conversation.add(drawn.token);
           print(stream.feed(vocabulary.piece(drawn.token)));
           finish_output();
           return !stream.stopped() && !asked_to_stop;
         },
         trained.info.document_end);
-    writing = 0;
+    generating = 0;
     asked_to_stop = 0;
     print(stream.finish() + "\n");
     finish_output();
@@ -149,16 +149,17 @@ int run_chat(const Arguments& args) {
 
 Command chat_command() {
   return {.name = "chat",
-          .summary = "Type, and a trained model goes on with the text.",
+          .summary = "Starts a chat in which a trained model continues the text you type.",
           .usage = "DIR [--chars N] [OPTIONS]",
           .examples = {"headlight chat runs/mine", "headlight chat runs/mine --chars 80 --stop \".\" --temperature 0.5",
-                       "printf 'Once\\nThen\\n' | headlight chat runs/mine     # a line, an answer, ..."},
-          .flags = writing_flags("characters to an answer, at most", "200"),
+                       "printf 'Once\\nThen\\n' | headlight chat runs/mine     # one answer per line"},
+          .flags = generation_flags("maximum number of characters per answer", "200"),
           .notes =
-              "What is typed begins a line of the text that the model goes on with; an empty\n"
-              "line lets it go on. It keeps as much of the text in view as it can. Ctrl-C stops\n"
-              "an answer, Ctrl-D ends. Off a terminal: a line in, an answer out, to the end of\n"
-              "input.\n",
+              "Each typed line starts a new line of the text, which the model then continues.\n"
+              "An empty line continues the text without adding to it. The model uses as much\n"
+              "of the conversation as fits its context. Ctrl-C stops an answer, Ctrl-D ends\n"
+              "the chat. If standard input is not a terminal, chat reads lines to the end of\n"
+              "input and prints one answer per line.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_chat};

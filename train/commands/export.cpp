@@ -1,4 +1,4 @@
-// headlight export: a trained model in another program's format.
+// headlight export: converts a trained model to another program's format.
 #include "base/format.h"
 #include "base/words.h"
 #include "cli/cli.h"
@@ -18,9 +18,9 @@ namespace {
 struct Format {
   const char* name;
   bool is_directory;
-  const char* end;  // of the default name
+  const char* end;  // suffix of the default name
   Exported (*write)(const TrainedModel&, const std::string&);
-  std::string (*next)(const std::string& path);  // how to go on with it
+  std::string (*next)(const std::string& path);  // a command or expression that loads the export
 };
 
 const Format kFormats[] = {
@@ -40,7 +40,7 @@ const Format kFormats[] = {
 
 const Format& find_format(const Arguments& args) {
   const auto given = args.text("to");
-  if (!given) throw UsageError("--to: say what to make: hf, gguf, npz or npy; see headlight export --help");
+  if (!given) throw UsageError("--to: is missing; use hf, gguf, npz or npy; see headlight export --help");
   std::vector<std::string> names;
   for (const Format& format : kFormats) {
     if (*given == format.name) return format;
@@ -50,20 +50,20 @@ const Format& find_format(const Arguments& args) {
       cat("--to ", given->empty() ? "''" : *given, ": not one of ", word_list(names), suggestion(*given, names)));
 }
 
-// Nothing is replaced unasked, and a run never.
+// Replaces existing files only with --force, and a run never.
 void check_writable(const std::string& path, const Format& format, bool force) {
   if (!path_exists(path)) return;
   if (is_directory(path) != format.is_directory)
     fail(path, format.is_directory ? ": is a file" : ": is a directory", "; choose another --out");
   if (!format.is_directory && force) return;
-  if (!format.is_directory) fail(path, ": is there already; add --force to replace it, or choose another --out");
+  if (!format.is_directory) fail(path, ": already exists; add --force to replace it, or choose another --out");
   if (list_directory(path).empty()) return;
   const RunDirectory run(path);
-  // An npy directory has a run's config.json, and no weights beside it that a run could be loaded from.
+  // An npy export also has a run's config.json, but no model.safetensors from which a run could be loaded.
   const bool loadable = is_run(path) && path_exists(run.file("model.safetensors"));
   if (path_exists(run.file("state.safetensors")) || path_exists(run.file("log.jsonl")) || loadable)
     fail(path, ": holds a run, which an export would damage; choose another --out");
-  if (!force) fail(path, ": is not empty; add --force to replace what is exported, or choose another --out");
+  if (!force) fail(path, ": is not empty; add --force to replace an earlier export, or choose another --out");
 }
 
 int run_export(const Arguments& args) {
@@ -73,7 +73,7 @@ int run_export(const Arguments& args) {
   std::string plain = directory;
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
   const std::string out = args.text("out", plain + format.end);
-  if (out.empty()) throw UsageError("--out '': needs a name");
+  if (out.empty()) throw UsageError("--out '': is empty; give a file or directory name");
   check_writable(out, format, args.has("force"));
   const Exported exported = format.write(trained, out);
   if (args.has("json")) {
@@ -98,7 +98,7 @@ int run_export(const Arguments& args) {
   if (exported.verified)
     print(cat("checked  read back from the disk: ",
               exported.difference == 0 ? "the same logits, bit for bit"
-                                       : cat("logits within ", exported.difference, " of the largest"),
+                                       : cat("logits within ", exported.difference, " of the largest logit"),
               "\n"));
   for (const std::string& notice : exported.notices) {
     std::string lines = wrapped("note     ", notice);
@@ -113,7 +113,7 @@ int run_export(const Arguments& args) {
 
 Command export_command() {
   return {.name = "export",
-          .summary = "Writes a trained model in another program's format.",
+          .summary = "Converts a trained model to another program's format.",
           .usage = "DIR --to hf|gguf|npz|npy [--out PATH]",
           .examples = {"headlight export runs/mine --to hf --out mine-hf      # transformers, PyTorch",
                        "headlight export runs/mine --to gguf --out mine.gguf  # llama.cpp",
@@ -121,19 +121,19 @@ Command export_command() {
           .flags = {with_choices({"to", "FORMAT", "hf, gguf, npz or npy"}, {"hf", "gguf", "npz", "npy"}),
                     {"out", "PATH", "the directory (hf, npy) or file (gguf, npz) to write", "Options",
                      "DIR-hf, DIR.gguf, DIR.npz, DIR-npy"},
-                    {"last", "", "the last checkpoint instead of the best step"},
-                    {"force", "", "replace what an earlier export wrote there"},
+                    {"last", "", "use the last checkpoint instead of the best step"},
+                    {"force", "", "replace the files of an earlier export"},
                     {"json", "", "print one JSON object"}},
           .notes =
               "Formats:\n"
               "  hf    a directory for transformers: AutoModelForCausalLM and AutoTokenizer\n"
               "  gguf  a file for llama.cpp\n"
               "  npz   a file for NumPy, each weight under its name\n"
-              "  npy   a directory for NumPy, a file a weight\n"
-              "hf and gguf hold models with learned positions (as GPT-2) or rotary ones (as\n"
-              "GPT-NeoX), pre-norm and layer norms, and are read back after writing: the logits\n"
-              "must be the same. What is outside the vocabulary their tokenizers leave out\n"
-              "without a word.\n",
+              "  npy   a directory for NumPy, one file per weight\n"
+              "hf and gguf support pre-norm models with layer norms and learned positions\n"
+              "(GPT-2) or rotary positions (GPT-NeoX). The export is read back and its logits\n"
+              "are compared with the model's. The exported tokenizers silently drop characters\n"
+              "outside the vocabulary.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_export};

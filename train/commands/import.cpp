@@ -1,4 +1,4 @@
-// headlight import: a model of another program's as a run directory.
+// headlight import: converts another program's model to a run directory.
 #include "base/format.h"
 #include "base/utf8.h"
 #include "base/words.h"
@@ -17,7 +17,7 @@ namespace headlight::cli {
 
 namespace {
 
-// "bytes", or a text whose characters, sorted, are the vocabulary.
+// --vocabulary: "bytes", or a text file whose distinct characters, sorted, are the vocabulary.
 std::optional<Vocabulary> vocabulary_given(const Arguments& args) {
   const auto given = args.text("vocabulary");
   if (!given) return std::nullopt;
@@ -49,7 +49,7 @@ int run_import(const Arguments& args) {
   options.vocabulary = vocabulary_given(args);
   const TrainedModel trained = import_model(path, options);
   save_imported(trained, out);
-  // As everybody will read it.
+  // Report the run as loaded from disk, which also checks it.
   const TrainedModel again = load_model(out);
   const RunConfig& c = again.info.config;
   if (args.has("json")) {
@@ -80,21 +80,20 @@ int run_import(const Arguments& args) {
 
 Command import_command() {
   return {.name = "import",
-          .summary = "Makes a run of a GPT-2 or GPT-NeoX of characters or bytes from elsewhere.",
+          .summary = "Imports a GPT-2 or GPT-NeoX of characters or bytes as a run.",
           .usage = "PATH [--out DIR] [OPTIONS]",
           .examples = {"headlight import mine-hf --out runs/mine   # a Hugging Face directory",
                        "headlight import ckpt.safetensors --vocabulary input.txt --out runs/nano"},
-          .flags = {{"out", "DIR", "where the run goes", "Options", "runs/NAME"},
-                    {"vocabulary", "FILE",
-                     "a text whose different characters, sorted, are the vocabulary; or the word bytes", "Options",
-                     "tokenizer.json"},
-                    {"heads", "N", "attention heads a layer, for weights that do not say"},
+          .flags = {{"out", "DIR", "directory of the new run", "Options", "runs/NAME"},
+                    {"vocabulary", "FILE", "a text whose distinct characters, sorted, are the vocabulary; or: bytes",
+                     "Options", "tokenizer.json"},
+                    {"heads", "N", "attention heads per layer, for weights that do not store it"},
                     {"force", "", "replace the run in --out"},
                     {"json", "", "print one JSON object"}},
           .notes =
               "PATH is a directory with config.json (model_type gpt2 or gpt_neox),\n"
-              "model.safetensors and tokenizer.json, or a .safetensors file with the weights of\n"
-              "nanoGPT. Its ckpt.pt becomes one with this line of Python:\n"
+              "model.safetensors and tokenizer.json, or a .safetensors file with nanoGPT\n"
+              "weights. Convert nanoGPT's ckpt.pt with this Python code:\n"
               "  import torch; from safetensors.torch import save_file\n"
               "  c = torch.load(\"ckpt.pt\", map_location=\"cpu\", weights_only=False); save_file(\n"
               "    {k: v.clone() for k, v in c[\"model\"].items()}, \"ckpt.safetensors\",\n"

@@ -1,4 +1,4 @@
-// headlight sample: text from a trained model.
+// headlight sample: generates text with a trained model.
 #include <cmath>
 
 #include "base/clock.h"
@@ -9,6 +9,7 @@
 #include "formats/safetensors_format.h"
 #include "generation/quantize.h"
 #include "generation/text_stream.h"
+#include "generation_flags.h"
 #include "headlight/base/error.h"
 #include "headlight/base/index.h"
 #include "headlight/base/random.h"
@@ -22,7 +23,6 @@
 #include "os/file.h"
 #include "os/terminal.h"
 #include "training/run_directory.h"
-#include "writing.h"
 
 namespace headlight::cli {
 
@@ -30,23 +30,23 @@ namespace {
 
 constexpr Index kMostPrompt = 1 << 24;  // bytes
 
-// From --prompt, or from standard input where either says "-".
+// The prompt from --prompt, or from standard input if --prompt or the operand is "-".
 std::string prompt_of(const Arguments& args, const Vocabulary& vocabulary) {
   const bool operand = args.operands().size() > 1;
   if (operand && args.operands()[1] != "-")
-    throw UsageError(cat(args.operands()[1], ": one word too many; a prompt goes with --prompt ",
-                         quoted(args.operands()[1]), ", and - reads it from standard input"));
-  if (operand && args.has("prompt")) throw UsageError("-: --prompt is given too; leave one of them out");
+    throw UsageError(cat(args.operands()[1], ": unexpected argument; use --prompt ", quoted(args.operands()[1]),
+                         ", or - for standard input"));
+  if (operand && args.has("prompt")) throw UsageError("-: conflicts with --prompt; use only one of them");
   std::string prompt = args.text("prompt", "");
   if (!operand && prompt != "-") return prompt;
   prompt = typed_text(read_file("-", kMostPrompt), vocabulary);
-  // The line break that echo and editors add would begin a new line.
+  // Drop the final line break that echo and editors add, so that the model continues the last line.
   if (prompt.ends_with("\r\n")) prompt.resize(prompt.size() - 2);
   else if (prompt.ends_with('\n')) prompt.pop_back();
   return prompt;
 }
 
-// Output that is seen as it comes, yet is not handed over byte by byte where it goes into a file.
+// Prints text: flushes after every piece on a terminal, and at most every 50 ms to a file or pipe.
 class Screen {
  public:
   void show(std::string_view text) {
@@ -62,13 +62,13 @@ class Screen {
   double shown_ = 0;
 };
 
-// One line for each token: what it is, and the logarithm of its probability.
-std::string token_line(const Vocabulary& vocabulary, const Drawn& drawn) {
+// A line for --logprobs: the token and its log-probability.
+std::string token_line(const Vocabulary& vocabulary, const SampledToken& drawn) {
   return cat(vocabulary.name(drawn.token), "\t", fixed_text(drawn.log_probability, 4), "\n");
 }
 
 int run_sample(const Arguments& args) {
-  Writing w = writing_of(args, 500);
+  GenerationFlags w = generation_flags_of(args, 500);
   const Index count = args.whole("count", 1, 1, 1'000'000);
   const bool log_probabilities = args.has("logprobs"), json = args.has("json");
   w.options.log_probabilities = log_probabilities;
@@ -77,13 +77,13 @@ int run_sample(const Arguments& args) {
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
   if (start.empty()) start = fresh_start(trained.info);
-  // Of eight bits for the prompt too, and so what `eval --int8` measures.
+  // Round the model itself too, so that the prompt is read with int8 weights, as in `eval --int8`.
   if (w.int8) round_to_int8(*trained.model);
-  Writer writer(*trained.model, w.int8 ? Decoder::Weights::kInt8 : Decoder::Weights::kFloat32);
+  TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
   Screen screen;
   const bool as_text = !json && !log_probabilities;
   for (Index i = 0; i < count; ++i) {
-    const Index seed = w.seed + i;  // so that each can be had again by itself
+    const Index seed = w.seed + i;  // each text can be reproduced alone
     if (as_text && i > 0) print("\n");
     finish_output();
     say(cat("seed ", seed));
@@ -92,19 +92,19 @@ int run_sample(const Arguments& args) {
     std::string text;  // for JSON
     Json tokens = Json::array();
     double sum = 0;
-    Index written = 0;
+    Index generated = 0;
     const auto show = [&](std::string_view piece) {
       if (as_text) screen.show(piece);
       else if (json) text += piece;
     };
     Rng rng(mix64(static_cast<std::uint64_t>(seed)));
-    writer.write(
+    text_generator.generate(
         start, w.chars, w.options, rng,
-        [&](const Drawn& drawn) {
+        [&](const SampledToken& drawn) {
           const std::string piece = vocabulary.piece(drawn.token);
           if (log_probabilities) {
             sum += drawn.log_probability;
-            ++written;
+            ++generated;
             if (json)
               tokens.push(Json::object()
                               .set("token", vocabulary.is_bytes() ? vocabulary.name(drawn.token) : piece)
@@ -119,7 +119,7 @@ int run_sample(const Arguments& args) {
     show(stream.finish());
     if (as_text) print("\n");
     if (json) {
-      Utf8Stream characters;  // a model of bytes may write what is none
+      Utf8Stream characters;  // a byte model may generate invalid UTF-8
       std::u32string shown = characters.feed(text);
       shown += characters.finish();
       Json object = Json::object();
@@ -128,8 +128,8 @@ int run_sample(const Arguments& args) {
       print(json_text(object) + "\n");
     } else if (log_probabilities) {
       finish_output();
-      say(cat("mean ", fixed_text(sum / static_cast<double>(written), 4), " nats, of ", written,
-              written == 1 ? " token" : " tokens"));
+      say(cat("mean ", fixed_text(sum / static_cast<double>(generated), 4), " nats, of ", generated,
+              generated == 1 ? " token" : " tokens"));
     }
   }
   return 0;
@@ -137,13 +137,13 @@ int run_sample(const Arguments& args) {
 
 std::vector<Flag> sample_flags() {
   std::vector<Flag> flags = {
-      {"prompt", "TEXT", "what the text begins with; -: standard input, without its last line break", "Options",
-       "nothing: as after a document or line break"},
-      {"count", "N", "so many texts, a blank line between them, each with the next seed", "Options", "1"}};
-  const std::vector<Flag> shared = writing_flags("characters to write", "500");
+      {"prompt", "TEXT", "beginning of the text; -: read standard input, without its last line break", "Options",
+       "none: start as after a document end or line break"},
+      {"count", "N", "number of texts, separated by blank lines, each with the next seed", "Options", "1"}};
+  const std::vector<Flag> shared = generation_flags("number of characters to generate", "500");
   flags.insert(flags.end(), shared.begin(), shared.end());
-  flags.push_back({"logprobs", "", "each character and its log-probability under the model, a line each, instead"});
-  flags.push_back({"json", "", "one JSON object a text"});
+  flags.push_back({"logprobs", "", "print one line per character instead: the character and its log-probability"});
+  flags.push_back({"json", "", "print one JSON object per text"});
   return flags;
 }
 
@@ -152,10 +152,10 @@ std::vector<Flag> sample_flags() {
 Command sample_command() {
   return {
       .name = "sample",
-      .summary = "Writes text with a trained model.",
+      .summary = "Generates text with a trained model.",
       .usage = "DIR [-] [--prompt TEXT] [--chars N] [OPTIONS]",
       .examples = {"headlight sample runs/tales", "headlight sample runs/mine --prompt \"ROMEO:\" --chars 300 --seed 7",
-                   "headlight sample runs/mine --temperature 0  # always the likeliest character",
+                   "headlight sample runs/mine --temperature 0  # always the most likely character",
                    "headlight sample runs/mine --count 3 --stop \".\"",
                    "echo \"Once upon\" | headlight sample runs/mine -"},
       .flags = sample_flags(),

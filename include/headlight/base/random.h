@@ -1,4 +1,4 @@
-// Random numbers that are the same on every machine: std:: distributions are not.
+// Random numbers that are the same on every machine, unlike the distributions of the standard library.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace headlight {
 
-// One round of SplitMix64 (Steele, Lea, Flood 2014): a well mixed 64-bit value from any 64-bit value.
+// One round of SplitMix64 (Steele, Lea and Flood 2014): hashes a 64-bit value to a well-mixed 64-bit value.
 constexpr std::uint64_t mix64(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -16,7 +16,7 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// xoshiro256++ (Blackman, Vigna 2019), its state seeded by SplitMix64. Copyable: a copy continues the same sequence.
+// xoshiro256++ (Blackman and Vigna 2019), seeded by SplitMix64. A copy continues the same sequence.
 class Rng {
  public:
   using State = std::array<std::uint64_t, 4>;
@@ -25,10 +25,10 @@ class Rng {
 
   std::uint64_t next();  // uniform over 64 bits
   double uniform();      // uniform in [0, 1), 53 bits
-  Index below(Index n);  // uniform in 0..n-1, without bias. Error: n <= 0
+  Index below(Index n);  // uniform in 0..n-1, unbiased. Error: n <= 0
   double normal();       // mean 0, variance 1 (Box-Muller)
 
-  // All there is to know of a generator; for checkpoints.
+  // The complete state, for checkpoints.
   const State& state() const { return state_; }
   void set_state(const State& state) { state_ = state; }
 
@@ -36,12 +36,12 @@ class Rng {
   State state_;
 };
 
-// The generator that parameter initialisation and dropout draw from, one per thread. seed_generator() starts it anew,
-// so that a program that seeds first and then builds its model always builds the same one.
+// The thread-local generator for parameter initialization and dropout. A program that calls seed_generator() before it
+// builds its model always builds the same model.
 Rng& generator();
 void seed_generator(std::uint64_t seed);
 
-// While it lives others may draw and seed as they like: it leaves generator() as it found it.
+// RAII guard: restores generator() on destruction, whatever was drawn or seeded in between.
 class KeepGenerator {
  public:
   KeepGenerator() : before_(generator()) {}

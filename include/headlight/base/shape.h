@@ -1,4 +1,4 @@
-// The shape of a tensor: up to four sizes, row-major. [] is a scalar with one element; a size may be 0.
+// The shape of a tensor: up to four sizes, row-major. [] is a scalar with one element. A size may be 0.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace headlight {
 class Shape {
  public:
   static constexpr int kMaxRank = 4;
-  // More elements than any machine holds: sizes beyond it are an error before they can overflow.
+  // Larger than any machine's memory; limits sizes so that index arithmetic cannot overflow.
   static constexpr Index kMaxElements = Index{1} << 40;
 
   Shape() = default;
@@ -23,17 +23,17 @@ class Shape {
   Shape(const Index* sizes, int rank);
 
   int rank() const { return rank_; }
-  // Elements in all: the product of the sizes, 1 for a scalar.
+  // Number of elements: the product of the sizes, 1 for a scalar.
   Index numel() const;
 
   // Size along an axis; -1 is the last one. Error: no such axis.
   Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis_index(axis))]; }
-  // An axis counted from either end, as 0..rank-1. Error: no such axis.
+  // Converts an axis that may be counted from the end (-1 is the last) to 0..rank-1. Error: no such axis.
   int axis_index(int axis) const;
-  // The same shape with another size along one axis / without that axis.
+  // The same shape with another size along one axis, or without that axis. Error: no such axis.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
-  // Elements before (left of) and after (right of) an axis: a tensor seen as [outer, size, inner].
+  // Products of the sizes before (outer) and after (inner) an axis, which view the tensor as [outer, size, inner].
   Index outer(int axis) const;
   Index inner(int axis) const;
 
@@ -53,7 +53,8 @@ class Shape {
 std::string to_text(const Shape& shape);
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-// NumPy's rule: align at the right; sizes must agree or one of them be 1. Error names `operation` and both shapes.
+// NumPy's broadcasting rule: align the shapes at the right; sizes must be equal or one of them 1. The error names
+// `operation` and both shapes.
 Shape broadcast(const Shape& a, const Shape& b, const char* operation);
 
 }  // namespace headlight

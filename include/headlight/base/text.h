@@ -1,4 +1,4 @@
-// Text from pieces: cat("inner sizes differ: ", n, " and ", m). Numbers print as a person would write them.
+// cat(): concatenates text and numbers, as in cat("inner sizes differ: ", n, " and ", m).
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace headlight {
 // A number with up to six significant digits ("0.1", "1e-06", "nan").
 std::string number_text(double value);
 
-// Appends a piece. Not inline: messages are many, and none of them is in a hurry.
+// Appends a piece. Not inline, to keep the many error messages small in code size.
 void append_text(std::string& out, std::string_view piece);
 void append_text(std::string& out, char piece);
 void append_text(std::string& out, long long piece);
@@ -25,7 +25,7 @@ void append_piece(std::string& out, const T& piece) {
   else if constexpr (std::is_floating_point_v<T>) append_text(out, static_cast<double>(piece));
   else if constexpr (std::is_unsigned_v<T>) append_text(out, static_cast<unsigned long long>(piece));
   else if constexpr (std::is_integral_v<T>) append_text(out, static_cast<long long>(piece));
-  else append_text(out, to_text(piece));  // anything else that knows its own text: Shape, DType, ...
+  else append_text(out, to_text(piece));  // types with a to_text(): Shape, DType, ...
 }
 }  // namespace detail
 

@@ -1,20 +1,20 @@
-// Threads: loops over chunks of a fixed size, so that a result never depends on how many threads there are.
+// Parallel loops over chunks of a fixed size, so that results do not depend on the number of threads.
 //
 //   parallel_for(n, 4096, [&](Index begin, Index end) { for (Index i = begin; i < end; ++i) y[i] = f(x[i]); });
 //
-// The range is cut into chunks of `grain` (the last may be shorter). Which thread takes a chunk varies; what a chunk
-// is does not. Bodies write outputs of their own only: no atomics, no sums across chunks. A body that throws ends the loop:
-// chunks that have not begun are left out, and the first exception is thrown to the caller.
+// The range is divided into chunks of `grain` elements (the last may be shorter). The chunks are fixed; only their
+// assignment to threads varies. A body writes its own outputs only: no atomics, no sums across chunks. If a body
+// throws, chunks that have not begun are skipped, and the caller receives the first exception.
 #pragma once
 
 #include "headlight/base/index.h"
 
 namespace headlight {
 
-// Threads that a parallel loop may use. Default: the CPUs this process may run on (OMP_NUM_THREADS is honoured);
-// always 1 in a build without threads (without OpenMP, but for the thread sanitizer's).
+// Number of threads of a parallel loop. Default: OMP_NUM_THREADS, or else the number of CPUs available to this process;
+// always 1 in a build without threads (without OpenMP, unless the thread sanitizer is on).
 int thread_count();
-// Error: n outside 1..256. Without threads the count stays 1.
+// Sets the number of threads. Error: n outside 1..256. Without threads the number stays 1.
 void set_thread_count(int n);
 // Whether this build has threads.
 bool has_threads();
@@ -45,10 +45,9 @@ void parallel_for(Index n, Index grain, const Body& body) {
       &context);
 }
 
-// A chain of short loops: calls body(step, part) for each part 0..parts-1 of step 0, then for each of step 1, and so on. A
-// step begins when all parts of the one before it are done, and sees what they wrote. What lies between two steps costs
-// half of what a parallel_for does. More parts than thread_count() gain nothing, and more than 65,535 run on the calling
-// thread.
+// A chain of short loops: calls body(step, part) for all parts 0..parts-1 of step 0, then of step 1, and so on. A step
+// begins when all parts of the previous step are done, and sees their writes. Synchronizing between steps costs half as
+// much as a parallel_for. More parts than thread_count() gain nothing; more than 65,535 run on the calling thread.
 template <class Body>
 void parallel_steps(Index steps, Index parts, const Body& body) {
   detail::run_chunks(

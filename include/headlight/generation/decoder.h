@@ -1,31 +1,30 @@
-// Decoder: a CharTransformer that writes, one token at a time, keeping the keys and values of what it has seen.
+// Decoder: incremental decoding of a CharTransformer with a key-value cache.
 //
-// A model run over T tokens computes, in each block, a key and a value for each of them, and those of token t depend on
-// tokens 0..t alone. So to read one more token only its own query, key and value are needed; the others are in a cache:
+// In each block, the key and value of token t depend on tokens 0..t only. Reading one more token therefore needs only
+// its own query, key and value; those of the earlier tokens are cached:
 //
 //   x = tokens[id] + position                                      [C]
-//   in each block:  q, k, v = W_qkv norm1(x)                       [3HD]      the cache gets k and v
+//   in each block:  q, k, v = W_qkv norm1(x)                       [3HD]      k and v are cached
 //                   x += W_out softmax(q K^T / sqrt(D)) V                     over all keys K and values V so far
 //                   x += W_down f(W_up norm2(x))
 //   logits = W_head norm(x)                                        [V]
 //
-// Each weight is used once a token: the time is that of reading the weights and the cache, so what counts is bandwidth.
+// Each weight is used once per token, so memory bandwidth for weights and cache bounds the speed.
 //
-// When the context is full, the next token makes room:
-//  - Where positions are relative (rotary, ALiBi, none) the oldest token leaves the cache and nothing is computed again.
-//    Within the context this equals the model; after that it is not the model run on the last T tokens: the keys and
-//    values that stay were computed when the tokens that left could still be seen, so from the second block on they
-//    carry something of them (text up to layers x (T - 1) tokens back can matter), and no token stands at the
-//    beginning of a text, as one does in training.
-//  - Where positions are absolute (learned, sinusoidal) every key and value would change, so the decoder starts again
-//    from the last floor(T / 2) tokens and the new one, in one batch; until it is full again it equals the model run on
-//    what it has kept.
+// When the cache holds a full context of T tokens, the next token makes room:
+//  - With relative positions (rotary, ALiBi, none) the oldest token leaves the cache, and nothing is recomputed. The
+//    result then differs from the model run on the last T tokens: the remaining keys and values were computed while the
+//    removed tokens were still in the context. From the second block on they carry information from those tokens (up to
+//    layers x (T - 1) tokens back). Also, no token is at the beginning of a text, as one is in training.
+//  - With absolute positions (learned, sinusoidal) every key and value would change. The decoder therefore starts again
+//    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, it equals the
+//    model run on those tokens.
 //
-// The decoder reads the model's weights where they are: it must not outlive the model, and after the weights have
-// changed it must start() again. Adding a layer to CharTransformer or TransformerBlock? Do in src/generation/decoder.cpp what
-// the layer does: in read_all() for a batch, in link_steps() and run() for one token. A decoder that computes something
-// else than the model says so when it is made (Mismatch), so text is never wrong silently; generate() then runs the
-// whole model instead.
+// The decoder shares the model's weights: it must not outlive the model, and must start() again after the weights have
+// changed. To support a new layer of CharTransformer or TransformerBlock, implement it twice: in read_all()
+// (src/generation/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
+// constructor compares the decoder with the model and throws Mismatch if they differ; generate() then runs the full
+// model instead.
 #pragma once
 
 #include <cstdint>
@@ -37,37 +36,39 @@
 
 namespace headlight {
 
+// The weights with which a Decoder reads single tokens.
+enum class WeightFormat {
+  kFloat32,  // the model's own
+  kInt8,     // quantized copies (generation/quantize.h); start() still reads its batch with the model's own weights
+};
+
 class Decoder {
  public:
-  enum class Weights {
-    kFloat32,
-    kInt8,  // copies of eight bits (generation/quantize.h) where one token is read; start() reads its batch with the model's own
-  };
   struct Mismatch : Error {
     using Error::Error;
   };
 
-  // Compares itself with the model, over the whole context and one token more; of a model that would take seconds, over its
-  // first tokens. Errors: a model that is not float32; Mismatch: the model has parameters that the
-  // decoder does not know, or its logits are not the decoder's.
-  explicit Decoder(const CharTransformer& model, Weights weights = Weights::kFloat32);
+  // Compares its logits with the model's over the whole context and beyond, or, for a model that would take seconds,
+  // over the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the decoder
+  // does not support, or if the logits differ.
+  explicit Decoder(const CharTransformer& model, WeightFormat format = WeightFormat::kFloat32);
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
-  // Forgets everything and reads these tokens in one batch. Returns the logits [V] for the token that follows, valid
-  // until the next call. Errors: no tokens, more than the context, an id outside the vocabulary.
+  // Clears the cache and reads these tokens in one batch. Returns the logits [V] for the next token, valid until the
+  // next call. Errors: no tokens, more tokens than the context, an id outside the vocabulary.
   std::span<const float> start(std::span<const std::int32_t> ids);
-  // Reads one more token (the first, after nothing). Allocates nothing, except while the cache still grows (it doubles),
-  // where it starts again, and once after the number of threads was raised. Error: an id outside the vocabulary.
+  // Reads one more token; start() need not come first. Returns logits as start() does. Allocates only while the
+  // cache grows (it doubles), when it starts again, and once after the number of threads was raised.
+  // Error: an id outside the vocabulary.
   std::span<const float> next(std::int32_t id);
 
-  // Tokens in the cache: what the next one will see beside itself, if there is room.
+  // Number of tokens in the cache.
   Index length() const;
   bool full() const;
   const CharTransformer& model() const;
-  // Bytes of weights, and of cached keys and values, that reading a token takes when it sees `length` tokens, itself
-  // included.
+  // Bytes of weights and of cached keys and values read for one token that attends to `length` tokens, itself included.
   Index bytes_read(Index length) const;
 
  private:

@@ -1,26 +1,36 @@
-// Attention tile by tile, over a vector type V: the T x S matrix of scores never exists, only a tile of it at a time.
+// Tiled attention over a vector type V: only one tile of the T x S score matrix exists at a time.
 //
-// After FlashAttention (Dao et al. 2022; Dao 2023) with the softmax computed online (Milakov, Gimelshein 2018), for one
-// sequence and head, which one thread does alone:
+// FlashAttention (Dao et al. 2022; Dao 2023) with an online softmax (Milakov and Gimelshein 2018). One thread computes
+// one sequence and head:
 //
 //              keys                          Forward, for each block of queries (rows):
 //           ┌────┬────┬────┐                  1. S = scale Q K^T for a tile of keys
-//           │ S  │  ·    ·   <- skipped:      2. m' = max(m, largest of S); P = exp(S - m'); l = l exp(m - m') + sum P
-//   queries ├────┼────┐        causality      3. Z = Z exp(m - m') + P V, and on to the next tile of keys
-//           │ S  │ S  │  ·     allows none    4. after the last: Z = Z / l
+//           │ S  │  ·    ·   <- skipped:      2. m' = max(m, max of S); P = exp(S - m'); l = l exp(m - m') + sum P
+//   queries ├────┼────┐        not causal     3. Z = Z exp(m - m') + P V; repeat for the next tile of keys
+//           │ S  │ S  │  ·                    4. after the last tile: Z = Z / l
 //           ├────┼────┼────┐
-//           │ S  │ S  │ S  │                 Backward, in the same order, with P made again from m, l:
+//           │ S  │ S  │ S  │                 Backward, in the same order; m and l are enough to recompute P:
 //           └────┴────┴────┘                  1. P = exp(S - m) / l, dP = dZ V^T
 //                                             2. dS = scale P (dP - rowsum(dZ Z))
 //                                             3. dV += P^T dZ, dQ += dS K, dK += dS^T Q
 //
-// In a tile on the diagonal each product is cut into steps, whose upper right is left out as well (Staircase).
+// Online softmax. After the tiles 1..j, with scores x_i and values v_i of all their keys, the invariant is
+//   m_j = max x_i,   l_j = sum exp(x_i - m_j),   Z_j = sum exp(x_i - m_j) v_i
+// A new tile J raises the maximum to m_{j+1} = max(m_j, max of J). Because
+//   exp(x - m_{j+1}) = exp(x - m_j) exp(m_j - m_{j+1}),
+// one factor c = exp(m_j - m_{j+1}) corrects both old sums:
+//   l_{j+1} = c l_j + sum_{i in J} exp(x_i - m_{j+1}),   Z_{j+1} = c Z_j + sum_{i in J} exp(x_i - m_{j+1}) v_i
+// At the end Z / l is softmax(x) V. Every exponent is <= 0, so nothing overflows (Milakov and Gimelshein 2018,
+// algorithm 3, for l; Dao et al. 2022, algorithm 1, for Z).
 //
-// A tile fits the level 2 cache twice over, short ones level 1. All products run on the micro-kernel of the matrix
-// product (simd_gemm_tile.h): its left factor is read where it lies; its right factor too, as rows of a matrix, or as
-// panels packed once for each head where it is needed transposed (K^T, V^T) or its rows are no whole vectors.
+// In a tile on the diagonal, each product is split into steps that also skip the upper right part (Staircase).
 //
-// Per thread this takes room for K^T, V^T and two tiles: linear in the number of keys.
+// Two full tiles fit the level 2 cache, two short ones level 1. All products run on the micro-kernel of the matrix
+// product (gemm_tile.h). It reads its left factor in place. It reads its right factor in place too, as matrix rows,
+// unless the factor is needed transposed (K^T, V^T) or its rows are not whole vectors: then panels are packed once per
+// head.
+//
+// Memory per thread is linear in the number of keys: K^T, V^T and two tiles.
 #pragma once
 
 #include "base/workspace.h"
@@ -33,7 +43,7 @@
 
 namespace headlight::kernels {
 
-// Size of a tile. Fewer queries skip more of what causality excludes, more queries use what was loaded more often.
+// Tile size. Fewer queries per tile skip more non-causal scores; more queries per tile reuse loaded keys more often.
 inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
 
 template <class V>
@@ -41,14 +51,14 @@ struct AttentionTiles {
   using Driver = GemmDriver<V>;
   static constexpr Index kCols = Driver::kTileCols;
 
-  // A matrix [k, n] as the right factor: columns in panels of kCols, row p of panel j at data + j next + p step.
+  // A right factor [k, n] in panels of kCols columns: row p of panel j starts at data + j * next + p * step.
   struct Panels {
     const float* data;
     Index next, step;
     Panels from_row(Index row) const { return {data + row * step, next, step}; }
     Panels from_panel(Index panel) const { return {data + panel * next, next, step}; }
   };
-  // Takes pieces of a thread's workspace one after the other.
+  // Hands out consecutive pieces of a thread's workspace.
   struct Room {
     float* free;
     float* take(Index count) {
@@ -88,7 +98,7 @@ struct AttentionTiles {
     }
   }
 
-  // What causality leaves of a tile: row r sees the keys before `seen` + r, all of them when `whole`.
+  // The causal part of a tile: row r attends to the tile's keys before `seen` + r, or to all of them when `whole`.
   struct Staircase {
     Index rows, keys, seen;
     bool whole;
@@ -98,8 +108,8 @@ struct AttentionTiles {
     Index first_row_of(Index key) const { return whole || key < seen ? 0 : key - seen + 1; }
   };
 
-  // The three products with a tile. What nobody sees is neither computed nor read, a few elements beside the stairs
-  // apart; those must be zeros where the tile is a factor.
+  // The three products with a tile. They skip non-causal elements, except a few beside each step of the staircase;
+  // where the tile is a factor, those must be zeros (clear_beside).
   //
   // Tile [rows,keys] = A B, for A [rows,k].
   static void product_into_tile(const Staircase& s, Index k, const float* a, Index a_row, Panels b, float* tile,
@@ -118,7 +128,7 @@ struct AttentionTiles {
       if (k > 0) multiply(height, columns, k, tile + r * stride, stride, 1, b, c + r * ldc, ldc, accumulate);
     }
   }
-  // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, begins the others.
+  // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, overwrites the others.
   static void product_of_transposed(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
                                     float* c, Index ldc, Index old) {
     const Index seen_by_all = s.keys_of(0);
@@ -130,19 +140,19 @@ struct AttentionTiles {
                c + key * ldc, ldc, key < old);
     }
   }
-  // Zeros beside a step of the stairs: as many as the tile of a product can be read too far.
+  // Zeros the elements beside a step of the staircase that a product may read past the causal part of a row.
   static void clear_beside(float* x) {
     for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(x + i);
   }
 
-  // Row t of what is added to the scores, and of the mask, of one head: null where there is none.
+  // Row t of one head's bias and mask, starting at first_key; null if there is none.
   struct Extras {
     const float *bias, *mask;
     Extras(const Attention<float>& a, Index b, Index h, Index t, Index first_key)
         : bias(a.bias.data ? a.bias.at(b, h) + t * a.bias.row + first_key : nullptr),
           mask(a.mask.data ? a.mask.at(b, h) + t * a.mask.row + first_key : nullptr) {}
   };
-  // Products of queries and keys become scores: scaled, with bias, -inf where masked.
+  // Converts n dot products q k to scores: scaled, plus the bias, -inf where masked.
   static void score_row(Index n, float scale, const Extras& extras, float* s) {
     const V factor = V::set(scale), lowest = V::set(-__builtin_inff());
     for_vectors<V>(n, [&](Index i, auto lanes) {
@@ -162,12 +172,12 @@ struct AttentionTiles {
   }
   static void scale_row(Index n, float factor, float* x) { simd_scale<V>(n, factor, x, x); }
 
-  // The online softmax of a row: largest score and sum of exponentials so far.
+  // The state of a row's online softmax: m and l of the header comment.
   struct Running {
     float largest = -__builtin_inff(), sum = 0;
   };
-  // Makes scores of n products with keys if more than the scale is missing, and returns the largest score. A pass of its
-  // own over all rows, before the exponentials: what a row waits for then overlaps with the next rows.
+  // Returns the largest of n scores; with a bias or a mask, converts the products to scores first. All rows are done
+  // before the exponentials begin, so that the latency of one row's reduction overlaps with the next rows.
   static float largest_score(Index n, float scale, const Extras& extras, float* s) {
     if (extras.bias || extras.mask) {
       score_row(n, scale, extras, s);
@@ -176,12 +186,13 @@ struct AttentionTiles {
     const V factor = V::set(scale);
     return max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
   }
-  // n products with keys -> their exponentials. Returns what to multiply what was summed before with.
+  // Step 2 for one row: replaces n products by their exponentials and updates m and l. `here` is the tile's largest
+  // score. Returns the correction factor exp(m - m') for the row of Z.
   static float softmax_row(Index n, float scale, const Extras& extras, float here, float* s, Running& so_far) {
     if (extras.bias || extras.mask) scale = 1;
     const V factor = V::set(scale);
-    const float largest = so_far.largest > here ? so_far.largest : here;  // NaN when `here` is
-    if (largest == -__builtin_inff()) {                                   // nothing to see yet
+    const float largest = so_far.largest > here ? so_far.largest : here;  // NaN if `here` is NaN
+    if (largest == -__builtin_inff()) {                                   // no allowed key yet
       clear(0, n, s);
       return 1;
     }
@@ -196,7 +207,7 @@ struct AttentionTiles {
     return before;
   }
 
-  // Step 4 of the forward pass: Z divided by the sums, and what the backward pass needs.
+  // Step 4 of the forward pass: divides Z by l and stores m and 1 / l for the backward pass.
   static void finish(Index rows, Index columns, const Running* so_far, float* z, Index z_row, float* largest,
                      float* inverse) {
     for (Index r = 0; r < rows; ++r) {
@@ -217,11 +228,11 @@ struct AttentionTiles {
     return query(a, b, h, t) * a.keys + s;
   }
   static Index tile_stride(const Attention<float>& a) {
-    // A vector more than the keys: clear_beside() writes there, and rows do not all begin in the same set of the cache.
+    // Longer than the keys: clear_beside() writes past them, and the padding spreads the rows over cache sets.
     return Driver::round_up(Driver::min(a.keys, kKeyBlock), kCols) + Driver::round_up(kTileRows, V::kLanes);
   }
 
-  // Heads that a thread takes at a time: one, or all where the whole is little work.
+  // Heads per chunk: one, or all of them if the whole loop is too little work for several threads.
   static Index grain(const Attention<float>& a) {
     const Index pairs = a.batches * a.heads;
     return pairs * a.queries * a.keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
@@ -263,7 +274,8 @@ struct AttentionTiles {
     }
   }
 
-  // Products with keys in p and dP in ds -> drop(P) and dS, for the first n of a row; dS without the scale into dbias.
+  // For the first n elements of a row: p holds the products q k and becomes drop(P); ds holds dZ V^T and becomes
+  // scale dS; a non-null dbias receives dS.
   static void backward_row(const Attention<float>& a, Index n, Index first, const Extras& extras, float largest,
                            float inverse, float dot, float* p, float* ds, float* dbias) {
     float scale = a.scale;
@@ -303,7 +315,7 @@ struct AttentionTiles {
       clear(0, a.size, dk + s * g.dk.row);
       clear(0, a.value_size, dv + s * g.dv.row);
     }
-    Index begun = 0;  // keys whose sums dk and dv were begun; a sum is begun by the first block that sees the key
+    Index begun = 0;  // keys before this one have partial sums in dk and dv; the other rows are still uninitialized
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
       const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;

@@ -1,5 +1,5 @@
-// The kernels on AVX2 and FMA. CMakeLists.txt compiles this file, and no other, for them; it runs only where isa.h has
-// found them. On other architectures the portable table stands in, and is never asked for.
+// The kernel table for AVX2 and FMA. CMakeLists.txt passes the AVX2 flags to this file only; its code runs only if
+// isa.h detects both. On other architectures avx2_table() returns the portable table and is never called.
 #include "kernels/kernels.h"
 
 #if defined(__AVX2__) && defined(__FMA__)

@@ -1,4 +1,4 @@
-// Elementwise kernels over a vector type V: functions, their derivatives, arithmetic, dropout, AdamW.
+// Elementwise kernels over a vector type V: activation functions and their derivatives, arithmetic, dropout, AdamW.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ void simd_unary(Unary op, Index n, const float* x, float* y) {
     case Unary::kSigmoid:
       return map<V>(n, x, y, [](V a) { return sigmoid(a); });
     case Unary::kRelu:
-      return map<V>(n, x, y, [](V a) { return V::max(V::zero(), a); });  // NaN stays
+      return map<V>(n, x, y, [](V a) { return V::max(V::zero(), a); });  // max(0, NaN) is NaN
     case Unary::kGeluTanh:
       return map<V>(n, x, y, [](V a) { return gelu_tanh(a); });
     case Unary::kGeluErf:
@@ -40,7 +40,7 @@ void simd_unary(Unary op, Index n, const float* x, float* y) {
   }
 }
 
-// dx = dy f'(x): the derivative from `saved`, which is x or y, whichever f takes.
+// dx = dy f(saved), where f computes the derivative from `saved`: x or y, depending on the function.
 template <class V, class Derivative>
 [[gnu::always_inline]] inline void map_backward(Index n, const float* saved, const float* dy, float* dx,
                                                 const Derivative& f) {
@@ -64,7 +64,7 @@ void simd_unary_backward(Unary op, Index n, const float* x, const float* y, cons
       return map_backward<V>(n, y, dy, dx, [=](V f) { return V::fnma(f, f, one); });
     case Unary::kSigmoid:
       return map_backward<V>(n, y, dy, dx, [=](V f) { return f * (one - f); });
-    case Unary::kRelu:  // 0 where x <= 0 whatever dy is, and dy where x is NaN
+    case Unary::kRelu:  // 0 where x <= 0, even for an infinite dy; dy where x is NaN
       return for_vectors<V>(n, [&](Index i, auto lanes) {
         const V a = V::load(x + i, lanes), d = V::load(dy + i, lanes);
         V::select((a > V::zero()) | V::is_nan(a), d, V::zero()).store(dx + i, lanes);
@@ -92,7 +92,7 @@ void simd_unary_with_slope(Unary op, Index n, const float* x, float* y, float* s
   if (op == Unary::kSilu) loop([](V a) { return silu_with_slope(a); });
 }
 
-// A step of 0 repeats the first element. (Both steps 0 means a row of one and the same value.)
+// A step of 0 repeats the first element.
 template <class V, class Lanes>
 [[gnu::always_inline]] inline V load_stepped(const float* p, Index i, Index step, Lanes lanes) {
   return step == 0 ? V::repeat(p) : V::load(p + i, lanes);
@@ -138,7 +138,7 @@ void simd_multiply_add(Index n, float factor, const float* x, float* y) {
 template <class V>
 void simd_dropout(Index n, std::uint64_t key, Index first, std::uint32_t threshold, float scale, const float* x,
                   float* y) {
-  // Numbers have 24 bits: a larger threshold drops all, as 2^24 does, and signed comparison is safe.
+  // Random numbers have 24 bits, so thresholds above 2^24 act like 2^24; clamping keeps the signed comparison safe.
   constexpr std::uint32_t kAll = 1u << 24;
   const auto limit = V::Int::set(static_cast<std::int32_t>(threshold < kAll ? threshold : kAll));
   const V f = V::set(scale);
@@ -151,7 +151,7 @@ void simd_dropout(Index n, std::uint64_t key, Index first, std::uint32_t thresho
 
 template <class V>
 void simd_adamw(const AdamW& s, Index n, const float* gradient, float* parameter, float* m, float* v) {
-  // The constants in double first: 1 - beta2 and lr * decay have few bits left when made in float.
+  // Compute the constants in double: 1 - beta2 and lr * decay would lose most of their bits in float.
   const auto constant = [](double c) { return V::set(static_cast<float>(c)); };
   const V grad_scale = constant(s.grad_scale), eps = constant(s.eps);
   const V keep1 = constant(s.beta1), take1 = constant(1 - s.beta1);

@@ -1,14 +1,14 @@
-// The matrix product, C [m,n] (+)= alpha * op(A) [m,k] * op(B) [k,n], over a vector type V.
+// The matrix product of one thread, C [m,n] (+)= alpha * op(A) [m,k] * op(B) [k,n], over a vector type V.
 //
-// After Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), as BLIS arranges it: five
-// loops around a micro-kernel, each sized so that what it reuses stays in one level of the memory hierarchy.
+// Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), in the arrangement of BLIS (Van
+// Zee and van de Geijn 2015): five loops around a micro-kernel. Each loop reuses a block that fits one cache level.
 //
 //   1. columns of C in blocks of nc                    (a block of packed B: level 3 cache)
 //   2.   k in blocks of kc; pack B [kc, nc]
 //   3.     rows of C in blocks of mc; pack A [mc, kc]  (a block of packed A: level 2 cache)
 //   4.       panels of B, kTileCols columns            (one panel of B: level 1 cache)
 //   5.         panels of A, kTileRows rows             (one panel of A streams through)
-//                the micro-kernel: a tile of C in registers (simd_gemm_tile.h)
+//                the micro-kernel: a tile of C in registers (gemm_tile.h)
 //
 //            k                        n                                     n
 //        ┌───┬───────┐        ┌────┬──────────┐                    ┌────┬──────────┐
@@ -18,11 +18,11 @@
 //        │           │        │               │                    │               │
 //        └───────────┘        └───────────────┘                    └───────────────┘
 //
-// Packing makes the micro-kernel read memory in order, but costs a pass over the matrix; it is left out where the
-// matrix is read so few times, or is so small, that it would not pay (packs_a and packs_b below).
+// Packing makes the micro-kernel read memory sequentially, but costs a pass over the matrix. It is skipped for a matrix
+// that is small or read only a few times (packs_a and packs_b below).
 //
-// How threads share a product stands in simd_gemm_threads.h. The blocks of k follow from k alone, so each element of C is
-// computed by the same operations in the same order in any case.
+// gemm_threads.h divides a product among threads. The blocks of k depend on k alone, so every element of C is computed
+// by the same operations in the same order for any number of threads.
 #pragma once
 
 #include "base/workspace.h"
@@ -35,19 +35,19 @@ namespace headlight::kernels {
 inline constexpr int kTileRows = 6;
 inline constexpr int kTileVectors = 2;
 
-// Block sizes, in elements: kc * kTileCols floats take 24 KB of a level 1 cache of 32 (with AVX-512, whose
-// panels are twice as wide, level 2 has to help), mc * kc a third of a megabyte of
-// level 2, nc * kc a part of level 3.
+// Block sizes in elements. A panel of B, kc * kTileCols floats, takes 24 KB of a 32 KB level 1 cache (48 KB with
+// AVX-512, which spills to level 2). A block of A, mc * kc, takes 360 KB of level 2; a block of B, nc * kc, 3 MB of
+// level 3.
 struct Blocking {
   Index mc, nc, kc;
 };
 inline constexpr Blocking kBlocking{240, 2048, 384};
 
-// A is read where it lies when C has no more panels of B than this: each reads it again. Where it lies transposed, a step
-// of k is a cache line of its own, and packing pays sooner.
+// A is read in place if C has at most this many panels of columns, because each panel reads A once. A transposed A
+// costs one cache line per step of k, so packing pays off sooner.
 inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8;
 
-// A product of one thread: a rectangle of C and the parts of A and B that it needs.
+// One thread's product: a rectangle of C and the parts of A and B that it needs. Members as in Gemm.
 struct Product {
   Index m, n, k;
   const float* a;
@@ -71,8 +71,8 @@ struct GemmDriver {
   static Index min(Index a, Index b) { return a < b ? a : b; }
   static Index round_up(Index a, Index step) { return (a + step - 1) / step * step; }
 
-  // Rows in panels: as many of kTileRows as there can be while what is left, divided in two, is not too low; low tiles
-  // have too few sums to keep the multiply-adders busy.
+  // Splits m rows into panels of kTileRows rows, plus a rest of up to 11 rows in one or two panels of nearly equal
+  // height: tiles of few rows have too few independent sums to keep the multiply-add units busy.
   struct Group {
     Index row, count, rows;  // `count` panels of `rows` rows from `row` on
   };
@@ -86,7 +86,7 @@ struct GemmDriver {
   static Groups group_rows(Index m) {
     Groups groups;
     const Index rest = m % kTileRows;
-    // 7 to 11 rows as two panels of nearly equal height
+    // A rest of 7 to 11 rows becomes two panels.
     const Index full = rest == 0 || m < kTileRows ? m / kTileRows : m / kTileRows - 1;
     const Index left = m - full * kTileRows;
     groups.add({0, full, kTileRows});
@@ -118,8 +118,8 @@ struct GemmDriver {
     }
   }
 
-  // Length of the blocks of k: nearly equal, whole multiples of 8. Never three blocks: of two threads that share out the
-  // blocks (simd_gemm_threads.h) both would have to read the one in the middle. (Of five or more that matters less.)
+  // Block length along k: nearly equal blocks, multiples of 8. Never three blocks: two threads that divide the blocks
+  // among themselves (gemm_threads.h) would both read the middle one. (With five or more, sharing one matters less.)
   static Index block_length(Index k) {
     const Index fewest = (k + kBlocking.kc - 1) / kBlocking.kc, blocks = fewest == 3 ? 4 : fewest;
     return min(k, round_up((k + blocks - 1) / blocks, 8));
@@ -177,7 +177,7 @@ struct GemmDriver {
     }
   }
 
-  // C when there is nothing to add up.
+  // C for k = 0: the product is 0.
   static void without_terms(const Product& g) {
     for (Index i = 0; i < g.m; ++i)
       for (Index j = 0; j < g.n; ++j) {

@@ -1,18 +1,18 @@
-// Packing for the matrix product: copies of blocks of A and B in the order in which the micro-kernel reads them.
+// Packing for the matrix product: copies blocks of A and B into the order in which the micro-kernel reads them.
 //
-//   A block [m, k] as panels of up to kTileRows rows, each [k, rows]: the rows' elements of one step side by side.
-//   B block [k, n] as panels of kTileCols columns, each [k, kTileCols], the last filled up with zeros.
+//   A block [m, k] becomes panels of up to kTileRows rows, each stored [k, rows]: one step's elements are contiguous.
+//   B block [k, n] becomes panels of kTileCols columns, each stored [k, kTileCols]; the last is padded with zeros.
 //
-// Where the source runs along the panel (A transposed, B as it is) packing copies short vectors; where it runs along k
-// it transposes kLanes x kLanes squares in registers.
+// A source that is contiguous along the panel (A transposed, B not) is copied in short vectors. A source that is
+// contiguous along k is transposed in registers, kLanes x kLanes squares at a time.
 #pragma once
 
 #include "kernels/kernels.h"
 
 namespace headlight::kernels {
 
-// out[c * ld_out + r] = in[r * ld_in + c] for r < rows <= kLanes, c < cols. Whole vectors are stored for each c: the
-// kLanes - rows floats behind hold zeros until the next c overwrites them, and the last ones stay.
+// out[c * ld_out + r] = in[r * ld_in + c] for r < rows <= kLanes, c < cols. Each c stores a whole vector: the surplus
+// kLanes - rows floats are zeros, and the next c overwrites them. The last c's surplus stays.
 template <class V>
 void pack_transposed(Index rows, Index cols, const float* in, Index ld_in, float* out, Index ld_out) {
   constexpr int kLanes = static_cast<int>(V::kLanes);
@@ -36,11 +36,11 @@ void pack_transposed(Index rows, Index cols, const float* in, Index ld_in, float
   if (c < cols) edge(cols - c, typename V::First{cols - c});
 }
 
-// How many steps of k are copied from every panel before the next ones: the source is read along its rows, and the
-// lines it stands in are still in the cache when the neighbouring panel needs the rest of them.
+// Steps of k that are copied for every panel before the next steps. The source is then read along its rows, and its
+// cache lines are still cached when the neighboring panel needs the rest of them.
 inline constexpr Index kCopySteps = 8;
 
-// A block of B [k, n] -> panels [k, width] behind each other, zeros in the columns that are missing.
+// Packs a block of B [k, n] into consecutive panels [k, width]; missing columns are zeros.
 template <class V>
 void pack_b(Index k, Index n, Index width, const float* b, Index ldb, bool trans, float* out) {
   constexpr Index kLanes = V::kLanes;
@@ -69,8 +69,8 @@ void pack_b(Index k, Index n, Index width, const float* b, Index ldb, bool trans
   }
 }
 
-// `count` panels of A of `rows` rows each, [rows, k] -> [k, rows], `next` floats from one to the next. Writes up to
-// kLanes floats behind each.
+// Packs `count` panels of A from [rows, k] to [k, rows], `next` floats apart. Writes up to kLanes floats past the end
+// of each panel.
 template <class V>
 void pack_a(Index count, Index rows, Index k, const float* a, Index lda, bool trans, float* out, Index next) {
   constexpr Index kLanes = V::kLanes;
@@ -80,7 +80,7 @@ void pack_a(Index count, Index rows, Index k, const float* a, Index lda, bool tr
         pack_transposed<V>(rows, k, a, lda, out, rows);
         continue;
       }
-      // Taller than a vector (kLanes = 4): element by element, for the surplus of a vector would overwrite its neighbours.
+      // Taller than a vector (kLanes = 4): copy single elements, because a vector's surplus would overwrite neighbors.
       for (Index p = 0; p < k; ++p)
         for (Index i = 0; i < rows; ++i) out[p * rows + i] = a[i * lda + p];
     }

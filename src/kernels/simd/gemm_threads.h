@@ -1,22 +1,23 @@
-// How threads share a matrix product. Each runs the five loops (simd_gemm.h) on pieces of its own, with its own packed
-// blocks; how many threads there are changes no bit of the result.
+// The multithreaded matrix product. Each thread runs the five loops of gemm.h on its own pieces, with its own packed
+// blocks; the number of threads changes no bit of the result. There are three ways to divide the work:
 //
-//   1. A batch of products: each thread takes some of them.
+//   1. A batch of products: each thread computes some of them.
 //
-//   2. Else C is cut into one rectangle a thread. Blocks of A or B are packed more than once then, about 1 part in m (or n)
-//      of the work.
+//   2. A single product: C is cut into one rectangle per thread. Some blocks of A or B are then packed by several
+//      threads, about 1 part in m (or n) of the work.
 //
-//   3. Where both factors lie in memory with k outermost, as in the gradient of a weight, dW = dY^T X, k being the batch,
-//      the blocks of k are shared out instead:
+//   3. Both factors stored with k outermost, as in a weight's gradient dW = dY^T X, where k runs over the batch: the
+//      blocks of k are divided instead.
 //
-//            dY^T           X                 Both factors are larger than C as a rule, and each thread reads rows that it
-//         ┌────┬────┐    ┌──────┐             has written itself, operation after operation having shared out the same
-//         │  0 │  1 │  x │   0  │  =  C0 + C1 rows in the same way: they are in its cache. (To read them from another
-//         └────┴────┘    ├──────┤             core's takes three times as long; and what a core has read of another's,
-//                        │   1  │             that one must ask for again before it may write there.)
+//            dY^T           X                 Both factors are usually larger than C, and each thread reads rows
+//         ┌────┬────┐    ┌──────┐             that it wrote itself, because every operation divides the rows in the
+//         │  0 │  1 │  x │   0  │  =  C0 + C1 same way. The rows are therefore in the thread's own cache. (Reading
+//         └────┴────┘    ├──────┤             them from another core's cache is slower, and the owner must reacquire
+//                        │   1  │             the line before it writes there again.)
 //                        └──────┘
-//      The first block's sum goes to C, the others' to the side; then they are added in order. That is what one thread
-//      does too, who adds each block to C as soon as it is done.
+//
+//      The first block's sum goes to C, the others' sums to a workspace; then they are added in order. A single thread,
+//      which adds each block to C when the block is done, performs the same additions.
 #pragma once
 
 #include "headlight/base/threads.h"
@@ -25,27 +26,27 @@
 
 namespace headlight::kernels {
 
-// Products of fewer multiply-adds than this (all batches together), some 4 microseconds, run on the calling thread: to
-// share one costs a few tenths of a microsecond, and more where the others have fallen asleep.
+// Products of fewer multiply-adds than this (over all batches; about 4 us on Zen 4) run on the calling thread, because
+// starting a loop costs a few tenths of a microsecond, and more if the other threads sleep.
 inline constexpr Index kParallelWork = Index{1} << 18;
 
-// A thread's rectangle of m x n takes m n multiply-adds for each step of k, and reads m elements of A and n of B; to read
-// one is counted as this many multiply-adds, for another core may have written it.
+// The cost model of a rectangle, per step of k: m n multiply-adds, plus m + n elements read. Reading one element counts
+// as this many multiply-adds, because it may have to come from another core's cache.
 inline constexpr Index kReadCost = 16;
 
-// The most sums of blocks of k that are kept on the side: a megabyte, the level 2 cache.
+// Upper limit on the floats of block sums in the workspace: 1 MB, which fits the level 2 cache.
 inline constexpr Index kMostBlockSums = Index{1} << 18;
 
 template <class V>
 struct GemmThreads {
   using Driver = GemmDriver<V>;
 
-  // C in rows x cols rectangles of m x n, whole tiles.
+  // C cut into rows x cols rectangles of m x n, multiples of the tile size.
   struct Grid {
     Index rows, cols;
     Index m, n;
   };
-  // For so many threads, the cut whose largest rectangle is the least work.
+  // The grid for this many threads whose largest rectangle costs least.
   static Grid choose_grid(Index m, Index n, Index threads) {
     Grid best{1, 1, m, n};
     Index best_cost = 0;
@@ -62,7 +63,7 @@ struct GemmThreads {
     return best;
   }
 
-  // Calls body(i, row, col, m, n) for each rectangle of C in each of `count` products, shared out in this order.
+  // Calls body(i, row, col, m, n) for each rectangle of each of `count` products, in parallel.
   template <class Body>
   static void each_rectangle(const Gemm<float>& g, Index count, const Grid& grid, Index threads, const Body& body) {
     const Index rectangles = grid.rows * grid.cols, pieces = count * rectangles;
@@ -75,7 +76,7 @@ struct GemmThreads {
     });
   }
 
-  // One batch entry, the rectangle of C at (row, col) of m x n.
+  // Computes the m x n rectangle of C at (row, col) of one batch entry.
   static void part(const Gemm<float>& g, Index batch, Index row, Index col, Index m, Index n) {
     const Index outer = batch / g.batch_inner, inner = batch % g.batch_inner;
     const float* a = g.a + outer * g.a_outer + inner * g.a_inner;
@@ -114,7 +115,7 @@ struct GemmThreads {
   static void run_blocks(const Gemm<float>& g, Index threads) {
     const Index kc = Driver::block_length(g.k), blocks = count_blocks(g.k), size = g.m * g.n;
     float* sums = workspace(Workspace::kBlockSums, (blocks - 1) * size);  // [blocks - 1, m, n]
-    // As few rectangles as it takes for all threads to get the same.
+    // The smallest number of rectangles that gives every thread the same number of pieces.
     const Grid grid = choose_grid(g.m, g.n, threads / common_divisor(blocks, threads));
     each_rectangle(g, blocks, grid, threads, [&](Index block, Index row, Index col, Index m, Index n) {
       Gemm<float> one = g;

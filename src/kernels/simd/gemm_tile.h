@@ -1,32 +1,32 @@
-// The micro-kernel of the matrix product: a tile of C held in registers while k runs.
+// The micro-kernel of the matrix product: a tile of C stays in registers for all steps of k.
 //
 //   C tile [kRows, cols] (+)= alpha * A panel [kRows, k] * B panel [k, kVectors * V::kLanes]
 //
-//                 B panel: two vectors a step        With AVX2 the tile is 6 x 16: 12 registers of sums, 2 of B and one
-//                 ┌────────┬────────┐                for the element of A that is repeated over its lanes, 15 of 16.
-//   A panel       │   b0   │   b1   │ p              A step loads 2 vectors and 6 scalars and makes 12 multiply-adds:
-//   ┌───┐         ├────────┼────────┤                loads (2 a cycle) take 4 cycles, multiply-adds (2 a cycle) 6.
+//                 B panel: 2 vectors per step        With AVX2 the tile is 6 x 16: 12 registers of sums, 2 of B, and 1
+//                 ┌────────┬────────┐                with an element of A in every lane, 15 of 16 registers. A step
+//   A panel       │   b0   │   b1   │ p              loads 2 vectors and 6 scalars and does 12 multiply-adds: the loads
+//   ┌───┐         ├────────┼────────┤                (2 per cycle) take 4 cycles, the multiply-adds (2 per cycle) 6.
 //   │ a0│  ─────> │ c00    │ c01    │
-//   │ a1│         │ c10    │ c11    │                12 sums that do not depend on each other are also what it takes
-//   │ . │         │  .     │  .     │                to hide the 4 cycles of a multiply-add; tiles of fewer rows wait.
+//   │ a1│         │ c10    │ c11    │                8 independent sums hide the latency of a multiply-add (4 cycles
+//   │ . │         │  .     │  .     │                times 2 per cycle); tiles of fewer than 4 rows stall.
 //   └───┘p        └────────┴────────┘
 //
-// Each element of C is one chain of multiply-adds over p in order, in whichever tile and lane it falls: its value does
-// not depend on where tiles begin.
+// Each element of C is one chain of multiply-adds over p in order, in any tile and lane, so its value does not depend
+// on where tiles begin.
 #pragma once
 
 #include "kernels/kernels.h"
 
 namespace headlight::kernels {
 
-// Panels of A as the micro-kernel reads them: element (i, p) of panel t is data[t * next + i * row + p * step]. That
-// covers packed panels (row 1), A as it lies in memory (step 1) and A transposed as it lies (row 1, step lda).
+// Panels of A for the micro-kernel: element (i, p) of panel t is data[t * next + i * row + p * step]. This covers
+// packed panels (row 1), A in place (step 1) and a transposed A in place (row 1, step lda).
 struct PanelsA {
   const float* data;
   Index row, step, next;
 };
 
-// A panel of B: row p is the kVectors * kLanes floats from data + p * step on.
+// A panel of B: row p is the kVectors * kLanes floats at data + p * step.
 struct PanelB {
   const float* data;
   Index step;
@@ -35,14 +35,14 @@ struct PanelB {
 struct TilesC {
   float* data;
   Index ld;
-  Index cols;  // how many columns of the tile exist; what lies beyond is not touched
+  Index cols;  // number of columns of the tile that exist; memory beyond them is not accessed
   float alpha;
   bool accumulate;
-  const float* bias = nullptr;    // of the tile's columns; what the sums start from instead of zero
-  const float* addend = nullptr;  // of the tile, lying like C; added last
+  const float* bias = nullptr;    // of the tile's columns; the sums start from it instead of zero
+  const float* addend = nullptr;  // of the tile, same layout as C; added last
 };
 
-// Writes the vector of C at p: `addend` is null or what lies at the same place of the addend.
+// Updates the vector of C at p from its sum; `addend` points to the same position of the addend, or is null.
 template <class V, class Lanes>
 [[gnu::always_inline]] inline void update(V sum, const TilesC& c, float* p, const float* addend, Lanes lanes) {
   const V alpha = V::set(c.alpha);
@@ -51,11 +51,11 @@ template <class V, class Lanes>
   value.store(p, lanes);
 }
 
-// `count` tiles one below the other: panels of A in turn against one panel of B.
+// Computes `count` tiles, one below the other: each panel of A times the same panel of B.
 template <class V, int kRows, int kVectors>
 [[gnu::noinline]] void tiles(Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
   const bool whole = c.cols == kVectors * V::kLanes;
-  // The usual case is told apart once: then a sum is stored as it is, or added.
+  // Test for the common case once: whole tiles with alpha = 1.
   const bool plain = whole && c.alpha == 1.0f;
   float* out = c.data;
   const float* addend = c.addend;
@@ -75,7 +75,7 @@ template <class V, int kRows, int kVectors>
       for (int j = 0; j < kVectors; ++j) sums[i][j] = start[j];
 
     const float* ap = a.data;
-    // C comes in from memory while k runs; its two ends, for a row of the tile may straddle two cache lines.
+    // Prefetch C while k runs: both ends of each row, because a row may straddle two cache lines.
     for (int i = 0; i < kRows; ++i) {
       __builtin_prefetch(out + i * c.ld, 1);
       __builtin_prefetch(out + i * c.ld + kVectors * V::kLanes - 1, 1);

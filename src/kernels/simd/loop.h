@@ -1,12 +1,12 @@
-// One loop for all elementwise kernels: whole vectors, then the rest of the row as part of a vector.
+// The loops of the vectorized kernels: whole vectors, then the rest of the row as a partial vector.
 #pragma once
 
 #include "headlight/base/index.h"
 
 namespace headlight::kernels {
 
-// Calls body(i, lanes) for i = 0, kLanes, 2 kLanes, ...: lanes is V::All{} for a whole vector and V::First{count} for
-// the last few elements. Loads and stores take it as an argument, so that body and tail are one source.
+// Calls body(i, lanes) for i = 0, kLanes, 2 kLanes, ...: `lanes` is V::All{} for a whole vector and V::First{count} for
+// the tail. Loads and stores take `lanes` as an argument, so that body and tail share one source.
 template <class V, class Body>
 [[gnu::always_inline]] inline void for_vectors(Index n, const Body& body) {
   Index i = 0;
@@ -14,8 +14,8 @@ template <class V, class Body>
   if (i < n) body(i, typename V::First{n - i});
 }
 
-// The same with values that are carried along: four independent accumulators, so that each addition need not wait for
-// the one before. body(i, lanes, accumulator); which accumulator an element goes to depends on its place alone.
+// The same with four independent accumulators, which hide the latency of an addition: body(i, lanes, accumulator). The
+// accumulator of an element depends on its position only.
 inline constexpr int kChains = 4;
 template <class V, class Accumulator, class Body>
 [[gnu::always_inline]] inline void for_vectors(Index n, Accumulator (&sums)[kChains], const Body& body) {
@@ -29,7 +29,7 @@ template <class V, class Accumulator, class Body>
   }
 }
 
-// The values of the lanes that take part, `fill` in the others.
+// x in the active lanes, `fill` in the others.
 template <class V>
 [[gnu::always_inline]] inline V keep(V x, typename V::All, V) {
   return x;
@@ -44,8 +44,8 @@ template <class V>
   return V::sum((s[0] + s[1]) + (s[2] + s[3]));
 }
 
-// The sum of term(i, lanes) over n elements. In runs of 4096 elements, each summed by itself: the rounding error grows
-// with the length of a run plus their number, not with n.
+// The sum of term(i, lanes) over n elements. Runs of 4096 elements are summed separately, so that the rounding error
+// grows with the length of a run plus the number of runs, not with n.
 template <class V, class Term>
 [[gnu::always_inline]] inline float sum_terms(Index n, const Term& term) {
   constexpr Index kRun = 4096;
@@ -60,7 +60,7 @@ template <class V, class Term>
   return total;
 }
 
-// The largest over n elements of value(i, lanes), -inf for none; a NaN among them gives NaN.
+// The maximum of value(i, lanes) over n elements: -inf if n = 0, NaN if any value is NaN.
 template <class V, class Value>
 [[gnu::always_inline]] inline float max_value(Index n, const Value& value) {
   const V lowest = V::set(-__builtin_inff());
@@ -68,7 +68,7 @@ template <class V, class Value>
   auto nan = V::Int::set(0);
   for_vectors<V>(n, best, [&](Index i, auto lanes, V& b) {
     const V x = keep(value(i, lanes), lanes, lowest);
-    b = V::max(x, b);  // where x is NaN: b
+    b = V::max(x, b);  // b where x is NaN
     nan = nan | V::is_nan(x);
   });
   if (nan.bits() != 0) return __builtin_nanf("");

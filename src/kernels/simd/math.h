@@ -1,17 +1,17 @@
-// exp, log, tanh and their kin over a vector type V (vec_avx2.h, vec_portable.h).
+// exp, log, tanh and the activation functions over a vector type V (vec_avx2.h, vec_avx512.h, vec_portable.h).
 //
-// Each takes a whole vector and treats its lanes alike, so a value never depends on where it stands. Largest errors in
-// ulp (units in the last place of the exact result) over all floats, held by tests/kernels:
+// Every lane is computed in the same way, so a value does not depend on its position. Largest errors in ulp (units in
+// the last place of the exact result) over all floats, checked by tests/kernels:
 //
 //   exp         1.2   denormal results too; 0 below -103.98, inf above 88.72
-//   log         1     denormal arguments too; log(0) = -inf, of less NaN
-//   tanh        1.5   relative, also next to 0
+//   log         1     denormal arguments too; log(0) = -inf, log of a negative number NaN
+//   tanh        1.5   relative, also near 0
 //   sigmoid     2.5   0 below -88
 //   silu        3     0 below -88
-//   gelu (tanh) 3     for x > -1; farther down 6 + 0.4 |x|^3: a rounding of the exponent is that many units of its exp
-//   gelu (erf)  8     for x > -1; farther down 8 + 0.5 x^2, likewise
+//   gelu (tanh) 3     for x > -1; below, 6 + 0.4 |x|^3: exp turns a rounding error of its argument into that many ulp
+//   gelu (erf)  8     for x > -1; below, 8 + 0.5 x^2, for the same reason
 //
-// NaN gives NaN throughout. The coefficients are minimax fits (Remez) of the functions named beside them.
+// A NaN argument gives NaN. The coefficients are minimax fits (Remez) of the functions named beside them.
 #pragma once
 
 namespace headlight::kernels {
@@ -38,8 +38,8 @@ template <class V>
   if constexpr (requires { V::times_power_of_two(x, n); }) {
     return V::times_power_of_two(x, n);
   } else {
-    // In two steps, because 2^n may be out of range where the product is not (denormals, and the last octave). Adding
-    // 1.5 * 2^23 leaves an integer in the low bits.
+    // Two factors, because 2^n may be out of range when the product is not (denormals, the last octave). Adding 1.5 *
+    // 2^23 leaves the integer n in the low bits.
     const V shift = V::set(12582912.0f);
     const auto whole = V::bits_of(n + shift) - V::bits_of(shift);
     const auto half = whole.template shift_right<1>();
@@ -50,12 +50,12 @@ template <class V>
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2.
 template <class V>
 [[gnu::always_inline]] inline V exp(V x) {
-  // Beyond these the result is inf or 0 anyway; min and max hand on a NaN in their second argument.
+  // Outside these bounds the result is inf or 0. min and max return a NaN in their second argument.
   x = V::max(V::set(-110.0f), V::min(V::set(90.0f), x));
   // Adding 1.5 * 2^23 rounds to an integer.
   const V shift = V::set(12582912.0f);
   const V n = V::fma(x, V::set(1.44269504f), shift) - shift;
-  // ln 2 in two parts, the first short enough that n times it is exact.
+  // ln 2 in two parts; the first has so few bits that its product with n is exact.
   V r = V::fnma(n, V::set(0.693359375f), x);
   r = V::fnma(n, V::set(-2.12194440e-4f), r);
   // (exp(r) - 1 - r) / r^2
@@ -69,7 +69,7 @@ template <class V>
   using Int = typename V::Int;
   const Int denormal = V::set(1.17549435e-38f) > x;
   const V scaled = V::select(denormal, x * V::set(8388608.0f), x);
-  // Counting from the bits of sqrt(1/2) makes the exponent come out right for m in the range above.
+  // Subtracting the bits of sqrt(1/2) gives the exponent that puts m into the range above.
   const Int offset = V::bits_of(scaled) - Int::set(0x3f3504f3);
   const Int e = offset.template shift_right<23>() - (denormal & Int::set(23));
   const V m = V::from_bits((offset & Int::set(0x007fffff)) + Int::set(0x3f3504f3));
@@ -77,7 +77,7 @@ template <class V>
   const V s = f / (m + V::set(1.0f));
   const V z = s * s;
   const V tail = z * polynomial(z, 0.6666666566f, 0.4000033274f, 0.2853742253f, 0.2358053107f);
-  // 2 s = f - s f, and f is exact: that keeps log accurate next to 1.
+  // 2 s = f - s f, and f is exact: this keeps log accurate near 1.
   const V n = V::from_int(e);
   const V small = V::fma(n, V::set(-2.12194440e-4f), s * (tail - f));
   V y = V::fma(n, V::set(0.693359375f), f + small);
@@ -94,28 +94,28 @@ template <class V>
   return one / (one + exp(V::negate(x)));
 }
 
-// Next to 0 an odd polynomial; farther out 1 - 2 / (exp(2|x|) + 1).
+// An odd polynomial near 0; elsewhere 1 - 2 / (exp(2|x|) + 1) with the sign of x.
 template <class V>
 [[gnu::always_inline]] inline V tanh(V x) {
   const V size = V::abs(x), z = x * x;
-  // (tanh(x) - x) / x^3 in x^2
+  // (tanh(x) - x) / x^3 as a polynomial in x^2
   const V p =
       polynomial(z, -0.3333333092f, 0.1333321001f, -0.05394723005f, 0.02170308798f, -0.008182937196f, 0.002147753587f);
   const V near = V::fma(z * x, p, x);
   const V one = V::set(1.0f);
   const V far = one - V::set(2.0f) / (exp(size + size) + one);
-  // `near` has the sign of x already, but for x = -0.
+  // `near` already has the sign of x, except for x = -0.
   return V::with_sign(V::select(V::set(0.625f) > size, near, far), x);
 }
 
-// The standard normal density and distribution function, which share an exponential.
+// The density and the CDF of the standard normal distribution, which share an exponential.
 template <class V>
 struct Normal {
   V density, cdf;
 };
 
-// cdf(-a) = exp(-a^2 / 2) t P(t) with t = 1 / (a / sqrt(2) + 2), for a >= 0; cdf(a) = 1 - cdf(-a). No cancellation on
-// the negative side, where gelu lives on what is left of it.
+// cdf(-a) = exp(-a^2 / 2) t P(t) with t = 1 / (a / sqrt(2) + 2), for a >= 0; cdf(a) = 1 - cdf(-a). This form has no
+// cancellation for negative x, where GELU needs the CDF's relative accuracy.
 template <class V>
 [[gnu::always_inline]] inline Normal<V> normal(V x) {
   const V a = V::abs(x);
@@ -127,19 +127,18 @@ template <class V>
   return {e * V::set(0.39894228f), V::select(x > V::zero(), V::set(1.0f) - below, below)};
 }
 
-// ---- the activations, and their derivatives ----
+// ---- activation functions and their derivatives ----
 
 inline constexpr float kSqrtTwoOverPi = 0.797884561f;
 inline constexpr float kGeluCubic = 0.044715f;
 
-// An activation and its derivative, which share an exponential. Whoever wants one of them alone leaves the computation
-// of the other to the compiler to remove.
+// f(x) and f'(x), which share an exponential. If a caller uses only one, the compiler removes the other.
 template <class V>
 struct Activation {
   V value, slope;
 };
 
-// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), both without cancellation.
+// open = sigmoid(x) and closed = sigmoid(-x) = 1 - sigmoid(x), both without cancellation.
 template <class V>
 struct Gate {
   V open, closed;
@@ -148,14 +147,14 @@ template <class V>
 [[gnu::always_inline]] inline Gate<V> gate(V x) {
   const V e = exp(V::negate(x));
   const V one = V::set(1.0f), open = one / (one + e);
-  // For a large e the product is 1; there e may be infinite, and `open` is 0 or has lost bits as a denormal.
+  // For a large e the product rounds to 1; but e may be infinite there, and `open` 0 or denormal, so select 1.
   return {open, V::select(V::set(1e30f) > e, e * open, one)};
 }
 
-// 0.5 x (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3): the same function without a cancellation.
+// 0.5 x (1 + tanh(u)) = x sigmoid(2 u) with u = sqrt(2/pi) (x + 0.044715 x^3); the right side has no cancellation.
 template <class V>
 [[gnu::always_inline]] inline Activation<V> gelu_tanh_with_slope(V x) {
-  // Outside +-32 the gate is 0 or 1; held there, x^2 cannot overflow and meet a 0.
+  // Outside +-32 the gate is 0 or 1. Clamping x avoids inf * 0 when x^2 overflows.
   const V held = V::max(V::set(-32.0f), V::min(V::set(32.0f), x));
   const V factor = V::set(2 * kSqrtTwoOverPi), one = V::set(1.0f);
   const Gate<V> s = gate(factor * V::fma(V::set(kGeluCubic) * held * held, held, held));
@@ -188,7 +187,7 @@ template <class V>
 template <class V>
 [[gnu::always_inline]] inline Activation<V> silu_with_slope(V x) {
   const Gate<V> s = gate(x);
-  const V held = V::max(V::set(-128.0f), x);  // x times a gate that is 0 must not be inf times 0
+  const V held = V::max(V::set(-128.0f), x);  // avoids -inf * 0
   return {x * s.open, s.open * V::fma(held, s.closed, V::set(1.0f))};
 }
 template <class V>

@@ -1,23 +1,23 @@
-// Products of a matrix and one vector, over a vector type V: what writing text one token at a time is made of.
+// Products of a matrix and one vector over a vector type V: the main cost of token-by-token decoding.
 //
 //   matvec   y = W x + b      W [rows, n]            vecmat   y = x M      M [m, n]
 //
 //        x0 x1 x2 x3 ...  ->                              y0 y1 y2 y3 ...      64 outputs held in registers
 //   ┌──────────────────┐                             ┌──────────────────┐
 //   │ w0  ──────────>  │ sum -> y0                   │ row 0        │   │ x0
-//   │ w1  ──────────>  │ sum -> y1   one row         │ row 1        │   │ x1
-//   │ w2  ──────────>  │ sum -> y2   after another   │ row 2        v   │ x2
+//   │ w1  ──────────>  │ sum -> y1   row by row      │ row 1        │   │ x1
+//   │ w2  ──────────>  │ sum -> y2                   │ row 2        v   │ x2
 //   └──────────────────┘                             └──────────────────┘
 //
-// Every weight is read once and used once, so the time is that of reading the weights. What it takes to read at full
-// speed: one row after another, so that memory sees one stream without jumps (four rows at a time, which would load x
-// for all four at once, read a matrix beyond the caches at a third to a half of the speed), and eight sums that do not
-// depend on each other, for a multiply-add takes four cycles and two begin in each.
+// Every weight is read and used once, so memory bandwidth bounds the speed. Rows are processed one after another,
+// because a single sequential stream reads fastest. (Four rows at a time would share the loads of x, but read a matrix
+// larger than the caches two to three times slower.) Eight independent sums hide the latency of a multiply-add: four
+// cycles, two per cycle.
 //
-//   1. Vector i of a row goes to its sum i mod 8; the last, partial one with the lanes that exist.
+//   1. Vector i of a row is added to sum i mod 8; a partial last vector uses only the lanes that exist.
 //   2. The sums are added in pairs, then the lanes, then the bias.
 //
-// A row's result depends on the row alone, so callers may split rows as they like.
+// A row's result depends on that row alone, so callers may split the rows in any way.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -26,7 +26,7 @@ namespace headlight::kernels {
 
 inline constexpr int kMatvecSums = 8;
 
-// Step 2 without the bias.
+// Step 2, without the bias.
 template <class V>
 [[gnu::always_inline]] inline float added(const V (&sums)[kMatvecSums]) {
   return V::sum(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
@@ -57,7 +57,7 @@ template <class V>
   return added<V>(sums);
 }
 
-// Rows of one step: x stays in registers for all of them.
+// Rows of exactly eight vectors: x stays in registers for all rows.
 template <class V>
 void matvec_of_one_step(Index rows, const float* w, const float* x, const float* bias, float* y) {
   V of_x[kMatvecSums];
@@ -81,9 +81,10 @@ void simd_matvec(Index rows, Index n, const float* w, const float* x, const floa
   }
 }
 
-// ---- weights of eight bits ----
+// ---- int8 weights ----
 
-// One group of one row: sum of w x over kInt8Group elements, of which x has `count`; w is zero beyond.
+// The sum of w x over one group of a row, still spread over the lanes. x has `count` <= kInt8Group elements; w is zero
+// beyond them.
 template <class V>
 [[gnu::always_inline]] inline V int8_group(const std::int8_t* w, const float* x, Index count) {
   V sum[2] = {V::zero(), V::zero()};
@@ -119,7 +120,7 @@ void simd_matvec_int8(Index rows, Index n, const std::int8_t* w, const float* sc
 
 // ---- a vector times a matrix ----
 
-// kWide vectors of outputs side by side; each lane is one chain over the rows, in order.
+// Computes kWide adjacent vectors of outputs; each lane is one chain of multiply-adds over the rows, in order.
 template <class V, int kWide, class Lanes>
 [[gnu::always_inline]] inline void vecmat_columns(Index m, const float* x, const float* a, Index ld, float* y,
                                                   Lanes lanes) {

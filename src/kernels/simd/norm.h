@@ -1,4 +1,4 @@
-// LayerNorm and RMSNorm over a vector type V, forward and backward.
+// Layer norm and RMS norm over a vector type V, forward and backward; the formulas are derived in reference/norm.h.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -11,7 +11,7 @@ void simd_layer_norm(Index rows, Index n, const float* x, const float* gamma, co
                      float* mean, float* rstd) {
   const float count = static_cast<float>(n);
   for (Index r = 0; r < rows; ++r, x += n, y += n) {
-    // The variance from the deviations, not from the squares: that would cancel where the mean is large.
+    // Two passes: var = mean((x - mean)^2). The one-pass form mean(x^2) - mean^2 cancels when the mean is large.
     const float average = sum_terms<V>(n, [&](Index i, auto lanes) { return V::load(x + i, lanes); }) / count;
     const V center = V::set(average);
     const float squares = sum_terms<V>(n, [&](Index i, auto lanes) {

@@ -1,4 +1,4 @@
-// The kernels in standard C++ with the vector extension of GCC and Clang: for any CPU.
+// The kernel table for any CPU, built on the vector extension of GCC and Clang.
 #include "kernels/kernels.h"
 #include "kernels/simd/table.h"
 #include "kernels/simd/vec_portable.h"

@@ -8,7 +8,7 @@
 
 namespace headlight::kernels {
 
-// y += the sums over n rows, `width` elements apart, of kWide vectors side by side: several cache lines at a time.
+// Adds to y the sums over n rows, `width` elements apart, of kWide adjacent vectors: several cache lines per row.
 template <class V, int kWide, class Lanes>
 [[gnu::always_inline]] inline void add_rows(Index n, Index width, const float* x, float* y, Lanes lanes) {
   V sums[kWide];
@@ -18,7 +18,7 @@ template <class V, int kWide, class Lanes>
   for (int w = 0; w < kWide; ++w) (V::load(y + w * V::kLanes, lanes) + sums[w]).store(y + w * V::kLanes, lanes);
 }
 
-// inner = 1: each row is a sum of its own. Otherwise vectors lie along inner and walk down n, in runs as in sum_terms,
+// With inner = 1 every row is one sum. Otherwise vectors run along inner, and rows are added in runs as in sum_terms,
 // so that the rounding error does not grow with n.
 template <class V>
 void simd_sum_axis(Index outer, Index n, Index inner, const float* x, float* y) {
@@ -44,7 +44,7 @@ void simd_sum_axis(Index outer, Index n, Index inner, const float* x, float* y) 
   }
 }
 
-// The first of n elements that equals the largest, or the first NaN if there is one.
+// The index of the first NaN, or without NaN of the first maximum.
 template <class V>
 Index first_largest(Index n, const float* x) {
   const V largest = V::set(max_value<V>(n, [&](Index i, auto lanes) { return V::load(x + i, lanes); }));

@@ -1,4 +1,4 @@
-// Softmax and its kin over a vector type V, one row at a time.
+// Softmax, log-softmax and cross-entropy over a vector type V, one row at a time; derivations are in reference/rows.h.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -7,8 +7,11 @@
 
 namespace headlight::kernels {
 
-// Three passes: the largest element, exp(x - largest) and its sum, division by the sum. Elements whose mask is 0 count
-// as absent in all three.
+// x, mask, y: [n].
+//   1. largest = max_i x_i
+//   2. y_i = exp(x_i - largest), and their sum
+//   3. y_i /= sum
+// Elements whose mask is 0 are excluded from all three passes.
 template <class V, bool kMasked>
 void softmax_passes(Index n, const float* x, const float* mask, float* y) {
   const V lowest = V::set(-__builtin_inff());
@@ -18,7 +21,7 @@ void softmax_passes(Index n, const float* x, const float* mask, float* y) {
     if constexpr (kMasked) return V::select(absent(i, lanes), lowest, value);
     else return value;
   });
-  if (largest == -__builtin_inff()) {  // nothing is left
+  if (largest == -__builtin_inff()) {  // no element left
     for_vectors<V>(n, [&](Index i, auto lanes) { V::zero().store(y + i, lanes); });
     return;
   }
@@ -32,7 +35,7 @@ void softmax_passes(Index n, const float* x, const float* mask, float* y) {
   const V inverse = V::set(1 / sum);
   for_vectors<V>(n, [&](Index i, auto lanes) {
     V p = V::load(y + i, lanes) * inverse;
-    // With a NaN or inf in the row, absent elements are still 0.
+    // Excluded elements stay 0 even if the row holds a NaN or inf.
     if constexpr (kMasked) p = V::select(absent(i, lanes), V::zero(), p);
     p.store(y + i, lanes);
   });
@@ -46,7 +49,7 @@ void simd_softmax_row(Index n, const float* x, const float* mask, float* y) {
 
 template <class V, bool kMasked>
 void softmax_backward_passes(Index n, const float* y, const float* mask, const float* dy, float* dx) {
-  // By selection and not by the 0 in y: 0 times an infinite dy is NaN.
+  // Select 0 instead of relying on y = 0: 0 times an infinite dy is NaN.
   const auto present = [&](V value, Index i, auto lanes) {
     if constexpr (kMasked) return V::select(V::load(mask + i, lanes) == V::zero(), V::zero(), value);
     else return value;

@@ -1,4 +1,4 @@
-// The kernel table over a vector type V. Exactly one source file includes this with each V.
+// Builds the kernel table for a vector type V. Exactly one source file instantiates it for each V.
 #pragma once
 
 #include "kernels/kernels.h"

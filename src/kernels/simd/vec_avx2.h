@@ -1,7 +1,7 @@
 // Eight floats in an AVX2 register: the vector type of avx2.cpp. vec_portable.h has the same members.
 //
-// Only avx2.cpp includes this header, and the type stands in an unnamed namespace: every kernel instantiated with it
-// then has internal linkage, so the linker can never hand AVX2 code to another file.
+// Only avx2.cpp includes this header, and the type is in an unnamed namespace. Every kernel instantiated with it then
+// has internal linkage, so the linker cannot merge AVX2 code into another file.
 #pragma once
 
 #include <immintrin.h>
@@ -17,7 +17,7 @@ struct Avx2 {
   static constexpr Index kLanes = 8;
   static constexpr const char* kName = "avx2";
 
-  // How many elements a load or store touches: all lanes, or (at the end of a row) only the first few.
+  // The lanes that a load or store accesses: all, or (at the end of a row) only the first few.
   struct All {};
   struct First {
     Index count;  // 1..kLanes
@@ -39,7 +39,7 @@ struct Avx2 {
       return {_mm256_slli_epi32(v, kBits)};
     }
     template <int kBits>
-    [[gnu::always_inline]] Int shift_right() const {  // the sign is kept
+    [[gnu::always_inline]] Int shift_right() const {  // arithmetic: keeps the sign
       return {_mm256_srai_epi32(v, kBits)};
     }
     [[gnu::always_inline]] void store(std::int32_t* p, All) const {
@@ -48,7 +48,7 @@ struct Avx2 {
     [[gnu::always_inline]] void store(std::int32_t* p, First part) const {
       _mm256_maskstore_epi32(p, inside(part).v, v);
     }
-    // One bit a lane, lane 0 lowest.
+    // The sign bits of the lanes as an integer, lane 0 in the lowest bit.
     [[gnu::always_inline]] unsigned bits() const {
       return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(v)));
     }
@@ -66,11 +66,11 @@ struct Avx2 {
   [[gnu::always_inline]] static Avx2 repeat(const float* p) { return {_mm256_broadcast_ss(p)}; }
   [[gnu::always_inline]] static Avx2 load(const float* p) { return {_mm256_loadu_ps(p)}; }
   [[gnu::always_inline]] static Avx2 load(const float* p, All) { return {_mm256_loadu_ps(p)}; }
-  // The other lanes are zero and their memory is not read.
+  // The other lanes become zero; their memory is not read.
   [[gnu::always_inline]] static Avx2 load(const float* p, First part) {
     return {_mm256_maskload_ps(p, inside(part).v)};
   }
-  // kLanes integers of eight bits.
+  // Loads kLanes int8 values and converts them to float.
   [[gnu::always_inline]] static Avx2 load_int8(const std::int8_t* p) {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
   }
@@ -88,17 +88,17 @@ struct Avx2 {
   // a * b + c and c - a * b, rounded once.
   [[gnu::always_inline]] static Avx2 fma(Avx2 a, Avx2 b, Avx2 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   [[gnu::always_inline]] static Avx2 fnma(Avx2 a, Avx2 b, Avx2 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
-  // a < b ? a : b and a > b ? a : b: where either is NaN the result is b.
+  // a < b ? a : b and a > b ? a : b; the result is b if either is NaN.
   [[gnu::always_inline]] static Avx2 min(Avx2 a, Avx2 b) { return {_mm256_min_ps(a.v, b.v)}; }
   [[gnu::always_inline]] static Avx2 max(Avx2 a, Avx2 b) { return {_mm256_max_ps(a.v, b.v)}; }
   [[gnu::always_inline]] static Avx2 sqrt(Avx2 a) { return {_mm256_sqrt_ps(a.v)}; }
   [[gnu::always_inline]] static Avx2 abs(Avx2 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
-  // The size of a with the sign of s; the sign bit of a is 0.
+  // a with the sign of s; requires the sign bit of a to be 0.
   [[gnu::always_inline]] static Avx2 with_sign(Avx2 a, Avx2 s) {
     return {_mm256_or_ps(a.v, _mm256_and_ps(_mm256_set1_ps(-0.0f), s.v))};
   }
   [[gnu::always_inline]] static Avx2 negate(Avx2 a) { return {_mm256_xor_ps(_mm256_set1_ps(-0.0f), a.v)}; }
-  // Where `which` holds a, elsewhere b.
+  // Per lane: a if `which` is true, otherwise b.
   [[gnu::always_inline]] static Avx2 select(Int which, Avx2 a, Avx2 b) {
     return {_mm256_blendv_ps(b.v, a.v, _mm256_castsi256_ps(which.v))};
   }
@@ -107,20 +107,20 @@ struct Avx2 {
   [[gnu::always_inline]] static Avx2 from_bits(Int a) { return {_mm256_castsi256_ps(a.v)}; }
   [[gnu::always_inline]] static Avx2 from_int(Int a) { return {_mm256_cvtepi32_ps(a.v)}; }
 
-  // Over the lanes, always in this order: halves, quarters, neighbours.
+  // The sum over the lanes, always in this order: halves, quarters, neighbors.
   [[gnu::always_inline]] static float sum(Avx2 a) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
   }
-  // Of lanes without a NaN.
+  // The maximum over the lanes; requires that no lane is NaN.
   [[gnu::always_inline]] static float largest(Avx2 a) {
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
   }
 
-  // Eight sums in double.
+  // Eight sums of squares in double.
   struct Double {
     __m256d low, high;
     [[gnu::always_inline]] static Double zero() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
@@ -137,7 +137,7 @@ struct Avx2 {
     }
   };
 
-  // The top 24 bits of mix64(counter + lane): see mix64 in base/random.h.
+  // Lane i holds the top 24 bits of mix64(counter + i); mix64 is in base/random.h.
   [[gnu::always_inline]] static Int random24(std::uint64_t counter) {
     const __m256i base = _mm256_set1_epi64x(static_cast<long long>(counter));
     const __m256i even = mix(_mm256_add_epi64(base, _mm256_setr_epi64x(0, 2, 4, 6)));
@@ -145,7 +145,7 @@ struct Avx2 {
     return {_mm256_or_si256(_mm256_srli_epi64(even, 40), _mm256_slli_epi64(_mm256_srli_epi64(odd, 40), 32))};
   }
 
-  // Rows to columns: on return r[i] lane j is what r[j] lane i was.
+  // Transposes in registers: afterwards lane j of r[i] is the former lane i of r[j].
   [[gnu::always_inline]] static void transpose(Avx2 (&r)[8]) {
     __m256 t[8], u[8];
     for (int i = 0; i < 4; ++i) {
@@ -169,7 +169,7 @@ struct Avx2 {
   [[gnu::always_inline]] static Int compare(Avx2 a, Avx2 b) {
     return {_mm256_castps_si256(_mm256_cmp_ps(a.v, b.v, kPredicate))};
   }
-  // AVX2 multiplies 32 by 32 bits; a 64-bit product modulo 2^64 takes three of them.
+  // AVX2 only multiplies 32 by 32 bits; a 64-bit product modulo 2^64 takes three such multiplications.
   [[gnu::always_inline]] static __m256i multiply64(__m256i a, std::uint64_t constant) {
     const __m256i b = _mm256_set1_epi64x(static_cast<long long>(constant));
     const __m256i b_high = _mm256_set1_epi64x(static_cast<long long>(constant >> 32));

@@ -1,5 +1,5 @@
-// Sixteen floats in an AVX-512 register: the vector type of avx512.cpp. The same members as vec_avx2.h, which says what
-// they mean; what is computed at the end of a row is chosen by mask registers. Only avx512.cpp includes this header.
+// Sixteen floats in an AVX-512 register: the vector type of avx512.cpp. vec_avx2.h documents the members. Mask
+// registers select the active lanes at the end of a row. Only avx512.cpp includes this header.
 #pragma once
 
 #include <immintrin.h>
@@ -63,7 +63,7 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 load(const float* p, First part) {
     return {_mm512_maskz_loadu_ps(mask_of(part), p)};
   }
-  // kLanes integers of eight bits.
+  // Loads kLanes int8 values and converts them to float.
   [[gnu::always_inline]] static Avx512 load_int8(const std::int8_t* p) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
   }
@@ -82,7 +82,7 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 fnma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
   [[gnu::always_inline]] static Avx512 min(Avx512 a, Avx512 b) { return {_mm512_min_ps(a.v, b.v)}; }
   [[gnu::always_inline]] static Avx512 max(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
-  // a 2^n for whole n.
+  // a 2^n for integers n.
   [[gnu::always_inline]] static Avx512 times_power_of_two(Avx512 a, Avx512 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
   [[gnu::always_inline]] static Avx512 sqrt(Avx512 a) { return {_mm512_sqrt_ps(a.v)}; }
   [[gnu::always_inline]] static Avx512 abs(Avx512 a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
@@ -100,7 +100,7 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 from_bits(Int a) { return {_mm512_castsi512_ps(a.v)}; }
   [[gnu::always_inline]] static Avx512 from_int(Int a) { return {_mm512_cvtepi32_ps(a.v)}; }
 
-  // Over the lanes, always in this order: halves, quarters, eighths, neighbours.
+  // The sum over the lanes, always in this order: halves, quarters, eighths, neighbors.
   [[gnu::always_inline]] static float sum(Avx512 a) {
     const __m256 h = _mm256_add_ps(low_half(a), high_half(a));
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -130,7 +130,7 @@ struct Avx512 {
     }
   };
 
-  // The top 24 bits of mix64(counter + lane): see mix64 in base/random.h.
+  // Lane i holds the top 24 bits of mix64(counter + i); mix64 is in base/random.h.
   [[gnu::always_inline]] static Int random24(std::uint64_t counter) {
     const __m512i base = _mm512_set1_epi64(static_cast<long long>(counter));
     const __m512i even = mix(_mm512_add_epi64(base, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14)));
@@ -138,7 +138,7 @@ struct Avx512 {
     return {_mm512_or_si512(_mm512_srli_epi64(even, 40), _mm512_slli_epi64(_mm512_srli_epi64(odd, 40), 32))};
   }
 
-  // Rows to columns, in three steps: 2 x 2 numbers, 2 x 2 pairs, and then the quarters of the registers.
+  // Transposes in registers in three steps: 2 x 2 numbers, 2 x 2 pairs, then the quarters of the registers.
   [[gnu::always_inline]] static void transpose(Avx512 (&r)[16]) {
     __m512 t[16], u[16];
 #pragma GCC unroll 8

@@ -1,6 +1,5 @@
-// Four floats by the vector extension that GCC and Clang share: one register on any CPU with 128-bit vectors (SSE2,
-// NEON), and still correct on one without. The vector type of portable.cpp; vec_avx2.h has the same members and says
-// what they mean.
+// Four floats in the vector extension of GCC and Clang: the vector type of portable.cpp. It maps to one register on
+// CPUs with 128-bit vectors (SSE2, NEON) and is correct on all others. vec_avx2.h documents the members.
 #pragma once
 
 #include <cmath>
@@ -54,7 +53,7 @@ struct Portable {
       for (int i = 0; i < 4; ++i) bits |= v[i] < 0 ? 1u << i : 0u;
       return bits;
     }
-    // Sums wrap around, which signed ones may not.
+    // Integer arithmetic must wrap around; for signed integers that is undefined behavior.
     [[gnu::always_inline]] Words words() const { return reinterpret_cast<Words>(v); }
     [[gnu::always_inline]] static Int wrap(Words w) { return {reinterpret_cast<Ints>(w)}; }
   };
@@ -99,7 +98,7 @@ struct Portable {
   [[gnu::always_inline]] friend Int operator>(Portable a, Portable b) { return {a.v > b.v}; }
   [[gnu::always_inline]] friend Int operator==(Portable a, Portable b) { return {a.v == b.v}; }
   [[gnu::always_inline]] static Int is_nan(Portable a) { return {a.v != a.v}; }
-  // Here rounded twice: a fused multiply-add that the CPU lacks would be a function call a lane.
+  // Rounds twice: without hardware support, a fused multiply-add would be one function call per lane.
   [[gnu::always_inline]] static Portable fma(Portable a, Portable b, Portable c) { return {a.v * b.v + c.v}; }
   [[gnu::always_inline]] static Portable fnma(Portable a, Portable b, Portable c) { return {c.v - a.v * b.v}; }
   [[gnu::always_inline]] static Portable min(Portable a, Portable b) { return select(Int{a.v < b.v}, a, b); }

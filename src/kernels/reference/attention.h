@@ -1,27 +1,21 @@
-// Attention in plain loops, a query at a time: what the tiled kernels (simd_attention.h) are compared with.
+// Reference attention, forward and backward: plain loops, one query at a time. Shapes are in kernels/attention.h.
 #pragma once
 
 #include <cmath>
 #include <limits>
-#include <type_traits>
 #include <vector>
 
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
+#include "kernels/reference/elementwise.h"
 
-namespace headlight::kernels {
+namespace headlight::kernels::reference {
 
+// One query: its scores, which keys it may attend to, and its dropout mask.
 template <class T>
-const Table<T>& reference_table() {
-  if constexpr (std::is_same_v<T, float>) return float_reference();
-  else return double_reference();
-}
-
-// One query's view of its keys.
-template <class T>
-class ReferenceQuery {
+class Query {
  public:
-  ReferenceQuery(const Attention<T>& a, Index b, Index h, Index t)
+  Query(const Attention<T>& a, Index b, Index h, Index t)
       : a_(a),
         q_(a.q.at(b, h) + t * a.q.row),
         k_(a.k.at(b, h)),
@@ -30,18 +24,18 @@ class ReferenceQuery {
         visible_(a.visible(t)),
         first_(((b * a.heads + h) * a.queries + t) * a.keys) {}
 
-  bool sees(Index s) const { return s < visible_ && (!mask_ || mask_[s] != 0); }
-  // Rounded to T, so that the largest score can be kept without a second rounding.
+  bool allows(Index s) const { return s < visible_ && (!mask_ || mask_[s] != 0); }
+  // scale q k_s + bias_s, rounded to T so that storing the largest score as T is exact.
   double score(Index s) const {
     double sum = 0;
     for (Index d = 0; d < a_.size; ++d) sum += static_cast<double>(q_[d]) * static_cast<double>(k_[s * a_.k.row + d]);
     return static_cast<T>(sum * static_cast<double>(a_.scale) + (bias_ ? static_cast<double>(bias_[s]) : 0));
   }
-  // What dropout makes of a number that belongs to key s.
+  // Dropout applied to x, the value of key s.
   double dropped(Index s, double x) const {
     if (a_.dropout_threshold == 0) return x;
     T value = static_cast<T>(x);
-    reference_table<T>().dropout(1, a_.dropout_key, first_ + s, a_.dropout_threshold, a_.dropout_scale, &value, &value);
+    reference::dropout(1, a_.dropout_key, first_ + s, a_.dropout_threshold, a_.dropout_scale, &value, &value);
     return static_cast<double>(value);
   }
 
@@ -51,25 +45,29 @@ class ReferenceQuery {
   Index visible_, first_;
 };
 
+// For each batch, head and query t:
+//   1. largest = max_s s_ts over the allowed keys, s_ts = scale q_t k_s + bias_ts
+//   2. total = sum_s exp(s_ts - largest),  sum = sum_s drop(exp(s_ts - largest)) v_s
+//   3. z_t = sum / total, or 0 without an allowed key
 template <class T>
-void reference_attention(const Attention<T>& a) {
+void attention(const Attention<T>& a) {
   parallel_for(a.batches * a.heads, 1, [&](Index begin, Index end) {
     std::vector<double> sum(static_cast<std::size_t>(a.value_size));
     for (Index i = begin; i < end; ++i)
       for (Index t = 0; t < a.queries; ++t) {
         const Index b = i / a.heads, h = i % a.heads;
-        const ReferenceQuery<T> query(a, b, h, t);
-        constexpr double kNothing = -std::numeric_limits<double>::infinity();
-        double largest = kNothing;
+        const Query<T> query(a, b, h, t);
+        constexpr double kNoKeys = -std::numeric_limits<double>::infinity();
+        double largest = kNoKeys;
         for (Index s = 0; s < a.keys; ++s)
-          if (query.sees(s)) {
+          if (query.allows(s)) {
             const double score = query.score(s);
-            if (!(score <= largest)) largest = score;  // a NaN too
+            if (!(score <= largest)) largest = score;  // !(<=) also selects NaN
           }
         double total = 0;
         for (double& x : sum) x = 0;
-        for (Index s = 0; s < a.keys && largest != kNothing; ++s) {
-          if (!query.sees(s)) continue;
+        for (Index s = 0; s < a.keys && largest != kNoKeys; ++s) {
+          if (!query.allows(s)) continue;
           const double p = std::exp(query.score(s) - largest);
           total += p;
           const double weight = query.dropped(s, p);
@@ -86,8 +84,19 @@ void reference_attention(const Attention<T>& a) {
   });
 }
 
+// Forward: s = scale q k^T + bias [T,S],  p = softmax(s) by rows,  z = a v with a = drop(p) = m p, m the constant mask.
+// Given dz = dL/dz [T,E] (after Vaswani et al. 2017; the rowsum identity is from Dao et al. 2022, appendix B.2):
+//   z_te = sum_s a_ts v_se      =>  dv_se = sum_t a_ts dz_te                      dv = a^T dz
+//                                   da_ts = sum_e dz_te v_se                      da = dz v^T
+//   a_ts = m_ts p_ts            =>  dp_ts = m_ts da_ts                            dp = drop(da)
+//   softmax (reference/rows.h)  =>  ds_ts = p_ts (dp_ts - sum_r p_tr dp_tr)
+//     and  sum_r p_tr dp_tr = sum_r a_tr da_tr = sum_e dz_te sum_r a_tr v_re = sum_e dz_te z_te,
+//     so the sum over S keys is a dot product over E channels
+//   s = scale q k^T + bias      =>  dq = scale ds k,  dk = scale ds^T q,  dbias = ds
+//   1. dot = sum_e dz_te z_te
+//   2. for each allowed key s: p_ts again from the saved largest and inverse; then dv_s, ds_ts, dq_t, dk_s
 template <class T>
-void reference_attention_backward(const AttentionBackward<T>& g) {
+void attention_backward(const AttentionBackward<T>& g) {
   const Attention<T>& a = g.forward;
   parallel_for(a.batches * a.heads, 1, [&](Index begin, Index end) {
     const auto cells = [](Index rows, Index columns) {
@@ -97,7 +106,7 @@ void reference_attention_backward(const AttentionBackward<T>& g) {
       const Index b = i / a.heads, h = i % a.heads;
       std::vector<double> dk = cells(a.keys, a.size), dv = cells(a.keys, a.value_size);
       for (Index t = 0; t < a.queries; ++t) {
-        const ReferenceQuery<T> query(a, b, h, t);
+        const Query<T> query(a, b, h, t);
         const T *q = a.q.at(b, h) + t * a.q.row, *z = a.z.at(b, h) + t * a.z.row, *dz = g.dz.at(b, h) + t * g.dz.row;
         const double largest = static_cast<double>(a.largest[i * a.queries + t]);
         const double inverse = static_cast<double>(a.inverse[i * a.queries + t]);
@@ -107,7 +116,7 @@ void reference_attention_backward(const AttentionBackward<T>& g) {
         T* dbias = g.dbias_at(b, h, t, 0);
         for (Index s = 0; s < a.keys; ++s) {
           if (dbias) dbias[s] = 0;
-          if (!query.sees(s)) continue;
+          if (!query.allows(s)) continue;
           const double p = std::exp(query.score(s) - largest) * inverse;
           const T *k = a.k.at(b, h) + s * a.k.row, *v = a.v.at(b, h) + s * a.v.row;
           double dp = 0;
@@ -136,4 +145,4 @@ void reference_attention_backward(const AttentionBackward<T>& g) {
   });
 }
 
-}  // namespace headlight::kernels
+}  // namespace headlight::kernels::reference

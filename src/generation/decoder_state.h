@@ -1,0 +1,131 @@
+// The state of a Decoder: views of the model's weights, the key-value cache, and the buffers of one token.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "generation/quantize.h"
+#include "headlight/generation/decoder.h"
+#include "headlight/models/transformer.h"
+#include "headlight/tensor/pool.h"
+#include "kernels/kernels.h"
+
+namespace headlight {
+
+namespace decoding {
+
+inline const kernels::Table<float>& active_kernels() { return kernels::active<float>(); }
+
+// ---- views of the model's layers ----
+
+struct Projection {
+  Tensor weight, bias;               // [out,in], and [out] or undefined; both share the model's storage
+  std::optional<QuantizedMatrix> q;  // replaces the weight if present
+
+  Index rows() const { return weight.size(0); }
+  Index columns() const { return weight.size(1); }
+  Index row_bytes() const { return q ? q->groups * (kernels::kInt8Group + 4) : 4 * columns(); }
+  Index bytes() const { return rows() * (row_bytes() + (bias.defined() ? 4 : 0)); }
+
+  // Computes y[begin..end): these rows of the weight times x, plus their bias.
+  void apply(Index begin, Index end, const float* x, float* y) const {
+    const float* b = bias.defined() ? bias.data<float>() + begin : nullptr;
+    if (!q)
+      return active_kernels().matvec(end - begin, columns(), weight.data<float>() + begin * columns(), x, b, y + begin);
+    active_kernels().matvec_int8(end - begin, columns(), q->values.data() + begin * q->groups * kernels::kInt8Group,
+                                 q->scales.data() + begin * q->groups, x, b, y + begin);
+  }
+};
+
+struct Normalization {
+  Tensor gamma, beta;  // [C]; beta is undefined for RMS norm
+  float eps = 0;
+
+  void apply(const float* x, float* y) const {
+    float mean = 0, rstd = 0;
+    const Index n = gamma.numel();
+    if (beta.defined())
+      active_kernels().layer_norm(1, n, x, gamma.data<float>(), beta.data<float>(), eps, y, &mean, &rstd);
+    else active_kernels().rms_norm(1, n, x, gamma.data<float>(), eps, y, &rstd);
+  }
+};
+
+struct Layer {
+  Index heads;  // H; may differ between layers
+  Normalization norm1, norm2;
+  Projection qkv, out, up, down;  // up and down are undefined without a feed-forward layer
+  Tensor keys;                    // [H,D,S]: transposed, so that the scores are a vector times a matrix
+  Tensor values;                  // [H,S,D]
+  Tensor distance_bias;           // [H,1,S] for a query at the last of S positions; undefined without a bias
+};
+
+// One step of reading a token: the work between two synchronization points of the threads (decoder_step.cpp).
+struct Step {
+  enum class Kind { kAttend, kOut, kUp, kDown, kLogits };
+  Kind kind;
+  Layer* layer = nullptr;
+  const Normalization* norm = nullptr;  // the norm of x with which the step begins; null for none
+  Index bytes = 0;                      // of weights that the step reads
+};
+
+}  // namespace decoding
+
+struct Decoder::State {
+  using Layer = decoding::Layer;
+  using Normalization = decoding::Normalization;
+  using Projection = decoding::Projection;
+  using Step = decoding::Step;
+
+  explicit State(const CharTransformer& model);
+
+  Tensor read_all(std::span<const std::int32_t> ids);
+  void read_one(std::int32_t id);
+  void link_steps();
+  void run(const Step& step, Index part, Index parts, Index slot, Index keys);
+  void attend(Layer& layer, Index head, const float* in, Index slot, Index keys);
+  void check_parameters() const;
+  void reset();  // forgets all tokens and releases the cache
+  void quantize_weights();
+  void reserve(Index tokens);
+  void store(Layer& layer, const Tensor& k, const Tensor& v);
+  void compute_logits(const float* x);
+  void check_id(std::int32_t id) const;
+  Tensor bias_of(std::size_t layer, Index queries, Index keys) const;
+  Index length() const { return std::min(position, context); }
+
+  Projection bind(const Linear& linear) {
+    parameters_known += linear.bias ? 2 : 1;
+    return {linear.weight.value().detach(), linear.bias ? linear.bias->value().detach() : Tensor(), {}};
+  }
+  Normalization bind(const Norm& n) {
+    parameters_known += n.beta ? 2 : 1;
+    return {n.gamma.value().detach(), n.beta ? n.beta->value().detach() : Tensor(), static_cast<float>(n.eps())};
+  }
+
+  const CharTransformer& model;
+  const TransformerConfig& config;
+  const Index context, width, head_size;
+  Index most_heads = 0;  // of any layer
+  std::size_t parameters_known = 0;
+
+  std::vector<Layer> layers;
+  Normalization norm;
+  Projection head;
+  std::vector<Step> steps;
+  Index most_bytes = 0;  // of weights read by any step
+
+  Index position = 0;  // of the next token; the cache holds the last `context` tokens before it
+  Index capacity = 0;  // S: allocated tokens; doubles up to the context
+  // With absolute positions, the ids since start(): a full cache starts again from the last ones. Empty with relative
+  // ones.
+  std::vector<std::int32_t> history;
+  Tensor embedded;  // [1,1,C]
+  Tensor unit;      // [1,1,1,D], ones then zeros: rotation turns it into cosines and sines
+  Tensor turned;    // `unit` rotated to this position; undefined unless positions are rotary
+  PoolVector<float> x, packed, z, y, hidden, scores, logits;
+  PoolVector<float> normal;  // [parts,C]: x normalized, one copy per part of a step
+};
+
+}  // namespace headlight

@@ -1,0 +1,66 @@
+// Definition, defaults and parsing of the text generation flags.
+#include "generation_flags.h"
+
+#include "base/utf8.h"
+
+#include <random>
+
+#include "formats/safetensors_format.h"
+#include "headlight/base/error.h"
+#include "headlight/base/text.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/data/windows.h"
+#include "training/run_directory.h"
+
+namespace headlight::cli {
+
+std::vector<Flag> generation_flags(const char* chars_help, const char* chars_default) {
+  return {{"chars", "N", chars_help, "Options", chars_default},
+          {"temperature", "X",
+           "divide the logits by X: below 1 more predictable, above 1 more varied; 0: always the most likely",
+           "Options", "0.8"},
+          {"top-k", "N", "sample from the N most likely characters; 0: from all", "Options", "0"},
+          {"top-p", "X", "sample from the most likely characters whose probabilities add up to X", "Options", "1"},
+          {"repetition-penalty", "X",
+           "above 1, make the last 64 characters less likely: divide positive logits by X, multiply negative ones",
+           "Options", "1"},
+          {"stop", "TEXT", "end before this text would appear"},
+          {"seed", "N", "random seed; the same seed gives the same text", "Options", "random, and printed"},
+          {"int8", "", "int8 weights: faster for models larger than the caches, slightly less accurate"},
+          {"last", "", "use the last checkpoint instead of the best step"}};
+}
+
+GenerationFlags generation_flags_of(const Arguments& args, Index chars) {
+  GenerationFlags w{.chars = args.whole("chars", chars, 1, 100'000'000),
+                    .options = {.temperature = args.real("temperature", 0.8, 0, 100),
+                                .top_k = args.whole("top-k", 0, 0, 1'000'000),
+                                .top_p = args.real("top-p", 1, 1e-6, 1),
+                                .repetition_penalty = args.real("repetition-penalty", 1, 0.01, 100)},
+                    .seed = args.whole("seed", -1, 0, Index{1} << 53),
+                    .stop = args.text("stop", ""),
+                    .int8 = args.has("int8"),
+                    .last = args.has("last")};
+  if (args.has("stop") && w.stop.empty()) throw UsageError("--stop '': is empty; give at least one character");
+  // Short enough to retype.
+  if (w.seed < 0) w.seed = static_cast<Index>(std::random_device()() % 1'000'000);
+  return w;
+}
+
+std::string typed_text(std::string text, const Vocabulary& vocabulary) {
+  if (vocabulary.is_bytes()) return text;
+  refuse_other_encodings(text, "standard input", "-");
+  if (text.starts_with(kByteOrderMark)) {
+    text.erase(0, kByteOrderMark.size());
+    say_marks({"standard input"});
+  }
+  return text;
+}
+
+std::vector<std::int32_t> fresh_start(const RunInfo& info) {
+  if (!info.document_end.empty()) return {info.document_end.back()};
+  const Vocabulary& vocabulary = info.vocabulary;
+  const bool has_break = vocabulary.is_bytes() || vocabulary.characters().find(U'\n') != std::u32string::npos;
+  return has_break ? vocabulary.encode("\n", "prompt") : std::vector<std::int32_t>{0};
+}
+
+}  // namespace headlight::cli

@@ -1,0 +1,31 @@
+// The text generation flags that sample and chat share, and the token that generation starts from.
+#pragma once
+
+#include "cli/cli.h"
+#include "headlight/base/index.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/generation/generate.h"
+#include "training/run_directory.h"
+
+namespace headlight::cli {
+
+// --chars, --temperature, --top-k, --top-p, --repetition-penalty, --stop, --seed, --int8, --last.
+std::vector<Flag> generation_flags(const char* chars_help, const char* chars_default);
+
+struct GenerationFlags {
+  Index chars;
+  SampleOptions options;
+  Index seed;  // from --seed, or random
+  std::string stop;
+  bool int8, last;
+};
+// Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
+GenerationFlags generation_flags_of(const Arguments& args, Index chars);
+
+// Text from standard input without its byte order mark, which is reported, unless tokens are bytes. Error: UTF-16 or UTF-32.
+std::string typed_text(std::string text, const Vocabulary& vocabulary);
+
+// The token to start from without a prompt: a document end, a line break, or token 0.
+std::vector<std::int32_t> fresh_start(const RunInfo& info);
+
+}  // namespace headlight::cli
