@@ -67,7 +67,7 @@ class NgramModel {
   int order_;
   std::vector<Node> nodes_;  // [0] is the root, the empty n-gram
   std::vector<Slot> slots_;
-  // D_n, indexed by n: with c as at the highest order, and with c as at lower orders.
+  // D_n, indexed by n: from occurrence counts, and from continuation counts.
   std::vector<double> discount_, discount_before_;
 };
 
