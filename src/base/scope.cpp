@@ -1,4 +1,4 @@
-// Links scope objects into their thread's stack, and out of it from any place.
+// ScopeLink: inserts scope objects at the top of their thread's stack, and removes them from any position.
 #include "headlight/base/scope.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-// Words in messages: a count with its noun, lists, and the closest name to a misspelled one.
+// Wording of messages: counts with their nouns, lists, and suggestions for misspelled names.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace headlight {
 
-// "1 layer", "2 layers", "0.5 minutes"; `plural` for nouns that take no "s".
+// "1 layer", "2 layers", "0.5 minutes"; `plural` is for nouns whose plural does not end in "s".
 template <class Number>
 std::string counted(Number count, std::string_view noun, std::string_view plural = "") {
   if (count == Number{1}) return cat(count, " ", noun);

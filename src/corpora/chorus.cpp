@@ -1,3 +1,4 @@
+// Chorus: the experts' tables and evidence, the exact distribution, and drawing from it.
 #include "corpora/chorus.h"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ std::string places_back(Index count) {
   return cat("the symbol ", count <= 8 ? kWords[count - 1] : std::to_string(count), " back");
 }
 
-// The place, in `line`, after the latest earlier copy of its last symbol; -1 when there is none.
+// The index in `line` just after the latest earlier copy of its last symbol; -1 if there is none.
 Index after_latest_copy(std::string_view line) {
   const auto last = static_cast<Index>(line.size()) - 1;
   for (Index j = last - 1; j >= 0; --j)
@@ -120,7 +121,7 @@ std::vector<double> Chorus::log_probabilities(std::string_view line) const {
   return log_p;
 }
 
-// Draws lines, and keeps the evidence of each symbol beside them.
+// Draws lines and records every expert's evidence for each symbol.
 class ChorusWriter {
  public:
   explicit ChorusWriter(const Chorus& chorus) : chorus_(chorus), log_p_(chorus.symbols().size()) {
@@ -131,7 +132,7 @@ class ChorusWriter {
     while (out.size() < length) {
       const std::vector<Index> back = chorus_.evidence(out.text);
       chorus_.log_probabilities(out.text, back, log_p_);
-      // Rounding must not choose what cannot come: symbols from 1 on, the last of which always can.
+      // Rounding errors must not select an impossible symbol, so the fallback is the last, always possible one.
       double left = rng.uniform();
       std::size_t next = 1;
       while (next + 1 < log_p_.size() && (left -= std::exp(log_p_[next])) >= 0) ++next;
@@ -139,7 +140,7 @@ class ChorusWriter {
       if (keep_evidence)
         for (std::size_t e = 0; e < back.size(); ++e) evidence_[e].push_back(static_cast<std::int32_t>(back[e]));
     }
-    for (std::vector<std::int32_t>& of_expert : evidence_) of_expert.push_back(0);  // of the line break
+    for (std::vector<std::int32_t>& of_expert : evidence_) of_expert.push_back(0);  // the line break
   }
   std::vector<std::vector<std::int32_t>>& evidence() { return evidence_; }
 

@@ -1,19 +1,19 @@
-// Chorus: sequences (corpora/sequences.h) in which every symbol depends on several symbols before it at the same time. One
-// attention head reads one place, so a model needs one head for each of them.
+// Chorus: sequences (corpora/sequences.h) in which every symbol depends on several earlier symbols at the same time. An
+// attention head can read one of them, so a model needs one head for each.
 //
 //   p(next) proportional to exp( sum over experts of table[evidence][next] )
 //
-// A product of experts (Hinton 1999). Each expert reads one symbol of the line, its evidence, and adds a row of its own
-// fixed table to the scores of the next symbol. An expert without evidence adds nothing. The line break is never next,
-// except after the last symbol. The experts, in this order:
+// This is a product of experts (Hinton 1999). The evidence of an expert is one symbol of the line. It selects a row of
+// the expert's fixed table, which is added to the logits of the next symbol. An expert without evidence adds nothing.
+// The line break comes only after the last symbol. The experts, in this order, and their evidence:
 //
-//   last       the last symbol; needs no attention, so a model loses nothing of it when heads are ablated
-//   back-K     the symbol K places before the last, for each of `offsets`
+//   last       the last symbol; needs no attention, so ablating heads does not remove it
+//   back-K     the symbol K positions before the last, for each K in `offsets`
 //   topic      the first symbol of the line
 //   digit      the latest digit
 //   induction  the symbol that followed the latest earlier copy of the last symbol
 //
-// The first symbol is a letter, drawn from the row of the line break in the table of `last`.
+// The first symbol is a letter, drawn from the distribution that `last` gives after a line break.
 #pragma once
 
 #include <span>
@@ -25,7 +25,7 @@
 
 namespace headlight {
 
-// The seed of the tables of the built-in corpora. Another seed is another language.
+// The seed of the built-in corpora's tables. Another seed gives a corpus with other statistics.
 inline constexpr std::uint64_t kChorusTables = 1;
 
 struct ChorusOptions {
@@ -34,26 +34,27 @@ struct ChorusOptions {
   std::vector<Index> offsets = {1, 3};  // 1 or more, ascending
   bool topic = true, digit = true, induction = false;
   double scale = 1.3;  // standard deviation of the tables' entries
-  // An expert's table depends on this seed and on the expert's name alone, not on which other experts there are.
+  // The seed of the tables. Each table depends only on this seed and the expert's name, not on the other experts.
   std::uint64_t tables = kChorusTables;
   Index length = 64;
 };
 
-// Errors: options that make no corpus, chars outside 1..kMaxCorpusChars.
+// Errors: invalid options, chars outside 1..kMaxCorpusChars.
 TracedText draw_chorus(const ChorusOptions& options, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 
-// The rule behind draw_chorus().
+// The distribution from which draw_chorus() draws.
 class Chorus {
  public:
-  // Error: options that make no corpus.
+  // Error: invalid options.
   explicit Chorus(const ChorusOptions& options);
 
-  // The line break, then digits, then letters; tables have a row and a column for each, in this order.
+  // The line break, then digits, then letters. Tables have a row and a column for each symbol, in this order.
   const std::string& symbols() const { return symbols_; }
-  std::span<const Expert> experts() const { return experts_; }  // without evidence
-  // How far before symbol line.size() the evidence of each expert stands, 1 being the last symbol of `line`; 0: none yet.
+  std::span<const Expert> experts() const { return experts_; }  // `evidence` is empty here
+  // For each expert, the distance from the next symbol back to its evidence: 1 is the last symbol of `line`, 0 is none.
   std::vector<Index> evidence(std::string_view line) const;
-  // ln p(symbol | line) of each symbol; minus infinity where it cannot come. Error: a character that is no symbol.
+  // ln p(next | line) for each of symbols(), -infinity for impossible ones.
+  // Error: `line` has a character outside symbols().
   std::vector<double> log_probabilities(std::string_view line) const;
 
  private:

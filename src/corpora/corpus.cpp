@@ -1,3 +1,4 @@
+// The table of the built-in corpora, and the floor of a traced text.
 #include "headlight/corpora/corpus.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ TracedText tales(Index chars, std::uint64_t seed, Trace trace) {
   return generate(grammar, chars, seed, trace);
 }
 
-// The period of repeats-fixed: the mean of those of repeats.
+// The period of repeats-fixed is the mean period of repeats.
 constexpr RepeatsOptions kFixed = {.shortest = 13, .longest = 13};
 
 const ChorusOptions kChorusInduction = {.offsets = {1}, .induction = true};

@@ -1,3 +1,4 @@
+// The markov corpus: chains with a random transition matrix for each sequence.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -16,10 +17,10 @@ constexpr detail::NamedRule kRules[] = {{"first", "the first symbol: any"},
                                         {"seen", "after a symbol that came earlier"}};
 enum Compared : std::size_t { kUniform, kUnigram, kBigram, kMatrix };
 
-// The logarithm of a gamma variate of that shape and scale 1 (Marsaglia, Tsang 2000). In logarithms, because small
-// shapes give variates below the smallest double.
+// The logarithm of a gamma variate with the given shape and scale 1 (Marsaglia and Tsang 2000). The variate itself
+// would underflow for small shapes.
 double draw_log_gamma(double shape, Rng& rng) {
-  // Gamma(a) = Gamma(a + 1) U^(1/a): the method itself is for shapes from 1 on.
+  // The method needs a shape of at least 1. For smaller shapes, Gamma(a) = Gamma(a + 1) U^(1/a).
   const double boost = shape < 1 ? std::log1p(-rng.uniform()) / shape : 0;
   const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
   while (true) {
@@ -30,7 +31,7 @@ double draw_log_gamma(double shape, Rng& rng) {
   }
 }
 
-// ln of each chance of a row.
+// Fills `row` with the logarithms of probabilities drawn from a symmetric Dirichlet distribution.
 void draw_log_dirichlet(double concentration, Rng& rng, std::span<double> row) {
   double highest = -INFINITY, total = 0;
   for (double& x : row) highest = std::max(highest, x = draw_log_gamma(concentration, rng));
@@ -54,7 +55,7 @@ TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, 
   const auto k = static_cast<std::size_t>(o.symbols);
   const auto count = static_cast<double>(o.symbols);
   std::vector<double> log_chance(k * k), after(k * k), went_on(k), came(k);
-  std::vector<Index> stood(k * k);  // where each pair ended last, plus one
+  std::vector<Index> stood(k * k);  // index of each pair's latest end, plus one; 0: none
   return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
     for (std::size_t i = 0; i < k; ++i)
       draw_log_dirichlet(o.concentration, rng, std::span(log_chance).subspan(i * k, k));

@@ -1,3 +1,4 @@
+// The repeats corpus: sequences that repeat themselves with a random period.
 #include <algorithm>
 #include <cmath>
 
@@ -31,21 +32,21 @@ TracedText draw_repeats(const RepeatsOptions& o, Index chars, std::uint64_t seed
   return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
     const Index period = o.shortest + rng.below(o.longest - o.shortest + 1);
     for (Index i = 0; i < o.length; ++i) {
-      const auto known = static_cast<double>(std::min(i, period));  // different symbols so far
+      const auto known = static_cast<double>(std::min(i, period));  // distinct symbols so far
       s.references[kUniform].push_back(-std::log(static_cast<double>(o.symbols)));
       if (i > period) {
         s.add(s.text[static_cast<std::size_t>(i - period)], 0, kRepeat, period);
         s.references[kUnigram].push_back(-std::log(known));
         continue;
       }
-      // Of the periods that are still possible, i .. longest, all alike, one is i.
+      // P(period = i): the periods i..longest are still possible, and equally likely.
       const double turns = i < o.shortest ? 0 : 1.0 / static_cast<double>(o.longest - i + 1);
       if (i == period) {
         s.add(s.text[0], std::log(turns), kTurn, period);
         s.references[kUnigram].push_back(std::log(turns / known));
         continue;
       }
-      // The next of a random order: exchanged with one of those not yet used.
+      // One step of a Fisher-Yates shuffle.
       std::swap(symbols[static_cast<std::size_t>(i)], symbols[static_cast<std::size_t>(i + rng.below(o.symbols - i))]);
       const double log_p = std::log((1 - turns) / static_cast<double>(o.symbols - i));
       s.add(symbols[static_cast<std::size_t>(i)], log_p, kNew);

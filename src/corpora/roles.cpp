@@ -1,3 +1,4 @@
+// The roles corpus: random events, and the answers that marks and keys determine.
 #include <array>
 #include <cmath>
 
@@ -20,7 +21,7 @@ constexpr detail::NamedRule kRules[] = {
 };
 constexpr Index kThirdBack = 3;
 
-// Kinds of events, the marks last in the order of kMarks.
+// Kinds of events. The marks come last, in the order of kMarkSymbols.
 enum Kind : std::size_t { kLetterEvent, kDigitEvent, kKeyEvent, kMarks, kKinds = kMarks + 4 };
 constexpr std::string_view kMarkSymbols = "=~^@";
 constexpr std::array<double, kKinds> kWeights = {0.40, 0.10, 0.20, 0.075, 0.075, 0.075, 0.075};
@@ -56,7 +57,7 @@ class RolesWriter {
     for (const double w : weights) total += w;
     double left = rng_.uniform() * total;
     std::size_t kind = 0;
-    // ^ is always possible, so that rounding cannot choose what is not.
+    // Rounding errors must not select an impossible event, so the fallback is ^, which is always possible.
     while (kind < kKinds && (weights[kind] == 0 || (left -= weights[kind]) >= 0)) ++kind;
     if (kind == kKinds) kind = kMarks + 2;
     const Index choices = kind == kLetterEvent  ? o_.letters
@@ -73,7 +74,7 @@ class RolesWriter {
     return symbol;
   }
 
-  // What a mark or a key forces.
+  // Adds the symbol after a mark or a key; other events have no answer.
   void add_answer(char event) {
     const Index here = out_.size(), mark = here - 1;
     switch (event) {
@@ -92,7 +93,7 @@ class RolesWriter {
     }
     const std::size_t key = detail::kUpper.find(event);
     if (key == std::string_view::npos) return;
-    Index& latest = answered_[key];  // where the key's letter stood last, plus one
+    Index& latest = answered_[key];  // index of the key's latest answer, plus one; 0: none
     if (latest > 0) copy(latest - 1, kKeyAgain);
     else add_letter(kKeyFirst);
     latest = here + 1;

@@ -1,4 +1,4 @@
-// What the corpora of sequences share: lines of one length until there is enough text.
+// write_sequences: the loop shared by the corpora of sequences, which generates lines until the text is long enough.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ namespace headlight::detail {
 
 inline constexpr std::string_view kLower = "abcdefghijklmnopqrstuvwxyz", kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-// A sequence while it is written: TracedText for one document.
+// A sequence under construction: the fields of TracedText for one document.
 struct Sequence {
   explicit Sequence(std::size_t reference_count) : references(reference_count) {}
   std::string text;
@@ -44,11 +44,11 @@ struct NamedRule {
   const char *name, *meaning;
 };
 
-// The rule of the line breaks, the last in every list.
+// The rule of line breaks; set_rules() appends it after the corpus's own rules.
 inline constexpr NamedRule kLineEnd = {"end", "the line break after the last symbol; forced"};
 
-// `names` holds rules and references but no text yet; write(rng, sequence) writes one sequence of `length` symbols, one
-// value for each into every reference.
+// Generates a text. `names` holds the rules and references, and no text yet. write(rng, sequence) generates one
+// sequence of `length` symbols and, for each symbol, a value in every reference.
 template <class Write>
 TracedText write_sequences(TracedText names, Index length, Index chars, std::uint64_t seed, Trace trace,
                            const Write& write) {
@@ -72,7 +72,7 @@ TracedText write_sequences(TracedText names, Index length, Index chars, std::uin
     append(out.evidence, sequence.evidence);
     for (std::size_t r = 0; r < out.references.size(); ++r) {
       append(out.references[r].log_probability, sequence.references[r]);
-      out.references[r].log_probability.push_back(0);  // of the line break
+      out.references[r].log_probability.push_back(0);  // the line break
     }
   }
   return out;

@@ -1,8 +1,8 @@
-// Corpora of short sequences that each need something else of attention. A sequence is a line: as many symbols as the
-// corpus says, one printable character each, and the line break that ends it. The line break of the sequence before is
-// what a model sees first, so it is the start symbol too: a window of `length` predictions is one whole sequence.
+// Corpora of short sequences, each of which requires a different use of attention.
 //
-// Sequences know nothing of each other, and of every symbol the true probability is known in closed form.
+// A sequence is a line of `length` symbols (one printable character each) and a line break. The line break of the
+// previous sequence serves as the start symbol, so a window of `length` predictions covers exactly one sequence.
+// Sequences are independent, and the exact probability of every symbol has a closed form.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,17 @@
 
 namespace headlight {
 
-// Repeats: n different symbols in random order, then the same again and again. n is drawn anew for each sequence,
-// uniform over shortest..longest, so that what follows must be found by looking for an earlier copy: induction. With
-// shortest = longest one head that always looks equally far back does as well, and nothing is shown by it: a trap.
+// Repeats: n distinct symbols in random order, repeated until the line is full.
 //
-//   new     a symbol not seen before: any of those left
-//   turn    the first symbol again: when it comes is known only as far as n is
-//   repeat  the symbol one period back; forced
+// Each sequence draws its period n uniformly from shortest..longest, so a model must find the earlier copy of the
+// current symbol and read the symbol after it: induction. If shortest = longest, a head that attends at a fixed
+// distance predicts as well. That corpus is a trap: a low loss on it is no evidence of induction. The rules:
 //
-// References: uniform (every symbol alike), unigram (which symbols there are, and not in which order).
+//   new     a symbol that has not occurred yet, uniform over the rest
+//   turn    the first symbol again; uncertain, because n is unknown until then
+//   repeat  the symbol one period back; certain
+//
+// References: uniform (all symbols equally likely), unigram (knows the sequence's set of symbols, but not their order).
 struct RepeatsOptions {
   Index symbols = 32;  // at most 62: a-z, 0-9, A-Z
   Index shortest = 6, longest = 20;
@@ -27,17 +29,21 @@ struct RepeatsOptions {
 };
 TracedText draw_repeats(const RepeatsOptions& options, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 
-// Roles: six rules that ask for six different things to look at. The first symbol is a letter, the topic. After it come
-// events: a letter (weight .40), a digit (.10), a key (.20) or one of four marks (.075 each), those left out that are not
-// possible; within a kind all alike. After a key or a mark the next symbol is forced:
+// Roles: symbols determined by marks and keys, each of which requires attention to a different position.
 //
-//   =  previous   the symbol just before the mark; possible when that is a letter
-//   ~  third      the symbol three places before the mark; possible when that is a letter
+// The first symbol is a letter, the topic. Then follow events: a letter (weight .40), a digit (.10), a key (.20) or one
+// of four marks (.075 each). Impossible marks are excluded, and symbols of one kind are equally likely. The symbol
+// after a mark or a key is its answer:
+//
+//   =  previous   the symbol just before the mark; possible only if that is a letter
+//   ~  third      the symbol three positions before the mark; possible only if that is a letter
 //   ^  topic      the first letter of the sequence
-//   @  digit      the latest digit; possible when there is one
-//   key           a letter drawn when the key first comes (rule key-first), and ever after the same one (key-again)
+//   @  digit      the latest digit; possible only if there is one
+//   key           a random letter at the key's first occurrence (rule key-first), and the same letter after every later
+//                 occurrence (rule key-again)
 //
-// The other rules: topic-first, the first symbol; free, an event. Evidence: the latest place that says it.
+// The other rules are topic-first (the first symbol) and free (an event). Evidence: the latest position that determines
+// the answer.
 struct RolesOptions {
   Index letters = 12;  // a, b, ...; at most 26
   Index digits = 4;    // 1, 2, ...; at most 9
@@ -46,17 +52,22 @@ struct RolesOptions {
 };
 TracedText draw_roles(const RolesOptions& options, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 
-// Markov: every sequence has its own chance of each symbol to follow each other one, rows drawn from a symmetric
-// Dirichlet distribution; the first symbol is any. A model can do no better than to learn them while it reads: the true
-// probability is that of the posterior, (times j came after i + concentration) / (times i went on + symbols *
-// concentration).
+// Markov: every sequence is a Markov chain with its own transition matrix.
+//
+// The rows of the matrix are drawn from a symmetric Dirichlet distribution, and the first symbol is uniform. A model
+// has to learn the matrix in context. The exact probability is the posterior predictive, where n(i j) is how often j
+// followed i so far, n(i .) the sum over j, and k the number of symbols:
+//
+//   p(j | i) = (n(i j) + concentration) / (n(i .) + k * concentration)
+//
+// The rules:
 //
 //   first   the first symbol
-//   unseen  the symbol before comes for the first time, so what follows is any
-//   seen    the symbol before came earlier
+//   unseen  the previous symbol occurs for the first time, so the next one is uniform
+//   seen    the previous symbol has occurred before
 //
-// Evidence: where the same pair stood last. References: uniform; unigram, (times j came + 1) / (symbols so far +
-// symbols); bigram, the same for pairs; matrix, who knows the chances: its loss is the entropy rate.
+// Evidence: the latest occurrence of the same pair. References: uniform; unigram, (n(j) + 1) / (n + k) for n symbols so
+// far; bigram, (n(i j) + 1) / (n(i .) + k); matrix, the true transition probabilities, whose loss is the entropy rate.
 struct MarkovOptions {
   Index symbols = 4;  // a, b, ...; at most 26
   double concentration = 0.3;
@@ -64,7 +75,7 @@ struct MarkovOptions {
 };
 TracedText draw_markov(const MarkovOptions& options, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 
-// Errors of all: options that make no corpus, chars outside 1..kMaxCorpusChars.
+// Errors of all draw_ functions: invalid options, chars outside 1..kMaxCorpusChars, a length outside this limit.
 inline constexpr Index kMaxSequenceLength = 4096;
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// NgramModel: counting into a hash table, and interpolated Kneser-Ney probabilities.
 #include "data/ngram.h"
 
 #include <algorithm>
@@ -17,10 +18,10 @@ NgramModel::NgramModel(std::span<const std::int32_t> text, Index vocabulary, int
                        Index most_ngrams)
     : vocabulary_(vocabulary), order_(order), nodes_(1), slots_(1024) {
   if (order < 1 || order > kMostOrder) fail("n-grams: order ", order, " is outside 1 to ", kMostOrder);
-  // Counts are of 32 bits.
+  // Counts have 32 bits.
   const Index tokens = std::min({static_cast<Index>(text.size()), most_tokens, Index{1} << 31});
   if (tokens < 1) fail("n-grams: there is no text to count");
-  // The n-grams that end at the last token, by length; 0 where the text had not begun.
+  // The n-grams that end at the last token, indexed by length; 0 for those that would begin before the text.
   std::array<std::uint32_t, kMostOrder + 1> ending{}, next{};
   for (Index i = 0; i < tokens; ++i) {
     if (static_cast<Index>(nodes_.size()) + order > most_ngrams && i > 0) break;
@@ -40,9 +41,9 @@ NgramModel::NgramModel(std::span<const std::int32_t> text, Index vocabulary, int
   sum_up();
 }
 
-// What follows each n-gram, and how many n-grams of each length have the counts 1 and 2.
+// Computes every node's sums over its children, and the discounts from the numbers of n-grams with c = 1 and c = 2.
 void NgramModel::sum_up() {
-  // A node's length: that of its parent, which was made before it, and one.
+  // A node's length is its parent's plus one. Parents have lower indices, so one pass in order suffices.
   std::vector<std::uint8_t> length(nodes_.size(), 0);
   std::vector<const Slot*> by_node(nodes_.size(), nullptr);
   for (const Slot& slot : slots_)
@@ -78,13 +79,13 @@ double NgramModel::probability(std::span<const std::int32_t> before, std::int32_
     for (const std::int32_t token : before.last(static_cast<std::size_t>(n - 1))) {
       check(token);
       history = find(history, token);
-      if (history == 0) return p;  // never seen, nor is anything longer that ends with it
+      if (history == 0) return p;  // longer histories end with this one, so none was seen
     }
     const std::uint32_t whole = find(history, next);
     const Node& h = nodes_[history];
     const bool highest = n == order;
     const double sum = highest ? h.sum : h.sum_before, followers = highest ? h.followers : h.followers_before;
-    if (sum == 0) continue;  // seen at the very end, or only there where nothing stands before
+    if (sum == 0) continue;  // c(h .) = 0
     const double count = whole == 0 ? 0 : highest ? nodes_[whole].count : nodes_[whole].before;
     const double d = (highest ? discount_ : discount_before_)[static_cast<std::size_t>(n)];
     p = std::max(count - d, 0.0) / sum + d * followers / sum * p;

@@ -1,3 +1,4 @@
+// CharacterSet, BytesHash, and the parallel scan of a text.
 #include "data/text_scan.h"
 
 #include <algorithm>
@@ -12,8 +13,8 @@ namespace headlight {
 
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 18;  // a thread's share; a multiple of kCell
-constexpr std::size_t kBlocks = 16;                   // looked at together
+constexpr std::size_t kBlock = std::size_t{1} << 18;  // bytes in one task of a thread; a multiple of kCell
+constexpr std::size_t kBlocks = 16;                   // scanned by one parallel loop
 
 std::uint64_t word_at(const char* at) {
   std::uint64_t word = 0;
@@ -24,7 +25,7 @@ std::uint64_t word_at(const char* at) {
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 bool is_ascii(std::uint64_t word) { return (word & (kOnes << 7)) == 0; }
 bool continues(char byte) { return (byte & 0xC0) == 0x80; }
-// How many of eight bytes begin a character: all but 10xxxxxx.
+// How many of the eight bytes begin a character, that is, do not have the form 10xxxxxx.
 Index beginning_in(std::uint64_t word) {
   const std::uint64_t continuing = (word >> 7) & (~word >> 6) & kOnes;
   return 8 - static_cast<Index>((continuing * kOnes) >> 56);
@@ -37,8 +38,8 @@ Index characters_in(std::string_view bytes) {
   return count;
 }
 
-// A place at or up to three bytes before `at` where a character begins, so that blocks end between characters. If there is
-// none, the text is not UTF-8, and the block that begins here finds that.
+// The last offset in at-3..at where a character begins, so that blocks end between characters. If there is none, the
+// text is not UTF-8: returns `at`, and the block that begins there reports the error.
 std::size_t character_boundary(std::string_view bytes, std::size_t at) {
   if (at >= bytes.size()) return bytes.size();
   for (std::size_t back = 0; back <= std::min<std::size_t>(3, at); ++back)
@@ -50,7 +51,7 @@ struct Block {
   bool fine = true;
   CharacterSet set;
   BytesHash::Words words;
-  std::vector<Index> in_cell;  // characters that begin in each cell
+  std::vector<Index> in_cell;  // how many characters begin in each cell
 };
 
 Block scan_block(std::string_view bytes, std::size_t first, std::size_t last, bool characters, std::size_t head) {

@@ -1,4 +1,4 @@
-// One pass over the bytes of a text: whether they are UTF-8, which characters there are, where they are, and a hash.
+// One pass over the bytes of a text: validates UTF-8, collects and counts characters, and hashes the bytes.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-// A set of Unicode characters.
+// A set of Unicode code points: one bit each.
 class CharacterSet {
  public:
   void add(char32_t character) {
@@ -26,27 +26,29 @@ class CharacterSet {
     if (character < 128) return (ascii_[character / 64] & bit(character)) != 0;
     return !wide_.empty() && (wide_[character / 64] & bit(character)) != 0;
   }
-  // Ascending.
+  // In ascending order.
   std::u32string characters() const;
 
  private:
   static std::uint64_t bit(char32_t character) { return std::uint64_t{1} << (character % 64); }
   std::array<std::uint64_t, 2> ascii_{};
-  std::vector<std::uint64_t> wide_;  // as long as no character needs it: empty
+  std::vector<std::uint64_t> wide_;  // empty until a character past U+007F is added
 };
 
-// A hash of bytes that come one after the other, however they are cut into pieces: the polynomial of their mixed words of
-// eight bytes, modulo 2^64. Words are counted from the beginning of all, so a piece may begin within one.
+// A hash of a byte stream that does not depend on how the stream is divided into pieces: a polynomial modulo 2^64 whose
+// coefficients are the stream's mixed 8-byte words. Words are aligned to the start of the stream, so a piece may begin
+// in the middle of a word.
 class BytesHash {
  public:
-  // The words that begin in first .. last - 1 at places that are `head` and a multiple of eight, and lie within `bytes`.
+  // The partial hash of a piece's words that begin in first .. last - 1. Words begin at the offsets head, head + 8, ...
+  // of `bytes`; a word that does not fit into `bytes` is left out.
   struct Words {
     std::uint64_t value = 0, count = 0;
     static Words of(std::string_view bytes, std::size_t first, std::size_t last, std::size_t head);
   };
-  // How many bytes of the next piece still belong to a word that was begun.
+  // How many bytes of the next piece complete the word that the previous pieces began: 0..7.
   std::size_t head() const { return (8 - pending_.size()) % 8; }
-  // A piece, of which the words after its head are hashed already.
+  // Appends a piece. `words` is Words::of(piece, 0, piece.size(), head()), computed beforehand.
   void add(std::string_view piece, const Words& words);
   std::uint64_t value() const;
 
@@ -54,24 +56,25 @@ class BytesHash {
   void append(const Words& words);
 
   std::uint64_t value_ = 0, words_ = 0;
-  std::string pending_;  // less than a word
+  std::string pending_;  // the incomplete last word: 0..7 bytes
 };
 
 struct TextScan {
-  static constexpr std::size_t kCell = 2048;
+  static constexpr std::size_t kCell = 2048;  // bytes
 
-  Index bad = -1;  // where the bytes stop being UTF-8; what follows is then not filled in
+  Index bad = -1;  // offset of the first invalid byte, -1: none; if there is one, the other members are incomplete
   Index characters = 0;
-  // How many characters begin before byte kCell * i, for i = 0, 1, ... Empty where all are of one byte.
+  // before[i]: how many characters begin before byte kCell * i. Empty if every character is a single byte.
   std::vector<Index> before;
   CharacterSet set;
   BytesHash::Words words;
 };
-// On all threads. Without `characters` bytes are only hashed: the words after `head`, see above. What is mapped is given back
-// as it is done with. Errors: those of FileBytes::check.
+// Scans on all threads. If `characters` is false, hashes the bytes without decoding them. `head` is BytesHash::head()
+// before this text. Releases mapped memory as it goes (FileBytes::give_back). Errors: as for FileBytes::check.
 TextScan scan_text(const FileBytes& text, bool characters, std::size_t head);
 
-// Where character number `index` begins, by the table above; the size of the bytes, or past it, if there is none.
+// The byte offset of character number `index` (from 0), by the table TextScan::before. If there is no such character,
+// returns bytes.size() or more.
 std::size_t find_character(std::string_view bytes, const std::vector<Index>& before, Index index);
 
 }  // namespace headlight

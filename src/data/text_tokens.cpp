@@ -1,3 +1,4 @@
+// TextTokens: the concatenated texts as a TokenSource that encodes on each read.
 #include "data/text_tokens.h"
 
 #include <algorithm>
@@ -24,10 +25,10 @@ class TextTokens::Source : public TokenSource {
   Result finish();
 
  private:
-  // A text, or the line break between two.
+  // A text, or the line break inserted between two texts.
   struct Piece {
     FileBytes text;
-    Index first;                // its place among all tokens
+    Index first;                // index of its first token in the whole sequence
     std::vector<Index> before;  // see TextScan
   };
 
@@ -37,14 +38,14 @@ class TextTokens::Source : public TokenSource {
   std::int32_t id_of(char32_t character) const { return character < ids_.size() ? ids_[character] : -1; }
 
   bool bytes_, known_, removes_marks_ = !bytes_;
-  Vocabulary vocabulary_;  // what it is at last
-  CharacterSet set_;       // of the known vocabulary, or of what came
+  Vocabulary vocabulary_;  // complete after finish()
+  CharacterSet set_;       // the known vocabulary's characters, or those that occurred
   std::vector<Piece> pieces_;
   Index size_ = 0;
   BytesHash hash_;
   std::string last_source_;
   std::vector<std::string> marked_;
-  std::vector<std::int32_t> ids_;  // of every character up to the last that has one; -1: none
+  std::vector<std::int32_t> ids_;  // indexed by code point; -1: not in the vocabulary
 };
 
 void TextTokens::Source::add(FileBytes text, const std::string& source) {
@@ -53,7 +54,7 @@ void TextTokens::Source::add(FileBytes text, const std::string& source) {
   const bool marked = removes_marks_ && text.view().starts_with(kByteOrderMark);
   if (marked) text.skip(kByteOrderMark.size());
   if (text.view().empty()) return;
-  // The hash is of all bytes, the line break between two texts among them.
+  // The hash covers inserted line breaks, too.
   const bool breaks =
       !pieces_.empty() && pieces_.back().text.view().back() != '\n' && (bytes_ || !known_ || set_.has(U'\n'));
   BytesHash before = hash_;
@@ -62,7 +63,7 @@ void TextTokens::Source::add(FileBytes text, const std::string& source) {
   if (breaks) before.add(line_break.view(), of_break.words);
   TextScan scan = scan_text(text, !bytes_, before.head());
   if (scan.bad >= 0) {
-    // The sequence as such says what is wrong with it.
+    // Validate the offending sequence again, for the reason.
     const std::string_view rest = text.view().substr(static_cast<std::size_t>(scan.bad));
     const auto problem = find_invalid_utf8(rest.substr(0, 4));
     text.check();
@@ -89,7 +90,7 @@ void TextTokens::Source::append(FileBytes text, TextScan scan) {
   size_ += scan.characters;
 }
 
-// Names the first character that is not in the vocabulary.
+// Throws the error that names the first character outside the vocabulary.
 void TextTokens::Source::refuse_unknown(const FileBytes& file, const std::string& source) const {
   const std::string_view text = file.view();
   const char* at = text.data();
@@ -128,7 +129,7 @@ void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
   }
 }
 
-// As many as the piece has; they must be what they were when it was scanned.
+// Reads as many ids as the piece has, and returns how many. Error: the file changed after the scan.
 std::size_t TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
   const Index next = &piece == &pieces_.back() ? size_ : (&piece + 1)->first;
   const std::size_t count = std::min(to.size(), static_cast<std::size_t>(next - piece.first - first));

@@ -1,7 +1,8 @@
-// Texts of any size to tokens. What is kept are the bytes as they are, in memory or mapped from their files, and eight bytes
-// for every two thousand of them, by which characters of several bytes are found; ids are made whenever they are read.
+// TextTokens: encodes texts of any size as one sequence of token ids.
 //
-// One pass over the bytes, on all threads, checks them, finds their characters and their fingerprint.
+// Stores the texts' bytes, in memory or memory-mapped, and encodes ids whenever they are read. To find a character by
+// its index, texts with multi-byte characters also have a table of 8 bytes for every 2048 bytes of text. Each text is
+// scanned once, on all threads (data/text_scan.h).
 #pragma once
 
 #include <cstdint>
@@ -17,30 +18,31 @@ namespace headlight {
 
 class TextTokens {
  public:
-  // With a vocabulary that is known, which no other character may leave; else with one of the texts' own: bytes, or the
-  // characters that come, in code point order.
+  // The first constructor encodes with a known vocabulary; other characters are errors. The second takes the vocabulary
+  // from the texts: all bytes, or the characters that occur, in code point order.
   explicit TextTokens(const Vocabulary& known);
   explicit TextTokens(bool bytes);
   ~TextTokens();
   TextTokens(TextTokens&&) noexcept;
 
-  // From here on a byte order mark at the start of a text is a character like any other.
+  // From now on, keeps byte order marks at the start of texts as ordinary characters.
   void keep_marks();
 
-  // Adds a text after those before it, without a UTF-8 byte order mark at its start unless tokens are bytes. Where they do not end with a line break one comes between, unless the known
-  // vocabulary has none. Messages begin with `source`, and count its bytes (from 0) and characters (from 1).
-  // Errors, after which it is as if nothing had been added: not UTF-8 (UTF-16 and UTF-32 are named); a character that the known vocabulary has not.
+  // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_marks() was called.
+  // If the previous text does not end with a line break, inserts one, unless the known vocabulary has none.
+  // Messages begin with `source`; they count bytes from 0 and characters from 1.
+  // Errors (which add nothing): invalid UTF-8 (names UTF-16 and UTF-32); a character outside the known vocabulary.
   void add(FileBytes text, const std::string& source);
 
   struct Result {
     Vocabulary vocabulary;
     TokenIds ids;
-    // A hash of all bytes, whichever files they came from.
+    // A hash of all bytes, independent of how they are divided into files.
     std::uint64_t fingerprint = 0;
     std::vector<std::string> marked;  // the sources whose byte order mark was removed
   };
-  // Once. Reading from these ids may fail: a mapped file became shorter, or changed so that it has other characters.
-  // Error: no text at all.
+  // May be called once. Reading the ids can fail later, if a mapped file is truncated or its characters change.
+  // Error: no text, or only empty texts.
   Result finish();
 
  private:

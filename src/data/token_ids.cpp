@@ -1,3 +1,4 @@
+// TokenIds: range checks, slicing, and the in-memory source.
 #include "headlight/data/token_ids.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Vocabulary: construction, encoding and decoding.
 #include "headlight/data/vocabulary.h"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-// Decodes, and on failure adds the way out that only this program knows.
+// Like decode_utf8, but the error also suggests --tokens byte.
 std::u32string decode_text(std::string_view text, const std::string& source) {
   if (const auto problem = find_invalid_utf8(text))
     fail(source, ": byte ", problem->offset, " is not UTF-8 (", problem->reason,

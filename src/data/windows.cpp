@@ -1,3 +1,4 @@
+// Windows: the split into training and validation, random windows, and the windows of an evaluation.
 #include "headlight/data/windows.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace {
 
 Index length(const TokenText& text) { return static_cast<Index>(text.ids.size()); }
 
-// Document starts from which a whole window fits.
+// The number of document starts that are followed by a whole window of text.
 Index usable_starts(const TokenText& text, Index context) {
   const auto end = std::upper_bound(text.starts.begin(), text.starts.end(), length(text) - context - 1);
   return static_cast<Index>(end - text.starts.begin());
@@ -35,7 +36,7 @@ TokenSplit split_text(TokenText text, double fraction, Index context, const char
   TokenSplit split;
   split.cut = n - static_cast<Index>(fraction * static_cast<double>(n));
   if (!text.starts.empty() && fraction > 0) {
-    // Back to where a document begins.
+    // Move the cut back to a document start.
     const auto after = std::upper_bound(text.starts.begin(), text.starts.end(), split.cut);
     split.cut = after == text.starts.begin() ? 0 : *(after - 1);
   }
@@ -88,8 +89,8 @@ std::vector<Window> windows_of_documents(const TokenText& text, Index context) {
   const Index n = length(text);
   auto document = text.starts.begin();
   while (document != text.starts.end() && *document + 1 < n) {
-    const Index start = *document, end = std::min(start + context, n - 1);  // the last target it could predict
-    // The next window begins at the last document that begins in this one, or at the first one after it.
+    const Index start = *document, end = std::min(start + context, n - 1);  // index of the last possible target
+    // The next window begins at the last document start inside this window, or else at the first one after it.
     auto next = std::upper_bound(document + 1, text.starts.end(), end);
     const bool inside = next != document + 1;
     if (inside) --next;
@@ -109,7 +110,7 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context, Ind
     of_documents = windows_of_documents(text, context);
     if (whole) std::erase_if(of_documents, [&](const Window& w) { return w.start + context > n; });
   }
-  // Those of plain text are not all made where few of them are wanted: there may be a great many.
+  // Plain text can have very many windows, so construct only the chosen ones.
   const Index all = documents ? static_cast<Index>(of_documents.size())
                     : whole   ? n / context
                               : std::max<Index>(0, (n - 2 + context) / context);

@@ -1,3 +1,4 @@
+// Errors: exit codes, the layer path before a message, and quoting of control characters.
 #include "headlight/base/error.h"
 
 #include <gtest/gtest.h>

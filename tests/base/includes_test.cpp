@@ -1,4 +1,4 @@
-// Every public header includes the standard headers of the names it uses, and does not rely on what others include.
+// Every public header includes the standard headers of the names it uses, instead of relying on transitive includes.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// Rng: exact sequences from the papers' definitions, the distributions, and the generator of each thread.
 #include "headlight/base/random.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +12,7 @@
 namespace headlight {
 namespace {
 
-// The sequences below were computed apart from this code, from the papers' definitions.
+// The sequences below were computed independently of this code, from the papers' definitions.
 
 TEST(Random, Mix64IsSplitMix64) {
   EXPECT_EQ(mix64(0), 0xe220a8397b1dcdafu);
@@ -100,7 +101,8 @@ TEST(Random, BelowIsUniform) {
   }
 }
 
-// With a bound of 3/8 of the range, plain remainders would give each of the lower two thirds three times for every two of the rest.
+// With a bound of 3/8 of the range, plain remainders would give each of the lower two thirds three times for every two
+// of the rest.
 TEST(Random, BelowOfALargeBoundHasNoBias) {
   Rng rng(3);
   const Index n = Index{3} << 61;

@@ -1,3 +1,4 @@
+// Scoped: destruction in any order, on another thread, and after the creating thread has ended.
 #include "headlight/base/scope.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Shape: sizes, element counts, errors, and NumPy's broadcasting rules.
 #include "headlight/base/shape.h"
 
 #include <gtest/gtest.h>

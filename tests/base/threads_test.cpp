@@ -1,3 +1,4 @@
+// The thread pool: chunking, stealing, chains of steps, exceptions, and several callers.
 #include "headlight/base/threads.h"
 
 #include <gtest/gtest.h>
@@ -112,8 +113,8 @@ TEST_F(Threads, SeveralCallers) {
   EXPECT_EQ(wrong, 0);
 }
 
-// Each part of a step sees what all parts of the step before it wrote; also after pauses in which threads go to sleep, and
-// where some parts take long, so that others are taken over.
+// Each part of a step sees what all parts of the step before it wrote; also after pauses in which threads go to sleep,
+// and where some parts take long, so that others are taken over.
 TEST_F(Threads, StepsOneAfterAnother) {
   for (const int count : {1, 2, 3, 8}) {
     set_thread_count(count);

@@ -1,4 +1,4 @@
-// The UTF-8 decoder against the encoder, exhaustively up to three bytes, and the streaming decoder against Unicode's
+// Compares the UTF-8 decoder with the encoder, exhaustively up to three bytes, and the streaming decoder with Unicode's
 // table.
 #include "base/utf8.h"
 

@@ -1,4 +1,5 @@
-// Chorus: its probabilities against the definition written out anew, its floor against a list of all lines.
+// Compares the probabilities of Chorus with an independent implementation, and its floor with an enumeration of all
+// lines.
 #include "corpora/chorus.h"
 
 #include <gtest/gtest.h>

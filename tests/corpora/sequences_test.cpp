@@ -1,5 +1,5 @@
-// The corpora of sequences. What they say of themselves is compared with calculations that know nothing of the
-// generators: lists of all sequences with their probabilities, and closed forms.
+// Compares the sequence corpora's probabilities, rules and evidence with calculations that are independent of the
+// generators: enumerations of all sequences with their probabilities, and closed forms.
 #include "corpora/sequences.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// NgramModel against a calculation by hand and against the definition.
 #include "data/ngram.h"
 
 #include <gtest/gtest.h>
@@ -16,8 +17,8 @@ using Ids = std::vector<std::int32_t>;
 
 // By hand. The text is 0 1 0 1 0 2, of a vocabulary of 4.
 //
-// Order 1: counts 3 2 1 and none of 3. One n-gram has the count 1, one has 2: D = 1 / (1 + 2) = 1/3, and three different
-// tokens were seen in 6 places, so p(w) = (c - 1/3) / 6 + (1/3 * 3 / 6) * 1/4: 3 -> 1/24, 2 -> 1/9 + 1/24.
+// Order 1: counts 3 2 1 and none of 3. One n-gram has the count 1, one has 2: D = 1 / (1 + 2) = 1/3, and three
+// different tokens were seen in 6 places, so p(w) = (c - 1/3) / 6 + (1/3 * 3 / 6) * 1/4: 3 -> 1/24, 2 -> 1/9 + 1/24.
 //
 // Order 2: pairs 01 2, 10 2, 02 1. One has 1, two have 2: D = 1 / (1 + 4) = 1/5. Below it, tokens count by what stands
 // before them: 0 after {1}, 1 after {0}, 2 after {0}: all 1, in sum 3; three have 1, none 2, so D' = 1 and

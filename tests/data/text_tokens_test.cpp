@@ -1,3 +1,4 @@
+// TextTokens: ids, fingerprints, invalid bytes, byte order marks, and mapped files that change while in use.
 #include "data/text_tokens.h"
 
 #include <gtest/gtest.h>
@@ -136,7 +137,7 @@ TEST(TextTokens, NameWhatTheModelDoesNotKnow) {
   EXPECT_TRUE(contains(error_of([&] { tokens_of({""}); }), "text: the text is empty"));
 }
 
-// ---- byte order marks, and other encodings -----------------------------------------------------------------------------
+// ---- byte order marks, and other encodings ----
 
 TextTokens::Result marked_tokens(TextTokens reader, const std::vector<std::string>& texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) reader.add(FileBytes::of(texts[i]), cat("text", i));

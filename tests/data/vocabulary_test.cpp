@@ -1,3 +1,4 @@
+// Vocabulary: encoding, decoding, and errors that name the offending character or byte.
 #include "headlight/data/vocabulary.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Windows: the validation split, random windows and evaluation windows, for plain text and for documents.
 #include "headlight/data/windows.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// The files of tests/fuzz/corpus: each bad-* is refused in one line that says what is wrong, each good-* is read. What a
-// fuzzer finds goes there.
+// Reads the files of tests/fuzz/corpus: each bad-* must fail with the expected one-line error, each good-* must be
+// accepted. Add the inputs that a fuzzer finds to that folder.
 #include <gtest/gtest.h>
 
 #include <algorithm>

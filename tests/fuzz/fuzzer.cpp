@@ -1,4 +1,4 @@
-// One fuzzer: CMake builds it for every reader, with its name.
+// The libFuzzer entry point. CMake builds it once for each reader, with HEADLIGHT_FUZZ_READER as the reader's name.
 #include <cstddef>
 #include <cstdint>
 

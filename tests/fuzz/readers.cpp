@@ -1,3 +1,4 @@
+// The fuzzed readers: each parses bytes, uses the result, and checks it.
 #include "fuzz/readers.h"
 
 #include <cmath>

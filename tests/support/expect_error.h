@@ -1,4 +1,4 @@
-// The line of the Error that an action throws, for tests that compare it.
+// Helpers that compare the message of the Error that an action throws.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The files of a directory, to be compared with what they were.
+// Snapshots of a directory's files, to compare before and after an operation.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Runs the built program on a terminal of its own, as a person would have it.
+// Runs the built program on a pseudo-terminal.
 #pragma once
 
 #include <pty.h>

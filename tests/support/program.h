@@ -1,4 +1,4 @@
-// Runs the built program as a user would: arguments in; exit code, standard output and standard error back.
+// Runs the built program with given arguments and returns its exit code, standard output and standard error.
 #pragma once
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// A model that was never trained, with random weights everywhere, for tests of files that hold models.
+// An untrained model whose parameters are all random, for tests of file formats that store models.
 #pragma once
 
 #include "headlight/autograd/tape.h"

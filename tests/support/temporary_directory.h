@@ -1,4 +1,4 @@
-// A directory of a test's own, gone with the test.
+// A temporary directory that is deleted at the end of its scope.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// A run small enough for tests: some 1,500 weights, a few milliseconds.
+// The configuration of a training run that is small enough for tests: about 1,500 parameters, a few milliseconds.
 #pragma once
 
 #include "files.h"

@@ -1,13 +1,14 @@
-// Scoped: the stack of living scope objects behind NoGrad, DTypeScope, LayerScope and their kind.
+// Scoped: the per-thread stack of live scope objects that implements NoGrad, DTypeScope, LayerScope and similar
+// classes.
 //
-// Such an object holds a Scoped as a member; the innermost living object of a thread decides. Objects may be destroyed in
-// any order: each is unlinked from the middle of the stack as from its top.
+// Such a class has a Scoped member. The most recently created live object of a thread determines the current value.
+// Objects may be destroyed in any order, because the stack is a doubly linked list.
 #pragma once
 
 namespace headlight {
 
-// The links of one object. Functions are not inline: GCC 12 warns of the address of a local variable that an inlined
-// constructor stores, and does not see that the destructor removes it.
+// A node of the stack. The constructor and destructor are not inline: if they were, GCC 12 would warn that the
+// constructor stores the address of a local variable, although the destructor removes it.
 class ScopeLink {
  public:
   explicit ScopeLink(ScopeLink*& top) noexcept;
@@ -15,11 +16,11 @@ class ScopeLink {
   ScopeLink(const ScopeLink&) = delete;
   ScopeLink& operator=(const ScopeLink&) = delete;
 
-  // Whether the thread that made this object has ended.
+  // Whether the thread that created this object has ended.
   bool orphaned() const { return !top_; }
 
  protected:
-  // The stack's top goes with its thread: objects that outlive the thread must not touch the top.
+  // Marks the remaining objects as orphaned when their thread ends, because the thread-local top of the stack ends too.
   struct AtThreadEnd {
     explicit AtThreadEnd(ScopeLink*& stack_top) noexcept : top(stack_top) {}
     ~AtThreadEnd();
@@ -28,17 +29,17 @@ class ScopeLink {
 
  private:
   ScopeLink *outer_, *inner_ = nullptr;
-  ScopeLink** top_;  // of the thread's stack; null once that thread has ended
+  ScopeLink** top_;  // the top of the thread's stack; null after the thread has ended
 };
 
-// One stack for each Value type and thread. The stack belongs to the thread that made the objects. An object may be
-// destroyed on another thread, if the two threads are synchronized as for any shared object, or after its thread has ended.
+// There is one stack for each thread and Value type. An object stays in the stack of the thread that created it. A
+// different thread may destroy the object, either after the creating thread has ended or with ordinary synchronization.
 template <class Value>
 class Scoped : public ScopeLink {
  public:
   explicit Scoped(Value value) : ScopeLink(top_), value_(value) { thread_local const AtThreadEnd orphan(top_); }
 
-  // The value of the innermost living object on this thread; `otherwise` when none lives.
+  // The value of the most recently created live object of this thread; `otherwise` if there is none.
   static Value innermost(Value otherwise) { return top_ ? static_cast<Scoped*>(top_)->value_ : otherwise; }
 
  private:

@@ -1,4 +1,5 @@
-// The built-in corpora: texts of any length, made on the spot, whose truth is known character by character.
+// The built-in corpora: synthetic texts of any length, generated from a seed, with the exact probability of every
+// character.
 #pragma once
 
 #include <cstdint>
@@ -10,29 +11,29 @@
 
 namespace headlight {
 
-// Whether a generated text carries its probabilities, rules and evidence. The characters are the same either way.
+// Whether a generated text includes its probabilities, rules and evidence. The characters are the same either way.
 enum class Trace { kNone, kFull };
 
-// The names of the built-in corpora, in the order in which to show them.
+// The names of the built-in corpora, in display order.
 std::vector<std::string> corpus_names();
 
 struct CorpusInfo {
   std::string name;
-  std::string meaning;  // what it is made of and asks for, in a sentence or two
-  // The symbols of a sequence, without the line break that ends it, when all are of one length (corpora/sequences.h);
-  // 0 for documents of any length.
+  std::string meaning;  // one or two sentences: its content, and what a model needs to predict it
+  // The number of symbols of each sequence, without the final line break (corpora/sequences.h); 0 if documents differ
+  // in length.
   Index sequence_length = 0;
-  std::string alphabet = {};  // of sequences: every character that may come, ascending
+  std::string alphabet = {};  // for sequences: all possible characters, ascending
 };
 // Error: an unknown name.
 const CorpusInfo& corpus_info(std::string_view name);
 
-// Whole documents of the corpus `name` until there are at least `chars` characters (see kMaxCorpusChars in grammar.h).
+// Generates whole documents of the corpus `name` until there are at least `chars` characters.
 // The same name, count and seed give the same text on every machine.
-// Errors: an unknown name (the message lists those there are), chars outside 1..kMaxCorpusChars.
+// Errors: an unknown name (lists the known ones), chars outside 1..kMaxCorpusChars (corpora/grammar/grammar.h).
 TracedText corpus(std::string_view name, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 
-// The text of data/NAME.grammar, as it was when the program was built. Error: no such grammar.
+// The contents of data/NAME.grammar, embedded into the program at build time. Error: no such grammar.
 std::string_view builtin_grammar_text(std::string_view name);
 
 }  // namespace headlight

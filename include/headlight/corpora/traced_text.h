@@ -1,4 +1,5 @@
-// Text whose truth is known: for every character its true probability, the rule behind it and where its evidence stands.
+// TracedText: a generated text with, for every character, its exact probability, its rule and the position of its
+// evidence.
 #pragma once
 
 #include <cstdint>
@@ -9,53 +10,54 @@
 
 namespace headlight {
 
-// A simpler reader than the ideal one, for a model to be held against.
+// A reference predictor with which a model is compared, such as the unigram counts of the line so far.
 struct Reference {
   std::string name, meaning;  // "unigram", "counts the symbols ..."
-  // Of each character, as in TracedText.
+  // ln P(character) under the reference, one value a character. Nats.
   std::vector<double> log_probability;
-  // It goes by the text before alone, and where it allows a character the truth does too: only then can the characters
-  // that came tell how far a model's whole distribution is from its own.
+  // True if the reference uses nothing but the preceding text, and the generator can produce every character to which
+  // the reference gives a positive probability. Only then can KL(reference || model) be estimated from the text.
   bool comparable = false;
 };
 
-// One of several that decide each character together (corpora/chorus.h): a character of the same document, its evidence,
-// chooses a row of its table.
+// One factor of a product of experts (corpora/chorus.h). A character of the same document, the expert's evidence,
+// selects a row of the expert's table.
 struct Expert {
   std::string name, reads;      // "back-3", "the symbol three back"
-  bool needs_attention = true;  // false: its evidence is always the last character
-  // [evidence][next], symbols in the order of TracedText::expert_symbols: what is added to the score of each next symbol.
-  // The first symbol is never next.
+  bool needs_attention = true;  // false: the evidence is always the last character
+  // [evidence][next]: the value added to the logit of each next symbol. Both indices follow TracedText::expert_symbols.
+  // Column 0 is unused, because experts never predict the first symbol, the line break.
   std::vector<double> table;
-  // How far back the evidence stands: text[i - evidence[i]]; 0: none, and nothing is added.
+  // The distance to the evidence of character i, which is text[i - evidence[i]]; 0: no evidence, nothing is added.
   std::vector<std::int32_t> evidence;
 };
 
-// A text of independent documents, one after the other. The vectors beside `text` hold one value a character, or nothing
-// when the text was made without its trace.
+// A concatenation of independent documents. log_probability, rule and evidence hold one value a character; they are
+// empty if the text was generated without its trace.
 struct TracedText {
   std::string text;
-  // ln P(character | every character before it back to the start of the text): the Bayes predictive of the generator,
-  // summed over all the ways it could have written what came before. Nats. No model can do better on average.
+  // ln P(character | all preceding characters of the text), in nats: the generator's exact predictive distribution,
+  // summed over all derivations of the preceding characters. No model has a lower expected loss.
   std::vector<double> log_probability;
-  // The rule that wrote the character: an index into rule_names.
+  // The rule that generated the character: an index into rule_names.
   std::vector<std::uint8_t> rule;
-  // How far back the evidence stands when the character repeats something: text[i - evidence[i]] == text[i]. 0: none.
+  // If the character repeats an earlier one, the distance to that character: text[i - evidence[i]] == text[i]. 0: none.
   std::vector<std::int32_t> evidence;
-  // Where documents begin, ascending, the first at 0.
+  // The index of each document's first character, ascending; the first is 0.
   std::vector<std::int64_t> document_starts;
   std::vector<std::string> rule_names;
-  // What each rule says; empty when nobody wrote it down.
+  // A description of each rule; empty if the corpus has none.
   std::vector<std::string> rule_meanings;
   std::vector<Reference> references;
-  // Of corpora in which several experts decide each character.
+  // Only for corpora that are a product of experts.
   std::string expert_symbols;
   std::vector<Expert> experts;
 
   Index size() const { return static_cast<Index>(text.size()); }
   bool traced() const { return log_probability.size() == text.size() && !text.empty(); }
 
-  // The lowest possible mean loss, in nats a character, of all the text or of characters begin..end-1.
+  // The entropy floor (lowest achievable mean loss), in nats a character, of the whole text or of characters
+  // begin..end-1.
   // Errors: no trace, an empty range, a range outside the text.
   double floor() const { return floor(0, size()); }
   double floor(Index begin, Index end) const;

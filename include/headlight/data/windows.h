@@ -1,10 +1,10 @@
-// Windows: the pieces of a text that a model is trained and measured on. A window of T predictions needs T+1 tokens: the
-// first T are the inputs, each one's target is the token after it.
+// Windows: the fixed-length pieces of a text on which a model is trained and evaluated. A window of T predictions spans
+// T+1 tokens: the first T are the inputs, and the target of each input is the next token.
 //
-// Plain text is cut anywhere. A corpus of documents (short texts that know nothing of each other) is cut only where a
-// document begins, so that a model sees all the evidence there is for each character, and its loss can be held against
-// the corpus's known floor on the very same characters. Such a window begins with the last token of the document before,
-// by which a model can tell that a document begins.
+// In plain text a window may begin at any token. In a corpus of independent documents, windows begin only where a
+// document begins. The model then sees the whole document up to each character, so that its loss can be compared with
+// the corpus's exact floor on the same characters. The first input of such a window is the last token of the previous
+// document, which tells the model that a document begins.
 #pragma once
 
 #include <cstdint>
@@ -18,48 +18,53 @@ namespace headlight {
 
 struct TokenText {
   TokenIds ids;
-  // Where windows may begin, ascending: the last token before each document. Empty for plain text.
+  // Where windows may begin: the index of the last token before each document, ascending. Empty for plain text.
   std::vector<Index> starts;
 };
 
 struct TokenSplit {
   TokenText train;       // the beginning of the text
   TokenText validation;  // the rest
-  Index cut = 0;         // its first token
+  Index cut = 0;         // index of the first validation token
 };
 
-// The last `fraction` of the text for validation; cut at a document start where there are documents. A fraction of 0
-// leaves no validation part. Errors: fraction outside [0, 1); a part too short for one window of `context` predictions,
-// with the length it has and needs. `source` begins the line.
+// Uses the last `fraction` of the text for validation. If the text has documents, the cut moves back to a document
+// start. A fraction of 0 makes the validation part empty.
+// Errors, each beginning with `source`: fraction outside [0, 1); a part too short for one window of `context`
+// predictions (gives the actual and the required length).
 TokenSplit split_text(TokenText text, double fraction, Index context, const char* source);
 
-// What every document ends with: the longest run of tokens common to all, up to those at `starts`, such as a full stop and
-// an empty line. Empty when there is none, or fewer than two documents.
+// The longest token sequence with which all documents end, such as a full stop and an empty line. The last document is
+// not considered, because it may be cut short. Empty if there is no common ending, or fewer than two documents.
 std::vector<std::int32_t> document_end(const TokenText& text);
 
 struct Batch {
   Index rows = 0;                     // B
-  std::vector<std::int32_t> inputs;   // B windows of T, one after another
-  std::vector<std::int32_t> targets;  // kIgnoredTarget where nothing is to be predicted
+  std::vector<std::int32_t> inputs;   // [B, T]
+  std::vector<std::int32_t> targets;  // [B, T]; kIgnoredTarget: not part of the loss
 };
 
-// Fills `batch` with `rows` windows drawn with replacement: uniform over all places, or over document starts.
-// Error: no window fits.
+// Fills `batch` with `rows` windows, drawn uniformly with replacement: from all positions of plain text, or from all
+// document starts. Error: the text is too short for a window.
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
 
-// One window of an evaluation: inputs start, start+1, ..., start+context-1 (those past the end of the text are padding);
-// only the targets first..last (places in the text) count.
+// A window of an evaluation. Its inputs are the tokens start..start+context-1; inputs past the end of the text are
+// padding. Only the targets first..last count (token indices in the text, both inclusive).
 struct Window {
   Index start, first, last;
 };
-// Windows in which every token but the first is predicted once. Plain text: windows side by side. Documents: each window
-// begins at a document start, and a token whose document began earlier in the same window counts there; what stands more
-// than `context` tokens after the start of its document is left out.
-// Of these at most `most`, evenly spread (0: all); with Padding::kNone, of those that need none.
+// Windows that together predict every token at most once.
+//
+// Plain text is divided into consecutive windows, which predict every token except the first. With documents, each
+// window begins at a document start; its targets end before the last document that begins inside it, and the next
+// window begins there. Tokens more than `context` tokens after the start of their document are never predicted.
+//
+// If `most` is positive and there are more windows than that, returns `most` of them, evenly spaced. Padding::kNone
+// excludes windows that need padding.
 enum class Padding { kAllowed, kNone };
 std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most = 0,
                                        Padding padding = Padding::kAllowed);
-// The batch of some of these windows.
+// Makes the batch of these windows: one row each.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);
 
 }  // namespace headlight
