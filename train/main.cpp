@@ -1,5 +1,5 @@
-// headlight: finds the command and runs it. Errors are one line on standard error; exit codes: 0 fine, 1 failed, 2 wrong
-// usage, 3 training diverged, 130 interrupted.
+// The headlight program: finds the command and runs it. Errors are one line on standard error. Exit codes: 0 success,
+// 1 failure, 2 usage error, 3 training diverged, 130 interrupted.
 #include <csignal>
 #include <exception>
 #include <new>
@@ -58,7 +58,7 @@ int run(const std::vector<std::string>& words) {
   const std::size_t first = words[0] == "help" ? 1 : 0;
   std::string wanted = words[first];
   std::size_t used = first + 1;
-  // "heads show" and the like are commands of their own.
+  // Some commands have two words, such as "heads show".
   if (words.size() > used)
     for (const Command& command : commands())
       if (command.name == cat(wanted, " ", words[used])) {
@@ -92,7 +92,7 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   namespace cli = headlight::cli;
 #ifdef SIGXFSZ
-  std::signal(SIGXFSZ, SIG_IGN);  // a file past the limit is then an error of its write, and gets its line
+  std::signal(SIGXFSZ, SIG_IGN);  // so that exceeding the file size limit is a write error, not a signal
 #endif
   try {
     if (argc > 0) cli::set_program_name(argv[0]);

@@ -1,3 +1,4 @@
+// Parameter storage: views of tensors, and loading with checks of names, shapes and types.
 #include "headlight/training/checkpoint.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// RunConfig: conversion to model and schedule settings, checks of combinations, and the memory estimate.
 #include "training/config.h"
 
 #include <algorithm>
@@ -11,9 +12,9 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostHeads = 1000;  // of a layer
+constexpr Index kMostHeads = 1000;  // per layer
 
-// "4,2,0"; nothing when it is no such list.
+// Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
 std::optional<std::vector<Index>> parse_list(std::string_view text) {
   std::vector<Index> numbers;
   for (std::size_t at = 0; !text.empty() && at <= text.size();) {
@@ -34,7 +35,7 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
-// "0,2//1": of three layers, the second without heads.
+// Parses a list of lists such as "0,2//1": three layers, the second without heads.
 std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
   std::vector<std::vector<Index>> layers;
   for (std::size_t at = 0; !text.empty() && at <= text.size();) {
@@ -99,7 +100,7 @@ void RunConfig::check() const {
       throw UsageError(cat("--context ", context, ": the sequences of ", corpus, " have ", length, " symbols; use ",
                            length, " or fewer"));
   }
-  // Whatever the machine: sizes like these are slips of the keyboard.
+  // In bytes, independent of the machine: larger values come from typing errors.
   constexpr double kMost = 4e11;
   if (memory(1) > kMost)
     throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
@@ -113,14 +114,14 @@ double RunConfig::memory(Index vocabulary) const {
   m.check();
   double all_heads = 0;
   for (Index layer = 0; layer < layers; ++layer) all_heads += number(m.heads_in(layer));
-  const double inner = all_heads * number(m.size_of_heads());  // channels of all heads of all layers
+  const double inner = all_heads * number(m.size_of_heads());  // total width of all heads in all layers
   const double parameters = 4 * c * inner + number(layers) * 2 * c * f + (v + number(context)) * c;
-  const double places = number(batch) * number(context);  // at a time
-  // What the tape keeps for each token: about ten values of the width, three of the hidden size, and the attention.
+  const double places = number(batch) * number(context);  // tokens per batch
+  // Values on the tape per token and layer: about 10 * width, 3 * hidden, and the attention weights.
   const double activations =
       places * (number(layers) * (6 * c + 3 * f) + 4 * inner + all_heads * number(context) + 4 * c + 3 * v);
-  const double ids = 2 * places * number(accumulate);  // inputs and targets of a step
-  return 4 * (4 * parameters + activations + ids);     // weights, gradients and two moments; float32
+  const double ids = 2 * places * number(accumulate);  // inputs and targets of one step
+  return 4 * (4 * parameters + activations + ids);     // float32: weights, gradients and AdamW's two moments
 }
 
 void check_corpus_name(std::string_view what, std::string_view name) {

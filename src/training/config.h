@@ -1,6 +1,6 @@
-// The configuration of a run: one plain struct, and one table that says everything else about each setting: its name on
-// the command line and in config.json, its range or choices, its help. Flags, files, --help, completion, messages and
-// RunConfig::check() are all made from the table.
+// The configuration of a run: a plain struct, and a table that holds the name, range or choices, and help of each
+// setting. Flags, config.json, --help, completion, error messages and RunConfig::check() are all generated from the
+// table.
 #pragma once
 
 #include <string>
@@ -20,19 +20,19 @@ enum class OptimizerKind { kAdamW, kSgd };
 
 struct RunConfig {
   // ---- text ----
-  std::string data;                    // a file, a folder of files, "-"; empty: the corpus
-  std::vector<std::string> more_data;  // what comes after it
+  std::string data;                    // a file, a folder, or "-" (standard input); empty: use `corpus`
+  std::vector<std::string> more_data;  // further paths, appended to `data`
   std::string corpus = "tales";
-  std::string grammar;  // a grammar file to draw the text from instead
+  std::string grammar;  // a grammar file; if set, the text is generated from this grammar
   Index corpus_chars = 2'000'000;
   TokenUnit tokens = TokenUnit::kCharacter;
   double val_fraction = 0.1;
   // ---- model ----
   Index layers = 4, heads = 4, width = 128, context = 64;
-  Index hidden = -1;
-  std::string layer_heads;  // "4,2,0": of a pruned model
+  Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
+  std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
   Index head_size = 0;
-  std::string head_slopes;  // "0,2/1,3": of a pruned model with ALiBi
+  std::string head_slopes;  // "0,2/1,3": ALiBi slope indices by layer, for a pruned model
   double dropout = 0;
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
@@ -54,75 +54,76 @@ struct RunConfig {
   Index threads = 0;
   bool watch_heads = false;
   Index watch_every = 0;
-  // Not a setting: the folder in which relative paths of data and grammar were given. Empty: the current one.
+  // Not a setting: the folder that relative paths in `data` and `grammar` refer to. Empty: the current folder.
   std::string folder;
-  // Not a setting either: a byte order mark at the start of a file is a character, as in runs of programs that kept it.
+  // Not a setting: keep a byte order mark at the start of a file as a character, for runs of versions that kept the
+  // mark.
   bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
   TransformerConfig model(Index vocabulary) const;
   Schedule schedule() const;
-  // Error: a UsageError that names the setting, its value and what is allowed: each setting's range or choices as the table
-  // has them, then the combinations that no single setting can be blamed for.
+  // Checks each setting against its range or choices in the table, then combinations of settings.
+  // Error: a UsageError that names the setting, its value and the allowed values.
   void check() const;
-  // About how many bytes a training step takes with so many tokens in the vocabulary.
+  // Estimated peak memory of a training step, in bytes; `vocabulary` is the number of tokens in the vocabulary.
   double memory(Index vocabulary) const;
 };
 
-// A field of an enum, as the index of its value in Setting::choices.
+// Accesses an enum field as an index into Setting::choices.
 struct ChoiceField {
-  std::size_t (*get)(const RunConfig&);  // past the end for a value that has no name
+  std::size_t (*get)(const RunConfig&);  // past the end if the value has no name
   void (*set)(RunConfig&, std::size_t);
 };
 using SettingField =
     std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*, ChoiceField>;
 
 struct Setting {
-  const char* name;  // "min-lr": --min-lr, and min_lr in config.json
+  const char* name;  // "min-lr" stands for the flag --min-lr and the key min_lr in config.json
   SettingField field;
-  const char* group;  // heading in --help
+  const char* group;  // the heading in --help
   std::string help;
-  double lowest = 0, highest = 0;         // of numbers
-  std::vector<std::string> choices = {};  // of enums
+  double lowest = 0, highest = 0;         // range of a number
+  std::vector<std::string> choices = {};  // names of an enum's values
   bool lowest_excluded = false, highest_excluded = false;
-  // May be given with --resume and differ from what the run was started with: it does not change what is computed, or
-  // (steps) says how far, or (data) is checked against the run's text.
+  // Whether --resume accepts a value that differs from the stored one. Such a setting does not affect results, or
+  // extends the run (steps), or is checked against the fingerprint of the text (data).
   bool free_on_resume = false;
 
-  std::string key() const;  // with underscores
+  std::string key() const;  // the name with underscores: "min_lr"
   bool is_switch() const { return std::holds_alternative<bool RunConfig::*>(field); }
 };
 
 // All settings, in the order --help shows them.
 const std::vector<Setting>& settings();
-// By flag name, or null.
+// Finds a setting by flag name; null if there is none.
 const Setting* find_setting(std::string_view name);
 
-// Sets one from text. Error: UsageError that names the flag, the value and what is allowed.
+// Sets a setting from text. Error: a UsageError that names the flag, the value and the allowed values.
 void set_from_text(RunConfig& config, const Setting& setting, std::string_view text);
-// The value as a flag would give it; of an enum, the name of the choice.
+// The value as a flag takes it; for an enum, the name of the choice.
 std::string text_of(const RunConfig& config, const Setting& setting);
-std::string text_of(const RunConfig& config, std::string_view name);  // by flag name
-// Error: a UsageError like set_from_text's when the value that the configuration holds is not allowed.
+std::string text_of(const RunConfig& config, std::string_view name);  // `name` is a flag name
+// Error: the UsageError of set_from_text() if the configuration holds a value that is not allowed.
 void check_setting(const RunConfig& config, const Setting& setting);
 
 Json to_json(const RunConfig& config);
-// Settings that are missing keep their value. Errors name the file and the setting: unknown, wrong kind, out of range.
+// Missing settings keep their value. Errors (each names the file and the setting): unknown, wrong type, out of range.
 void from_json(RunConfig& config, const JsonView& json);
 
-// Ready-made configurations.
+// A named configuration for --preset.
 struct Preset {
   const char* name;
   const char* help;
   RunConfig config;
 };
 const std::vector<Preset>& presets();
-// Error: UsageError listing the names.
+// Error: a UsageError that lists the names.
 const Preset& find_preset(std::string_view name);
-// The preset for a built-in corpus: that which trains on it, or "demo".
+// The preset that trains on a built-in corpus; "demo" if no preset does.
 std::string preset_of_corpus(std::string_view corpus);
 
-// Error: UsageError that lists the built-in corpora, with the closest one; `what` begins the line.
+// Error: a UsageError that starts with `what`, suggests the closest built-in corpus and lists all of them.
 void check_corpus_name(std::string_view what, std::string_view name);
 
 }  // namespace headlight

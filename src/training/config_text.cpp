@@ -1,4 +1,4 @@
-// Settings from text and as text, one at a time and as JSON.
+// Converts settings from and to text and JSON.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -18,7 +18,7 @@ std::string number_as_text(T value) {
 }
 
 std::string allowed_range(const Setting& s) {
-  // In full, as it may be typed: 1000000000, not 1e+09.
+  // Print integers in full: 1000000000, not 1e+09.
   const auto limit = [&](double value) {
     return std::holds_alternative<Index RunConfig::*>(s.field) ? std::to_string(static_cast<Index>(value))
                                                                : number_as_text(value);
@@ -102,7 +102,7 @@ void check_setting(const RunConfig& config, const Setting& s) {
   if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) {
     if (!in_range(s, static_cast<double>(config.*(*field)))) refuse_range(s, text_of(config, s));
   } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
-    if (!in_range(s, config.*(*real))) refuse_range(s, text_of(config, s));  // NaN is in no range
+    if (!in_range(s, config.*(*real))) refuse_range(s, text_of(config, s));  // NaN fails the range check
   } else if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
     if (choice->get(config) >= s.choices.size()) refuse_choice(s, text_of(config, s));
   }
@@ -114,7 +114,7 @@ Json to_json(const RunConfig& config) {
     if (const auto* whole = std::get_if<Index RunConfig::*>(&s.field)) json.set(s.key(), config.*(*whole));
     else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) json.set(s.key(), config.*(*real));
     else if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) json.set(s.key(), config.*(*flag));
-    else json.set(s.key(), text_of(config, s));  // texts, and the names of choices
+    else json.set(s.key(), text_of(config, s));  // strings, and names of choices
   }
   if (!config.more_data.empty()) {
     Json all = Json::array();
@@ -140,7 +140,7 @@ void from_json(RunConfig& config, const JsonView& json) {
         (config.data.empty() ? config.data : config.more_data.emplace_back()) = path.as_string();
       continue;
     }
-    // Through the text, so that a file is held to the same rules as a flag.
+    // Convert through text, so that a file follows the same rules as a flag.
     std::string text;
     if (std::holds_alternative<Index RunConfig::*>(found->field)) text = std::to_string(value.as_index());
     else if (std::holds_alternative<double RunConfig::*>(found->field)) text = number_as_text(value.as_double());

@@ -1,3 +1,4 @@
+// Computes the n-gram baseline.
 #include "training/counting.h"
 
 #include <algorithm>

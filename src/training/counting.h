@@ -1,4 +1,4 @@
-// How far counting gets on a run's text: what a model is to be better than.
+// The n-gram baseline of a run's text, which a trained model should beat.
 #pragma once
 
 #include <vector>
@@ -7,9 +7,9 @@
 
 namespace headlight {
 
-// The validation losses of n-gram models (data/ngram.h) of orders 1 to `order`, counted on the first two million tokens
-// of the training part and measured on the first half million of the validation part; less where more would take too much
-// memory. Empty where one of the parts is shorter than two tokens.
+// The validation losses, in nats per token, of n-gram models (data/ngram.h) of orders 1 to `order`. The models count at
+// most the first 2,000,000 training tokens (fewer if the counts would take too much memory) and are evaluated on at
+// most the first 500,000 validation tokens. Empty if either part has fewer than two tokens.
 std::vector<double> counting_losses(const RunData& data, int order);
 
 }  // namespace headlight

@@ -1,4 +1,4 @@
-// When a training counts as diverged although its losses are finite numbers, and which line says so.
+// Detects runs that diverge with finite losses, and builds the warning and error messages.
 #include <cmath>
 
 #include "base/format.h"
@@ -10,16 +10,16 @@ namespace headlight {
 
 namespace {
 
-constexpr double kMargin = 0.1;  // nats; the loss of an untrained model is within it of a uniform guess
+constexpr double kMargin = 0.1;  // in nats; an untrained model's loss is within 0.1 of log V
 
 std::string loss_text(double loss) { return fixed_text(loss, 2); }
 
-// A learning rate to try instead.
+// A smaller learning rate to suggest.
 double smaller_lr(const RunConfig& c) {
   const double usual = usual_lr(c.width);
   const double lr = c.optimizer == OptimizerKind::kAdamW && c.lr > 1.5 * usual ? usual : c.lr / 4;
   const double unit = std::pow(10, std::floor(std::log10(lr)));
-  return std::max(1.0, std::floor(lr / unit)) * unit;  // one digit
+  return std::max(1.0, std::floor(lr / unit)) * unit;  // keep one significant digit
 }
 
 std::string remedy(const RunConfig& c) {

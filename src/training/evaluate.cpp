@@ -1,3 +1,4 @@
+// Evaluation in batches, losses by rule, and the estimator of the distance to reference predictors.
 #include "headlight/training/evaluate.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-// Calls each(place in the text, loss) for every prediction.
+// Calls each(position in the text, loss) for every prediction.
 template <class Each>
 void for_each_prediction(const Evaluation& evaluation, Each each) {
   std::size_t next = 0;
@@ -28,7 +29,7 @@ Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index m
   const Index context = model.config().context;
   Evaluation result;
   result.windows = evaluation_windows(text, context, most);
-  constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
+  constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy with little memory
   const auto rows = static_cast<std::size_t>(std::max<Index>(1, kBatchTokens / context));
   double sum = 0;
   Batch batch;
@@ -82,8 +83,8 @@ std::vector<ReferenceLoss> reference_losses(const Evaluation& evaluation, std::s
     const double log_p = log_probability[i], log_m = -loss;
     losses[0].loss -= log_p;
     losses[0].distance += log_p - log_m;
-    // The characters x were drawn from the true p. The mean over x of q/p ln(q/m) is KL(q || m); q/p and m/p have mean
-    // 1, so adding m/p - q/p changes nothing but makes each term at least 0, and the sum vary little.
+    // The text x is sampled from the true p, so the mean of q/p ln(q/m) estimates KL(q || m). q/p and m/p have mean 1,
+    // so adding m/p - q/p keeps the mean; each term becomes nonnegative, and the variance drops (control variate).
     for (std::size_t r = 0; r < references.size(); ++r) {
       const double log_q = references[r].log_probability[i];
       losses[r + 1].loss -= log_q;

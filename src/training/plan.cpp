@@ -1,3 +1,4 @@
+// The scaling law, the search over model sizes, and the speed measurement.
 #include "training/plan.h"
 
 #include <algorithm>
@@ -19,14 +20,14 @@ constexpr Size kSizes[] = {{2, 2, 32},  {4, 4, 32},  {4, 4, 48},  {4, 4, 64},  {
 
 constexpr double kTokensPerParameter = 100;
 
-// Validations take a thirtieth of the time, all together; there are about twenty of them.
+// About twenty validations together take a thirtieth of the time budget.
 constexpr double kValidating = 1.0 / 30;
 constexpr Index kValidations = 20;
 
 double as_real(Index value) { return static_cast<double>(value); }
 
-// Longer windows pay when there is time to learn what they show: on tiny Shakespeare 128 characters were no better than
-// 64 at 2.5M tokens, and as good at 5M.
+// A longer context helps only with enough training tokens: on tiny Shakespeare, a context of 128 characters was no
+// better than 64 up to 5M tokens.
 Index context_for(double tokens, const PlanText& text) {
   Index context = tokens < 4e6 ? 64 : tokens < 6e7 ? 128 : 256;
   const Index room = std::min(text.train, text.validation > 0 ? text.validation : text.train) - 1;
@@ -34,22 +35,22 @@ Index context_for(double tokens, const PlanText& text) {
   return context;
 }
 
-// Everything but size and steps.
+// Sets everything except size and steps.
 void complete(RunConfig& c, double tokens, const PlanText& text) {
   c.context = context_for(tokens, text);
-  // Small batches make many updates, which is what short runs lack; from 20M tokens on there are enough.
+  // Short runs need small batches to make enough updates; from 20M tokens on, larger batches still make enough.
   const Index batch_tokens = tokens < 2e7 ? 1024 : tokens < 2e8 ? 2048 : 4096;
   c.batch = std::max<Index>(1, batch_tokens / c.context);
   c.lr = usual_lr(c.width);
   c.min_lr = c.lr / 20;
   c.beta2 = 0.99;
-  // At width 128 and 0.4M tokens rotary positions were better than learned ones by 0.15 nats.
+  // At width 128 and 0.4M tokens, rotary positions reached a loss 0.15 nats below learned positions.
   c.position = PositionKind::kRotary;
   const double passes = tokens / as_real(text.train), share = block_parameters(c) / as_real(text.train);
   c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 10 && share > 0.25 ? 0.1 : 0;
 }
 
-// How long the run is, and how often it validates.
+// Sets the number of steps and the validation schedule.
 void set_steps(RunConfig& c, double seconds, double tokens_per_second, const PlanText& text) {
   const double step_tokens = as_real(c.batch * c.context * c.accumulate);
   const double validating = text.validation > 0 ? kValidating : 0;
@@ -57,7 +58,7 @@ void set_steps(RunConfig& c, double seconds, double tokens_per_second, const Pla
   c.warmup = std::min<Index>(c.steps / 20 + 1, 500);
   c.stop_on_divergence = true;
   c.eval_every = std::max<Index>(1, (c.steps + kValidations - 1) / kValidations);
-  // A forward pass is a third of a step.
+  // A forward pass costs a third of a training step.
   const double windows = seconds * validating * 3 * tokens_per_second / as_real(kValidations + 1) / as_real(c.context);
   c.eval_windows =
       windows * as_real(c.context) >= as_real(text.validation) ? 0 : std::max<Index>(8, static_cast<Index>(windows));
@@ -74,7 +75,7 @@ double effective_tokens(double text_tokens, double seen_tokens) {
 double expected_loss(double parameters, double effective, double bigram_loss) {
   const double shakespeare =
       1.20 + 309 / std::pow(std::max(parameters, 1.0), 0.7) + 70.8 / std::pow(std::max(effective, 1.0), 0.35);
-  // Where there is next to nothing to learn from, counting is as good.
+  // With very little data, a model is no better than bigram counts.
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }
 
@@ -83,7 +84,7 @@ double block_parameters(const RunConfig& c) {
   return as_real(c.layers) * (4 * width * width + 2 * width * hidden);
 }
 
-// At width 64 a rate of 0.01 was better than 0.005 by 0.02 nats; wider models want less.
+// At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
 
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
@@ -111,10 +112,10 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
       });
     };
     RunConfig c = candidate(0);
-    // A model of more parameters than the text has tokens learns it by heart.
+    // A model with more parameters than the text has tokens memorizes the text.
     if (!only && best.seconds > 0 && block_parameters(c) > as_real(text.train)) break;
     const double first = measured(c);
-    // Now that the number of tokens is known: what follows from it, which changes the speed a little.
+    // Set the values that depend on the number of tokens; these change the speed only slightly.
     c = candidate(seconds * first);
     Plan plan{.config = c, .tokens_per_second = first};
     set_steps(plan.config, seconds, first, text);
@@ -123,7 +124,7 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
     plan.expected_loss =
         expected_loss(block_parameters(c), effective_tokens(as_real(text.train), plan.tokens), text.bigram_loss);
     plan.seconds = seconds;
-    // Too small for what it gets to see.
+    // Whether the model is too small for its number of training tokens.
     const auto starved = [&](const Plan& p) {
       return effective_tokens(as_real(text.train), p.tokens) > kTokensPerParameter * block_parameters(p.config);
     };
@@ -131,9 +132,9 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
     if (better) best = plan;
     if (only) break;
     worse = better ? 0 : worse + 1;
-    if (worse == 2) break;  // larger ones are slower still
+    if (worse == 2) break;  // larger sizes are slower still
   }
-  // The speed of what was chosen, batch and context included; and what measuring took is gone.
+  // Measure the speed of the final configuration, and subtract the time spent on measuring.
   if (!only) best.tokens_per_second = measured(best.config);
   best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
   set_steps(best.config, best.seconds, best.tokens_per_second, text);
@@ -162,7 +163,7 @@ double measured_speed(const RunConfig& config, const RunData& data, double secon
   double begin = 0, elapsed = 0;
   trainer.run([&](const StepRecord&) {
     const double now = monotonic_seconds();
-    if (++steps == 2) begin = now;  // from here on nothing is allocated
+    if (++steps == 2) begin = now;  // later steps allocate no memory
     elapsed = now - begin;
     return steps < 5 || elapsed < seconds;
   });

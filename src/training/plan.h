@@ -1,18 +1,19 @@
-// From a text and a time to a configuration: how large a model, and how many steps of it, use the time well.
+// Plans a run: chooses the model size and the number of steps that reach the lowest expected loss in a given time.
 //
-// Time buys parameters N (of the matrices in the blocks) or tokens D to train on. What either is worth is a law of the
-// form of Hoffmann et al. 2022 (arXiv 2203.15556):
+// The time budget trades parameters N (of the matrices in the blocks) against training tokens D. The expected loss
+// follows a scaling law of the form of Hoffmann et al. 2022 (arXiv 2203.15556):
 //
-//   loss(N, D) = 1.20 + 309 / N^0.7 + 70.8 / D^0.35        nats a character
+//   loss(N, D) = 1.20 + 309 / N^0.7 + 70.8 / D^0.35        nats per character
 //
-// Its figures were fitted to eleven runs of this program on tiny Shakespeare: widths 32 to 128, 2 and 4 layers, windows of
-// 64 and 128, N from 25k to 786k, D from 0.4M to 9M, losses from 1.58 to 1.99, which it meets to 0.04. Beyond these it is
-// a guess, which is why a model also has at least one parameter for every hundred tokens. Another text is as many times
-// harder as its bigram loss is higher than that of tiny Shakespeare, 2.49.
+// The constants were fitted to eleven runs of this program on tiny Shakespeare: widths 32 to 128, 2 and 4 layers,
+// contexts of 64 and 128, N from 25k to 786k, D from 0.4M to 9M, losses from 1.58 to 1.99. The largest residual is 0.04
+// nats. The law is an extrapolation outside these ranges, so the plan also requires one parameter for every hundred
+// tokens. For another text, the loss is scaled by the ratio of its bigram loss to the bigram loss of tiny Shakespeare,
+// 2.49.
 //
-// A text that is read again teaches less: after R passes over U tokens they count as U + 15 U (1 - e^(-(R-1)/15)), after
-// Muennighoff et al. 2023 (arXiv 2305.16264). And a model should not be larger than its text, which it would learn by
-// heart.
+// Repeated tokens count less: R passes over U tokens are worth U + 15 U (1 - e^(-(R-1)/15)) fresh tokens (Muennighoff
+// et al. 2023, arXiv 2305.16264). A plan never gives a model more parameters than its text has tokens, because such a
+// model memorizes the text.
 #pragma once
 
 #include <functional>
@@ -23,38 +24,38 @@
 namespace headlight {
 
 struct PlanText {
-  Index train = 0, validation = 0, vocabulary = 0;  // tokens
-  double bigram_loss = 2.49;                        // nats a token; data/ngram.h
+  Index train = 0, validation = 0, vocabulary = 0;  // in tokens
+  double bigram_loss = 2.49;                        // nats per token (data/ngram.h)
 };
 
 struct Plan {
   RunConfig config;
-  double tokens_per_second = 0;  // as measured
+  double tokens_per_second = 0;  // measured
   double tokens = 0, passes = 0;
-  double expected_loss = 0;  // on the validation part; the truth is likely within a tenth of it
-  double seconds = 0;        // of training and validation
+  double expected_loss = 0;  // validation loss, nats per token; the final loss is likely within 10 % of this value
+  double seconds = 0;        // training and validation together
 };
 
-// Tokens that so many passes over a text are worth.
+// The number of fresh tokens that `seen_tokens` from a text of `text_tokens` are worth.
 double effective_tokens(double text_tokens, double seen_tokens);
-// What the law above says. `parameters` are those of the blocks' matrices.
+// The scaling law above, in nats per token. `parameters` counts the blocks' matrices only.
 double expected_loss(double parameters, double effective_tokens, double bigram_loss = 2.49);
 double block_parameters(const RunConfig& config);
-// The learning rate of AdamW that suits a width.
+// A good AdamW learning rate for a model width.
 double usual_lr(Index width);
 
-// The configuration with the lowest expected loss after `seconds`, among a dozen sizes from 25k parameters to 25M, smallest
-// first; of the size that was asked for, if one was. `seconds` include those that planning itself takes.
-// Every candidate is resolve(asked, ...), so what was asked for stays; `speed` is asked for the tokens a second of it, as few
-// times as possible: not for sizes beyond the best. Batch, context, learning rate, warm-up, dropout and validations follow
-// from size and tokens; the reasons stand in plan.cpp.
-// Errors: UsageError when not even the smallest comes to 20 steps; a time, a text or a speed that is not above 0.
+// Returns the configuration with the lowest expected loss after `seconds` (which include the time for planning). Tries
+// a dozen sizes from 25k to 25M parameters, smallest first; if `asked` sets a size, tries only this size.
+// Every candidate is resolve(asked, ...), so all values in `asked` are kept. `speed` measures a candidate in tokens per
+// second; sizes beyond the best are not measured. Batch, context, learning rate, warmup, dropout and the validation
+// schedule follow from size and tokens (reasons in plan.cpp).
+// Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
 
 struct RunData;
-// Trains a model of this configuration on a piece of the text for some `seconds`, at least three steps after the first
-// two, and gives the tokens a second.
+// Trains a model of this configuration for about `seconds`, at least two warmup and three timed steps, and returns the
+// tokens per second.
 double measured_speed(const RunConfig& config, const RunData& data, double seconds = 0.3);
 
 }  // namespace headlight

@@ -1,4 +1,4 @@
-// The presets: ready-made configurations, and which of them a corpus gets.
+// The presets, and the mapping from corpora to presets.
 #include "headlight/base/error.h"
 #include "training/config.h"
 
@@ -7,8 +7,8 @@ namespace headlight {
 namespace {
 
 std::vector<Preset> make_presets() {
-  // Small steps at a high rate. Learned positions and small heads, because what recurs is found again by its content,
-  // however far back it stands: rotary positions, which turn queries and keys apart, learn that several times later.
+  // Small batches at a high learning rate. Learned positions, because heads must match repeated text by content at any
+  // distance; rotary positions rotate queries and keys by distance and learn this match several times more slowly.
   RunConfig demo;
   demo.layers = 2;
   demo.heads = 4;
@@ -24,21 +24,21 @@ std::vector<Preset> make_presets() {
   demo.eval_every = 1000;
   demo.val_fraction = 0.02;
 
-  // Attention alone, on corpora of sequences: what is learned then stands in the heads.
+  // Attention only, on corpora of sequences: without feed-forward layers, the heads must implement the solution.
   RunConfig repeats;
   repeats.corpus = "repeats";
-  repeats.corpus_chars = 80'000;  // half of them for validation; training draws new ones
+  repeats.corpus_chars = 80'000;  // half for validation; training generates new sequences
   repeats.val_fraction = 0.5;
   repeats.layers = 2;
   repeats.heads = 4;
   repeats.width = 64;
   repeats.hidden = 0;
-  repeats.tied = false;  // tied, what a head copies must be both what is read and what is said: learned much later
+  repeats.tied = false;  // with tied weights, a copying head reads and writes the same vectors, and learns much later
   repeats.position = PositionKind::kRotary;
   repeats.context = 64;
   repeats.batch = 64;
   repeats.steps = 300;
-  repeats.lr = 5e-3;  // at 3e-3 two seeds of six were still on their way after 300 steps
+  repeats.lr = 5e-3;  // at 3e-3, two of six seeds had not converged after 300 steps
   repeats.min_lr = 1e-4;
   repeats.warmup = 50;
   repeats.beta2 = 0.99;
@@ -60,7 +60,7 @@ std::vector<Preset> make_presets() {
 
   RunConfig chorus = repeats;
   chorus.corpus = "chorus";
-  chorus.layers = 1;  // one head for each symbol to read
+  chorus.layers = 1;  // one head for each expert that needs attention
   chorus.position = PositionKind::kLearned;
   chorus.batch = 32;
   chorus.steps = 1500;
@@ -76,10 +76,10 @@ std::vector<Preset> make_presets() {
   micro.width = 64;
   micro.batch = 16;
 
-  RunConfig cpu;  // nanoGPT's recipe for tiny Shakespeare on a CPU
+  RunConfig cpu;  // nanoGPT's configuration for tiny Shakespeare on a CPU
   cpu.dropout = 0;
 
-  RunConfig baby;  // nanoGPT's recipe for tiny Shakespeare on a GPU
+  RunConfig baby;  // nanoGPT's configuration for tiny Shakespeare on a GPU
   baby.layers = 6;
   baby.heads = 6;
   baby.width = 384;
@@ -117,7 +117,7 @@ const Preset& find_preset(std::string_view name) {
 }
 
 std::string preset_of_corpus(std::string_view corpus) {
-  if (corpus == "repeats-fixed") return "repeats";  // the trap is to differ in nothing else
+  if (corpus == "repeats-fixed") return "repeats";  // the same preset, so that the two runs differ only in the corpus
   for (const Preset& preset : presets())
     if (preset.name == corpus) return preset.name;
   return "demo";

@@ -1,3 +1,4 @@
+// The precedence of flags, file, preset and plan, and the checks for contradictions.
 #include "training/resolve.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace headlight {
 namespace {
 
 constexpr std::array kSizes = {"layers", "heads", "width", "hidden", "context", "batch", "accumulate"};
-// What follows from the time that --minutes gives.
+// The settings that --minutes determines.
 constexpr std::array kTimed = {"steps", "warmup", "eval-every", "eval-windows", "stop-on-divergence"};
 
 void copy_setting(const RunConfig& from, RunConfig& to, const char* name) {
@@ -24,7 +25,7 @@ void apply_file(RunConfig& config, const Asked& asked) {
   const Index steps = config.steps;
   from_json(config, JsonView(*asked.file, asked.file_name));
   if (asked.minutes) config.steps = steps;
-  // A flag that names another kind of text goes over the file's.
+  // A flag that names another kind of text overrides the file.
   if (asked.flags.count("grammar") || asked.flags.count("corpus")) set_from_text(config, *find_setting("data"), "");
   if (asked.flags.count("data") || asked.flags.count("corpus")) config.grammar = "";
 }
@@ -45,7 +46,7 @@ std::string implied_preset(const Asked& asked) {
   return preset_of_corpus(config.corpus);
 }
 
-// Sizes and vocabulary of the model whose weights the run starts from.
+// Takes the sizes and the kind of vocabulary from the model of --init.
 void take_model(RunConfig& config, const Asked& asked) {
   if (!asked.start) return;
   for (const Setting& s : settings()) {
@@ -72,7 +73,7 @@ void refuse_contradictions(const Asked& asked) {
 bool Asked::has(const Setting& setting) const {
   if (flags.count(setting.name) > 0) return true;
   const Json* value = file ? file->find(setting.key()) : nullptr;
-  // A file names every setting; an empty text among them asks for nothing.
+  // --print-config writes every setting; an empty string means that the setting was not given.
   const std::string* text = value ? value->if_string() : nullptr;
   return value && !(text && text->empty());
 }
@@ -94,7 +95,7 @@ void read_settings(Asked& asked, const std::string& path) {
   try {
     Json file = parse_json(text, path);
     JsonView view(file, path);
-    if (view.find("headlight")) {  // a run's own config.json
+    if (view.find("headlight")) {  // the config.json of a run
       const Json stored = view.at("settings").json();
       file = stored;
       view = JsonView(file, path);

@@ -1,18 +1,18 @@
-// From what a user asked for to the configuration of a run: the one place where flags, files, presets and plans meet.
+// Resolves flags, configuration files, presets and plans into the configuration of a run.
 //
-// For each setting the first of these that gives it a value wins:
+// Each setting takes its value from the first of these sources that gives one:
 //   1. flags
-//   2. the file of --config; an empty text in it gives no value
+//   2. the file of --config; an empty string in the file gives no value
 //   3. the preset named by --preset
-//   4. the plan, for a given time: size, context, batch, rates and dropout, unless a flag, the file or a preset sets a size;
-//      steps, warmup, eval_every, eval_windows and stop_on_divergence in any case
-//   5. the preset implied by the text: that of the corpus, cpu for --data, demo for --grammar
+//   4. the plan for a time budget: steps, warmup, eval_every, eval_windows and stop_on_divergence always; size,
+//      context, batch, learning rates and dropout only if no flag, file or preset sets a size
+//   5. the preset implied by the text: the corpus's preset, "cpu" for --data, "demo" for --grammar
 //   6. the defaults of RunConfig
-// The sizes and the vocabulary of a model whose weights a run starts from (--init) replace all of these; a flag or a file
-// that gives another value is an error.
-// --minutes is a flag that stands for the steps and what follows from them: it puts steps, warmup, eval_every, eval_windows
-// and stop_on_divergence of 4 above 3, and steps above 2 too. Two values follow others: min_lr, which nobody gave, is at
-// most lr in a plan; a flag that names a text clears the file's text of another kind.
+// With --init, the sizes and the vocabulary of the initial model override all sources; a flag or a file that gives
+// another value is an error.
+// With --minutes, the plan's steps, warmup, eval_every, eval_windows and stop_on_divergence override the preset (3),
+// and the plan's steps also override the file (2). Two rules connect settings: in a plan, min_lr is at most lr unless
+// min_lr was given; a flag that names a text clears a text of another kind in the file.
 #pragma once
 
 #include <functional>
@@ -25,36 +25,36 @@
 
 namespace headlight {
 
-// What was asked for, by where it was said.
+// The values a user gave, grouped by source.
 struct Asked {
-  std::map<std::string, std::string> flags{};  // by name without dashes, as text
-  std::vector<std::string> data{};             // every --data; the first stands in flags too
-  std::optional<Json> file{};                  // settings by key; read_settings() checks them
+  std::map<std::string, std::string> flags{};  // name without dashes -> value as text
+  std::vector<std::string> data{};             // the value of every --data; flags["data"] holds the first
+  std::optional<Json> file{};                  // the settings in --config, by key; read_settings() checks them
   std::string file_name{};
   std::optional<std::string> preset{};
-  bool minutes = false;            // a time was given
-  const RunInfo* start = nullptr;  // of the weights to start from, whose sizes and vocabulary the run takes over
-  std::string start_name{};        // for errors
+  bool minutes = false;            // whether --minutes was given
+  const RunInfo* start = nullptr;  // the run of --init, or null; the new run takes over its sizes and vocabulary
+  std::string start_name{};        // the path of --init, for error messages
 
-  // By a flag or the file.
+  // Whether a flag or the file gives the setting a value.
   bool has(const Setting& setting) const;
   bool has(std::string_view name) const;
-  // Whether the model's size was said, so that no plan may choose it.
+  // Whether a flag, the file or a preset sets the model's size; the plan then must not choose the size.
   bool has_size() const;
-  // Whether a plan is to choose what was not asked for: --minutes, or a text with neither size nor steps.
+  // Whether a plan chooses the missing settings: with --minutes, or with a text but neither size nor steps.
   bool wants_plan() const;
 };
 
-// Reads the settings of a file, as --print-config prints them or as config.json holds them, into `asked`.
-// Errors: those of the file; UsageError for what is no setting or outside its range.
+// Reads settings into `asked` from a file in the format of --print-config or of config.json.
+// Errors: the file cannot be read or parsed; a UsageError for an unknown setting or a value out of range.
 void read_settings(Asked& asked, const std::string& path);
 
-// The configuration for what was asked; `plan` changes what a plan may choose. Values are in their ranges; check() finds
-// combinations. Errors: UsageError for a flag with a bad value, an unknown preset, flags that contradict each other or
-// the model whose weights the run starts from.
+// Resolves `asked` into a configuration; `plan` sets the values that a plan may choose. Each value is in its range;
+// RunConfig::check() checks combinations. Errors: a UsageError for a flag with a bad value, an unknown preset, and
+// flags that contradict each other or the model of --init.
 RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& plan = {});
 
-// The stored configuration with the flags that may change on resume. Error: a flag that would change the result.
+// The stored configuration, updated by flags with free_on_resume. Error: a flag that would change the result.
 RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::string& directory);
 
 }  // namespace headlight

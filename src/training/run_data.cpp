@@ -1,3 +1,4 @@
+// Text loading, the split into training and validation parts, and batches of fresh sequences.
 #include "training/run_data.h"
 
 #include "base/words.h"
@@ -32,7 +33,7 @@ TokenText tokens_of(const TracedText& text, const Vocabulary& vocabulary, const 
   return tokens;
 }
 
-// The corpora are texts like any other: the same for every run, whatever its seed.
+// Seeds of the corpora. They do not depend on --seed, so that every run trains on the same text.
 constexpr std::uint64_t kTrainingText = 1, kValidationText = 2;
 
 RunData from_generator(const RunConfig& config, const Vocabulary* known) {
@@ -57,7 +58,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
   data.document_end = document_end(data.train);
-  // One probability a byte of the text: one a token unless there are characters of several bytes.
+  // The corpus has one probability per byte, which is one per token only if every character is a single byte.
   if (data.validation.ids.size() == validation.log_probability.size()) {
     data.validation_log_probability = std::move(validation.log_probability);
     data.validation_evidence = std::move(validation.evidence);
@@ -122,7 +123,7 @@ void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch&
   batch.inputs.clear();
   batch.targets.clear();
   for (const std::int64_t start : text.document_starts) {
-    const auto at = ids.begin() + start;  // the line break before
+    const auto at = ids.begin() + start;  // the preceding line break
     batch.inputs.insert(batch.inputs.end(), at, at + context);
     batch.targets.insert(batch.targets.end(), at + 1, at + context + 1);
   }

@@ -1,3 +1,4 @@
+// Reading and writing config.json, the files of a run directory, and model loading.
 #include "training/run_directory.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 namespace headlight {
 
 namespace {
-constexpr Index kConfigFormat = 1;  // of config.json
+constexpr Index kConfigFormat = 1;  // format version of config.json
 constexpr const char* kRunFiles[] = {"state.safetensors", "model.safetensors", "log.csv",
                                      "log.jsonl",         "heads.jsonl",       "config.json"};
 }  // namespace
@@ -44,7 +45,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   if (!info.vocabulary.is_bytes()) vocabulary.set("characters", encode_utf8(info.vocabulary.characters()));
   Json text = Json::object();
   text.set("source", info.source).set("fingerprint", info.fingerprint);
-  // So that the text is found from elsewhere.
+  // Store the folder that relative paths refer to, so that commands started in another folder find the text.
   std::vector<std::string> paths = info.config.all_data();
   if (!info.config.grammar.empty()) paths.push_back(info.config.grammar);
   const auto relative = [](const std::string& path) { return path != "-" && !is_absolute_path(path); };
@@ -122,7 +123,7 @@ TrainedModel load_model(const std::string& directory, Weights weights) {
     fail(directory, ": was imported and has one set of weights; leave out --last");
   if (!path_exists(run.file(name)))
     fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
-  // The file first: a model is made only when its tensors are there.
+  // Load the file before building the model, so that a bad configuration causes no large allocation.
   const SafeTensors file = load_checked(run.file(name));
   const TransformerConfig config = loaded.info.config.model(loaded.info.vocabulary.size());
   const std::string prefix = weights == Weights::kBest ? "" : kModelPrefix;

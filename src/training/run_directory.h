@@ -1,13 +1,13 @@
-// A run directory: everything a training run leaves behind.
+// A run directory: the files that a training run writes.
 //
-//   config.json         the resolved configuration, the vocabulary, and which text it was
-//   model.safetensors   the weights of the best step (lowest validation loss; the last step when nothing is validated)
-//   state.safetensors   the last checkpoint: weights, optimizer, random states, position; what --resume goes on from
-//   log.jsonl           one object a step; log.csv: the same for spreadsheets
-//   heads.jsonl         what the heads did while it trained, if that was asked for (heads/watch/head_history.h)
+//   config.json         the resolved configuration, the vocabulary, the source and fingerprint of the text
+//   model.safetensors   the weights of the best step (lowest validation loss; the last step without validation)
+//   state.safetensors   the last checkpoint, for --resume: weights, optimizer and random number states, position
+//   log.jsonl           one JSON object per step; log.csv holds the same data for spreadsheets
+//   heads.jsonl         head scores during training, with --watch-heads (heads/watch/head_history.h)
 //
-// Each file is replaced whole (os/file.h), so at any moment each is either the old or the new one. The state stands for
-// itself: it holds its own weights, so that a run interrupted between the two writes resumes as if it had not been.
+// Each file is replaced atomically (os/file.h). state.safetensors holds its own copy of the weights, so a run that is
+// interrupted between writing the two .safetensors files resumes exactly.
 #pragma once
 
 #include <cstdint>
@@ -25,15 +25,15 @@ namespace headlight {
 struct RunInfo {
   RunConfig config;
   Vocabulary vocabulary = Vocabulary::bytes();
-  std::string source;                      // of the text
-  std::uint64_t fingerprint = 0;           // of the text
-  std::vector<std::int32_t> document_end;  // what ends a document of the text; empty for plain text
-  bool marks_removed = false;              // byte order marks at the starts of the text's files were stripped
-  // The losses of unigrams and bigrams on the text (training/counting.h). Empty: not measured, or the lowest possible is known.
+  std::string source;                      // the text's RunData::source
+  std::uint64_t fingerprint = 0;           // the text's RunData::fingerprint
+  std::vector<std::int32_t> document_end;  // the tokens that end a document; empty for plain text
+  bool marks_removed = false;              // byte order marks were removed from the text's files
+  // The text's unigram and bigram losses (training/counting.h), in nats. Empty: not measured, or the floor is known.
   std::vector<double> counting = {};
-  // Where the weights were when the run began: a file or directory of another program / another run. Empty: nowhere.
+  // Initial weights: the imported file or directory of another program, or the run they come from. Empty: none.
   std::string imported_from, initialised_from;
-  std::string program;  // the version that started the run; empty when it did not say
+  std::string program;  // the version of Headlight that started the run; empty if unknown
 };
 
 class RunDirectory {
@@ -42,34 +42,35 @@ class RunDirectory {
 
   const std::string& path() const { return path_; }
   std::string file(const char* name) const { return cat(path_, "/", name); }
-  // Whether a run was started here.
+  // Whether the directory has a config.json.
   bool has_run() const;
-  // The first file there under a name that a run uses, whoever wrote it; "" when there is none.
+  // The first existing file with a name that a run uses, even if another program wrote it; "" if there is none.
   std::string occupied_by() const;
-  // Removes the files of a run, the checkpoints first / what writers that were killed have left. Others stay.
+  // Removes the files of a run, checkpoints first. Other files stay.
   void clear() const;
+  // Removes temporary files that killed processes left.
   void remove_temporaries() const;
 
-  // What config.json will hold. Error: a name of a text that is not UTF-8.
+  // The contents of config.json. Error: a path of the text that is not UTF-8.
   static std::string info_text(const RunInfo& info);
   void save_info(const RunInfo& info) const;
-  // Errors: no run here; a config.json that is not what this program writes.
+  // Errors: no config.json; a config.json that this program did not write.
   RunInfo load_info() const;
 
  private:
   std::string path_;
 };
 
-// A model that was trained, ready to use.
+// A trained model and the run it belongs to.
 struct TrainedModel {
   RunInfo info;
   std::unique_ptr<CharTransformer> model;
-  Index step = 0;       // at which these weights stood
-  double val_loss = 0;  // NaN when it was not validated
+  Index step = 0;       // the training step of these weights
+  double val_loss = 0;  // at this step, nats; NaN if not validated
 };
-// Which of the two sets of weights a run keeps.
+// Selects model.safetensors (best) or state.safetensors (last).
 enum class Weights { kBest, kLast };
-// Errors: no run, a damaged or foreign file; each line names the file.
+// Errors (each names the file): no run, no checkpoint yet, a damaged file, a file of another program.
 TrainedModel load_model(const std::string& directory, Weights weights = Weights::kBest);
 
 }  // namespace headlight

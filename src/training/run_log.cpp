@@ -1,3 +1,4 @@
+// JSON and CSV lines, the log parser, and the buffered writer.
 #include "training/run_log.h"
 
 #include <cmath>
@@ -52,7 +53,7 @@ StepRecord record_of(const std::string& line, const std::string& source) {
     const auto found = view.find(key);
     if (!found) return otherwise;
     const double value = found->as_double();
-    if (std::fabs(value) > 1e300) fail(source, ": ", key, " is ", value);  // such as could not be written again
+    if (std::fabs(value) > 1e300) fail(source, ": ", key, " is ", value);  // cannot be formatted again
     return value;
   };
   StepRecord record;
@@ -67,14 +68,14 @@ StepRecord record_of(const std::string& line, const std::string& source) {
   return record;
 }
 
-// Calls `each` with the records of a log and their lines, until it returns false.
+// Calls `each` with each record of a log and its line, until `each` returns false.
 template <class Each>
 void for_each_record(const std::string& path, const std::string& text, Each each) {
   Index number = 0;
   for (std::size_t at = 0; at < text.size();) {
     ++number;
     const std::size_t end = text.find('\n', at);
-    if (end == std::string::npos) return;  // cut short when the run was
+    if (end == std::string::npos) return;  // an incomplete last line
     const std::string line = text.substr(at, end - at);
     at = end + 1;
     StepRecord record;
@@ -92,7 +93,7 @@ void for_each_record(const std::string& path, const std::string& text, Each each
 std::string json_line(const StepRecord& record) { return json_text(full_json(record)); }
 
 std::string csv_line(const StepRecord& record) {
-  const Json json = record_json(record);  // the same digits
+  const Json json = record_json(record);  // use the digits of log.jsonl
   std::string line;
   for (const Json::Member& member : *json.if_object())
     line += cat(line.empty() ? "" : ",", member.value.is_null() ? "" : json_text(member.value));
@@ -116,7 +117,7 @@ void RunLog::add(const StepRecord& record) {
   if (record.step == 0 && csv_lines_.empty() && !path_exists(csv_path_)) csv_lines_ = cat(kCsvHeader, "\n");
   json_lines_ += json_line(record) + "\n";
   csv_lines_ += csv_line(record) + "\n";
-  constexpr std::size_t kHeld = 1 << 14;  // a hundred steps or so
+  constexpr std::size_t kHeld = 1 << 14;  // bytes, about a hundred steps
   if (json_lines_.size() > kHeld || !std::isnan(record.val_loss)) flush();
 }
 

@@ -1,5 +1,5 @@
-// The log of a run: log.jsonl, one object a step, and log.csv, the same for spreadsheets. The first is what counts: on
-// resume the second is made anew from it.
+// The log of a run: log.jsonl has one JSON object per step; log.csv has the same data for spreadsheets.
+// On resume, log.csv is regenerated from log.jsonl.
 #pragma once
 
 #include <limits>
@@ -14,45 +14,45 @@ namespace headlight {
 
 inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
-// What is known after a step.
+// The measurements of one step; losses in nats per token.
 struct StepRecord {
-  Index step = 0;                  // steps done before this one
-  double loss = kNotMeasured;      // of this step's batch, before its update; not measured in the record after the last
-  double val_loss = kNotMeasured;  // before this step, on steps that validate
+  Index step = 0;                  // number of steps completed before this one
+  double loss = kNotMeasured;      // of this step's batch, before the update; NaN in the record after the last step
+  double val_loss = kNotMeasured;  // before the update; NaN on steps without validation
   double lr = 0;
   double grad_norm = kNotMeasured;  // before clipping
-  double tokens_per_second = 0;     // of this step
-  double seconds = 0;               // of training since the start, validation included; goes on after a resume
-  // On steps that validate, for a text whose truth is known.
-  double floor = kNotMeasured;  // the lowest loss possible on what was validated
+  double tokens_per_second = 0;     // in this step
+  double seconds = 0;               // training and validation time since the start, summed over resumes
+  // Set on steps with validation, if the text's true distribution is known.
+  double floor = kNotMeasured;  // the entropy floor of the validated tokens
   std::vector<RuleLoss> rules{};
-  std::vector<ReferenceLoss> references{};  // the first is the optimum; empty when the corpus names no others
+  std::vector<ReferenceLoss> references{};  // the first is "optimum"; empty if the corpus has no references
 };
 
-// A line of log.jsonl / log.csv, without its '\n'. What was not measured is null / empty; rules and references stand in
-// the first alone.
+// A line of log.jsonl / log.csv, without the final '\n'. NaN becomes null / an empty cell. Only log.jsonl has rules and
+// references.
 std::string json_line(const StepRecord& record);
 std::string csv_line(const StepRecord& record);
 inline constexpr const char* kCsvHeader = "step,loss,val_loss,lr,grad_norm,tokens_per_second,seconds";
 
-// All records of a log.jsonl, without rules and references; a last line that was cut short is left out.
-// Errors: no such file; a line that this program does not write, with its number.
+// All records of a log.jsonl, without rules and references; an incomplete last line is skipped.
+// Errors: no such file; a malformed line (the message gives its number).
 std::vector<StepRecord> read_log(const std::string& path);
 
 class RunLog {
  public:
-  RunLog() = default;  // keeps nothing
-  // Of a run directory, which need not exist yet.
+  RunLog() = default;  // writes nothing
+  // Logs into a run directory, which need not exist yet.
   explicit RunLog(const std::string& directory);
 
-  // Lines are held back and written a hundred or so at a time.
+  // Buffers about a hundred lines before writing them.
   void add(const StepRecord& record);
   void flush();
-  // The same, and log.jsonl is on the disk when it returns.
+  // Flushes the buffer, and syncs log.jsonl to the disk.
   void flush_to_disk();
-  // After a resume at `step`: what comes from there on will be made, and logged, again; whatever stands there, half lines
-  // or what a power failure left, is not looked at. The last record before it.
-  // Error: a line before it that this program does not write.
+  // For a resume at `step`: removes the records from `step` on and returns the last record before it. Lines after this
+  // record may be malformed (incomplete, or damaged by a power failure).
+  // Error: a malformed line before `step`.
   StepRecord cut_from(Index step);
 
  private:

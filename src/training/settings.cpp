@@ -1,4 +1,4 @@
-// The table of settings: name, field, range or choices, and help of each.
+// The table of settings: name, field, range or choices, and help text.
 #include <algorithm>
 #include <utility>
 
@@ -14,9 +14,9 @@ template <class E>
 struct Named {
   E value;
   const char* name;
-  const char* note = "";  // after the name in --help
+  const char* note = "";  // appended to the name in --help
 };
-// The values of each enum with their names: the only place that has them.
+// The names of each enum's values.
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
 constexpr Named<PositionKind> kPositions[] = {{PositionKind::kLearned, "learned"},
                                               {PositionKind::kSinusoidal, "sinusoidal"},
@@ -76,7 +76,7 @@ std::vector<Setting> make_settings() {
 
   text("data", &R::data, "Text",
        "a UTF-8 text to learn from: a file, a folder of them, or -; may be repeated (default: a built-in corpus)")
-      .free_on_resume = true;  // the file may have moved; whether it is the same text is checked
+      .free_on_resume = true;  // the file may have moved; the fingerprint check compares the texts
   text("corpus", &R::corpus, "Text", "the built-in corpus to use without --data");
   text("grammar", &R::grammar, "Text", "draw the text from this grammar file instead");
   number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to draw from a corpus or grammar");

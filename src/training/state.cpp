@@ -1,3 +1,4 @@
+// Checksummed safetensors files and numbers in their metadata.
 #include "training/state.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ T metadata_number(const SafeTensors& file, const std::string& key) {
 
 constexpr const char* kChecksum = "checksum";
 
-// Eight bytes at a time, the same on machines of either byte order.
+// Hashes eight bytes at a time in little-endian order, so that the result does not depend on the machine.
 std::uint64_t mixed(std::uint64_t hash, const std::byte* bytes, std::size_t count) {
   const auto word_at = [&](std::size_t i, std::size_t size) {
     std::uint64_t word = 0;
@@ -73,7 +74,7 @@ void check_size(const SafeTensors& file, const std::string& prefix, const Transf
   for (const TensorView& view : file.tensors())
     if (view.name.rfind(prefix, 0) == 0)
       found += static_cast<double>(view.data.size()) / static_cast<double>(bytes_of(view.type));
-  // The matrices alone.
+  // Count only the matrices: a lower bound is enough.
   const auto width = static_cast<double>(c.width), hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
   const double tables = static_cast<double>(c.vocabulary) * (c.tied ? 1 : 2) +
                         (c.position == PositionKind::kLearned ? static_cast<double>(c.context) : 0);

@@ -1,4 +1,4 @@
-// What state.safetensors and model.safetensors hold besides tensors, and under which names.
+// The metadata, tensor name prefixes and checksum of state.safetensors and model.safetensors.
 #pragma once
 
 #include <string>
@@ -11,19 +11,19 @@ namespace headlight {
 inline constexpr const char* kModelPrefix = "model.";
 inline constexpr const char* kOptimizerPrefix = "optimizer.";
 
-// Numbers in the metadata, as text that reads back the same. Errors: missing or malformed; the line names the file.
+// Numbers in the metadata, stored as text that converts back to the same value. Errors: missing, malformed.
 Index metadata_whole(const SafeTensors& file, const std::string& key);
 double metadata_real(const SafeTensors& file, const std::string& key);  // "nan" is allowed
 std::string real_text(double value);
 std::uint64_t metadata_uint64(const SafeTensors& file, const std::string& key);
 
-// A file of ours: tensors and metadata with a checksum over both, for the format itself notices no changed byte.
+// Writes tensors and metadata with a checksum over both, because the safetensors format has no checksum.
 void save_checked(const std::string& path, std::span<const TensorView> tensors, Metadata metadata);
-// Errors: those of SafeTensors::load; no checksum, or it is not that of the contents.
+// Errors: those of SafeTensors::load; a missing or wrong checksum.
 SafeTensors load_checked(const std::string& path);
 
-// Refuses a file with fewer values under the prefix than the weights of such a model, before it is made: a
-// configuration that asks for more than the file can fill must not reach an allocation.
+// Fails if the file has fewer values under the prefix than a model of this configuration has weights. Call this
+// function before building the model, so that a damaged configuration cannot cause a huge allocation.
 void check_size(const SafeTensors& file, const std::string& prefix, const TransformerConfig& config);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Reads text files and applies the skip rules for folders.
 #include "training/text_files.h"
 
 #include <new>
@@ -14,7 +15,7 @@ namespace headlight {
 
 namespace {
 
-// "" when the file was added; otherwise why a file of a folder was left out.
+// Adds one file. Returns "", or the reason why a file in a folder was skipped.
 std::string add_one(const std::string& path, TextTokens& reader, bool in_folder) {
   const std::string name = path == "-" ? "standard input" : path;
   FileBytes bytes(path);

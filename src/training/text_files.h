@@ -1,4 +1,4 @@
-// Texts from files, folders and standard input, as one.
+// Reads files, folders and standard input as one text.
 #pragma once
 
 #include <string>
@@ -10,21 +10,22 @@ namespace headlight {
 
 struct TextFiles {
   TextTokens::Result text;
-  Index files = 0;                   // that were read
-  std::vector<std::string> skipped;  // "notes/face.png (not text)"; only of folders
+  Index files = 0;                   // number of files read
+  std::vector<std::string> skipped;  // "notes/face.png (not text)"; only files found in folders
 };
 
-// Adds the paths one after the other to `reader`: a file (a large one is mapped, os/file_bytes.h); "-", standard input; a folder, for the text files in it and
-// below, sorted by path (files_below in os/file.h). Of a folder what is empty, has a zero byte in its first megabyte, or is
-// not UTF-8 where that is asked for, is skipped; a file that was named must be a text.
-// Errors: a path that cannot be read, an empty file, what TextTokens refuses, a folder without any text.
+// Adds each path to `reader` in order. A path is a file (large files are memory-mapped, os/file_bytes.h), "-" for
+// standard input, or a folder, which stands for all text files below the folder, sorted by path (files_below() in
+// os/file.h). Files in a folder are skipped if they are empty, have a zero byte in the first megabyte, or are not UTF-8
+// although `reader` requires UTF-8. The same faults in a named file are errors.
+// Errors: an unreadable path, an empty file, input that TextTokens refuses, a folder without text files.
 TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens reader);
 
-// A UTF-8 text that is small, such as a grammar, without a byte order mark at its start.
-// Errors: as for read_file (os/file.h); another encoding.
+// Reads a small UTF-8 text, such as a grammar, and removes a byte order mark.
+// Errors: those of read_file() (os/file.h); another encoding.
 std::string read_text_file(const std::string& path);
 
-// Where a relative path leads that was given in `folder`, also from elsewhere: there if something is there, else here.
+// Resolves a relative path against `folder` if it exists there, otherwise against the current folder.
 std::string path_from(const std::string& folder, const std::string& path);
 
 }  // namespace headlight

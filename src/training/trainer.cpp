@@ -1,3 +1,4 @@
+// The training loop: steps, validation, checkpoints and resume.
 #include "training/trainer.h"
 
 #include <algorithm>
@@ -42,7 +43,7 @@ void copy_weights(const CharTransformer& from, const CharTransformer& to) {
 }
 
 constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
-// The streams of random numbers a run uses, each from its seed.
+// Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 
 }  // namespace
@@ -68,7 +69,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
   if (!data_.has_floor()) info_.counting = counting_losses(data_, 2);
-  RunDirectory::info_text(info_);  // what cannot be stored is refused before anything is removed
+  RunDirectory::info_text(info_);  // fail before removing files if the info cannot be stored
   make_directories(directory_.path());
   lock_ = DirectoryLock(directory_.path(), kBusy);
   directory_.clear();
@@ -81,12 +82,12 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   const RunDirectory directory(path);
   RunInfo known = directory.load_info();
   DirectoryLock lock(path, kBusy);
-  known = directory.load_info();  // what another may have written until then
+  known = directory.load_info();  // another process may have written the file before the lock
   if (known.fingerprint != data.fingerprint)
     fail(path, ": the run was trained on another text than ", data.source, " is now; give the same text");
   const std::string state = directory.file("state.safetensors"), best = directory.file("model.safetensors");
   if (!path_exists(state)) {
-    // The weights of step 0 are written just before the first checkpoint.
+    // The weights of step 0 are written just before the first checkpoint, so this file alone is not a checkpoint.
     const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
     if (at_start && !known.initialised_from.empty())
       fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialised_from,
@@ -108,7 +109,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
     throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
-  trainer->directory_.save_info(trainer->info_);  // with the settings that may change
+  trainer->directory_.save_info(trainer->info_);  // with the changed free_on_resume settings
   trainer->log_ = RunLog(path);
   const StepRecord last = trainer->log_.cut_from(trainer->step_);
   trainer->seconds_before_ = last.seconds;
@@ -136,7 +137,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
   const Index steps = info_.config.steps;
   while (true) {
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
-    // What a checkpoint does not hold is measured again.
+    // Rule losses are not in the checkpoint; validate again after a resume.
     if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) checkpoint();
     const bool last = step_ >= steps || (due && out_of_patience());
     StepRecord record;
@@ -170,7 +171,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       if (!directory_.path().empty()) save_state();
       break;
     }
-    // Weights that are not finite are left to the next step, which names the operation.
+    // Skip non-finite weights: the next step fails and names the operation.
     if (save_is_due() && non_finite_weight().empty()) save_state();
   }
   log_.flush();
@@ -191,7 +192,7 @@ void Trainer::checkpoint() {
 }
 
 bool Trainer::save_is_due() const {
-  constexpr double kShare = 0.01;  // of the time, at most
+  constexpr double kShare = 0.01;  // the largest share of the time spent on saving
   const double every = info_.config.save_every;
   return every > 0 && !directory_.path().empty() &&
          monotonic_seconds() - saved_at_ >= std::max(every, saving_took_ / kShare);
@@ -239,8 +240,8 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Draws the windows of a step, all at once so that they do not depend on how batches divide them, and sums the losses and
-// gradients of the batches.
+// Sums the losses and gradients of a step's batches. Draws all windows at once, so that the windows do not depend on
+// how --batch and --accumulate divide the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
@@ -262,12 +263,12 @@ void Trainer::train_step(StepRecord& record) {
   const double began = monotonic_seconds();
   const Rng batches_before = batches_, dropout_before = generator();
   const double loss = forward_backward();
-  // Gradients were summed over the batches; the step is to use their mean.
+  // The gradients are summed over the batches; the update uses their mean.
   const auto batches = static_cast<double>(c.accumulate);
   record.loss = loss / batches;
   record.grad_norm = gradient_norm(optimizer_->parameters()) / batches;
   if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm)) {
-    // The very same step once more, to see where it began.
+    // Repeat the same step with checks, to find the operation that failed.
     batches_ = batches_before;
     generator() = dropout_before;
     model_->zero_grad();
@@ -294,7 +295,7 @@ void Trainer::save_best() const {
 void Trainer::save_state() {
   const double began = monotonic_seconds();
   check_weights();
-  log_.flush_to_disk();  // it must not lack steps that come before the checkpoint, not even when the power fails
+  log_.flush_to_disk();  // even after a power failure, the log must include every step before the checkpoint
   const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
@@ -326,7 +327,7 @@ void Trainer::load_state(const SafeTensors& file) {
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);
   file.read("random.generator", dropout);
-  for (const Rng::State& state : {batches, dropout})  // zeros would be drawn for ever
+  for (const Rng::State& state : {batches, dropout})  // this generator would return zeros forever
     if (state == Rng::State{}) fail(name, ": a random state is all zeros; the file is damaged");
   batches_.set_state(batches);
   generator().set_state(dropout);
@@ -336,7 +337,7 @@ void Trainer::load_state(const SafeTensors& file) {
   best_val_loss_ = metadata_real(file, "best_val_loss");
   val_loss_ = metadata_real(file, "val_loss");
   floor_ = metadata_real(file, "floor");
-  if (file.metadata().count("worse_validations") > 0) {  // runs of version 0.1.0 lack it
+  if (file.metadata().count("worse_validations") > 0) {  // missing in runs of version 0.1.0
     initial_val_loss_ = metadata_real(file, "initial_val_loss");
     worse_validations_ = metadata_whole(file, "worse_validations");
   }

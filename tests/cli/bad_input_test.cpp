@@ -1,4 +1,4 @@
-// Bad texts, bad places, bad checkpoints: one line, the right exit code, and nothing lost.
+// Tests of bad texts, output paths and checkpoints: a one-line error, the right exit code, and no lost files.
 #include <sys/stat.h>
 
 #include "cli/tiny_run.h"

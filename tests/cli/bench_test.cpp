@@ -1,4 +1,4 @@
-// headlight bench: every benchmark runs, and prints what its help promises.
+// Tests of headlight bench: every benchmark runs and prints the output that its help describes.
 #include <cmath>
 #include <regex>
 

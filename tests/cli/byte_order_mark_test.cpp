@@ -1,4 +1,4 @@
-// Files with a UTF-8 byte order mark, and files in UTF-16, wherever a text comes from.
+// Tests of UTF-8 byte order marks and UTF-16 in every kind of text input.
 #include "base/utf8.h"
 #include "cli/tiny_run.h"
 #include "headlight/corpora/corpus.h"

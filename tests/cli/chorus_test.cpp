@@ -1,4 +1,4 @@
-// The corpus chorus at the command line: its trace, and what heads says of experts.
+// Tests of the corpus chorus on the command line: its trace, and the experts in the output of heads.
 #include <cmath>
 #include <sstream>
 

@@ -1,4 +1,4 @@
-// Configuration from flags and files, texts from several places, one training a directory, completion and the manual.
+// Tests of configuration by flags and files, several text inputs, the run directory lock, completion and the manual.
 #include <algorithm>
 #include <cmath>
 #include <csignal>

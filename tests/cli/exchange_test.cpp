@@ -1,4 +1,4 @@
-// export, import, info, train --init and eval --logits as a user runs them.
+// Tests of export, import, info, train --init and eval --logits on the command line.
 #include "cli/tiny_run.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-// heads report: the page as a browser shows it. Where there is no Chromium, only what needs none is tested.
+// Tests of the page of heads report in a browser. Without Chromium, the tests that need a browser are skipped.
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

@@ -1,4 +1,4 @@
-// heads study: several seeds, taken up again where it stopped.
+// Tests of heads study: several seeds, and continuing an interrupted study.
 #include <algorithm>
 #include <chrono>
 #include <csignal>

@@ -1,4 +1,4 @@
-// headlight heads and its commands: what they print, what they write, what they refuse.
+// Tests of headlight heads and its subcommands: output, files and errors.
 #include <chrono>
 #include <cmath>
 #include <csignal>

@@ -1,5 +1,5 @@
-// Killed at any moment, a run goes on as if nothing had been; so it does after a disk that was full. How many kills:
-// HEADLIGHT_KILLS, a dozen and a half unless told (make kill-test: 200).
+// Tests that a run killed at a random moment, or stopped by a full disk, resumes to the same result. HEADLIGHT_KILLS
+// sets the number of kills (default: 18; make kill-test: 200).
 #include <sys/mount.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What a person sees: the view on a terminal, its window resized, and the plan of a run that was given a time.
+// Tests of the live view on a terminal: frames, window resizing, and the plan of a run with a time budget.
 #include <cstdlib>
 #include <thread>
 

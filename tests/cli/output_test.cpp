@@ -1,4 +1,4 @@
-// What the program prints, and where: products on standard output, messages on standard error.
+// Tests of the program's output: results on standard output, messages on standard error.
 #include <cmath>
 #include <cstdlib>
 #include <sstream>

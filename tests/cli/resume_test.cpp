@@ -1,4 +1,4 @@
-// Interruptions: Ctrl-C, a terminal that closes, kill -9 at any moment, and going on as if nothing had been.
+// Tests that a run resumes exactly after Ctrl-C, a closed terminal, and kill -9 at a random moment.
 #include <algorithm>
 #include <thread>
 

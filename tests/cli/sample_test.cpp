@@ -1,4 +1,4 @@
-// Writing with a model from the command line: sample, and chat on a terminal and off it.
+// Tests of generation on the command line: sample, and chat with and without a terminal.
 #include <chrono>
 #include <cmath>
 #include <thread>

@@ -1,4 +1,4 @@
-// A tiny run of the built program: some milliseconds.
+// A test fixture with a tiny training run of the built program, which takes a few milliseconds.
 #pragma once
 
 #include "headlight/corpora/corpus.h"

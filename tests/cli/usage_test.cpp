@@ -1,4 +1,4 @@
-// The command line: help, unknown words, and every number out of its range, told in one line before any work.
+// Tests of usage errors: help, unknown words, and numbers out of range, each reported in one line before any work.
 #include <algorithm>
 
 #include "base/version.h"

@@ -1,4 +1,4 @@
-// train --watch-heads: what it says, on a terminal and off it, and what it leaves behind.
+// Tests of train --watch-heads: its output with and without a terminal, and the files it writes.
 #include "cli/tiny_run.h"
 #include "heads/watch/head_history.h"
 #include "support/on_terminal.h"

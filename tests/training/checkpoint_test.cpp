@@ -1,3 +1,4 @@
+// Tests of storing tensors and loading parameters: shapes, types, prefixes and errors.
 #include "headlight/training/checkpoint.h"
 
 #include <gtest/gtest.h>

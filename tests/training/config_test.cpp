@@ -1,3 +1,4 @@
+// Tests of the settings table, RunConfig, its JSON form and the presets.
 #include "training/config.h"
 
 #include <gtest/gtest.h>

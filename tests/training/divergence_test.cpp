@@ -1,4 +1,4 @@
-// Trainings whose losses are finite and worse than guessing: what counts, what is said, and what is not.
+// Tests of divergence with finite losses: which validations count, which warnings appear, and when a run stops.
 #include <gtest/gtest.h>
 
 #include <cmath>

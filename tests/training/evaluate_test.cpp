@@ -1,3 +1,4 @@
+// Tests of evaluate(), the entropy floor, and load_run_data().
 #include "headlight/training/evaluate.h"
 
 #include <gtest/gtest.h>

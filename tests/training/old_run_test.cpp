@@ -1,4 +1,4 @@
-// A run directory written by version 0.1.0 still loads, evaluates, resumes, and keeps its head history.
+// Tests that a run directory of version 0.1.0 still loads, evaluates, resumes, and keeps its head history.
 #include <gtest/gtest.h>
 
 #include "headlight/training/evaluate.h"

@@ -1,3 +1,4 @@
+// Tests of plan_run(), the scaling law and the speed measurement.
 #include "training/plan.h"
 
 #include <gtest/gtest.h>

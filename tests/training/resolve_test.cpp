@@ -1,4 +1,4 @@
-// Where the value of a setting comes from when several places give one.
+// Tests of the precedence of flags, file, preset and plan when several give a setting a value.
 #include "training/resolve.h"
 
 #include <gtest/gtest.h>

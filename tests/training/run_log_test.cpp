@@ -1,3 +1,4 @@
+// Tests of log.jsonl and log.csv: format, resume, damaged lines, and patience.
 #include "training/run_log.h"
 
 #include <gtest/gtest.h>

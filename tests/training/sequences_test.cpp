@@ -1,4 +1,4 @@
-// Training on corpora of sequences: every window a new line, and what a validation knows of the rules.
+// Tests of training on corpora of sequences: every window is a new sequence, and validation reports losses by rule.
 #include <gtest/gtest.h>
 
 #include <cmath>

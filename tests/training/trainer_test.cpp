@@ -1,3 +1,4 @@
+// Tests of the training loop: steps, bit-identical resume, best weights, divergence, initial weights.
 #include "training/trainer.h"
 
 #include <gtest/gtest.h>

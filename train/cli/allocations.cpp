@@ -1,4 +1,4 @@
-// Counts what the program takes from the system: `headlight bench step` shows that a training step takes nothing.
+// Counts heap allocations, so that `headlight bench step` can show that a training step makes none.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -33,7 +33,7 @@ std::function<Index()> allocation_counter() { return {}; }
 }  // namespace headlight::cli
 
 #if HEADLIGHT_COUNTS_NEW
-// The other forms of new and delete end up in these.
+// The other forms of new and delete call these two.
 void* operator new(std::size_t bytes) {
   headlight::cli::allocated.fetch_add(static_cast<headlight::Index>(bytes), std::memory_order_relaxed);
   if (void* block = std::malloc(bytes ? bytes : 1)) return block;

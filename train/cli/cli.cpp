@@ -1,3 +1,4 @@
+// Argument parsing, --help, and output helpers shared by the commands.
 #include "cli.h"
 
 #include <algorithm>
@@ -91,7 +92,7 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
       const std::string usage = cat("--", name, ": needs a value: --", name, " ", flag->placeholder);
       if (i + 1 == words.size()) throw UsageError(usage);
       value = words[++i];
-      // A forgotten value would otherwise swallow the next flag.
+      // If the value is missing, do not take the next flag as the value.
       if (value.rfind("--", 0) == 0)
         throw UsageError(cat(usage, "; if it is to be ", value, ", write --", name, "=", value));
     }

@@ -1,4 +1,4 @@
-// The command line: one table for each command says which flags it takes; parsing, --help and messages come from it.
+// The command line: each command has a table of flags, which drives parsing, --help and error messages.
 #pragma once
 
 #include <cstdio>
@@ -25,16 +25,16 @@ struct Flag {
   std::string placeholder;  // "N", "FILE"; empty for a switch
   std::string help;
   std::string group = "Options";
-  std::string default_text = "";  // as help shows it; empty: nothing to show
+  std::string default_text = "";  // the default as --help shows it; empty: not shown
 
   bool repeatable = false;
-  std::vector<std::string> choices = {};  // for completion, where there are such
+  std::vector<std::string> choices = {};  // for completion; empty: any value
 
-  // A switch that is a setting (on or off by default) rather than an action: --no-NAME turns it off.
+  // Whether --no-NAME exists: for a switch that is a setting with a default, not an action.
   bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
 
-// The flag, with what its value may be.
+// Returns the flag with its choices set.
 Flag with_choices(Flag flag, std::vector<std::string> choices);
 
 class Arguments;
@@ -42,106 +42,108 @@ class Arguments;
 struct Command {
   std::string name;
   std::string summary;                // one line
-  std::string usage;                  // after "headlight NAME "
-  std::vector<std::string> examples;  // whole command lines
+  std::string usage;                  // the part of the usage line after "headlight NAME "
+  std::vector<std::string> examples;  // complete command lines
   std::vector<Flag> flags;
-  std::string notes = "";  // what help says after the flags
+  std::string notes = "";  // text after the flags in --help
   std::size_t least_operands = 0, most_operands = 0;
   std::function<int(const Arguments&)> run;
-  std::string operand_flag = "";                  // what a word that stands alone was probably meant for
-  std::vector<std::string> operand_choices = {};  // for completion; empty: files
+  std::string operand_flag = "";                  // the flag to suggest for an unexpected operand
+  std::vector<std::string> operand_choices = {};  // for completion; empty: complete file names
 };
 
-// What was given to a command.
+// The parsed arguments of a command.
 class Arguments {
  public:
-  // Errors (UsageError): an unknown flag (with the closest known one), a flag without its value or twice, too many or
-  // too few operands.
+  // Errors (UsageError): an unknown flag (the message suggests the closest flag), a missing value, a repeated flag, too
+  // many or too few operands.
   Arguments(const Command& command, const std::vector<std::string>& words);
 
   bool has(const std::string& flag) const { return values_.count(flag) > 0; }
   std::optional<std::string> text(const std::string& flag) const;
   std::string text(const std::string& flag, const std::string& otherwise) const;
-  // Errors (UsageError): not a number, outside lowest..highest.
+  // The flag's value, or `otherwise` if not given. Errors (UsageError): not a number, outside lowest..highest.
   Index whole(const std::string& flag, Index otherwise, Index lowest, Index highest) const;
   double real(const std::string& flag, double otherwise, double lowest, double highest) const;
-  // Of a repeatable flag: each value, in order.
+  // All values of a repeatable flag, in order.
   std::vector<std::string> texts(const std::string& flag) const;
   const std::vector<std::string>& operands() const { return operands_; }
   const std::map<std::string, std::string>& values() const { return values_; }
 
  private:
-  std::map<std::string, std::string> values_;  // of a repeatable flag the first
+  std::map<std::string, std::string> values_;  // the first value of each flag
   std::map<std::string, std::vector<std::string>> all_;
   std::vector<std::string> operands_;
 };
 
 std::string help_text(const Command& command);
-// What help says after a flag: its help, and its default in brackets.
+// A flag's text in --help: its help, and its default in brackets.
 std::string flag_help(const Flag& flag);
-// `left`, then the words of the text beside it, broken into lines of at most 80 columns; ends with a line break.
+// `left`, followed by `text` wrapped in a column to the right, at most 80 columns wide; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
-// For commands that train: a flag for each of settings(), and what --preset may be.
+// For commands that train: one flag for each of settings(), and the choices of --preset.
 std::vector<Flag> setting_flags();
 std::vector<std::string> preset_names();
-// What those flags, --config and --minutes ask for.
+// Collects the values of these flags, --config and --minutes.
 Asked asked_of(const Arguments& args);
 
-// For commands that study heads: --windows, --subspaces, --untrained, and what they say.
+// For commands that study heads: the flags --windows, --subspaces, --untrained, and their values.
 std::vector<Flag> study_flags(const char* group);
 StudyOptions study_options(const Arguments& args);
-// --seed of what is drawn at random in a study of one model.
+// --seed: the seed of all random choices in a study of one model.
 Flag study_seed_flag();
 std::uint64_t study_seed(const Arguments& args);
 
-// For commands that look at a trained model on a text: --data, --corpus, --last, --json and flags of the command's own.
+// For commands that evaluate a trained model on a text: --data, --corpus, --last, --json and the command's `own` flags.
 std::vector<Flag> model_and_text_flags(std::vector<Flag> own);
 struct ModelAndText {
   TrainedModel trained;
   RunData data;
 };
-// The run named by the first operand, and the text of --data or --corpus or else its own. Error: its text is not what it
-// was; a character that the model does not know.
+// Loads the run named by the first operand and the text of --data or --corpus; by default, the run's own text.
+// Errors: the run's text has changed; a character that is not in the model's vocabulary.
 ModelAndText load_model_and_text(const Arguments& args);
 
-// To be called before a text is read: at a terminal a person is told to type it, or else, where it is a text that was there
-// before (`again` says which), refused: nobody types that again.
+// Call this function before reading a text. If a path is "-" and standard input is a terminal, prompts the user to type
+// the text. If `again` (the name of a run trained on standard input) is not empty, fails instead, because the run needs
+// the same text again.
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
-// On standard error, where byte order marks were removed from a text: from which files.
+// Prints the files whose byte order mark was removed to standard error, if there are any.
 void say_marks(const std::vector<std::string>& files);
 
-// Whether a run of this program is there, going by its config.json; a damaged one counts.
+// Whether the directory holds a run of this program, judged by its config.json, even if damaged.
 bool is_run(const std::string& directory);
-// A run is never overwritten unasked, and what is not a run not even then. `how` says what to do with a run that is
-// there. Errors: something is in the way of a run in this directory.
+// Checks that a new run can be written to the directory. With `force`, an existing run may be overwritten; files that
+// do not belong to a run never are. `how` is the advice in the error for an existing run.
+// Errors: an existing run without `force`; other files with a run's file names.
 void check_vacant(const std::string& directory, bool force, const std::string& how);
 
-// Written to standard output; error when nobody can take it (a full disk, a closed pipe).
+// Writes to standard output; finish_output() flushes. Error: cannot write (disk full or broken pipe).
 void print(std::string_view text);
 void finish_output();
-// Messages, on standard error.
+// Writes a message line to standard error.
 void say(std::string_view text);
-// As wrapped() breaks it.
+// Writes wrapped(left, text) to standard error.
 void say_wrapped(const std::string& left, const std::string& text);
-// The program as it was called ("build/headlight"), for commands to try next.
+// The program name as invoked ("build/headlight"), for suggested commands.
 const std::string& program_name();
 void set_program_name(const std::string& name);
-// What a user gave may hold line breaks and escape codes; an error is one plain line.
+// Replaces line breaks and control characters, so that an error message with user input stays on one line.
 std::string one_line(std::string_view text);
-// Whether standard error may show lines that renew themselves: a terminal, not TERM=dumb, NO_COLOR not set.
+// Whether lines on standard error may be redrawn: standard error is a terminal, TERM is not dumb, NO_COLOR is not set.
 bool stderr_is_lively();
-// Whether the surroundings allow colours at all: not TERM=dumb, NO_COLOR not set.
+// Whether the environment allows color: TERM is not dumb, NO_COLOR is not set.
 bool may_colour();
 
-// After a validation on a text whose truth is known: the loss on each rule's characters, and how far the model is from
-// simpler readers. Whole lines, at most 80 columns; empty where there is nothing to say.
+// The lines to print after a validation on a text with a known distribution: the loss for each rule, and the distance
+// of the model from reference predictors. At most 80 columns wide; empty without rules and references.
 std::string truth_lines(const StepRecord& record);
-// Spaces before it, up to a width.
+// Right-aligns text to a width.
 std::string padded(std::string text, std::size_t width);
 
-// The commands, in the order help shows them; each in its own file.
+// The commands, each in its own file. commands() lists them in the order of --help.
 Command train_command();
 Command sample_command();
 Command chat_command();

@@ -1,4 +1,4 @@
-// headlight completion and headlight man: from the same table of commands and flags as --help.
+// headlight completion and headlight man, generated from the same tables of commands and flags as --help.
 #include <algorithm>
 
 #include "base/format.h"
@@ -29,7 +29,7 @@ std::vector<std::string> flag_words(const Command& command) {
   return words;
 }
 
-// The commands by their first word, and "heads show" under "heads".
+// The distinct first words of the commands; "heads show" counts as "heads".
 std::vector<std::string> first_words() {
   std::vector<std::string> words;
   for (const Command& command : commands())
@@ -44,8 +44,9 @@ std::vector<std::string> second_words(const std::string& first) {
   return words;
 }
 
-// One `case` over "command" and one over "command --flag" serve both shells; zsh runs the function of bash. Words and
-// files are told apart (compopt): a command does not become a folder because one of its name lies there.
+// The completion function for bash; zsh runs the same function. One `case` lists flags by "command", another lists
+// values by "command --flag". compopt marks file names, so that a command word is not completed as a folder of the same
+// name.
 std::string bash_function() {
   std::string flags, values, seconds, operands;
   for (const Command& command : commands()) {
@@ -90,8 +91,8 @@ std::string bash_function() {
 
 std::string bash_script() { return cat(bash_function(), "complete -F _headlight_words headlight\n"); }
 
-// Works as a file in a folder of $fpath, which zsh runs as a function at the first completion, and with `source`. zsh has
-// no compopt: words and files are asked for one after the other.
+// The zsh script works both with `source` and as a file in $fpath, which zsh runs as a function at the first
+// completion. zsh has no compopt, so the script requests words and files one after the other.
 std::string zsh_script() {
   return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
              "_headlight_complete() {\n"
@@ -118,7 +119,7 @@ std::string fish_script() {
     const std::vector<std::string> more = second_words(first);
     const std::string no_second = more.empty() ? "" : cat("; and not __fish_seen_subcommand_from ", joined(more));
     const std::string second = space == std::string::npos ? "" : command.name.substr(space + 1);
-    // Where the command's last word is to be completed, and where its flags are.
+    // The fish conditions for completing the command's last word, and its flags.
     const std::string before = second.empty() ? "__fish_use_subcommand" : seen + no_second;
     const std::string inside =
         second.empty() ? seen + no_second : cat(seen, "; and __fish_seen_subcommand_from ", second);
@@ -152,7 +153,7 @@ int run_completion(const Arguments& args) {
   return 0;
 }
 
-// Text as roff takes it: backslashes and dashes as such, and no line that begins with a command.
+// Escapes text for roff: backslashes, dashes, and a dot or quote at the start of a line, which would start a request.
 std::string roff(const std::string& text) {
   std::string safe;
   for (const char c : text) {

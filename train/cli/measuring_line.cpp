@@ -1,3 +1,4 @@
+// Draws and erases the progress line.
 #include "measuring_line.h"
 #include "base/clock.h"
 #include "headlight/base/index.h"
@@ -24,7 +25,7 @@ void MeasuringLine::show(const std::string& before, const char* what, Index done
   if (drawn_ > 0 && now - drawn_ < kEvery) return;
   drawn_ = now;
   std::string text = cat(before, what, ", ", done, " of ", of);
-  // A line that wraps could not be renewed.
+  // A wrapped line cannot be redrawn in place.
   if (const auto room = static_cast<std::size_t>(terminal_width() - 1); text.size() > room) text.resize(room);
   text = cat("\r", text, "\033[K");
   std::fwrite(text.data(), 1, text.size(), stderr);

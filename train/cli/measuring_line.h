@@ -1,4 +1,4 @@
-// What a long measurement is at, on one line of a terminal that renews itself and is gone afterwards.
+// A progress line for long measurements: redrawn in place on a terminal and erased at the end.
 #pragma once
 
 #include <string>
@@ -10,27 +10,29 @@
 
 namespace headlight::cli {
 
-// --plain and --quiet, for commands that measure for a while.
+// The flags --plain and --quiet, for commands with long measurements.
 std::vector<Flag> progress_flags(const char* group);
 
 class MeasuringLine {
  public:
-  // Shows nothing with --plain or --quiet, where standard error is no terminal, or one that cannot renew lines.
+  // Shows nothing with --plain or --quiet, or if standard error is not a terminal that can redraw lines.
   explicit MeasuringLine(const Arguments& args);
   ~MeasuringLine();
   MeasuringLine(const MeasuringLine&) = delete;
   MeasuringLine& operator=(const MeasuringLine&) = delete;
 
-  // "seed 3  heads ablated, 12 of 51" with `before` "seed 3  ", some ten times a second.
+  // Shows "<before><what>, <done> of <of>", as in "seed 3  heads ablated, 12 of 51". Redraws at most ten times a
+  // second.
   void show(const std::string& before, const char* what, Index done, Index of);
-  // For a measurement that lasts no longer than this: it shows what it is at, and goes on as long as `go_on` says so.
+  // Callbacks that show a measurement's progress on this line, and stop the measurement when go_on() returns false.
+  // This object must outlive the callbacks.
   Measuring measuring(const std::string& before = "measuring: ", const std::function<bool()>& go_on = {});
-  // Nothing stands there any more.
+  // Erases the line.
   void clear() noexcept;
 
  private:
   bool lively_;
-  double drawn_ = 0;  // when; 0: nothing stands there
+  double drawn_ = 0;  // time of the last redraw, in seconds; 0: no line is shown
 };
 
 }  // namespace headlight::cli

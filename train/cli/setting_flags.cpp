@@ -1,4 +1,4 @@
-// The settings of a run as flags, for commands that train.
+// Flags for the settings of a run, for commands that train.
 #include "cli.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"

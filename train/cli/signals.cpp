@@ -1,3 +1,4 @@
+// The signal handlers.
 #include "signals.h"
 
 #include <csignal>
@@ -10,22 +11,22 @@ namespace {
 
 volatile std::sig_atomic_t came = 0;
 
-// A signal that ends the program leaves the terminal as it was.
+// Restores the terminal, then ends the program with the signal's default action.
 extern "C" void on_last_signal(int signal) {
   leave_own_screen();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
 
-// The first asks for an orderly end after the step; the same signal once more ends the program at once.
+// The first signal requests a stop after the step; the second ends the program at once.
 extern "C" void on_signal(int signal) {
   came = 1;
   std::signal(signal, on_last_signal);
 }
 
 #ifdef SIGHUP
-// Of a terminal that closes several may come: from the shell, from the system, beside a SIGTERM. None ends the program at
-// once, or the step would be lost.
+// A closing terminal can send SIGHUP several times (from the shell and the kernel), so a repeated SIGHUP must not end
+// the program before the step is saved.
 extern "C" void on_hangup(int signal) {
   came = 1;
   std::signal(signal, on_hangup);
@@ -33,7 +34,7 @@ extern "C" void on_hangup(int signal) {
 #endif
 
 #ifdef SIGTSTP
-// Ctrl-Z and back: the shell has its screen, the next frame takes its own again.
+// Ctrl-Z: returns the screen to the shell; the next frame after `fg` switches back.
 extern "C" void on_stop(int signal) {
   leave_own_screen();
   std::signal(signal, SIG_DFL);
@@ -57,7 +58,7 @@ void watch_signals() {
   handle_signal(SIGHUP, on_hangup);
 #endif
 #ifdef SIGPIPE
-  std::signal(SIGPIPE, SIG_IGN);  // `train 2>&1 | tee log`: the run outlives its reader
+  std::signal(SIGPIPE, SIG_IGN);  // in `train 2>&1 | tee log`, the run must survive the end of tee
 #endif
 #ifdef SIGQUIT
   handle_signal(SIGQUIT, on_last_signal);

@@ -1,18 +1,19 @@
-// Ctrl-C, SIGTERM and SIGHUP (a terminal that closes), for commands that train: the first asks for an orderly end, after the
-// step; a second Ctrl-C or SIGTERM ends the program at once. A signal that is ignored at the start stays ignored (nohup).
+// Signal handling for commands that train. The first Ctrl-C, SIGTERM or SIGHUP (closed terminal) requests a stop after
+// the current step; a second Ctrl-C or SIGTERM ends the program at once. Signals ignored at startup stay ignored
+// (nohup).
 #pragma once
 
 namespace headlight::cli {
 
 inline constexpr int kInterrupted = 130;  // exit code
 
-// Handles signals like that from here on; a signal that ends or stops the program restores the terminal. Writing to a
-// pipe without a reader becomes an error of the write instead of a signal.
+// Installs the handlers. A signal that ends or stops the program restores the terminal first. SIGPIPE is ignored, so
+// writing to a broken pipe is a write error.
 void watch_signals();
-// Sets a handler, unless the signal is ignored (by nohup, or by a script that runs the program in the background). Returns
-// whether the handler was set.
+// Installs a handler unless the signal is ignored (by nohup, or by a shell script for background jobs). Returns whether
+// the handler was installed.
 bool handle_signal(int signal, void (*handler)(int));
-// Whether the first has come.
+// Whether a stop was requested.
 bool interrupted();
 
 }  // namespace headlight::cli

@@ -1,4 +1,4 @@
-// headlight corpus: text from a built-in corpus or a grammar, and what is known of it.
+// headlight corpus: generates text from a built-in corpus or a grammar, and prints its known probabilities and rules.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -21,7 +21,7 @@ namespace headlight::cli {
 
 namespace {
 
-// What an expert adds to the score of the character that came, beyond its mean over all: "c+1.24", c being its evidence.
+// A cell such as "c+1.24": the expert's evidence c, then its score for the actual character minus its mean score.
 std::string expert_cell(const TracedText& text, const Expert& expert, std::size_t i) {
   const auto back = static_cast<std::size_t>(expert.evidence[i]);
   if (back == 0) return "-";
@@ -35,7 +35,8 @@ std::string expert_cell(const TracedText& text, const Expert& expert, std::size_
 
 constexpr int kExpertColumn = 10;
 
-// The text character by character; `back`: how far back the evidence stands, or each expert's evidence and its share.
+// A table with one row per character. The last columns are the distance back to the evidence and the rule, or, for a
+// corpus with experts, one expert_cell() per expert.
 std::string trace_table(const TracedText& text) {
   std::string table = cat("  place  char   chance    nats", text.experts.empty() ? "  back  rule" : "");
   for (const Expert& expert : text.experts) table += padded(expert.name, kExpertColumn);
@@ -60,7 +61,7 @@ std::string trace_table(const TracedText& text) {
   return table;
 }
 
-// The line breaks of sequences are certain by their place, and no symbols: means leave them out.
+// Marks the characters to include in means. The line breaks of sequences are excluded, because their position is fixed.
 std::vector<bool> counted_text(const TracedText& text, bool sequences) {
   std::vector<bool> counts(text.text.size(), true);
   if (sequences)
@@ -68,7 +69,7 @@ std::vector<bool> counted_text(const TracedText& text, bool sequences) {
   return counts;
 }
 
-// The mean of -log_p where `counts` says so.
+// The mean of -log_p over the characters marked in `counts`.
 double loss_where(std::span<const double> log_p, const std::vector<bool>& counts) {
   double sum = 0, count = 0;
   for (std::size_t i = 0; i < log_p.size(); ++i) {
@@ -86,7 +87,7 @@ std::string table_line(const std::string& name, const std::string& share, double
   return meaning.empty() ? left + "\n" : wrapped(left + "  ", meaning);
 }
 
-// What the rules of a corpus say, and the lowest loss on the characters of each; then the readers to compare with.
+// A table of a corpus's rules with their share and floor, followed by the reference predictors.
 std::string rule_table(const TracedText& text, const std::vector<bool>& counts) {
   std::string table = "rule           share   floor\n";
   const auto all = static_cast<double>(std::count(counts.begin(), counts.end(), true));
@@ -139,7 +140,7 @@ int run_corpus(const Arguments& args) {
                       documents == 1 ? "" : "s", ": no model can do better on average"));
   if (!info.meaning.empty()) known += wrapped("", info.meaning);
   if (args.has("rules")) known += rule_table(text, counts);
-  known.pop_back();  // say() ends the line
+  known.pop_back();  // say() adds the line break
   say(known);
   return 0;
 }

@@ -1,4 +1,4 @@
-// headlight eval: the loss of a trained model.
+// headlight eval: evaluates the loss of a trained model, compared with n-gram baselines and the floor.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -32,10 +32,10 @@ std::vector<Flag> eval_flags() {
   return flags;
 }
 
-// What counting on the training part gives, on the same predictions.
+// The losses of n-gram models, counted on the training part, for the same predictions.
 struct Counting {
   std::vector<std::pair<std::string, double>> losses;
-  Index tokens = 0;  // counted
+  Index tokens = 0;  // number of tokens counted
 };
 
 Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation& e) {
@@ -50,7 +50,7 @@ Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation
   for (const auto& [name, order] : {std::pair{"unigram", 1}, {"bigram", 2}, {"5-gram", 5}}) {
     double sum = 0;
     for (const Window& w : e.windows) {
-      const Index from = std::max<Index>(0, w.first - kOrder + 1);  // what it looks back at
+      const Index from = std::max<Index>(0, w.first - kOrder + 1);  // start of the n-gram context
       sum += counted.loss(asked.ids.copy(from, w.last + 1), w.first - from, w.last + 1 - from, order) *
              static_cast<double>(w.last + 1 - w.first);
     }
@@ -59,13 +59,13 @@ Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation
   return counting;
 }
 
-// The text that the run was trained on; nothing where it is not to be had any more, or is another one by now.
+// The text that the run was trained on; empty if the text is missing or has changed.
 RunData trained_on(const RunInfo& info) {
   if (!info.imported_from.empty()) return {};
   try {
     RunData own = load_run_data(info.config, &info.vocabulary);
     if (own.fingerprint == info.fingerprint) return own;
-  } catch (const Error&) {  // a file that is gone
+  } catch (const Error&) {  // the file is missing or unreadable
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// headlight info: what a run is, where it comes from and how its training went.
+// headlight info: prints a run's configuration, origin and training history.
 #include <algorithm>
 #include <cmath>
 
@@ -64,7 +64,7 @@ std::string vocabulary_text(const Vocabulary& v) {
 
 std::string loss_text(double loss) { return std::isfinite(loss) ? fixed_text(loss, 4) : "-"; }
 
-// At most this many lines of history: evenly spread, with the best and the last.
+// Selects a limited number of validated records: evenly spaced, always with the best and the last.
 std::vector<StepRecord> shown_of(const std::vector<StepRecord>& history, Index best) {
   std::vector<StepRecord> validated;
   for (const StepRecord& r : history)
@@ -81,7 +81,7 @@ std::vector<StepRecord> shown_of(const std::vector<StepRecord>& history, Index b
   return shown;
 }
 
-// The loss near a step: the mean of the last twenty before it.
+// The smoothed training loss at a step: the mean of the twenty steps before it.
 double recent_loss(const std::vector<StepRecord>& history, Index step) {
   double sum = 0;
   Index count = 0;

@@ -1,4 +1,4 @@
-// headlight plot: the losses of runs, side by side.
+// headlight plot: plots the losses of runs in one chart.
 #include <algorithm>
 #include <cmath>
 
@@ -37,7 +37,7 @@ const Quantity& find_quantity(const std::string& name) {
   throw UsageError(cat("--what ", name, ": there are loss, lr, gradient and speed"));
 }
 
-// The log of a run directory, or of a log file by itself.
+// Reads the log of a run directory, or a log file given directly.
 std::vector<StepRecord> load_log(const std::string& name) {
   const std::string path = is_directory(name) ? name + "/log.jsonl" : name;
   if (is_directory(name) && !path_exists(path)) fail(name, ": no run here (it has no log.jsonl)");
@@ -46,7 +46,7 @@ std::vector<StepRecord> load_log(const std::string& name) {
   return records;
 }
 
-// The last part of the path that says something.
+// The last component of a path, ignoring trailing slashes.
 std::string short_name(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path.substr(path.find_last_of('/') + 1);
@@ -58,7 +58,7 @@ Series curve_of(const std::vector<StepRecord>& records, double StepRecord::*fiel
   return {"", Ink::kPlain, curve.points()};
 }
 
-// The record with the lowest validation loss; null where nothing was validated.
+// The record with the lowest validation loss; null without validations.
 const StepRecord* find_best(const std::vector<StepRecord>& records) {
   const StepRecord* best = nullptr;
   for (const StepRecord& r : records)
@@ -67,14 +67,14 @@ const StepRecord* find_best(const std::vector<StepRecord>& records) {
 }
 
 std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
-                    bool colours, Ink ink) {
+                    bool colors, Ink ink) {
   const StepRecord* best = find_best(records);
-  return cat(inked(cat(mark, " ", name), ink, colours), ": ", counted(records.back().step, "step"), ", ",
+  return cat(inked(cat(mark, " ", name), ink, colors), ": ", counted(records.back().step, "step"), ", ",
              duration_text(records.back().seconds),
              best ? cat(", best validation loss ", fixed_text(best->val_loss, 4), " at step ", best->step) : "", "\n");
 }
 
-// What the losses of a run are held against: the lowest possible, or how far counting gets.
+// Reference levels for a run's losses: the floor, or the unigram and bigram losses.
 std::vector<Level> levels_of(const std::string& name, const std::vector<StepRecord>& records) {
   std::vector<Level> levels;
   for (auto r = records.rbegin(); r != records.rend() && levels.empty(); ++r)
@@ -98,7 +98,7 @@ Json points_json(const Series& series) {
   return points;
 }
 
-// A run with the curves that are drawn of it.
+// The JSON of a run and its plotted curves.
 Json run_json(const std::string& name, const std::vector<StepRecord>& records, const std::vector<Level>& levels,
               const char* quantity, const Series& values, const Series& validation) {
   const StepRecord* best = find_best(records);
@@ -119,7 +119,7 @@ int run_plot(const Arguments& args) {
   constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
   const bool losses = quantity.field == &StepRecord::loss, against_time = args.has("time");
-  const bool colours = stdout_is_terminal() && may_colour() && !args.has("no-color");
+  const bool colors = stdout_is_terminal() && may_colour() && !args.has("no-color");
   const auto width = static_cast<int>(args.whole("width", std::max(40, terminal_width() - 1), 20, 1000));
   const auto height = static_cast<int>(args.whole("height", std::clamp(terminal_height() - 4, 10, 30), 5, 1000));
 
@@ -138,7 +138,7 @@ int run_plot(const Arguments& args) {
     Series checked = curve_of(records, &StepRecord::val_loss, against_time);
     const std::vector<Level> levels = losses ? levels_of(name, records) : std::vector<Level>();
     runs.push(run_json(name, records, levels, quantity.name, values, losses ? checked : Series()));
-    // One run: training and validation in two colours. Several: a colour each, and validation where there is one.
+    // One run: training and validation in two colors. Several runs: one color each; validation loss if available.
     if (losses && args.operands().size() == 1) {
       values.name = "training";
       values.ink = Ink::kBlue;
@@ -151,11 +151,11 @@ int run_plot(const Arguments& args) {
       chart.series.push_back(shown);
     }
     if (losses) {
-      // Those of several runs only where they are on one text.
+      // Show the levels of several runs only if the levels agree, because the runs then share a text.
       if (i == 0) chart.levels = levels;
       else if (!same(chart.levels, levels)) chart.levels.clear();
     }
-    summaries += summary(name, records, series_mark(i, colours || args.operands().size() == 1), colours,
+    summaries += summary(name, records, series_mark(i, colors || args.operands().size() == 1), colors,
                          args.operands().size() == 1 ? Ink::kPlain : ink);
   }
   for (Series& s : validation) chart.series.push_back(std::move(s));
@@ -168,7 +168,7 @@ int run_plot(const Arguments& args) {
     print(json_text(Json::object().set("x", chart.x_name).set("y", chart.y_name).set("runs", runs)) + "\n");
     return 0;
   }
-  for (const std::string& line : draw_chart(chart, width, height, colours)) print(line + "\n");
+  for (const std::string& line : draw_chart(chart, width, height, colors)) print(line + "\n");
   print(summaries);
   return 0;
 }

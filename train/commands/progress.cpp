@@ -1,3 +1,4 @@
+// The live view and the plain lines of a training run.
 #include "progress.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ namespace headlight::cli {
 
 namespace {
 
-// Of the time: a hundredth together.
+// Shares of the time; together 1 %.
 constexpr double kDrawingShare = 0.002, kSamplingShare = 0.008;
 
 std::string title_of(const Trainer& trainer) {
@@ -53,7 +54,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// "heads     2 of 8: L0H0 previous 0.93, L1H2 induction 0.88": the clearest first, as many as fit.
+// "heads     2 of 8: L0H0 previous 0.93, L1H2 induction 0.88": the largest kappa first, as many as fit in a line.
 std::string heads_line(const std::vector<HeadLine>& heads) {
   constexpr std::size_t kWidth = 80;
   std::vector<std::pair<double, std::string>> found;
@@ -72,7 +73,7 @@ std::string heads_line(const std::vector<HeadLine>& heads) {
   return text;
 }
 
-// What a sample goes on from: the end of a document, a line break, or whatever there is.
+// The prompt of a sample: the end of a document, a line break, or the first token.
 std::vector<std::int32_t> beginning(const RunData& data) {
   if (!data.document_end.empty()) return {data.document_end.back()};
   const bool has_break = data.vocabulary.is_bytes() || data.vocabulary.characters().find(U'\n') != std::u32string::npos;
@@ -95,7 +96,7 @@ Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
 
 Progress::~Progress() { finish(); }
 
-// What a run that goes on did before.
+// Fills the curves from the log of a resumed run.
 void Progress::recall() {
   const std::string path = trainer_.directory() + "/log.jsonl";
   if (trainer_.step() == 0 || trainer_.directory().empty() || !path_exists(path)) return;
@@ -110,7 +111,7 @@ void Progress::recall() {
 
 void Progress::update(const StepRecord& r) {
   if (!std::isnan(r.loss)) {
-    // Steady figures: those of single steps jump. These remember some twenty steps.
+    // Show moving averages over about twenty steps, because single steps vary too much.
     ++count_;
     const double share = std::max(0.05, 1 / static_cast<double>(count_));
     loss_ += share * (r.loss - loss_);
@@ -130,7 +131,7 @@ void Progress::update(const StepRecord& r) {
     board_.best_step = trainer_.best_step();
     board_.best_val_loss = trainer_.best_val_loss();
     if (std::isfinite(trainer_.floor()) && board_.levels.empty()) board_.levels = {{"floor", trainer_.floor()}};
-    // Three validations in a row without a better one are no chance.
+    // Show a notice after three validations without improvement; fewer can be chance.
     const Index since = (r.step - board_.best_step) / c.eval_every;
     board_.notice = trainer_.worse_validations() > 0 ? "diverging: the validation loss is worse than a uniform guess"
                     : since < 3                      ? ""
@@ -147,7 +148,7 @@ void Progress::update(const StepRecord& r) {
   if (count_ > 0) board_.loss = loss_;
   if (speed_ > 0) board_.tokens_per_second = speed_;
   if (flops_per_second_at_peak_ > 0) {
-    // No training comes so near the peak: that was measured while the machine was busier, and says nothing.
+    // A share above 0.9 is implausible: the peak was measured while the machine was busy. Show no share.
     const double share = speed_ * flops_per_token_ / flops_per_second_at_peak_;
     board_.share_of_peak = share <= 0.9 ? share : Dashboard::kUnknown;
   }
@@ -156,7 +157,7 @@ void Progress::update(const StepRecord& r) {
   board_.seconds_left = seconds_left(r);
 }
 
-// The steps that are left at their speed, and the validations at that of the last one.
+// The time for the remaining steps at the current speed, plus the remaining validations at the last one's duration.
 double Progress::seconds_left(const StepRecord& r) const {
   if (speed_ <= 0) return kNotMeasured;
   const RunConfig& c = trainer_.config();
@@ -173,7 +174,7 @@ void Progress::show(const StepRecord& r) {
   const bool over = std::isnan(r.loss);
   if (view_ == View::kPlain) {
     if (r.step % c.eval_every == 0 || over) plain_line(r);
-    // Of divergence warns Trainer::warning().
+    // Trainer::warning() already warns about divergence.
     if (!noticed_ && !board_.notice.empty() && c.patience == 0 && trainer_.worse_validations() == 0) {
       say(cat("notice  ", board_.notice, "; --patience 3 would end here"));
       noticed_ = true;
@@ -182,7 +183,7 @@ void Progress::show(const StepRecord& r) {
   }
   if (count_ <= 1) began_ = monotonic_seconds();
   refresh_sample();
-  // Ten frames a second at most, and fewer where they are slow.
+  // Draw at most ten frames a second, fewer if frames are slow.
   if (over || monotonic_seconds() - drawn_ > std::max(0.1, drawing_ / kDrawingShare)) draw();
 }
 
@@ -202,7 +203,7 @@ void Progress::plain_line(const StepRecord& r) const {
   if (!board_.heads.empty()) say(heads_line(board_.heads));
 }
 
-// A new sample whenever the time that samples may take allows for one: the first after a second or two, short.
+// Generates a new sample whenever the share of time for sampling allows. The first, short sample comes within seconds.
 void Progress::refresh_sample() {
   const double now = monotonic_seconds(), elapsed = now - began_;
   constexpr Index kLong = 1500, kShort = 80;
@@ -250,7 +251,7 @@ void Progress::finish() noexcept {
   try {
     for (const std::string& line : dashboard_frame(board_, terminal_width() - 1, terminal_height() - 6, true))
       say(line);
-  } catch (...) {  // a frame is not worth losing the run's own error for
+  } catch (...) {  // a drawing error must not hide the run's own error
   }
 }
 

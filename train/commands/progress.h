@@ -1,4 +1,4 @@
-// What is seen of a run while it trains: on a terminal a view that renews itself, elsewhere plain lines.
+// The display of a training run: a live view on a terminal, plain lines elsewhere.
 #pragma once
 
 #include "cli/cli.h"
@@ -12,23 +12,23 @@
 namespace headlight::cli {
 
 enum class View {
-  kQuiet,  // nothing
-  kPlain,  // a line for each validation
-  kLive,   // a screen with figures, curves and a sample; its last frame stays behind
+  kQuiet,  // no output
+  kPlain,  // one line per validation
+  kLive,   // a full screen with numbers, curves and a sample; the last frame stays visible
 };
 
 class Progress {
  public:
   // `watch` may be null.
   Progress(const Trainer& trainer, View view, const HeadWatch* watch = nullptr);
-  // Leaves the screen, however the run ended.
+  // Calls finish(), so that the terminal is restored even after an exception.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // After each step. Drawing and sampling take about a hundredth of the time at most.
+  // Call after each step. Drawing and sampling take at most about 1 % of the time.
   void show(const StepRecord& record);
-  // The run is over: the last frame goes where the text above and below it goes.
+  // Leaves the full screen and prints the last frame as ordinary output.
   void finish() noexcept;
 
  private:
@@ -44,14 +44,14 @@ class Progress {
   View view_;
   Dashboard board_;
   bool noticed_ = false;
-  Index looks_ = 0;              // at the heads, of which the last is on the board
-  Index count_ = 0;              // of steps shown
-  double loss_ = 0, speed_ = 0;  // of some twenty steps
+  Index looks_ = 0;              // number of head measurements already on the board
+  Index count_ = 0;              // number of steps shown
+  double loss_ = 0, speed_ = 0;  // moving averages over about twenty steps
   double flops_per_second_at_peak_ = 0, flops_per_token_ = 0;
   double last_seconds_ = 0, validation_seconds_ = 0;
-  double began_ = 0, drawn_ = 0, drawing_ = 0;  // when, and how long the last frame took
-  double sampling_ = 0;                         // seconds spent on samples
-  double piece_seconds_ = 0;                    // that one token of a sample takes
+  double began_ = 0, drawn_ = 0, drawing_ = 0;  // start, time of the last frame, duration of that frame; seconds
+  double sampling_ = 0;                         // seconds spent on sampling
+  double piece_seconds_ = 0;                    // seconds per sampled token
   std::uint64_t samples_ = 0;
 };
 

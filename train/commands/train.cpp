@@ -1,4 +1,4 @@
-// headlight train: learn from a text.
+// headlight train: trains a model on a text.
 #include <algorithm>
 #include <cmath>
 
@@ -69,16 +69,16 @@ std::vector<Flag> train_flags() {
   return flags;
 }
 
-// "runs/hamlet" for texts/hamlet.txt.
+// The default of --out: "runs/hamlet" for texts/hamlet.txt.
 std::string default_directory(const RunConfig& config) {
   std::string name = !config.data.empty() ? config.data : !config.grammar.empty() ? config.grammar : config.corpus;
-  while (name.size() > 1 && name.back() == '/') name.pop_back();  // of a folder
+  while (name.size() > 1 && name.back() == '/') name.pop_back();  // a trailing slash of a folder
   name = name.substr(name.find_last_of('/') + 1);
   if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos && dot > 0) name.resize(dot);
   return cat("runs/", name == "-" || name.find_first_not_of('.') == std::string::npos ? "text" : name);
 }
 
-// A system that runs out of memory kills without a word.
+// Fails early: when memory runs out, the kernel kills the process without an error message.
 void check_memory(const RunConfig& config, Index vocabulary) {
   const auto there = static_cast<double>(machine_memory_bytes());
   const double needed = config.memory(vocabulary);
@@ -88,7 +88,7 @@ void check_memory(const RunConfig& config, Index vocabulary) {
                          "B; use a smaller --width, --layers, --context or --batch"));
 }
 
-// Measures this machine and chooses what uses the time well.
+// Plans the run for the time budget, with speeds measured on this machine.
 Plan planned(const Asked& asked, const RunData& data, double seconds) {
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
@@ -103,7 +103,7 @@ void print_expectation(const Plan& plan) {
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
 
-// "; skipped 4: a.png (not text), b.png (not text), ..."
+// The list of skipped files, as in "; skipped 4: a.png (not text), b.png (not text), ...".
 std::string skipped_text(const std::vector<std::string>& skipped) {
   std::string text = cat("; skipped ", skipped.size(), ": ");
   for (std::size_t i = 0; i < std::min<std::size_t>(3, skipped.size()); ++i)
@@ -165,7 +165,7 @@ int run_train(const Arguments& args) {
   if (resume && args.has("preset"))
     throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
   Asked asked = asked_of(args);
-  RunConfig config = resolve(asked);  // a wrong flag is told before a model is loaded
+  RunConfig config = resolve(asked);  // report a wrong flag before loading a model
   std::optional<TrainedModel> start;
   if (const auto init = args.text("init")) {
     start = load_model(*init);
@@ -173,7 +173,7 @@ int run_train(const Arguments& args) {
     asked.start_name = *init;
     config = resolve(asked);
   }
-  // The least that a text must have room for.
+  // Load the text with the smallest context; the plan chooses the real one.
   if (asked.wants_plan() && !asked.has_size()) config = resolve(asked, [](RunConfig& c) { c.context = 8; });
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
@@ -239,7 +239,7 @@ int run_train(const Arguments& args) {
     return !interrupted();
   });
   progress.finish();
-  if (view == View::kLive && !warning.empty()) say(warning);  // the live view would draw over it
+  if (view == View::kLive && !warning.empty()) say(warning);  // until here, the live view would overwrite the line
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;

@@ -1,4 +1,4 @@
-// What a validation on a text of known truth shows, rule by rule.
+// The lines after a validation on a text with a known distribution: loss by rule, distance from reference predictors.
 #include <algorithm>
 #include <cmath>
 
@@ -12,12 +12,12 @@ namespace headlight::cli {
 
 namespace {
 
-// With more rules than these, only those where most is to be gained are shown.
+// With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss.
 constexpr std::size_t kMostRules = 8, kSomeRules = 5;
 
 double to_gain(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
 
-// Entries side by side in lines of at most 80 columns, none of them broken.
+// Joins entries into lines of at most 80 columns; no entry is split.
 std::string in_lines(const std::string& left, const std::vector<std::string>& entries) {
   constexpr std::size_t kWidth = 80;
   std::string lines, line = left;
@@ -46,7 +46,7 @@ std::string truth_lines(const StepRecord& record) {
     losses.push_back(cat(r.rule, " ", fixed_text(r.loss, 2), r.floor > 0.005 ? cat("/", fixed_text(r.floor, 2)) : ""));
   for (const ReferenceLoss& r : record.references)
     if (!std::isnan(r.distance)) distances.push_back(cat(r.reference, " ", fixed_text(r.distance, 3)));
-  // That from the optimum alone is val less the floor.
+  // A single distance, from the optimum, is omitted: it equals the validation loss minus the floor.
   return in_lines("rules     ", losses) + (distances.size() > 1 ? in_lines("distance  ", distances) : "");
 }
 

@@ -1,4 +1,4 @@
-// Tensors to and from safetensors files.
+// Converts tensors to safetensors views, and loads parameters from safetensors files.
 #pragma once
 
 #include <span>
@@ -10,12 +10,12 @@
 
 namespace headlight {
 
-// A float32 or float64 tensor as it will be stored; it must outlive the view.
+// A view of a float32 or float64 tensor for writing; the tensor must outlive the view.
 TensorView stored(const std::string& name, const Tensor& tensor);
 
-// Fills parameters from the stored tensors "<prefix><name>", converting other floating types. Nothing is changed unless
-// everything fits. Errors name the file and the tensor: missing, of another shape, not a floating type, or one in the file
-// under that prefix that the model does not have.
+// Loads parameters from the tensors named "<prefix><name>", converting between floating-point types. On error, no
+// parameter changes. Errors (each names the file and the tensor): a missing tensor, another shape, a type that is not
+// floating-point, or a tensor under the prefix that the model does not have.
 void load_parameters(const SafeTensors& file, std::span<const NamedTensor> parameters, const std::string& prefix = "");
 
 }  // namespace headlight
