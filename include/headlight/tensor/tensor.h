@@ -114,8 +114,8 @@ class Tensor {
   // ---- gradients ----
   // true: makes this a leaf, whose gradient backward() accumulates. Handles copied from the leaf afterwards share the
   // gradient; handles copied before do not. false: the leaf and all handles that share its gradient stop accumulating
-  // and keep the current gradient; true resumes. true has no effect on an accumulating leaf or on a result of a live tape.
-  // Errors: false on a result; true on a result whose tape was destroyed or has run backward. Use detach() for both.
+  // and keep the current gradient; true resumes. true has no effect on an accumulating leaf or a result of a live
+  // tape. Errors: false on a result; true on a result whose tape was destroyed or has run backward. Use detach().
   void set_requires_grad(bool value);
   // True for a leaf that accumulates its gradient and for a result recorded on a tape.
   bool requires_grad() const;
