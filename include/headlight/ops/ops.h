@@ -88,7 +88,8 @@ Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> indices);
 
 // ---- softmax ----
 // y_i = e^{x_i} / sum_j e^{x_j} over the last axis, and its logarithm. The maximum is subtracted first to avoid
-// overflow. -inf means masked. The softmax of a row of -inf is all zeros, as for a query without visible keys (PyTorch: NaN).
+// overflow. -inf means masked. The softmax of a row of -inf is all zeros, as for a query without visible keys.
+// PyTorch gives NaN for such a row.
 Tensor softmax(const Tensor& x);
 Tensor log_softmax(const Tensor& x);
 // Softmax over the elements whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked elements get
