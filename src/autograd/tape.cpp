@@ -46,7 +46,7 @@ void Gradient::add(const Tensor& g) {
          g.defined() ? cat(g.dtype(), " ", g.shape()) : std::string("without a value"), "; the input is ", slot_->dtype,
          " ", slot_->shape);
   if (!slot_->grad.defined()) {
-    // The caller may change a leaf's gradient in place, so a leaf needs its own storage. Results share the tensor.
+    // The caller may change a leaf's gradient in place, so a leaf gets its own storage. Results may share g.
     slot_->grad = slot_->tape == 0 && !g.unique() ? g.clone() : g.detach();
   } else if (slot_->grad.unique()) {
     accumulate_in_place(g, slot_->grad);

@@ -26,7 +26,7 @@ constexpr bool kRecycle = true;
 
 constexpr std::size_t kAlignment = 64;
 constexpr int kStepsPerDoubling = 8;
-constexpr int kLargestLog2 = 46;  // larger requests, beyond 2^46 bytes, are errors
+constexpr int kLargestLog2 = 46;                                          // requests above 2^46 bytes are errors
 constexpr std::size_t kClasses = (kLargestLog2 - 8) * kStepsPerDoubling;  // 8 up to 2^9, then 8 for each doubling
 
 // Stored in the first bytes of a free block: the link to the next free block of its class.

@@ -29,7 +29,7 @@ struct Tensor::Storage {
 
   void* data;
   std::size_t bytes;
-  // Atomic because threads may write parts of one tensor concurrently. Increments may be lost, but version changes.
+  // Atomic, because threads may write parts of one tensor concurrently. Some increments may be lost, but not all.
   std::atomic<std::uint32_t> version{1};
 };
 

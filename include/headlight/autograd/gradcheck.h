@@ -23,7 +23,7 @@ struct GradcheckOptions {
   // Errors are relative to max(|analytic|, |numeric|, floor), so gradients below the floor are compared absolutely.
   double floor = 1e-2;
   double step = 1e-3;      // finite-difference step h, as a multiple of max(1, |x|)
-  std::uint64_t seed = 1;  // of the random weights that reduce a result to one number
+  std::uint64_t seed = 1;  // seed of the random weights that reduce a result to one number
 };
 
 struct GradcheckResult {

@@ -19,7 +19,7 @@ auto dispatch(DType dtype, const F& f) {
 
 // Elements per chunk of an elementwise loop: about ten microseconds of work, several times the cost of waking a thread.
 inline constexpr Index kGrain = 16384;
-// The same number of elements, in rows of n; at least one row.
+// Rows of n elements per chunk: about kGrain elements, but at least one row.
 inline Index row_grain(Index n) { return n >= kGrain ? 1 : kGrain / (n > 0 ? n : 1); }
 
 inline void check_same_dtype(const char* operation, const Tensor& a, const Tensor& b) {

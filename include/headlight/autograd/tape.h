@@ -37,7 +37,7 @@
 
 namespace headlight {
 
-// The gradient of one input of an operation, as seen by a backward function.
+// The gradient of one input of an operation, passed to a backward function.
 class Gradient {
  public:
   Gradient(GradSlot* slot, const char* operation, int input) : slot_(slot), operation_(operation), input_(input) {}
