@@ -17,7 +17,7 @@
 //
 //   Tensor y = mul(w, w);     // saves w
 //   w.fill(5);
-//   tape.backward(sum(y));    // mul: input 0 was changed in place after it was recorded (version 3, recorded at 2); ...
+//   tape.backward(sum(y));    // mul: input 0 was changed in place after it was recorded (version 3, recorded at 2)...
 //
 // Operations save only the tensors that their derivative needs. add(w, w) saves nothing and exp(w) saves its result, so
 // w may be written after either.

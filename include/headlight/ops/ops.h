@@ -129,7 +129,7 @@ struct AttentionOptions {
 };
 // masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
 // If `weights` is not null, *weights receives the attention weights [B,H,T,S] before dropout, without gradient.
-// Otherwise only one tile of the weights exists at a time, and memory grows linearly with T and S.
+// Otherwise each thread holds only one tile of the weights, and memory grows linearly with T and S.
 // The output of a query without visible keys is zero. Errors: sizes or types differ, causal with S < T.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
