@@ -15,8 +15,8 @@
 //   s = scale q k^T + bias is again a product and a sum:
 //     dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //
-// Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved tensors
-// are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.
+// Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved
+// tensors are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.
 #include "ops/attention.h"
 
 #include <cmath>
