@@ -1,3 +1,4 @@
+// FiniteCheck: the search for the first number that is not finite.
 #include "autograd/finite_check.h"
 
 #include <cmath>

@@ -1,7 +1,7 @@
-// FiniteCheck: which operation made the first number that is not finite?
+// FiniteCheck: finds the operation that produced the first NaN or infinity.
 //
-// While one lives, the tape looks at every result as it is recorded, and at every gradient as it is computed. Slow (it
-// reads all numbers), so it is for finding out after something went wrong: run the same step again under check.
+// While an object is alive, the tape checks every result when it is recorded and every gradient when it is computed.
+// Each check reads all numbers and is slow, so use it for diagnosis: repeat a failed step with a FiniteCheck alive.
 #pragma once
 
 #include <string>
@@ -14,9 +14,9 @@ namespace headlight {
 class FiniteCheck {
  public:
   static FiniteCheck* active() { return Scoped<FiniteCheck*>::innermost(nullptr); }
-  // Remembers the first tensor with a NaN or an infinity. `layer` is its path, "" outside any.
+  // Stores where the first tensor with a NaN or an infinity was produced. `layer` is its path, "" outside layers.
   void look(const Tensor& x, const char* operation, const std::string& layer, const char* pass);
-  // "blocks.1.ff.up: linear (forward)", or "" when all was finite so far.
+  // "blocks.1.ff.up: linear (forward)", or "" if all values were finite so far.
   const std::string& first() const { return first_; }
 
  private:

@@ -1,3 +1,4 @@
+// gradcheck: the tape's gradients against five-point central differences.
 #include "headlight/autograd/gradcheck.h"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ bool same_numbers(const Tensor& a, const Tensor& b) {
          std::memcmp(a.data<double>(), b.data<double>(), 8 * static_cast<std::size_t>(a.numel())) == 0;
 }
 
-// "(1,0,2)": where element i of a tensor stands.
+// "(1,0,2)": the index of element i, in row-major order.
 std::string place(Index i, const Shape& shape) {
   std::string text;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
@@ -31,7 +32,7 @@ std::string place(Index i, const Shape& shape) {
   return cat("(", text, ")");
 }
 
-// What f is made of, for messages: "layer_norm", or "matmul, add, softmax".
+// The operations of f, for messages: "layer_norm", or "matmul, add, softmax".
 std::string operations_of(const Tape& tape) {
   std::string names;
   for (const std::string& name : tape.operations()) names += cat(names.empty() ? "" : ", ", name);
@@ -43,7 +44,7 @@ struct Checked {
   Tensor value, before;
 };
 
-// What is wrong with the leaves of the tape; empty: all are checked.
+// A message if the tape read a leaf that is not in `checked`; otherwise empty.
 std::string unchecked_leaf(const Tape& tape, const std::vector<Checked>& checked) {
   for (const std::shared_ptr<GradSlot>& leaf : tape.leaves())
     if (std::none_of(checked.begin(), checked.end(), [&](const Checked& c) { return c.value.slot() == leaf; }))
@@ -100,7 +101,7 @@ GradcheckResult check(const Differentiable& f, std::span<const Tensor> inputs, s
       const double analytic = gradient.defined() ? gradient.data<double>()[j] : 0;
       const double error =
           std::abs(analytic - numeric) / std::max({std::abs(analytic), std::abs(numeric), options.floor});
-      // Written so that NaN fails.
+      // !(a <= b) instead of a > b, so that NaN fails.
       if (!(error <= outcome.worst)) outcome.worst = error;
       if (!(error <= options.tolerance) && outcome.passed) {
         outcome.passed = false;

@@ -1,3 +1,4 @@
+// The size from which results are recomputed instead of stored.
 #include "headlight/autograd/saved.h"
 
 #include <atomic>

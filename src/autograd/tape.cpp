@@ -1,3 +1,4 @@
+// The tape: recording entries, accumulating gradients, and the backward loop.
 #include "headlight/autograd/tape.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ void accumulate_in_place(const Tensor& x, Tensor& sum) {
   else accumulate_in<double>(x, sum);
 }
 
-// Words the error of a backward function that reads what was changed since it was saved.
+// Throws the error for a backward function that reads a tensor changed since it was saved.
 struct BackwardRun final : SavedReader {
   [[noreturn]] void changed(const void* storage, std::uint32_t now, std::uint32_t saved) const override {
     std::string what = storage == entry->output_storage ? "its result" : "a tensor saved for its gradient";
@@ -45,13 +46,12 @@ void Gradient::add(const Tensor& g) {
          g.defined() ? cat(g.dtype(), " ", g.shape()) : std::string("without a value"), "; the input is ", slot_->dtype,
          " ", slot_->shape);
   if (!slot_->grad.defined()) {
-    // A leaf's gradient is for whoever reads it, and may be changed in place: it is nobody else's. Between entries the
-    // tensor is shared.
+    // The caller may change a leaf's gradient in place, so a leaf gets its own storage. Results may share g.
     slot_->grad = slot_->tape == 0 && !g.unique() ? g.clone() : g.detach();
   } else if (slot_->grad.unique()) {
     accumulate_in_place(g, slot_->grad);
   } else {
-    // The sum so far is somebody else's tensor too (add() hands the same gradient to both sides): leave that alone.
+    // Another slot shares this tensor (the backward of add() gives both inputs the same gradient), so copy it first.
     Tensor sum = slot_->grad.clone();
     accumulate_in_place(g, sum);
     slot_->grad = sum;
@@ -66,7 +66,7 @@ Tensor Gradient::target(bool& accumulate) {
 }
 
 Tape::Tape() {
-  // One count for all threads: a tensor may come from another thread's tape. 0 stands for leaves.
+  // One counter for all threads, because a tensor may come from another thread's tape. Id 0 is for leaves.
   static std::atomic<std::uint64_t> tapes = 0;
   id_ = ++tapes;
 }
@@ -105,7 +105,7 @@ void Tape::destroy(Entry* entry) {
   pool_release(entry, bytes);
 }
 
-// A result of another tape is a constant here: that tape's gradients are its own business.
+// A result of another tape counts as a constant: gradients do not flow between tapes.
 bool Tape::flows(const Tensor& input) const {
   return input.slot() && (input.slot()->tape == 0 ? input.slot()->collects : input.slot()->tape == id_);
 }
@@ -156,7 +156,7 @@ void Tape::backward(const Tensor& result, const Tensor& gradient) {
     last_ = entry->before;
     --size_;
     const std::unique_ptr<Entry, void (*)(Entry*)> released(entry, destroy);
-    // Moved out: the gradient of an intermediate result lives only until its entry has used it.
+    // Moved out of the slot, so that the gradient of an intermediate result is freed after its entry has run.
     const Tensor dy = std::move(entry->output->grad);
     entry->output->grad = Tensor();
     const LayerScope layer(entry->layer);

@@ -1,3 +1,4 @@
+// The transformer's configuration checks, blocks and forward pass.
 #include "headlight/models/transformer.h"
 
 #include <algorithm>
@@ -9,20 +10,20 @@ namespace headlight {
 
 namespace {
 
-// Larger models than this are mistakes of the configuration: a size must not reach an allocation unchecked.
+// Upper bound for every size, so that an error in a configuration does not cause a huge allocation.
 constexpr Index kMaxSize = Index{1} << 20;
 
-constexpr double kDeviation = 0.02;
+constexpr double kStddev = 0.02;
 
 Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
 
-LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .deviation = kDeviation}; }
+LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .deviation = kStddev}; }
 
-// For the layers that add to the residual stream, 2 a block (1 without feed-forward): scaled so that the sum of all of
-// them has the same variance however many there are.
+// For the projections that add to the residual stream, 2 per block (1 without feed-forward). Scaled by 1 / sqrt(their
+// number), so that the variance of the residual stream does not grow with depth (Radford et al. 2019).
 LinearOptions out_of(const TransformerConfig& c) {
   const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
-  return {.bias = c.bias, .deviation = kDeviation / std::sqrt(sums)};
+  return {.bias = c.bias, .deviation = kStddev / std::sqrt(sums)};
 }
 
 const TransformerConfig& checked(const TransformerConfig& config) {
@@ -100,7 +101,7 @@ Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& ma
                                     const PositionEncoding* position) const {
   Tensor x = input;  // [B,T,C], the residual stream
   if (pre_norm_) {
-    x = attn(norm1(x), mask, position, x);  // x + attn(norm1(x)), and so on
+    x = attn(norm1(x), mask, position, x);  // x + attn(norm1(x))
     if (ff) x = (*ff)((*norm2)(x), x);
   } else {
     x = norm1(attn(x, mask, position, x));
@@ -115,14 +116,14 @@ std::unique_ptr<PositionEncoding> CharTransformer::adopted(std::unique_ptr<Posit
 }
 
 CharTransformer::CharTransformer(const TransformerConfig& config)
-    : tokens{this, "tokens", checked(config).vocabulary, config.width, kDeviation},
+    : tokens{this, "tokens", checked(config).vocabulary, config.width, kStddev},
       position(adopted(make_position(config.position, config.context, config.width))),
       blocks{this, "blocks", config.layers, kNumbered, config},
       config_(config),
       drop_(config.dropout) {
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
-    head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kDeviation});
+    head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kStddev});
 }
 
 Tensor CharTransformer::embed(std::span<const std::int32_t> ids, Index batch) const {

@@ -1,3 +1,4 @@
+// gradcheck of a layer: runs f in training mode with a fixed seed.
 #include "headlight/nn/gradcheck.h"
 
 #include <optional>
@@ -10,7 +11,7 @@ GradcheckResult gradcheck(const Module& module, const Differentiable& f, std::ve
                           const GradcheckOptions& options) {
   const KeepGenerator keep;
   const Differentiable in_training = [&](std::span<const Tensor> in) {
-    std::optional<Tape> tape;  // the differences are taken without a tape, and dropout needs one
+    std::optional<Tape> tape;  // finite differences run without a tape, but dropout needs one
     if (!Tape::current()) tape.emplace();
     seed_generator(options.seed);
     return f(in);

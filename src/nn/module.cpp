@@ -1,3 +1,4 @@
+// Module: registration, the parameter traversal, and the search for unregistered layers.
 #include "headlight/nn/module.h"
 
 #include <algorithm>
@@ -14,8 +15,8 @@ namespace headlight {
 
 namespace {
 
-// The modules that live and that nobody adopted: roots, and those that were forgotten. Never destroyed, because modules
-// of static storage may outlive any order of destruction.
+// All live modules without a registered owner: root modules and forgotten layers. Never destroyed, because modules with
+// static lifetime may be destroyed later.
 struct Unadopted {
   std::mutex mutex;
   std::vector<const Module*> modules;
@@ -25,9 +26,9 @@ Unadopted& unadopted() {
   return *all;
 }
 
-// Counted over all threads, because a later thread may get the tag of one that has ended.
+// One counter for all threads, because a new thread may reuse the tag address of a thread that has ended.
 std::atomic<std::uint64_t> moments = 0;
-thread_local const char thread_tag = 0;  // its address stands for the thread
+thread_local const char thread_tag = 0;  // its address identifies the thread
 
 std::string type_name(const Module& module) {
   const char* name = typeid(module).name();
@@ -54,7 +55,7 @@ Module::~Module() {
   if (adopted_) return;
   Unadopted& all = unadopted();
   const std::lock_guard lock(all.mutex);
-  // Most modules die soon after they were made.
+  // Search from the end, because most modules are destroyed soon after construction.
   const auto found = std::find(all.modules.rbegin(), all.modules.rend(), this);
   all.modules.erase(std::next(found).base());
 }
@@ -107,7 +108,7 @@ void Module::collect(const std::string& prefix, std::vector<NamedTensor>& out) c
     if (member.parameter) out.push_back({name, *member.parameter});
     else member.module->collect(name, out);
   }
-  check_registered();  // last, so that an error names the innermost owner
+  check_registered();  // after the inner modules, so that an error names the innermost owner
 }
 
 std::vector<NamedTensor> Module::parameters() const {
@@ -123,7 +124,7 @@ Index Module::parameter_count() const {
 }
 
 void Module::zero_grad() {
-  // Not by parameters(): a training step makes no names.
+  // Not through parameters(), which allocates the names.
   for (const Member& member : members_) {
     if (member.parameter) member.parameter->zero_grad();
     else member.module->zero_grad();

@@ -1,3 +1,4 @@
+// Multi-head self-attention and cross-attention, and the padding mask.
 #include "headlight/nn/multi_head_attention.h"
 
 #include "base/words.h"
@@ -41,11 +42,11 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
                                       const Tensor& residual) const {
   check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
-  if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // only the bias is left
+  if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
   const Tensor projected = qkv(x);                                                       // [B,T,3HD]
   const AttentionOptions how =
       options(mask, position ? position->bias(numbered_of_, t, t, x.dtype(), numbers_) : Tensor());
-  // Where nobody looks in between, attention reads q, k and v where they lie.
+  // When no hook is active and nothing is rotated, attention reads q, k and v in place.
   if (!Probe::active() && !(position && position->turns()))
     return finish(out, attention_packed(projected, h, how), drop_, residual);
   const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
@@ -85,10 +86,10 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor b
 
 Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                                   const Tensor& residual) const {
-  const bool looked_at = Probe::active() && Probe::active()->wants_weights();
+  const bool wants_weights = Probe::active() && Probe::active()->wants_weights();
   Tensor weights;
-  Tensor z = attention(q, k, v, options, looked_at ? &weights : nullptr);  // [B,H,T,D]
-  if (looked_at) tap("weights", weights);
+  Tensor z = attention(q, k, v, options, wants_weights ? &weights : nullptr);  // [B,H,T,D]
+  if (wants_weights) tap("weights", weights);
   z = tap("z", z);
   const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]
   return finish(out, rows, drop_, residual);                                                           // [B,T,C]

@@ -1,3 +1,4 @@
+// make_position(): creates a position encoding by kind.
 #include "headlight/nn/position.h"
 
 #include "headlight/nn/position_alibi.h"

@@ -1,7 +1,7 @@
-// add, sub, mul, div with NumPy broadcasting.
+// add, sub, mul, div and scale, with NumPy broadcasting.
 //
-// Both inputs are seen as rank-4 tensors of the result's shape in which a repeated axis has stride 0. Neighbouring axes
-// that both inputs walk evenly are merged, so that equal shapes become one long row and [B,T,C] + [C] becomes B*T rows.
+// Both inputs are treated as rank-4 tensors of the result's shape, in which a repeated axis has stride 0. Adjacent axes
+// are merged where both inputs allow it: equal shapes become one long row, and [B,T,C] + [C] becomes B*T rows.
 #include <array>
 
 #include "ops/common.h"
@@ -12,7 +12,7 @@ namespace {
 
 using kernels::Binary;
 
-// Steps through a and b that together walk the result [sizes...] in order; the last axis is the row.
+// The result's merged sizes and the strides of a and b along them; the last axis is the row.
 struct Walk {
   std::array<Index, 4> sizes{1, 1, 1, 1}, a{}, b{};
 };
@@ -37,7 +37,7 @@ Walk make_walk(const Shape& a, const Shape& b, const Shape& result) {
   for (std::size_t i = 4; i-- > 0;) {
     if (sizes[i] == 1) continue;
     if (!empty && step_a[i] == walk.a[axis] * walk.sizes[axis] && step_b[i] == walk.b[axis] * walk.sizes[axis]) {
-      walk.sizes[axis] *= sizes[i];  // both go on evenly: the same row, longer
+      walk.sizes[axis] *= sizes[i];  // contiguous with the current axis in both inputs: merge
       continue;
     }
     if (!empty) --axis;
@@ -110,7 +110,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// d(a/b) = da / b - ((a/b) / b) db: in this order, because dy / b may overflow where a/b is 0.
+// d(a/b) = da / b - ((a/b) / b) db. (a/b) / b is computed first, because dy / b may overflow where a/b is 0.
 Tensor div(const Tensor& a, const Tensor& b) {
   Tensor y = binary(Binary::kDiv, "div", a, b);
   record("div", y, {a, b}, [b = b.detach(), y = y.detach()](const Tensor& dy, const Gradients& d) {

@@ -1,16 +1,22 @@
 // Scaled dot-product attention (Vaswani et al. 2017), for B sequences of H heads.
 //
 //   scores  s = scale q k^T + bias       [B,H,T,S]
-//   weights p = softmax(s), masked       [B,H,T,S]   what is masked gets 0
+//   weights p = masked_softmax(s)        [B,H,T,S]   0 where masked
 //   output  z = drop(p) v                [B,H,T,E]
 //
-// Backward, with dz given:
-//   dv = drop(p)^T dz,  dp = drop(dz v^T)
-//   ds = p (dp - rowsum(p dp))           0 where p is 0, so the mask needs no second look
-//   dq = scale ds k,  dk = scale ds^T q,  dbias = ds
+// Derivation of the backward pass, given dz (dx means dL/dx):
+//   Y = A B has dA = dY B^T and dB = A^T dY (matmul.cpp). For z = drop(p) v:
+//     dv = drop(p)^T dz,  d drop(p) = dz v^T
+//   drop() multiplies each element by a constant, 0 or 1/(1-p_drop), so its backward is drop() with the same mask:
+//     dp = drop(dz v^T)
+//   Each row of p is a softmax of a row of s; softmax.cpp derives
+//     ds_tj = p_tj (dp_tj - sum_i p_ti dp_ti)          0 where p is 0, so masked elements need no special case
+//   The sum equals sum_e dz_te z_te, because z = drop(p) v, so p is not needed for the sum (Dao et al. 2022).
+//   s = scale q k^T + bias is again a product and a sum:
+//     dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //
-// Scores and weights exist only a tile at a time, forward and backward (kernels/simd/attention.h): what is saved is q, k,
-// v, z and two numbers a query. Only a gradient of the bias is as large as the weights, and only where it is asked for.
+// Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved
+// tensors are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.
 #include "ops/attention.h"
 
 #include <cmath>
@@ -56,7 +62,7 @@ double attention_scale(const AttentionOptions& o, Index d) {
 
 namespace {
 
-// Where in a tensor the matrices of the heads lie: distances in elements.
+// The matrices of the heads inside a tensor: offset and strides in elements.
 struct View {
   Tensor tensor;
   Index offset, batch, head, row;
@@ -71,18 +77,18 @@ struct View {
   }
 };
 
-// x [B,H,T,D].
+// The heads of x [B,H,T,D].
 View heads_first(const Tensor& x) {
   const Index head = x.size(2) * x.size(3);
   return {x.detach(), 0, x.size(1) * head, head, x.size(3)};
 }
-// Part `part` of `parts` of the columns of x [B,T,C], each part the heads side by side, `size` columns a head.
+// The heads in part `part` of `parts` equal column ranges of x [B,T,C]; each head has `size` adjacent columns.
 View columns(const Tensor& x, Index part, Index parts, Index size) {
   const Index row = x.size(2);
   return {x.detach(), part * (row / parts), x.size(1) * row, size, row};
 }
 
-// A mask or bias that broadcasts to [B,H,T,S], its last axis written out: what repeats has stride 0.
+// A mask or bias that broadcasts to [B,H,T,S], with its last axis expanded to S. Other repeated axes get stride 0.
 Tensor with_columns(const Tensor& extra, Index keys) {
   if (!extra.defined()) return {};
   const Tensor x = extra.detach();
@@ -98,10 +104,10 @@ kernels::Matrices<const T> broadcast_matrices(const Tensor& x) {
   return {x.data<T>(), stride(4), stride(3), stride(2)};
 }
 
-// Of the softmax of each query: largest and inverse (kernels/attention.h).
+// [2,B,H,T]: for each query the largest score and the inverse of the softmax's sum (kernels/attention.h).
 Tensor empty_sums(const AttentionSizes& n, DType dtype) { return Tensor::empty({2, n.b, n.h, n.t}, dtype); }
 
-// One call: what both passes need beside q, k, v.
+// The arguments of one call that both passes need in addition to q, k and v.
 struct Call {
   AttentionSizes sizes;
   double scale;
@@ -156,7 +162,7 @@ struct Call {
     Tensor ds = dbias.needed() ? Tensor::empty({sizes.b, sizes.h, sizes.t, sizes.s}, sums.dtype()) : Tensor();
     dispatch(sums.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      // Only the forward pass writes z and the sums.
+      // The const_casts are safe: the backward kernel only reads z and the sums.
       const kernels::Matrices<const T> out = z.read<T>();
       const kernels::Matrices<T> z_read{const_cast<T*>(out.data), out.batch, out.head, out.row};
       T* sums_read = const_cast<T*>(sums.data<T>());
@@ -173,7 +179,7 @@ struct Call {
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o, Tensor* weights) {
   const AttentionSizes n = check_attention(q, k, v, o);
   if (weights) {
-    const NoGrad looked_at_only;
+    const NoGrad no_recording;
     *weights = attention_weights(q, k, o);
   }
   const Call call(n, o);

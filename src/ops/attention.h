@@ -1,23 +1,25 @@
-// What the forms of attention share.
+// Size checks and helpers shared by attention() and attention_composite().
 #pragma once
 
 #include "ops/common.h"
 
 namespace headlight {
 
+// The sizes B, H, T, S, D, E of q [B,H,T,D], k [B,H,S,D], v [B,H,S,E].
 struct AttentionSizes {
   Index b, h, t, s, d, e;
 };
 
-// The sizes of q [B,H,T,D], k [B,H,S,D], v [B,H,S,E]. Error: they, or the options, do not fit together.
+// Returns the sizes. Error: the shapes, types or options are inconsistent.
 AttentionSizes check_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options);
-// The same for what is checked by sizes alone: mask, bias, causality, dropout.
+// Checks mask, bias, causal and dropout against the sizes. Error: inconsistent.
 void check_attention_options(const char* operation, const AttentionSizes& sizes, DType dtype,
                              const AttentionOptions& options);
 
-// softmax of the scores, masked: [B,H,T,S], recorded like any operation.
+// The attention weights [B,H,T,S] before dropout, computed with recorded operations.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options);
 
+// The scale of the options, or 1/sqrt(head_size) if that is 0.
 double attention_scale(const AttentionOptions& options, Index head_size);
 
 }  // namespace headlight

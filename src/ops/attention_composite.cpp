@@ -1,4 +1,4 @@
-// Attention made of other operations, step by step: the definition of `attention`.
+// Attention composed of other operations: the reference for attention.cpp.
 #include "ops/attention.h"
 
 namespace headlight {

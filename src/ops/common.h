@@ -1,4 +1,4 @@
-// What the operations share beyond autograd/operation.h.
+// Helpers for the library's own operations, in addition to autograd/operation.h.
 #pragma once
 
 #include "headlight/autograd/operation.h"
@@ -7,12 +7,12 @@
 
 namespace headlight {
 
-// x summed down to `shape`, which broadcasts to x's: what the gradient of a broadcast input is.
+// Sums x down to `shape`, which must broadcast to x's shape. This is the backward of broadcasting.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-// x repeated to `shape`.
+// Broadcasts x to `shape`, as a copy unless the shapes are equal; not recorded.
 Tensor expand_to(const Tensor& x, const Shape& shape);
 
-// Dropout with the mask of a key; not recorded.
+// Dropout with the mask that `key` determines; not recorded.
 Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key);
 
 }  // namespace headlight

@@ -1,8 +1,8 @@
-// The mean over rows of -log softmax(logits)[target], straight from the logits: no softmax is stored.
+// Cross-entropy: the mean over rows of -log softmax(logits)[target], computed without storing a softmax.
 //   loss = 1/N sum_r (lse_r - x_r[t_r])
 //   lse_r = log sum_i e^{x_r,i} = m_r + log sum_i e^{x_r,i - m_r},  m_r = max_i x_r,i
-//   dx_r,i = 1/N (e^{x_r,i - lse_r} - [i = t_r]);   zero for rows without a target
-// lse_r is kept as its two addends: each is subtracted by itself, so that logits far from 0 lose nothing.
+//   dx_r,i = 1/N (e^{x_r,i - lse_r} - [i = t_r]);   zero for rows with an ignored target; N counts the other rows
+// The two terms of lse_r are stored and subtracted separately, so that large logits lose no precision.
 #include "ops/common.h"
 
 namespace headlight {
@@ -21,7 +21,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets
     ++counted;
   }
   PoolVector<std::int32_t> kept(targets.begin(), targets.end());
-  Tensor lse = Tensor::empty({rows, 2}, logits.dtype());  // m_r, and the logarithm
+  Tensor lse = Tensor::empty({rows, 2}, logits.dtype());  // m_r and log sum_i e^{x_r,i - m_r}
   Tensor loss = Tensor::empty({}, logits.dtype());
   dispatch(logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -34,7 +34,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets
         p[2 * r + 1] = log_sum;
       }
     });
-    double sum = 0;  // in the order of the rows
+    double sum = 0;  // summed in row order, so that the result does not depend on the number of threads
     for (Index r = 0; r < rows; ++r) {
       const std::int32_t target = kept[static_cast<std::size_t>(r)];
       if (target == kIgnoredTarget) continue;

@@ -1,5 +1,5 @@
-// Inverted dropout. The mask is a function of a random key and of each element's place (kernels/kernels.h), so the
-// backward pass applies the same function to the gradient and nothing is saved but the key.
+// Inverted dropout. The mask is a function of a random key and the element's index (kernels/kernels.h). The backward
+// pass applies the same mask to the gradient, so only the key is saved.
 #include "ops/common.h"
 
 namespace headlight {

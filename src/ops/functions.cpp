@@ -1,4 +1,4 @@
-// Functions of each element. Formulas and derivatives are in kernels/reference/elementwise.h: y = f(x), dx = dy f'(x).
+// Elementwise functions: y = f(x), dx = dy f'(x). kernels/reference/elementwise.h has the formulas of f and f'.
 #include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
@@ -35,7 +35,7 @@ Tensor derivative(Unary op, const Tensor& x, const Tensor& y, const Tensor& dy) 
   return dx;
 }
 
-// What the derivative is simplest in: that alone is kept for the backward pass.
+// The tensor saved for the backward pass: x or y, whichever gives the simpler derivative.
 enum class Keep { kInput, kOutput };
 
 Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
@@ -46,10 +46,8 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
   return y;
 }
 
-// Functions whose derivative comes almost free with them. Where x is small, so that nothing is gained by making y again
-// from it (autograd/saved.h), what is kept is f'(x) and not x. (As an epilogue of the product before it, on rows of C that
-// are still in the level 2 cache, GELU was tried: a step took 1.04, 1.01 and 1.00 times as long with micro, cpu and baby.
-// The time is that of the exponential, not of reading x.)
+// Functions whose derivative is cheap to compute together with the value. For large x, y is recomputed from x
+// (autograd/saved.h), so x is saved. For small x, f'(x) is saved instead of x, and the backward pass is one product.
 Tensor activation(Unary op, const char* name, const Tensor& x) {
   const std::size_t bytes = static_cast<std::size_t>(x.numel()) * element_bytes(x.dtype());
   if (!Tape::current() || !x.requires_grad() || bytes >= recompute_bytes()) return unary(op, name, Keep::kInput, x);

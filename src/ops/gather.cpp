@@ -1,4 +1,4 @@
-// gather and embedding: entries of an axis by number. The gradient adds each entry back to where it came from.
+// gather and embedding: select entries of an axis by index. The backward pass adds each gradient to its source entry.
 //   y[o, j, i] = x[o, indices[j], i];   dx[o, indices[j], i] += dy[o, j, i]
 #include <algorithm>
 
@@ -33,7 +33,7 @@ void take(const Tensor& x, int axis, const Indices& indices, Tensor& y) {
   });
 }
 
-// Threads split the columns, not the entries: two entries may go to one place, and their order must not vary.
+// Threads split the columns, not the entries: several entries may add to the same row, in an order that must be fixed.
 void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
   const Index inner = dx.shape().inner(axis), outer = dx.shape().outer(axis), n = dx.size(axis);
   const auto count = static_cast<Index>(indices.size());
@@ -42,7 +42,7 @@ void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
     const T* pdy = dy.data<T>();
     T* pdx = dx.data<T>();
     const auto& table = kernels::active<T>();
-    // Columns to a chunk: enough of them to be worth a thread, and at least a few vectors.
+    // Columns per chunk: enough work for a thread, and at least a few SIMD vectors.
     const Index columns = std::max<Index>(32, kGrain / std::max<Index>(1, outer * count));
     parallel_for(inner, columns, [&](Index begin, Index end) {
       for (Index r = 0; r < outer * count; ++r) {

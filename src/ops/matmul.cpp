@@ -1,7 +1,7 @@
-// C = s op(A) op(B), batched.
+// matmul and linear: C = s op(A) op(B), batched, where op(X) is X or X^T.
 //
-//   A as it is:        dA = s dC op(B)^T       B as it is:        dB = s op(A)^T dC
-//   A stored as A^T:   dA = s op(B) dC^T       B stored as B^T:   dB = s dC^T op(A)
+//   op(A) = A:     dA = s dC op(B)^T       op(B) = B:     dB = s op(A)^T dC
+//   op(A) = A^T:   dA = s op(B) dC^T       op(B) = B^T:   dB = s dC^T op(A)
 #include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
@@ -9,7 +9,7 @@ namespace headlight {
 
 namespace {
 
-// A tensor [..., rows, cols] as matrices over two batch axes.
+// A tensor [...,rows,cols] as a batch of matrices over two batch axes.
 struct Matrices {
   Index outer = 1, inner = 1, rows = 0, cols = 0;
 
@@ -17,7 +17,7 @@ struct Matrices {
     if (s.rank() >= 3) inner = s[-3];
     if (s.rank() == 4) outer = s[-4];
   }
-  // Distance from one matrix to the next along an axis of the result; 0 repeats the same one.
+  // Stride in elements from one matrix to the next along a batch axis; 0 repeats the matrix.
   Index inner_step() const { return inner == 1 ? 0 : rows * cols; }
   Index outer_step() const { return outer == 1 ? 0 : inner * rows * cols; }
 };
@@ -56,8 +56,8 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
   });
 }
 
-// Adds scale op(x) op(y), a product of shape `full`, to the gradient of one factor: written in place when the factor has
-// as many elements, otherwise (the factor was repeated over batches) summed over the batches first.
+// Adds scale op(x) op(y), a product of shape `full`, to the gradient of one factor. If the factor has as many elements,
+// the product is added in place. Otherwise the factor was broadcast, and the product is first summed over the batches.
 void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, bool trans_y, double scale,
                  const Shape& full) {
   if (!d.needed()) return;
@@ -72,7 +72,7 @@ void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, boo
   d.add(sum_to(each, d.shape()));
 }
 
-// [..., m, k] -> [all rows, k] when the other factor is a single matrix: one large product instead of many small.
+// [...,m,k] -> [all rows,k]: if the other factor is a single matrix, one large product replaces many small ones.
 Tensor as_one_matrix(const Tensor& x) { return x.alias({x.shape().outer(-1), x.size(-1)}); }
 
 }  // namespace
@@ -89,7 +89,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
     if (a.size(axis) != b.size(axis) && a.size(axis) != 1 && b.size(axis) != 1)
       fail("matmul: batches do not broadcast: ", a.shape(), " x ", b.shape(), " (axis ", axis, ": ", a.size(axis),
            " and ", b.size(axis), ")");
-  // The axes before the last two broadcast; the last two are set to the result's.
+  // The batch axes broadcast; the last two axes are m and n.
   const Shape result =
       broadcast(a.shape().with(-2, 1).with(-1, 1), b.shape().with(-2, 1).with(-1, 1), "matmul").with(-2, m).with(-1, n);
   Tensor c = Tensor::empty(result, a.dtype());
@@ -136,7 +136,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor
   record("linear", y, {x, w, bias, addend}, [x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
     const Index n = dy.shape().outer(-1);
     const Tensor dy_rows = dy.alias({n, w.size(0)});
-    // The weight's gradient first: what it takes to make x again is gone before there is a gradient of x.
+    // The weight's gradient first, so that a recomputed x is freed before the gradient of x is allocated.
     if (d[1].needed()) add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape());
     add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)});
     if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));

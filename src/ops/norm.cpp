@@ -1,4 +1,17 @@
-// Layer norm and RMS norm over the last axis. Formulas and derivatives stand at their kernels (kernels/kernels.h).
+// Layer norm (Ba, Kiros, Hinton 2016) and RMS norm (Zhang, Sennrich 2019) over the last axis.
+//
+// Derivation of layer norm's backward pass for one row of n elements, by the chain rule (dx means dL/dx):
+//   xhat_i = (x_i - mean) r,  r = 1 / sqrt(var + eps),  y_i = gamma_i xhat_i + beta_i,  h_i = dL/dxhat_i = gamma_i dy_i
+// Each x_j changes every xhat_i, because mean and var = average((x - mean)^2) depend on all elements:
+//   dmean/dx_j = 1/n
+//   dvar/dx_j  = 2 (x_j - mean) / n                  the term through mean vanishes: sum_i (x_i - mean) = 0
+//   dr/dx_j    = -r^3/2 dvar/dx_j = -r^2 xhat_j / n
+//   dxhat_i/dx_j = ([i = j] - 1/n) r + (x_i - mean) dr/dx_j = r ([i = j] - 1/n - xhat_i xhat_j / n)
+// Multiplying by h_i and summing over i gives
+//   dx_j = r (h_j - average(h) - xhat_j average(h xhat))
+// dgamma_i and dbeta_i are the sums of dy_i xhat_i and dy_i over all rows.
+// RMS norm has xhat_i = x_i r, r = 1 / sqrt(average(x^2) + eps), so the 1/n term is absent:
+//   dx_j = r (h_j - xhat_j average(h xhat))
 #include <utility>
 
 #include "headlight/autograd/saved.h"
@@ -8,8 +21,8 @@ namespace headlight {
 
 namespace {
 
-// Rows whose gamma and beta gradients are summed one after another; the pieces are then added in order, so that the
-// sums do not depend on the number of threads.
+// Rows per piece. The gradients of gamma and beta are summed within each piece, then over the pieces in order, so that
+// the sums do not depend on the number of threads.
 constexpr Index kPiece = 128;
 
 void check(const char* operation, const Tensor& x, const Tensor& weight, const char* which) {
@@ -19,10 +32,10 @@ void check(const char* operation, const Tensor& x, const Tensor& weight, const c
     fail(operation, ": ", which, " is ", weight.shape(), " and x ", x.shape(), "; it should be [", x.size(-1), "]");
 }
 
-// Where the backward pass of a norm writes the gradient of x [rows, n]: at once into what collects it, or where something
-// was collected already, into a tensor of its own, from which each piece is added while it is in the cache.
+// The output of a norm's backward pass for x [rows,n]. If x has no gradient yet, dx is the gradient tensor itself.
+// Otherwise dx is temporary, and add() adds each piece to the gradient while the piece is in the cache.
 struct InputGradient {
-  Tensor dx, sum;  // sum is not defined where nothing is to be added
+  Tensor dx, sum;  // sum is undefined if there is nothing to add to
 
   InputGradient(Gradient d, const Tensor& x) {
     bool accumulate = true;
@@ -37,17 +50,17 @@ struct InputGradient {
   }
 };
 
-// Runs body(first row, rows, piece) over pieces of the rows.
+// Calls body(first row, number of rows, piece index) for each piece of kPiece rows, in parallel; returns their number.
 template <class Body>
 Index each_piece(Index rows, const Body& body) {
   parallel_for(rows, kPiece, [&](Index begin, Index end) {
-    // One chunk may be the whole range when there is one piece only; else chunks are the pieces.
+    // parallel_for's chunks are the pieces, because the grain is kPiece.
     body(begin, end - begin, begin / kPiece);
   });
   return (rows + kPiece - 1) / kPiece;
 }
 
-// mean and rstd [rows] are written too.
+// Returns layer_norm(x); also writes mean and rstd = 1 / sqrt(variance + eps), both [rows].
 Tensor layer_normalized(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps, Tensor& mean,
                         Tensor& rstd) {
   const Index n = x.size(-1);
@@ -64,6 +77,7 @@ Tensor layer_normalized(const Tensor& x, const Tensor& gamma, const Tensor& beta
   return y;
 }
 
+// Returns rms_norm(x); also writes rstd = 1 / sqrt(mean(x^2) + eps), [rows].
 Tensor rms_normalized(const Tensor& x, const Tensor& gamma, double eps, Tensor& rstd) {
   const Index n = x.size(-1);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
@@ -92,7 +106,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
            const Index width = x.size(-1), count = mean.numel();
            InputGradient out(d[0], x);
            const Index pieces = (count + kPiece - 1) / kPiece;
-           // One row of partial sums a piece: gamma's and beta's.
+           // Partial sums: one row per piece.
            Tensor dgamma = Tensor::zeros({pieces, width}, x.dtype()), dbeta = Tensor::zeros({pieces, width}, x.dtype());
            dispatch(x.dtype(), [&](auto zero) {
              using T = decltype(zero);

@@ -1,5 +1,5 @@
-// permute and transpose: a copy with the axes in another order.
-//   y[i_axes...] = x[i...];   the gradient goes back through the inverse order
+// permute and transpose: a copy with reordered axes.
+//   y[i_axes[0], i_axes[1], ...] = x[i_0, i_1, ...];   dx is dy permuted by the inverse order
 #include <algorithm>
 #include <array>
 
@@ -13,9 +13,9 @@ namespace {
 
 using Axes = std::array<int, Shape::kMaxRank>;
 
-// Rank 4 throughout: axes are padded with ones at the left.
+// Works at rank 4; lower ranks are padded on the left with axes of size 1.
 Tensor permuted(const Tensor& x, const Axes& axes, int rank) {
-  std::array<Index, 4> sizes{1, 1, 1, 1}, strides{};  // of the result's axes, the strides in x
+  std::array<Index, 4> sizes{1, 1, 1, 1}, strides{};  // sizes of the result's axes, and their strides in x
   std::array<Index, Shape::kMaxRank> shape{};
   for (int i = 0; i < rank; ++i) {
     const int from = axes[static_cast<std::size_t>(i)];

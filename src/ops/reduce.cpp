@@ -1,12 +1,12 @@
-// sum, mean and max over an axis. A tensor is seen as [outer, n, inner] around the axis of size n.
+// sum, mean and max over an axis. A tensor is treated as [outer,n,inner], where n is the size of the axis.
 #include "ops/common.h"
 
 namespace headlight {
 
 namespace {
 
-// Rows that are summed one after another. Longer sums are made of sums over pieces of this many rows, added in order:
-// the pieces are fixed by the size alone, so the result does not depend on the number of threads.
+// Rows per partial sum. A longer sum adds the partial sums of its pieces in order. The pieces depend on the size alone,
+// so the result does not depend on the number of threads.
 constexpr Index kPiece = 256;
 
 template <class T>
@@ -60,7 +60,7 @@ Tensor mean(const Tensor& x, int axis, bool keep) {
   return scale(sum(x, axis, keep), 1 / static_cast<double>(x.size(axis)));
 }
 
-// y = x_m with m the first of the largest;  dx_m = dy
+// y = x_m, where m is the first index of the maximum;  dx_m = dy, other elements 0
 Tensor max(const Tensor& x, int axis, bool keep) {
   axis = axis_of("max", x, axis);
   const Shape shape = x.shape();
@@ -98,7 +98,7 @@ Tensor max(const Tensor& x) { return max(flatten(x), 0); }
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x.detach();
   Tensor y = x.detach();
-  // The axes that the smaller shape lacks, all at once.
+  // First sum over all leading axes that `shape` lacks.
   const int extra = x.rank() - shape.rank();
   if (extra > 0) {
     const Index rest = extra < x.rank() ? x.shape().outer(extra - 1) * x.size(extra - 1) : x.numel();
@@ -106,7 +106,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
     std::array<Index, Shape::kMaxRank> sizes{};
     for (int i = 0; i < shape.rank(); ++i) sizes[static_cast<std::size_t>(i)] = x.size(extra + i);
     const Shape left(sizes.data(), shape.rank());
-    // With nothing to sum the flattening above lost the sizes; the sum is zero whatever they are.
+    // An empty x loses its sizes in the flattening above; its sum is zero.
     y = y.numel() == left.numel() ? y.alias(left) : Tensor::zeros(left, x.dtype());
   }
   for (int i = 0; i < shape.rank(); ++i)

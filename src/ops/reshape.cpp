@@ -1,4 +1,4 @@
-// The same numbers under another shape: no copy.
+// reshape: an alias of x with another shape, without a copy.
 #include "ops/common.h"
 
 namespace headlight {

@@ -1,8 +1,8 @@
-// Rotary position encoding (Su et al. 2021), half-split layout: for each position t and pair i < D/2, with the angle
-// a = (t + offset) base^(-2i/D),
+// Rotary position encoding (Su et al. 2021) in the half-split layout. For position t and pair i < D/2, with the angle
+// a = (t + offset) base^(-2i/D):
 //   y[i]       = x[i] cos a - x[i + D/2] sin a
 //   y[i + D/2] = x[i] sin a + x[i + D/2] cos a
-// A rotation's transpose turns the other way: dx is dy rotated by -a.
+// The transpose of a rotation by a is the rotation by -a, so dx is dy rotated by -a.
 #include <cmath>
 
 #include "ops/common.h"
@@ -11,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-// cos and sin of every (position, pair), remembered from the last use: each layer asks for the same ones.
+// cos and sin of the angle of every (position, pair). Cached per thread, because every layer needs the same table.
 template <class T>
 struct Angles {
   Index positions = -1, half = 0, offset = 0;
@@ -21,27 +21,28 @@ struct Angles {
 
 template <class T>
 const Angles<T>& angles(Index positions, Index half, Index offset, double base) {
-  thread_local Angles<T> known;
-  if (known.positions == positions && known.half == half && known.offset == offset && known.base == base) return known;
-  known.cosine.resize(static_cast<std::size_t>(positions * half));
-  known.sine.resize(known.cosine.size());
+  thread_local Angles<T> cached;
+  if (cached.positions == positions && cached.half == half && cached.offset == offset && cached.base == base)
+    return cached;
+  cached.cosine.resize(static_cast<std::size_t>(positions * half));
+  cached.sine.resize(cached.cosine.size());
   for (Index t = 0; t < positions; ++t) {
     for (Index i = 0; i < half; ++i) {
       const double frequency = std::pow(base, -static_cast<double>(i) / static_cast<double>(half));
       const double angle = static_cast<double>(t + offset) * frequency;
-      known.cosine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::cos(angle));
-      known.sine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::sin(angle));
+      cached.cosine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::cos(angle));
+      cached.sine[static_cast<std::size_t>(t * half + i)] = static_cast<T>(std::sin(angle));
     }
   }
-  known.positions = positions;
-  known.half = half;
-  known.offset = offset;
-  known.base = base;
-  return known;
+  cached.positions = positions;
+  cached.half = half;
+  cached.offset = offset;
+  cached.base = base;
+  return cached;
 }
 
-// direction +1 turns by the angles, -1 back.
-Tensor turn(const Tensor& x, Index offset, double base, int direction) {
+// direction: +1 rotates by the angles, -1 by their negatives.
+Tensor rotate_pairs(const Tensor& x, Index offset, double base, int direction) {
   const Index positions = x.size(-2), width = x.size(-1), half = width / 2;
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
@@ -71,9 +72,9 @@ Tensor turn(const Tensor& x, Index offset, double base, int direction) {
 Tensor rotate(const Tensor& x, Index offset, double base) {
   if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
   if (offset < 0 || !(base > 0)) fail("rotate: offset ", offset, " and base ", base, " must not be negative");
-  Tensor y = turn(x, offset, base, 1);
+  Tensor y = rotate_pairs(x, offset, base, 1);
   record("rotate", y, {x},
-         [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(turn(dy, offset, base, -1)); });
+         [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(rotate_pairs(dy, offset, base, -1)); });
   return y;
 }
 

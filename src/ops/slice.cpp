@@ -1,4 +1,4 @@
-// slice and concat are each other's gradient: both copy blocks of [outer, n, inner].
+// slice and concat. The backward pass of each is the other's forward pass; both copy blocks of [outer,n,inner].
 #include <algorithm>
 
 #include "ops/common.h"

@@ -1,6 +1,14 @@
-// softmax, masked softmax and log-softmax over the last axis.
-//   y_i = e^{x_i} / sum_j e^{x_j};          dx = y (dy - sum_j y_j dy_j)
-//   log y_i = x_i - log sum_j e^{x_j};      dx = dy - y sum_j dy_j
+// softmax (Bridle 1990), masked softmax and log-softmax over the last axis.
+//
+// Derivation of the backward passes for one row, by the chain rule (dx means dL/dx):
+//   softmax: y_i = e^{x_i} / Z with Z = sum_j e^{x_j}. The quotient rule gives
+//     dy_i/dx_j = [i = j] e^{x_i} / Z - e^{x_i} e^{x_j} / Z^2 = y_i ([i = j] - y_j)
+//     dL/dx_j = sum_i dL/dy_i y_i ([i = j] - y_j), that is  dx_j = y_j (dy_j - sum_i y_i dy_i)
+//   log-softmax: l_i = x_i - log Z. Since d log Z / dx_j = y_j,
+//     dl_i/dx_j = [i = j] - y_j, that is  dx_j = dl_j - y_j sum_i dl_i,  with y_j = e^{l_j}
+//   masked softmax: Z sums over unmasked elements only. A masked element has y_j = 0 and does not affect Z: dx_j = 0.
+// Both results are unchanged if a constant is subtracted from all x_i. The kernels subtract max_i x_i, so that no
+// exponential overflows.
 #include "ops/common.h"
 
 namespace headlight {
@@ -20,7 +28,8 @@ void need_axis(const char* operation, const Tensor& x) {
   if (x.rank() < 1) fail(operation, ": needs at least one axis");
 }
 
-// dx of every row by kernel(table, n, offset, y, dy, dx): the row begins at the three pointers, `offset` elements into y.
+// Computes dx by calling kernel(table, n, offset, y, dy, dx) for each row. The pointers refer to the row's first
+// element, which is element `offset` of the tensors.
 template <class Kernel>
 Tensor backward_rows(const Tensor& y, const Tensor& dy, const Kernel& kernel) {
   Tensor dx = Tensor::empty(y.shape(), y.dtype());
@@ -35,7 +44,7 @@ Tensor backward_rows(const Tensor& y, const Tensor& dy, const Kernel& kernel) {
   return dx;
 }
 
-// `mask` of x's shape, or not defined.
+// `mask` has x's shape or is undefined.
 Tensor softmax_rows(const char* name, const Tensor& x, const Tensor& mask) {
   need_axis(name, x);
   Tensor y = Tensor::empty(x.shape(), x.dtype());

@@ -1,3 +1,4 @@
+// The update steps of AdamW and SGD, and the gradient norm.
 #include "headlight/optim/optimizer.h"
 
 #include <algorithm>
@@ -10,9 +11,10 @@ namespace headlight {
 
 namespace {
 
-// Elements that are summed one after another. Sums over pieces are added in the order of the pieces.
+// Elements per partial sum of the gradient norm. Partial sums are added in order, so the result does not depend on the
+// number of threads.
 constexpr Index kSummed = 16384;
-// Elements that a thread updates at a time.
+// Elements per chunk of an update.
 constexpr Index kUpdated = 8192;
 
 std::vector<Tensor> zeros_like(std::span<const NamedTensor> parameters) {
@@ -65,10 +67,10 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
     fail("optimizer: learning rate ", learning_rate, ", gradient scale ", gradient_scale,
          "; the first must be a number from 0 up, the second finite");
   ++steps_;
-  // One loop for all parameters, one after another in chunks of equal size: most are too small to be worth a loop each, and
-  // a thread has the same elements in every step, so that what is kept for them stays in its cache.
+  // One loop over all parameters in chunks of equal size, because most parameters are too small for a parallel loop.
+  // A thread gets the same elements in every step, so their state stays in its cache.
   PoolVector<Piece> pieces;
-  PoolVector<std::size_t> chunks;  // the first piece of each
+  PoolVector<std::size_t> chunks;  // index of each chunk's first piece
   Index room = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor g = parameters_[i].value.grad();
@@ -118,6 +120,14 @@ std::vector<NamedTensor> AdamW::state() const {
   return state;
 }
 
+// Derivation of AdamW's bias correction (Kingma, Ba 2015, section 3). m starts at 0, so unrolling
+//   m_t = b1 m_{t-1} + (1 - b1) g_t   gives   m_t = (1 - b1) sum_{i=1..t} b1^(t-i) g_i.
+// If all gradients g_i have the same expectation E[g], then
+//   E[m_t] = E[g] (1 - b1) sum_{i=1..t} b1^(t-i) = E[g] (1 - b1^t),
+// because the geometric series sums to (1 - b1^t) / (1 - b1). So m_t is too small by the factor 1 - b1^t, and
+// m_t / (1 - b1^t) is an unbiased estimate of E[g]. In the same way v_t / (1 - b2^t) estimates E[g^2].
+// Example: with b1 = 0.9 and b2 = 0.99, leaving out both corrections would make step 10 larger by the factor
+// (1 - b1^10) / sqrt(1 - b2^10) = 2.1, because sqrt(v) is more biased than m.
 void AdamW::update(const Piece& piece, double learning_rate, double gradient_scale) {
   const Tensor& p = parameters_[piece.parameter].value;
   const auto t = static_cast<double>(steps_);

@@ -1,3 +1,4 @@
+// The learning rate schedule.
 #include "headlight/optim/schedule.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The storage pool's size classes, free lists and statistics, under one mutex.
 #include "headlight/tensor/pool.h"
 
 #include <array>
@@ -25,20 +26,20 @@ constexpr bool kRecycle = true;
 
 constexpr std::size_t kAlignment = 64;
 constexpr int kStepsPerDoubling = 8;
-constexpr int kLargestLog2 = 46;  // requests beyond 2^46 bytes can only be mistakes
+constexpr int kLargestLog2 = 46;                                          // requests above 2^46 bytes are errors
 constexpr std::size_t kClasses = (kLargestLog2 - 8) * kStepsPerDoubling;  // 8 up to 2^9, then 8 for each doubling
 
-// A free block holds the link to the next one in its own first bytes.
+// Stored in the first bytes of a free block: the link to the next free block of its class.
 struct FreeBlock {
   FreeBlock* next;
 };
 
 struct SizeClass {
   std::size_t index;
-  std::size_t bytes;  // what a block of the class really has
+  std::size_t bytes;  // actual size of a block of this class
 };
 
-// Sizes below 512 are rounded up to multiples of 64; above, to eighths of the power of two below them.
+// Sizes up to 512 bytes round up to multiples of 64; larger sizes, to multiples of an eighth of the power of two below.
 SizeClass size_class(std::size_t bytes) {
   if (bytes <= kAlignment * kStepsPerDoubling) {
     const std::size_t units = bytes == 0 ? 1 : (bytes + kAlignment - 1) / kAlignment;
@@ -58,7 +59,7 @@ struct Pool {
   PoolStats stats;
 };
 
-// Never destroyed: tensors with static lifetime may give their storage back after main().
+// Never destroyed, because tensors with static lifetime may release their storage after main().
 Pool& pool() {
   static Pool& p = *new Pool;
   return p;
@@ -115,7 +116,7 @@ void pool_reset_peak() {
 void pool_trim() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  // The index tells the size: walk the classes in order, the small ones first.
+  // Inverse of size_class(): the block size follows from the class index.
   std::size_t bytes = 0;
   for (std::size_t index = 0; index < kClasses; ++index) {
     if (index < kStepsPerDoubling) {

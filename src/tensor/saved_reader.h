@@ -1,13 +1,14 @@
-// What a running backward function tells the tensors that it reads.
+// SavedReader: lets a running backward function report reads of saved tensors that were changed in place.
 #pragma once
 
 #include <cstdint>
 
 namespace headlight {
 
-// While an object is the innermost Scoped<const SavedReader*>, a tensor that was saved and then changed reports itself.
+// While an object is the innermost Scoped<const SavedReader*>, reading a tensor that was written after it was saved
+// calls changed().
 struct SavedReader {
-  // `storage` is Tensor::storage_id(); its version is `now`, and was `saved` when the handle was detached. Throws Error.
+  // `storage`: Tensor::storage_id(). `now`: the current version. `saved`: the version at detach(). Always throws Error.
   [[noreturn]] virtual void changed(const void* storage, std::uint32_t now, std::uint32_t saved) const = 0;
 
  protected:

@@ -1,3 +1,4 @@
+// Tensor's storage, version checks, creation, copies and gradient flags.
 #include "headlight/tensor/tensor.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 
 namespace headlight {
 
-class Tape;  // autograd/tape.h: here it matters only whether one records
+class Tape;  // incomplete here: this file only tests whether a tape records
 
 std::string to_text(DType dtype) { return dtype == DType::kFloat32 ? "float32" : "float64"; }
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << to_text(dtype); }
@@ -28,7 +29,7 @@ struct Tensor::Storage {
 
   void* data;
   std::size_t bytes;
-  // Threads may write parts of one tensor side by side. Their increments may get lost, the change does not.
+  // Atomic, because threads may write parts of one tensor concurrently. Some increments may be lost, but not all.
   std::atomic<std::uint32_t> version{1};
 };
 
@@ -65,7 +66,7 @@ Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
   if (count > static_cast<double>(Shape::kMaxElements)) fail("tensor: arange() of more than 2^40 elements");
   Tensor t = empty({count > 0 ? static_cast<Index>(count) : 0}, dtype);
   for (Index i = 0; i < t.numel_; ++i) {
-    // From start each time: sums of steps would drift.
+    // Computed from start each time, because repeated addition would accumulate rounding errors.
     const double value = start + static_cast<double>(i) * step;
     if (dtype == DType::kFloat32) t.data<float>()[i] = static_cast<float>(value);
     else t.data<double>()[i] = value;
@@ -98,9 +99,9 @@ Tensor Tensor::of(const Shape& shape, std::initializer_list<double> values, DTyp
   return of(shape, std::span(values.begin(), values.size()), dtype);
 }
 
-Tensor Tensor::normal(const Shape& shape, double mean, double deviation, Rng& rng, DType dtype) {
+Tensor Tensor::normal(const Shape& shape, double mean, double stddev, Rng& rng, DType dtype) {
   std::vector<double> values(static_cast<std::size_t>(shape.numel()));
-  for (double& value : values) value = mean + deviation * rng.normal();
+  for (double& value : values) value = mean + stddev * rng.normal();
   return of(shape, values, dtype);
 }
 
@@ -121,7 +122,7 @@ void* Tensor::write(DType wanted) {
   read(wanted);
   const std::uint32_t next = version() + 1;
   storage_->version.store(next, std::memory_order_relaxed);
-  if (noted_ != 0) noted_ = next;  // this handle's own write
+  if (noted_ != 0) noted_ = next;  // a handle's own write is not an error
   return storage_->data;
 }
 

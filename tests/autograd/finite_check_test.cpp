@@ -1,3 +1,4 @@
+// Tests of FiniteCheck: it names the first operation, layer and pass that produce a NaN or an infinity.
 #include "autograd/finite_check.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// gradcheck is trusted by the tests of every operation: it must see what is wrong.
+// Tests that gradcheck reports wrong gradients. The tests of every operation depend on gradcheck.
 #include "headlight/autograd/gradcheck.h"
 
 #include <gtest/gtest.h>

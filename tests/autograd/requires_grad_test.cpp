@@ -1,4 +1,4 @@
-// set_requires_grad on leaves and on results.
+// Tests of set_requires_grad() on leaves and on results.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/tape.h"

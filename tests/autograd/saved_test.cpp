@@ -1,4 +1,4 @@
-// What is made again for the backward pass is what it was, and takes less memory than keeping it.
+// Tests that recomputed results are bit-identical to stored results and use less memory.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/saved.h"

@@ -1,4 +1,4 @@
-// Tapes, NoGrad, FiniteCheck and DTypeScope that are destroyed in another order than they were made.
+// Tests of Tape, NoGrad, FiniteCheck and DTypeScope objects that are not destroyed in reverse order of construction.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,3 +1,4 @@
+// Tests of the tape: gradients of shared tensors, nested tapes, NoGrad, errors and memory.
 #include "headlight/autograd/tape.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Writing in place into what an operation saved is an error of the backward pass; any other write is allowed.
+// Tests that backward() throws if a saved tensor was written in place, and that all other in-place writes are allowed.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -190,7 +190,8 @@ TEST(Version, WritesAroundTheStepAreAllowed) {
   }
 }
 
-// A handle that was detached under the tape by the program, not by an operation, is not checked outside a backward pass.
+// A handle that was detached under the tape by the program, not by an operation, is not checked outside a backward
+// pass.
 TEST(Version, DetachedHandlesSeeWrites) {
   Tensor w = leaf({1}, 2);
   Tape tape;

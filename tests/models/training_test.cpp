@@ -1,4 +1,4 @@
-// Whole training steps: the same bits for every number of threads, and nothing allocated once they run.
+// Tests of whole training steps: bit-identical for every thread count, and without allocations after the first steps.
 #include <gtest/gtest.h>
 
 #include <algorithm>

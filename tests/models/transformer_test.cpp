@@ -1,4 +1,4 @@
-// Blocks and the character transformer: structure, gradients of every variant, and what it must not see.
+// Tests of TransformerBlock and CharTransformer: structure, gradients of every variant, and causality.
 #include <gtest/gtest.h>
 
 #include <cmath>

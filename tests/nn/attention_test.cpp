@@ -1,4 +1,4 @@
-// Multi-head attention: who may look where, what the heads bring back, and the gradients.
+// Tests of multi-head attention: masks, the results of each head, and gradients.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// gradcheck of a layer sees a wrong gradient of a parameter and a layer that is not registered.
+// Tests that gradcheck of a layer reports a wrong parameter gradient and an unregistered layer.
 #include "headlight/nn/gradcheck.h"
 
 #include <gtest/gtest.h>

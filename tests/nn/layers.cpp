@@ -1,3 +1,4 @@
+// Helpers for the tests of layers: random parameters and tensors, and gradient checks.
 #include "nn/layers.h"
 
 namespace headlight::tests {

@@ -1,4 +1,4 @@
-// What the tests of layers share.
+// Helpers for the tests of layers: random parameters and tensors, and gradient checks.
 #pragma once
 
 #include <gtest/gtest.h>

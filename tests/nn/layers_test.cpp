@@ -1,4 +1,4 @@
-// Linear, norms, embedding, dropout, feed-forward: values against plain loops, gradients by differences.
+// Tests of Linear, norms, Embedding, Dropout and FeedForward: values against plain loops, gradients with gradcheck.
 #include <gtest/gtest.h>
 
 #include <cmath>

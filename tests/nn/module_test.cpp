@@ -1,4 +1,4 @@
-// The walk over a model's parameters, how they start, and errors that name the layer.
+// Tests of Module: the order and names of parameters, their initial values, and errors that name the layer.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Position encodings: the formulas, computed independently, and what each promises.
+// Tests of position encodings: values against the formulas, and the documented properties.
 #include <gtest/gtest.h>
 
 #include <cmath>

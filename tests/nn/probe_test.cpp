@@ -1,4 +1,4 @@
-// Probes see what flows inside a model, change it when they mean to, and otherwise change no bit.
+// Tests of hooks: they receive a model's activations, can replace them, and otherwise leave every bit unchanged.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,4 +1,4 @@
-// A layer that is inside a model and not registered is found by the walk; layers beside a model are left alone.
+// Tests that parameters() finds unregistered layers inside a model and ignores layers outside the model.
 #include <gtest/gtest.h>
 
 #include <memory>

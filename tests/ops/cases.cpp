@@ -1,3 +1,4 @@
+// The test cases of all operations: random inputs, the call, and calls that must throw.
 #include "ops/cases.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// One case gives an operation all of its checks: see operations_test.cpp for what they are.
+// OpCase: one test case of an operation. operations_test.cpp runs all checks on every case.
 #pragma once
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Evaluates calls with gradients and compares the outcomes.
 #include "ops/compare.h"
 
 #include <algorithm>

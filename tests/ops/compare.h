@@ -1,4 +1,4 @@
-// Values and gradients of a call, and whether two of them are the same.
+// Functions to evaluate a call and its gradients and to compare two outcomes.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Every operation that ops.h declares has a case, and every case names an operation that is declared.
+// Tests that every operation declared in ops.h has a case, and that every case names a declared operation.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// Random shapes, axes and values for the tests of operations.
 #include "ops/draw.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// Random shapes and numbers for the checks of operations.
+// Random shapes, axes and values for the tests of operations.
 #pragma once
 
 #include "headlight/tensor/tensor.h"

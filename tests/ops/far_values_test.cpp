@@ -1,5 +1,5 @@
-// Values far from 0, infinite and masked, in both types on every kernel set: what is subtracted before an exponential, and
-// what a derivative of 0 makes of an infinite gradient.
+// Tests of large, infinite and masked values, in both types and on every kernel set: the subtraction before an
+// exponential, and zero derivatives times infinite gradients.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// An operation that does several steps at once equals the same steps one by one: values and all gradients, in float64
-// closely and in float32 within its rounding.
+// Tests that fused operations equal the same computation in separate steps: values and gradients, in float64 and
+// float32.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,5 @@
-// Writing in place between an operation and its backward pass: an error, or the gradient that there is without the write.
+// Tests of in-place writes between an operation and its backward pass: backward() throws, or the gradient is the same
+// as without the write.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Results worked out by hand, so that the checks of operations_test.cpp do not rest on each other alone.
+// Tests against results computed by hand, independent of the checks in operations_test.cpp.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// What is checked of every operation. A new operation gets all of it from one entry in cases.cpp.
+// The checks that run on every operation in cases.cpp.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// a + b, 2 * a, -a, ... call the operations of the same meaning: values, gradients and types.
+// Tests that operators such as a + b, 2 * a and -a equal the named operations: values, gradients and types.
 #include <gtest/gtest.h>
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Optimizers against plain loops in double, and what makes a resumed run the same run.
+// Tests of the optimizers: steps against plain loops in double, and runs resumed from saved state.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 namespace headlight::tests {
 namespace {
 
-// Parameters of rank 1, 2 and 3, one of which gets no gradient; the matrix is larger than what one thread takes at a time.
+// Parameters of rank 1, 2 and 3, one of which gets no gradient; the matrix is larger than what one thread takes at a
+// time.
 std::vector<NamedTensor> parameters() {
   Rng rng(1);
   std::vector<NamedTensor> all = {{"bias", Tensor::normal({37}, 0, 1, rng)},

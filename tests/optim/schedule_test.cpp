@@ -1,4 +1,4 @@
-// The learning rate at each step.
+// Tests of Schedule: the learning rate at each step, and errors.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// MultiHeadAttention against nn.MultiheadAttention: results, the weights of each head, every gradient.
+// Compares MultiHeadAttention with torch.nn.MultiheadAttention: results, attention weights of each head, gradients.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/tape.h"

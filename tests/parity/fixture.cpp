@@ -1,3 +1,4 @@
+// Compares a tensor with a PyTorch result.
 #include "parity/fixture.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The numbers of a file made by make_fixtures.py, as tensors.
+// Fixture: the tensors in a file written by make_fixtures.py.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// LayerNorm, GELU, cross-entropy and AdamW against PyTorch.
+// Compares LayerNorm, GELU, cross-entropy and AdamW with PyTorch.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/tape.h"

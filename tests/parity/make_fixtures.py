@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the numbers that tests/parity compares Headlight with, by PyTorch.
+"""Computes the reference results for tests/parity with PyTorch.
 
     python3 tests/parity/make_fixtures.py
 

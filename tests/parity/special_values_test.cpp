@@ -1,5 +1,5 @@
-// Every elementwise operation at zeros, denormals, infinities, NaN and far out, against PyTorch: values and gradients, in
-// both types, on every kernel set. Signs of zeros count. Each difference from PyTorch is listed in decided().
+// Compares every elementwise operation with PyTorch at zeros, denormals, infinities, NaN and large values: values and
+// gradients, in both types, on every kernel set. Signs of zeros count. decided() lists each intended difference.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
-// A whole training step of a GPT against an independent one in PyTorch: logits, loss, every gradient, the norm they are
-// clipped by, and every parameter after AdamW.
+// Compares one training step of a GPT with a PyTorch implementation: logits, loss, gradients, gradient norm, and the
+// parameters after AdamW.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The recipes of src/ops/README.md and src/nn/README.md: compiled, tested, and shown there as they stand here.
+// Compiles and tests the recipes in src/ops/README.md and src/nn/README.md, and compares the READMEs with these files.
 #include <gtest/gtest.h>
 
 #include "headlight/autograd/gradcheck.h"

@@ -1,4 +1,4 @@
-// The recipe's operation goes through the very checks that the operations of ops.h go through.
+// Runs the checks of all operations on the recipe's operation.
 #include "ops/cases.h"
 
 namespace headlight {

@@ -1,4 +1,4 @@
-// "After the second training step nothing is allocated": neither by the pool nor by operator new.
+// Tests that a training step allocates nothing after the second step, neither from the pool nor with operator new.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Replaces the global operator new and operator delete with versions that count allocations.
 #include "tensor/counted_new.h"
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Linking this replaces operator new of the whole program by one that counts (not under AddressSanitizer: there it
-// counts nothing).
+// new_calls(): the number of calls of operator new so far. Linking counted_new.cpp replaces operator new in the whole
+// program, except under AddressSanitizer, where the count stays 0.
 #pragma once
 
 namespace headlight::tests {

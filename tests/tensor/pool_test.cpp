@@ -1,3 +1,4 @@
+// Tests of the storage pool: size classes, alignment, recycling, statistics and errors.
 #include "headlight/tensor/pool.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Whether this build runs under AddressSanitizer, where the pool hands every request to the system, or ThreadSanitizer.
+// Detects builds with AddressSanitizer, where the pool sends every request to the system, and with ThreadSanitizer.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)

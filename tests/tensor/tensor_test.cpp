@@ -1,3 +1,4 @@
+// Tests of Tensor: creation, access, copies and aliases, gradient flags and errors.
 #include "headlight/tensor/tensor.h"
 
 #include <gtest/gtest.h>

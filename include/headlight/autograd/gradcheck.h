@@ -1,4 +1,4 @@
-// gradcheck: is the gradient of a function right? Compares what the tape computes with finite differences, in float64.
+// gradcheck: compares the tape's gradients of a function with finite differences, in float64.
 //
 //   DTypeScope doubles(DType::kFloat64);
 //   Rng rng(1);
@@ -19,30 +19,32 @@
 namespace headlight {
 
 struct GradcheckOptions {
-  double tolerance = 1e-6;  // the largest relative error that passes
-  // Relative to max(|analytic|, |numeric|, floor): gradients below the floor are compared absolutely.
+  double tolerance = 1e-6;  // largest relative error that passes
+  // Errors are relative to max(|analytic|, |numeric|, floor), so gradients below the floor are compared absolutely.
   double floor = 1e-2;
-  double step = 1e-3;      // of the differences, times max(1, |x|)
-  std::uint64_t seed = 1;  // of the random direction in which a result of many elements is differentiated
+  double step = 1e-3;      // finite-difference step h, as a multiple of max(1, |x|)
+  std::uint64_t seed = 1;  // seed of the random weights that reduce a result to one number
 };
 
 struct GradcheckResult {
   bool passed = true;
-  double worst = 0;     // the largest relative error met
-  std::string message;  // empty when passed; else operation, input, index, analytic and numeric value
+  double worst = 0;     // largest relative error found
+  std::string message;  // empty if passed; else operation, input, index, analytic and numeric value
   explicit operator bool() const { return passed; }
 };
 
 using Differentiable = std::function<Tensor(std::span<const Tensor>)>;
 
-// Differentiates the sum of f(inputs) times fixed random weights with respect to every element of every input, by the
-// tape and by central differences of fourth order (five points: (8 (f(+h) - f(-h)) - (f(+2h) - f(-2h))) / 12h, whose own
-// error is about 1e-11). f must be a function of its inputs alone: with dropout in it, seed_generator() first.
-// Keep inputs 2 steps away from kinks (relu at 0, ties of max). Errors: an input is not float64, or f changes its inputs.
-// For a layer see nn/gradcheck.h, which checks the gradients of its parameters too.
+// Differentiates L = sum(f(inputs) * fixed random weights) with respect to every element of every input: once by
+// the tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h, which is of
+// order h^4 and has an error of about 1e-11. f must depend on its inputs alone; if f uses dropout, f must call
+// seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
+// Errors: an input is not float64, f changes its inputs, or f's result changes shape.
+// For a layer use nn/gradcheck.h, which also checks the gradients of the layer's parameters.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options = {});
-// Also with respect to the parameters, which f reads by itself; those that require no gradient are skipped. Fails when f
-// reads a tensor that requires a gradient and is neither an input nor a parameter. Drops the parameters' gradients.
+// Also checks the gradients of `parameters`, which f must read itself; parameters that require no gradient are skipped.
+// Fails if f reads a tensor that requires a gradient and is neither an input nor a parameter. Clears the parameters'
+// gradients.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, std::span<const NamedTensor> parameters,
                           const GradcheckOptions& options);
 

@@ -1,7 +1,6 @@
-// What writing an operation needs, here or in a program that uses the library: choosing the element type, the sizes of
-// the pieces that threads take, and the checks that most operations begin with. The rest is Tensor, record() (tape.h),
-// Saved (saved.h), parallel_for (base/threads.h) and the other operations. README.md has a worked example, "Add an
-// operation".
+// Helpers for writing an operation, inside or outside the library: element type dispatch, chunk sizes for parallel_for,
+// and the checks that most operations begin with. An operation also needs Tensor, record() (tape.h), Saved (saved.h)
+// and parallel_for (base/threads.h). For a worked example see "Add an operation" in src/ops/README.md.
 #pragma once
 
 #include "headlight/autograd/saved.h"
@@ -11,15 +10,16 @@
 
 namespace headlight {
 
-// Calls f(float{}) or f(double{}): `using T = decltype(zero);` inside f is the element type.
+// Calls f(float{}) or f(double{}). Inside f, whose parameter is named `zero`, `using T = decltype(zero);` names the
+// element type.
 template <class F>
 auto dispatch(DType dtype, const F& f) {
   return dtype == DType::kFloat32 ? f(float{}) : f(double{});
 }
 
-// Elements a thread takes at a time: some ten microseconds of work, several times what waking a thread costs.
+// Elements per chunk of an elementwise loop: about ten microseconds of work, several times the cost of waking a thread.
 inline constexpr Index kGrain = 16384;
-// The same in rows of n.
+// Rows of n elements per chunk: about kGrain elements, but at least one row.
 inline Index row_grain(Index n) { return n >= kGrain ? 1 : kGrain / (n > 0 ? n : 1); }
 
 inline void check_same_dtype(const char* operation, const Tensor& a, const Tensor& b) {
@@ -27,15 +27,15 @@ inline void check_same_dtype(const char* operation, const Tensor& a, const Tenso
     fail(operation, ": types differ: ", a.dtype(), " and ", b.dtype(), "; convert one with to()");
 }
 
-// An axis of x counted from either end, as 0..rank-1. Error names the operation.
+// Maps a possibly negative axis of x to 0..rank-1. Error: the axis is outside the shape.
 inline int axis_of(const char* operation, const Tensor& x, int axis) {
   const int index = axis < 0 ? axis + x.rank() : axis;
   if (index < 0 || index >= x.rank()) fail(operation, ": axis ", axis, " is outside the shape ", x.shape());
   return index;
 }
 
-// Where a backward function may write its result when it reads each element of dy just before it writes there: over dy,
-// if nobody else holds that, else a new tensor.
+// An output tensor for a backward function that reads each element of dy before writing the same element: dy's own
+// storage if no other handle shares it, otherwise a new tensor.
 inline Tensor overwritten(const Tensor& dy) {
   return dy.unique() ? dy.detach() : Tensor::empty(dy.shape(), dy.dtype());
 }

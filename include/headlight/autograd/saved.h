@@ -1,16 +1,17 @@
-// Saving for the backward pass without storing: a result that is cheap to compute from what is stored anyway is made
-// again when it is needed (rematerialisation; Chen et al. 2016).
+// Saved: rematerialization (Chen et al. 2016). A result that is cheap to compute from other saved tensors is
+// recomputed in the backward pass instead of being stored.
 //
-// The operation that makes such a result says how (layer_norm, from its input, which it saves itself):
+// The operation that computes such a result provides a function that recomputes the result. Here layer_norm recomputes
+// its result from its input, which layer_norm saves anyway:
 //
 //   recomputable(y, [x = x.detach()] { return apply(x); });     // after record()
 //
-// and the operation that needs it later saves it as a Saved (linear, whose input it is):
+// The operation that needs the result in its backward pass captures a Saved. Here the result is the input of linear:
 //
 //   record("linear", y, {x, w}, [x = Saved(x), ...](const Tensor& dy, const Gradients& d) { ... x.get() ... });
 //
-// The numbers are the same bits, for they are computed by the same function. Small tensors are stored all the same:
-// those stay in the caches, and making them again would cost more than it saves.
+// The recomputed numbers are bit-identical, because the same function computes them. Tensors smaller than
+// recompute_bytes() are stored: they stay in the caches, and recomputing them would take longer than reading them.
 #pragma once
 
 #include <cstddef>
@@ -21,19 +22,21 @@
 
 namespace headlight {
 
+// Recomputes one result.
 struct Recipe {
   virtual ~Recipe() = default;
   virtual Tensor make() const = 0;
 };
 
-// Results of at least this many bytes are made again. 4 MiB at the start.
+// Results of at least this many bytes are recomputed. Default: 4 MiB.
 std::size_t recompute_bytes();
 void set_recompute_bytes(std::size_t bytes);
 
+// A tensor saved for the backward pass: either its numbers or the recipe that recomputes them.
 class Saved {
  public:
   explicit Saved(const Tensor& x) {
-    // A result that was changed in place is not what the recipe makes.
+    // After an in-place write the recipe would give the old numbers.
     if (x.slot() && x.slot()->recipe && x.slot()->recipe_version == x.version()) recipe_ = x.slot()->recipe;
     else tensor_ = x.detach();
   }
@@ -44,8 +47,8 @@ class Saved {
   std::shared_ptr<const Recipe> recipe_;
 };
 
-// Offers `make`, a function without arguments, as a way to y, which was just recorded. Does nothing for a small or an
-// unrecorded y. What `make` captures lives as long as somebody may need y.
+// Registers `make`, a function without arguments that recomputes y. Call after record(). Does nothing if y was not
+// recorded or is smaller than recompute_bytes(). The captures of `make` live as long as a Saved of y or y's slot.
 template <class Make>
 void recomputable(Tensor& y, Make make) {
   if (!y.slot() || y.slot()->tape == 0) return;

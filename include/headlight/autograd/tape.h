@@ -1,25 +1,26 @@
 // The tape: reverse-mode automatic differentiation in one loop.
 //
-// While a Tape is alive, operations write down what they did. Since an operation can only use what exists, the order
-// of recording is already a topological order: walking it backwards meets every result after all of its uses. So there
-// is no graph to search and no recursion. A diamond, worked out:
+// While a Tape is alive, each operation records an entry. An operation can only use existing tensors, so the order of
+// recording is a topological order: in reverse order, every use of a result comes before the entry that computed it.
+// The backward pass therefore needs no graph search and no recursion. Example with a diamond:
 //
 //   Tape tape;
 //   Tensor b = exp(a);        // entry 0   a -> b
-//   Tensor c = mul(a, b);     // entry 1   a, b -> c       a is used by two entries
+//   Tensor c = mul(a, b);     // entry 1   a, b -> c       two entries use a
 //   tape.backward(c);         // gradient of c is 1
 //     // entry 1: a gets dc b,  b gets dc a
-//     // entry 0: a gets db b on top. Every use of b came after entry 0, so its gradient is complete here.
+//     // entry 0: a also gets db b. All uses of b were recorded after entry 0, so db is complete here.
 //
-// With no tape alive you are doing inference: nothing is recorded and nothing is kept.
+// Without a live tape (inference), operations record and save nothing.
 //
-// Writing in place into a tensor that an operation saved makes backward() throw, because the gradient would be wrong:
+// If a saved tensor is written in place, backward() throws, because the gradient would be wrong:
 //
 //   Tensor y = mul(w, w);     // saves w
 //   w.fill(5);
-//   tape.backward(sum(y));    // mul: input 0 was changed in place after it was recorded (version 3, recorded at 2); ...
+//   tape.backward(sum(y));    // mul: input 0 was changed in place after it was recorded (version 3, recorded at 2)...
 //
-// Operations save only what their derivative needs: after add(w, w) or exp(w), which saves its result, w may be changed.
+// Operations save only the tensors that their derivative needs. add(w, w) saves nothing and exp(w) saves its result, so
+// w may be written after either.
 #pragma once
 
 #include <cstddef>
@@ -36,17 +37,18 @@
 
 namespace headlight {
 
-// Where the gradient of one input of an operation goes. Handed to backward functions.
+// The gradient of one input of an operation, passed to a backward function.
 class Gradient {
  public:
   Gradient(GradSlot* slot, const char* operation, int input) : slot_(slot), operation_(operation), input_(input) {}
-  // False when nobody asked for this gradient: its computation can be skipped.
+  // False if this input needs no gradient: skip the computation.
   bool needed() const { return slot_ != nullptr; }
   const Shape& shape() const { return slot_->shape; }
-  // Adds g to what was collected. Does nothing when not needed. Error: g has another shape or type than the input.
+  // Adds g to the gradient; does nothing if not needed(). Error: g's shape or type differs from the input's.
   void add(const Tensor& g);
-  // For operations that can sum in place: where to write. If `accumulate` comes back true the tensor holds a sum to
-  // add to, otherwise its contents are undetermined and are to be overwritten. Call only when needed().
+  // The gradient tensor itself, for operations that can add in place. Sets `accumulate` to true if the tensor already
+  // holds a sum, to which the caller must add; otherwise the tensor is uninitialized and the caller must overwrite
+  // every element. Call only if needed().
   Tensor target(bool& accumulate);
 
  private:
@@ -59,7 +61,7 @@ class Gradient {
 class Gradients {
  public:
   struct Input {
-    std::shared_ptr<GradSlot> slot;  // null without gradient
+    std::shared_ptr<GradSlot> slot;  // null if the input needs no gradient
     const void* storage;             // Tensor::storage_id(), for errors
   };
   Gradients(std::span<const Input> inputs, const char* operation) : inputs_(inputs), operation_(operation) {}
@@ -74,49 +76,50 @@ class Gradients {
 
 class Tape {
  public:
-  // Becomes the tape that operations record on. The innermost living Tape or NoGrad of a thread decides, in whatever order
-  // they are destroyed: `tape = std::make_unique<Tape>()` may replace a tape step after step.
+  // Makes this the tape that operations of this thread record on. The newest live Tape or NoGrad of the thread is in
+  // effect. They may be destroyed in any order, so `tape = std::make_unique<Tape>()` may replace the tape each step.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  // Adds d loss / d leaf to the gradient of every leaf that asked for it, releasing saved tensors and intermediate
-  // gradients as soon as they are consumed. Errors: loss is not a single element, was not recorded here, the tape was
-  // consumed by an earlier call, a saved tensor was changed in place, or the thread that made the tape has ended. After an
-  // error part of the gradients may have been added: zero_grad() before the next step.
+  // Adds d loss / d leaf to the gradient of every leaf that requires one. Saved tensors and intermediate gradients are
+  // released after their last use. Errors: loss is not a single element; loss was not recorded on this tape;
+  // backward() already ran; a saved tensor was changed in place; the thread that created the tape has ended. After an
+  // error some gradients may already be added: call zero_grad() before the next step.
   void backward(const Tensor& loss);
-  // The same for a result of any shape, given the gradient that reaches it.
+  // The same for a result of any shape. `gradient` is d loss / d result, of the result's shape and type.
   void backward(const Tensor& result, const Tensor& gradient);
 
-  // Operations recorded and not yet consumed.
+  // The number of recorded entries that backward() has not consumed.
   Index size() const { return size_; }
 
-  // Their names, each once, in the order they were first recorded.
+  // The distinct operation names of these entries, in order of first recording.
   std::vector<std::string> operations() const;
-  // The gradient slots of the leaves that they read, each once.
+  // The distinct gradient slots of the leaves that these entries read.
   std::vector<std::shared_ptr<GradSlot>> leaves() const;
 
+  // The tape that this thread records on; null during inference or under NoGrad.
   static Tape* current();
 
-  // What one operation wrote down.
+  // The record of one operation.
   struct Entry {
     virtual ~Entry() = default;
     virtual void run(const Tensor& dy, const Gradients& dx) = 0;
     virtual std::size_t bytes() const = 0;
     const char* operation = "";
-    LayerPath* layer = nullptr;  // that ran it; errors of the backward pass name it
+    LayerPath* layer = nullptr;  // the layer that called the operation; named in backward errors
     std::shared_ptr<GradSlot> output;
     const void* output_storage = nullptr;
     PoolVector<Gradients::Input> inputs;
-    Entry* before = nullptr;  // the entry recorded just before
+    Entry* before = nullptr;  // the previous entry
   };
 
  private:
   template <class F>
   friend void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward);
   void append(Entry* entry, const char* operation, Tensor& output, std::span<const Tensor> inputs);
-  bool flows(const Tensor& input) const;  // whether it takes a gradient from this tape
+  bool flows(const Tensor& input) const;  // whether input receives a gradient from this tape
   bool needs_gradient(std::span<const Tensor> inputs) const;
   static void destroy(Entry* entry);
 
@@ -127,7 +130,8 @@ class Tape {
   Scoped<Tape*> scope_{this};
 };
 
-// While it is the innermost, nothing is recorded, for example to evaluate in the middle of training.
+// Disables recording on this thread while it is the newest live Tape or NoGrad, for example for evaluation during
+// training.
 class NoGrad {
  public:
   NoGrad() {}
@@ -136,19 +140,19 @@ class NoGrad {
   Scoped<Tape*> scope_{nullptr};
 };
 
-// Writes down that `output` was made from `inputs` by `operation`, and how gradients flow back:
+// Records that `operation` computed `output` from `inputs`, and the function that computes the inputs' gradients:
 //
-//   // of two tensors of one shape
+//   // a and b have the same shape
 //   record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, const Gradients& d) {
 //     d[0].add(mul(dy, b));
 //     d[1].add(mul(dy, a));
 //   });
 //
-// What the function captures is what is saved for the backward pass, and nothing else is. Capture detached handles, detached
-// in the capture list, after the result was written: the numbers are needed there, not the way back from them, and the
-// handle notes their version, so that a later write in place is found. In the function, call detach(), alias() or const
-// data() of a captured handle only where its numbers are needed: that is where its version is checked. Nothing is recorded
-// without a tape, or when no input needs a gradient.
+// Only the captures of the function are saved for the backward pass. Call record() after the result is written, and
+// capture detached handles, detached in the capture list. A detached handle does not refer to the tape, and stores the
+// version of the numbers, so that a later in-place write is detected. The version is checked by detach(), alias() and
+// const data(): in the function, call these on a captured handle only if its numbers are needed. record() does nothing
+// without a tape or if no input needs a gradient.
 template <class F>
 void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward) {
   Tape* tape = Tape::current();

@@ -1,4 +1,4 @@
-// The transformer: blocks of attention and feed-forward around a residual stream, and a model of characters made of them.
+// The transformer block and CharTransformer, a decoder-only language model (GPT-2, Radford et al. 2019) on characters.
 #pragma once
 
 #include <cstddef>
@@ -17,39 +17,43 @@
 
 namespace headlight {
 
+// Sizes and variants of a model.
 struct TransformerConfig {
   Index vocabulary = 0;  // V
-  Index context = 64;    // T: the longest text seen at a time
+  Index context = 64;    // maximum number of tokens in a sequence
   Index layers = 4;
   Index heads = 4;    // H
   Index width = 128;  // C
-  // Of a model some of whose heads were taken away: the heads of each layer (0 is allowed), instead of `heads` in all ...
+  // After pruning: the number of heads of each layer (may be 0). Empty: every layer has `heads` heads.
   std::vector<Index> layer_heads = {};
-  Index head_size = 0;  // ... and D; 0 stands for width / heads
-  // ... and, with ALiBi, which of the `heads` slopes the heads of each layer have. Empty: head h has slope h.
+  Index head_size = 0;  // D; 0 means width / heads
+  // After pruning with ALiBi: for each layer, the original indices of its heads, which select their slopes. Empty: head
+  // h has slope h.
   std::vector<std::vector<Index>> slopes = {};
-  Index hidden = -1;  // F of the feed-forward layers; -1 stands for 4 C, 0 for none: attention only
-  double dropout = 0;
+  Index hidden = -1;   // F of the feed-forward layers; -1 means 4 C; 0 means attention only
+  double dropout = 0;  // probability, in [0, 1)
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
-  bool pre_norm = true;  // normalise what enters each layer; false: what comes out of the residual sum
+  bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum
   Activation activation = Activation::kGelu;
-  bool bias = true;  // in the linear layers
-  bool tied = true;  // the output uses the token embedding's rows
+  bool bias = true;  // whether the linear layers of the blocks have biases
+  bool tied = true;  // tie the weights of the output projection to the token embedding
 
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
   }
+  // The largest number of heads in any layer.
   Index most_heads() const;
+  // D.
   Index size_of_heads() const { return head_size > 0 ? head_size : width / heads; }
-  // Error: sizes that make no model, each with the sizes that would.
+  // Error: an invalid size or combination; the message gives valid values.
   void check() const;
 };
 
 // Pre-norm: x += attn(norm(x)); x += ff(norm(x)). Post-norm: x = norm(x + attn(x)); x = norm(x + ff(x)).
 class TransformerBlock : public Module {
  public:
-  // Number `layer` of the model.
+  // `layer` is the block's index, which selects layer_heads and slopes.
   explicit TransformerBlock(const TransformerConfig& config, Index layer = 0);
 
   // x [B,T,C] -> [B,T,C].
@@ -57,24 +61,25 @@ class TransformerBlock : public Module {
 
   Child<Norm> norm1;
   Child<MultiHeadAttention> attn;
-  std::optional<Child<Norm>> norm2;  // both absent when hidden is 0
+  std::optional<Child<Norm>> norm2;  // norm2 and ff are absent if hidden is 0
   std::optional<Child<FeedForward>> ff;
 
  private:
   bool pre_norm_;
 };
 
-// Token ids in, logits for the next token at each position out.
+// Maps token ids to the logits of the next token at each position.
 class CharTransformer : public Module {
  public:
-  // Parameters start from generator(): normal with deviation 0.02, those that add to the residual stream smaller by
-  // the root of how many there are, 2 a block (Radford et al. 2019), biases zero. Error: config.check().
+  // Initialization, with random numbers from generator() (Radford et al. 2019): weights are normal with mean 0 and
+  // stddev 0.02; the projections that add to the residual stream have stddev 0.02 / sqrt(N), where N is their number, 2
+  // per block (1 if hidden is 0); biases are 0. Error: as for config.check().
   explicit CharTransformer(const TransformerConfig& config);
 
-  // ids: B sequences of T tokens, one after another -> logits [B,T,V]; those at t depend on ids 0..t alone.
-  // Errors: the count is not divisible by batch, T is beyond the context, an id outside the vocabulary.
+  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
+  // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const;
-  // The same in parts: what enters the first block, one block after another, and the logits of what leaves the last.
+  // The same in stages: embed(), then run_block() for each layer, then logits() of the last block's output.
   Tensor embed(std::span<const std::int32_t> ids, Index batch) const;  // [B,T,C]
   Tensor run_block(Index layer, const Tensor& x) const;                // [B,T,C] -> [B,T,C]
   Tensor logits(const Tensor& x) const;                                // [B,T,C] -> [B,T,V]
@@ -84,11 +89,11 @@ class CharTransformer : public Module {
   Child<Embedding> tokens;                           // [V,C]
   const std::unique_ptr<PositionEncoding> position;  // "position"; shared by all blocks
   ChildList<TransformerBlock> blocks;
-  std::optional<Child<Norm>> norm;    // after the last block; pre-norm only
-  std::optional<Child<Linear>> head;  // [V,C]; untied only
+  std::optional<Child<Norm>> norm;    // after the last block; only with pre_norm
+  std::optional<Child<Linear>> head;  // [V,C]; absent if the weights are tied
 
  private:
-  // Among the members' initialisers, so that the walk meets it where it is declared.
+  // Called in the member initializers, so that parameters() visits the encoding in declaration order.
   std::unique_ptr<PositionEncoding> adopted(std::unique_ptr<PositionEncoding> made);
 
   TransformerConfig config_;

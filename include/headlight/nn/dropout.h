@@ -1,6 +1,5 @@
-// Dropout: in training each element is zero with probability p (Srivastava et al. 2014); else the identity.
-//
-// Training means that a tape is alive: with none you are doing inference, and nothing is dropped.
+// Dropout: in training, sets each element to zero with probability p and multiplies the others by 1/(1-p) (Srivastava
+// et al. 2014); otherwise the identity. "In training" means that a tape is recording. x [...] -> [...].
 #pragma once
 
 #include "headlight/autograd/tape.h"
@@ -11,6 +10,7 @@ namespace headlight {
 
 class Dropout : public Module {
  public:
+  // Error: p outside [0, 1).
   explicit Dropout(double p) : p_(p) {
     if (!(p >= 0 && p < 1)) fail("dropout: probability ", p, " is outside [0, 1)");
   }

@@ -1,4 +1,4 @@
-// Embedding: a learned row for each id. ids laid out as `shape` -> [shape..., C].
+// Embedding: a table with one learned row of C numbers per id. ids in row-major order of `shape` -> [shape...,C].
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace headlight {
 
 class Embedding : public Module {
  public:
-  // Rows start as normal numbers of the given standard deviation.
-  Embedding(Index rows, Index width, double deviation = 1)
-      : weight{this, "weight", {rows, width}, Init::normal(deviation)} {}
+  // `rows` is V, `width` is C. Initial weights are normal with mean 0 and the given standard deviation.
+  Embedding(Index rows, Index width, double stddev = 1) : weight{this, "weight", {rows, width}, Init::normal(stddev)} {}
 
+  // Errors: the number of ids is not the element count of `shape`, an id outside 0..V-1.
   Tensor operator()(std::span<const std::int32_t> ids, const Shape& shape) const {
     return embedding(weight, ids, shape);
   }

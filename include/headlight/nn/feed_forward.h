@@ -1,5 +1,5 @@
-// FeedForward: two linear layers with an activation between them, at each position alone. x [B,T,C] -> [B,T,C]; a residual
-// [B,T,C], where it is given, is added to what comes out.
+// FeedForward (Vaswani et al. 2017): two linear layers with an activation between them, applied to each position
+// separately. x [B,T,C] -> [B,T,C].
 #pragma once
 
 #include "headlight/nn/residual.h"
@@ -24,6 +24,7 @@ inline Tensor activate(Activation kind, const Tensor& x) {
 
 class FeedForward : public Module {
  public:
+  // `width` is C, `hidden` is F. `in` and `out` are the options of `up` and `down`.
   FeedForward(Index width, Index hidden, Activation activation = Activation::kGelu, double dropout = 0,
               const LinearOptions& in = {}, const LinearOptions& out = {})
       : up{this, "up", width, hidden, in},
@@ -31,6 +32,7 @@ class FeedForward : public Module {
         drop(dropout),
         activation_(activation) {}
 
+  // residual + drop(down(activation(up(x)))); the residual is [B,T,C] or undefined.
   Tensor operator()(const Tensor& x, const Tensor& residual = {}) const {
     const Tensor h = activate(activation_, up(x));  // [B,T,F]
     return finish(down, h, drop, residual);         // [B,T,C]

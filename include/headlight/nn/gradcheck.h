@@ -1,4 +1,4 @@
-// gradcheck of a layer: are its gradients right, those of its parameters too?
+// gradcheck of a layer: checks the gradients of the inputs and of all parameters.
 //
 //   DTypeScope doubles(DType::kFloat64);
 //   const Linear layer(4, 3);
@@ -16,10 +16,10 @@
 
 namespace headlight {
 
-// Differentiates f(inputs), which calls the module, with respect to every input and every parameter that requires a
-// gradient. f runs as in training, from the same seed each time: dropout is active and drops the same elements. Fails
-// when f reads a tensor that requires a gradient and is not registered. Errors: an input or parameter is not float64, or
-// f changes one.
+// Checks the gradients of f(inputs), where f calls the module, for every input and every parameter that requires a
+// gradient. Each call of f runs in training mode from the same seed, so dropout drops the same elements each time.
+// Fails if f reads a tensor that requires a gradient and is neither an input nor a registered parameter. Errors: an
+// input or parameter is not float64; f changes an input or parameter.
 GradcheckResult gradcheck(const Module& module, const Differentiable& f, std::vector<Tensor> inputs,
                           const GradcheckOptions& options = {});
 

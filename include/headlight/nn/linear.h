@@ -1,4 +1,4 @@
-// Linear: y = x w^T + b, x [..., in] -> y [..., out]; or y = addend + x w^T + b, the addend [..., out].
+// Linear: y = x w^T + b, or y = addend + x w^T + b. x [...,in], addend [...,out] -> y [...,out].
 #pragma once
 
 #include <cmath>
@@ -11,8 +11,8 @@ namespace headlight {
 
 struct LinearOptions {
   bool bias = true;
-  // The standard deviation of the normal numbers the weight starts from. Negative: uniform in +-1/sqrt(in) instead,
-  // PyTorch's default.
+  // Standard deviation of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
+  // b = 1/sqrt(in), PyTorch's default.
   double deviation = -1;
 };
 

@@ -1,4 +1,4 @@
-// Module: the base of every layer. A layer declares its parameters and inner layers once, as members:
+// Module: the base class of layers. A layer declares its parameters (Param) and inner layers (Child) as members:
 //
 //   struct Linear : Module {
 //     Param weight, bias;
@@ -11,13 +11,15 @@
 //     Tensor operator()(const Tensor& x) const { return down(relu(up(x))); }
 //   };
 //
-// A layer with parameters that is a plain member (`Linear up{8, 32};`) would be left out of all of this: the walk finds it
-// and throws. A layer on the heap is registered with adopt(); the walk finds a forgotten one while its owner is a Child,
-// and gradcheck(module, ...) (nn/gradcheck.h) finds any. To leave a layer out on purpose, freeze its parameters:
-// `layer.weight.value().set_requires_grad(false)`.
+// parameters() visits registered parameters in declaration order and joins the names on the path: "up.weight".
+// Checkpoints, optimizers, counts and printing all use this order. Calling a Child adds its name to errors:
+// "up: linear: input sizes ...".
 //
-// Declaration order is the order of the walk, and the names along it are the parameters' names: "up.weight". Checkpoints,
-// optimizers, counts and printing all use that one walk. Calling a Child names it in errors: "up: linear: input sizes ...".
+// A layer declared as a plain member (`Linear up{8, 32};`) is not registered; parameters() and zero_grad() throw if
+// they find one with trainable parameters. Register a layer on the heap with adopt(). If adopt() was forgotten,
+// parameters() and zero_grad() throw only if the owner is a Child; gradcheck(module, ...) (nn/gradcheck.h) always
+// fails. To leave a layer unregistered on purpose, freeze its parameters:
+// `layer.weight.value().set_requires_grad(false)`.
 #pragma once
 
 #include <cstddef>
@@ -32,15 +34,15 @@
 
 namespace headlight {
 
-// How a parameter starts. Random values come from generator() in the order of construction.
+// The initial values of a parameter. Random values come from generator(), in order of construction.
 struct Init {
   enum class Kind { kConstant, kNormal, kUniform };
   Kind kind = Kind::kConstant;
-  double value = 0;  // the constant; the standard deviation; or the bound b of uniform [-b, b)
+  double value = 0;  // the constant; the standard deviation (mean 0); the bound b of uniform [-b, b)
 
   static Init zeros() { return {Kind::kConstant, 0}; }
   static Init ones() { return {Kind::kConstant, 1}; }
-  static Init normal(double deviation) { return {Kind::kNormal, deviation}; }
+  static Init normal(double stddev) { return {Kind::kNormal, stddev}; }
   static Init uniform(double bound) { return {Kind::kUniform, bound}; }
 };
 
@@ -48,21 +50,23 @@ class Module {
  public:
   Module();
   virtual ~Module();
-  // Members register their owner's address, so a module stays where it was made.
+  // Not copyable or movable, because members store pointers into the module.
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // Every parameter of this module and of those inside it, in declaration order. Error, here and in zero_grad(): a layer
-  // with parameters that require a gradient is inside and not registered.
+  // All parameters of this module and its inner modules, in declaration order. Error: an inner layer with trainable
+  // parameters is not registered.
   std::vector<NamedTensor> parameters() const;
+  // The number of elements of all parameters.
   Index parameter_count() const;
-  // Drops the gradients; done between one step and the next.
+  // Clears the gradients of all parameters; call between steps. Error: as for parameters().
   void zero_grad();
-  // One line a parameter: name, shape, count.
+  // One line per parameter: name, shape, element count.
   std::string describe() const;
 
  protected:
-  // For an inner module that is chosen at run time and so cannot be a Child. It must live as long as this one.
+  // Registers an inner module that cannot be a Child, for example because its type is chosen at run time. The inner
+  // module must outlive this one.
   void adopt(std::string name, Module& module);
 
  private:
@@ -71,29 +75,29 @@ class Module {
   friend class Child;
   struct Member {
     std::string name;
-    Tensor* parameter;  // one of the two is null
+    Tensor* parameter;  // exactly one of parameter and module is null
     Module* module;
   };
   void collect(const std::string& prefix, std::vector<NamedTensor>& out) const;
   bool trainable() const;
-  // Throws when a live module that nobody adopted is inside this one.
+  // Error: a live, unregistered module with trainable parameters is inside this one.
   void check_registered() const;
-  // Bytes begin .. begin+size belong to this module: the class whose member is registered, or all of a Child's module.
+  // Adds the bytes begin .. begin+size to this module's address range, which identifies plain members.
   void extend(const void* begin, std::size_t size);
-  // The constructor of this module has returned.
+  // Called when the constructor of this module has returned.
   void finish_construction();
 
   std::vector<Member> members_;
-  std::uintptr_t begin_ = 0, end_ = 0;  // addresses known to be inside this module
+  std::uintptr_t begin_ = 0, end_ = 0;  // address range of this module; 0: unknown
   bool adopted_ = false;
-  const void* thread_;                 // that made it
-  std::uint64_t born_, finished_ = 0;  // moments: when construction began, and when it ended (0: not known)
+  const void* thread_;                 // tag of the thread that constructed this module
+  std::uint64_t born_, finished_ = 0;  // times when construction began and ended (0: unknown)
 };
 
-// A tensor that training changes.
+// A trainable tensor: a leaf that requires a gradient.
 class Param {
  public:
-  // Made in default_dtype(). The owner is `this` of the class that declares the parameter.
+  // The type is default_dtype(). `owner` is `this` of the class that declares the parameter.
   template <class Owner>
   Param(Owner* owner, std::string name, const Shape& shape, Init init)
       : Param(owner, sizeof(Owner), owner, std::move(name), shape, init) {}
@@ -110,11 +114,11 @@ class Param {
   Tensor value_;
 };
 
-// A layer inside a layer. Calling it runs the layer under its name.
+// A registered inner layer. operator() calls the layer with its name added to the layer path.
 template <class M>
 class Child {
  public:
-  // The owner is `this` of the class that declares the layer; the rest goes to the layer's constructor.
+  // `owner` is `this` of the class that declares the layer; `args` go to the layer's constructor.
   template <class Owner, class... Args>
   Child(Owner* owner, std::string name, Args&&... args) : name_(std::move(name)), module_(std::forward<Args>(args)...) {
     Module &outer = *owner, &inner = module_;
@@ -146,11 +150,11 @@ class Child {
   M module_;
 };
 
-// Says that each of several layers is told its number, after the other arguments.
+// Tag for ChildList: pass the layer index to each child, after the other arguments.
 struct Numbered {};
 inline constexpr Numbered kNumbered;
 
-// Several alike: "blocks.0", "blocks.1", ... all made from the same arguments.
+// A list of layers of one type, named "blocks.0", "blocks.1", ..., and constructed from the same arguments.
 template <class M>
 class ChildList {
  public:

@@ -1,5 +1,5 @@
-// Multi-head attention (Vaswani et al. 2017): H heads of size D look at the same text, each in its own way, and an output
-// projection mixes what they bring back. For one head step by step see self_attention.h.
+// Multi-head attention (Vaswani et al. 2017): H heads of size D attend to the same sequence in parallel; an output
+// projection mixes their results. For one head step by step see self_attention.h.
 //
 //   q, k, v = x W_qkv^T + b          [B,T,3HD] -> three of [B,H,T,D]
 //   z = softmax(q k^T / sqrt(D)) v   [B,H,T,D]
@@ -15,45 +15,47 @@
 
 namespace headlight {
 
-// Which keys each query may see.
+// The keys that each query may attend to: those that both members allow.
 struct AttentionMask {
-  bool causal = false;  // those at or before its own position
-  Tensor allowed;       // 1 or 0, broadcasting to [B,H,T,S]; not defined: all
+  bool causal = false;  // only keys at or before the query's position
+  Tensor allowed;       // 1: visible, 0: masked; broadcasts to [B,H,T,S]; undefined: all visible
 
   static AttentionMask none() { return {}; }
   static AttentionMask causal_only() { return {.causal = true, .allowed = {}}; }
-  // Sequence b has lengths[b] keys, the rest of its S is padding. Error: a length outside 0..S.
+  // For sequence b only the first lengths[b] of S = `keys` keys are visible; the rest is padding. Result: `allowed`
+  // [B,1,1,S]. Error: a length outside 0..S.
   static AttentionMask padding(std::span<const Index> lengths, Index keys, bool causal = false);
 };
 
 struct AttentionLayerOptions {
-  Index head_size = 0;  // D; 0 stands for width / heads
-  double dropout = 0;   // of the weights and of the result
-  // Of heads that are left of more: their numbers among `numbered_of`, by which positions tell them apart (ALiBi). Empty:
-  // 0, 1, ...
+  Index head_size = 0;  // D; 0 means width / heads
+  double dropout = 0;   // dropout probability of the attention weights and of the result
+  // After pruning: original indices of the heads that survived, out of `numbered_of` heads. ALiBi uses the original
+  // index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
   std::vector<Index> numbers = {};
   Index numbered_of = 0;
-  LinearOptions in;   // of the projections to q, k, v ...
-  LinearOptions out;  // ... and from the heads
+  LinearOptions in;   // options of the projection to q, k, v
+  LinearOptions out;  // options of the output projection
 };
 
 class MultiHeadAttention : public Module {
  public:
-  // With a head size given there may be no heads at all: the output is then the bias. Error: without one, width is not
-  // divisible by heads.
+  // `width` is C, `heads` is H. If head_size is given, H may be 0; the output is then the bias of `out`. Errors, if
+  // head_size is 0: H below 1, C not divisible by H.
   MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& options = {});
 
-  // Self-attention: x [B,T,C] -> [B,T,C]. `position` turns queries and keys and biases scores; null for none of it. A
-  // residual [B,T,C], where it is given, is added to what comes out.
+  // Self-attention: x [B,T,C] -> [B,T,C]. `position` rotates queries and keys and biases the scores; null: no position
+  // encoding. `residual` [B,T,C] is added to the result; undefined: nothing is added. Error: x is not of rank 3.
   Tensor operator()(const Tensor& x, const AttentionMask& mask = {}, const PositionEncoding* position = nullptr,
                     const Tensor& residual = {}) const;
-  // Cross-attention: queries from x [B,T,C], keys and values from context [B,S,C].
+  // Cross-attention: queries from x [B,T,C], keys and values from context [B,S,C] -> [B,T,C]. Errors: a rank other than
+  // 3, different B.
   Tensor cross(const Tensor& x, const Tensor& context, const AttentionMask& mask = {}) const;
 
   Index heads() const { return heads_; }
   Index head_size() const { return head_size_; }
 
-  // Rows of qkv.weight: all heads' queries, then all keys, then all values; within each, head after head.
+  // The rows of qkv.weight are the queries of heads 0 .. H-1, then the keys, then the values.
   Child<Linear> qkv;  // weight [3HD, C]
   Child<Linear> out;  // weight [C, HD]
 

@@ -1,4 +1,4 @@
-// LayerNorm and RMSNorm: normalise the last axis, then scale each channel. x [..., C] -> [..., C].
+// LayerNorm and RMSNorm: normalize the last axis, then scale each channel. x [...,C] -> [...,C].
 #pragma once
 
 #include <optional>
@@ -10,10 +10,10 @@ namespace headlight {
 
 enum class NormKind {
   kLayer,  // gamma (x - mean) / sqrt(variance + eps) + beta (Ba, Kiros, Hinton 2016)
-  kRms,    // gamma x / sqrt(mean(x^2) + eps): no mean, no shift (Zhang, Sennrich 2019)
+  kRms,    // gamma x / sqrt(mean(x^2) + eps), without centering and beta (Zhang, Sennrich 2019)
 };
 
-// Either, as a configuration asks; what they share is called the same in both.
+// Layer norm or RMS norm, selected at run time. The parameters are named "weight" (gamma) and "bias" (beta).
 class Norm : public Module {
  public:
   Norm(NormKind kind, Index width, double eps = 1e-5) : gamma{this, "weight", {width}, Init::ones()}, eps_(eps) {

@@ -1,7 +1,8 @@
-// Position encodings: how a transformer, which sees a set, learns where in the text its characters stand.
+// PositionEncoding: the interface by which a transformer gets the positions of its tokens.
 //
-// A method acts at one of three places and leaves the others alone: on the embeddings before the first block
-// (sinusoidal, learned), on queries and keys (rotary), or on the scores (ALiBi).
+// Attention without a mask does not depend on the order of the keys, so positions must be added. An encoding
+// overrides at most one of three functions: embed(), on the embeddings before the first block (sinusoidal, learned);
+// turn(), on queries and keys (rotary); or bias(), on the scores (ALiBi). The defaults do nothing.
 #pragma once
 
 #include <memory>
@@ -17,23 +18,24 @@ enum class PositionKind { kNone, kSinusoidal, kLearned, kRotary, kAlibi };
 
 class PositionEncoding : public Module {
  public:
-  // x [B,T,C], the embeddings of positions offset .. offset+T-1.
+  // x [B,T,C], the embeddings at positions offset .. offset+T-1 -> [B,T,C].
   virtual Tensor embed(const Tensor& x, Index /*offset*/ = 0) const { return x; }
-  // Queries or keys [B,H,T,D] of these positions. An encoding that overrides this overrides turns() too.
+  // Rotates queries or keys [B,H,T,D] at positions offset .. offset+T-1 -> [B,H,T,D]. An override must also override
+  // turns() to return true.
   virtual Tensor turn(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
   virtual bool turns() const { return false; }
-  // What is added to the scores of T queries, the last of S positions, over S keys: [H,T,S], or not defined for nothing.
-  // `which`: only for these of the H heads, by number; empty: for all.
+  // The bias added to the scores of T queries over S keys: [H,T,S], or undefined for no bias. The queries are at the
+  // last T of the S positions. `which` selects heads by index out of H and gives [which.size(),T,S]; empty: all heads.
   virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType,
                       std::span<const Index> /*which*/ = {}) const {
     return {};
   }
-  // Whether all it does depends on distances alone, so that a text may lose its beginning and keep the keys and values
-  // of the rest (generation/decoder.h).
+  // True if the encoding depends on relative positions only. The decoder may then drop the oldest tokens and reuse the
+  // cached keys and values of the rest (generation/decoder.h).
   virtual bool relative() const { return false; }
 };
 
-// `context` bounds the positions of the learned table; `width` is C.
+// Creates an encoding. `context` is the number of learned positions; `width` is C.
 std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context, Index width);
 
 }  // namespace headlight

@@ -1,7 +1,7 @@
-// ALiBi (Press, Smith, Lewis 2022): scores fall with distance, by a slope of its own for each head:
+// ALiBi position encoding (Press, Smith, Lewis 2022): scores decrease linearly with distance, with one slope per head.
 //   bias[h,t,s] = -m_h (t - s),   m_h = 2^(-8 (h+1) / H)
-// (the paper's slopes when H is a power of two; for other H the same geometric sequence). Nothing is learned, and texts
-// longer than any seen in training are possible.
+// If H is a power of two, these are the paper's slopes; other H use the same formula. There are no parameters, and
+// sequences may be longer than in training.
 #pragma once
 
 #include <cmath>
@@ -14,11 +14,12 @@ namespace headlight {
 
 class AlibiPosition : public PositionEncoding {
  public:
+  // m_h for h = `head`, H = `heads`.
   static double slope(Index head, Index heads) {
     return std::pow(2.0, -8.0 * static_cast<double>(head + 1) / static_cast<double>(heads));
   }
 
-  // [H,T,S]; query t stands at position t + S - T.
+  // [H,T,S]; query t is at position t + S - T.
   Tensor bias(Index heads, Index queries, Index keys, DType dtype, std::span<const Index> which = {}) const override {
     const Index count = which.empty() ? heads : static_cast<Index>(which.size());
     PoolVector<double> values;

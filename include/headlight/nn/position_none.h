@@ -1,5 +1,5 @@
-// No position encoding: a causal model can still tell positions apart by how many keys each query sees (Haviv et al.
-// 2022), a model without mask cannot tell them apart at all.
+// NoPosition: no position encoding. A causal model can still infer positions from the number of visible keys (Haviv et
+// al. 2022); a model without a mask cannot.
 #pragma once
 
 #include "headlight/nn/position.h"

@@ -1,5 +1,5 @@
-// Rotary positions (Su et al. 2021): queries and keys are turned by angles proportional to their position, so that their
-// product depends on the distance alone. The formula stands in src/ops/rotate.cpp.
+// Rotary position encoding (Su et al. 2021): rotates queries and keys by angles proportional to their positions, so
+// that scores depend on relative positions only. For the formula see src/ops/rotate.cpp.
 #pragma once
 
 #include "headlight/nn/position.h"
@@ -12,7 +12,7 @@ class RotaryPosition : public PositionEncoding {
  public:
   explicit RotaryPosition(double base = kRotaryBase) : base_(base) {}
 
-  // [B,H,T,D] with D even.
+  // [B,H,T,D] -> [B,H,T,D]. Error: D odd.
   Tensor turn(const Tensor& q_or_k, Index offset = 0) const override { return rotate(q_or_k, offset, base_); }
   bool relative() const override { return true; }
 

@@ -1,6 +1,6 @@
-// Sinusoidal positions (Vaswani et al. 2017), added to the embeddings:
+// Sinusoidal position encoding (Vaswani et al. 2017), a fixed table p added to the embeddings:
 //   p[t, 2i] = sin(t / 10000^(2i/C)),   p[t, 2i+1] = cos(t / 10000^(2i/C))
-// Nothing is learned, and any length is possible.
+// There are no parameters, and sequences may have any length.
 #pragma once
 
 #include <cmath>
@@ -12,12 +12,12 @@ namespace headlight {
 
 class SinusoidalPosition : public PositionEncoding {
  public:
-  // x [B,T,C] -> x + p.
+  // x [B,T,C] + p [T,C] -> [B,T,C].
   Tensor embed(const Tensor& x, Index offset = 0) const override {
     return add(x, table(x.size(1), x.size(2), offset, x.dtype()));
   }
 
-  // p for positions offset .. offset+T-1: [T,C].
+  // p [T,C] for positions offset .. offset+T-1, with T = `positions`, C = `width`.
   static Tensor table(Index positions, Index width, Index offset = 0, DType dtype = default_dtype()) {
     PoolVector<double> values;
     values.reserve(static_cast<std::size_t>(positions * width));

@@ -1,15 +1,16 @@
-// Probe: watches what flows inside a model, and may change it, without the layers knowing.
+// Probe: a hook that reads, and may replace, activations inside a model.
 //
 //   struct Print : Probe {
 //     Tensor see(const std::string& name, const Tensor& x) override {
 //       std::printf("%s %s\n", name.c_str(), to_text(x.shape()).c_str());
 //       return x;
 //     }
-//   } probe;                      // alive from here on
+//   } probe;                      // active from here to the end of its scope
 //   model(ids, 1);                // blocks.0.attn.weights [1,4,64,64] ...
 //
-// What can be seen: "<attention layer>.weights" [B,H,T,S], the softmax (only looked at: what is returned is ignored),
-// and "<attention layer>.z" [B,H,T,D], the heads' outputs before the output projection.
+// Hooked activations:
+//   "<attention layer>.weights" [B,H,T,S]   the attention weights; read only: the hook's result is ignored
+//   "<attention layer>.z"       [B,H,T,D]   the heads' outputs before the output projection
 #pragma once
 
 #include <string>
@@ -26,19 +27,20 @@ class Probe {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // Called with each value under its full name; what it returns is used instead. Must keep the shape.
+  // Called with each hooked activation and its full name. The result, of the same shape, replaces the activation.
   virtual Tensor see(const std::string& name, const Tensor& x) = 0;
-  // A probe that does without the attention weights spares the model writing them down.
+  // Return false if the hook does not need "weights": the attention weights are then not computed separately.
   virtual bool wants_weights() const { return true; }
 
-  // The probe made last and still alive, or null.
+  // The newest live probe of this thread, or null.
   static Probe* active() { return Scoped<Probe*>::innermost(nullptr); }
 
  private:
   Scoped<Probe*> scope_{this};
 };
 
-// For layers: lets an active probe see, and replace, x.
+// For layers: calls the active hook, if any, with x and returns the replacement. `name` is appended to the layer path.
+// Error: the hook's result has another shape.
 inline Tensor tap(const char* name, const Tensor& x) {
   Probe* probe = Probe::active();
   if (!probe) return x;

@@ -1,5 +1,5 @@
-// One head of self-attention, step by step: where to start reading about attention. multi_head_attention.h does the same for many heads at
-// a time.
+// One head of self-attention, step by step (Vaswani et al. 2017). Start reading about attention here;
+// multi_head_attention.h does the same for many heads at once.
 #pragma once
 
 #include <cmath>
@@ -11,25 +11,25 @@ namespace headlight {
 
 struct SelfAttention {
   Tensor output;   // [T,D]
-  Tensor weights;  // [T,T]: row t is how much position t takes from each position
+  Tensor weights;  // [T,T]: row t holds the weights of position t over all positions; they sum to 1
 };
 
-// x [T,C]: one vector for each position. w_q, w_k, w_v [C,D]. With causal, position t sees positions 0..t only.
+// x [T,C]: one vector per position. w_q, w_k, w_v [C,D]. If `causal`, position t attends to positions 0..t only.
 inline SelfAttention self_attention(const Tensor& x, const Tensor& w_q, const Tensor& w_k, const Tensor& w_v,
                                     bool causal) {
-  // 1. Each position asks a question, offers a key by which it can be found, and holds a value to be taken.
+  // 1. Compute a query, a key and a value for each position.
   const Tensor q = matmul(x, w_q);  // [T,D]
   const Tensor k = matmul(x, w_k);  // [T,D]
   const Tensor v = matmul(x, w_v);  // [T,D]
 
-  // 2. How well does each question match each key? A dot product for every pair.
+  // 2. Score every query against every key: a dot product per pair.
   Tensor scores = matmul(q, transpose(k));  // [T,T]
 
-  // 3. A sum of D products of independent numbers grows like sqrt(D). Divide by it, so that the softmax below neither
-  //    saturates nor flattens as D changes.
+  // 3. The standard deviation of a sum of D independent products grows like sqrt(D). Divide by sqrt(D), so that the
+  //    sharpness of the softmax below does not depend on D.
   scores = scale(scores, 1 / std::sqrt(static_cast<double>(w_k.size(1))));
 
-  // 4. Nobody may look into the future: the mask is 1 where key s stands at or before query t.
+  // 4. Build the causal mask: 1 if key s is at or before query t, 0 if s is later.
   const Index t_count = x.size(0);
   Tensor mask = Tensor::full({t_count, t_count}, 1, x.dtype());
   if (causal) {
@@ -39,10 +39,10 @@ inline SelfAttention self_attention(const Tensor& x, const Tensor& w_q, const Te
     mask = Tensor::of({t_count, t_count}, past, x.dtype());
   }
 
-  // 5. Scores become shares: each row is positive and sums to 1, masked places get exactly 0.
+  // 5. Turn the scores into weights: each row is non-negative and sums to 1; masked positions get exactly 0.
   const Tensor weights = masked_softmax(scores, mask);  // [T,T]
 
-  // 6. Each position takes a mixture of the values, by its shares.
+  // 6. The output at each position is the weighted sum of the values.
   return {matmul(weights, v), weights};  // [T,D]
 }
 

@@ -1,8 +1,10 @@
-// Every operation: a function from tensors to a new tensor. Each records itself on the current tape (autograd/tape.h)
-// and has its derivative beside it, in src/ops/<name>.cpp. Errors name the operation and the shapes. The tensors given
-// to one operation must have one type.
+// The operations: functions from tensors to a new tensor, recorded on the current tape (autograd/tape.h).
 //
-// Adding an operation: one new .cpp, one line here, one case in tests/ops/cases.cpp (a test fails when it is missing).
+// src/ops/<name>.cpp defines each operation next to its derivative. All tensors of one call must have the same type.
+// Errors: types differ or shapes do not fit; the message names the operation and the shapes.
+//
+// To add an operation, write one .cpp, one line here, and one case in tests/ops/cases.cpp (src/ops/README.md has an
+// example). A test fails if the case is missing.
 #pragma once
 
 #include <cstdint>
@@ -14,133 +16,137 @@
 
 namespace headlight {
 
-// ---- arithmetic, with NumPy's broadcasting ----
+// ---- elementwise arithmetic with NumPy broadcasting; the result has the broadcast shape ----
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
-// factor x, for a number that is not a tensor.
+// y = factor x.
 Tensor scale(const Tensor& x, double factor);
-// A number takes the type of the tensor.
+// `value` is converted to the type of x.
 Tensor add(const Tensor& x, double value);
 Tensor sub(const Tensor& x, double value);
 Tensor sub(double value, const Tensor& x);
-Tensor mul(const Tensor& x, double value);  // scale()
+Tensor mul(const Tensor& x, double value);  // scale(x, value)
 Tensor div(const Tensor& x, double value);
 Tensor div(double value, const Tensor& x);
 
-// ---- functions of each element ----
+// ---- elementwise functions; y has the shape of x ----
 Tensor neg(const Tensor& x);
 Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);  // of a negative number: NaN, as in IEEE 754
+Tensor log(const Tensor& x);  // natural logarithm; NaN for negative x, as in IEEE 754
 Tensor sqrt(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);  // 1 / (1 + e^-x)
 Tensor relu(const Tensor& x);     // max(0, x), derivative 0 at 0
-// x Phi(x) with Phi the normal distribution (Hendrycks, Gimpel 2016): by erf, or by its tanh approximation, which is
-// what GPT-2 uses. They differ by at most 5e-4.
+// x Phi(x), where Phi is the standard normal distribution function (Hendrycks, Gimpel 2016). kErf is exact; kTanh is
+// the tanh approximation, which GPT-2 uses. The two differ by at most 5e-4.
 enum class Gelu { kTanh, kErf };
 Tensor gelu(const Tensor& x, Gelu form = Gelu::kTanh);
 Tensor silu(const Tensor& x);  // x sigmoid(x)
 
 // ---- reductions ----
-// Over one axis (-1 is the last), which disappears, or stays with size 1 when keep. The sum of nothing is 0; mean and
-// max of nothing are errors. The gradient of max goes to the first of equal elements.
+// Reduce one axis (-1 is the last). The axis is removed, or kept with size 1 if `keep`. The sum over an empty axis is
+// 0; mean and max over an empty axis are errors. The gradient of max goes to the first of several equal maxima.
 Tensor sum(const Tensor& x, int axis, bool keep = false);
 Tensor mean(const Tensor& x, int axis, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);
-// Over all elements, to a scalar.
+// Reduce all elements to a scalar [].
 Tensor sum(const Tensor& x);
 Tensor mean(const Tensor& x);
 Tensor max(const Tensor& x);
 
 // ---- matrix product ----
 struct MatmulOptions {
-  bool transpose_a = false;  // a is stored [...,k,m]
-  bool transpose_b = false;  // b is stored [...,n,k]
+  bool transpose_a = false;  // a has shape [...,k,m]
+  bool transpose_b = false;  // b has shape [...,n,k]
   double scale = 1;          // multiplies the product
 };
-// [...,m,k] x [...,k,n] -> [...,m,n]; the axes before the last two broadcast. Both need rank 2 or more.
+// a [...,m,k], b [...,k,n] -> [...,m,n]; the axes before the last two broadcast. Error: a rank below 2.
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
-// addend + x w^T + bias: x [...,in], w [out,in], bias [out] or not defined, addend [...,out] or not defined -> [...,out].
-// The addend is a residual connection without a pass of its own; the bits are those of add(addend, linear(x, w, bias)).
+// y = addend + x w^T + bias: x [...,in], w [out,in], bias [out] or undefined, addend [...,out] or undefined
+// -> [...,out].
+// The addend fuses a residual connection; the result is bit-identical to add(addend, linear(x, w, bias)).
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& addend = {});
 
 // ---- shape ----
-// Shares the storage. One size may be -1: whatever is left.
+// Shares the storage of x. One size may be -1 and is inferred. Error: the element counts differ.
 Tensor reshape(const Tensor& x, std::initializer_list<Index> sizes);
 Tensor reshape(const Tensor& x, const Shape& shape);
 // Axis i of the result is axis axes[i] of x.
 Tensor permute(const Tensor& x, std::initializer_list<int> axes);
 // Swaps two axes.
 Tensor transpose(const Tensor& x, int axis_a = -2, int axis_b = -1);
-// Elements begin..end-1 along an axis. Error: not 0 <= begin <= end <= size.
+// Elements begin..end-1 of one axis. Error: unless 0 <= begin <= end <= size.
 Tensor slice(const Tensor& x, int axis, Index begin, Index end);
-// One after another along an axis; the other sizes agree.
+// Joins the parts along one axis. Errors: no parts; the sizes of the other axes differ.
 Tensor concat(std::span<const Tensor> parts, int axis);
 Tensor concat(std::initializer_list<Tensor> parts, int axis);
-// The elements indices[0], indices[1], ... along an axis, repeats allowed (NumPy's take, ONNX's Gather).
+// The elements indices[0], indices[1], ... of one axis; indices may repeat (numpy.take, ONNX Gather).
 // Error: an index outside 0..size-1.
 Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> indices);
 
 // ---- softmax ----
-// Over the last axis, computed with the largest element subtracted. -inf counts as masked: softmax of a row of nothing
-// else is all zeros (in PyTorch NaN), as for a query that may see nothing.
+// y_i = e^{x_i} / sum_j e^{x_j} over the last axis, and its logarithm. The maximum is subtracted first to avoid
+// overflow. -inf means masked. The softmax of a row of -inf is all zeros, as for a query without visible keys.
+// PyTorch gives NaN for such a row.
 Tensor softmax(const Tensor& x);
 Tensor log_softmax(const Tensor& x);
-// The same over the elements whose mask is not 0; the mask [..] broadcasts to x and gets no gradient. What is masked
-// gets 0, and a gradient of 0 whatever arrives there; a row that is masked all over is all zeros, never NaN.
+// Softmax over the elements whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked elements get
+// probability 0 and gradient 0, even for an infinite dy. A fully masked row is all zeros, never NaN.
 Tensor masked_softmax(const Tensor& x, const Tensor& mask);
 
 // ---- loss ----
 inline constexpr std::int32_t kIgnoredTarget = -1;
-// Mean of -log softmax(logits)[target] over the targets that are not kIgnoredTarget (0 when all are), in nats.
-// logits [..., V], one target for each row. Errors: the counts differ, a target outside 0..V-1.
+// The mean of -log softmax(logits)[target] in nats, over the targets other than kIgnoredTarget; 0 if all are ignored.
+// logits [...,V], one target per row -> []. Errors: the counts differ, a target outside 0..V-1.
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets);
 
-// ---- normalisation, over the last axis ----
-// gamma (x - mean) / sqrt(variance + eps) + beta (Ba, Kiros, Hinton 2016); gamma and beta [n].
+// ---- normalization over the last axis; x [...,n], gamma and beta [n] -> [...,n] ----
+// gamma (x - mean) / sqrt(variance + eps) + beta, with the biased variance (Ba, Kiros, Hinton 2016).
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 // gamma x / sqrt(mean(x^2) + eps) (Zhang, Sennrich 2019).
 Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps = 1e-5);
 
-// ---- rows of a table ----
-// table [V,C], ids laid out as `shape` -> [shape..., C]. Errors: the counts differ, an id outside 0..V-1.
+// ---- embedding ----
+// Row ids[i] of the table for each i: table [V,C], ids in row-major order of `shape` -> [shape...,C].
+// Errors: the number of ids is not the element count of `shape`, an id outside 0..V-1.
 Tensor embedding(const Tensor& table, std::span<const std::int32_t> ids, const Shape& shape);
 
 // ---- dropout ----
-// Each element is zero with probability p, and 1/(1-p) times itself otherwise (Srivastava et al. 2014), the choice
-// drawn from generator(). Always drops: the layer Dropout decides whether this is training. Error: p outside [0, 1).
+// Sets each element to zero with probability p and multiplies the others by 1/(1-p) (Srivastava et al. 2014). The
+// random key comes from generator(). This function always drops; the layer Dropout does so only in training.
+// Error: p outside [0, 1).
 Tensor dropout(const Tensor& x, double p);
 
 // ---- attention ----
 struct AttentionOptions {
-  bool causal = false;  // query t of T sees keys 0 .. t + S - T
-  double scale = 0;     // multiplies the scores; 0 stands for 1/sqrt(D)
-  Tensor mask;          // 1 where a query may see a key, 0 where not; broadcasts to [B,H,T,S]. May be left undefined
-  Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]. May be left undefined; gets a gradient
-  double dropout = 0;   // probability with which a weight is dropped, as by dropout()
+  bool causal = false;  // query t of T attends to keys 0 .. t + S - T
+  double scale = 0;     // multiplies q k^T; 0 means 1/sqrt(D)
+  Tensor mask;          // 1: visible, 0: masked; broadcasts to [B,H,T,S]; undefined: all visible; no gradient
+  Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]; undefined: none; gets a gradient
+  double dropout = 0;   // dropout probability of the attention weights, in [0, 1)
 };
-// softmax(q k^T scale + bias, masked) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
-// When `weights` is not null the softmax [B,H,T,S], before any dropout, is stored there (without gradient); otherwise
-// no more than a tile of it exists at a time, and memory grows linearly with T and S.
-// A query that may see nothing gets zeros.
+// masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
+// If `weights` is not null, *weights receives the attention weights [B,H,T,S] before dropout, without gradient.
+// Otherwise each thread holds only one tile of the weights, and memory grows linearly with T and S.
+// The output of a query without visible keys is zero. Errors: sizes or types differ, causal with S < T.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
-// Self-attention of `heads` heads on packed queries, keys and values, read where a single projection left them:
-// qkv [B,T,3HD], its columns all heads' queries, then keys, then values -> [B,T,HD]. Error: 3H does not divide them.
+// Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,3HD] -> [B,T,HD]. The columns of
+// qkv are the queries of all heads, then the keys, then the values. Error: the last axis is not divisible by 3H.
 Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& options = {});
-// The same made of the operations above, step by step: the definition that `attention` is tested against.
+// attention() composed of the operations above: the reference that the tests compare attention() with.
 Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                            Tensor* weights = nullptr);
-// Turns pairs (x[i], x[i + D/2]) of each position by the angle (position + offset) * base^(-2i/D): rotary position
-// encoding (Su et al. 2021) in the half-split layout. x [..., T, D], D even.
+// Rotates each pair (x[i], x[i + D/2]) at position t by the angle (t + offset) base^(-2i/D): rotary position encoding
+// (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
 
-// ---- the arithmetic as operators ----
+// ---- operators ----
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
-inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }  // of elements; products: matmul()
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }  // elementwise; see matmul()
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator+(const Tensor& x, double value) { return add(x, value); }
 inline Tensor operator-(const Tensor& x, double value) { return sub(x, value); }

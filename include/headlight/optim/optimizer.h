@@ -1,4 +1,4 @@
-// Optimizers: one step changes every parameter by its gradient.
+// Optimizers AdamW and SGD, which update parameters from their gradients, and the gradient norm.
 #pragma once
 
 #include <cstddef>
@@ -10,45 +10,50 @@
 
 namespace headlight {
 
-// The Euclidean norm of all gradients as one vector, in double; parameters without a gradient count as zero.
+// The Euclidean norm of all gradients concatenated, computed in double. A parameter without a gradient counts as zero.
 double gradient_norm(std::span<const NamedTensor> parameters);
 
 class Optimizer {
  public:
-  // Holds handles to the parameters, in their order. Errors: no parameters, or one that is not float32.
+  // Stores handles to the parameters. Errors: no parameters, a parameter that is not float32.
   explicit Optimizer(std::vector<NamedTensor> parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // One step at the given learning rate. Gradients are multiplied by gradient_scale first, which is how clipping and
-  // averages over accumulated batches are done. Parameters without a gradient are left alone.
+  // Performs one step. Gradients are first multiplied by gradient_scale, for clipping or to average over accumulated
+  // batches. Parameters without a gradient do not change. Errors: learning_rate negative, infinite or NaN;
+  // gradient_scale not finite.
   void step(double learning_rate, double gradient_scale = 1);
 
   std::span<const NamedTensor> parameters() const { return parameters_; }
+  // The number of steps performed.
   Index steps() const { return steps_; }
-  // What has to be saved, beside steps(), to go on as if never interrupted: tensors named "<parameter>.m" and so on.
+  // The tensors that a checkpoint must store in addition to steps(), so that a resumed run equals an uninterrupted run.
+  // Named "<parameter>.m" and so on; handles share the optimizer's storage.
   virtual std::vector<NamedTensor> state() const = 0;
   void set_steps(Index steps) { steps_ = steps; }
 
  protected:
-  // Elements begin..end of a parameter; `value` and `gradient` point to the first of them. Runs on several threads at once,
-  // each with elements of its own.
+  // Elements begin .. end-1 of one parameter; `value` and `gradient` point to element `begin`. `parameter` is an index
+  // into parameters_.
   struct Piece {
     std::size_t parameter;
     Index begin, end;
     float* value;
     const float* gradient;
   };
+  // Updates one piece. Called from several threads at once, with disjoint pieces.
   virtual void update(const Piece& piece, double learning_rate, double gradient_scale) = 0;
   std::vector<NamedTensor> parameters_;
   Index steps_ = 0;
 };
 
-// AdamW (Loshchilov, Hutter 2019):
+// AdamW (Loshchilov, Hutter 2019), for gradient g at step t = 1, 2, ...:
 //   m <- b1 m + (1-b1) g;  v <- b2 v + (1-b2) g^2
 //   p <- p - lr decay p - lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)
-// The decay acts on matrices only (rank 2 and more), not on biases, gains and other vectors.
+// The weight decay applies to parameters of rank 2 or more, not to biases, gains and other vectors. For the derivation
+// of the bias correction 1 - b^t see src/optim/optimizer.cpp.
 class AdamW : public Optimizer {
  public:
   struct Options {
@@ -57,6 +62,7 @@ class AdamW : public Optimizer {
     double eps = 1e-8;
     double weight_decay = 0.1;
   };
+  // Errors: as for Optimizer; a beta outside [0, 1), eps not above 0, a negative weight decay.
   AdamW(std::vector<NamedTensor> parameters, const Options& options);
   std::vector<NamedTensor> state() const override;
 
@@ -66,14 +72,15 @@ class AdamW : public Optimizer {
   std::vector<Tensor> m_, v_;
 };
 
-// Stochastic gradient descent with momentum, as PyTorch has it: u <- momentum u + g + decay p;  p <- p - lr u.
-// The decay acts on matrices only.
+// Stochastic gradient descent with momentum, as in PyTorch: u <- momentum u + g + decay p;  p <- p - lr u.
+// The weight decay applies to parameters of rank 2 or more.
 class Sgd : public Optimizer {
  public:
   struct Options {
     double momentum = 0.9;
     double weight_decay = 0;
   };
+  // Errors: as for Optimizer; momentum outside [0, 1), a negative weight decay.
   Sgd(std::vector<NamedTensor> parameters, const Options& options);
   std::vector<NamedTensor> state() const override;
 

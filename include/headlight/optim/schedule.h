@@ -1,4 +1,4 @@
-// The learning rate over a run: a linear warm-up, then a decay.
+// Schedule: the learning rate at each step, a linear warmup followed by a decay.
 #pragma once
 
 #include "headlight/base/index.h"
@@ -9,16 +9,18 @@ enum class Decay { kCosine, kLinear, kConstant };
 
 struct Schedule {
   double peak = 1e-3;
-  double lowest = 1e-4;  // where the decay ends
-  Index warmup = 100;    // steps from 0 to the peak
-  Index steps = 2000;    // of the whole run
+  double lowest = 1e-4;  // learning rate at the end of the decay
+  Index warmup = 100;    // number of warmup steps
+  Index steps = 2000;    // number of steps of the run, including the warmup
   Decay decay = Decay::kCosine;
 
-  // For step 0, 1, ...: peak (step + 1) / (warmup + 1) while step < warmup; the peak at step = warmup; `lowest` from
-  // step = steps on; in between half a cosine or a straight line. With kConstant the peak from step = warmup on.
-  // Errors: those of check(), a negative step.
+  // The learning rate at step 0, 1, ...:
+  //   step < warmup            peak (step + 1) / (warmup + 1)
+  //   warmup <= step < steps   from peak to `lowest` along half a cosine or a line; with kConstant, peak
+  //   step >= steps            `lowest`; with kConstant, peak
+  // Errors: as for check(), a negative step.
   double at(Index step) const;
-  // Error: rates that are no numbers from 0 up or in the wrong order, a negative warm-up, no steps.
+  // Errors: unless 0 <= lowest <= peak < infinity, warmup below 0, steps below 1, an invalid decay.
   void check() const;
 };
 

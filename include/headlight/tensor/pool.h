@@ -1,9 +1,10 @@
-// The storage pool: memory that is given back is kept and handed out again, so a training loop, which asks for the same
-// sizes every step, allocates nothing after its second step.
+// The storage pool: recycles released blocks, so a training loop, which requests the same sizes every step, makes no
+// system allocation after its second step.
 //
-// Blocks come in size classes (eight to each doubling, so at most an eighth is wasted) and are 64-byte aligned. A block
-// is only ever reused for its own class: once every class has as many blocks as a step needs at a time, no later step
-// can need more. Under AddressSanitizer the pool passes every request through, so that misuse is seen.
+// Blocks are 64-byte aligned and come in size classes: multiples of 64 bytes up to 512 bytes, then eight classes per
+// doubling, so that at most an eighth is wasted. A released block is reused only for its own class. Once every class
+// holds as many blocks as one step uses at the same time, later steps allocate nothing. Under AddressSanitizer every
+// request goes to the system, so that AddressSanitizer detects misuse.
 #pragma once
 
 #include <cstddef>
@@ -14,23 +15,24 @@
 namespace headlight {
 
 struct PoolStats {
-  Index requests = 0;            // blocks asked for since the start
-  Index system_allocations = 0;  // of these, how many had to come from the system
-  Index bytes_in_use = 0;        // handed out now
-  Index bytes_peak = 0;          // the most that was ever handed out at a time
-  Index bytes_held = 0;          // taken from the system and not given back: in use or free
+  Index requests = 0;            // blocks requested since the program started
+  Index system_allocations = 0;  // requests that the system served, not the pool
+  Index bytes_in_use = 0;        // allocated and not yet released
+  Index bytes_peak = 0;          // maximum of bytes_in_use since the start or pool_reset_peak()
+  Index bytes_held = 0;          // obtained from the system and not returned: in use or free
 };
 
-// Error: out of memory, naming the size. 0 bytes is a valid request.
+// Returns a block of at least `bytes` bytes; 0 is valid. Error: out of memory; the message gives the size in bytes.
 void* pool_allocate(std::size_t bytes);
+// Returns a block to the pool; `bytes` must equal the requested size. A null block is ignored.
 void pool_release(void* block, std::size_t bytes) noexcept;
 PoolStats pool_stats();
-// bytes_peak counts from here on: from what is in use now.
+// Sets bytes_peak to the current bytes_in_use.
 void pool_reset_peak();
-// Gives the free blocks back to the system.
+// Returns the free blocks to the system.
 void pool_trim();
 
-// Standard containers on the pool: what an operation keeps for its backward pass costs no allocation either.
+// Allocator for standard containers on the pool, so that data saved for a backward pass needs no system allocation.
 template <class T>
 struct PoolAllocator {
   using value_type = T;
