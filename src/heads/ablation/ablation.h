@@ -16,9 +16,9 @@ namespace headlight {
 
 // The value that replaces z[b,t] of an ablated head.
 enum class Replacement {
-  kMean,   // mean-ablation: the mean over windows at position t; primary, because it disturbs other activations least
-  kZero,   // zero-ablation: 0
-  kOther,  // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
+  kMean,      // mean-ablation: the mean over windows at position t; primary, as it disturbs the model least
+  kZero,      // zero-ablation: 0
+  kOther,     // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
   kConstant,  // the mean over windows and positions: a bias can hold it, so pruning leaves exactly this value
 };
 
@@ -27,7 +27,8 @@ class HeadMeans {
  public:
   HeadMeans(const CharTransformer& model, const HeadWindows& windows);
 
-  // The means of one layer: [H,T,D] per position, [H,D] over all positions. Undefined tensors for a layer without heads.
+  // The means of one layer: [H,T,D] per position, [H,D] over all positions. Undefined tensors for a layer without
+  // heads.
   const Tensor& by_position(Index layer) const { return by_position_[static_cast<std::size_t>(layer)]; }
   const Tensor& overall(Index layer) const { return overall_[static_cast<std::size_t>(layer)]; }
 
@@ -51,17 +52,17 @@ class AblateHeads : public Probe {
   Replacement replacement_;
 };
 
-// The windows to run when AblateHeads acts on heads of `layers` different layers. For kOther, `layers` extra windows follow
-// each piece: the last row of a batch has no next row, so every ablated layer makes one more row at the end invalid.
-// Error: kOther with a single window.
+// The windows to run when AblateHeads acts on heads of `layers` different layers. For kOther, `layers` extra windows
+// follow each piece: the last row of a batch has no next row, so every ablated layer makes one more row at the end
+// invalid. Error: kOther with a single window.
 HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers);
 // Loss of each prediction with these heads ablated, laid out as token_losses().
 std::vector<float> ablated_losses(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
                                   const std::vector<HeadId>& heads, Replacement replacement);
 
-// Hook that mean-ablates a subspace of one layer's concatenated heads during its lifetime. At each position, z [HD] with
-// mean m becomes z - U U^T (z - m), where U has orthonormal columns. If U selects the coordinates of one head, the result
-// equals AblateHeads of that head.
+// Hook that mean-ablates a subspace of one layer's concatenated heads during its lifetime. At each position, z [HD]
+// with mean m becomes z - U U^T (z - m), where U has orthonormal columns. If U selects the coordinates of one head, the
+// result equals AblateHeads of that head.
 class AblateSubspace : public Probe {
  public:
   AblateSubspace(const HeadMeans& means, Index layer, Tensor u)  // u [HD, k]

@@ -1,5 +1,6 @@
-// Repeated runs of one model on the same windows that differ only from some block on. The input of each block is kept, so a
-// run starts at the first block that differs. For example, ablating a head of layer l changes nothing before layer l.
+// Repeated runs of one model on the same windows that differ only from some block on. The input of each block is kept,
+// so a run starts at the first block that differs. For example, ablating a head of layer l changes nothing before layer
+// l.
 #pragma once
 
 #include <cstddef>

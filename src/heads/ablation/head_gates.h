@@ -1,6 +1,7 @@
-// Head importance from gradients of gates, without ablation (Michel, Levy, Neubig 2019). Each head's output z is multiplied
-// by a gate g = 1; the mean over windows of |d loss / d g| is the head's importance. One backward pass per batch gives the
-// importance of all heads. It is a first-order estimate of zero-ablation, exact when the loss is linear in the gate.
+// Head importance from gradients of gates, without ablation (Michel, Levy, Neubig 2019). Each head's output z is
+// multiplied by a gate g = 1; the mean over windows of |d loss / d g| is the head's importance. One backward pass per
+// batch gives the importance of all heads. It is a first-order estimate of zero-ablation, exact when the loss is linear
+// in the gate.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,8 @@
 
 namespace headlight {
 
-// Hook that multiplies the output z [B,H,T,D] of each layer by the layer's gate during its lifetime. A gate broadcasts to z:
-// [H,1,1] for one gate per head, [B,H,1,1] for one per head and sequence. Gradients flow to the gates.
+// Hook that multiplies the output z [B,H,T,D] of each layer by the layer's gate during its lifetime. A gate broadcasts
+// to z: [H,1,1] for one gate per head, [B,H,1,1] for one per head and sequence. Gradients flow to the gates.
 class GateHeads : public Probe {
  public:
   explicit GateHeads(std::vector<Tensor> gates) : gates_(std::move(gates)) {}  // [layer]; undefined: no gate
@@ -26,8 +27,9 @@ class GateHeads : public Probe {
   std::vector<Tensor> gates_;
 };
 
-// The importance of each head, in the order of all_heads(): the mean over windows of |d L(window) / d g|, where L is the mean
-// loss of the window's predictions. Runs on a copy without dropout, so the model's own gradients do not change.
+// The importance of each head, in the order of all_heads(): the mean over windows of |d L(window) / d g|, where L is
+// the mean loss of the window's predictions. Runs on a copy without dropout, so the model's own gradients do not
+// change.
 std::vector<double> gate_importance(const CharTransformer& model, const HeadWindows& windows);
 // Divides each layer's values by their Euclidean norm, as Michel et al. do to compare heads of different layers.
 std::vector<double> normalised_by_layer(std::vector<double> values, const TransformerConfig& config);

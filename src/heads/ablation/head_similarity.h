@@ -9,8 +9,8 @@ namespace headlight {
 
 // Symmetric matrices over all_heads().
 struct HeadSimilarity {
-  // Mean over queries of the Jensen-Shannon distance between the two attention rows: the square root of the divergence in
-  // bits. 0 for equal attention, 1 for attention on disjoint sets of keys.
+  // Mean over queries of the Jensen-Shannon distance between the two attention rows: the square root of the divergence
+  // in bits. 0 for equal attention, 1 for attention on disjoint sets of keys.
   std::vector<std::vector<double>> attention_distance;
   // Linear centered kernel alignment (CKA) of the outputs z (Kornblith et al. 2019): 1 when one output is a rotated and
   // scaled copy of the other, 0 when the two are uncorrelated.

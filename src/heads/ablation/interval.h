@@ -1,4 +1,5 @@
-// 95% percentile intervals of resampled values. Every bootstrap interval is computed here, so all use the same definition.
+// 95% percentile intervals of resampled values. Every bootstrap interval is computed here, so all use the same
+// definition.
 #pragma once
 
 #include <vector>

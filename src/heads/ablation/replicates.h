@@ -1,6 +1,6 @@
-// Bootstrap replicates of one model's headline numbers: each replicate resamples the windows with replacement and computes
-// the numbers again. Their spread shows how the choice of windows affects a number. Variation between seeds is measured
-// separately (heads/seeds).
+// Bootstrap replicates of one model's headline numbers: each replicate resamples the windows with replacement and
+// computes the numbers again. Their spread shows how the choice of windows affects a number. Variation between seeds is
+// measured separately (heads/seeds).
 #pragma once
 
 #include <cstddef>
@@ -19,17 +19,18 @@ struct Replicates {
   std::vector<double> loss;
   std::vector<double> above_floor;  // loss minus the entropy floor of the same windows; empty when unknown
   std::vector<double> specialization;
-  // Number of double dissociations. Their intervals are the mean +- 1.96 standard errors over the replicate's windows: a
-  // bootstrap within each replicate would give nearly the same intervals and take about 1,000 times as long.
+  // Number of double dissociations. Their intervals are the mean +- 1.96 standard errors over the replicate's windows:
+  // a bootstrap within each replicate would give nearly the same intervals and take about 1,000 times as long.
   std::vector<double> dissociations;
   std::vector<double> prunable;                       // share of heads; the pruning order is the same in all
   std::vector<std::vector<double>> strongest, share;  // [subset]: see headline_replicates()
 };
 
 // `by_head` holds the ablations of single heads, with losses; subset 0 is all predictions. `truth` is the log of each
-// prediction's true probability, or empty. `strongest` is the loss increase on a subset when one head is ablated: the head
-// with the largest increase there in the full sample. `share` is `strongest` divided by the loss increase when all heads are
-// ablated; NaN when that is below kLeastStake. Uses the first kReplicates resamples of the setting's bootstrap.
+// prediction's true probability, or empty. `strongest` is the loss increase on a subset when one head is ablated: the
+// head with the largest increase there in the full sample. `share` is `strongest` divided by the loss increase when all
+// heads are ablated; NaN when that is below kLeastStake. Uses the first kReplicates resamples of the setting's
+// bootstrap.
 Replicates headline_replicates(const AblationSetting& setting, std::span<const float> before,
                                const AblationResult& by_head, std::span<const double> truth);
 

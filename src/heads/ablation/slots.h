@@ -1,5 +1,5 @@
-// Prediction subsets ("slots"), such as the predictions that one rule decides, and loss increases on them with bootstrap
-// intervals.
+// Prediction subsets ("slots"), such as the predictions that one rule decides, and loss increases on them with
+// bootstrap intervals.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,8 @@ struct Slots {
 
 // All predictions, under the name "all".
 Slots all_slots(const HeadWindows& windows);
-// For a text with known truth: one subset per rule that generated at least one predicted character, in the rules' order.
+// For a text with known truth: one subset per rule that generated at least one predicted character, in the rules'
+// order.
 std::vector<Slots> rule_slots(const HeadWindows& windows, std::span<const std::uint8_t> rule_of_target,
                               std::span<const std::string> rule_names);
 // For any text: subsets by the target character. The first four partition all predictions:
@@ -43,8 +44,8 @@ struct Rise {
   Index predictions = 0;
 };
 
-// Bootstrap over windows (Efron 1979), because predictions within one window are not independent. All measurements on the
-// same windows use the same resamples.
+// Bootstrap over windows (Efron 1979), because predictions within one window are not independent. All measurements on
+// the same windows use the same resamples.
 class Bootstrap {
  public:
   Bootstrap(Index windows, std::uint64_t seed, int resamples = 1000);

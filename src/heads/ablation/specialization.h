@@ -1,5 +1,5 @@
-// Specialization: whether different heads matter for different prediction subsets. Statistics of a matrix head x subset of
-// loss increases when single heads are ablated.
+// Specialization: whether different heads matter for different prediction subsets. Statistics of a matrix head x subset
+// of loss increases when single heads are ablated.
 #pragma once
 
 #include <cstddef>
@@ -42,22 +42,24 @@ struct AblationSetting {
 AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means, const AblationSetting& setting,
                             std::span<const float> before, Replacement replacement = Replacement::kMean,
                             bool keep_losses = false);
-// The random-subspace baseline: rotates each layer's concatenated heads at random, cuts them into as many blocks as there
-// are heads, and ablates each block. A block is a random subspace of a head's dimension. Returns `rotations` results.
+// The random-subspace baseline: rotates each layer's concatenated heads at random, cuts them into as many blocks as
+// there are heads, and ablates each block. A block is a random subspace of a head's dimension. Returns `rotations`
+// results.
 std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const HeadMeans& means,
                                              const AblationSetting& setting, std::span<const float> before,
                                              int rotations, std::uint64_t seed);
 
-// Damage D = max(0, loss increase) / stake, where the stake of a subset is the loss increase when all heads are ablated. 0
-// where the stake is below kLeastStake.
+// Damage D = max(0, loss increase) / stake, where the stake of a subset is the loss increase when all heads are
+// ablated. 0 where the stake is below kLeastStake.
 Matrix damage(const AblationResult& result);
 
-// Specialization index: I(head; subset) / min(H(head), H(subset)) of the matrix normalized to sum 1. 0 when all heads matter
-// for the subsets in the same proportions or the matrix is zero; 1 when each head matters for a subset of its own.
+// Specialization index: I(head; subset) / min(H(head), H(subset)) of the matrix normalized to sum 1. 0 when all heads
+// matter for the subsets in the same proportions or the matrix is zero; 1 when each head matters for a subset of its
+// own.
 double specialization_index(const Matrix& damage);
 
-// Heads a and b, subsets r and s: ablating a hurts r (its interval lies above kHurts) and not s (its interval lies below);
-// ablating b hurts s and not r. At most one per pair r < s: that with the largest loss increases.
+// Heads a and b, subsets r and s: ablating a hurts r (its interval lies above kHurts) and not s (its interval lies
+// below); ablating b hurts s and not r. At most one per pair r < s: that with the largest loss increases.
 struct DoubleDissociation {
   std::size_t head_a, head_b, slots_r, slots_s;
 };

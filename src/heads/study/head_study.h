@@ -43,15 +43,15 @@ struct HeadFinding {
   std::vector<RoleScore> scores;  // [role]
   double evenness = 0;
   std::vector<Rise> mean, zero, other;  // [subset]: loss increases by kind of ablation; `mean` is primary
-  // Whether the three kinds of ablation disagree on the loss increase over all predictions: in sign, or by a factor of 3,
-  // with at least one of them 0.01 nats or more.
+  // Whether the three kinds of ablation disagree on the loss increase over all predictions: in sign, or by a factor of
+  // 3, with at least one of them 0.01 nats or more.
   bool kinds_disagree = false;
   double importance = 0, importance_in_layer = 0;  // gate gradient; normalized by layer
   // The loss increase on the predictions that the head's role decides. Only for labels of copying roles with at least
   // kLeastSlots such predictions.
   std::optional<Rise> on_role;
   std::optional<std::size_t> backup;  // the head with the largest redundancy with this one
-  // causal          labelled; ablation hurts on the predictions that the role decides (on any subset if it decides none)
+  // causal          labelled; ablation hurts on the predictions that the role decides (on any subset if none)
   // attention only  labelled; ablation does not hurt
   // sink            attends to the first character; ablation does not hurt
   // redundant       ablation alone does not hurt; ablating it with another head costs more than the sum of the two

@@ -15,7 +15,8 @@ using AfterEvaluation = std::function<void()>;
 
 class Measuring {
  public:
-  // Receives the name of the stage ("heads ablated") and how many of its `of` evaluations are done. Returns false to stop.
+  // Receives the name of the stage ("heads ablated") and how many of its `of` evaluations are done. Returns false to
+  // stop.
   using Callback = std::function<bool(const char* what, Index done, Index of)>;
   Measuring() = default;  // no callback
   explicit Measuring(Callback callback) : callback_(std::move(callback)) {}
