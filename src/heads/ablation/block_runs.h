@@ -1,6 +1,5 @@
 // Repeated runs of one model on the same windows that differ only from some block on. The input of each block is kept,
-// so a run starts at the first block that differs. For example, ablating a head of layer l changes nothing before layer
-// l.
+// so a run starts at the first block that differs. For example, ablating a head of layer 3 changes nothing before it.
 #pragma once
 
 #include <cstddef>
