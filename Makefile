@@ -19,7 +19,9 @@ all: ## build the program: build/headlight (Release)
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_TESTS=OFF $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target headlight_program
 
-demo: all ## train on the built-in tales, show what the model writes and where its heads look
+demo: all ## train on two built-in languages; show a text and what the attention heads learned
+	$(BUILD)/headlight train --preset chorus --out $(BUILD)/chorus --force
+	$(BUILD)/headlight heads $(BUILD)/chorus
 	$(BUILD)/headlight train --preset demo --out $(DEMO) --force
 	$(BUILD)/headlight sample $(DEMO) --chars 500 --seed 1
 	$(BUILD)/headlight heads $(DEMO)

@@ -1,4 +1,4 @@
-// A tiny model and text on which heads are measured, and attention made by hand.
+// Fixtures for tests of heads: a tiny model, a short text, and hand-made attention.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The tables and sentences of `headlight heads` for texts with experts.
 #include "expert_lines.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ std::string left_aligned(std::string text) {
   return text;
 }
 
-// The source that the model loses most of without this head.
+// The source with the largest loss when this head is ablated.
 std::size_t main_source(const ExpertStudy& study, std::size_t head) {
   std::size_t best = 0;
   for (std::size_t e = 1; e < study.experts.size(); ++e)

@@ -1,4 +1,4 @@
-// What `headlight heads` says of a text on which several experts decide each symbol (corpora/chorus.h).
+// The output of `headlight heads` for a text with experts (corpora/chorus.h).
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace headlight::cli {
 
-// The retention matrix, what each head has to do with the source it matters most for, and a sentence a head.
+// The retention matrix, the measurements of each head on its main source, and one sentence per head.
 std::string expert_lines(const ExpertStudy& study);
 
 }  // namespace headlight::cli

@@ -1,4 +1,4 @@
-// headlight heads: what each attention head of a trained model looks at, what it does, and how sure that is.
+// headlight heads: prints the label, ablations, baselines and verdict of each attention head of a trained model.
 #include <algorithm>
 #include <cmath>
 
@@ -29,14 +29,14 @@ std::string left_aligned(std::string text, std::size_t width) {
   return text;
 }
 
-// What fits a column; the full name stands in --json.
+// A name truncated to the column's width; --json has the full name.
 std::string short_name(const std::string& name, std::size_t width) {
   return name.size() <= width ? name : cat(name.substr(0, width - 1), "~");
 }
 
 std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
 
-// Of classes of characters the logarithm of S / S0 says more than kappa.
+// Character classes are shown by ln(S / S0) instead of kappa (RoleScore::log_ratio()).
 bool is_class(const HeadStudy& study, const HeadFinding& f) { return study.roles[f.label.best].family == "class"; }
 std::string score_text(const HeadStudy& study, const HeadFinding& f) {
   const RoleScore& score = f.scores[f.label.best];
@@ -51,7 +51,7 @@ void print_heads(const HeadStudy& study) {
   for (const HeadFinding& f : study.heads) {
     const Role& role = study.roles[f.label.best];
     const RoleScore& score = f.scores[f.label.best];
-    // In brackets: the closest role, where the label's conditions do not hold.
+    // An unlabelled head shows its closest role in brackets.
     const std::string name = f.label.mixed()    ? "mixed"
                              : f.label.labelled ? role.name
                              : f.label.uniform  ? "(all alike)"
@@ -66,13 +66,13 @@ void print_heads(const HeadStudy& study) {
   }
 }
 
-// The roles of heads that have several.
+// The roles of mixed heads.
 void print_mixed(const HeadStudy& study) {
   for (const HeadFinding& f : study.heads)
     if (f.label.mixed()) print(wrapped(left_aligned(head_name(f.id), 7), f.label.name(study.roles)));
 }
 
-// Head x slots: those on which heads matter most, as many as fit a line.
+// Loss increases by head and prediction subset, for the subsets on which heads matter most and as many as fit a line.
 void print_matrix(const HeadStudy& study) {
   constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
   std::vector<std::size_t> columns;
@@ -125,7 +125,8 @@ std::string range_text(std::span<const double> values, int decimals) {
 
 void print_headline(const HeadStudy& study) {
   print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
-  // Where experts decide together, predictions have one rule, and sources take its place (expert_lines.h).
+  // On a text with experts all predictions have the same rule, so expert_lines() prints specialization by source
+  // instead.
   if (!study.experts) {
     print(cat("specialization index  ", fixed_text(study.specialization, 2), "; random subspaces ",
               range_text(study.specialization_subspaces, 2), ", uniform 0,\n", std::string(22, ' '), "untrained ",

@@ -1,4 +1,4 @@
-// headlight heads ablate: what a model loses without some of its heads.
+// headlight heads ablate: prints the loss increase when chosen heads are ablated.
 #include <algorithm>
 #include <cmath>
 

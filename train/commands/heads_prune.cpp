@@ -1,4 +1,4 @@
-// headlight heads prune, heads recover: a model without the heads it can do without, and some training to make up for them.
+// headlight heads prune and heads recover: removes heads from a model, and trains the pruned model.
 #include <algorithm>
 #include <cmath>
 
@@ -82,7 +82,7 @@ void print_curves(const std::vector<PruneCurve>& curves, std::span<const HeadId>
       "chosen on the first. Next: the head that greedy removes after those.\n");
 }
 
-// Read by the model at evaluation, the best of several times.
+// Evaluation speed in characters per second: the best of five runs.
 double characters_a_second(const CharTransformer& model, const HeadWindows& windows) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 5; ++i) {
@@ -95,7 +95,7 @@ double characters_a_second(const CharTransformer& model, const HeadWindows& wind
 
 Index model_bytes(const std::string& directory) { return FileReader(directory + "/model.safetensors").size(); }
 
-// How many of the greedy order to remove.
+// The number of heads of the greedy order to remove.
 std::size_t how_many(const Arguments& args, const CharTransformer& model, const HeadWindows& choose,
                      const HeadMeans& means, std::span<const HeadId> order) {
   const auto heads = static_cast<Index>(order.size());
@@ -188,7 +188,7 @@ int run_recover(const Arguments& args) {
   config.threads = args.whole("threads", config.threads, 0, 256);
   const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
   if (trainer->finished()) {
-    trainer->run({});  // makes no step; going on took the last line off its log
+    trainer->run({});  // makes no steps, but restores the last line of the log, which resuming removed
     say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
     return 0;
   }

@@ -1,4 +1,4 @@
-// headlight heads report: what `headlight heads` finds, as one HTML page to look around in.
+// headlight heads report: writes the study of a run as one interactive HTML page.
 #include "cli/cli.h"
 #include "cli/measuring_line.h"
 #include "formats/json.h"

@@ -1,4 +1,4 @@
-// headlight heads show: where one head looks in a text, drawn in the terminal.
+// headlight heads show: draws the attention of one head on a text in the terminal.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -42,7 +42,8 @@ Colours colours_of(const Arguments& args) {
   return term.find("256") != std::string::npos ? Colours::k256 : Colours::kNone;
 }
 
-// A token as one column: spaces and line breaks are made visible, and what has no width of its own is a dot.
+// A token as one terminal column: spaces and line breaks are visible, and tokens that are not one column wide are a
+// dot.
 std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
   const std::string piece = vocabulary.piece(id);
   if (piece == " ") return "\u2423";
@@ -50,19 +51,20 @@ std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
   if (piece == "\t") return "\u21e5";
   if (piece.size() == 1) return piece[0] > ' ' && piece[0] < 0x7f ? piece : "\u00b7";
   const char32_t c = vocabulary.is_bytes() ? U'\0' : vocabulary.characters()[static_cast<std::size_t>(id)];
-  // Marks that combine, and the wide scripts and pictures, would shift all that follows.
+  // Only scripts of single-width characters: combining marks and wide characters would shift the following columns.
   const bool narrow = (c >= 0xa1 && c < 0x300) || (c >= 0x370 && c < 0x590) || (c >= 0x1e00 && c < 0x2000);
   return narrow ? piece : "\u00b7";
 }
 
-// One weight, 0 to 1. Small ones would all look alike: the root spreads them.
+// One attention weight, 0 to 1, as a cell. The square root makes small weights distinguishable.
 std::string cell(double weight, Colours colours) {
   const double x = std::sqrt(std::clamp(weight, 0.0, 1.0));
   if (colours == Colours::kNone) {
     constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
     return kShades[std::min(4, static_cast<int>(x * 5))];
   }
-  // From black over orange to white: brighter is more, to the colour-blind as well.
+  // From black over orange to white: lightness increases with the weight, so the scale is readable without color
+  // vision.
   const auto level = [&](double from, double to) {
     return static_cast<int>(std::lround(255 * std::clamp((x - from) / (to - from), 0.0, 1.0)));
   };

@@ -1,4 +1,4 @@
-// headlight heads study: train from several seeds and report what their heads have in common.
+// headlight heads study: trains models from several seeds and compares their heads.
 #include <algorithm>
 #include <cmath>
 
@@ -100,7 +100,7 @@ void print_stability(const SeedSummary& all) {
       cat("\n", wrapped("", cat("labels, and in how many seeds some head has them: ", text.empty() ? "none" : text))));
 }
 
-// Roles of different layers that are not always at the same snapshot, the clearest first.
+// The order of role onsets in different layers, by increasing p. Leaves out pairs that always share a snapshot.
 void print_order(const SeedSummary& all) {
   std::vector<OnsetOrder> order;
   Index pairs = 0;

@@ -1,3 +1,4 @@
+// Mean outputs of heads, the ablation hooks, and random rotations.
 #include "heads/ablation/ablation.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ HeadMeans::HeadMeans(const CharTransformer& model, const HeadWindows& windows)
     : by_position_(static_cast<std::size_t>(model.config().layers)),
       overall_(static_cast<std::size_t>(model.config().layers)) {
   struct Collect : Probe {
-    std::vector<std::vector<double>> sums;  // of [H,T,D]
+    std::vector<std::vector<double>> sums;  // [layer]: [H,T,D], flattened
     std::vector<Shape> shapes;
     bool wants_weights() const override { return false; }
     Tensor see(const std::string& name, const Tensor& z) override {
@@ -121,7 +122,7 @@ Tensor random_rotation(Index n, Rng& rng) {
   while (columns.size() < size) {
     std::vector<double> v(size);
     for (double& x : v) x = rng.normal();
-    // Twice, so that rounding leaves no trace of the columns before.
+    // Orthogonalize twice: one pass leaves rounding errors along the earlier columns.
     for (int pass = 0; pass < 2; ++pass) {
       for (const std::vector<double>& c : columns) {
         double dot = 0;
@@ -132,7 +133,7 @@ Tensor random_rotation(Index n, Rng& rng) {
     double norm = 0;
     for (const double x : v) norm += x * x;
     norm = std::sqrt(norm);
-    if (norm < 1e-6) continue;  // as good as within the columns before; draw again
+    if (norm < 1e-6) continue;  // numerically in the span of the earlier columns: draw again
     for (double& x : v) x /= norm;
     columns.push_back(std::move(v));
   }

@@ -1,5 +1,5 @@
-// Ablation: what a model loses when the output z of a head, before the output projection, is replaced by something that
-// carries no information about the text. The head still attends; nobody hears what it brings back.
+// Ablation: the output z of a head, before the output projection, is replaced by a value that carries no information
+// about the text, and the loss is measured again. The head still attends, but its output no longer reaches the model.
 #pragma once
 
 #include <cstddef>
@@ -14,20 +14,21 @@
 
 namespace headlight {
 
-// What stands in for z[b,t] of an ablated head.
+// The value that replaces z[b,t] of an ablated head.
 enum class Replacement {
-  kMean,      // its mean over the text at position t: the primary form, which changes the least besides
-  kZero,      // 0
+  kMean,      // mean-ablation: the mean over windows at position t; primary, as it disturbs the model least
+  kZero,      // zero-ablation: 0
   kOther,     // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
-  kConstant,  // its mean over the text and all positions: what a bias can hold, and so what pruning leaves
+  kConstant,  // the mean over windows and positions: a bias can hold it, so pruning leaves exactly this value
 };
 
-// Mean outputs of heads over a text.
+// Mean outputs z of all heads over the windows of a text.
 class HeadMeans {
  public:
   HeadMeans(const CharTransformer& model, const HeadWindows& windows);
 
-  // [H,T,D] of a layer, per position / [H,D] over all positions. Not defined for a layer without heads.
+  // The means of one layer: [H,T,D] per position, [H,D] over all positions. Undefined tensors for a layer without
+  // heads.
   const Tensor& by_position(Index layer) const { return by_position_[static_cast<std::size_t>(layer)]; }
   const Tensor& overall(Index layer) const { return overall_[static_cast<std::size_t>(layer)]; }
 
@@ -35,11 +36,11 @@ class HeadMeans {
   std::vector<Tensor> by_position_, overall_;
 };
 
-// While it lives, these heads of whatever model runs are ablated. Texts shorter than the context are fine. kOther takes the
-// next row of the batch: run ablation_windows(). Error: kOther, and a batch of one row.
+// Hook that ablates these heads in every model that runs during its lifetime. The sequence may be shorter than the
+// context. kOther uses the next row of the batch, so run ablation_windows(). Error: kOther with a batch of one row.
 class AblateHeads : public Probe {
  public:
-  // `means` must outlive it.
+  // `means` must outlive this object.
   AblateHeads(const HeadMeans& means, std::vector<HeadId> heads, Replacement replacement = Replacement::kMean)
       : means_(means), heads_(std::move(heads)), replacement_(replacement) {}
   Tensor see(const std::string& name, const Tensor& x) override;
@@ -51,17 +52,17 @@ class AblateHeads : public Probe {
   Replacement replacement_;
 };
 
-// The windows to run under AblateHeads of heads in `layers` layers. For kOther each piece is followed by as many windows:
-// in each ablated layer the last row of a batch has no next one, so from layer to layer one more row is wrong.
-// Error: kOther, and a single window.
+// The windows to run when AblateHeads acts on heads of `layers` different layers. For kOther, `layers` extra windows
+// follow each piece: the last row of a batch has no next row, so every ablated layer makes one more row at the end
+// invalid. Error: kOther with a single window.
 HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers);
-// The losses of the windows with these heads ablated.
+// Loss of each prediction with these heads ablated, laid out as token_losses().
 std::vector<float> ablated_losses(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
                                   const std::vector<HeadId>& heads, Replacement replacement);
 
-// While it lives, the concatenated heads of one layer keep only their mean within a subspace: with z [HD] of a position
-// and m its mean there, z becomes z - U U^T (z - m). The columns of U are orthonormal. With the coordinates of one head as
-// U this is AblateHeads of that head.
+// Hook that mean-ablates a subspace of one layer's concatenated heads during its lifetime. At each position, z [HD]
+// with mean m becomes z - U U^T (z - m), where U has orthonormal columns. If U selects the coordinates of one head, the
+// result equals AblateHeads of that head.
 class AblateSubspace : public Probe {
  public:
   AblateSubspace(const HeadMeans& means, Index layer, Tensor u)  // u [HD, k]
@@ -75,10 +76,10 @@ class AblateSubspace : public Probe {
   Tensor u_;
 };
 
-// A random rotation of n dimensions (Gram-Schmidt on normal numbers), [n,n] with orthonormal columns.
+// A random rotation [n,n] with orthonormal columns, made by Gram-Schmidt on columns of normal random numbers.
 Tensor random_rotation(Index n, Rng& rng);
 
-// The layer whose "z" is seen under this name; -1 when it is none.
+// The layer whose z has this activation name; -1 for the name of any other activation.
 Index layer_of_z(const std::string& name);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Runs of a model that start at a block, and the memory limit for kept block inputs.
 #include "heads/ablation/block_runs.h"
 
 #include "headlight/autograd/tape.h"
@@ -5,14 +6,14 @@
 namespace headlight {
 
 namespace {
-constexpr Index kMostFloats = Index{1} << 26;  // of all that is kept: a quarter of a gigabyte
+constexpr Index kMostFloats = Index{1} << 26;  // limit for all kept block inputs: 256 MiB
 }
 
 BlockRuns::BlockRuns(const CharTransformer& model, const HeadWindows& windows)
     : model_(model), windows_(windows), entered_(windows.pieces().size()) {
   const TransformerConfig& config = model.config();
   const Index rows = windows.size() * windows.context();
-  // Where not all fits, no layer of the later windows is kept, and they run whole.
+  // When the block inputs exceed the limit, none are kept for the later pieces, which then run from the first block.
   Index left = rows > 0 ? kMostFloats : 0;
   for (std::size_t p = 0; p < entered_.size(); ++p) {
     const Index size = windows.pieces()[p].batch.rows * windows.context() * config.width;

@@ -1,5 +1,5 @@
-// Many runs of one model on the same windows that differ from some block on: what enters each block is kept, so that a run
-// begins at the first block that differs. Ablating a head of layer l, for one, leaves everything before layer l alone.
+// Repeated runs of one model on the same windows that differ only from some block on. The input of each block is kept,
+// so a run starts at the first block that differs. For example, ablating a head of layer 3 changes nothing before it.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,18 @@ namespace headlight {
 
 class BlockRuns {
  public:
-  // Runs the model once, whole. Model and windows must outlive it. A probe that is alive acts, here and below, as always.
+  // Runs the whole model once. `model` and `windows` must outlive this object. Active hooks apply to all runs.
   BlockRuns(const CharTransformer& model, const HeadWindows& windows);
 
-  // The losses of the last kept run, the first being the constructor's: those of token_losses().
+  // The losses of the kept run (at first, the constructor's run), laid out as token_losses().
   const std::vector<float>& kept() const { return losses_; }
-  // The losses when blocks `first` and those after it run anew on what entered `first` in the kept run.
+  // The losses after running the blocks from `first` on again, on the input that `first` had in the kept run.
   std::vector<float> losses(Index first) const;
-  // The same, and this is now the kept run.
+  // As losses(), but the new run becomes the kept run.
   const std::vector<float>& keep(Index first);
 
  private:
-  // From block `first` on; what enters each block goes into `entered`, where that is given.
+  // Runs the blocks from `first` on. Stores the input of each block in `entered` unless that is null.
   void run(Index first, std::size_t piece, std::vector<float>& losses, std::vector<std::vector<Tensor>>* entered) const;
   bool has(std::size_t piece, Index layer) const {
     return layer < static_cast<Index>(entered_[piece].size()) &&
@@ -32,7 +32,7 @@ class BlockRuns {
   const CharTransformer& model_;
   const HeadWindows& windows_;
   std::vector<float> losses_;
-  std::vector<std::vector<Tensor>> entered_;  // [piece][layer]: [B,T,C]; not defined where memory would not do
+  std::vector<std::vector<Tensor>> entered_;  // [piece][layer]: [B,T,C]; undefined where the memory limit is exceeded
 };
 
 }  // namespace headlight

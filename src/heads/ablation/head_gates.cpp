@@ -1,3 +1,4 @@
+// The gate hook and the importance of heads from gate gradients.
 #include "heads/ablation/head_gates.h"
 
 #include <cmath>
@@ -44,7 +45,7 @@ std::vector<double> gate_importance(const CharTransformer& model, const HeadWind
       tape.backward(cross_entropy((*copy)(batch.inputs, batch.rows), batch.targets));
     }
     copy->zero_grad();
-    // The gradient is that of the mean over all predictions of the batch; wanted is that of each window's own.
+    // backward() gives the gradient of the batch's mean loss; rescale it to that of each window's mean loss.
     std::vector<double> predictions(static_cast<std::size_t>(batch.rows), 0.0);
     double all = 0;
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {

@@ -1,6 +1,7 @@
-// Gates: how important heads are, without ablating any (Michel, Levy, Neubig 2019). Multiply each head's output z by a
-// gate g that is 1; the mean over windows of |d loss / d g| is the head's importance, and one backward pass gives that of
-// all heads. A first-order guess at ablation by zero: exact when the loss is linear in the gate.
+// Head importance from gradients of gates, without ablation (Michel, Levy, Neubig 2019). Each head's output z is
+// multiplied by a gate g = 1; the mean over windows of |d loss / d g| is the head's importance. One backward pass per
+// batch gives the importance of all heads. It is a first-order estimate of zero-ablation, exact when the loss is linear
+// in the gate.
 #pragma once
 
 #include <memory>
@@ -14,11 +15,11 @@
 
 namespace headlight {
 
-// While it lives, the output z [B,H,T,D] of each layer's heads is multiplied by that layer's gate, which broadcasts to it:
-// [H,1,1], or [B,H,1,1] for a gate for each sequence. Gradients reach the gates.
+// Hook that multiplies the output z [B,H,T,D] of each layer by the layer's gate during its lifetime. A gate broadcasts
+// to z: [H,1,1] for one gate per head, [B,H,1,1] for one per head and sequence. Gradients flow to the gates.
 class GateHeads : public Probe {
  public:
-  explicit GateHeads(std::vector<Tensor> gates) : gates_(std::move(gates)) {}  // one a layer; not defined: none
+  explicit GateHeads(std::vector<Tensor> gates) : gates_(std::move(gates)) {}  // [layer]; undefined: no gate
   Tensor see(const std::string& name, const Tensor& x) override;
   bool wants_weights() const override { return false; }
 
@@ -26,13 +27,14 @@ class GateHeads : public Probe {
   std::vector<Tensor> gates_;
 };
 
-// The importance of each head, in the order of all_heads(): mean over windows of |d L(window) / d g|, with L the mean loss of
-// the window's predictions. Nothing is dropped, and the model's own gradients are left alone.
+// The importance of each head, in the order of all_heads(): the mean over windows of |d L(window) / d g|, where L is
+// the mean loss of the window's predictions. Runs on a copy without dropout, so the model's own gradients do not
+// change.
 std::vector<double> gate_importance(const CharTransformer& model, const HeadWindows& windows);
-// Each layer's values divided by their Euclidean norm, as Michel et al. do before they compare layers.
+// Divides each layer's values by their Euclidean norm, as Michel et al. do to compare heads of different layers.
 std::vector<double> normalised_by_layer(std::vector<double> values, const TransformerConfig& config);
 
-// A model of its own with the same weights; `dropout` replaces that of the configuration.
+// A copy of the model with equal weights and the given dropout probability.
 std::unique_ptr<CharTransformer> copy_model(const CharTransformer& model, double dropout);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Jensen-Shannon distance and linear CKA, and their matrices over all pairs of heads.
 #include "heads/ablation/head_similarity.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace headlight {
 namespace {
 
 struct Collect : Probe {
-  std::vector<Tensor> weights, z;  // of each head, in the order of all_heads(): [B,T,T] and [BT,D]
+  std::vector<Tensor> weights, z;  // [head], in the order of all_heads(): [B,T,T] and [BT,D]
   Tensor see(const std::string& name, const Tensor& x) override {
     const bool is_z = layer_of_z(name) >= 0;
     if (!is_z && !name.ends_with(".attn.weights")) return x;
@@ -31,7 +32,7 @@ Tensor centered(const Tensor& x) { return sub(x, mean(x, 0, true)); }
 
 double squared_norm(const Tensor& x) { return sum(mul(x, x)).item(); }
 
-// ||b^T a||^2 of centered outputs.
+// The squared Frobenius norm of b^T a, for centered outputs.
 double overlap(const Tensor& a, const Tensor& b) { return squared_norm(matmul(b, a, {.transpose_a = true})); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How alike two heads are, in where they look and in what they bring back.
+// Similarity of pairs of heads: of their attention and of their outputs.
 #pragma once
 
 #include <vector>
@@ -7,19 +7,19 @@
 
 namespace headlight {
 
-// Matrices over all_heads(), symmetric.
+// Symmetric matrices over all_heads().
 struct HeadSimilarity {
-  // Mean over queries of the Jensen-Shannon distance of the two attention rows: the root of the divergence in bits; 0 when
-  // they look at the same places alike, 1 when at no common place.
+  // Mean over queries of the Jensen-Shannon distance between the two attention rows: the square root of the divergence
+  // in bits. 0 for equal attention, 1 for attention on disjoint sets of keys.
   std::vector<std::vector<double>> attention_distance;
-  // Linear centered kernel alignment of their outputs z (Kornblith et al. 2019): 1 when one is a rotated, scaled copy of the
-  // other, 0 when they have nothing linear in common.
+  // Linear centered kernel alignment (CKA) of the outputs z (Kornblith et al. 2019): 1 when one output is a rotated and
+  // scaled copy of the other, 0 when the two are uncorrelated.
   std::vector<std::vector<double>> output_cka;
 };
 
 HeadSimilarity similarity(const CharTransformer& model, const HeadWindows& windows);
 
-// The two measures by themselves: of two distributions over n keys, and of two sets of N outputs [N,D].
+// The two measures: for two distributions over n keys, and for two matrices of N outputs [N,D].
 double jensen_shannon_distance(const float* a, const float* b, Index n);
 double linear_cka(const Tensor& a, const Tensor& b);
 

@@ -1,3 +1,4 @@
+// Percentiles and percentile intervals.
 #include "heads/ablation/interval.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// 95% intervals from resampled values. Every interval by bootstrap is made here, so that all mean the same.
+// 95% percentile intervals of resampled values. Every bootstrap interval is computed here, so all use the same
+// definition.
 #pragma once
 
 #include <vector>
@@ -9,10 +10,10 @@ struct Interval {
   double mean = 0, low = 0, high = 0;
 };
 
-// The smallest value that at least this share of the values does not exceed. Error: no values.
+// The smallest value v such that at least `share` of the values are <= v. Error: no values.
 double percentile(std::vector<double> values, double share);
 
-// Around `mean`, from the 2.5th to the 97.5th percentile of the values; without values, of width 0.
+// `mean` with the 2.5th and 97.5th percentiles of the values as bounds; without values, both bounds equal `mean`.
 Interval percentile_interval(double mean, std::vector<double> values);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Sums over windows, headline numbers of each resample, and their JSON.
 #include "heads/ablation/replicates.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-// Of each window, the sum of something over the predictions of some slots.
+// [window]: a sum over the window's predictions in one subset.
 using Sums = std::vector<double>;
 
 template <class F>
@@ -33,7 +34,7 @@ double drawn_mean(const std::vector<Index>& drawn, const Sums& sums, const Sums&
   return n > 0 ? drawn_sum(drawn, sums) / n : 0;
 }
 
-// A mean is a ratio of two sums over windows; its variance is that of the ratio estimator:
+// The mean is a ratio of two sums over windows, so its variance is that of the ratio estimator (D_w: sum, N_w: count):
 //   sum of (D_w - mean N_w)^2 / (sum of N_w)^2
 Rise drawn_rise(const std::vector<Index>& drawn, const Sums& sums, const Sums& counts) {
   Rise rise;
@@ -51,7 +52,7 @@ Rise drawn_rise(const std::vector<Index>& drawn, const Sums& sums, const Sums& c
   return rise;
 }
 
-// Six digits that count.
+// Rounds to six significant digits.
 double six_digits(double value) {
   if (!std::isfinite(value) || value == 0) return value;
   const double scale = std::pow(10.0, 5 - std::floor(std::log10(std::abs(value))));
@@ -68,7 +69,7 @@ Replicates headline_replicates(const AblationSetting& setting, std::span<const f
     return [&](std::size_t i) { return static_cast<double>(after[i]) - static_cast<double>(before[i]); };
   };
   std::vector<Sums> counts, all;
-  std::vector<std::vector<Sums>> by_part(heads);  // [head][slots]
+  std::vector<std::vector<Sums>> by_part(heads);  // [head][subset]
   for (const Slots& s : setting.slots) {
     counts.push_back(sums_over(s, windows, context, [](std::size_t) { return 1.0; }));
     all.push_back(sums_over(s, windows, context, change(by_head.all_losses)));
@@ -92,7 +93,7 @@ Replicates headline_replicates(const AblationSetting& setting, std::span<const f
     const double mean = drawn_mean(drawn, loss, counts[0]);
     out.loss.push_back(mean);
     if (!floor.empty()) out.above_floor.push_back(mean - drawn_mean(drawn, floor, counts[0]));
-    AblationResult result;  // without "all"
+    AblationResult result;  // without the subset "all"
     for (std::size_t h = 0; h < heads; ++h) {
       std::vector<Rise>& rises = result.rises.emplace_back();
       for (std::size_t s = 1; s < slots; ++s) rises.push_back(drawn_rise(drawn, by_part[h][s], counts[s]));

@@ -1,6 +1,6 @@
-// The headline numbers of one model on other samples of the text: each replicate draws as many windows as there are, with
-// replacement, and computes the numbers anew. Their spread is what the choice of windows does to a number; how seeds differ
-// is another matter (heads/seeds).
+// Bootstrap replicates of one model's headline numbers: each replicate resamples the windows with replacement and
+// computes the numbers again. Their spread shows how the choice of windows affects a number. Variation between seeds is
+// measured separately (heads/seeds).
 #pragma once
 
 #include <cstddef>
@@ -14,31 +14,32 @@ namespace headlight {
 
 inline constexpr int kReplicates = 200;
 
-// One value a replicate, throughout.
+// Every list has one value per replicate.
 struct Replicates {
   std::vector<double> loss;
-  std::vector<double> above_floor;  // the loss less the lowest possible on the same windows; empty where not known
+  std::vector<double> above_floor;  // loss minus the entropy floor of the same windows; empty when unknown
   std::vector<double> specialization;
-  // Double dissociations, with intervals of mean +- 1.96 standard errors of the replicate's windows: a bootstrap within
-  // each replicate would say much the same and take a thousand times as long.
+  // Number of double dissociations. Their intervals are the mean +- 1.96 standard errors over the replicate's windows:
+  // a bootstrap within each replicate would give nearly the same intervals and take about 1,000 times as long.
   std::vector<double> dissociations;
-  std::vector<double> prunable;                       // the share of heads; the order stays
-  std::vector<std::vector<double>> strongest, share;  // [slots]: see below
+  std::vector<double> prunable;                       // share of heads; the pruning order is the same in all
+  std::vector<std::vector<double>> strongest, share;  // [subset]: see headline_replicates()
 };
 
-// Of heads ablated one at a time (`by_head` with its losses), slots[0] being all predictions. `truth`: the logarithm of each
-// prediction's true probability, or empty. strongest: the rise on the slots when the head is ablated that costs most there
-// in the whole sample; share: that, divided by what ablating all heads costs; not a number where that is below kLeastStake.
-// The replicates are the first kReplicates resamples of the setting's bootstrap.
+// `by_head` holds the ablations of single heads, with losses; subset 0 is all predictions. `truth` is the log of each
+// prediction's true probability, or empty. `strongest` is the loss increase on a subset when one head is ablated: the
+// head with the largest increase there in the full sample. `share` is `strongest` divided by the loss increase when all
+// heads are ablated; NaN when that is below kLeastStake. Uses the first kReplicates resamples of the setting's
+// bootstrap.
 Replicates headline_replicates(const AblationSetting& setting, std::span<const float> before,
                                const AblationResult& by_head, std::span<const double> truth);
 
-// The prunable fraction in each replicate: losses[n] are those of each prediction with n heads removed.
+// The prunable fraction in each replicate. losses[n] holds the loss of each prediction with n heads removed.
 std::vector<double> prunable_replicates(const std::vector<std::vector<float>>& losses, Index context, std::size_t heads,
                                         const Bootstrap& bootstrap);
 
-// {loss, above_floor, specialization, double_dissociations, prunable_fraction, slots: {name: {strongest, share}}}, numbers
-// to six digits.
+// {loss, above_floor, specialization, double_dissociations, prunable_fraction, slots: {name: {strongest, share}}}, with
+// numbers rounded to six significant digits.
 Json to_json(const Replicates& replicates, std::span<const Slots> slots);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// The rules that assign predictions to subsets, and the bootstrap over windows.
 #include "heads/ablation/slots.h"
 
 #include <algorithm>
@@ -82,7 +83,7 @@ std::vector<Slots> text_slots(const HeadWindows& windows, const TokenClasses& cl
       if (keys.empty()) continue;
       const std::int32_t last = ids[static_cast<std::size_t>(keys.back())];
       if (role.name == "induction" && last == target) slots[kRepeats].places.push_back(place);
-      // The last key is what followed the latest copy.
+      // The last key holds the character that followed the most recent copy.
       if (role.name == "same word" && last == target) slots[kSameWord].places.push_back(place);
       if (role.name == "opener" && classes.opener[next] == last) slots[kCloser].places.push_back(place);
     }

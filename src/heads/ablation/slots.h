@@ -1,4 +1,5 @@
-// Slots: the predictions on which a rule decides, and what happens to the loss there. With their intervals.
+// Prediction subsets ("slots"), such as the predictions that one rule decides, and loss increases on them with
+// bootstrap intervals.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 
 namespace headlight {
 
-// A named set of predictions.
+// A named prediction subset.
 struct Slots {
   std::string name;
   std::vector<Index> places;  // indices into HeadWindows::targets(), ascending
@@ -21,40 +22,41 @@ struct Slots {
 
 // All predictions, under the name "all".
 Slots all_slots(const HeadWindows& windows);
-// Where the truth is known: one set for each rule that wrote something that is predicted, in the rules' order.
+// For a text with known truth: one subset per rule that generated at least one predicted character, in the rules'
+// order.
 std::vector<Slots> rule_slots(const HeadWindows& windows, std::span<const std::uint8_t> rule_of_target,
                               std::span<const std::string> rule_names);
-// On any text, by what comes next. The first four share out all predictions:
+// For any text: subsets by the target character. The first four partition all predictions:
 //   word start, in word (from the second character on), space (white space), other
-// and these lie across them:
-//   repeats   the next character is what followed the last two characters the last time
-//   same word the next character goes on as an earlier copy of the word so far did (3 characters or more)
-//   closer    a closing bracket or quote whose opener stands 3 or more places back
+// The others overlap with them:
+//   repeats   the target is the character that followed the most recent earlier copy of the last two characters
+//   same word the target continues the word as an earlier copy of it did (at least 3 characters so far)
+//   closer    the target is a closing bracket or quote whose opener is at least 3 positions back
 std::vector<Slots> text_slots(const HeadWindows& windows, const TokenClasses& classes);
-// Those of a role: queries where each of its keys holds the very character that comes next (with evidence, where
-// one of them is the evidence). What a head that copies from there decides.
+// The predictions that a head copying from the role's keys would decide: queries where every key of the role holds the
+// target character or, if evidence is given, where one of the keys is the evidence.
 Slots role_slots(const HeadWindows& windows, const RoleMasks& masks, std::size_t role, std::string name,
                  std::span<const std::int32_t> evidence_of_target);
 
-// A rise of the mean loss on some slots, in nats, with its 95% interval.
+// The loss increase on a prediction subset, in nats: the increase of the mean loss, with its 95% interval.
 struct Rise {
   double mean = 0, low = 0, high = 0;
   Index predictions = 0;
 };
 
-// Intervals by bootstrap over windows (Efron 1979): the predictions within one are not independent. The same resamples
-// serve for all that is measured on the same windows.
+// Bootstrap over windows (Efron 1979), because predictions within one window are not independent. All measurements on
+// the same windows use the same resamples.
 class Bootstrap {
  public:
   Bootstrap(Index windows, std::uint64_t seed, int resamples = 1000);
-  // How often each window was drawn, in each resample.
+  // [resample][window]: how often the window was drawn.
   std::span<const std::vector<Index>> resamples() const { return resamples_; }
-  // after - before on the slots.
+  // The mean of after - before on the subset.
   Rise rise(std::span<const float> before, std::span<const float> after, const Slots& slots, Index context) const;
 
  private:
   Index windows_;
-  std::vector<std::vector<Index>> resamples_;  // how often each window was drawn
+  std::vector<std::vector<Index>> resamples_;
 };
 
 }  // namespace headlight

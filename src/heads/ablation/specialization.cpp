@@ -1,3 +1,4 @@
+// Ablation of heads and random subspaces, the specialization index, and double dissociations.
 #include "heads/ablation/specialization.h"
 
 #include <algorithm>
@@ -105,7 +106,7 @@ double specialization_index(const Matrix& d) {
 std::vector<DoubleDissociation> double_dissociations(const RiseMatrix& rises) {
   std::vector<DoubleDissociation> found;
   const std::size_t slots = rises.empty() ? 0 : rises[0].size();
-  // The head that hurts r most of those that hurt r and not s; rises.size() when there is none.
+  // Of the heads whose ablation hurts r and not s, the head with the largest increase on r; rises.size() if none.
   const auto single = [&](std::size_t r, std::size_t s) {
     std::size_t best = rises.size();
     for (std::size_t h = 0; h < rises.size(); ++h) {

@@ -1,4 +1,5 @@
-// Specialization: do heads matter for different things? Figures over a matrix head x slots of what ablating each head costs.
+// Specialization: whether different heads matter for different prediction subsets. Statistics of a matrix head x subset
+// of loss increases when single heads are ablated.
 #pragma once
 
 #include <cstddef>
@@ -13,22 +14,21 @@
 
 namespace headlight {
 
-inline constexpr double kHurts = 0.05;  // nats: less than this on some slots does not hurt there
-inline constexpr double kLeastStake =
-    0.05;  // slots where ablating all heads costs less are none of the heads' business
+inline constexpr double kHurts = 0.05;       // nats: ablation hurts on a subset if the loss increase exceeds this
+inline constexpr double kLeastStake = 0.05;  // nats: subsets where ablating all heads costs less are ignored
 
-using Matrix = std::vector<std::vector<double>>;    // [head][slots]
-using RiseMatrix = std::vector<std::vector<Rise>>;  // [head][slots]
+using Matrix = std::vector<std::vector<double>>;    // [head][subset]
+using RiseMatrix = std::vector<std::vector<Rise>>;  // [head][subset]
 
-// What was measured on one model by ablating parts of it one at a time, heads or otherwise.
+// Loss increases when parts of one model (heads or subspaces) are ablated one at a time.
 struct AblationResult {
-  RiseMatrix rises;                        // [part][slots]
-  std::vector<Rise> all;                   // [slots]: with all heads ablated
-  std::vector<std::vector<float>> losses;  // [part]: of each prediction, where they were asked for
-  std::vector<float> all_losses;           // with all heads ablated, likewise
+  RiseMatrix rises;                        // [part][subset]
+  std::vector<Rise> all;                   // [subset]: with all heads ablated
+  std::vector<std::vector<float>> losses;  // [part][prediction]; empty unless requested
+  std::vector<float> all_losses;           // [prediction], with all heads ablated; empty unless requested
 };
 
-// Where and how ablations are measured.
+// The windows, prediction subsets and resamples that ablations are measured with.
 struct AblationSetting {
   const HeadWindows& windows;
   std::span<const Slots> slots;
@@ -38,25 +38,28 @@ struct AblationSetting {
   std::vector<Rise> rises(std::span<const float> before, std::span<const float> after) const;
 };
 
-// Ablates each head by itself, and all together.
+// Ablates each head by itself, then all heads together. `before` holds the unablated losses.
 AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means, const AblationSetting& setting,
                             std::span<const float> before, Replacement replacement = Replacement::kMean,
                             bool keep_losses = false);
-// The control: each layer's concatenated heads are rotated at random and cut into as many blocks as there are heads, and
-// those are ablated. Each block is a random subspace of the size of a head. `rotations` results.
+// The random-subspace baseline: rotates each layer's concatenated heads at random, cuts them into as many blocks as
+// there are heads, and ablates each block. A block is a random subspace of a head's dimension. Returns `rotations`
+// results.
 std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const HeadMeans& means,
                                              const AblationSetting& setting, std::span<const float> before,
                                              int rotations, std::uint64_t seed);
 
-// D = max(0, rise) / stake, the stake being what ablating all heads costs there. 0 where the stake is below kLeastStake.
+// Damage D = max(0, loss increase) / stake, where the stake of a subset is the loss increase when all heads are
+// ablated. 0 where the stake is below kLeastStake.
 Matrix damage(const AblationResult& result);
 
-// Specialization index: I(head; slots) / min(H(head), H(slots)) of the matrix normalised to sum 1. 0 when all heads matter
-// for all slots in the same proportions (and for nothing at all), 1 when each has its own.
+// Specialization index: I(head; subset) / min(H(head), H(subset)) of the matrix normalized to sum 1. 0 when all heads
+// matter for the subsets in the same proportions or the matrix is zero; 1 when each head matters for a subset of its
+// own.
 double specialization_index(const Matrix& damage);
 
-// Heads a and b, slots r and s: ablating a hurts r (the interval lies above kHurts) and not s (below), ablating b the other
-// way round. At most one for each pair r < s: the one with the largest rises.
+// Heads a and b, subsets r and s: ablating a hurts r (its interval lies above kHurts) and not s (its interval lies
+// below); ablating b hurts s and not r. At most one per pair r < s: that with the largest loss increases.
 struct DoubleDissociation {
   std::size_t head_a, head_b, slots_r, slots_s;
 };

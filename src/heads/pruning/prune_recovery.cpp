@@ -1,3 +1,4 @@
+// Configuration of recovery runs, and the pruning curve with recovery.
 #include "heads/pruning/prune_recovery.h"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Ind
   config.lr /= kSlower;
   config.min_lr = std::min(config.min_lr, config.lr);
   config.warmup = std::min(config.warmup, steps / 10);
-  config.watch_heads = false;  // of the training that it comes from
+  config.watch_heads = false;  // a setting of the original training only
   config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
   return config;
 }
@@ -64,7 +65,7 @@ void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConf
   for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);
-    // Nothing is chosen by validation: the weights after the last step count.
+    // Use the weights after the last step, not the best validation, so validate only there.
     training.eval_every = steps;
     training.eval_windows = 1;
     training.patience = 0;

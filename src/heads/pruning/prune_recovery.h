@@ -1,4 +1,4 @@
-// Pruning with a short training afterwards: what is left may learn to do what the removed heads did.
+// Recovery training: a short training of a pruned model, in which the remaining heads may replace the removed heads.
 #pragma once
 
 #include <cstddef>
@@ -10,17 +10,17 @@
 
 namespace headlight {
 
-// The configuration of a pruned run: the model's, and a training of `steps` with fresh moments and a third of the learning
-// rate.
+// The configuration of a recovery run: the shape of `pruned`, `steps` steps, new optimizer moments, and a third of the
+// learning rate.
 RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Index steps);
 
-// Of 0 .. heads removed, at most `most` counts, both ends among them, evenly spread.
+// At most `most` evenly spread counts of removed heads out of 0 .. heads, including both ends.
 std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8);
 
-// Adds to a study of whole curves the order "greedy, then N steps of training": the greedy order, after whose first
-// thinned_counts() heads the pruned model is trained on. With none removed it is trained just as long: the control. What is
-// measured are steps, of all trainings together; stopped, the study is left as it was.
-// `config` is the run's. The same training whatever else was drawn before; and what is drawn afterwards is as without it.
+// Adds the order "greedy, then N steps of training" to a study with complete curves: for each of thinned_counts(),
+// removes that many heads in greedy order and trains the pruned model. The count 0 is the baseline: equal training, no
+// removal. Progress counts the steps of all trainings. An interruption leaves the study unchanged. `config` is the
+// run's configuration. The training does not depend on generator() and leaves it unchanged.
 void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
                   const HeadWindows& windows, Index steps, Measuring measuring = {});
 

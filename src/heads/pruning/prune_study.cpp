@@ -1,4 +1,4 @@
-// The curves of pruning, by all orders.
+// Pruning curves in all orders, and their JSON.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,7 @@ PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& window
   const HeadMeans means(model, choose);
   const TransformerConfig& config = model.config();
   const double most = whole ? kNoLimit : mean_loss(token_losses(model, report)) + kPrunableLoss;
-  // Far beyond what the second half may allow, so that the order is long enough.
+  // A wide margin on the first half, so that the order is long enough for the limit on the second half.
   const double far_enough = whole ? kNoLimit : mean_loss(token_losses(model, choose)) + 10 * kPrunableLoss;
 
   PruneStudy study;

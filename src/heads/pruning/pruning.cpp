@@ -1,3 +1,4 @@
+// Removal of heads from a model, pruning curves, and greedy, sorted and random orders.
 #include "heads/pruning/pruning.h"
 
 #include <algorithm>
@@ -12,10 +13,10 @@ namespace headlight {
 
 namespace {
 
-// A greedy order tries all heads in models with so many at most; else so many.
+// The greedy order tries every head in models with at most kTryAll heads, otherwise kTried heads at each step.
 constexpr std::size_t kTryAll = 24, kTried = 8;
 
-// Rows (or, of [C, HD], columns) of the heads that stay.
+// Copies the given rows: those of the heads that stay.
 void copy_rows(const Tensor& from, Tensor to, std::span<const Index> rows) {
   const Index size = from.rank() > 1 ? from.size(1) : 1;
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -76,7 +77,7 @@ std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std
         .push_back(id.head);
   for (const std::vector<Index>& layer : kept) config.layer_heads.push_back(static_cast<Index>(layer.size()));
   if (config.position == PositionKind::kAlibi) {
-    // Each head keeps the slope it has.
+    // Every remaining head keeps its slope.
     config.slopes = kept;
     if (const auto& before = model.config().slopes; !before.empty())
       for (std::size_t l = 0; l < kept.size(); ++l)
@@ -128,7 +129,7 @@ std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows
                                  double most, const AfterEvaluation& after_each) {
   const Replacement replacement = pruning_replacement(model.config());
   std::vector<HeadId> left = all_heads(model.config()), order;
-  BlockRuns runs(model, windows);  // kept: with `order` removed
+  BlockRuns runs(model, windows);  // the kept run has the heads of `order` removed
   const auto loss_with = [&](HeadId more) {
     std::vector<HeadId> removed = order;
     removed.push_back(more);

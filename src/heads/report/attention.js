@@ -1,7 +1,7 @@
-// Attention drawn: a triangle of shaded squares, which the explorer and the training share.
+// Attention as a triangle of shaded squares, for the explorer and the training section.
 
-// Attention as a triangle, a row a query and a column a key, in squares of `size`: SVG paths, one for each of ten shades, with
-// neighbours of one shade as one. weight(t, j) from 0 to 1.
+// SVG paths of an attention triangle (one row per query, one column per key) with squares of `size` pixels. There is one
+// path per shade, and adjacent keys of equal shade form one rectangle. weight(t, j) returns 0 .. 1.
 function attentionPaths(n, size, weight, left = 0, top = 0) {
   const paths = Array(11).fill('');
   for (let t = 0; t < n; ++t) for (let j = 0; j <= t;) {
@@ -13,7 +13,7 @@ function attentionPaths(n, size, weight, left = 0, top = 0) {
   }
   return paths.flatMap((d, shade) => d ? [element('path', {d, style: `fill:${css(oneSided(shade / 10))}`})] : []);
 }
-// The same with the characters on both axes; marked(t, j): framed. Without room for characters, without them.
+// The attention triangle with characters on both axes, if they fit. Squares with marked(t, j) have a frame.
 function attentionFigure(title, tokens, most, weight, marked, id) {
   const n = tokens.length, left = 26, top = 40, size = Math.max(3, Math.min(14, Math.floor((room(most) - left - 8) / n)));
   const width = Math.max(left + size * n + 8, 300), height = top + size * n + 8;
@@ -26,7 +26,7 @@ function attentionFigure(title, tokens, most, weight, marked, id) {
     say(left - 4, top + size * (i + .85), shownToken(token), {style, 'text-anchor': 'end', class: 'soft'})));
   svg.append(...attentionPaths(n, size, weight, left, top));
   let frames = '';
-  // The outline of what is marked: an edge where the square beside it is not.
+  // Outline of the marked squares: draw an edge where the adjacent square is not marked.
   const on = (t, j) => t >= 0 && t < n && j >= 0 && j <= t && marked(t, j);
   if (marked) for (let t = 0; t < n; ++t) for (let j = 0; j <= t; ++j) {
     if (!marked(t, j)) continue;
@@ -37,9 +37,9 @@ function attentionFigure(title, tokens, most, weight, marked, id) {
   const row = element('rect', {x: left - 1, height: size, visibility: 'hidden', class: 'row', id: id && id + '-row'});
   svg.append(element('path', {d: frames, class: 'mark', style: 'stroke-width:1.5'}), row);
   return {svg,
-    // The query that the pointer is at.
+    // The query under the pointer.
     queryAt: e => Math.floor((e.clientY - svg.getBoundingClientRect().top - top) / size),
-    // Frames a query's row; null: none.
+    // Puts a frame around a query's row; null removes the frame.
     showRow: t => {
       row.setAttribute('visibility', t === null ? 'hidden' : 'visible');
       if (t !== null) row.setAttribute('y', top + size * t), row.setAttribute('width', size * (t + 1) + 2);

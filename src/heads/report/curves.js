@@ -1,7 +1,7 @@
-// Lines and points: pruning, and kappa against what ablation costs.
+// Line and scatter plots: pruning curves, and kappa against the loss increase when ablated.
 
-// Axes with room for labels; gives {svg, x(v), y(v), left, right, top, bottom}: the edges of the plot. `ticks`, [[x, text]],
-// instead of round numbers, and `warp` instead of an even scale, from a value to 0 .. 1.
+// Axes with margins for labels. Returns {svg, x(v), y(v), left, right, top, bottom}; the last four are the plot's edges.
+// `ticks`, [[x, text]], replaces round numbers; `warp` replaces the linear x scale and maps a value to 0 .. 1.
 function axes(title, [x0, x1], [y0, y1], xName, yName, {width = room(620), height = 340, margin = 14, ticks, warp} = {}) {
   const left = 58, right = width - margin, top = 30, bottom = height - 44;
   const svg = element('svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': title});
@@ -24,8 +24,8 @@ function axes(title, [x0, x1], [y0, y1], xName, yName, {width = room(620), heigh
 }
 const pathOf = points => points.map(([a, b], i) => `${i ? 'L' : 'M'}${a.toFixed(1)} ${b.toFixed(1)}`).join('');
 
-// The places of labels at heights `ys` with at least `gap` between two, none below `bottom`: as near to where they belong as
-// going from top to bottom and back gives.
+// Label heights close to `ys`, with at least `gap` between labels and none below `bottom`: one pass from top to bottom,
+// one pass back.
 function spread(ys, gap, bottom) {
   const order = ys.map((y, i) => i).sort((a, b) => ys[a] - ys[b]), at = [...ys];
   order.forEach((i, k) => { if (k) at[i] = Math.max(at[i], at[order[k - 1]] + gap); });
@@ -37,7 +37,7 @@ function pruningSection() {
   const p = data.pruning, n = p.heads;
   if (n < 1) return null;
   const start = p.orders[0].losses[0];
-  // An order may have no measurement for some numbers of heads.
+  // An order may lack measurements for some numbers of removed heads.
   const measured = o => o.losses.map((v, i) => [i, v]).filter(([, v]) => v !== null);
   const trained = o => /training/.test(o.name);
   const band = Array.from({length: n + 1}, (_, i) => { const at = p.random.map(c => c[i]).sort((a, b) => a - b);
@@ -52,7 +52,7 @@ function pruningSection() {
       style: 'fill:var(--soft);opacity:.22'}), element('path', {d: pathOf(band.map((b, i) => [x(i), y(b[1])])),
       style: 'fill:none;stroke:var(--soft);stroke-width:1.5;opacity:.8'}));
     svg.append(element('line', {x1: left, x2: right, y1: y(start + .02), y2: y(start + .02), style: 'stroke:var(--soft);stroke-dasharray:1 4'}));
-    // A square, not filled, where the model was trained on after the removal; a dot elsewhere.
+    // An empty square for recovery training after the removal, otherwise a dot.
     const marker = (o, k, cx, cy) => trained(o)
       ? element('rect', {x: cx - 4.5, y: cy - 4.5, width: 9, height: 9, style: `fill:var(--card);stroke:${ink(k)};stroke-width:2`})
       : element('circle', {cx, cy, r: 4, style: `fill:${ink(k)}`});
@@ -64,7 +64,7 @@ function pruningSection() {
         svg.append(dot);
       }
     });
-    // The legend stands below the axes, where no curve is.
+    // The legend is below the axes, where it covers no curve.
     const grow = 18 * rows + 14, height = 340 + grow;
     svg.setAttribute('height', height);
     svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${height}`);
@@ -78,7 +78,7 @@ function pruningSection() {
     entry('0.02 nats above the whole model', element('line', {x1: from, x2: from + 34, y1: line, y2: line, style: 'stroke:var(--soft);stroke-dasharray:1 4'}));
     return svg;
   }, 'pruning curves');
-  const percent = share => Math.round(100 * share - 1e-6);  // 12.5 to 12, as the verdict has it
+  const percent = share => Math.round(100 * share - 1e-6);  // round 12.5 to 12, as the verdict does
   const median = [...study.prunable_fraction.random_orders].sort((a, b) => a - b)[Math.floor((study.prunable_fraction.random_orders.length - 1) / 2)];
   return element('section', {id: 'pruning'}, element('h2', {}, 'How many heads are needed'),
     element('p', {}, 'Heads are removed one after the other; the order is chosen on one half of the text, the loss measured on the other' +
@@ -99,7 +99,7 @@ function scatterSection() {
       {height: 380, margin: 60});
     svg.setAttribute('role', 'group');
     svg.append(element('line', {x1: x(.4), x2: x(.4), y1: top, y2: bottom, style: 'stroke:var(--soft);stroke-dasharray:4 4'}));
-    // Names of heads that lie beside each other stand above each other; a line leads from each to its point.
+    // Names of adjacent points are stacked; a line connects each name with its point.
     const near = [];
     for (const p of [...points].sort((a, b) => a.kappa - b.kappa)) {
       const group = near.at(-1);

@@ -1,4 +1,4 @@
-// Attention on a few texts: point at a character to see where a head looks from there.
+// Attention explorer: point at a character of a text to see a head's attention from there.
 const state = {head: heads[0], text: 0, query: null, role: null, locked: false};
 
 const cache = new Map();
@@ -12,7 +12,7 @@ const inRole = (t, j) => bitOf(bytes('masks', state.text, state.role), place(t, 
 const finding = name => study.heads[heads.indexOf(name)];
 const roleOf = head => finding(head).closest_role;
 
-// #head=L0H1&text=0&query=17&role=previous, both ways. What does not exist is passed over.
+// Reads and writes the URL fragment #head=L0H1&text=0&query=17&role=previous. Ignores names and numbers that do not exist.
 function readHash() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (heads.includes(wanted.get('head'))) { state.head = wanted.get('head'); state.role = roleOf(state.head); }

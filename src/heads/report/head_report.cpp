@@ -1,3 +1,4 @@
+// The data of a report: study, attention and role masks of a few texts, pruning, redundancy.
 #include "heads/report/head_report.h"
 
 #include <algorithm>
@@ -11,10 +12,10 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kAttentionBytes = 900'000;  // of all texts together: four thirds of that in the page
+constexpr Index kAttentionBytes = 900'000;  // of all texts together; base64 makes them 4/3 as large in the page
 constexpr Rounded kRounded{1e5};
 
-// A copy with shorter numbers, and strings that are UTF-8: a file's name need not be.
+// A copy with rounded numbers and valid UTF-8 strings, because a file name may be invalid UTF-8.
 Json shortened(const Json& value) {
   if (const Json::Object* object = value.if_object()) {
     Json copy = Json::object();
@@ -92,7 +93,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
 
 // ---- pruning and pairs -----------------------------------------------------------------------------------------------
 
-// With numbers of five decimals, as all of the page.
+// The pruning curves: given, from the study, or measured.
 Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
   if (options.pruning) return to_json(*options.pruning);
   if (study.pruning.orders.size() > 1) return to_json(study.pruning);
@@ -100,7 +101,7 @@ Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy&
   return to_json(study_pruning(model, windows, options.random_orders, options.seed, true));
 }
 
-// Symmetric matrices of redundancy over all predictions, and of the highest lower bound over the slots.
+// Symmetric matrices of the redundancy over all predictions and of its highest lower bound over prediction subsets.
 void set_redundancy(Json& data, const HeadStudy& study) {
   const std::size_t n = study.heads.size();
   if (study.redundancy.empty()) return;

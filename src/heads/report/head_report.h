@@ -1,5 +1,6 @@
-// A study of heads as one HTML page that needs nothing else: no network, no other file. All figures are drawn in the
-// browser from one block of JSON within the page; this is what makes that block, and the page around it.
+// The report of a study of heads: a self-contained HTML page that needs no network and no other file. The browser draws
+// all figures from one block of JSON within the page. This header declares the functions that make the block and the
+// page.
 #pragma once
 
 #include <cstddef>
@@ -13,48 +14,49 @@
 
 namespace headlight {
 
-inline constexpr std::size_t kReportBytes = 3'000'000;  // what a page may weigh
+inline constexpr std::size_t kReportBytes = 3'000'000;  // maximum size of a page
 
 struct ReportOptions {
-  Index texts = 6;         // windows of text to look at attention on; fewer where it would not fit
-  Index characters = 128;  // of each, at most; at most the context
-  int random_orders = 20;  // of pruning
-  // Curves to show; none: those of the study, or measured where it has none.
+  Index texts = 6;         // windows of text with attention; fewer if they do not fit
+  Index characters = 128;  // of each text, at most; also at most the context
+  int random_orders = 20;  // pruning curves in random orders
+  // Curves to show. Default: the curves of the study, or newly measured curves if the study has none.
   std::optional<PruneStudy> pruning = {};
   std::uint64_t seed = 1;
 };
 
-// What was found, how sure it is, what failed: a sentence each. Numbers are those of the study.
+// The verdict as sentences: findings, their certainty, and failures, with the numbers of the study.
 std::vector<std::string> report_verdict(const HeadStudy& study);
 
-// What the page shows of one model. Members, beside "study" (to_json(study) without "pairs", numbers to five decimals):
+// The data of one model. Members besides "study" (to_json(study) without "pairs", numbers rounded to five decimals):
 //   verdict     sentences
 //   roles       [{name, meaning, content}]
-//   redundancy  [head][head] over all predictions, and redundancy_most: the highest lower bound over slots; absent
-//               without pairs
+//   redundancy  [head][head] over all predictions, and redundancy_most: the highest lower bound over prediction
+//               subsets; both absent without pairs
 //   pruning     to_json(PruneStudy): chosen on the first half of the windows, measured on the second
-//   texts       [{length, tokens, rules, losses, attention: {head: bytes}, masks: {role: bits}}]; bytes and bits in base64
-// bytes: rows 0 .. length-1 of the attention, row t being its keys 0 .. t, 255 for a weight of 1. bits: the same places, 1
-// where the role looks, eight to a byte with the first in the highest bit.
-// Errors: as study_heads().
+//   texts       [{length, tokens, rules, losses, attention: {head: bytes}, masks: {role: bits}}]; bytes and bits in
+//               base64
+// bytes: rows 0 .. length-1 of the attention, where row t holds keys 0 .. t, 255 for a weight of 1. bits: 1 for the
+// role's keys, in the same order, eight per byte with the first in the highest bit. Errors: as study_heads().
 Json report_data(const CharTransformer& model, const RunData& data, const HeadStudy& study,
                  const ReportOptions& options = {});
 
-// Adds to such data what happened while the model trained, so that a page of `most` bytes can hold it: the member
-//   history     {roles, slots, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text, and
-//               snapshots: how many the run kept, of which here are
+// Adds the history of training to the data, reduced so that the page fits `most` bytes. It is the member
+//   history     {roles, slots, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text;
+//               snapshots: number in the run's file. For the snapshots on the page:
 //               steps, training_loss, validation_loss: [snapshot], loss: [snapshot][slots],
 //               kappa, kappa_content: [snapshot][head][role], to three decimals,
 //               attention: [snapshot] {head: bytes as in texts} or null}
-// Where it would not fit: first attention of a shorter text (down to 16 characters), then of fewer snapshots, evenly chosen;
-// then fewer snapshots altogether, where they would take more than 600,000 bytes. The last one is always there. Does nothing
-// for a history without snapshots.
+// If the attention does not fit, the text becomes shorter (down to 16 characters), then fewer snapshots, evenly chosen,
+// have attention. If losses and scores exceed 600,000 bytes, fewer snapshots are on the page. The last snapshot is
+// always included. Does nothing for a history without snapshots.
 void set_history(Json& report, const HeadHistory& history, std::size_t most = kReportBytes);
 
-// The page around such data. Nothing in the data can end its block or become markup. Error: more than kReportBytes.
+// The page for such data. Escaping ensures that no text in the data ends the JSON block or becomes markup. Error: a
+// page of more than kReportBytes.
 std::string report_page(const Json& data);
 
-// RFC 4648, with padding.
+// Encodes base64 (RFC 4648, with padding).
 std::string base64(const std::vector<std::uint8_t>& bytes);
 
 }  // namespace headlight

@@ -1,4 +1,4 @@
-// Head x rule with its controls; redundancy and similarity of pairs.
+// Matrices: damage by head and rule with its baselines; redundancy and similarity of pairs of heads.
 const linkTo = name => heads.includes(name) ? '#head=' + name : null;
 
 function effectsSection() {
@@ -6,7 +6,7 @@ function effectsSection() {
   const stake = s => Math.max(s.loss_without_heads - s.loss, 0);
   const shade = (value, s) => oneSided(stake(s) >= 0.05 ? Math.sqrt(Math.max(0, value) / stake(s)) : 0);
   const columns = [all, ...slots], names = columns.map(s => s.name);
-  // The heads and two controls beside each other where there is room for legible cells.
+  // Show the heads and two baselines side by side if the cells stay legible.
   const size = () => {
     const fits = beside => Math.floor(((room(1150) - 16 * (beside - 1)) / beside - 44 - Math.min(84, 5 * names.at(-1).length)) / names.length);
     return Math.max(30, Math.min(46, fits(3) >= 30 ? fits(3) : fits(1)));
@@ -19,7 +19,7 @@ function effectsSection() {
   }, {link: linkTo, size: size()}), 'effects of heads');
 
   const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
-  // The stakes of an untrained model are its own and not known here: its cells are shaded by those of the trained one.
+  // The stakes of untrained models are not in the data, so their cells are shaded by the stakes of the trained model.
   function control(kind, name, one, indices) {
     let number = 0;
     const note = element('p', {class: 'note'});
@@ -28,7 +28,7 @@ function effectsSection() {
       if (!parts) { note.textContent = ''; return element('p', {class: 'note'}, `${name}: not measured.`); }
       note.textContent = (index === null ? '' : `Specialization index ${fixed(index, 2)}; `) + (indices.length ?
         `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
-      // A random subspace is no head: it only stands in the place of one.
+      // A random subspace is not a head, so its row has a different name.
       const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
       return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),
         title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}), {size: size()});
@@ -52,7 +52,7 @@ function effectsSection() {
       control('untrained', 'Control: untrained model', 'model', study.specialization.untrained)));
 }
 
-// Which of a label's conditions fails first.
+// The first condition of the label that fails.
 const whyNot = {kappa: 'no role comes to 0.4', margin: 'another role is within 0.1', untrained: 'no more than untrained heads',
   content: 'as much on another text', halves: 'halves of the text differ'};
 function headsSection() {

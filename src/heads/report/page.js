@@ -1,5 +1,5 @@
-// The page, from the sections.
-// What was found, how sure it is, what failed: the sentences say where each part begins.
+// Assembles the page from its sections.
+// The verdict in three parts: findings, certainty, failures. Prefixes of sentences mark where a part begins.
 function verdictSection() {
   const parts = [['Found: ', 'What was found', []], ['How sure: ', 'How sure that is', []], ['What failed: ', 'What failed, and what to keep in mind', []]];
   let at = 0;
@@ -13,8 +13,8 @@ function verdictSection() {
     ...parts.flatMap(([, name, items]) => items.length ? [element('h3', {}, name), element('ul', {}, ...items)] : []));
 }
 
-// Over several seeds: a study's figures, each with the interval of its mean. What is no interval, number or text is left out.
-// What the verdict rests on stands open; the rest would push the figures many screens down, and unfolds.
+// Tables over several seeds: values with the intervals of their means. Cells that are no interval, number or text are left
+// out. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
 const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their controls, within each seed', runs: 'Each seed',
   rules: 'By what is predicted: the strongest head',
   labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
@@ -27,7 +27,7 @@ function seedTable(name, rows) {
   const whole = columns.map(c => rows.every(r => !isInterval(r[c]) && (typeof r[c] !== 'number' || Number.isInteger(r[c]))));
   const shown = (v, c) => v === null || v === undefined ? '–' : isInterval(v) ? fixed(v.mean, 3) + (v.low === null ? '' : ` [${fixed(v.low, 3)}, ${fixed(v.high, 3)}]`)
     : typeof v === 'number' ? fixed(v, whole[c] ? 0 : 3) : String(v);
-  // Numbers to the right, names to the left.
+  // Align numbers right and names left.
   const side = columns.map(c => rows.some(r => typeof r[c] === 'string') ? {class: 'left'} : {});
   const wide = columns.map(c => rows.some(r => isInterval(r[c])));
   const csv = () => [columns.flatMap((c, i) => wide[i] ? [c, c + '_low', c + '_high'] : [c]),
@@ -41,7 +41,7 @@ function seedTable(name, rows) {
   return openTables.includes(name) ? [element('h3', {}, title), ...table]
     : [element('details', {}, element('summary', {}, `${title}: ${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`), ...table)];
 }
-// What the seeds say together, in words.
+// The summary over seeds in words.
 function seedsVerdict(s) {
   const counted = s.runs.filter(r => !r.failed);
   const labels = (s.labels ?? []).map(l => `${l.label} (${l.seeds})`);

@@ -1,3 +1,4 @@
+// The history of training in a report: which snapshots and how much attention fit the page.
 #include <algorithm>
 #include <cmath>
 
@@ -8,17 +9,17 @@ namespace headlight {
 
 namespace {
 
-constexpr std::size_t kPage = 150'000;        // set aside for the page around the data
-constexpr std::size_t kScoreBytes = 600'000;  // of losses and scores, at most
+constexpr std::size_t kPage = 150'000;        // reserved for the page around the data
+constexpr std::size_t kScoreBytes = 600'000;  // limit for losses and scores
 constexpr std::size_t kReplayBytes = 900'000;
-constexpr std::size_t kReplayed = 24;  // snapshots that are worth more than a longer text
+constexpr std::size_t kReplayed = 24;  // shorten the text before fewer snapshots than this have attention
 constexpr std::size_t kLeastLength = 16;
 constexpr Rounded kBrief{1e3};
 
 std::size_t places(std::size_t length) { return length * (length + 1) / 2; }
 std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
 
-// `keep` of `count` indices, as even as they come, the last among them and, from two on, the first.
+// `keep` evenly spread indices below `count`, including the last and, if keep >= 2, the first.
 std::vector<std::size_t> spread(std::size_t count, std::size_t keep) {
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < keep; ++i) indices.push_back(keep == 1 ? count - 1 : i * (count - 1) / (keep - 1));
@@ -31,7 +32,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   if (h.snapshots.empty()) return;
   const std::size_t used = json_text(report).size() + kPage, left = most > used ? most - used : 0;
 
-  // "-0.123," is what a score takes at most, "-12.345," a loss.
+  // Upper bounds in bytes: "-0.123," for each of the two scores, "-12.345," for a loss.
   const std::size_t each = 14 * h.heads.size() * h.roles.size() + 8 * h.slots.size() + 60;
   const std::size_t count = h.snapshots.size();
   const std::size_t keep = std::min(count, std::max<std::size_t>(2, std::min(kScoreBytes, left / 2) / each));
@@ -67,7 +68,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
     Json maps;
     if (std::find(replayed.begin(), replayed.end(), i) != replayed.end()) {
       maps = Json::object();
-      // The rows of a shorter text are the first ones.
+      // The attention on a shorter text is a prefix, because rows are stored in order.
       for (std::size_t a = 0; a < h.heads.size(); ++a)
         maps.set(head_name(h.heads[a]), base64({s.attention[a].begin(),
                                                 s.attention[a].begin() + static_cast<std::ptrdiff_t>(places(length))}));

@@ -1,3 +1,4 @@
+// The HTML page: its template, embedded parts and escaped data.
 #include <string_view>
 
 #include "headlight/base/error.h"
@@ -16,7 +17,7 @@ std::string_view part(std::string_view name) {
   fail("report: the library was built without ", name);
 }
 
-// JSON in which no character means anything to HTML. They occur within strings only, where an escape stands for the same.
+// JSON with all characters that are special in HTML escaped. They occur only in strings, where JSON allows the escapes.
 std::string inert(const Json& data) {
   std::string text;
   for (const char c : json_text(data)) {
@@ -33,7 +34,7 @@ std::string inert(const Json& data) {
 std::string report_page(const Json& data) {
   std::string page;
   std::string_view frame = part("page.html");
-  // {{style.css}} stands for that file, {{data}} for the data. What is put in is not looked at again.
+  // Replace {{style.css}} by that file and {{data}} by the data. Inserted text is not searched for placeholders.
   for (std::size_t open; (open = frame.find("{{")) != std::string_view::npos;) {
     const std::size_t close = frame.find("}}", open);
     const std::string_view name = frame.substr(open + 2, close - open - 2);

@@ -1,3 +1,4 @@
+// The sentences of a report's verdict.
 #include <algorithm>
 #include <map>
 
@@ -21,7 +22,7 @@ double highest(std::span<const double> values) {
 
 std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads"); }
 
-// Where single heads matter most: for each set of slots the head that costs most there, heads in order of how often.
+// For each prediction subset, the head whose ablation costs most there; heads in order of their number of subsets.
 std::string strongest(const HeadStudy& study) {
   std::map<std::size_t, std::vector<std::string>> by_head;
   for (std::size_t s = 1; s < study.slots.size(); ++s) {
@@ -43,7 +44,7 @@ std::string strongest(const HeadStudy& study) {
   return text;
 }
 
-// How the heads' figure stands to a null's.
+// Compares the value of the heads with the values of a baseline.
 std::string against(double heads, std::span<const double> null) {
   if (null.empty()) return "not compared";
   return heads > highest(null) ? "above all of them" : "not above all of them: no evidence that heads are special";
@@ -103,7 +104,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
                                                         study.heads.begin(), study.heads.end(),
                                                         [](const HeadFinding& f) { return f.label.labelled; }));
       none > 0) {
-    // By the condition that fails: what one head does, what several do.
+    // Failed condition -> phrase for one head, phrase for several heads.
     static const std::map<std::string, std::pair<std::string, std::string>> kWhy{
         {"kappa",
          {"looks at nothing we have a name for (kappa below 0.4)",

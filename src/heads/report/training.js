@@ -1,4 +1,4 @@
-// While the model learned: losses, roles and attention at each snapshot that was kept, and a slider that moves through them.
+// Training section: losses, roles and attention at each snapshot, with a slider over snapshots.
 const still = window.matchMedia('(prefers-reduced-motion: reduce)');
 
 function trainingSection() {
@@ -9,7 +9,7 @@ function trainingSection() {
 
   const last = h.steps.length - 1, end = h.steps[last];
   let now = last, zoom = h.heads.includes(state.head) ? state.head : h.heads[0], even = false;
-  // The snapshot whose attention is shown: the latest one up to now that still has it.
+  // The snapshot whose attention is shown: the latest up to `now` that has attention on the page.
   const shown = () => { let i = now; while (i > 0 && !h.attention[i]) --i; return i; };
   const weights = new Map();
   function weightOf(head, snapshot) {
@@ -18,10 +18,10 @@ function trainingSection() {
     const bytes = weights.get(key);
     return (t, j) => (bytes[place(t, j)] ?? 0) / 255;
   }
-  // Where roles look is known where the text is the beginning of one that the explorer has.
+  // Role masks are available if the text is a prefix of one of the explorer's texts.
   const twin = data.texts.find(t => h.tokens.every((token, i) => t.tokens[i] === token));
 
-  // ---- what a head looks at, at a snapshot: the role of highest kappa; the name it has in the end where that comes as close ----
+  // ---- a head's role at a snapshot: the role with the highest kappa, or its final role if that is within 0.1 ----
   const endRoles = h.heads.map(head => heads.includes(head) ? h.roles.indexOf(finding(head).closest_role) : -1);
   const roleAt = (i, a) => {
     const kappas = h.kappa[i][a], highest = kappas.indexOf(Math.max(...kappas)), end = endRoles[a];
@@ -29,7 +29,7 @@ function trainingSection() {
     return {name: h.roles[r], kappa: kappas[r], counts: kappas[r] >= .4 && (content === null || content >= .2)};
   };
   const roleText = r => r.kappa < .1 ? 'nothing yet' : (r.counts ? r.name : `(${r.name})`) + ' ' + fixed(r.kappa, 2);
-  // Lines: the roles a head ever had, at most three a head; the same colour for a role everywhere.
+  // Lines: the roles that a head had at any snapshot, at most three per head. A role has the same color in all panels.
   const linesOf = h.heads.map((_, a) => {
     const most = h.roles.map((_, r) => Math.max(...h.kappa.map(k => k[a][r])));
     const order = most.map((_, r) => r).sort((p, q) => most[q] - most[p]);
@@ -38,7 +38,7 @@ function trainingSection() {
   const votes = h.roles.map((_, r) => linesOf.reduce((sum, lines) => sum + lines.includes(r), 0));
   const drawnRoles = h.roles.map((_, r) => r).filter(r => votes[r]).sort((p, q) => votes[q] - votes[p]);
 
-  // ---- the axis of steps: even, or a place for each snapshot ----
+  // ---- the axis of steps: linear in steps, or equal distances between snapshots ----
   const warp = step => {
     if (!even) return end === h.steps[0] ? 0 : (step - h.steps[0]) / (end - h.steps[0]);
     let i = 0;
@@ -71,7 +71,7 @@ function trainingSection() {
     });
     const dots = slots.map((s, k) => element('circle', {r: 4, style: `fill:${k ? ink(k - 1) : 'var(--ink)'}`}));
     dots.forEach((dot, k) => groups[k].append(dot));
-    // What is picked out lies above the others.
+    // Draw highlighted lines above the others.
     svg.append(...groups.filter((_, k) => slots[k].name !== lit), ...groups.filter((_, k) => slots[k].name === lit), cursor);
     moveCursor = () => {
       for (const key of ['x1', 'x2']) cursor.setAttribute(key, x(h.steps[now]));
@@ -88,15 +88,15 @@ function trainingSection() {
 
   const [litLabel] = chooser('Pick out', [['', 'all lines'], ...slots.map(s => [s.name, s.name])], v => { lit = v || null; losses.again(); });
 
-  // ---- a panel a head: its roles over the steps, and its attention now ----
+  // ---- one panel per head: kappa of its roles over the steps, and its current attention ----
   let movePanels = () => {};
   const panels = drawn(() => {
     const wide = room(1140), columns = Math.max(1, Math.min(h.heads.length, Math.floor(wide / (wide < 640 ? 160 : 230)))), cell = Math.min(360, Math.floor(wide / columns));
-    // In narrow panels the role stands below the head's name, not beside it.
+    // In narrow panels, the role is below the head's name instead of beside it.
     const below = cell < 220 ? 15 : 0, inner = cell - (below ? 32 : 50), curve = 92, fits = Math.min(inner, 210) / h.length;
     const size = fits > 2 ? Math.floor(fits) : fits, map = size * h.length, high = 44 + below + curve + 30 + map + 20;
     const rows = [[]];
-    for (const r of drawnRoles) {  // the legend, in lines of what fits
+    for (const r of drawnRoles) {  // the legend, wrapped to the panel's width
       const width = 52 + 7.2 * h.roles[r].length, used = rows.at(-1).reduce((sum, e) => sum + e.width, 0);
       if (used && used + width > wide) rows.push([]);
       rows.at(-1).push({r, width});
@@ -134,7 +134,7 @@ function trainingSection() {
     return svg;
   }, 'roles of each head while training');
 
-  // ---- one head, large ----
+  // ---- large view of one head ----
   const endRole = () => roleAt(last, h.heads.indexOf(zoom)).name;
   const big = drawn(() => {
     const role = endRole(), mask = twin?.masks[role] && bytesOf(twin.masks[role]);
@@ -144,7 +144,7 @@ function trainingSection() {
   const [headLabel, headSelect] = chooser('Head', h.heads.map(n => [n, n]), v => { zoom = v; big.again(); });
   headSelect.value = zoom;
 
-  // ---- moving ----
+  // ---- slider and playback ----
   const slider = element('input', {type: 'range', id: 'step', min: 0, max: last, step: 1, value: last, 'aria-label': 'snapshot of the training'});
   const where = element('output', {id: 'where', for: 'step'}), says = element('p', {class: 'says', id: 'training-says', 'aria-live': 'polite'});
   function tell() {
@@ -160,7 +160,7 @@ function trainingSection() {
     slider.value = now;
     slider.setAttribute('aria-valuetext', 'step ' + h.steps[now]);
     where.textContent = `step ${h.steps[now]} of ${end}`;
-    // A reader of screens is not told of each snapshot that plays by.
+    // Do not announce every snapshot to screen readers during playback.
     says.setAttribute('aria-live', timer ? 'off' : 'polite');
     says.textContent = tell();
     moveCursor(); movePanels(); big.again();
@@ -168,7 +168,7 @@ function trainingSection() {
   const keep = () => history.replaceState(null, '', '#' + new URLSearchParams({step: h.steps[now], head: zoom}));
   const playText = () => still.matches ? 'Next' : timer ? 'Pause' : 'Play';
   const play = element('button', {type: 'button', id: 'play', onclick: () => {
-    // Who asked for little motion gets one snapshot for each press.
+    // With prefers-reduced-motion, each press advances one snapshot.
     if (still.matches) { go(now === last ? 0 : now + 1); keep(); return; }
     if (timer) { stop(); keep(); return; }
     timer = setInterval(() => { if (now < last) go(now + 1); if (now === last) { stop(); keep(); } }, 250);

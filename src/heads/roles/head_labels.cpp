@@ -1,3 +1,4 @@
+// The untrained baseline, and the choice of labels from scores and conditions.
 #include "heads/roles/head_labels.h"
 
 #include <algorithm>
@@ -29,7 +30,7 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
                     const RoleMasks& masks) {
   const auto kappa = [&](std::size_t r) { return scores.at(layer, head, r).kappa(); };
   const auto measured = [&](std::size_t r) { return scores.at(layer, head, r).queries >= kLabelQueries; };
-  // "Local" is for heads whose attention no single offset explains.
+  // "local" applies only to heads whose attention no single offset explains.
   bool single_offset = false;
   for (std::size_t r = 0; r < roles.size(); ++r)
     if ((roles[r].family == "offset" || roles[r].family == "previous") && kappa(r) >= kLabelKappa) single_offset = true;
@@ -50,8 +51,8 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
   const auto reaches = [&](std::size_t r, double least) {
     return allowed(r) && kappa(r) >= kLabelKappa && kappa(r) >= least - kLabelMargin;
   };
-  // The special case that explains as much is the better name, and special cases may have special cases; of the same role
-  // by several names a role of position, then the first.
+  // Descend to the most special role that explains as much, because it describes the head better. Among roles that name
+  // the same places, prefer a positional role, then the first.
   const auto named = [&](std::size_t role) {
     for (std::size_t steps = 0; steps < roles.size(); ++steps) {
       for (std::size_t r = 0; r < roles.size(); ++r) {

@@ -1,14 +1,14 @@
 // The attention label of a head: the role that its attention plays, if four conditions hold.
-//   1. kappa of the role is at least 0.4, and higher by 0.1 than that of any role that is neither the same by another name
-//      nor a special or a general case of it (role_masks.h). Of roles that are the same, the first that goes by position
-//      gives the name, or else the first. A head that reaches 0.4 on two or three roles without that margin is mixed and
-//      has all their names;
-//   2. above the 99th percentile, over untrained models of the same shape, of the highest kappa that any of their heads
-//      has for any role;
-//   3. for roles of content, kappa_c is at least 0.2;
-//   4. both halves of the text give the same roles under condition 1.
-// Conditions 2 and 3 hold for each role of a mixed head. Otherwise the head is unlabelled, and the first condition that
-// failed is kept.
+//   1. The role's kappa is at least 0.4 and exceeds the kappa of every unrelated role by at least 0.1. Two roles are
+//      related if they name the same places or one is a special case of the other (role_masks.h). Among roles that name
+//      the same places, the first positional role gives the label, or the first role if none is positional. A head that
+//      reaches 0.4 on two or three unrelated roles without the margin is mixed and carries all their names.
+//   2. The role's kappa exceeds the 99th percentile of the untrained baseline: of the highest kappa of any head for any
+//      role, over untrained models of the same shape.
+//   3. For content roles, kappa_c is at least 0.2.
+//   4. Both halves of the text give the same roles under condition 1.
+// Conditions 2 and 3 must hold for every role of a mixed head. If a condition fails, the head is unlabelled, and the
+// first failed condition is recorded.
 #pragma once
 
 #include <cstddef>
@@ -23,31 +23,31 @@
 namespace headlight {
 
 inline constexpr double kLabelKappa = 0.4, kLabelMargin = 0.1, kLabelContent = 0.2, kLabelPercentile = 0.99;
-inline constexpr std::size_t kMostMixed = 3;  // with more roles than these a head has no label
+inline constexpr std::size_t kMostMixed = 3;  // a head with more roles than this is unlabelled
 inline constexpr Index kLabelQueries = 20;    // a role with fewer queries in the text is not considered
-inline constexpr double kUniform = 0.9;       // evenness from which on a head is called uniform
+inline constexpr double kUniform = 0.9;       // a head with at least this evenness is called uniform
 
-// What the heads of untrained models score: of each model the highest kappa of any head for any role (of those with
-// kLabelQueries queries). Models freshly initialised from seeds 1, 2, ...; generator() is left as it was. One evaluation is
-// that of one model.
+// The untrained baseline: for each of `models` newly initialized models, the highest kappa of any head for any role
+// with at least kLabelQueries queries. Models use seeds 1, 2, ...; generator() is not changed. Calls after_each once
+// per model.
 std::vector<double> untrained_kappas(const TransformerConfig& config, const HeadWindows& windows,
                                      const RoleMasks& masks, int models = 20, const AfterEvaluation& after_each = {});
 
 struct HeadLabel {
-  std::size_t best = 0;            // the role that comes closest
-  std::vector<std::size_t> parts;  // the roles of the label, ascending: several for a mixed head; empty when unlabelled
+  std::size_t best = 0;            // the closest role
+  std::vector<std::size_t> parts;  // roles of the label, ascending; several for a mixed head, none if unlabelled
   bool labelled = false;
-  std::string reason;    // why it is not: "kappa", "margin", "untrained", "content" or "halves"; empty when labelled
-  bool uniform = false;  // attention is even over all keys: the state that training starts from, so never a label
+  std::string reason;    // failed condition: "kappa", "margin", "untrained", "content", "halves"; empty if labelled
+  bool uniform = false;  // attention is nearly uniform; not a label, because training starts from this state
   bool mixed() const { return parts.size() > 1; }
-  // "previous", "mixed: previous + first", or "" for none.
+  // "previous", "mixed: previous + first", or "" if unlabelled.
   std::string name(std::span<const Role> roles) const;
 };
 
-// The roles that condition 1 gives, or the closest with the reason why not.
+// The label under condition 1 alone; if it fails, the closest role and the reason.
 HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span<const Role> roles,
                     const RoleMasks& masks);
-// All four conditions; `threshold` is that of the second.
+// The label under all four conditions. `threshold` is the threshold of condition 2.
 HeadLabel label_head(const HeadScores& whole, std::span<const HeadScores> halves, Index layer, Index head,
                      std::span<const Role> roles, const RoleMasks& masks, double threshold);
 

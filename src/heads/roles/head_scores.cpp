@@ -1,3 +1,4 @@
+// Names of heads, and role scores from attention weights.
 #include "heads/roles/head_scores.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-// Collects the attention weights of each layer; not defined for a layer without heads.
+// Hook that collects the attention weights of each layer; undefined for a layer without heads.
 struct WeightsProbe : Probe {
   explicit WeightsProbe(Index count) : layers(static_cast<std::size_t>(count)) {}
   std::vector<Tensor> layers;
@@ -49,7 +50,7 @@ HeadId head_id(const std::string& name) {
     at = read.ptr;
     return read.ec == std::errc() && value >= 0;
   };
-  // The name must be spelled as head_name() spells it: no leading zeros, nothing behind.
+  // The name must be spelled as head_name() spells it: no leading zeros, no trailing characters.
   if (!number('L', id.layer) || !number('H', id.head) || head_name(id) != name)
     fail(name, ": not the name of a head; expected layer and head from 0, as in L0H2");
   return id;
@@ -67,7 +68,7 @@ HeadId parse_head(const std::string& name, const TransformerConfig& config) {
 void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window) {
   const Index batch = weights.size(0), heads = weights.size(1), length = weights.size(2);
   const float* a = weights.data<float>();
-  // Heads are independent: one chunk a head, each adding to sums of its own.
+  // One chunk per head: each head has its own sums, so results do not depend on the thread count.
   parallel_for(heads, 1, [&](Index begin, Index end) {
     std::vector<Index> top(static_cast<std::size_t>(batch * length));
     for (Index h = begin; h < end; ++h) {

@@ -1,12 +1,12 @@
-// Role scores: how much of each head's attention goes where each role would look, corrected for chance.
+// Role scores: how much of each head's attention lies on the keys of each role, corrected for chance.
 //
 // For a role with keys R_t at query t, over all its queries in all windows:
 //   S  = mean of sum over j in R_t of A[t,j]       the head's attention
-//   S0 = mean of |R_t| / (t+1)                     what uniform attention would give
-//   S~ = as S, with the attention of the next window, (w+1) mod N of all N: all that position alone explains
-//   kappa   = (S - S0) / (1 - S0)                  1: all of it, 0: no more than chance, negative: less
-//   kappa_c = (S - S~) / (1 - S~)                  for roles of content
-// Without the correction a role such as "previous" scores high for any head at the start of a window.
+//   S0 = mean of |R_t| / (t+1)                     the value of uniform attention
+//   S~ = as S, with the attention of the next window, (w+1) mod N of all N: the part that position alone explains
+//   kappa   = (S - S0) / (1 - S0)                  1: all attention, 0: chance level, negative: below chance
+//   kappa_c = (S - S~) / (1 - S~)                  for content roles
+// Without the correction, every head scores high on roles such as "previous" at the start of a window.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@
 
 namespace headlight {
 
-// One head of a model.
+// The address of a head in a model.
 struct HeadId {
   Index layer = 0, head = 0;
   friend bool operator==(const HeadId&, const HeadId&) = default;
@@ -30,28 +30,28 @@ struct HeadId {
 // "L0H2".
 std::string head_name(Index layer, Index head);
 inline std::string head_name(HeadId id) { return head_name(id.layer, id.head); }
-// Of such a name, whatever the model. Error: not such a name.
+// Parses a name such as "L0H2" for any model. Error: not a head name.
 HeadId head_id(const std::string& name);
-// Error: not such a name, or no such head in the model; lists those there are.
+// Parses the name of a head of this model. Errors: not a head name; no such head (the message lists the model's heads).
 HeadId parse_head(const std::string& name, const TransformerConfig& config);
-// All of them, layer by layer.
+// All heads of a model, layer by layer.
 std::vector<HeadId> all_heads(const TransformerConfig& config);
 
 struct RoleScore {
   double attention = 0;  // S
   double chance = 0;     // S0
   double elsewhere = 0;  // S~
-  double top = 0;        // share of queries whose largest weight lies on one of the role's keys
-  Index queries = 0;     // eligible queries; with none the rest is 0
-  Index compared = 0;    // queries that went into S~; 0 when there was no other window
-  // 0 when there are no queries or chance already explains all.
+  double top = 0;        // share of queries whose largest attention weight is on one of the role's keys
+  Index queries = 0;     // eligible queries; if 0, the other values are 0
+  Index compared = 0;    // queries that S~ is the mean over; 0 when there was no other window
+  // 0 when there are no queries or S0 = 1.
   double kappa() const { return queries > 0 && chance < 1 ? (attention - chance) / (1 - chance) : 0; }
-  // ln(S / S0): 0 for chance, ln 2 for twice as much. Not a number when either is 0. What classes of characters are shown
-  // by: vowels, say, are a third of all keys, and a head that looks at them twice as often as chance has a small kappa.
+  // ln(S / S0): 0 at chance level, ln 2 at twice chance; NaN when S or S0 is 0. Used for character classes: vowels, for
+  // example, are a third of all keys, and kappa stays small for a head that attends to them at twice chance.
   double log_ratio() const {
     return attention > 0 && chance > 0 ? std::log(attention / chance) : std::numeric_limits<double>::quiet_NaN();
   }
-  // Not a number when there was nothing to compare with.
+  // NaN when there was no other window.
   double kappa_content() const {
     if (compared == 0) return std::numeric_limits<double>::quiet_NaN();
     return elsewhere < 1 ? (attention - elsewhere) / (1 - elsewhere) : 0;
@@ -68,7 +68,7 @@ class HeadScores {
         evenness_(static_cast<std::size_t>(layers * heads)) {}
 
   Index layers() const { return layers_; }
-  Index heads() const { return heads_; }  // of the layer with most
+  Index heads() const { return heads_; }  // of the layer with the most heads
   std::size_t roles() const { return roles_; }
   RoleScore& at(Index layer, Index head, std::size_t role) { return scores_[place(layer, head) * roles_ + role]; }
   const RoleScore& at(Index layer, Index head, std::size_t role) const {
@@ -93,17 +93,17 @@ class HeadScores {
   std::vector<Evenness> evenness_;
 };
 
-// Adds the attention of one batch to running sums: weights [B,H,T,T] of a layer on the windows first .. first+B-1 of the
-// masks. S~ holds the mask of each window's predecessor against its attention, wherever the predecessor itself is scored.
-// Until finish_scores() divides them by the number of queries, all figures are sums.
+// Adds the attention weights [B,H,T,T] of one layer and batch to running sums. The batch holds the windows first_window
+// .. first_window+B-1 of the masks. S~ pairs each window's attention with the mask of the previous window, if that
+// window is scored too. All values are sums until finish_scores() divides them by the number of queries.
 void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window);
 void finish_scores(HeadScores& sums);
-// Of two finished scores, those of both texts together.
+// The scores of two texts together, from the finished scores of each.
 HeadScores merged(const HeadScores& a, const HeadScores& b);
 
-// The scores of every head of a model for each role of the masks, which are those of these windows.
+// The scores of every head of a model for each role. `masks` must be made from `windows`.
 HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
-// The same on the first and on the second half of the windows.
+// The scores on the first and on the second half of the windows.
 std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Choice of windows, their batches, and losses of predictions.
 #include "heads/roles/head_windows.h"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ HeadWindows HeadWindows::followed_by(Index count) const {
   return windows;
 }
 
-// Equal pieces, of at least two windows unless a half has only one.
+// Makes pieces of equal size. A piece has at least two windows unless its half has only one.
 void HeadWindows::make_pieces(Index begin, Index end) {
   const Index count = end - begin, rows = std::max<Index>(2, batch_tokens_ / context_);
   const Index parts = std::max<Index>(1, count / rows);

@@ -1,4 +1,4 @@
-// The windows of a text on which heads are measured, in batches that are ready to run.
+// The windows of a text on which heads are measured, in batches that a model can run.
 #pragma once
 
 #include <cstddef>
@@ -13,37 +13,37 @@ namespace headlight {
 
 class HeadWindows {
  public:
-  // Some of them at a time. A batch never reaches from the first half of the windows into the second.
+  // One batch of windows. A batch never contains windows of both halves.
   struct Piece {
-    Index first = 0;  // its first window
+    Index first = 0;  // index of the batch's first window
     Batch batch;      // followed_by() adds rows without targets at the end
   };
-  static constexpr Index kBatchTokens = 4096;  // a batch: enough to keep the cores busy, little memory
+  static constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy in little memory
 
-  // Up to `most` evaluation windows of the text (data/windows.h), evenly spread. Only whole windows: padding at the end
-  // of a text would count as text. Error: the text has no whole window.
+  // Up to `most` evaluation windows of the text (data/windows.h), evenly spread. Only whole windows, because padding at
+  // the end of a text would be measured as text. Error: the text has no whole window.
   HeadWindows(const TokenText& text, Index context, Index most, Index batch_tokens = kBatchTokens);
-  // The first half of the windows (which = 0) or the second (1), as windows of their own. With a single window, both
-  // halves are that window.
+  // The first half of the windows (which = 0) or the second half (1). If there is a single window, both halves consist
+  // of that window.
   HeadWindows half(int which) const;
-  // The same windows, each piece followed by the `count` windows after its last; after the last window of all comes the
-  // first. These rows have no targets, so their losses are not counted. A piece that holds all windows stays as it is.
+  // The same windows, where each piece also contains the `count` windows after its last one, cyclically. The added rows
+  // have no targets, so their losses do not count. A piece that holds all windows does not change.
   HeadWindows followed_by(Index count) const;
 
-  // Error: there is a single window. What a head does is measured against its mean over windows, and of a single one that
-  // is what the head does there.
+  // Error: there is a single window. Mean-ablation needs several, because the mean over one window is the head's own
+  // output.
   void check_several() const;
 
   Index size() const { return static_cast<Index>(windows_.size()); }
   Index context() const { return context_; }
   const std::vector<Window>& windows() const { return windows_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
-  // The ids of all windows, one after another, and their targets (kIgnoredTarget where nothing is predicted).
+  // The token ids of all windows, concatenated, and their targets (kIgnoredTarget where nothing is predicted).
   const std::vector<std::int32_t>& inputs() const { return inputs_; }
   const std::vector<std::int32_t>& targets() const { return targets_; }
-  // How many predictions there are.
+  // The number of predictions.
   Index predictions() const;
-  // What belongs to the target of each input: values[place of the target]; 0 beyond the end of the text.
+  // For each input, the value of its target: values[position of the target in the text]; 0 beyond the end of the text.
   template <class T>
   std::vector<T> of_targets(std::span<const T> values) const {
     std::vector<T> out;
@@ -64,12 +64,11 @@ class HeadWindows {
   std::vector<Piece> pieces_;
 };
 
-// The loss of each prediction, in nats, laid out as targets(); not a number where nothing is predicted. A probe that is
-// alive acts as always.
+// The loss of each prediction, in nats, laid out as targets(); NaN where nothing is predicted. Active hooks apply.
 std::vector<float> token_losses(const CharTransformer& model, const HeadWindows& windows);
-// The same from logits [B,T,V] and their B T targets, added at the end.
+// Appends the losses computed from logits [B,T,V] and their B T targets.
 void append_losses(const Tensor& logits, std::span<const std::int32_t> targets, std::vector<float>& losses);
-// The mean over those that are numbers.
+// The mean of the losses that are not NaN.
 double mean_loss(std::span<const float> losses);
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// The measured text of a run, means over prediction subsets, and attention as bytes.
 #include "heads/roles/measured_text.h"
 
 #include <algorithm>
@@ -12,10 +13,10 @@ namespace {
 
 const TokenText& held_out(const RunData& data) { return data.validation.ids.empty() ? data.train : data.validation; }
 
-// While it lives, collects the attention of what runs.
+// Hook that collects attention weights as bytes.
 struct AttentionBytes : Probe {
   std::vector<std::vector<std::vector<std::uint8_t>>> windows;
-  Index first = 0;  // window of the batch that runs
+  Index first = 0;  // first window of the running batch
   Tensor see(const std::string& name, const Tensor& x) override {
     if (!name.ends_with(".attn.weights")) return x;
     const Index heads = x.size(1), length = x.size(2);

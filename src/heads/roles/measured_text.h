@@ -1,4 +1,4 @@
-// The text on which the heads of a run are measured, and what is known about it; shared by what measures them.
+// The text on which the heads of a run are measured: windows, character classes and, if known, rules and evidence.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@
 namespace headlight {
 
 struct MeasuredText {
-  // Up to `most` windows of the held-out text; of that which is trained on where nothing is held out.
+  // Up to `most` windows of the held-out text, or of the training text if none is held out.
   MeasuredText(const RunData& data, Index context, Index most);
   RoleText role_text() const {
     return {.ids = windows.inputs(),
@@ -25,27 +25,28 @@ struct MeasuredText {
 
   HeadWindows windows;
   TokenClasses classes;
-  std::vector<std::int32_t> evidence;  // of the targets; empty when not known
+  std::vector<std::int32_t> evidence;  // of each target; empty when unknown
   std::vector<std::uint8_t> rule;
-  std::vector<std::vector<std::int32_t>> experts;  // the evidence of each, of the targets
+  std::vector<std::vector<std::int32_t>> experts;  // [expert]: its evidence for each target
 };
 
-// The roles that this text can tell apart: roles_for(), and one for each expert.
+// The roles that can be measured on this text: roles_for(), and one role per expert.
 std::vector<Role> roles_of(const MeasuredText& text, const RunData& data);
-// All predictions, then the rules of the text, or the kinds of slots of any text; without those with few predictions.
+// The prediction subsets: "all", then the rules of the text if known, otherwise text_slots(). Small subsets are left
+// out.
 std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data);
-// The mean over the places of each; 0 where there are none.
+// The mean loss on each subset; 0 for an empty subset.
 std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots);
-// The same of the lowest loss possible; empty where the truth is not known.
+// The entropy floor on each subset; empty when the truth is unknown.
 std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const Slots> slots);
 
-// How one token is shown: as it is where it is a character, as its number where it is a byte that is none.
+// A token as printable text: the token itself if it is a character, its number if it is a byte that is not one.
 std::string shown_token(const Vocabulary& vocabulary, std::int32_t id);
-// The name of the rule that wrote the target at this place; "" where nothing is predicted or no rule known.
+// The name of the rule that generated the target at this place; "" where nothing is predicted or the rule is unknown.
 std::string rule_at(const MeasuredText& text, const RunData& data, Index place);
 
-// The attention on each window of each head, in the order of all_heads(): row after row, row t its keys 0 .. t, 255 for a
-// weight of 1.
+// [window][head]: attention weights as bytes (255 for a weight of 1), heads in the order of all_heads(). Rows are
+// concatenated; row t holds keys 0 .. t.
 std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const CharTransformer& model,
                                                                     const HeadWindows& windows);
 

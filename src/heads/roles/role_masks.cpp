@@ -1,3 +1,4 @@
+// The keys of each role's queries, and the comparison of roles.
 #include "heads/roles/role_masks.h"
 
 #include <algorithm>

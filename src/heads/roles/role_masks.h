@@ -1,4 +1,5 @@
-// Where roles look in given windows of a text: computed once, then held against the attention of any number of heads.
+// Role masks: the keys of each role in given windows of a text, computed once and compared with the attention of every
+// head.
 #pragma once
 
 #include <cstddef>
@@ -15,33 +16,33 @@ inline constexpr double kSameRole = 0.8;
 
 class RoleMasks {
  public:
-  // One eligible query of a role, and its keys: places within the same window, ascending.
+  // One eligible query of a role, and its keys: positions within the same window, ascending.
   struct Query {
     Index window, t;
-    std::size_t first, count;  // in the list of all keys
+    std::size_t first, count;  // range in the list of all keys
   };
 
-  // `text` is that of windows of `length` tokens, one after another.
+  // `text` holds windows of `length` tokens, concatenated.
   RoleMasks(std::span<const Role> roles, const RoleText& text, Index length);
 
   std::size_t roles() const { return queries_.size(); }
   Index length() const { return length_; }
   Index windows() const { return windows_; }
-  // Those of one role, by window and t.
+  // The queries of one role, sorted by window and t.
   std::span<const Query> queries(std::size_t role) const { return queries_[role]; }
-  // Those in windows begin .. end-1.
+  // The queries of one role in windows begin .. end-1.
   std::span<const Query> queries(std::size_t role, Index begin, Index end) const;
   std::span<const std::int32_t> keys(const Query& query) const {
     return std::span(keys_).subspan(query.first, query.count);
   }
 
-  // Whether what role a says is a special case of what role b says, on the queries they share: its keys lie among those of
-  // b (nine tenths of them or more) and not the other way round; or they are the same and b is the role of fewer queries.
-  // A head that plays a then plays b too, and a is the better name. False where fewer than half of the queries of the role
-  // with fewer are shared.
+  // Whether role a is a special case of role b. On their shared queries, at least 90% of a's keys are keys of b but not
+  // the reverse; if both hold, b is the role with fewer queries. A head that plays a then also plays b, and a is the
+  // better name. False if the two share fewer than half of the queries of the role with fewer.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
-  // Whether the two name the same places: on the queries that they share (at least half of those of the role with fewer),
-  // the Jaccard index of their keys is kSameRole or more. A head that plays one then plays the other on those queries.
+  // Whether two roles name the same places: on their shared queries, the Jaccard index of their keys is at least
+  // kSameRole. A head that plays one then plays the other on those queries. False if too few queries are shared, as
+  // above.
   bool alike(std::size_t a, std::size_t b) const { return alike_[a * roles() + b]; }
 
  private:

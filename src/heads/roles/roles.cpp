@@ -1,3 +1,4 @@
+// Character classes of tokens, and the definitions of all roles.
 #include "heads/roles/roles.h"
 
 #include <algorithm>
@@ -10,8 +11,8 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kFirstFrom = 8;      // nearer, "the first" cannot be told from "a few back"
-constexpr Index kSpaceDistance = 2;  // at 1 it would be "previous"
+constexpr Index kFirstFrom = 8;      // closer to the start, "first" coincides with short offsets
+constexpr Index kSpaceDistance = 2;  // at distance 1 the role equals "previous"
 constexpr Index kLineDistance = 8;
 constexpr Index kOpenerDistance = 3;
 constexpr Index kLongestOffset = 16;
@@ -24,14 +25,14 @@ std::size_t token(const RoleText& text, Index i) {
   return static_cast<std::size_t>(text.ids[static_cast<std::size_t>(i)]);
 }
 
-// The last place at or before `from` whose token has the property, or -1.
+// The last position <= from whose token has the property; -1 if none.
 Index last_with(const RoleText& text, const std::vector<bool>& property, Index from) {
   Index j = from;
   while (j >= 0 && !property[token(text, j)]) --j;
   return j;
 }
 
-// Where the word that contains t begins; t + 1 when t is in none.
+// The first position of the word that contains t; t + 1 when t is not in a word.
 Index word_begin(const RoleText& text, Index t) {
   Index j = t + 1;
   while (j > 0 && text.classes->word[token(text, j - 1)]) --j;

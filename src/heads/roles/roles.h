@@ -1,5 +1,5 @@
-// Roles: what an attention head may be looking at. A role says, from the text alone, which earlier characters a query
-// that plays it would look at; how much of a head's attention really goes there is its score.
+// Roles: hypotheses about the keys that a head attends to. A role gives, from the text alone, the keys that each query
+// attends to if the head plays the role. The head's score is the share of its attention on these keys (head_scores.h).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace headlight {
 
-// What kind of character each token of a vocabulary is.
+// The character class of each token of a vocabulary.
 struct TokenClasses {
   explicit TokenClasses(const Vocabulary& vocabulary);
 
@@ -21,34 +21,34 @@ struct TokenClasses {
   std::vector<bool> line_break;  // \n, \r and their Unicode relatives
   std::vector<bool> word;        // letters and digits; beyond ASCII, whatever is not white space
   std::vector<bool> vowel, capital, digit, punctuation;  // of ASCII
-  // For a token that closes something, the token that opens it: ( for ), " for ". -1 for all others.
+  // For a closing token, the token that opens it: ( for ), " for ". -1 for all other tokens.
   std::vector<std::int32_t> opener;
-  std::vector<bool> opens;  // the tokens that open something
+  std::vector<bool> opens;  // opening brackets and quotes
 };
 
-// A text as roles see it.
+// The input of a role: token ids and what is known about them.
 struct RoleText {
   std::span<const std::int32_t> ids;
   const TokenClasses* classes = nullptr;
-  // For each query, how far before the character it predicts the evidence for that stands (corpora/traced_text.h); 0: none.
-  // Empty when the truth of the text is not known.
+  // For each query, the distance from the character it predicts back to the evidence for it (corpora/traced_text.h);
+  // 0: no evidence. Empty when the truth is unknown.
   std::span<const std::int32_t> evidence = {};
-  // The rule that wrote the character each query predicts. Empty when the truth is not known.
+  // For each query, the rule that generated the character it predicts. Empty when the truth is unknown.
   std::span<const std::uint8_t> rule = {};
-  // As `evidence`, of each expert of a corpus that has them.
+  // As `evidence`, for each expert of a corpus with experts.
   std::vector<std::span<const std::int32_t>> experts = {};
 };
 
 struct Role {
   std::string name;
   std::string meaning;  // "the character before"
-  // Fills `keys` (given empty) with the places j <= t that query t of this role looks at, ascending. Left empty when t is
-  // not a query on which the role can be told from others.
+  // Fills `keys` (given empty) with the positions j <= t that query t attends to in this role, ascending. Leaves `keys`
+  // empty when t is not an eligible query, because other roles would name the same keys there.
   std::function<void(const RoleText&, Index t, std::vector<Index>& keys)> keys;
-  // Roles of one family are alternatives of which a head can play one, such as offsets.
+  // Roles of one family are alternatives: a head can play only one of them, for example one offset.
   std::string family;
-  // Whether the place depends on what the characters are, not on positions alone. Such a role has to score more on its
-  // own text than on another (kappa_c in head_scores.h).
+  // Whether the keys depend on the characters, not on positions alone. The attention must fit such a role better on its
+  // own text than on another one (kappa_c in head_scores.h).
   bool content = false;
 };
 
@@ -58,19 +58,19 @@ struct Role {
 // local: t-4 <= j <= t-1, for t >= 4
 // first: j = 0, for t >= 8
 // duplicate: earlier j with the same character as t
-// induction: j where the two characters before j are those at t-1 and t: what followed them earlier
+// induction: j such that the two characters before j equal those at t-1 and t: the character that followed them earlier
 // last space: the last white space before t, at a distance of 2 or more
 // word start, this word: within the word of t, its first character or all earlier ones, from the third character on
 // line start, newline: the character after the last line break before t, or that line break, 8 or more places back
 // same word: earlier copies of the word so far (3 characters or more) and the character after each
 // opener: the innermost bracket or quote still open, 3 or more places back
 // vowels, capitals, digits, punctuation: earlier ones (family "class")
-// evidence: for a text whose truth is known, the character that the next one repeats
+// evidence: for a text with known truth, the character that the next character copies
 const std::vector<Role>& basic_roles();
-// basic_roles(), those that this text can tell: without "evidence" when `has_evidence` is false; with it, one role more
-// for each rule, "evidence of NAME", on the queries that predict a character of that rule (family "evidence").
+// basic_roles() without "evidence" if `has_evidence` is false. Otherwise, also a role "evidence of NAME" for each rule,
+// on the queries that predict a character generated by that rule (family "evidence").
 std::vector<Role> roles_for(bool has_evidence, std::span<const std::string> rule_names = {});
-// With a role "evidence of NAME" for each expert added, in their order.
+// Adds a role "evidence of NAME" for each expert, in their order.
 void add_expert_roles(std::vector<Role>& roles, std::span<const Expert> experts);
 
 }  // namespace headlight

@@ -12,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-// The layer that an event of a role names at its end; files written before Onset had a layer hold nothing else.
+// The layer at the end of a role event's name; files of earlier versions store the layer only there.
 Index layer_in(const JsonView& event) {
   const std::string& name = event.as_string();
   Index layer = -1;
@@ -23,7 +23,7 @@ Index layer_in(const JsonView& event) {
   return layer;
 }
 
-// The step of the first snapshot whose value holds.
+// The step of the first snapshot for which holds(snapshot) is true; -1 if none.
 template <class F>
 Index first_step(const HeadHistory& history, const F& holds) {
   for (const HeadSnapshot& s : history.snapshots)

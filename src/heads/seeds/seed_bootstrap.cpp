@@ -1,3 +1,4 @@
+// The two-level bootstrap and the sign test.
 #include "heads/seeds/seed_bootstrap.h"
 
 #include <algorithm>

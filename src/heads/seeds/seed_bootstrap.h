@@ -1,13 +1,14 @@
-// Intervals of means over seeds. What is replicated is the training, so seeds are resampled; and what was measured of each is
-// itself uncertain, because it was measured on some windows of the text, so those are resampled within each seed.
+// Intervals of means over seeds by a two-level bootstrap. The unit of replication is the seed, so seeds are resampled.
+// Each seed's value is uncertain too, because it was measured on some windows of the text, so windows are resampled
+// within seeds.
 //
-//   seed i has the figure f_i and, on resampled windows, the replicates r_i1 ... r_iB with mean m_i.
-//   A resample draws n seeds with replacement, and for each a replicate b at random; its mean is that of f_i + r_ib - m_i.
-//   The interval runs from the 2.5th to the 97.5th percentile of such means.
+//   Seed i has the value f_i and, on resampled windows, the replicates r_i1 ... r_iB with mean m_i.
+//   A resample draws n seeds with replacement and, for each, a replicate b; its mean is the mean of f_i + r_ib - m_i.
+//   The interval runs from the 2.5th to the 97.5th percentile of these means.
 //
-// Replicates are shifted by f_i - m_i because resampling adds noise, and noise alone raises figures such as a mutual
-// information; only their spread is wanted. A single seed gives an interval from its windows alone: it says nothing of other
-// seeds.
+// Replicates are shifted by f_i - m_i, because resampling adds noise, and noise biases values such as mutual
+// information upward; only the spread of the replicates is used. The interval of a single seed comes from its windows
+// alone and gives no information about other seeds.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,12 @@
 
 namespace headlight {
 
-// `replicates`: of each seed, or empty (of one, or altogether) where there are none: then the figure itself is drawn.
-// Error: no values; replicates of another number of seeds.
+// `replicates` has one list per seed, or is empty. A seed with an empty list contributes its value alone.
+// Errors: no values; a number of replicate lists that differs from the number of seeds.
 Interval bootstrap_seeds(std::span<const double> values, std::span<const std::vector<double>> replicates = {},
                          std::uint64_t seed = 1, int resamples = 2000);
 
-// The two-sided sign test: how likely it is that of a + b coins so few, or fewer, fall on the rarer side. 1 for none.
+// The p of the exact two-sided sign test for a positive and b negative signs; 1 if a + b = 0.
 double sign_test(long a, long b);
 
 }  // namespace headlight

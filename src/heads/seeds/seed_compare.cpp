@@ -1,3 +1,4 @@
+// Paired differences, their verdict, and the sentence about them.
 #include "heads/seeds/seed_compare.h"
 
 #include <algorithm>
@@ -14,10 +15,10 @@ constexpr double kSame = 1e-9;
 
 long seeds_of(const PairedComparison& c) { return static_cast<long>(c.differences.size()); }
 
-// Which side of 0 the interval lies on: 1 above, -1 below, 0 it reaches it.
+// The side of 0 that the interval lies on: 1 above, -1 below, 0 if it contains 0.
 int side_of(const Interval& i) { return i.low > kSame ? 1 : i.high < -kSame ? -1 : 0; }
 
-// Which of the two tests is missing, and whether so few seeds could have passed it at all.
+// Explains which of the two conditions fails, and whether so few seeds could have met it.
 std::string why_not(const PairedComparison& c) {
   const int side = side_of(c.difference);
   const bool signs = c.p <= kSettled;
@@ -55,7 +56,7 @@ PairedComparison compare_pairs(std::span<const double> heads, std::span<const do
 std::string verdict_of(const PairedComparison& c) {
   if (seeds_of(c) == 1) return "one seed";
   const int side = side_of(c.difference);
-  // The majority of the seeds has to lie on the interval's side; a mean can lie on the other.
+  // The majority of the seeds must lie on the interval's side, because outliers can put the mean on the other side.
   const bool signs = c.p <= kSettled && (side > 0 ? c.higher > c.lower : c.lower > c.higher);
   return side == 0 || !signs ? "not settled" : side > 0 ? "higher" : "lower";
 }

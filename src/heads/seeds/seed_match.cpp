@@ -59,7 +59,7 @@ Carrier carrier(const SeedResult& result, const std::string& name, bool is_role)
   return c;
 }
 
-// Names that both lists have.
+// The names that are in both lists.
 std::vector<std::string> common(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   std::vector<std::string> both;
   for (const std::string& name : a)
@@ -76,7 +76,7 @@ std::vector<std::string> roles_of(const SeedFigures& seed) {
   return names;
 }
 
-// Subsets on which heads matter, without "all".
+// The prediction subsets on which heads matter, without "all".
 std::vector<std::string> subsets_of(const SeedFigures& seed) {
   std::vector<std::string> names;
   for (const SeedFigures::Subset& s : seed.subsets)
@@ -133,7 +133,7 @@ std::vector<Carrier> carriers(std::span<const SeedResult> counted) {
 }
 
 std::vector<std::size_t> best_assignment(const Rows& similarity) {
-  // Shortest augmenting paths over reduced costs, a row at a time. Row and column 0 stand for none.
+  // Shortest augmenting paths over reduced costs, one row at a time. Row and column 0 mean "unassigned".
   const std::size_t n = similarity.size();
   constexpr double kFar = std::numeric_limits<double>::infinity();
   std::vector<double> row_price(n + 1, 0.0), column_price(n + 1, 0.0);
@@ -227,7 +227,7 @@ std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted) {
 
 Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*figure, int resamples) {
   if (pairs.empty()) fail("bootstrap: no pairs of seeds");
-  std::map<Index, std::size_t> place;  // of a seed
+  std::map<Index, std::size_t> place;  // seed -> its index
   for (const SeedPair& p : pairs) place.emplace(p.seed_a, 0), place.emplace(p.seed_b, 0);
   std::size_t next = 0;
   for (auto& [seed, at] : place) at = next++;

@@ -1,5 +1,5 @@
-// Comparison of the heads of different seeds. Head numbers mean nothing across seeds: head 1 of one seed may correspond to
-// head 3 of the next. Heads are therefore matched by what they attend to and what they do.
+// Comparison of the heads of different seeds. Head numbers mean nothing across seeds: head 1 of one seed may correspond
+// to head 3 of the next. Heads are therefore matched by what they attend to and what they do.
 #pragma once
 
 #include <optional>
@@ -19,28 +19,28 @@ struct Carrier {
   Index seed = 0;
   HeadId head;
   std::string role;              // its label or closest role
-  double kappa = 0;              // for that role; of a role, for this role
-  double rise = 0;               // loss increase of its ablation: on the subset; of a role, over all predictions
-  double share = 0;              // of what ablating all heads costs there; NaN below kLeastStake
+  double kappa = 0;              // for `role`; if is_role, for the role `name`
+  double rise = 0;               // loss increase when ablated, on the subset; if is_role, over all predictions
+  double share = 0;              // rise divided by the loss increase without all heads; NaN below kLeastStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// The carrier in each seed of every subset that heads matter for in some seed (kLeastStake), and of every role that some head
-// of some seed plays with kappa kLabelKappa. In the order of subsets, then of roles; within each, of seeds.
+// The carriers in each seed: for every subset with a stake of at least kLeastStake in some seed, and for every role
+// with kappa >= kLabelKappa of some head in some seed. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 
-// The pairing of rows with columns that has the highest sum, for a square matrix: column of each row (Kuhn 1955, Munkres
-// 1957; n^3 steps).
+// The assignment of rows to columns of a square matrix with the highest sum, as the column of each row (Hungarian
+// method: Kuhn 1955, Munkres 1957; O(n^3)).
 std::vector<std::size_t> best_assignment(const std::vector<std::vector<double>>& similarity);
 
-// Similarity of heads p (rows of a) and q (rows of b): 2 p.q / (|p|^2 + |q|^2), which is 1 only for equal profiles; 0 for two
-// zero profiles.
+// Similarity of heads p (rows of a) and q (rows of b): 2 p.q / (|p|^2 + |q|^2), which is 1 only for equal profiles; 0
+// for two zero profiles.
 std::vector<std::vector<double>> profile_similarity(const std::vector<std::vector<double>>& a,
                                                     const std::vector<std::vector<double>>& b);
 
-// Two seeds whose heads are matched to maximize the sum of profile similarities. A profile is the head's kappa for each role
-// (negative values as 0), beside the damage D of its ablation on each subset (specialization.h) except "all"; each of the two
-// parts is scaled so that its mean square length over all heads of both seeds is 1.
+// Two seeds whose heads are matched to maximize the sum of profile similarities. A profile is the head's kappa for each
+// role (negative values as 0), beside the damage D of its ablation on each subset (specialization.h) except "all"; each
+// of the two parts is scaled so that its mean square length over all heads of both seeds is 1.
 struct SeedPair {
   Index seed_a = 0, seed_b = 0;
   double matched = 0;    // mean similarity of matched heads
@@ -53,8 +53,8 @@ struct SeedPair {
 inline constexpr std::size_t kMatchedHeads = 256;  // models with more are not matched
 std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted);
 
-// The mean of a figure over pairs, with its 95% interval: pairs share seeds, so seeds are resampled, and the mean is over
-// the pairs of different seeds among those drawn. Error: no pairs.
+// The mean of a value over pairs, with its 95% interval. Pairs share seeds, so seeds are resampled; a resample's mean
+// is over all pairs of different seeds in it. Error: no pairs.
 Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*figure, int resamples = 2000);
 
 }  // namespace headlight

@@ -13,7 +13,7 @@
 
 namespace headlight {
 
-// A named value on resampled windows: one value a replicate (ablation/replicates.h). Empty when not measured.
+// The values of one prediction subset, one per replicate (ablation/replicates.h). Empty when not measured.
 struct SubsetReplicates {
   std::vector<double> strongest, share;
 };
@@ -45,17 +45,17 @@ struct SeedFigures {
   std::vector<Subset> subsets;
   std::vector<Head> heads;
   double specialization = 0, dissociations = 0, prunable = 0, unlabelled_share = 0;
-  // One value a rotation of random subspaces, an untrained model, a random order.
+  // Baselines: one value per rotation of random subspaces, untrained model, or random order.
   std::vector<double> specialization_subspaces, specialization_untrained;
   std::vector<double> dissociations_subspaces, dissociations_untrained;
   std::vector<double> prunable_random;
-  // One value a replicate; empty when not measured.
+  // One value per replicate; empty when not measured.
   std::vector<double> loss_replicates, above_floor_replicates, specialization_replicates, dissociations_replicates,
       prunable_replicates;
   std::vector<SubsetReplicates> subset_replicates;
-  std::optional<PruneStudy> pruning;  // whole curves, when measured
+  std::optional<PruneStudy> pruning;  // complete curves, when measured
 
-  // The index of a subset; none when the seed does not have it.
+  // The index of a subset; nullopt when the seed does not have the subset.
   std::optional<std::size_t> subset(const std::string& name) const;
 };
 
@@ -73,7 +73,7 @@ struct SeedResult {
 // The contents of seed-N.json: {seed, loss, floor, failed, study: to_json(HeadStudy) or null, onset: to_json(Onset) or
 // null}; NaN and empty are null.
 Json seed_json(const SeedResult& result, const HeadStudy* study);
-// Reads it back. Error: not such a file.
+// Reads a result back. Error: a file of another form.
 SeedResult seed_result(const Json& json, const std::string& source);
 // The figures in to_json(HeadStudy).
 SeedFigures seed_figures(const JsonView& study);

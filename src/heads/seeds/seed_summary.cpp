@@ -20,8 +20,8 @@ double mean_of(std::span<const double> values) {
   return values.empty() ? kUnknown : sum / static_cast<double>(values.size());
 }
 
-// One figure of each seed, with its replicates where they were measured. Intervals are cut to the range that the figure
-// can have, because shifted replicates may exceed it.
+// One value per seed, with replicates where measured. Intervals are clamped to the range of the value, because shifted
+// replicates may exceed it.
 struct Sample {
   double lowest = -kInfinity, highest = kInfinity;
   std::vector<double> values = {};
@@ -38,7 +38,7 @@ struct Sample {
   }
 };
 
-// A figure that is averaged over seeds, and how to read it and its baselines from one seed.
+// A value that is averaged over seeds, with the functions that read it and its baselines from one seed.
 struct Figure {
   const char* name;
   double (*heads)(const SeedResult&);
@@ -112,7 +112,8 @@ FigureSummary summarize_figure(const Figure& figure, std::span<const SeedResult>
   return {figure.name, heads.interval(), subspaces.interval(), untrained.interval()};
 }
 
-// `baseline_value` of the seeds in which both it and the figure are known; nothing where there are no such seeds.
+// Adds a comparison over the seeds in which both the value and `baseline_value` are known; none if there are no such
+// seeds.
 template <class Value>
 void add_comparison(std::vector<BaselineSummary>& all, const Figure& figure, const char* who, const char* verb,
                     const char* baseline, const Value& baseline_value, std::span<const SeedResult> counted) {
@@ -191,7 +192,7 @@ std::vector<StabilitySummary> stability(std::span<const SeedPair> pairs) {
           of("matched heads in the same layer", &SeedPair::same_layer)};
 }
 
-// The most frequent value and its count; of several the first.
+// The most frequent value and its count; the first of several.
 template <class T>
 std::pair<T, Index> commonest(const std::vector<T>& values) {
   std::pair<T, Index> best{T{}, 0};

@@ -1,4 +1,4 @@
-// What several seeds of a study say together. The unit of replication is the seed: every interval is of a mean over seeds
+// The summary of several seeds. The unit of replication is the seed: every interval is of a mean over seeds
 // (seed_bootstrap.h). Seeds that failed are counted in `text` and `runs` and left out of everything else.
 #pragma once
 
@@ -13,20 +13,21 @@
 
 namespace headlight {
 
-// A figure of the heads beside the same figure of its baselines; none where it was not measured.
+// A value of the heads and of its baselines; nullopt where not measured.
 struct FigureSummary {
   std::string name;  // "specialization index", ...
   std::optional<Interval> heads, subspaces, untrained;
 };
 
-// A figure of the heads less a baseline's, within each seed (seed_compare.h).
+// A value of the heads minus that of a baseline, within each seed (seed_compare.h).
 struct BaselineSummary {
   std::string name, baseline;
   PairedComparison comparison;
   std::string sentence;
 };
 
-// Ablating the head that costs most on a prediction subset: the loss increase, and its share of what ablating all heads costs.
+// Ablating the head that costs most on a prediction subset: the loss increase, and its share of what ablating all heads
+// costs.
 struct SubsetSummary {
   std::string name;
   std::optional<Interval> strongest, share;
@@ -37,13 +38,13 @@ struct CarrierSummary {
   std::string name;
   bool is_role = false;
   Index seeds = 0;
-  Index layer = 0, in_layer = 0;  // the commonest layer, and in how many seeds
-  std::string role;               // of a subset's carrier: the commonest role ...
-  Index with_role = 0;            // ... and in how many seeds
+  Index layer = 0, in_layer = 0;  // the most frequent layer and its number of seeds
+  std::string role;               // of a subset's carrier: the most frequent role ...
+  Index with_role = 0;            // ... and its number of seeds
   std::optional<Interval> kappa, share, second_share;
 };
 
-// Similarity of the heads of two seeds. Two seeds are one pair, which has no interval.
+// Similarity of the heads of two seeds. Two seeds form a single pair, so there is no interval.
 struct StabilitySummary {
   std::string name;
   Interval value;
@@ -52,10 +53,10 @@ struct StabilitySummary {
 
 struct LabelCount {
   std::string label;
-  Index seeds = 0;  // in which some head has it
+  Index seeds = 0;  // in which a head has the label
 };
 
-// One seed, failed or not; NaN where it has no such figure.
+// One seed, failed or not; NaN for values that it lacks.
 struct SeedRun {
   Index seed = 0;
   std::string failed;
@@ -63,7 +64,7 @@ struct SeedRun {
 };
 
 struct SeedSummary {
-  std::string text;  // how many seeds, how many failed, what the brackets are
+  std::string text;  // number of seeds, number of failed seeds, meaning of the brackets
   std::vector<FigureSummary> figures;
   std::vector<BaselineSummary> comparisons;
   std::vector<SubsetSummary> subsets;
@@ -72,7 +73,7 @@ struct SeedSummary {
   std::vector<SeedPair> pairs;
   std::vector<StabilitySummary> stability;
   std::vector<LabelCount> labels;
-  bool watched = false;  // some seed's heads were watched; otherwise onsets and order are empty
+  bool watched = false;  // heads of some seed were measured in training; otherwise onsets and order are empty
   std::vector<OnsetSummary> onsets;
   std::vector<OnsetOrder> order;
   std::vector<SeedRun> runs;
@@ -94,7 +95,8 @@ Json to_json(const SeedSummary& summary);
 // A table as CSV (RFC 4180): '\n' between rows, cells quoted where necessary.
 std::string csv_text(const std::vector<std::vector<std::string>>& rows);
 // File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv,
-// heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were watched.
+// heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were
+// watched.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
                                                              const SeedSummary& summary);
 

@@ -69,7 +69,7 @@ class SeedStudy {
     return config;
   }
 
-  // What a continued study must have in common with the one in the directory: everything but the number of seeds.
+  // The settings that a continued study must share with the study in the directory: all except the number of seeds.
   Json fixed() const {
     RunConfig common = plan_.config;
     common.seed = common.threads = 0;
@@ -90,7 +90,7 @@ class SeedStudy {
     const std::string path = file("plan.json"), text = json_text(fixed());
     if (path_exists(path)) {
       Json stored = parse_json(read_file(path), path);
-      // Settings that a study of an earlier version lacks have their defaults.
+      // Settings that are missing in a study of an earlier version get their defaults.
       RunConfig config;
       from_json(config, JsonView(stored, path).at("config"));
       if (json_text(stored.set("config", to_json(config))) != text)
@@ -99,7 +99,7 @@ class SeedStudy {
     }
     if (path_exists(plan_.directory) && !list_directory(plan_.directory).empty())
       fail(plan_.directory, ": is not empty and holds no study; choose another --out");
-    // Checked before anything is created.
+    // Check the text before anything is created.
     const RunData data = load_run_data(plan_.config);
     HeadWindows(data.measured_text(), plan_.config.context, 2).check_several();
     if (watch_.text_read) watch_.text_read(data);
@@ -107,7 +107,7 @@ class SeedStudy {
     write_file_atomically(path, text + "\n");
   }
 
-  // Trains to the end, from where it stopped; false when interrupted. A finished run makes no step.
+  // Trains or resumes a run to its last step; false when interrupted. A finished run makes no steps.
   bool train(const RunConfig& config, const RunData& data) const {
     const std::string directory = run_of(config.seed);
     const bool begun = RunDirectory(directory).has_run();
@@ -122,14 +122,14 @@ class SeedStudy {
     return trainer->finished();
   }
 
-  // The result of one seed, from its file if it was measured before; nothing when interrupted.
+  // The result of one seed, from its file if measured before; nullopt when interrupted.
   std::optional<SeedResult> result_for(Index seed) {
     const std::string path = file(cat("seed-", seed, ".json"));
     if (!path_exists(path) && !measure(seed, path)) return std::nullopt;
     return seed_result(parse_json(read_file(path), path), path);
   }
 
-  // Trains and measures one seed, and writes its file. False when interrupted: nothing of the measurement is kept.
+  // Trains and measures one seed, and writes its file. False when interrupted; an incomplete measurement is discarded.
   bool measure(Index seed, const std::string& path) {
     SeedResult result;
     result.seed = seed;
@@ -162,7 +162,7 @@ class SeedStudy {
     return true;
   }
 
-  // Of the first seed that did not fail; measured again unless this process has just done so.
+  // Writes the report of the first seed that did not fail. Measures the seed again unless this process measured it.
   void write_report(std::span<const SeedResult> results, const SeedSummary& summary) {
     for (const SeedResult& r : results) {
       if (!r.failed.empty()) continue;

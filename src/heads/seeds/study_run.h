@@ -1,7 +1,7 @@
-// A study over seeds: train one model a seed, measure its heads, summarize, report. Everything is kept in one directory, so
-// that a study that was interrupted continues where it stopped:
+// A study over seeds: train one model per seed, measure its heads, summarize, report. All files are in one directory,
+// so that an interrupted study continues where it stopped:
 //
-//   plan.json                what must stay the same when the study continues
+//   plan.json                the settings that must be equal when the study continues
 //   seed-N, seed-N.json      the run of a seed, and its figures (seed_result.h)
 //   study.json, *.csv        the summary and its tables (seed_summary.h)
 //   report.html              the page of the first seed that did not fail
@@ -23,7 +23,7 @@ struct SeedStudyPlan {
   double within = 0.05;  // nats above the floor; a seed that ends further above counts as failed
   Index first = 1;       // the first seed
   Index seeds = 5;       // how many
-  Index recovery = 0;    // training steps after each removal of heads, for one more pruning curve; 0: none
+  Index recovery = 0;    // steps of recovery training, for one more pruning curve; 0: none
   std::string directory;
 };
 
@@ -40,9 +40,9 @@ struct SeedStudyOutcome {
   bool has_report = false;  // false: every seed failed
 };
 
-// Runs or continues a study. Returns nothing when interrupted; everything measured so far is then saved.
-// Errors: the directory holds another study or something else; the text is missing or shorter than two windows (nothing is
-// created then).
+// Runs or continues a study. Returns nullopt when interrupted; all finished measurements are saved.
+// Errors: the directory holds another study or something else; the text is missing or shorter than two windows (nothing
+// is created then).
 std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyWatch& watch = {});
 
 }  // namespace headlight

@@ -1,3 +1,4 @@
+// Logits added by each head, and their regression on the experts' tables.
 #include "heads/sources/direct_logits.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-// 1 / the scale of the norm for one row.
+// The reciprocal of the norm's scale for one row.
 double inverse_scale(const Norm& norm, const float* row, Index width) {
   const auto n = static_cast<double>(width);
   double mean = 0, squares = 0;
@@ -32,7 +33,7 @@ std::vector<std::vector<double>> direct_logits(const CharTransformer& model, con
   const std::vector<HeadId> heads = all_heads(c);
   const Index size = c.size_of_heads();
   const auto next = experts.next();
-  // Of each head, only the rows of symbols that may come next, centered over them: [S,D].
+  // [head]: the rows of symbols that may come next, centered over these symbols: [S,D].
   std::vector<std::vector<double>> circuits;
   for (const HeadId id : heads) {
     const std::vector<double> whole = output_circuit(model, id);

@@ -1,6 +1,7 @@
-// Direct logit attribution (Elhage et al. 2021): what each head adds to the logits by the residual stream, past all later
-// layers. With the last norm's scale as it was, the logits are the sum of the embedding's, the heads' and the feed-forward
-// layers' shares; in a model of one layer of attention alone nothing else is left.
+// Direct logit attribution (Elhage et al. 2021): the part of the logits that each head adds through the residual
+// stream, without passing through later layers. With the scale of the last norm held fixed, the logits are the sum of
+// the contributions of the embedding, the heads and the feed-forward layers. In a one-layer attention-only model, the
+// direct contribution of a head is its whole contribution.
 #pragma once
 
 #include <vector>
@@ -11,15 +12,15 @@
 namespace headlight {
 
 struct DirectLogits {
-  // [head], in the order of all_heads(): how much of each expert's table is in what the head writes. Over the embedding,
-  // heads and feed-forward layers these add up to Retention::whole.
+  // [head], in the order of all_heads(): the coefficient K of each expert's table in the logits that the head adds.
+  // Summed over the embedding, heads and feed-forward layers, the coefficients equal Retention::whole.
   std::vector<Estimates> by_expert;
-  // [head]: the mean, over the measured predictions, of the logit that the head adds to the symbol that came, beyond the
-  // mean of what it adds to all.
+  // [head]: the logit that the head adds to the target symbol, minus the mean that it adds to all symbols; mean over
+  // the measured predictions.
   std::vector<double> to_target;
 };
 
-// Of each head, the logits that it adds: [place][S], centered over the S symbols. Error: a post-norm model.
+// For each head, the logits that it adds: [place][S], centered over the S symbols. Error: a post-norm model.
 std::vector<std::vector<double>> direct_logits(const CharTransformer& model, const ExpertWindows& experts);
 
 DirectLogits measure_direct_logits(const CharTransformer& model, const ExpertWindows& experts,

@@ -1,3 +1,4 @@
+// Centered tables and logits, normal equations per window, and their solution with bootstrap intervals.
 #include "heads/sources/expert_regression.h"
 
 #include <algorithm>
@@ -97,7 +98,7 @@ ExpertRegression::ExpertRegression(const ExpertWindows& experts, const Bootstrap
   }
 }
 
-// Takes from each value the mean over the windows at its position; 0 where nothing is measured.
+// Subtracts from each value the mean over windows at its position; sets values at unmeasured places to 0.
 void ExpertRegression::center(std::span<double> values, std::size_t width) const {
   const auto length = static_cast<std::size_t>(experts_.windows().context());
   for (std::size_t t = 0; t < length; ++t) {
@@ -116,7 +117,7 @@ void ExpertRegression::center(std::span<double> values, std::size_t width) const
   }
 }
 
-// Cholesky, with 0 for what the equations do not determine.
+// Cholesky decomposition; coefficients that the equations do not determine become 0.
 std::vector<double> ExpertRegression::solve(std::vector<double> a, std::vector<double> b) const {
   const std::size_t n = b.size();
   std::vector<bool> known(n, true);

@@ -1,11 +1,12 @@
-// How much of each expert (corpora/chorus.h) there is in given scores of the next symbol, such as a model's logits: least
-// squares on the experts' true tables.
+// Regression of next-symbol scores, such as a model's logits, on the true tables of the experts (corpora/chorus.h) by
+// least squares. The coefficient K of an expert measures how much of the expert the scores contain.
 //
 //   score[place][symbol] ~ sum over experts of K[expert] * table[expert][evidence at that place][symbol]
 //
 // Both sides are centered over the symbols, which removes the softmax's normalizer, and then over the windows at each
-// position: mean-ablation (heads/ablation/ablation.h) leaves a head's mean at each position, and what the mean says is no evidence.
-// A model that predicts the true probabilities has K = 1 for every expert; one that ignores an expert has K = 0 for it.
+// position: mean-ablation (heads/ablation/ablation.h) leaves a head's mean at each position, which carries no evidence.
+// A model that predicts the true probabilities has K = 1 for every expert; a model that ignores an expert has K = 0 for
+// it.
 #pragma once
 
 #include <span>
@@ -19,39 +20,39 @@
 
 namespace headlight {
 
-// Predictions at earlier positions are left out: some experts have no evidence there, or several have the same.
+// Predictions at earlier positions are left out, because some experts have no evidence there or share it with others.
 inline constexpr Index kRetentionFrom = 8;
 
-// What experts say at each place of some windows. A place is an index into HeadWindows::inputs().
+// The experts' evidence and tables at each place of some windows. A place is an index into HeadWindows::inputs().
 class ExpertWindows {
  public:
   // Errors: the text has no experts; no window has predictions from position kRetentionFrom on.
   ExpertWindows(const RunData& data, const HeadWindows& windows);
 
   const HeadWindows& windows() const { return windows_; }
-  std::span<const Expert> experts() const { return experts_; }  // without evidence
-  // The ids of the symbols that may come next, S of them, in the order of the tables' columns.
+  std::span<const Expert> experts() const { return experts_; }  // their `evidence` member is empty
+  // The ids of the S symbols that may come next, in the order of the tables' columns.
   std::span<const std::int32_t> next() const { return next_; }
   // The id of every symbol that may be evidence, in the order of the tables' rows.
   std::span<const std::int32_t> symbols() const { return symbols_; }
   // Whether the prediction at this place is measured.
   bool counts(Index place) const;
-  // The place of an expert's evidence for the prediction at `place`; -1: it has none.
+  // The place of an expert's evidence for the prediction at `place`; -1: no evidence.
   Index evidence(std::size_t expert, Index place) const;
-  // Row of the table centered over the S symbols, for an evidence of this id. Error: no symbol of the tables.
+  // The row of an expert's table for evidence of this id, centered over the S symbols. Error: the tables lack this
+  // symbol.
   std::span<const double> row(std::size_t expert, std::int32_t id) const;
 
  private:
   const HeadWindows& windows_;
   std::vector<Expert> experts_;
-  std::vector<std::vector<std::int32_t>> evidence_;  // [expert][place]: how far back; 0: none
+  std::vector<std::vector<std::int32_t>> evidence_;  // [expert][place]: distance back; 0: none
   std::vector<std::int32_t> symbols_, next_;
   std::vector<Index> row_of_id_;             // -1: none
   std::vector<std::vector<double>> tables_;  // [expert][row * S + column], centered
 };
 
-// The model's logits of the symbols that may come next, centered over them: [place][S]. A probe that is alive acts as
-// always.
+// The model's logits of the symbols that may come next, centered over these symbols: [place][S]. Active hooks apply.
 std::vector<double> symbol_logits(const CharTransformer& model, const ExpertWindows& experts);
 
 // An estimate with its 95% interval, by bootstrap over windows.
@@ -59,9 +60,9 @@ using Estimates = std::vector<Interval>;  // [expert]
 
 class ExpertRegression {
  public:
-  // Both must outlive it.
+  // Both must outlive this object.
   ExpertRegression(const ExpertWindows& experts, const Bootstrap& bootstrap);
-  // K of scores [place][S]. An expert that says the same everywhere has K = 0.
+  // The coefficients K for scores [place][S]. An expert whose table row is the same at all places has K = 0.
   Estimates fit(std::span<const double> scores) const;
 
  private:
@@ -71,7 +72,7 @@ class ExpertRegression {
   const ExpertWindows& experts_;
   const Bootstrap& bootstrap_;
   std::vector<double> x_;                // [expert][place][S]
-  std::vector<std::vector<double>> xx_;  // [window]: E x E sums
+  std::vector<std::vector<double>> xx_;  // [window]: E x E sums for E experts
   std::vector<double> xx_all_;
 };
 

@@ -1,3 +1,4 @@
+// The measurements of an expert study in order, and its sentences about heads.
 #include "heads/sources/expert_study.h"
 
 #include <algorithm>
@@ -32,7 +33,7 @@ std::vector<std::vector<RoleScore>> attention_on_experts(const CharTransformer& 
 }
 
 std::string percent(double share) {
-  // A share of more than all is the noise of the estimate.
+  // Estimation noise can put a share outside 0 .. 1.
   share = std::clamp(share, 0.0, 1.0);
   return cat(static_cast<int>(std::lround(100 * share)), "%");
 }
@@ -124,7 +125,7 @@ std::vector<std::string> head_sentences(const ExpertStudy& study) {
     bool keeps_rest = true;
     const auto add_loss = [&](std::size_t e) {
       const Interval lost = study.lost(h, e);
-      if (std::isnan(lost.mean)) return;  // the model does not use it
+      if (std::isnan(lost.mean)) return;  // the model does not use this expert
       if (!(lost.low > kLosesShare)) {
         if (!(lost.high < kLosesShare)) keeps_rest = false;
         return;

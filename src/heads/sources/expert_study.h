@@ -1,5 +1,5 @@
-// All that is measured about heads on a text with experts (corpora/chorus.h): where each head attends, what it reads, what it
-// writes, and that the model uses it.
+// The study of heads on a text with experts (corpora/chorus.h): for each head its attention to the evidence, its
+// learned table, its direct logits, and the effect of ablation and patching.
 #pragma once
 
 #include <optional>
@@ -14,16 +14,16 @@
 
 namespace headlight {
 
-// A head reads an expert's evidence when at least this share of its attention lies there, and no more on any other's.
+// A head reads an expert's evidence when at least this share of its attention is on it and no other expert's has more.
 inline constexpr double kReads = 0.5;
-// The model loses an expert with a head when the interval of the loss, as a share of what it uses unablated, lies above
-// this, and keeps it when the interval lies below.
+// Ablating a head loses an expert when the interval of ExpertStudy::lost() is above this, and keeps the expert when the
+// interval is below.
 inline constexpr double kLosesShare = 0.1;
-// A learned table is the expert's when none of so many shuffled ones correlates as well.
+// A learned table matches an expert's table when the p of their correlation is at most this (learned_tables.h).
 inline constexpr double kTableP = 0.01;
 
 struct ExpertStudy {
-  std::vector<Expert> experts;  // without evidence
+  std::vector<Expert> experts;  // their `evidence` member is empty
   std::vector<HeadId> heads;
   Retention retention;               // parts: [head]
   std::vector<Retention> subspaces;  // [rotation]
@@ -31,15 +31,15 @@ struct ExpertStudy {
   double index = 0;                  // retention_index(), and its baselines
   std::vector<double> index_subspaces, index_untrained;
   std::vector<std::vector<RoleScore>> attention;  // [head][expert]
-  std::string symbols;                            // of the tables' rows; columns are those but the first
+  std::string symbols;                            // of the tables' rows; the columns lack the first symbol
   std::optional<LearnedTables> tables;            // absent for post-norm models, like `direct`
   std::optional<DirectLogits> direct;
   Patching patching;
 
-  // The share of an expert that the model loses with a head: (unablated - K) / unablated, with the bounds of K. Not a number
-  // where the unablated model does not use the expert (K below kLosesShare).
+  // The share of an expert that the model loses when the head is ablated: (K unablated - K ablated) / K unablated, with
+  // bounds from those of K ablated. NaN if the unablated model does not use the expert (K below kLosesShare).
   Interval lost(std::size_t head, std::size_t expert) const;
-  // How many experts that need attention have exactly one head with which the model loses them.
+  // The number of experts that need attention and are lost with exactly one head.
   std::size_t experts_with_one_head() const;
 };
 
@@ -50,12 +50,13 @@ struct ExpertStudyOptions {
   Measuring measuring = {};
 };
 
-// Errors: a text without experts, without two whole windows, or too short a context; measuring does not want to go on.
+// Errors: a text without experts or without two whole windows; a context that is too short; interruption by
+// options.measuring (InterruptedError).
 ExpertStudy study_experts(const CharTransformer& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options = {});
 
 // "L0H2 reads the symbol three back (attention 0.98); without it the model loses 76% of that source and nothing else."
-// One for each head; claims only what the intervals support.
+// One sentence per head; claims only what the intervals support.
 std::vector<std::string> head_sentences(const ExpertStudy& study);
 
 Json to_json(const ExpertStudy& study);

@@ -1,3 +1,4 @@
+// An expert study as JSON.
 #include "heads/sources/expert_study.h"
 #include "heads/study/number_json.h"
 
@@ -18,7 +19,7 @@ Json to_json(const Estimates& estimates, std::span<const Expert> experts) {
   return object;
 }
 
-// The values alone: [part][expert].
+// The estimates without intervals: [part][expert].
 Json matrix_json(const std::vector<Estimates>& parts) {
   Json rows = Json::array();
   for (const Estimates& part : parts) {

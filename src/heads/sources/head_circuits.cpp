@@ -1,3 +1,4 @@
+// Products of embedding, value, output and unembedding weights.
 #include "heads/sources/head_circuits.h"
 
 namespace headlight {
@@ -6,7 +7,7 @@ namespace {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-// A tensor's values, in double precision.
+// The elements of a tensor in double precision.
 std::vector<double> values_of(const Tensor& t) {
   std::vector<double> values(at(t.numel()));
   const float* p = t.data<float>();
@@ -14,7 +15,7 @@ std::vector<double> values_of(const Tensor& t) {
   return values;
 }
 
-// gain * x, with x centered first where the norm does so.
+// x = gain * x, centered first if the norm centers.
 void apply_gain(const Norm& norm, std::span<double> x) {
   double mean = 0;
   if (norm.beta)

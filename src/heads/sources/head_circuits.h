@@ -1,5 +1,6 @@
-// What the weights of a head say, without any text (Elhage et al. 2021): which logits it writes for each dimension of its
-// output, and for each symbol that it reads. Scales of norms depend on the text and are left out; biases too.
+// Circuits of a head, computed from its weights without any text (Elhage et al. 2021): the logits for each dimension of
+// its output z, and for each symbol it reads (OV circuit). Biases are left out, and so are the scales of norms, which
+// depend on the text.
 #pragma once
 
 #include <span>
@@ -9,13 +10,13 @@
 
 namespace headlight {
 
-// [V,D]: the logits that the output z of a head adds by the residual stream alone, past later layers: output projection,
-// the last norm's gain (for layer norm also its centering), unembedding. Error: a post-norm model, in which no path leads
-// past the norms of later layers.
+// [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
+// norm (with centering for layer norm), unembedding. Error: a post-norm model, where every path passes through later
+// norms.
 std::vector<double> output_circuit(const CharTransformer& model, HeadId head);
 
-// [from][to]: the logits of tokens `to` when the head attends to a token of `from` alone and reads its embedding: the gain
-// of the layer's norm, values, output_circuit(). Error: as above.
+// [from][to]: the OV circuit, or the logits of tokens `to` when the head attends only to one token of `from` and reads
+// its embedding: gain of the layer's norm, value projection, output_circuit(). Error: a post-norm model.
 std::vector<double> table_of_head(const CharTransformer& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 

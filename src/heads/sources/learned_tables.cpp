@@ -1,3 +1,4 @@
+// Correlation of tables with a shuffled null, for all heads and experts.
 #include "heads/sources/learned_tables.h"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-// Centered over columns and over rows.
+// The table centered over columns and over rows.
 std::vector<double> centered(std::span<const double> table, std::size_t columns) {
   std::vector<double> out(table.begin(), table.end());
   const std::size_t rows = out.size() / columns;

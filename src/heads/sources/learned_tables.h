@@ -1,4 +1,5 @@
-// The tables that heads learned, read from their weights (heads/head_circuits.h), beside the experts' true ones.
+// The tables that heads learned, read from their weights (heads/sources/head_circuits.h), compared with the experts'
+// tables.
 #pragma once
 
 #include <vector>
@@ -8,26 +9,26 @@
 
 namespace headlight {
 
-// Two tables compared: Pearson's correlation over their entries, both centered over rows and over columns. What a table
-// says whatever its evidence is (a mean row) could stand in any bias, and centering leaves it out.
+// Comparison of two tables by Pearson's correlation of their entries, after centering both over rows and columns.
+// Centering removes the mean row, which does not depend on the evidence and could be stored in any bias.
 struct TableMatch {
   double correlation = 0;
-  // The null: the same with the rows and the columns of the true table permuted at random.
-  double null_95 = 0;  // its 95th percentile
-  double p = 1;        // (1 + how many are as high) / (1 + how many there are)
+  // The null distribution: correlations after permuting rows and columns of the true table at random.
+  double null_95 = 0;  // 95th percentile of the null
+  double p = 1;        // (1 + shuffles with at least this correlation) / (1 + shuffles)
 };
 
 inline constexpr int kTableShuffles = 999;
 
-// [rows][columns] each. Tables of less than two rows or columns, or without variation, do not correlate.
+// Both tables are [rows][columns]. The correlation is 0 for tables with fewer than two rows or columns or no variation.
 TableMatch match_tables(std::span<const double> learned, std::span<const double> truth, std::size_t columns,
                         std::uint64_t seed, int shuffles = kTableShuffles);
 
 struct LearnedTables {
-  // Of each head, in the order of all_heads(): [symbols][next] of ExpertWindows, as the weights say.
+  // [head], in the order of all_heads(): table_of_head() as [symbols][next] of ExpertWindows.
   std::vector<std::vector<double>> learned;
-  std::vector<std::vector<double>> truth;  // of each expert, likewise
-  // Of each expert, the rows that are compared: symbols that are its evidence somewhere in the measured windows.
+  std::vector<std::vector<double>> truth;  // [expert]: its true table, in the same layout
+  // [expert]: the rows that are compared, namely symbols that are its evidence somewhere in the measured windows.
   std::vector<std::vector<std::size_t>> rows;
   std::vector<std::vector<TableMatch>> match;  // [head][expert]
 };

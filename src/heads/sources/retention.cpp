@@ -1,3 +1,4 @@
+// Expert coefficients under ablation of heads and random subspaces, and the specialization index of their losses.
 #include "heads/sources/retention.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Retention: how much of each expert a model still uses when a head is ablated. Heads that each serve one expert give a
-// matrix with small values on a diagonal and 1 elsewhere.
+// Retention: how much of each expert a model still uses when a head is ablated. If each head serves one expert, the
+// matrix head x expert has one small value per head and 1 elsewhere.
 #pragma once
 
 #include <vector>
@@ -13,16 +13,16 @@ namespace headlight {
 
 struct Retention {
   Estimates whole;               // nothing ablated
-  std::vector<Estimates> parts;  // [head or subspace], each mean-ablated by itself
-  Estimates none;                // all heads mean-ablated: what needs no attention stays
+  std::vector<Estimates> parts;  // [head or subspace], mean-ablated one at a time
+  Estimates none;                // all heads mean-ablated; experts that need no attention remain
 };
 
-// Of each head, in the order of all_heads().
+// The retention with each head ablated, in the order of all_heads().
 Retention measure_retention(const CharTransformer& model, const HeadMeans& means, const ExpertWindows& experts,
                             const ExpertRegression& regression, const AfterEvaluation& after_each = {});
 
-// The random-subspace baseline: parts are subspaces of the size of a head (ablate_subspaces() in specialization.h), as
-// many as there are heads. `rotations` results, with `whole` and `none` as of `heads`.
+// The random-subspace baseline: `parts` are as many random subspaces as there are heads, each of a head's dimension
+// (ablate_subspaces() in specialization.h). Returns `rotations` results, with `whole` and `none` copied from `heads`.
 std::vector<Retention> subspace_retention(const CharTransformer& model, const HeadMeans& means,
                                           const ExpertWindows& experts, const ExpertRegression& regression,
                                           const Retention& heads, int rotations, std::uint64_t seed,

@@ -1,3 +1,4 @@
+// Drawing of swaps, the patching hook, and the measured change of the logits.
 #include "heads/sources/source_patching.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-// Puts the output of one head, from another run, into this one.
+// Hook that replaces the output of one head by its output in another run.
 class PatchHead : public Probe {
  public:
   PatchHead(HeadId head, const Tensor& z) : head_(head), z_(z) {}
@@ -34,11 +35,11 @@ class PatchHead : public Probe {
 };
 
 struct Swap {
-  Index place = -1, at = -1;  // the prediction and its evidence; -1: this window has none
-  std::int32_t symbol = 0;    // instead of the one there
+  Index place = -1, at = -1;  // the prediction and its evidence; -1: no swap in this window
+  std::int32_t symbol = 0;    // replaces the symbol at `at`
 };
 
-// Draws, for each window, a prediction whose evidence for `expert` can be swapped without touching another expert's.
+// Draws, for each window, a prediction whose evidence for `expert` can be swapped without changing another expert's.
 std::vector<Swap> draw_swaps(const ExpertWindows& experts, std::size_t expert, const TokenClasses& classes, Rng& rng) {
   const HeadWindows& windows = experts.windows();
   const auto& inputs = windows.inputs();
@@ -49,7 +50,7 @@ std::vector<Swap> draw_swaps(const ExpertWindows& experts, std::size_t expert, c
     std::vector<Index> places;
     for (Index place = w * windows.context(); place < (w + 1) * windows.context(); ++place) {
       const Index at = experts.counts(place) ? experts.evidence(expert, place) : -1;
-      // A copy of the last symbol may be what another expert is found by.
+      // Skip evidence equal to the last symbol: another expert's evidence may depend on it.
       if (at < 0 || id_at(at) == id_at(place)) continue;
       bool alone = true;
       for (std::size_t other = 0; other < experts.experts().size(); ++other)
@@ -71,7 +72,7 @@ std::vector<Swap> draw_swaps(const ExpertWindows& experts, std::size_t expert, c
   return swaps;
 }
 
-// What the swaps of one expert moved, summed over each window: along the change of its table, in units of that change.
+// [window]: changes of the logits along the change of the expert's table, summed over the swaps of one expert.
 struct Moved {
   explicit Moved(std::size_t windows) : should(windows, 0.0), whole(windows, 0.0) {}
   std::vector<double> should, whole;

@@ -1,6 +1,6 @@
-// Activation patching (Vig et al. 2020; Meng et al. 2022) on experts: one symbol of the text, the evidence of a single
-// expert, is swapped for another; the output of one head is taken from the run on the swapped text and put into the run on
-// the text as it was. If the head carries that expert, the logits move as they did when the model read the swapped text.
+// Activation patching (Vig et al. 2020; Meng et al. 2022) on experts. One symbol of the text, the evidence of a single
+// expert, is swapped for another symbol. The output of one head in the run on the swapped text then replaces its output
+// in the run on the original text. If the head carries that expert, the logits change as they do on the swapped text.
 #pragma once
 
 #include <vector>
@@ -12,18 +12,19 @@
 namespace headlight {
 
 struct Patching {
-  // [expert]: how far the logits move along the change of the expert's table when the whole model reads the swapped text,
-  // 1 being as far as they should. Experts without any possible swap have 0.
+  // [expert]: the change of the logits along the change of the expert's table when the whole model reads the swapped
+  // text, divided by the change that the true table implies. 1: as large as it should be. 0 for an expert without
+  // possible swaps.
   Estimates whole;
-  // [head][expert]: the share of that movement that the head's output alone brings about.
+  // [head][expert]: the share of that change which the head's output alone causes.
   std::vector<Estimates> heads;
-  std::vector<Index> swaps;  // [expert]: how many were measured
+  std::vector<Index> swaps;  // [expert]: number of swaps measured
 };
 
-inline constexpr int kPatchRounds = 4;  // swaps of each window and expert
+inline constexpr int kPatchRounds = 4;  // swaps per window and expert
 
-// Measured for experts that need attention. A swapped symbol is the evidence of no other expert for the same prediction,
-// and its replacement is a letter for a letter, a digit for a digit, so that nothing else changes its place.
+// Measures the experts that need attention. A swapped symbol is not evidence of another expert for the same prediction.
+// A letter replaces a letter and a digit a digit, so the evidence of all other experts stays where it is.
 Patching measure_patching(const CharTransformer& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
                           const Bootstrap& bootstrap, std::uint64_t seed, int rounds = kPatchRounds,
                           const AfterEvaluation& after_each = {});

@@ -1,3 +1,4 @@
+// The measurements of a study in order: labels, ablations, baselines, pairs, pruning, verdicts.
 #include "heads/study/head_study.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace headlight {
 
 namespace {
 
-// "All" is the sum of the rest and no rule of its own.
+// Drops the subset "all", which is not a rule: the specialization index compares rules.
 AblationResult by_rule(AblationResult result) {
   for (std::vector<Rise>& row : result.rises) row.erase(row.begin());
   result.all.erase(result.all.begin());
@@ -40,12 +41,12 @@ bool kinds_disagree(double mean, double zero, double other) {
   return high > kTimes * low;
 }
 
-// Roles that copy: their keys hold the very character that comes next.
+// Copying roles: their keys hold the character to predict.
 bool copies(const Role& role) {
   return role.name == "induction" || role.name == "same word" || role.family == "evidence";
 }
 
-// What the roles of a label decide, of those that copy.
+// The predictions that the copying roles of a label decide.
 Slots decided_by(const HeadLabel& label, std::span<const Role> roles, const MeasuredText& m, const RoleMasks& masks) {
   Slots decided{label.name(roles), {}};
   for (const std::size_t part : label.parts) {
@@ -78,7 +79,7 @@ void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMea
   std::vector<double> strongest(n, kMatters);
   const BlockRuns whole(model, setting.windows);
   for (std::size_t a = 0; a < n; ++a) {
-    // From here on without a; each b comes later, in the same layer or above.
+    // Keep a run with head a ablated: every b > a is in the same layer or a later one.
     BlockRuns runs = whole;
     {
       const AblateHeads probe(means, {study.heads[a].id});

@@ -1,5 +1,5 @@
-// A study of one trained model: what each of its heads looks at, what it does, and how sure that is. Everything else in
-// heads/ put together; what `headlight heads` prints and what reports are made from.
+// The study of one trained model: for each head its attention label, its ablations, baselines and a verdict. `headlight
+// heads` prints a study, and reports are made from it.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +19,20 @@
 
 namespace headlight {
 
-// A head matters where the interval of its rise, on some slots, lies above this (nats).
+// A head matters on a prediction subset when the interval of its loss increase there lies above this value, in nats.
 inline constexpr double kMatters = 0.02;
-// Slots with fewer predictions are counted in "all" only.
+// Subsets with fewer predictions are not measured separately; their predictions still count in "all".
 inline constexpr Index kLeastSlots = 20;
 
 struct StudyOptions {
-  Index windows = 64;         // of text to measure on
-  int untrained = 20;         // models for the nulls of attention labels ...
-  int untrained_ablated = 5;  // ... of which so many are ablated too
+  Index windows = 64;         // of text, at most
+  int untrained = 20;         // models of the untrained baseline for attention labels ...
+  int untrained_ablated = 5;  // ... and how many of them are also ablated
   int subspaces = 50;         // random subspaces of each layer, rounded up to whole rotations
   int random_orders = 20;
   std::uint64_t seed = 1;
   bool pairs = true;        // redundancy and similarity of all pairs of heads
-  bool curves = false;      // whole pruning curves in all orders, not only as far as the prunable fraction needs
+  bool curves = false;      // complete pruning curves in all orders, not only up to the prunable fraction
   bool replicates = false;  // the headline numbers on resampled windows, for intervals over seeds
   Measuring measuring = {};
 };
@@ -42,19 +42,20 @@ struct HeadFinding {
   HeadLabel label;
   std::vector<RoleScore> scores;  // [role]
   double evenness = 0;
-  std::vector<Rise> mean, zero, other;  // [slots]: when ablated, by kind of replacement; `mean` is the primary one
-  // Whether the three kinds differ in sign, or three-fold, in what ablation does to the loss over all (and any is 0.01
-  // nats or more).
+  std::vector<Rise> mean, zero, other;  // [subset]: loss increases by kind of ablation; `mean` is primary
+  // Whether the three kinds of ablation disagree on the loss increase over all predictions: in sign, or by a factor of
+  // 3, with at least one of them 0.01 nats or more.
   bool kinds_disagree = false;
-  double importance = 0, importance_in_layer = 0;  // of the gate, and divided by the layer's norm
-  // On the predictions that its role decides, when it is labelled with a role that copies and there are enough of them.
+  double importance = 0, importance_in_layer = 0;  // gate gradient; normalized by layer
+  // The loss increase on the predictions that the head's role decides. Only for labels of copying roles with at least
+  // kLeastSlots such predictions.
   std::optional<Rise> on_role;
-  std::optional<std::size_t> backup;  // the head whose joint ablation costs the most beyond the two alone
-  // causal          labelled, and ablation hurts: on what its role decides, or anywhere for roles that decide nothing
-  // attention only  labelled, and it does not
-  // sink            looks at the first character, and ablation does not hurt
-  // redundant       ablation does not hurt, but hurts together with another head more than the two alone
-  // unlabelled      no role; whether ablation hurts or not
+  std::optional<std::size_t> backup;  // the head with the largest redundancy with this one
+  // causal          labelled; ablation hurts on the predictions that the role decides (on any subset if none)
+  // attention only  labelled; ablation does not hurt
+  // sink            attends to the first character; ablation does not hurt
+  // redundant       ablation alone does not hurt; ablating it with another head costs more than the sum of the two
+  // unlabelled      no label, whether or not ablation hurts
   std::string verdict;
 };
 
@@ -62,33 +63,33 @@ struct HeadStudy {
   std::string run, text;
   Index windows = 0, predictions = 0;
   std::vector<Role> roles;
-  std::vector<Slots> slots;                             // [0] is all predictions
-  bool truth_known = false;                             // the other slots are the rules of the text
-  std::vector<double> loss, loss_without_heads, floor;  // [slots]; floor is empty where the truth is not known
-  double untrained_kappa = 0;                           // the threshold of condition 2
+  std::vector<Slots> slots;                             // subset 0 is all predictions
+  bool truth_known = false;                             // then the other subsets are the text's rules
+  std::vector<double> loss, loss_without_heads, floor;  // [subset]; floor is empty when the truth is unknown
+  double untrained_kappa = 0;                           // the threshold of condition 2 (head_labels.h)
   std::vector<HeadFinding> heads;
-  std::vector<std::vector<std::vector<Rise>>> redundancy;  // [a][b][slots] for a < b; empty without pairs
+  std::vector<std::vector<std::vector<Rise>>> redundancy;  // [a][b][subset] for a < b; empty without pairs
   HeadSimilarity similarity;                               // empty without pairs
 
-  // Headline numbers, and their nulls: one value for each untrained model, rotation, random order.
+  // Headline numbers and their baselines: one value per untrained model, rotation or random order.
   double specialization = 0;
   std::vector<double> specialization_untrained, specialization_subspaces;
-  std::vector<DoubleDissociation> dissociations;  // heads as indices into `heads`, slots into `slots`
-  std::vector<double> dissociations_untrained, dissociations_subspaces;  // how many
-  double prunable = 0;  // in greedy order, chosen on the first half of the windows and measured on the second
+  std::vector<DoubleDissociation> dissociations;                         // indices into `heads` and `slots`
+  std::vector<double> dissociations_untrained, dissociations_subspaces;  // counts
+  double prunable = 0;  // greedy order, chosen on the first half of the windows, measured on the second
   std::vector<double> prunable_random;
   PruneStudy pruning;                                // the curves
-  std::optional<Replicates> replicates;              // where they were asked for
-  std::optional<ExpertStudy> experts;                // where the text has them
-  std::vector<AblationResult> subspaces, untrained;  // what the nulls were computed from
+  std::optional<Replicates> replicates;              // if requested
+  std::optional<ExpertStudy> experts;                // if the text has experts
+  std::vector<AblationResult> subspaces, untrained;  // ablations behind the baselines
 
   double unlabelled_share() const;
 };
 
-// Errors: a text without two whole windows; options.measuring does not want to go on.
+// Errors: a text without two whole windows; interruption by options.measuring (InterruptedError).
 HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options = {});
 
-// All of it, roles by name; the pruning curves where they are whole.
+// The whole study, with roles by name. Includes pruning curves only if they are complete.
 Json to_json(const HeadStudy& study);
 
 }  // namespace headlight

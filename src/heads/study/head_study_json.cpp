@@ -1,3 +1,4 @@
+// A study as JSON.
 #include "heads/study/head_study.h"
 #include "heads/study/number_json.h"
 
@@ -53,7 +54,7 @@ Json to_json(const HeadFinding& f, const HeadStudy& study) {
       .set("roles", scores);
 }
 
-// The damage of each part on each rule, without intervals: enough to draw the control beside the heads.
+// The damage of each part on each rule, without intervals: enough to draw a baseline beside the heads.
 Json control(std::span<const AblationResult> results) {
   Json array = Json::array();
   for (const AblationResult& result : results) {

@@ -1,3 +1,4 @@
+// Calls of the progress callback.
 #include "heads/study/measuring.h"
 
 namespace headlight {

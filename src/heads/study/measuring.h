@@ -1,4 +1,4 @@
-// A long measurement, watched from outside: between its evaluations it says how far it is, and may be stopped.
+// Progress and interruption of long measurements: a callback runs between evaluations and may stop the measurement.
 #pragma once
 
 #include <functional>
@@ -9,20 +9,22 @@
 
 namespace headlight {
 
-// Called by functions that evaluate a model many times, after each time; it may throw to end them. Empty: nothing happens.
+// Called after each evaluation by functions that evaluate a model many times. May throw to end the measurement; may be
+// empty.
 using AfterEvaluation = std::function<void()>;
 
 class Measuring {
  public:
-  // What is being measured ("heads ablated"), and how many of how many are done. Says whether to go on.
+  // Receives the name of the stage ("heads ablated") and how many of its `of` evaluations are done. Returns false to
+  // stop.
   using Callback = std::function<bool(const char* what, Index done, Index of)>;
-  Measuring() = default;  // nobody watches
+  Measuring() = default;  // no callback
   explicit Measuring(Callback callback) : callback_(std::move(callback)) {}
 
-  // Each asks the callback. Error (InterruptedError): it does not want to go on.
-  void begin(const char* what, Index of);  // a stage, of which nothing is done
-  void next();                             // one more is done
-  void ask() const;                        // as many as before
+  // Each runs the callback. Error: InterruptedError if the callback returns false.
+  void begin(const char* what, Index of);  // starts a stage of `of` evaluations
+  void next();                             // one more evaluation is done
+  void ask() const;                        // only checks for interruption
 
  private:
   Callback callback_;

@@ -1,4 +1,4 @@
-// Numbers as JSON, one way for all of heads/: null where there is none to show, and shortened where a file would only grow.
+// Numbers as JSON for all of heads/: null for values that are not finite, with optional rounding to keep files small.
 #pragma once
 
 #include <cmath>
@@ -9,12 +9,12 @@
 
 namespace headlight {
 
-// As it is.
+// No rounding.
 struct Exact {
   double operator()(double value) const { return value; }
 };
 
-// Rounded to a multiple of 1 / scale, never -0; as it is where it is so large that it has no such digits.
+// Rounds to a multiple of 1 / scale, never to -0. Magnitudes of 1e9 and above are not rounded.
 struct Rounded {
   double scale;
   double operator()(double value) const {

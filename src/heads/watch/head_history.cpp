@@ -1,3 +1,4 @@
+// Writing, checking, reading and truncating heads.jsonl.
 #include "heads/watch/head_history.h"
 
 #include <cmath>
@@ -20,7 +21,7 @@ namespace {
 constexpr Rounded kShort{1e5};
 constexpr const char* kFormat = "headlight heads 1";
 constexpr Index kMostBytes = Index{1} << 28;
-constexpr Index kMostLength = 4096;  // so that its square is small
+constexpr Index kMostLength = 4096;  // limits the attention of a head to about 8 MB
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ std::vector<std::vector<double>> read_rows(const JsonView& array, const HeadHist
   return matrix;
 }
 
-// Names by which something is found: no two alike.
+// Reads unique names.
 std::vector<std::string> read_names(const JsonView& array) {
   std::vector<std::string> names;
   std::set<std::string_view> known;
@@ -114,7 +115,7 @@ HeadSnapshot read_snapshot(const JsonView& view, const HeadHistory& h) {
   return s;
 }
 
-// Calls `each` with every whole line, and how an error about it begins.
+// Calls `each` with every complete line and the prefix for error messages about it.
 template <class Each>
 void for_each_line(const std::string& path, const std::string& text, const Each& each) {
   Index line = 0;
@@ -214,7 +215,7 @@ std::vector<std::uint8_t> base64_bytes(std::string_view text, const std::string&
       if (digit < 0) refuse();
       four = four << 6 | static_cast<std::uint32_t>(digit);
     }
-    // Bits that no byte takes are zero: one text for the same bytes.
+    // Unused bits must be 0, so that every byte sequence has exactly one encoding.
     if (missing > 0 && (four & (missing == 1 ? 0xffu : 0xffffu)) != 0) refuse();
     for (int k = 0; k < 3 - missing; ++k) bytes.push_back(static_cast<std::uint8_t>(four >> (16 - 8 * k)));
   }

@@ -1,3 +1,4 @@
+// Choice of steps, snapshots of scores and attention, and the terminal's lines.
 #include "heads/watch/head_watch.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace headlight {
 
 namespace {
 
-// Scores the attention of whatever runs; the windows have to come in order.
+// Hook that scores the attention of every batch that runs. Batches must come in the order of the windows.
 struct ScoringProbe : Probe {
   ScoringProbe(const TransformerConfig& config, const RoleMasks& m)
       : scores(config.layers, config.most_heads(), m.roles()),
@@ -22,7 +23,7 @@ struct ScoringProbe : Probe {
         seen(static_cast<std::size_t>(config.layers)) {}
   HeadScores scores;
   const RoleMasks& masks;
-  std::vector<Index> seen;  // windows, by each layer
+  std::vector<Index> seen;  // [layer]: windows scored so far
   Tensor see(const std::string& name, const Tensor& x) override {
     for (std::size_t layer = 0; layer < seen.size(); ++layer) {
       if (name != cat("blocks.", layer, ".attn.weights")) continue;
@@ -33,7 +34,7 @@ struct ScoringProbe : Probe {
   }
 };
 
-// Those with queries enough to be told on this text.
+// The roles with enough queries in this text.
 std::vector<Role> told_roles(const MeasuredText& text, const RunData& data) {
   std::vector<Role> roles = roles_of(text, data);
   const RoleMasks masks(roles, text.role_text(), text.windows.context());
@@ -88,7 +89,7 @@ HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_
     history_.tokens.push_back(shown_token(data.vocabulary, on_->shown.windows.inputs()[static_cast<std::size_t>(t)]));
     if (!on_->shown.rule.empty()) history_.rules.push_back(rule_at(on_->shown, data, t));
   }
-  constexpr Index kPoints = 64;  // more than a line has columns
+  constexpr Index kPoints = 64;  // at least the columns of a terminal line
   kappa_.assign(on_->heads.size() * on_->roles.size(), Curve(kPoints));
 
   if (trainer.directory().empty()) return;
@@ -148,7 +149,7 @@ void HeadWatch::add_to_curves(const HeadSnapshot& s) {
 void HeadWatch::after(const StepRecord& record) {
   if (!snapshot_ || snapshot_->step != record.step) return;
   const double began = monotonic_seconds();
-  // The step that ends the training has no batch of its own.
+  // The final record has no batch of its own, so use the loss of the last batch.
   snapshot_->training_loss = std::isnan(record.loss) ? trainer_.last_loss() : record.loss;
   if (!path_.empty()) append_line(path_, snapshot_line(history_, *snapshot_));
   snapshot_.reset();

@@ -1,12 +1,13 @@
-// Watches the heads of a run while it trains: at some steps, what they look at on a few held-out windows, written to
-// heads.jsonl in the run's directory (head_history.h). So one sees at which step a head takes its role.
+// Measures the heads of a run during training: at some steps, it writes role scores and attention on a few held-out
+// windows to heads.jsonl in the run's directory (head_history.h). The file shows at which step a head takes on its
+// role.
 //
 //   Trainer trainer(config, data, "runs/mine");
 //   HeadWatch watch(trainer);
 //   run_watched(trainer, &watch);
 //
-// Training is not changed by it, bit for bit; a run that was interrupted and resumed has the same heads.jsonl as one that was
-// not.
+// Training stays bit-identical. A run that was interrupted and resumed has the same heads.jsonl as an uninterrupted
+// run.
 #pragma once
 
 #include <cstddef>
@@ -23,32 +24,33 @@
 namespace headlight {
 
 inline constexpr Index kWatchedWindows = 16;  // of held-out text, at most
-// Of the text whose attention is kept, characters at most; of a corpus of sequences, where it is a sequence.
+// Maximum length in tokens of the text whose attention is kept: of running text, and of a corpus of sequences, where
+// the text is one sequence.
 inline constexpr Index kShownLength = 48, kShownSequence = 64;
 
-// Whether the heads are looked at at this step, 0 .. steps, with `every` as --watch-every gives it: at its multiples; for 0,
-// at the steps round(steps (i / 32)^2) for i = 0 .. 32, so that the distance between two grows from a step or so to a
-// sixteenth of the training, and where training validates, if that is at most 16 times.
+// Whether the heads are measured at this step (0 .. steps), given --watch-every. `every` > 0: at its multiples and at
+// the last step. `every` = 0: at the steps round(steps (i / 32)^2) for i = 0 .. 32, whose distance grows from about one
+// step to a sixteenth of the training, and at every validation if training validates at most 16 times.
 bool watches_at(Index step, Index steps, Index every, Index eval_every);
 
 class HeadWatch {
  public:
-  // Of a run that goes on from trainer.step(); what its heads.jsonl holds from there on is taken away.
-  // `trainer` must outlive it. A trainer without a directory is watched all the same, and nothing written.
-  // Errors: a model without heads; a heads.jsonl that is damaged or of another model or text.
+  // Continues at trainer.step() and removes later snapshots from heads.jsonl. `trainer` must outlive this object.
+  // Writes nothing if the trainer has no directory. Errors: a model without heads; a heads.jsonl that is damaged or of
+  // another model or text.
   explicit HeadWatch(const Trainer& trainer);
   ~HeadWatch();
 
-  // What Trainer::run() calls before and after each step.
+  // Callbacks for Trainer::run(), before and after each step.
   void before(const StepRecord& record);
   void after(const StepRecord& record);
 
-  // What is watched; without snapshots.
+  // The header of the history, without snapshots.
   const HeadHistory& watched() const { return history_; }
-  Index snapshots() const { return snapshots_; }  // in all, those from before a resume included
-  double seconds() const { return seconds_; }     // that looking took in this process
-  // As of the last snapshot, a line a head: the role it comes closest to and its kappa there over the steps. `sure` when the
-  // attention label's conditions hold that one model can be held to: 1 and 3 of head_labels.h.
+  Index snapshots() const { return snapshots_; }  // total, including those before a resume
+  double seconds() const { return seconds_; }     // spent measuring in this process
+  // One line per head, as of the last snapshot: the closest role and its kappa over the steps. `sure` is true when
+  // label conditions 1 and 3 hold (head_labels.h); the other conditions are not checked during training.
   std::vector<HeadLine> lines() const;
 
  private:
@@ -63,16 +65,16 @@ class HeadWatch {
 
   const Trainer& trainer_;
   HeadHistory history_;
-  std::unique_ptr<Measured> on_;          // the text and its roles
-  std::optional<HeadSnapshot> snapshot_;  // of this step, until its training loss is known
-  std::vector<Label> labels_;             // [head]; empty before the first look
+  std::unique_ptr<Measured> on_;          // the measured text and its roles
+  std::optional<HeadSnapshot> snapshot_;  // of the current step, until its training loss is known
+  std::vector<Label> labels_;             // [head]; empty before the first snapshot
   std::vector<Curve> kappa_;              // [head, role]
-  std::string path_;                      // empty: nothing is written
+  std::string path_;                      // empty: write nothing
   Index snapshots_ = 0;
   double seconds_ = 0;
 };
 
-// trainer.run(each), watched; `watch` may be null. `each` comes after the watch has seen the step.
+// Calls trainer.run(each) with the callbacks of `watch`, which may be null. `each` runs after watch->after().
 void run_watched(Trainer& trainer, HeadWatch* watch, const std::function<bool(const StepRecord&)>& each = {});
 
 }  // namespace headlight

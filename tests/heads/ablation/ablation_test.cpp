@@ -1,3 +1,4 @@
+// Ablation of heads and subspaces by each kind of replacement, and random rotations.
 #include "heads/ablation/ablation.h"
 
 #include <cmath>

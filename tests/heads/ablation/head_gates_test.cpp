@@ -1,3 +1,4 @@
+// Gate gradients against finite differences, and head importance.
 #include "heads/ablation/head_gates.h"
 
 #include <cmath>

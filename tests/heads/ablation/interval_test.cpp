@@ -1,4 +1,4 @@
-// Percentiles, and every place that makes an interval of them: each bound is checked from both sides.
+// Percentiles and every function that makes a percentile interval; both bounds are checked from both sides.
 #include "heads/ablation/interval.h"
 
 #include <gtest/gtest.h>
@@ -49,8 +49,8 @@ TEST(PercentileInterval, CutsOffATwentiethInAll) {
   EXPECT_EQ(none.high, 5);
 }
 
-// The bounds of `i` have `share` of the resampled values below them, to within `within`: `values` counts each value that a
-// resample can have.
+// The bounds of `i` have `share` of the resampled values below them, to within `within`: `values` counts each value
+// that a resample can have.
 void expect_bounds(const Interval& i, const std::map<double, double>& values, double within) {
   double all = 0;
   for (const auto& [value, weight] : values) all += weight;

@@ -1,4 +1,4 @@
-// Headline numbers on resampled windows: from losses made by hand.
+// Headline numbers on resampled windows, from hand-made losses.
 #include "heads/ablation/replicates.h"
 
 #include <algorithm>
@@ -81,9 +81,9 @@ TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
   EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
 }
 
-// A dissociation counts where the interval, the mean +- 1.96 standard errors, lies above kHurts for the head that hurts and
-// below for the other one. Computed here from the resamples, with costs so near to kHurts that a tenth more or less width
-// would decide otherwise in some.
+// A dissociation counts where the interval, the mean +- 1.96 standard errors, lies above kHurts for the head that hurts
+// and below for the other one. Computed here from the resamples, with costs so near to kHurts that a tenth more or less
+// width would decide otherwise in some.
 TEST_F(ReplicatesOf, IntervalsHaveTheirWidth) {
   const auto cost = [](Index w) { return 0.05 * std::sin(static_cast<double>(w + 1)); };
   const auto bounds = [&](double middle, double width) {

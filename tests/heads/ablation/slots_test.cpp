@@ -1,3 +1,4 @@
+// Prediction subsets by text, role and rule, and bootstrap intervals on them.
 #include "heads/ablation/slots.h"
 
 #include <algorithm>

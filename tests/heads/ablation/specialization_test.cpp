@@ -1,3 +1,4 @@
+// The specialization index, damage, double dissociations, random subspaces, and similarity of heads.
 #include "heads/ablation/specialization.h"
 
 #include <cmath>

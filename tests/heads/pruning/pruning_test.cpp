@@ -1,3 +1,4 @@
+// Pruning: pruned models against ablated ones, curves, orders, and recovery training.
 #include "heads/pruning/pruning.h"
 
 #include <algorithm>

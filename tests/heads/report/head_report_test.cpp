@@ -1,4 +1,4 @@
-// The report: what stands in its data, and that nothing in the data can break out of it.
+// The report: the contents of its data, and escaping of text that could end the JSON block or become markup.
 #include "heads/report/head_report.h"
 
 #include <cmath>
@@ -129,7 +129,8 @@ TEST(ReportHistory, TextIsCutToFit) {
   }
 }
 
-// Many snapshots, and many roles: all within the size, the first and the last kept, losses and scores of every one that is.
+// Many snapshots, and many roles: all within the size, the first and the last kept, losses and scores of every one that
+// is.
 TEST(ReportHistory, SnapshotsAreThinnedToFit) {
   const HeadHistory h = history_of(3000, 8, 24, 20);
   for (const std::size_t most : {kReportBytes, std::size_t{500'000}, std::size_t{200'000}, std::size_t{1}}) {

@@ -1,3 +1,4 @@
+// Attention labels: each condition by itself, mixed labels, groups of roles, and the study that uses labels.
 #include "heads/roles/head_labels.h"
 
 #include <algorithm>

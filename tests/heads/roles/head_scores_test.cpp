@@ -1,3 +1,4 @@
+// Role definitions on hand-made texts, and role scores of hand-made attention and of a tiny model.
 #include "heads/roles/head_scores.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// When roles appear: from histories made by hand.
+// Onset steps and their order over seeds, from hand-made histories.
 #include "heads/seeds/onset.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Intervals over seeds: from values whose spread is known.
+// Bootstrap intervals over seeds, from values with known spread.
 #include "heads/seeds/seed_bootstrap.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Heads beside their controls, paired by seed: differences whose mean, spread and signs are known.
+// Paired comparisons of heads with baselines, on differences with known mean, spread and signs.
 #include "heads/seeds/seed_compare.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Heads of different seeds: who carries what, and which is which.
+// Carriers of roles and prediction subsets, and the matching of heads across seeds.
 #include "heads/seeds/seed_match.h"
 
 #include <gtest/gtest.h>

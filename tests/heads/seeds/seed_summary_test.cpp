@@ -1,4 +1,4 @@
-// The summary over seeds: intervals, comparisons, tables, and failed seeds, which are counted and left out.
+// The summary over seeds: intervals, comparisons, tables, and the exclusion of failed seeds.
 #include "heads/seeds/seed_summary.h"
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
-// A transformer of one layer whose weights are set by hand from the tables of the corpus chorus, so that it predicts the
-// true probabilities from position kRetentionFrom on, and each head reads one source.
+// A one-layer transformer with weights set by hand from the tables of the corpus chorus. It predicts the true
+// probabilities from position kRetentionFrom on, and each of its heads reads one source.
 //
-// The residual stream: one channel for each symbol and each position, one for each logit, and two large constants that
-// keep the scale of both norms the same at every place.
+// Channels of the residual stream: one per symbol, one per position, one per logit, and two large constants that keep
+// the scale of both norms equal at every place.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Measurements on experts against a model whose truth is known: an oracle made by hand.
+// The expert study of a hand-made oracle model, for which every correct result is known.
 #include "heads/sources/expert_study.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Long measurements say how far they are, and end where they are told to.
+// Progress and interruption of long measurements.
 #include "heads/study/measuring.h"
 
 #include <functional>
@@ -82,8 +82,8 @@ TEST_F(MeasuredStudy, EveryStageIsCountedToItsEnd) {
     stages.back().done = done;
     return true;
   });
-  // Of 6 heads, by hand: the model and 3 untrained; 3 ways x (6 and all); pairs; 2 rotations and all; 2 untrained models;
-  // greedy, two others, worst first and 2 random orders.
+  // Of 6 heads, by hand: the model and 3 untrained; 3 ways x (6 and all); pairs; 2 rotations and all; 2 untrained
+  // models; greedy, two others, worst first and 2 random orders.
   const std::vector<std::pair<std::string, Index>> expected{{"models whose attention is scored", 4},
                                                             {"heads ablated", 21},
                                                             {"pairs of heads ablated", 15},

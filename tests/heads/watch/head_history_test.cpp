@@ -1,3 +1,4 @@
+// heads.jsonl: exact lines, reading back, damaged files, and truncation when a run resumes.
 #include "heads/watch/head_history.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Measuring heads during training: the steps, unchanged training, snapshots, and resuming.
 #include "heads/watch/head_watch.h"
 
 #include <algorithm>
