@@ -68,7 +68,7 @@ tidy: ## run clang-tidy over the library and the program
 # Thread teams and pools are in these; the others run on them.
 TSAN_TESTS = base tensor kernels nn
 
-sanitize: ## run the tests under the address, undefined-behaviour and (base, tensor, kernels, nn) thread sanitizers
+sanitize: ## run the tests under the address, undefined-behavior and (base, tensor, kernels, nn) thread sanitizers
 	@cmake -S . -B $(BUILD)-sanitize -DHEADLIGHT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo --log-level=NOTICE
 	@cmake --build $(BUILD)-sanitize -j $(JOBS)
 	@cd $(BUILD)-sanitize && ctest --output-on-failure --no-tests=error --timeout 600

@@ -48,7 +48,7 @@ class Workload {
 
  private:
   RunConfig config_;
-  CharTransformer model_;
+  TransformerLM model_;
   AdamW optimizer_;
   std::vector<std::int32_t> ids_, targets_;
 };

@@ -33,12 +33,12 @@ std::vector<TensorView> weights_of(const std::vector<NamedTensor>& parameters) {
 
 RunInfo without_folders(RunInfo info) {
   for (std::string* path :
-       {&info.source, &info.config.data, &info.config.grammar, &info.imported_from, &info.initialised_from})
+       {&info.source, &info.config.data, &info.config.grammar, &info.imported_from, &info.initialized_from})
     *path = path->substr(path->find_last_of('/') + 1);
   return info;
 }
 
-void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const CharTransformer& model,
+void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const TransformerLM& model,
                       const std::string& where, Exported& exported) {
   const Vocabulary& ours = written.info.vocabulary;
   if (vocabulary.size() != ours.size() || vocabulary.characters() != ours.characters())

@@ -37,7 +37,7 @@ constexpr Index kContextMultiple = 256;
 Index whole_context(Index context) { return (context + kContextMultiple - 1) / kContextMultiple * kContextMultiple; }
 
 // A row of output weights whose logit is always kNeverLogit; zeros (logit 0) if no such row exists.
-std::vector<float> never_row(const CharTransformer& model) {
+std::vector<float> never_row(const TransformerLM& model) {
   const Norm& norm = **model.norm;
   const std::span<const float> gamma(norm.gamma.value().data<float>(),
                                      static_cast<std::size_t>(norm.gamma.value().numel()));

@@ -14,7 +14,7 @@ inline constexpr std::int32_t kGgufNormal = 1, kGgufControl = 3;  // token kinds
 
 struct GgufModel {
   Vocabulary vocabulary;  // the normal tokens; control tokens come last and are not part of the model
-  std::unique_ptr<CharTransformer> model;
+  std::unique_ptr<TransformerLM> model;
 };
 // Reads a file written by export_gguf(). Errors: another architecture, unsupported metadata, tokens that are not
 // characters or bytes, tensors that do not match the metadata. The message begins with the file and names the entry.

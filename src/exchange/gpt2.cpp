@@ -149,7 +149,7 @@ std::vector<Gpt2Weight> gpt2_weights(const TransformerConfig& config, Gpt2Naming
   return Walk(config, naming).all();
 }
 
-Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming) {
+Gpt2Tensors gpt2_tensors(const TransformerLM& model, Gpt2Naming naming) {
   TransformerConfig config = model.config();
   config.bias = true;
   std::map<std::string, Tensor> present;
@@ -194,9 +194,9 @@ std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView
   return named;
 }
 
-std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
-                                                 const TransformerConfig& config, Gpt2Naming naming,
-                                                 const std::string& source) {
+std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
+                                               const TransformerConfig& config, Gpt2Naming naming,
+                                               const std::string& source) {
   const std::vector<Gpt2Weight> weights = gpt2_weights(config, naming);
   const char* kind = is_neox(config) ? "a GPT-NeoX" : "a GPT-2";
   auto unknown = tensors;
@@ -220,7 +220,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
     fail(source, ": ", unknown.begin()->second->name, " is not part of ", kind, " with ", config.layers,
          config.layers == 1 ? " layer" : " layers");
 
-  auto model = std::make_unique<CharTransformer>(config);
+  auto model = std::make_unique<TransformerLM>(config);
   for (const NamedTensor& p : model->parameters()) {
     Tensor value = p.value;
     const std::span<float> numbers(value.data<float>(), static_cast<std::size_t>(value.numel()));
@@ -243,7 +243,7 @@ std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, con
   return model;
 }
 
-double logit_difference(const CharTransformer& a, const CharTransformer& b) {
+double logit_difference(const TransformerLM& a, const TransformerLM& b) {
   const NoGrad no_recording;
   Rng rng(1);
   std::vector<std::int32_t> ids(static_cast<std::size_t>(std::min<Index>(a.config().context, 256)));

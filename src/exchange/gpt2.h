@@ -46,7 +46,7 @@ struct Gpt2Tensors {
   std::vector<TensorView> views;  // the values with their foreign names
 };
 // Linear layers without a bias get zeros. Error: a weight of the model that GPT-2 does not have.
-Gpt2Tensors gpt2_tensors(const CharTransformer& model, Gpt2Naming naming);
+Gpt2Tensors gpt2_tensors(const TransformerLM& model, Gpt2Naming naming);
 
 // Tensors by name, with the prefixes "_orig_mod.", "transformer." and "gpt_neox." removed, and without the masks that
 // some files store as tensors ("attn.bias"). Error: a name that then occurs twice.
@@ -55,11 +55,11 @@ std::map<std::string, const TensorView*> gpt2_names(const std::vector<TensorView
 // Builds the model from these tensors. Checks all shapes before it allocates the model, so that a file cannot request
 // more memory than it contains. With config.bias false, missing layer-norm biases are zeros.
 // Errors, each naming `source` and the tensor: missing, wrong shape or type, not part of such a model, not finite.
-std::unique_ptr<CharTransformer> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
-                                                 const TransformerConfig& config, Gpt2Naming naming,
-                                                 const std::string& source);
+std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const TensorView*>& tensors,
+                                               const TransformerConfig& config, Gpt2Naming naming,
+                                               const std::string& source);
 
 // The largest difference between the two models' logits on a window of tokens, relative to the largest logit.
-double logit_difference(const CharTransformer& a, const CharTransformer& b);
+double logit_difference(const TransformerLM& a, const TransformerLM& b);
 
 }  // namespace headlight

@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-Index save_logits(const std::string& path, const CharTransformer& model, const TokenText& text, Index most) {
+Index save_logits(const std::string& path, const TransformerLM& model, const TokenText& text, Index most) {
   const NoGrad no_recording;
   const Index context = model.config().context, vocabulary = model.config().vocabulary;
   const std::vector<Window> windows = evaluation_windows(text, context, most);

@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-Decoder::State::State(const CharTransformer& m)
+Decoder::State::State(const TransformerLM& m)
     : model(m), config(m.config()), context(config.context), width(config.width), head_size(config.size_of_heads()) {
   for (const NamedTensor& p : model.parameters())
     if (p.value.dtype() != DType::kFloat32)
@@ -163,7 +163,7 @@ void Decoder::State::compute_logits(const float* out) {
 
 // ---- the public interface ----
 
-Decoder::Decoder(const CharTransformer& model, WeightFormat format) : state_(std::make_unique<State>(model)) {
+Decoder::Decoder(const TransformerLM& model, WeightFormat format) : state_(std::make_unique<State>(model)) {
   check_decoder(*this);
   state_->reset();
   if (format == WeightFormat::kInt8) state_->quantize_weights();
@@ -207,7 +207,7 @@ std::span<const float> Decoder::next(std::int32_t id) {
 
 Index Decoder::length() const { return state_->length(); }
 bool Decoder::full() const { return state_->length() == state_->context; }
-const CharTransformer& Decoder::model() const { return state_->model; }
+const TransformerLM& Decoder::model() const { return state_->model; }
 
 Index Decoder::bytes_read(Index length) const {
   const State& s = *state_;

@@ -85,7 +85,7 @@ class Comparison {
   }
 
   Decoder& decoder_;
-  const CharTransformer& model_;
+  const TransformerLM& model_;
   const TransformerConfig& c_;
   Ids ids_;
 };

@@ -78,7 +78,7 @@ struct Decoder::State {
   using Projection = decoding::Projection;
   using Step = decoding::Step;
 
-  explicit State(const CharTransformer& model);
+  explicit State(const TransformerLM& model);
 
   Tensor read_all(std::span<const std::int32_t> ids);
   void read_one(std::int32_t id);
@@ -104,7 +104,7 @@ struct Decoder::State {
     return {n.gamma.value().detach(), n.beta ? n.beta->value().detach() : Tensor(), static_cast<float>(n.eps())};
   }
 
-  const CharTransformer& model;
+  const TransformerLM& model;
   const TransformerConfig& config;
   const Index context, width, head_size;
   Index most_heads = 0;  // of any layer

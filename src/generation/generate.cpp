@@ -128,7 +128,7 @@ void check_request(std::span<const std::int32_t> prompt, Index count) {
 
 }  // namespace
 
-std::vector<std::int32_t> generate_full_context(const CharTransformer& model, std::span<const std::int32_t> prompt,
+std::vector<std::int32_t> generate_full_context(const TransformerLM& model, std::span<const std::int32_t> prompt,
                                                 Index count, const SampleOptions& options, Rng& rng,
                                                 const EachToken& each, std::span<const std::int32_t> document_end) {
   check_request(prompt, count);
@@ -173,13 +173,13 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
   return {tokens.begin() + static_cast<std::ptrdiff_t>(prompt.size()), tokens.end()};
 }
 
-std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
+std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
   return TextGenerator(model).generate(prompt, count, options, rng, each, document_end);
 }
 
-TextGenerator::TextGenerator(const CharTransformer& model, WeightFormat format) : model_(model) {
+TextGenerator::TextGenerator(const TransformerLM& model, WeightFormat format) : model_(model) {
   if (Probe::active() && format == WeightFormat::kFloat32) return;
   try {
     decoder_ = std::make_unique<Decoder>(model, format);

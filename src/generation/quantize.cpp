@@ -56,7 +56,7 @@ Tensor dequantize(const QuantizedMatrix& m) {
   return w;
 }
 
-void round_to_int8(CharTransformer& model) {
+void round_to_int8(TransformerLM& model) {
   const auto round = [](Param& weight) { weight.value().copy_from(dequantize(quantize(weight.value()))); };
   for (Child<TransformerBlock>& block : model.blocks) {
     round(block->attn->qkv->weight);

@@ -25,6 +25,6 @@ Tensor dequantize(const QuantizedMatrix& q);
 
 // Rounds each weight matrix of the model to its int8 values (norms, biases and positions stay unchanged). The loss then
 // equals that of a Decoder with WeightFormat::kInt8. Error: a model that is not float32.
-void round_to_int8(CharTransformer& model);
+void round_to_int8(TransformerLM& model);
 
 }  // namespace headlight

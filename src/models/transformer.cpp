@@ -17,13 +17,13 @@ constexpr double kStddev = 0.02;
 
 Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
 
-LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .deviation = kStddev}; }
+LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
 
 // For the projections that add to the residual stream, 2 per block (1 without feed-forward). Scaled by 1 / sqrt(their
 // number), so that the variance of the residual stream does not grow with depth (Radford et al. 2019).
 LinearOptions out_of(const TransformerConfig& c) {
   const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
-  return {.bias = c.bias, .deviation = kStddev / std::sqrt(sums)};
+  return {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)};
 }
 
 const TransformerConfig& checked(const TransformerConfig& config) {
@@ -110,12 +110,12 @@ Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& ma
   return x;
 }
 
-std::unique_ptr<PositionEncoding> CharTransformer::adopted(std::unique_ptr<PositionEncoding> made) {
+std::unique_ptr<PositionEncoding> TransformerLM::adopted(std::unique_ptr<PositionEncoding> made) {
   adopt("position", *made);
   return made;
 }
 
-CharTransformer::CharTransformer(const TransformerConfig& config)
+TransformerLM::TransformerLM(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kStddev},
       position(adopted(make_position(config.position, config.context, config.width))),
       blocks{this, "blocks", config.layers, kNumbered, config},
@@ -123,10 +123,10 @@ CharTransformer::CharTransformer(const TransformerConfig& config)
       drop_(config.dropout) {
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
-    head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .deviation = kStddev});
+    lm_head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .stddev = kStddev});
 }
 
-Tensor CharTransformer::embed(std::span<const std::int32_t> ids, Index batch) const {
+Tensor TransformerLM::embed(std::span<const std::int32_t> ids, Index batch) const {
   const auto count = static_cast<Index>(ids.size());
   if (batch <= 0 || count % batch != 0)
     fail("model: ", counted(count, "id"), " do not make ", counted(batch, "sequence"));
@@ -138,16 +138,16 @@ Tensor CharTransformer::embed(std::span<const std::int32_t> ids, Index batch) co
   return drop_(position->embed(x));
 }
 
-Tensor CharTransformer::run_block(Index layer, const Tensor& x) const {
+Tensor TransformerLM::run_block(Index layer, const Tensor& x) const {
   return blocks[layer](x, AttentionMask::causal_only(), position.get());
 }
 
-Tensor CharTransformer::logits(const Tensor& x) const {
+Tensor TransformerLM::logits(const Tensor& x) const {
   const Tensor last = norm ? (*norm)(x) : x;
-  return head ? (*head)(last) : linear(last, tokens->weight);  // [B,T,V]
+  return lm_head ? (*lm_head)(last) : linear(last, tokens->weight);  // [B,T,V]
 }
 
-Tensor CharTransformer::operator()(std::span<const std::int32_t> ids, Index batch) const {
+Tensor TransformerLM::operator()(std::span<const std::int32_t> ids, Index batch) const {
   Tensor x = embed(ids, batch);
   for (Index layer = 0; layer < config_.layers; ++layer) x = run_block(layer, x);
   return logits(x);

@@ -23,7 +23,7 @@ void for_each_prediction(const Evaluation& evaluation, Each each) {
 
 }  // namespace
 
-Evaluation evaluate(const CharTransformer& model, const TokenText& text, Index most) {
+Evaluation evaluate(const TransformerLM& model, const TokenText& text, Index most) {
   if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
   const NoGrad no_recording;
   const Index context = model.config().context;

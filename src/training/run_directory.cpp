@@ -62,7 +62,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   document.set("headlight", kConfigFormat);
   if (!info.program.empty()) document.set("program", info.program);
   if (!info.imported_from.empty()) document.set("imported_from", info.imported_from);
-  if (!info.initialised_from.empty()) document.set("initialised_from", info.initialised_from);
+  if (!info.initialized_from.empty()) document.set("initialised_from", info.initialized_from);
   document.set("settings", to_json(info.config)).set("vocabulary", vocabulary).set("text", text);
   return pretty_json_text(document);
 }
@@ -98,7 +98,7 @@ RunInfo RunDirectory::load_info() const {
   }
   for (const auto& [key, field] : {std::pair{"program", &info.program},
                                    {"imported_from", &info.imported_from},
-                                   {"initialised_from", &info.initialised_from}})
+                                   {"initialised_from", &info.initialized_from}})
     if (const auto text = view.find(key)) *field = text->as_string();
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
@@ -128,7 +128,7 @@ TrainedModel load_model(const std::string& directory, Weights weights) {
   const TransformerConfig config = loaded.info.config.model(loaded.info.vocabulary.size());
   const std::string prefix = weights == Weights::kBest ? "" : kModelPrefix;
   check_size(file, prefix, config);
-  loaded.model = std::make_unique<CharTransformer>(config);
+  loaded.model = std::make_unique<TransformerLM>(config);
   load_parameters(file, loaded.model->parameters(), prefix);
   loaded.step = metadata_whole(file, "step");
   loaded.val_loss = metadata_real(file, "val_loss");

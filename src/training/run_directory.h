@@ -32,7 +32,7 @@ struct RunInfo {
   // The text's unigram and bigram losses (training/counting.h), in nats. Empty: not measured, or the floor is known.
   std::vector<double> counting = {};
   // Initial weights: the imported file or directory of another program, or the run they come from. Empty: none.
-  std::string imported_from, initialised_from;
+  std::string imported_from, initialized_from;
   std::string program;  // the version of Headlight that started the run; empty if unknown
 };
 
@@ -64,7 +64,7 @@ class RunDirectory {
 // A trained model and the run it belongs to.
 struct TrainedModel {
   RunInfo info;
-  std::unique_ptr<CharTransformer> model;
+  std::unique_ptr<TransformerLM> model;
   Index step = 0;       // the training step of these weights
   double val_loss = 0;  // at this step, nats; NaN if not validated
 };

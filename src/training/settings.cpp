@@ -97,7 +97,7 @@ std::vector<Setting> make_settings() {
   choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
   choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");
   choice("activation", choices_of<&R::activation, kActivations>(), "Model", "of the feed-forward layers: ");
-  yes_no("pre-norm", &R::pre_norm, "Model", "normalise before each layer (no: after)");
+  yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each layer (no: after)");
   yes_no("tied", &R::tied, "Model", "the output shares the token embedding");
   yes_no("bias", &R::bias, "Model", "biases in the linear layers");
 

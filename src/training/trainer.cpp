@@ -29,7 +29,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
 }
 
-void copy_weights(const CharTransformer& from, const CharTransformer& to) {
+void copy_weights(const TransformerLM& from, const TransformerLM& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
     fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
@@ -58,13 +58,13 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
            .document_end = data_.document_end,
            .marks_removed = !data_.marked.empty(),
            .imported_from = "",
-           .initialised_from = start ? start->source : "",
+           .initialized_from = start ? start->source : "",
            .program = version()};
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
   const auto seed = static_cast<std::uint64_t>(config.seed);
   seed_generator(mix64(seed ^ kParameterStream));
   batches_ = Rng(mix64(seed ^ kBatchStream));
-  model_ = std::make_unique<CharTransformer>(config.model(data_.vocabulary.size()));
+  model_ = std::make_unique<TransformerLM>(config.model(data_.vocabulary.size()));
   if (start) copy_weights(start->model, *model_);
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
@@ -89,8 +89,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   if (!path_exists(state)) {
     // The weights of step 0 are written just before the first checkpoint, so this file alone is not a checkpoint.
     const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
-    if (at_start && !known.initialised_from.empty())
-      fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialised_from,
+    if (at_start && !known.initialized_from.empty())
+      fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialized_from,
            " --force");
     lock = DirectoryLock();
     if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
@@ -101,7 +101,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
   trainer->directory_ = directory;
   trainer->lock_ = std::move(lock);
-  trainer->info_.initialised_from = known.initialised_from;
+  trainer->info_.initialized_from = known.initialized_from;
   trainer->info_.program = known.program;
   trainer->info_.counting = known.counting;
   trainer->info_.marks_removed = trainer->info_.marks_removed || known.marks_removed;
@@ -118,7 +118,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
 }
 
 std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData data, const std::string& path,
-                                             const CharTransformer& weights) {
+                                             const TransformerLM& weights) {
   auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
   const std::vector<NamedTensor> from = weights.parameters(), to = trainer->model_->parameters();
   if (from.size() != to.size()) fail("trainer: the weights have ", from.size(), " parameters, the model ", to.size());

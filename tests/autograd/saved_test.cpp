@@ -48,7 +48,7 @@ TEST_F(SavedTest, MadeAgainGivesTheSameBitsInLessMemory) {
     EXPECT_EQ(kept.x, again.x);
     EXPECT_EQ(kept.gamma, again.gamma);
     EXPECT_EQ(kept.w, again.w);
-    EXPECT_LT(again.peak, kept.peak - 500 * 64 * 4) << "the normalised rows were kept";
+    EXPECT_LT(again.peak, kept.peak - 500 * 64 * 4) << "the normalized rows were kept";
   }
 }
 

@@ -30,7 +30,7 @@ foreach(made "man;man/man1/headlight.1" "completion bash;bash-completion/complet
   endif()
 endforeach()
 if(NOT EXISTS "${prefix}/share/doc/headlight/LICENSE")
-  message(FATAL_ERROR "the licence was not installed")
+  message(FATAL_ERROR "the license was not installed")
 endif()
 
 # Nothing that is installed knows where it was built.

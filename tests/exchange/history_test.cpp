@@ -57,7 +57,7 @@ TEST(Logits, AreTheModelsOnItsWindows) {
   const TemporaryDirectory directory;
   const RunConfig config = tiny_config();
   const RunData data = tiny_data(directory, config);
-  const CharTransformer model(config.model(data.vocabulary.size()));
+  const TransformerLM model(config.model(data.vocabulary.size()));
   const std::string path = directory / "l.npz";
   const auto all = static_cast<Index>(evaluation_windows(data.validation, config.context).size());
   EXPECT_EQ(save_logits(path, model, data.validation), all);
@@ -105,7 +105,7 @@ TEST(InitialWeights, AreWhereTrainingBegins) {
   }
   Trainer::resume(config, data, directory / "second")->run();
   const RunInfo info = RunDirectory(directory / "second").load_info();
-  EXPECT_EQ(info.initialised_from, "first");
+  EXPECT_EQ(info.initialized_from, "first");
   EXPECT_NE(info.program, "");
   config.width = 16;
   EXPECT_TRUE(

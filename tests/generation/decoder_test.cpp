@@ -73,7 +73,7 @@ std::vector<Variant> variants() {
 }
 
 // The logits [V] of the model for the token after `ids`.
-std::vector<float> whole_model(const CharTransformer& model, std::span<const std::int32_t> ids) {
+std::vector<float> whole_model(const TransformerLM& model, std::span<const std::int32_t> ids) {
   const NoGrad no_recording;
   const Tensor logits = model(ids, 1);
   const Index v = logits.size(2);
@@ -92,7 +92,7 @@ class EveryDecoder : public ::testing::TestWithParam<Variant> {};
 
 TEST_P(EveryDecoder, GivesTheLogitsOfTheModelAtEveryPosition) {
   const TransformerConfig& c = GetParam().config;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   if (c.width < 20) randomize(model, 1);
   const Ids ids = random_ids(c.context, c.vocabulary, 2);
   const std::span<const std::int32_t> all(ids);
@@ -116,7 +116,7 @@ TEST_P(EveryDecoder, GivesTheLogitsOfTheModelAtEveryPosition) {
 
 TEST_P(EveryDecoder, GivesTheSameBitsOnAnyNumberOfThreads) {
   const TransformerConfig& c = GetParam().config;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 3);
   const Ids ids = random_ids(2 * c.context, c.vocabulary, 4);
   const int before = thread_count();
@@ -149,7 +149,7 @@ TEST(Decoder, StartsAgainFromTheLastHalfWherePositionsAreAbsolute) {
     for (const Index context : {1, 2, 5, 6}) {
       TransformerConfig c = tiny_config(kind);
       c.context = context;
-      const CharTransformer model(c);
+      const TransformerLM model(c);
       randomize(model, 5);
       const Ids ids = random_ids(25, c.vocabulary, 6);
       Decoder decoder(model);
@@ -174,7 +174,7 @@ TEST(Decoder, SlidesWherePositionsAreRelative) {
     for (const Index layers : {1, 2}) {
       TransformerConfig c = tiny_config(kind);
       c.layers = layers;
-      const CharTransformer model(c);
+      const TransformerLM model(c);
       randomize(model, 7);
       const Ids ids = random_ids(40, c.vocabulary, 8);
       Decoder decoder(model);
@@ -199,7 +199,7 @@ TEST(Decoder, SlidesWherePositionsAreRelative) {
 TEST(Decoder, WhatSlidesIsAttentionToTheLastTokensInEveryBlock) {
   for (const PositionKind kind : {PositionKind::kNone, PositionKind::kRotary, PositionKind::kAlibi}) {
     const TransformerConfig c = tiny_config(kind);
-    const CharTransformer model(c);
+    const TransformerLM model(c);
     randomize(model, 9);
     const Ids ids = random_ids(20, c.vocabulary, 10);
     std::vector<double> window;
@@ -218,7 +218,7 @@ TEST(Decoder, WhatSlidesIsAttentionToTheLastTokensInEveryBlock) {
 }
 
 TEST(Decoder, StartForgetsEverything) {
-  const CharTransformer model(tiny_config(PositionKind::kRotary));
+  const TransformerLM model(tiny_config(PositionKind::kRotary));
   Decoder decoder(model);
   for (const std::int32_t id : random_ids(17, 7, 1)) decoder.next(id);
   const Ids ids = {3, 1, 4};
@@ -227,7 +227,7 @@ TEST(Decoder, StartForgetsEverything) {
 }
 
 TEST(Decoder, SeesWeightsThatChanged) {
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   Decoder decoder(model);
   randomize(model, 11);
   const Ids ids = {3, 1, 4};
@@ -240,7 +240,7 @@ TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
   for (const PositionKind kind : kPositionKinds) {
     TransformerConfig c = tiny_config(kind);
     c.context = 200;
-    const CharTransformer model(c);
+    const TransformerLM model(c);
     for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
       Decoder decoder(model, format);
       for (int i = 0; i < 150; ++i) decoder.next(i % 7);  // the cache doubles twice
@@ -257,14 +257,14 @@ TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
 
 TEST(Decoder, RefusesAModelThatIsNotFloat32) {
   const DTypeScope doubles(DType::kFloat64);
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   EXPECT_TRUE(
       contains(error_of([&] { Decoder{model}; }), "decoder: tokens.weight is float64; convert the model to float32"));
 }
 
-class LargerModel : public CharTransformer {
+class LargerModel : public TransformerLM {
  public:
-  LargerModel() : CharTransformer(tiny_config()), more{this, "more", {8}, Init::zeros()} {}
+  LargerModel() : TransformerLM(tiny_config()), more{this, "more", {8}, Init::zeros()} {}
   Param more;
 };
 
@@ -296,7 +296,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
   for (const PositionKind kind : kPositionKinds) {
     TransformerConfig c = tiny_config(kind);
     c.context = 20;
-    const CharTransformer model(c);
+    const TransformerLM model(c);
     randomize(model, 12);
     for (Index t = 1; t < c.context; ++t) {
       const SilentAt probe(c.context, t);
@@ -320,7 +320,7 @@ TEST(Decoder, RefusesALargeModelThatDiffersLate) {
   c.context = 2048;
   c.vocabulary = 100'000;
   c.width = 16;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 13);
   EXPECT_NO_THROW(Decoder{model});
   for (const Index t : {Index{3}, Index{15}, c.context - 16, c.context - 1}) {
@@ -331,7 +331,7 @@ TEST(Decoder, RefusesALargeModelThatDiffersLate) {
 
 TEST(Decoder, ForgetsTheCheck) {
   for (const PositionKind kind : kPositionKinds) {
-    const CharTransformer model(tiny_config(kind));
+    const TransformerLM model(tiny_config(kind));
     randomize(model, 14);
     Decoder decoder(model);
     EXPECT_EQ(decoder.length(), 0);
@@ -341,7 +341,7 @@ TEST(Decoder, ForgetsTheCheck) {
 }
 
 TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   Tensor weight = model.blocks[1]->attn->out->weight.value();
   weight.data<float>()[3] = std::nanf("");
   for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
@@ -351,7 +351,7 @@ TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
 }
 
 TEST(Decoder, RefusesWhatItCannotRead) {
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   Decoder decoder(model);
   EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens; start from at least one");
   EXPECT_EQ(error_of([&] { decoder.start(Ids(7, 1)); }),
@@ -366,7 +366,7 @@ TEST(Decoder, CountsTheBytesItReads) {
   TransformerConfig c = tiny_config();
   c.width = 64;
   c.hidden = 128;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   const Decoder decoder(model), eight(model, WeightFormat::kInt8);
   // All parameters except the position table, plus one row of the token embedding: 4 bytes each.
   EXPECT_EQ(decoder.bytes_read(0), 4 * (model.parameter_count() - 6 * 64 + 64));

@@ -157,13 +157,13 @@ class Generate : public testing::Test {
     config.heads = 2;
     config.width = 8;
     config.dropout = 0.5;  // inactive without recording
-    model_ = std::make_unique<CharTransformer>(config);
+    model_ = std::make_unique<TransformerLM>(config);
   }
   std::vector<std::int32_t> text(std::uint64_t seed, const std::vector<std::int32_t>& prompt, Index count = 30) {
     Rng rng(seed);
     return generate(*model_, prompt, count, {}, rng);
   }
-  std::unique_ptr<CharTransformer> model_;
+  std::unique_ptr<TransformerLM> model_;
 };
 
 TEST_F(Generate, WritesTheSameTextFromTheSameSeed) {
@@ -245,7 +245,7 @@ TransformerConfig random_config(PositionKind position) {
 }
 
 // Weights large enough that the most likely token varies between positions.
-void enlarge(const CharTransformer& model) {
+void enlarge(const TransformerLM& model) {
   Rng rng(3);
   for (NamedTensor& p : model.parameters())
     if (p.value.rank() == 2) p.value.copy_from(Tensor::normal(p.value.shape(), 0, 0.5, rng));
@@ -256,7 +256,7 @@ constexpr PositionKind kPositions[] = {PositionKind::kNone, PositionKind::kSinus
 
 TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
   for (const PositionKind position : kPositions) {
-    const CharTransformer model(random_config(position));
+    const TransformerLM model(random_config(position));
     enlarge(model);
     for (const double temperature : {0.0, 1.0})
       for (const std::vector<std::int32_t>& prompt : {std::vector<std::int32_t>{1}, {1, 5, 3, 3, 7}}) {
@@ -272,7 +272,7 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
 }
 
 TEST(GenerateWithDecoder, ReadsAPromptBeyondTheContextAsTheModelDoes) {
-  const CharTransformer model(random_config(PositionKind::kLearned));
+  const TransformerLM model(random_config(PositionKind::kLearned));
   enlarge(model);
   std::vector<std::int32_t> prompt;
   for (std::int32_t i = 0; i < 100; ++i) prompt.push_back(i * i % 9);
@@ -287,7 +287,7 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
   for (const PositionKind position : kPositions) {
     TransformerConfig config = random_config(position);
     config.vocabulary = 4;
-    const CharTransformer model(config);
+    const TransformerLM model(config);
     enlarge(model);
     Rng a(1), b(1);
     const auto text = generate(model, mark, 400, {.temperature = 5}, a, {}, mark);
@@ -300,14 +300,14 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
 
 TEST(GenerateWithDecoder, GoesOnBeyondTheContext) {
   for (const PositionKind position : kPositions) {
-    const CharTransformer model(random_config(position));
+    const TransformerLM model(random_config(position));
     Rng rng(1);
     EXPECT_EQ(generate(model, std::vector<std::int32_t>{1}, 200, {}, rng).size(), 200u);
   }
 }
 
 TEST(GenerateWithDecoder, ADecoderMayBeUsedAgain) {
-  const CharTransformer model(random_config(PositionKind::kRotary));
+  const TransformerLM model(random_config(PositionKind::kRotary));
   enlarge(model);
   Decoder decoder(model);
   std::vector<std::int32_t> texts[2];
@@ -326,7 +326,7 @@ TEST(GenerateWithDecoder, AProbeSeesTheWholeModel) {
     }
     int seen = 0;
   };
-  const CharTransformer model(random_config(PositionKind::kLearned));
+  const TransformerLM model(random_config(PositionKind::kLearned));
   Count probe;
   Rng rng(1);
   generate(model, std::vector<std::int32_t>{1}, 10, {}, rng);
@@ -335,8 +335,8 @@ TEST(GenerateWithDecoder, AProbeSeesTheWholeModel) {
 
 // A layer that the decoder does not support: generation is slower, but correct.
 TEST(GenerateWithDecoder, AModelItDoesNotKnowIsRunWhole) {
-  struct Larger : CharTransformer {
-    Larger() : CharTransformer(random_config(PositionKind::kLearned)), more{this, "more", {3}, Init::zeros()} {}
+  struct Larger : TransformerLM {
+    Larger() : TransformerLM(random_config(PositionKind::kLearned)), more{this, "more", {3}, Init::zeros()} {}
     Param more;
   };
   const Larger model;

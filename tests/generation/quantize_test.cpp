@@ -67,7 +67,7 @@ TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
       c.width = 72;  // one whole group and a partial one
       c.hidden = hidden;
       c.tied = tied;
-      CharTransformer model(c);
+      TransformerLM model(c);
       randomize(model, 3);
       const std::vector<std::int32_t> ids = random_ids(6, 7, 4);
       const NoGrad no_recording;
@@ -94,7 +94,7 @@ TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
 }
 
 TEST(Quantize, LeavesNormsBiasesAndPositions) {
-  CharTransformer model(tiny_config());
+  TransformerLM model(tiny_config());
   randomize(model, 5);
   std::vector<Tensor> before;
   for (const NamedTensor& p : model.parameters()) before.push_back(p.value.clone());

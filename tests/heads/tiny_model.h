@@ -21,7 +21,7 @@ class TinyModel : public testing::Test {
     config.heads = 3;
     config.width = 12;
     seed_generator(5);
-    model_ = std::make_unique<CharTransformer>(config);
+    model_ = std::make_unique<TransformerLM>(config);
     Rng rng(9);
     for (const NamedTensor& p : model_->parameters())
       Tensor(p.value).copy_from(Tensor::normal(p.value.shape(), p.name.find("norm") < p.name.size() ? 1 : 0, 0.4, rng));
@@ -34,7 +34,7 @@ class TinyModel : public testing::Test {
   const TokenClasses classes_{vocabulary_};
   const TokenText text_{vocabulary_.encode(kText, "text"), {}};
   const HeadWindows windows_{text_, 16, 64};
-  std::unique_ptr<CharTransformer> model_;
+  std::unique_ptr<TransformerLM> model_;
 };
 
 }  // namespace headlight

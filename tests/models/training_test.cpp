@@ -42,11 +42,11 @@ class Steps {
     model_.zero_grad();
     return value;
   }
-  const CharTransformer& model() const { return model_; }
+  const TransformerLM& model() const { return model_; }
   std::vector<NamedTensor> state() const { return optimizer_.state(); }
 
  private:
-  CharTransformer model_;
+  TransformerLM model_;
   AdamW optimizer_;
   Schedule schedule_{.peak = 1e-2, .lowest = 1e-3, .warmup = 2, .steps = 50};
   Rng data_{9};
@@ -131,7 +131,7 @@ TEST(Training, NothingIsAllocatedAfterTheSecondStep) {
 TEST(Training, NothingIsAllocatedInRepeatedInference) {
   if (kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
   for (const PositionKind kind : kPositionKinds) {
-    const CharTransformer model(tiny_config(kind));
+    const TransformerLM model(tiny_config(kind));
     const std::vector<std::int32_t> ids = random_ids(12, 7, 1);
     model(ids, 2);
     const Index system = pool_stats().system_allocations;

@@ -1,4 +1,4 @@
-// Tests of TransformerBlock and CharTransformer: structure, gradients of every variant, and causality.
+// Tests of TransformerBlock and TransformerLM: structure, gradients of every variant, and causality.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -51,7 +51,7 @@ class EveryVariant : public ::testing::TestWithParam<Variant> {};
 TEST_P(EveryVariant, GradientsAreRight) {
   const DTypeScope doubles(DType::kFloat64);
   const TransformerConfig c = GetParam().config;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 1);
   const std::vector<std::int32_t> ids = random_ids(2 * c.context, c.vocabulary, 2);
   const bool kinked = c.activation == Activation::kRelu;
@@ -63,7 +63,7 @@ TEST_P(EveryVariant, GradientsAreRight) {
 TEST_P(EveryVariant, TheFutureDoesNotReachThePast) {
   TransformerConfig c = GetParam().config;
   c.context = 12;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 3);
   const std::vector<std::int32_t> ids = random_ids(2 * 12, c.vocabulary, 4);
   const Tensor before = model(ids, 2);  // [2,T,V]
@@ -86,7 +86,7 @@ TEST_P(EveryVariant, TheFutureDoesNotReachThePast) {
 // And they do depend on the past, unless there are no blocks.
 TEST_P(EveryVariant, ThePastReachesThePresent) {
   const TransformerConfig c = GetParam().config;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 5);
   std::vector<std::int32_t> ids = random_ids(c.context, c.vocabulary, 6);
   const Tensor before = model(ids, 1);
@@ -127,13 +127,13 @@ TEST(TransformerBlock, IsWhatItsFormulaSays) {
   }
 }
 
-TEST(CharTransformer, IsEmbeddingBlocksNormAndOutput) {
+TEST(TransformerLM, IsEmbeddingBlocksNormAndOutput) {
   for (const bool tied : {true, false}) {
     for (const bool pre : {true, false}) {
       TransformerConfig c = tiny_config();
       c.tied = tied;
       c.pre_norm = pre;
-      const CharTransformer model(c);
+      const TransformerLM model(c);
       randomize(model, 3);
       const std::vector<std::int32_t> ids = random_ids(8, 7, 4);
       Tensor x = add(embedding(model.tokens->weight, ids, {2, 4}), slice(model.parameters()[1].value, 0, 0, 4));
@@ -149,18 +149,18 @@ TEST(CharTransformer, IsEmbeddingBlocksNormAndOutput) {
 }
 
 // The tied table collects the gradients of both of its uses.
-TEST(CharTransformer, TyingAddsBothGradients) {
+TEST(TransformerLM, TyingAddsBothGradients) {
   const DTypeScope doubles(DType::kFloat64);
   TransformerConfig c = tiny_config();
-  const CharTransformer tied(c);
+  const TransformerLM tied(c);
   c.tied = false;
-  const CharTransformer untied(c);
+  const TransformerLM untied(c);
   randomize(tied, 5);
   for (NamedTensor& p : untied.parameters())
     for (const NamedTensor& q : tied.parameters())
       if (p.name == q.name || (p.name == "head.weight" && q.name == "tokens.weight")) p.value.copy_from(q.value);
   const std::vector<std::int32_t> ids = random_ids(12, 7, 6), targets = random_ids(12, 7, 7);
-  for (const CharTransformer* model : {&tied, &untied}) {
+  for (const TransformerLM* model : {&tied, &untied}) {
     Tape tape;
     tape.backward(cross_entropy((*model)(ids, 2), targets));
   }
@@ -169,10 +169,10 @@ TEST(CharTransformer, TyingAddsBothGradients) {
             1e-14);
 }
 
-TEST(CharTransformer, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
+TEST(TransformerLM, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
   // The bound is the configuration's; a shorter text is always fine.
   for (const PositionKind kind : kPositionKinds) {
-    const CharTransformer model(tiny_config(kind));
+    const TransformerLM model(tiny_config(kind));
     for (const Index length : {Index{1}, Index{6}})
       EXPECT_EQ(to_text(model(random_ids(2 * length, 7, 1), 2).shape()), to_text(Shape{2, length, 7}));
     EXPECT_EQ(error_of([&] { model(random_ids(7, 7, 1), 1); }), "model: 7 ids at a time, and the context is 6");
@@ -181,8 +181,8 @@ TEST(CharTransformer, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
 
 // ---- errors ----
 
-TEST(CharTransformer, RefusesIdsThatMakeNoBatch) {
-  const CharTransformer model(tiny_config());
+TEST(TransformerLM, RefusesIdsThatMakeNoBatch) {
+  const TransformerLM model(tiny_config());
   const std::vector<std::int32_t> ids = random_ids(5, 7, 1);
   EXPECT_EQ(error_of([&] { model(ids, 2); }), "model: 5 ids do not make 2 sequences");
   EXPECT_EQ(error_of([&] { model(ids, 0); }), "model: 5 ids do not make 0 sequences");
@@ -193,7 +193,7 @@ TEST(TransformerConfig, SaysWhichSizesWouldDo) {
   const auto error = [](const auto& change) {
     TransformerConfig c = tiny_config();
     change(c);
-    return error_of([&] { CharTransformer{c}; });
+    return error_of([&] { TransformerLM{c}; });
   };
   EXPECT_EQ(error([](auto& c) { c.vocabulary = 0; }), "model: vocabulary 0 is outside 1 to 1048576");
   EXPECT_EQ(error([](auto& c) { c.context = 0; }), "model: context 0 is outside 1 to 1048576");

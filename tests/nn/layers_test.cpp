@@ -155,7 +155,7 @@ TEST(Dropout, ActsInEveryPlaceOfATransformerDuringTrainingAlone) {
   const DTypeScope doubles(DType::kFloat64);
   TransformerConfig c = tiny_config();
   c.dropout = 0.3;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   randomize(model, 10);
   const std::vector<std::int32_t> ids = random_ids(12, 7, 2);
   const Tensor evaluated = model(ids, 2);

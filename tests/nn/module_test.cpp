@@ -13,7 +13,7 @@ namespace {
 TEST(Module, WalksInOrderOfDeclaration) {
   TransformerConfig c = tiny_config();
   c.layers = 1;
-  EXPECT_EQ(walk_text(CharTransformer(c)),
+  EXPECT_EQ(walk_text(TransformerLM(c)),
             "tokens.weight [7,8], position.weight [6,8], "
             "blocks.0.norm1.weight [8], blocks.0.norm1.bias [8], "
             "blocks.0.attn.qkv.weight [24,8], blocks.0.attn.qkv.bias [24], "
@@ -26,11 +26,11 @@ TEST(Module, WalksInOrderOfDeclaration) {
   c.norm = NormKind::kRms;
   c.position = PositionKind::kRotary;
   c.hidden = 0;
-  EXPECT_EQ(walk_text(CharTransformer(c)),
+  EXPECT_EQ(walk_text(TransformerLM(c)),
             "tokens.weight [7,8], blocks.0.norm1.weight [8], blocks.0.attn.qkv.weight [24,8], "
             "blocks.0.attn.out.weight [8,8], norm.weight [8], head.weight [7,8]");
   c.pre_norm = false;
-  EXPECT_EQ(walk_text(CharTransformer(c)),
+  EXPECT_EQ(walk_text(TransformerLM(c)),
             "tokens.weight [7,8], blocks.0.norm1.weight [8], blocks.0.attn.qkv.weight [24,8], "
             "blocks.0.attn.out.weight [8,8], head.weight [7,8]");
 }
@@ -38,7 +38,7 @@ TEST(Module, WalksInOrderOfDeclaration) {
 TEST(Module, CountsAndDescribes) {
   TransformerConfig c;  // 4 layers, C 128, F 512, T 64
   c.vocabulary = 65;
-  const CharTransformer model(c);
+  const TransformerLM model(c);
   const Index block = 2 * 2 * 128 + (128 + 1) * 384 + (128 + 1) * 128 + (128 + 1) * 512 + (512 + 1) * 128;
   EXPECT_EQ(model.parameter_count(), 65 * 128 + 64 * 128 + 4 * block + 2 * 128);
   EXPECT_EQ(model.blocks.size(), 4);
@@ -70,7 +70,7 @@ TEST(Module, ZeroGradReachesEveryParameter) {
   for (const bool tied : {true, false}) {
     TransformerConfig c = tiny_config();
     c.tied = tied;
-    CharTransformer model(c);
+    TransformerLM model(c);
     const std::vector<std::int32_t> ids = random_ids(12, 7, 1);
     {
       Tape tape;
@@ -88,10 +88,10 @@ TEST(Module, TheSameSeedMakesTheSameModel) {
   TransformerConfig c = tiny_config();
   c.tied = false;
   seed_generator(3);
-  const CharTransformer a(c);
+  const TransformerLM a(c);
   seed_generator(3);
-  const CharTransformer b(c);
-  const CharTransformer other(c);
+  const TransformerLM b(c);
+  const TransformerLM other(c);
   const auto walk_a = a.parameters(), walk_b = b.parameters(), walk_other = other.parameters();
   ASSERT_EQ(walk_a.size(), walk_b.size());
   for (std::size_t i = 0; i < walk_a.size(); ++i) {
@@ -117,7 +117,7 @@ TEST(Module, ParametersStartAsInGpt2) {
     c.hidden = hidden;
     c.tied = false;
     seed_generator(1);
-    const CharTransformer model(c);
+    const TransformerLM model(c);
     const double sums = hidden == 0 ? 4 : 8;  // additions to the residual stream
     for (const NamedTensor& p : model.parameters()) {
       if (p.value.rank() == 2) {
@@ -153,7 +153,7 @@ TEST(Module, ALinearLayerStartsUniformByDefault) {
 
 TEST(Module, IsMadeInTheDefaultType) {
   const DTypeScope doubles(DType::kFloat64);
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   for (const NamedTensor& p : model.parameters()) EXPECT_EQ(p.value.dtype(), DType::kFloat64) << p.name;
   EXPECT_EQ(model(random_ids(6, 7, 1), 1).dtype(), DType::kFloat64);
 }
@@ -181,7 +181,7 @@ TEST(Errors, CarryThePathOfTheLayer) {
 }
 
 TEST(Errors, CarryThePathInsideATransformer) {
-  const CharTransformer model(tiny_config());
+  const TransformerLM model(tiny_config());
   const std::string narrow = error_of([&] { model.blocks[1](Tensor::zeros({1, 3, 9}), AttentionMask(), nullptr); });
   EXPECT_TRUE(narrow.starts_with("blocks.1.norm1: layer_norm: ")) << narrow;
   const Child<MultiHeadAttention>& attn = model.blocks[0]->attn;

@@ -35,7 +35,7 @@ struct ZeroHead : Probe {
 class Probes : public ::testing::Test {
  protected:
   Probes() { randomize(model_, 1); }
-  CharTransformer model_{tiny_config()};
+  TransformerLM model_{tiny_config()};
   std::vector<std::int32_t> ids_ = random_ids(10, 7, 2);
 };
 
@@ -65,7 +65,7 @@ TEST_F(Probes, ObservingChangesNoBit) {
   for (const double dropout : {0.0, 0.25}) {
     TransformerConfig c = tiny_config();
     c.dropout = dropout;
-    CharTransformer model(c);
+    TransformerLM model(c);
     randomize(model, 3);
     const auto train = [&] {
       seed_generator(4);

@@ -271,10 +271,10 @@ TEST(Fused, LayerNormIsItsFormula) {
   for (const Shape& shape : {Shape{8}, Shape{5, 8}, Shape{2, 300, 3}})
     expect_equal([](Inputs in) { return layer_norm(in[0], in[1], in[2], 1e-3); },
                  [](Inputs in) {
-                   const Tensor centred = sub(in[0], mean(in[0], -1, true));
-                   const Tensor variance = mean(mul(centred, centred), -1, true);
+                   const Tensor centered = sub(in[0], mean(in[0], -1, true));
+                   const Tensor variance = mean(mul(centered, centered), -1, true);
                    const Tensor eps = Tensor::scalar(1e-3, in[0].dtype());
-                   return add(mul(in[1], div(centred, sqrt(add(variance, eps)))), in[2]);
+                   return add(mul(in[1], div(centered, sqrt(add(variance, eps)))), in[2]);
                  },
                  {draw_values(rng, shape), draw_values(rng, {shape[-1]}), draw_values(rng, {shape[-1]})});
 }

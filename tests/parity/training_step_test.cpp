@@ -24,7 +24,7 @@ void check_step(const std::string& name, bool pre_norm, bool tied, Activation ac
   c.pre_norm = pre_norm;
   c.tied = tied;
   c.activation = activation;
-  CharTransformer model(c);
+  TransformerLM model(c);
   const std::vector<NamedTensor> all = model.parameters();
   std::size_t stored = 0;
   for (const std::string& one : torch.names()) stored += one.starts_with("before.");

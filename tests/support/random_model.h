@@ -27,7 +27,7 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
   trained.step = 70;
   trained.val_loss = 1.25;
   seed_generator(3);
-  trained.model = std::make_unique<CharTransformer>(config.model(trained.info.vocabulary.size()));
+  trained.model = std::make_unique<TransformerLM>(config.model(trained.info.vocabulary.size()));
   Rng rng(4);
   for (const NamedTensor& p : trained.model->parameters()) {
     Tensor value = p.value;
@@ -36,7 +36,7 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
   return trained;
 }
 
-inline std::vector<double> logits_of(const CharTransformer& model) {
+inline std::vector<double> logits_of(const TransformerLM& model) {
   const NoGrad no_recording;
   std::vector<std::int32_t> ids;
   for (Index i = 0; i < 2 * model.config().context; ++i)

@@ -119,7 +119,7 @@ TEST(Allocation, NoneInRepeatedInference) {
 TEST(Allocation, OperatorNewIsSeen) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "AddressSanitizer has an operator new of its own";
   const long before = new_calls();
-  // Called by name: the allocation of a new expression or of a vector nobody reads may be optimised away (clang does).
+  // Called by name: the allocation of a new expression or of a vector nobody reads may be optimized away (clang does).
   void* block = ::operator new(10);
   EXPECT_EQ(new_calls(), before + 1);
   ::operator delete(block);

@@ -12,7 +12,7 @@
 namespace headlight {
 namespace {
 
-std::unique_ptr<CharTransformer> model(Index vocabulary, Index context) {
+std::unique_ptr<TransformerLM> model(Index vocabulary, Index context) {
   seed_generator(2);
   TransformerConfig config;
   config.vocabulary = vocabulary;
@@ -21,7 +21,7 @@ std::unique_ptr<CharTransformer> model(Index vocabulary, Index context) {
   config.heads = 2;
   config.width = 8;
   config.dropout = 0.5;  // must not act
-  auto made = std::make_unique<CharTransformer>(config);
+  auto made = std::make_unique<TransformerLM>(config);
   for (const NamedTensor& p : made->parameters()) {  // far from uniform
     Tensor value = p.value;
     if (p.value.rank() == 2)
@@ -31,7 +31,7 @@ std::unique_ptr<CharTransformer> model(Index vocabulary, Index context) {
 }
 
 // -ln softmax of each target, one window and one position at a time.
-double by_hand(const CharTransformer& m, const TokenText& text, std::span<const Window> windows, Index* count) {
+double by_hand(const TransformerLM& m, const TokenText& text, std::span<const Window> windows, Index* count) {
   double sum = 0;
   *count = 0;
   for (const Window& w : windows) {

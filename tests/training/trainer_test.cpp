@@ -74,7 +74,7 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   for (const NamedTensor& p : named) start.emplace_back(p.value.data<float>(), p.value.data<float>() + p.value.numel());
 
   seed_generator(1);
-  CharTransformer twin(trainer.model().config());
+  TransformerLM twin(trainer.model().config());
   const auto twin_named = twin.parameters();
   for (std::size_t i = 0; i < named.size(); ++i) {
     Tensor value = twin_named[i].value;

@@ -146,9 +146,9 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool stderr_is_lively() { return stderr_is_terminal() && may_colour(); }
+bool stderr_is_lively() { return stderr_is_terminal() && may_color(); }
 
-bool may_colour() {
+bool may_color() {
   const char *no_color = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
   return !(no_color && *no_color) && terminal && std::string_view(terminal) != "dumb";
 }

@@ -135,7 +135,7 @@ std::string one_line(std::string_view text);
 // Whether lines on standard error may be redrawn: standard error is a terminal, TERM is not dumb, NO_COLOR is not set.
 bool stderr_is_lively();
 // Whether the environment allows color: TERM is not dumb, NO_COLOR is not set.
-bool may_colour();
+bool may_color();
 
 // The lines to print after a validation on a text with a known distribution: the loss for each rule, and the distance
 // of the model from reference predictors. At most 80 columns wide; empty without rules and references.

@@ -83,7 +83,7 @@ void print_curves(const std::vector<PruneCurve>& curves, std::span<const HeadId>
 }
 
 // Evaluation speed in characters per second: the best of five runs.
-double characters_a_second(const CharTransformer& model, const HeadWindows& windows) {
+double characters_a_second(const TransformerLM& model, const HeadWindows& windows) {
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 5; ++i) {
     const double began = monotonic_seconds();
@@ -96,7 +96,7 @@ double characters_a_second(const CharTransformer& model, const HeadWindows& wind
 Index model_bytes(const std::string& directory) { return FileReader(directory + "/model.safetensors").size(); }
 
 // The number of heads of the greedy order to remove.
-std::size_t how_many(const Arguments& args, const CharTransformer& model, const HeadWindows& choose,
+std::size_t how_many(const Arguments& args, const TransformerLM& model, const HeadWindows& choose,
                      const HeadMeans& means, std::span<const HeadId> order) {
   const auto heads = static_cast<Index>(order.size());
   if (args.has("keep")) {
@@ -126,7 +126,7 @@ int run_prune(const Arguments& args) {
     fail(out, ": is the run that is to be pruned; choose another --out");
   const Index windows = args.whole("windows", 64, 2, 100'000), seed = args.whole("seed", 1, 0, Index{1} << 53);
   auto [trained, data] = load_model_and_text(args);
-  const CharTransformer& model = *trained.model;
+  const TransformerLM& model = *trained.model;
   const HeadWindows all(data.validation.ids.empty() ? data.train : data.validation, model.config().context, windows);
   all.check_several();
   const HeadWindows choose = all.half(0), report = all.half(1);
@@ -150,7 +150,7 @@ int run_prune(const Arguments& args) {
 
   const std::size_t count = how_many(args, model, choose, means, order);
   const std::vector<HeadId> removed(order.begin(), order.begin() + static_cast<Index>(count));
-  const std::unique_ptr<CharTransformer> pruned = without_heads(model, removed, means);
+  const std::unique_ptr<TransformerLM> pruned = without_heads(model, removed, means);
   const double loss_before = mean_loss(token_losses(model, report)),
                loss_after = mean_loss(token_losses(*pruned, report));
   const double speed = characters_a_second(model, report), speed_after = characters_a_second(*pruned, report);

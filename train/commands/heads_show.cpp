@@ -24,22 +24,22 @@ namespace headlight::cli {
 
 namespace {
 
-enum class Colours { kTrue, k256, kNone };
+enum class Colors { kTrue, k256, kNone };
 
-Colours colours_of(const Arguments& args) {
+Colors colors_of(const Arguments& args) {
   const std::string given = args.text("color", "auto");
-  if (given == "true") return Colours::kTrue;
-  if (given == "256") return Colours::k256;
-  if (given == "none") return Colours::kNone;
+  if (given == "true") return Colors::kTrue;
+  if (given == "256") return Colors::k256;
+  if (given == "none") return Colors::kNone;
   if (given != "auto") throw UsageError(cat("--color ", given, ": not one of auto, true, 256, none"));
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
     return std::string(value ? value : "");
   };
   const std::string term = variable("TERM"), depth = variable("COLORTERM");
-  if (!stdout_is_terminal() || !variable("NO_COLOR").empty() || term.empty() || term == "dumb") return Colours::kNone;
-  if (depth == "truecolor" || depth == "24bit") return Colours::kTrue;
-  return term.find("256") != std::string::npos ? Colours::k256 : Colours::kNone;
+  if (!stdout_is_terminal() || !variable("NO_COLOR").empty() || term.empty() || term == "dumb") return Colors::kNone;
+  if (depth == "truecolor" || depth == "24bit") return Colors::kTrue;
+  return term.find("256") != std::string::npos ? Colors::k256 : Colors::kNone;
 }
 
 // A token as one terminal column: spaces and line breaks are visible, and tokens that are not one column wide are a
@@ -57,9 +57,9 @@ std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
 }
 
 // One attention weight, 0 to 1, as a cell. The square root makes small weights distinguishable.
-std::string cell(double weight, Colours colours) {
+std::string cell(double weight, Colors colors) {
   const double x = std::sqrt(std::clamp(weight, 0.0, 1.0));
-  if (colours == Colours::kNone) {
+  if (colors == Colors::kNone) {
     constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
     return kShades[std::min(4, static_cast<int>(x * 5))];
   }
@@ -69,7 +69,7 @@ std::string cell(double weight, Colours colours) {
     return static_cast<int>(std::lround(255 * std::clamp((x - from) / (to - from), 0.0, 1.0)));
   };
   const int red = level(0, 0.6), green = level(0.2, 0.9), blue = level(0.6, 1);
-  if (colours == Colours::kTrue) return cat("\x1b[48;2;", red, ";", green, ";", blue, "m \x1b[0m");
+  if (colors == Colors::kTrue) return cat("\x1b[48;2;", red, ";", green, ";", blue, "m \x1b[0m");
   const auto six = [](int value) { return (value * 5 + 127) / 255; };
   return cat("\x1b[48;5;", 16 + 36 * six(red) + 6 * six(green) + six(blue), "m \x1b[0m");
 }
@@ -84,7 +84,7 @@ struct WeightsProbe : Probe {
   }
 };
 
-void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, const float* weights, Colours colours) {
+void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, const float* weights, Colors colors) {
   const auto n = static_cast<Index>(ids.size());
   std::string keys = "      ";
   for (const std::int32_t id : ids) keys += column_text(vocabulary, id);
@@ -94,7 +94,7 @@ void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, 
         cat(padded(std::to_string(t), 3), " ", column_text(vocabulary, ids[static_cast<std::size_t>(t)]), " ");
     Index most = 0;
     for (Index j = 0; j <= t; ++j) {
-      line += cell(static_cast<double>(weights[t * n + j]), colours);
+      line += cell(static_cast<double>(weights[t * n + j]), colors);
       if (weights[t * n + j] > weights[t * n + most]) most = j;
     }
     print(cat(line, std::string(static_cast<std::size_t>(n - 1 - t), ' '), " ",
@@ -105,7 +105,7 @@ void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, 
 
 int run_heads_show(const Arguments& args) {
   const std::vector<std::string>& words = args.operands();
-  const Colours colours = colours_of(args);
+  const Colors colors = colors_of(args);
   const TrainedModel trained = load_model(words[0], args.has("last") ? Weights::kLast : Weights::kBest);
   const TransformerConfig& config = trained.model->config();
   const HeadId head = parse_head(words[1], config);
@@ -137,8 +137,8 @@ int run_heads_show(const Arguments& args) {
   }
   print(cat(words[1], " of ", words[0], "\neach row is a character that looks, each column one that is looked at;\n",
             "at the end of a row, where most of its attention goes.\n\n"));
-  print_map(trained.info.vocabulary, ids, weights, colours);
-  if (colours == Colours::kNone)
+  print_map(trained.info.vocabulary, ids, weights, colors);
+  if (colors == Colors::kNone)
     print("\nshares: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");
   return 0;
 }

@@ -32,7 +32,7 @@ std::string label(const std::string& name) {
   return name + std::string(12 - std::min<std::size_t>(name.size(), 11), ' ');
 }
 
-double weight_bytes(const CharTransformer& model) {
+double weight_bytes(const TransformerLM& model) {
   double bytes = 0;
   for (const NamedTensor& p : model.parameters())
     bytes += static_cast<double>(p.value.numel()) * static_cast<double>(element_bytes(p.value.dtype()));
@@ -41,7 +41,7 @@ double weight_bytes(const CharTransformer& model) {
 
 std::string origin_of(const RunInfo& info) {
   if (!info.imported_from.empty()) return cat("imported from ", info.imported_from);
-  if (!info.initialised_from.empty()) return cat("trained here, from the weights of ", info.initialised_from);
+  if (!info.initialized_from.empty()) return cat("trained here, from the weights of ", info.initialized_from);
   return "trained here, from random weights";
 }
 
@@ -131,7 +131,7 @@ void print_json(const std::string& directory, const TrainedModel& trained, const
 
 void print_model(const TrainedModel& trained) {
   const RunConfig& c = trained.info.config;
-  const CharTransformer& model = *trained.model;
+  const TransformerLM& model = *trained.model;
   const Index hidden = c.hidden < 0 ? 4 * c.width : c.hidden;
   print(wrapped(label("model"),
                 cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ",
@@ -171,7 +171,7 @@ void print_history(const std::vector<StepRecord>& history, Index best) {
               "\n"));
 }
 
-void print_weights(const CharTransformer& model) {
+void print_weights(const TransformerLM& model) {
   const std::vector<NamedTensor> parameters = model.parameters();
   std::size_t width = 0;
   for (const NamedTensor& p : parameters) width = std::max(width, p.name.size());

@@ -119,7 +119,7 @@ int run_plot(const Arguments& args) {
   constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
   const bool losses = quantity.field == &StepRecord::loss, against_time = args.has("time");
-  const bool colors = stdout_is_terminal() && may_colour() && !args.has("no-color");
+  const bool colors = stdout_is_terminal() && may_color() && !args.has("no-color");
   const auto width = static_cast<int>(args.whole("width", std::max(40, terminal_width() - 1), 20, 1000));
   const auto height = static_cast<int>(args.whole("height", std::clamp(terminal_height() - 4, 10, 30), 5, 1000));
 
@@ -187,7 +187,7 @@ Command plot_command() {
                     {"time", "", "against seconds of training instead of steps"},
                     {"width", "N", "columns of the drawing", "Options", "those of the terminal"},
                     {"height", "N", "its rows", "Options", "those of the terminal, at most 30"},
-                    {"no-color", "", "no colours; nor with NO_COLOR set, nor off a terminal"},
+                    {"no-color", "", "no colors; nor with NO_COLOR set, nor off a terminal"},
                     {"json", "", "print one JSON object: the points of the curves"}},
           .notes =
               "Of one run, its training and validation loss; of several, the validation loss of\n"

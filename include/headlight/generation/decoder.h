@@ -1,4 +1,4 @@
-// Decoder: incremental decoding of a CharTransformer with a key-value cache.
+// Decoder: incremental decoding of a TransformerLM with a key-value cache.
 //
 // In each block, the key and value of token t depend on tokens 0..t only. Reading one more token therefore needs only
 // its own query, key and value; those of the earlier tokens are cached:
@@ -21,7 +21,7 @@
 //    model run on those tokens.
 //
 // The decoder shares the model's weights: it must not outlive the model, and must start() again after the weights have
-// changed. To support a new layer of CharTransformer or TransformerBlock, implement it twice: in read_all()
+// changed. To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
 // (src/generation/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
 // constructor compares the decoder with the model and throws Mismatch if they differ; generate() then runs the full
 // model instead.
@@ -51,7 +51,7 @@ class Decoder {
   // Compares its logits with the model's over the whole context and beyond, or, for a model that would take seconds,
   // over the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the decoder
   // does not support, or if the logits differ.
-  explicit Decoder(const CharTransformer& model, WeightFormat format = WeightFormat::kFloat32);
+  explicit Decoder(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
@@ -67,7 +67,7 @@ class Decoder {
   // Number of tokens in the cache.
   Index length() const;
   bool full() const;
-  const CharTransformer& model() const;
+  const TransformerLM& model() const;
   // Bytes of weights and of cached keys and values read for one token that attends to `length` tokens, itself included.
   Index bytes_read(Index length) const;
 

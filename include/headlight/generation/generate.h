@@ -50,7 +50,7 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 // rounding as long as the text, or the current document, fits the context; generation/decoder.h describes the input
 // beyond that. If the decoder does not support the model, or a probe is active, this function is
 // generate_full_context().
-std::vector<std::int32_t> generate(const CharTransformer& model, std::span<const std::int32_t> prompt, Index count,
+std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
 // The same with an existing decoder, whose cache is cleared first.
@@ -58,7 +58,7 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
 // The same by running the model over its whole context for each token. Slow; defines the correct result.
-std::vector<std::int32_t> generate_full_context(const CharTransformer& model, std::span<const std::int32_t> prompt,
+std::vector<std::int32_t> generate_full_context(const TransformerLM& model, std::span<const std::int32_t> prompt,
                                                 Index count, const SampleOptions& options, Rng& rng,
                                                 const EachToken& each = {},
                                                 std::span<const std::int32_t> document_end = {});
@@ -68,14 +68,14 @@ class TextGenerator {
  public:
   // Errors: those of Decoder, except that a float32 model which the decoder does not support uses
   // generate_full_context(). The model must outlive this object.
-  explicit TextGenerator(const CharTransformer& model, WeightFormat format = WeightFormat::kFloat32);
+  explicit TextGenerator(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
   // As generate() above.
   std::vector<std::int32_t> generate(std::span<const std::int32_t> prompt, Index count, const SampleOptions& options,
                                      Rng& rng, const EachToken& each = {},
                                      std::span<const std::int32_t> document_end = {});
 
  private:
-  const CharTransformer& model_;
+  const TransformerLM& model_;
   std::unique_ptr<Decoder> decoder_;  // null: generate_full_context()
 };
 

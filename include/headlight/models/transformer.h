@@ -1,4 +1,4 @@
-// The transformer block and CharTransformer, a decoder-only language model (GPT-2, Radford et al. 2019) on characters.
+// The transformer block and TransformerLM, a decoder-only language model (GPT-2, Radford et al. 2019) on characters.
 #pragma once
 
 #include <cstddef>
@@ -69,12 +69,12 @@ class TransformerBlock : public Module {
 };
 
 // Maps token ids to the logits of the next token at each position.
-class CharTransformer : public Module {
+class TransformerLM : public Module {
  public:
   // Initialization, with random numbers from generator() (Radford et al. 2019): weights are normal with mean 0 and
   // stddev 0.02; the projections that add to the residual stream have stddev 0.02 / sqrt(N), where N is their number, 2
   // per block (1 if hidden is 0); biases are 0. Error: as for config.check().
-  explicit CharTransformer(const TransformerConfig& config);
+  explicit TransformerLM(const TransformerConfig& config);
 
   // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
@@ -89,8 +89,8 @@ class CharTransformer : public Module {
   Child<Embedding> tokens;                           // [V,C]
   const std::unique_ptr<PositionEncoding> position;  // "position"; shared by all blocks
   ChildList<TransformerBlock> blocks;
-  std::optional<Child<Norm>> norm;    // after the last block; only with pre_norm
-  std::optional<Child<Linear>> head;  // [V,C]; absent if the weights are tied
+  std::optional<Child<Norm>> norm;       // after the last block; only with pre_norm
+  std::optional<Child<Linear>> lm_head;  // [V,C]; absent if the weights are tied
 
  private:
   // Called in the member initializers, so that parameters() visits the encoding in declaration order.

@@ -11,19 +11,19 @@ namespace headlight {
 
 struct LinearOptions {
   bool bias = true;
-  // Standard deviation of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
+  // Standard stddev of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
   // b = 1/sqrt(in), PyTorch's default.
-  double deviation = -1;
+  double stddev = -1;
 };
 
 class Linear : public Module {
  public:
   Linear(Index in, Index out, const LinearOptions& options = {})
-      : weight{this,
-               "weight",
-               {out, in},
-               options.deviation < 0 ? Init::uniform(1 / std::sqrt(static_cast<double>(in)))
-                                     : Init::normal(options.deviation)} {
+      : weight{
+            this,
+            "weight",
+            {out, in},
+            options.stddev < 0 ? Init::uniform(1 / std::sqrt(static_cast<double>(in))) : Init::normal(options.stddev)} {
     if (options.bias) bias.emplace(this, "bias", Shape{out}, Init::zeros());
   }
 

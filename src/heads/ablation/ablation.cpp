@@ -21,7 +21,7 @@ Index layer_of_z(const std::string& name) {
   return error == std::errc() && stop == end ? layer : -1;
 }
 
-HeadMeans::HeadMeans(const CharTransformer& model, const HeadWindows& windows)
+HeadMeans::HeadMeans(const TransformerLM& model, const HeadWindows& windows)
     : by_position_(static_cast<std::size_t>(model.config().layers)),
       overall_(static_cast<std::size_t>(model.config().layers)) {
   struct Collect : Probe {
@@ -99,7 +99,7 @@ HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement
   return windows.followed_by(layers);
 }
 
-std::vector<float> ablated_losses(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
+std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
                                   const std::vector<HeadId>& heads, Replacement replacement) {
   std::set<Index> layers;
   for (const HeadId id : heads) layers.insert(id.layer);

@@ -9,7 +9,7 @@ namespace {
 constexpr Index kMostFloats = Index{1} << 26;  // limit for all kept block inputs: 256 MiB
 }
 
-BlockRuns::BlockRuns(const CharTransformer& model, const HeadWindows& windows)
+BlockRuns::BlockRuns(const TransformerLM& model, const HeadWindows& windows)
     : model_(model), windows_(windows), entered_(windows.pieces().size()) {
   const TransformerConfig& config = model.config();
   const Index rows = windows.size() * windows.context();

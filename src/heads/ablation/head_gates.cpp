@@ -16,19 +16,19 @@ Tensor GateHeads::see(const std::string& name, const Tensor& x) {
   return gate.defined() ? mul(x, gate) : x;
 }
 
-std::unique_ptr<CharTransformer> copy_model(const CharTransformer& model, double dropout) {
+std::unique_ptr<TransformerLM> copy_model(const TransformerLM& model, double dropout) {
   TransformerConfig config = model.config();
   config.dropout = dropout;
   const KeepGenerator keep;
-  auto copy = std::make_unique<CharTransformer>(config);
+  auto copy = std::make_unique<TransformerLM>(config);
   const std::vector<NamedTensor> from = model.parameters();
   std::vector<NamedTensor> to = copy->parameters();
   for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);
   return copy;
 }
 
-std::vector<double> gate_importance(const CharTransformer& model, const HeadWindows& windows) {
-  const std::unique_ptr<CharTransformer> copy = copy_model(model, 0);
+std::vector<double> gate_importance(const TransformerLM& model, const HeadWindows& windows) {
+  const std::unique_ptr<TransformerLM> copy = copy_model(model, 0);
   const TransformerConfig& config = copy->config();
   const std::vector<HeadId> heads = all_heads(config);
   std::vector<double> importance(heads.size(), 0.0);
@@ -65,7 +65,7 @@ std::vector<double> gate_importance(const CharTransformer& model, const HeadWind
   return importance;
 }
 
-std::vector<double> normalised_by_layer(std::vector<double> values, const TransformerConfig& config) {
+std::vector<double> normalized_by_layer(std::vector<double> values, const TransformerConfig& config) {
   const std::vector<HeadId> heads = all_heads(config);
   std::vector<double> squares(static_cast<std::size_t>(config.layers), 0.0);
   for (std::size_t h = 0; h < heads.size(); ++h)

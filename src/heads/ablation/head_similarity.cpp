@@ -53,7 +53,7 @@ double linear_cka(const Tensor& a, const Tensor& b) {
   return own > 0 ? overlap(x, y) / own : 0;
 }
 
-HeadSimilarity similarity(const CharTransformer& model, const HeadWindows& windows) {
+HeadSimilarity similarity(const TransformerLM& model, const HeadWindows& windows) {
   const NoGrad no_recording;
   const std::size_t n = [&] {
     Index heads = 0;

@@ -16,7 +16,7 @@ std::vector<Rise> AblationSetting::rises(std::span<const float> before, std::spa
   return all;
 }
 
-AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means, const AblationSetting& setting,
+AblationResult ablate_heads(const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
                             std::span<const float> before, Replacement replacement, bool keep_losses) {
   AblationResult result;
   const std::vector<HeadId> heads = all_heads(model.config());
@@ -36,7 +36,7 @@ AblationResult ablate_heads(const CharTransformer& model, const HeadMeans& means
   return result;
 }
 
-std::vector<AblationResult> ablate_subspaces(const CharTransformer& model, const HeadMeans& means,
+std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const HeadMeans& means,
                                              const AblationSetting& setting, std::span<const float> before,
                                              int rotations, std::uint64_t seed) {
   const TransformerConfig& config = model.config();

@@ -52,7 +52,7 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most) {
   return counts;
 }
 
-void add_recovery(PruneStudy& study, const CharTransformer& model, const RunConfig& config, const RunData& data,
+void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,
                   const HeadWindows& windows, Index steps, Measuring measuring) {
   if (study.orders.size() < 2) fail("pruning: a recovery needs whole curves");
   const HeadWindows choose = windows.half(0), report = windows.half(1);

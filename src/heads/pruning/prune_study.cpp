@@ -9,8 +9,8 @@
 
 namespace headlight {
 
-PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
-                         std::uint64_t seed, bool whole, Measuring measuring) {
+PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
+                         bool whole, Measuring measuring) {
   constexpr double kNoLimit = std::numeric_limits<double>::infinity();
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);

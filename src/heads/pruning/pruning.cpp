@@ -62,8 +62,8 @@ Replacement pruning_replacement(const TransformerConfig& config) {
   return config.bias ? Replacement::kConstant : Replacement::kZero;
 }
 
-std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std::span<const HeadId> removed,
-                                               const HeadMeans& means) {
+std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
+                                             const HeadMeans& means) {
   TransformerConfig config = model.config();
   config.head_size = config.size_of_heads();
   config.layer_heads.clear();
@@ -86,7 +86,7 @@ std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std
 
   auto pruned = [&] {
     const KeepGenerator keep;
-    return std::make_unique<CharTransformer>(config);
+    return std::make_unique<TransformerLM>(config);
   }();
   const std::vector<NamedTensor> from = model.parameters();
   std::vector<NamedTensor> to = pruned->parameters();
@@ -100,13 +100,13 @@ std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std
   return pruned;
 }
 
-double loss_without(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+double loss_without(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed) {
   const AblateHeads probe(means, std::move(removed), pruning_replacement(model.config()));
   return mean_loss(token_losses(model, windows));
 }
 
-std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most,
                                 std::vector<std::vector<float>>* predictions, const AfterEvaluation& after_each) {
   BlockRuns runs(model, windows);
@@ -125,7 +125,7 @@ std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows&
   return losses;
 }
 
-std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                                  double most, const AfterEvaluation& after_each) {
   const Replacement replacement = pruning_replacement(model.config());
   std::vector<HeadId> left = all_heads(model.config()), order;

@@ -23,15 +23,15 @@ inline constexpr double kPrunableLoss = 0.02;  // nats: the loss increase that t
 
 Replacement pruning_replacement(const TransformerConfig& config);
 // A copy of the model without these heads. With ALiBi, the remaining heads keep their slopes. Error: no such head.
-std::unique_ptr<CharTransformer> without_heads(const CharTransformer& model, std::span<const HeadId> removed,
-                                               const HeadMeans& means);
+std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
+                                             const HeadMeans& means);
 
 // The mean loss with these heads ablated as by pruning.
-double loss_without(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+double loss_without(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed);
 // The mean loss with the first 0, 1, 2, ... heads of an order removed. Stops after the first loss above `most`. If
 // `predictions` is not null, appends the token_losses() for each number of heads.
-std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most = std::numeric_limits<double>::infinity(),
                                 std::vector<std::vector<float>>* predictions = nullptr,
                                 const AfterEvaluation& after_each = {});
@@ -39,7 +39,7 @@ std::vector<double> prune_curve(const CharTransformer& model, const HeadWindows&
 // The greedy order: at each step, remove the head with the smallest loss increase on `windows`. In models with more
 // than 24 heads, each step tries only the eight heads with the smallest single-head loss increase. Stops after the
 // first head whose removal puts the loss above `most`.
-std::vector<HeadId> greedy_order(const CharTransformer& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                                  double most = std::numeric_limits<double>::infinity(),
                                  const AfterEvaluation& after_each = {});
 // The number of evaluations that a complete greedy order takes.
@@ -74,8 +74,8 @@ struct PruneStudy {
 
 // Progress counts orders. If `whole` is false, curves end where the loss increase exceeds kPrunableLoss, and the greedy
 // order is the only one besides the random orders.
-PruneStudy study_pruning(const CharTransformer& model, const HeadWindows& windows, int random_orders,
-                         std::uint64_t seed, bool whole, Measuring measuring = {});
+PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
+                         bool whole, Measuring measuring = {});
 
 // {heads, orders: [{name, losses, removed}], random: [[losses]]}; losses that were not measured are null.
 Json to_json(const PruneStudy& study);

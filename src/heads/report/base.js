@@ -92,7 +92,7 @@ function chooser(label, options, onchange) {
   return [element('label', {}, label + ' ', select), select];
 }
 
-// A matrix of colored cells. rows, columns: names; cell(r, c): {value, colour, title, marked}; link(name): a row's target.
+// A matrix of colored cells. rows, columns: names; cell(r, c): {value, color, title, marked}; link(name): a row's target.
 function matrixFigure(title, rows, columns, cell, {link, digits = 2, square = false, size = 46} = {}) {
   const left = Math.max(44, 8 + 7 * Math.max(...rows.map(r => r.length)));
   const longest = Math.max(...columns.map(c => c.length)), top = 36 + Math.min(110, 6 * longest);
@@ -111,12 +111,12 @@ function matrixFigure(title, rows, columns, cell, {link, digits = 2, square = fa
       const it = cell(r, c);
       if (!it) return;
       const x = left + size * c;
-      svg.append(element('rect', {x: x + .5, y: y + .5, width: size - 1, height: high - 1, fill: css(it.colour),
+      svg.append(element('rect', {x: x + .5, y: y + .5, width: size - 1, height: high - 1, fill: css(it.color),
         ...(it.marked ? {stroke: getComputedStyle(document.documentElement).getPropertyValue('--mark'), 'stroke-width': 2} : {})},
         element('title', {}, it.title)));
       if (it.value !== null && it.value !== undefined)
         svg.append(say(x + size / 2, y + high * .68, fixed(it.value, digits),
-          {'text-anchor': 'middle', 'pointer-events': 'none', style: `fill:${inkOn(it.colour)};font-size:${size < 40 ? 10 : 11}px`}));
+          {'text-anchor': 'middle', 'pointer-events': 'none', style: `fill:${inkOn(it.color)};font-size:${size < 40 ? 10 : 11}px`}));
     });
   });
   return svg;

@@ -68,11 +68,11 @@ function explorerSection() {
     }
     let most = 0;
     cells.forEach((cell, j) => {
-      const seen = t !== null && j <= t, w = seen ? weight(t, j) : 0, colour = oneSided(Math.sqrt(w));
+      const seen = t !== null && j <= t, w = seen ? weight(t, j) : 0, color = oneSided(Math.sqrt(w));
       if (seen && w > weight(t, most)) most = j;
       cell.className = (seen && inRole(t, j) ? 'role ' : '') + (j === t ? 'query ' : '') + (t !== null && j > t ? 'later' : '');
-      cell.style.background = w > 0 ? css(colour) : '';
-      cell.style.color = w > 0 ? inkOn(colour) : '';
+      cell.style.background = w > 0 ? css(color) : '';
+      cell.style.color = w > 0 ? inkOn(color) : '';
       cell.setAttribute('aria-selected', j === t);
     });
     showRow(t);

@@ -51,7 +51,7 @@ std::vector<std::uint8_t> mask_bits(const RoleMasks& masks, std::size_t role, In
   return bits;
 }
 
-Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+Json texts(const TransformerLM& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
   const std::vector<HeadId> heads = all_heads(model.config());
   const auto n = std::max<Index>(1, static_cast<Index>(heads.size()));
   Index length = std::min(model.config().context, options.characters);
@@ -94,7 +94,7 @@ Json texts(const CharTransformer& model, const RunData& data, const HeadStudy& s
 // ---- pruning and pairs -----------------------------------------------------------------------------------------------
 
 // The pruning curves: given, from the study, or measured.
-Json pruning(const CharTransformer& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+Json pruning(const TransformerLM& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
   if (options.pruning) return to_json(*options.pruning);
   if (study.pruning.orders.size() > 1) return to_json(study.pruning);
   const HeadWindows windows = MeasuredText(data, model.config().context, study.windows).windows;
@@ -123,7 +123,7 @@ void set_redundancy(Json& data, const HeadStudy& study) {
 
 }  // namespace
 
-Json report_data(const CharTransformer& model, const RunData& data, const HeadStudy& study,
+Json report_data(const TransformerLM& model, const RunData& data, const HeadStudy& study,
                  const ReportOptions& options) {
   Json all = to_json(study), kept = Json::object(), roles = Json::array(), verdict = Json::array();
   for (const Json::Member& m : *all.if_object())

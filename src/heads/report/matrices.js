@@ -13,7 +13,7 @@ function effectsSection() {
   };
   const own = drawn(() => matrixFigure('The heads of the trained model', heads, names, (r, c) => {
     const rise = study.heads[r].rise[names[c]];
-    return {value: rise.mean, colour: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
+    return {value: rise.mean, color: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
       title: `${heads[r]}, ${names[c]}: ${fixed(rise.mean, 3)} nats [${fixed(rise.low, 3)}, ${fixed(rise.high, 3)}]` +
         (stake(columns[c]) >= 0.05 ? `; all heads together cost ${fixed(stake(columns[c]), 2)}` : '; no business of heads')};
   }, {link: linkTo, size: size()}), 'effects of heads');
@@ -30,7 +30,7 @@ function effectsSection() {
         `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
       // A random subspace is not a head, so its row has a different name.
       const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
-      return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], colour: shade(parts[r][c], columns[c]),
+      return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], color: shade(parts[r][c], columns[c]),
         title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}), {size: size()});
     }, name);
     const [choice] = chooser(one.charAt(0).toUpperCase() + one.slice(1), sets[kind].map((_, i) => [i, String(i + 1)]), v => { number = +v; figure.again(); });
@@ -92,7 +92,7 @@ function pairsSection() {
     const [name, values, sides] = kinds[kind];
     const most = sides === 'one' ? 1 : Math.max(0.05, ...values.flat().map(v => Math.abs(v ?? 0)));
     return matrixFigure(name, heads, heads, (r, c) => r === c ? null : {value: values[r][c],
-      colour: sides === 'one' ? oneSided(values[r][c]) : twoSided(values[r][c] / most),
+      color: sides === 'one' ? oneSided(values[r][c]) : twoSided(values[r][c] / most),
       title: `${heads[r]} and ${heads[c]}: ${fixed(values[r][c], 4)}`}, {link: linkTo, square: true});
   });
   const [label] = chooser('Show', Object.entries(kinds).map(([k, v]) => [k, v[0]]), v => { kind = v; figure.again(); });

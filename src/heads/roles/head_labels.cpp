@@ -14,7 +14,7 @@ std::vector<double> untrained_kappas(const TransformerConfig& config, const Head
   std::vector<double> highest;
   for (int m = 1; m <= models; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const CharTransformer untrained(config);
+    const TransformerLM untrained(config);
     const HeadScores scores = score_heads(untrained, windows, masks);
     double& most = highest.emplace_back(0);
     for (const HeadId id : all_heads(config))

@@ -145,7 +145,7 @@ HeadScores merged(const HeadScores& a, const HeadScores& b) {
   return both;
 }
 
-std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks) {
+std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks) {
   const NoGrad no_recording;
   const TransformerConfig& config = model.config();
   std::vector<HeadScores> halves(2, HeadScores(config.layers, config.most_heads(), masks.roles()));
@@ -160,7 +160,7 @@ std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWin
   return halves;
 }
 
-HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks) {
+HeadScores score_heads(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks) {
   const std::vector<HeadScores> halves = score_halves(model, windows, masks);
   return merged(halves[0], halves[1]);
 }

@@ -102,8 +102,8 @@ void finish_scores(HeadScores& sums);
 HeadScores merged(const HeadScores& a, const HeadScores& b);
 
 // The scores of every head of a model for each role. `masks` must be made from `windows`.
-HeadScores score_heads(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
+HeadScores score_heads(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks);
 // The scores on the first and on the second half of the windows.
-std::vector<HeadScores> score_halves(const CharTransformer& model, const HeadWindows& windows, const RoleMasks& masks);
+std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks);
 
 }  // namespace headlight

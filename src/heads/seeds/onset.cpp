@@ -116,7 +116,7 @@ std::vector<Onset> onsets_of(const JsonView& array) {
   return found;
 }
 
-std::vector<OnsetSummary> summarise_onsets(std::span<const std::vector<Onset>> seeds) {
+std::vector<OnsetSummary> summarize_onsets(std::span<const std::vector<Onset>> seeds) {
   std::vector<OnsetSummary> all;
   for (const std::string& event : events_of(seeds, false)) {
     std::vector<Index> half, reached;

@@ -49,7 +49,7 @@ struct OnsetSummary {
 };
 // The onsets of all events over seeds, sorted by the median of `reached`, or of `half` if no seed has `reached`. Events
 // without either come last.
-std::vector<OnsetSummary> summarise_onsets(std::span<const std::vector<Onset>> seeds);
+std::vector<OnsetSummary> summarize_onsets(std::span<const std::vector<Onset>> seeds);
 
 // The order of two role events in the seeds that have both.
 struct OnsetOrder {

@@ -265,7 +265,7 @@ SeedSummary summarize(std::span<const SeedResult> results) {
     if (r.onset) watched.push_back(*r.onset);
   all.watched = !watched.empty();
   if (all.watched) {
-    all.onsets = summarise_onsets(watched);
+    all.onsets = summarize_onsets(watched);
     all.order = onset_order(watched);
   }
   for (const SeedResult& r : results) all.runs.push_back(run_of(r));

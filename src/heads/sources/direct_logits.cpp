@@ -27,7 +27,7 @@ double inverse_scale(const Norm& norm, const float* row, Index width) {
 
 }  // namespace
 
-std::vector<std::vector<double>> direct_logits(const CharTransformer& model, const ExpertWindows& experts) {
+std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const ExpertWindows& experts) {
   const NoGrad no_recording;
   const TransformerConfig& c = model.config();
   const std::vector<HeadId> heads = all_heads(c);
@@ -74,7 +74,7 @@ std::vector<std::vector<double>> direct_logits(const CharTransformer& model, con
   return logits;
 }
 
-DirectLogits measure_direct_logits(const CharTransformer& model, const ExpertWindows& experts,
+DirectLogits measure_direct_logits(const TransformerLM& model, const ExpertWindows& experts,
                                    const ExpertRegression& regression) {
   DirectLogits result;
   const auto next = experts.next();

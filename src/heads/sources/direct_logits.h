@@ -21,9 +21,9 @@ struct DirectLogits {
 };
 
 // For each head, the logits that it adds: [place][S], centered over the S symbols. Error: a post-norm model.
-std::vector<std::vector<double>> direct_logits(const CharTransformer& model, const ExpertWindows& experts);
+std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const ExpertWindows& experts);
 
-DirectLogits measure_direct_logits(const CharTransformer& model, const ExpertWindows& experts,
+DirectLogits measure_direct_logits(const TransformerLM& model, const ExpertWindows& experts,
                                    const ExpertRegression& regression);
 
 }  // namespace headlight

@@ -12,7 +12,7 @@ namespace headlight {
 namespace {
 
 // The attention of each head on the evidence of each expert.
-std::vector<std::vector<RoleScore>> attention_on_experts(const CharTransformer& model, const HeadWindows& windows,
+std::vector<std::vector<RoleScore>> attention_on_experts(const TransformerLM& model, const HeadWindows& windows,
                                                          const RunData& data) {
   std::vector<Role> roles;
   add_expert_roles(roles, data.validation_experts);
@@ -60,7 +60,7 @@ std::size_t ExpertStudy::experts_with_one_head() const {
   return count;
 }
 
-ExpertStudy study_experts(const CharTransformer& model, const RunData& data, const HeadWindows& windows,
+ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options) {
   windows.check_several();
   const ExpertWindows experts(data, windows);
@@ -100,7 +100,7 @@ ExpertStudy study_experts(const CharTransformer& model, const RunData& data, con
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const CharTransformer untrained(model.config());
+    const TransformerLM untrained(model.config());
     const HeadMeans its_means(untrained, windows);
     study.untrained.push_back(measure_retention(untrained, its_means, experts, regression, next));
     study.index_untrained.push_back(retention_index(study.untrained.back(), study.experts));

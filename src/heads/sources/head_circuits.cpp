@@ -26,7 +26,7 @@ void apply_gain(const Norm& norm, std::span<double> x) {
 
 }  // namespace
 
-std::vector<double> output_circuit(const CharTransformer& model, HeadId id) {
+std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   if (!model.norm) fail("heads: the model is post-norm, so no head writes to the logits directly");
   const TransformerConfig& c = model.config();
   const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
@@ -43,7 +43,7 @@ std::vector<double> output_circuit(const CharTransformer& model, HeadId id) {
   return circuit;
 }
 
-std::vector<double> table_of_head(const CharTransformer& model, HeadId id, std::span<const std::int32_t> from,
+std::vector<double> table_of_head(const TransformerLM& model, HeadId id, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to) {
   const std::vector<double> circuit = output_circuit(model, id);
   const TransformerConfig& c = model.config();

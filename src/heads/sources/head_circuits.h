@@ -13,11 +13,11 @@ namespace headlight {
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
 // norm (with centering for layer norm), unembedding. Error: a post-norm model, where every path passes through later
 // norms.
-std::vector<double> output_circuit(const CharTransformer& model, HeadId head);
+std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
 // [from][to]: the OV circuit, or the logits of tokens `to` when the head attends only to one token of `from` and reads
 // its embedding: gain of the layer's norm, value projection, output_circuit(). Error: a post-norm model.
-std::vector<double> table_of_head(const CharTransformer& model, HeadId head, std::span<const std::int32_t> from,
+std::vector<double> table_of_head(const TransformerLM& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 
 }  // namespace headlight

@@ -71,7 +71,7 @@ TableMatch match_tables(std::span<const double> learned, std::span<const double>
   return match;
 }
 
-LearnedTables learned_tables(const CharTransformer& model, const ExpertWindows& experts, std::uint64_t seed) {
+LearnedTables learned_tables(const TransformerLM& model, const ExpertWindows& experts, std::uint64_t seed) {
   LearnedTables tables;
   const std::size_t n = experts.experts().size(), columns = experts.next().size();
   const auto symbols = experts.symbols();

@@ -34,6 +34,6 @@ struct LearnedTables {
 };
 
 // Error: a post-norm model.
-LearnedTables learned_tables(const CharTransformer& model, const ExpertWindows& experts, std::uint64_t seed);
+LearnedTables learned_tables(const TransformerLM& model, const ExpertWindows& experts, std::uint64_t seed);
 
 }  // namespace headlight

@@ -7,7 +7,7 @@
 
 namespace headlight {
 
-Retention measure_retention(const CharTransformer& model, const HeadMeans& means, const ExpertWindows& experts,
+Retention measure_retention(const TransformerLM& model, const HeadMeans& means, const ExpertWindows& experts,
                             const ExpertRegression& regression, const AfterEvaluation& after_each) {
   const auto fit = [&] {
     Estimates k = regression.fit(symbol_logits(model, experts));
@@ -26,7 +26,7 @@ Retention measure_retention(const CharTransformer& model, const HeadMeans& means
   return retention;
 }
 
-std::vector<Retention> subspace_retention(const CharTransformer& model, const HeadMeans& means,
+std::vector<Retention> subspace_retention(const TransformerLM& model, const HeadMeans& means,
                                           const ExpertWindows& experts, const ExpertRegression& regression,
                                           const Retention& of_heads, int rotations, std::uint64_t seed,
                                           const AfterEvaluation& after_each) {

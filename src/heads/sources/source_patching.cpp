@@ -97,7 +97,7 @@ Interval estimated_ratio(std::span<const double> above, std::span<const double> 
 
 }  // namespace
 
-Patching measure_patching(const CharTransformer& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
+Patching measure_patching(const TransformerLM& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
                           const Bootstrap& bootstrap, std::uint64_t seed, int rounds,
                           const AfterEvaluation& after_each) {
   const NoGrad no_recording;

@@ -70,9 +70,8 @@ std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
   return !hurts && head.backup ? "redundant" : "unlabelled";
 }
 
-void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
-                   const AblationSetting& setting, std::span<const float> before,
-                   std::span<const std::vector<float>> alone, Measuring& measuring) {
+void measure_pairs(HeadStudy& study, const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
+                   std::span<const float> before, std::span<const std::vector<float>> alone, Measuring& measuring) {
   const std::size_t n = study.heads.size();
   measuring.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
   study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
@@ -104,7 +103,7 @@ void measure_pairs(HeadStudy& study, const CharTransformer& model, const HeadMea
   study.similarity = similarity(model, setting.windows.half(0));
 }
 
-void measure_controls(HeadStudy& study, const CharTransformer& model, const HeadMeans& means,
+void measure_controls(HeadStudy& study, const TransformerLM& model, const HeadMeans& means,
                       const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
                       Measuring& measuring) {
   const Index most = std::max<Index>(1, model.config().most_heads());
@@ -117,7 +116,7 @@ void measure_controls(HeadStudy& study, const CharTransformer& model, const Head
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained_ablated; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const CharTransformer untrained(model.config());
+    const TransformerLM untrained(model.config());
     const HeadMeans its_means(untrained, setting.windows);
     study.untrained.push_back(ablate_heads(untrained, its_means, setting, token_losses(untrained, setting.windows)));
   }
@@ -131,7 +130,7 @@ void measure_controls(HeadStudy& study, const CharTransformer& model, const Head
   }
 }
 
-void measure_pruning(HeadStudy& study, const CharTransformer& model, const HeadWindows& windows,
+void measure_pruning(HeadStudy& study, const TransformerLM& model, const HeadWindows& windows,
                      const StudyOptions& options, const Measuring& measuring) {
   study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, measuring);
   study.prunable = study.pruning.prunable;
@@ -151,7 +150,7 @@ double HeadStudy::unlabelled_share() const {
   return static_cast<double>(none) / static_cast<double>(heads.size());
 }
 
-HeadStudy study_heads(const CharTransformer& model, const RunData& data, const StudyOptions& options) {
+HeadStudy study_heads(const TransformerLM& model, const RunData& data, const StudyOptions& options) {
   if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
       options.random_orders < 0)
     fail("heads: ", options.windows, " windows, ", options.untrained, " untrained models, ", options.untrained_ablated,
@@ -194,7 +193,7 @@ HeadStudy study_heads(const CharTransformer& model, const RunData& data, const S
   study.floor = floor_on(m, data, study.slots);
 
   const std::vector<double> importance = gate_importance(model, m.windows),
-                            in_layer = normalised_by_layer(importance, model.config());
+                            in_layer = normalized_by_layer(importance, model.config());
   for (std::size_t h = 0; h < heads.size(); ++h) {
     const auto [layer, head] = heads[h];
     HeadFinding& f = study.heads.emplace_back();

@@ -117,7 +117,7 @@ void HeadWatch::before(const StepRecord& record) {
 }
 
 void HeadWatch::look() {
-  const CharTransformer& model = trainer_.model();
+  const TransformerLM& model = trainer_.model();
   HeadSnapshot& s = *snapshot_;
   s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
   ScoringProbe probe(model.config(), on_->masks);

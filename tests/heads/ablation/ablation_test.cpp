@@ -74,7 +74,7 @@ TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
 }
 
 // The losses when all windows are one batch: the next row of the last one is then the first.
-std::vector<float> in_one_batch(const CharTransformer& model, const HeadMeans& means, const HeadWindows& windows,
+std::vector<float> in_one_batch(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
                                 const std::vector<HeadId>& heads) {
   const NoGrad no_recording;
   const AblateHeads probe(means, heads, Replacement::kOther);

@@ -63,7 +63,7 @@ TEST_F(Gates, LeaveTheModelAlone) {
 }
 
 TEST_F(Gates, NormalisedLayersHaveLengthOne) {
-  const std::vector<double> n = normalised_by_layer({3, 0, 4, 0, 0, 0}, model_->config());
+  const std::vector<double> n = normalized_by_layer({3, 0, 4, 0, 0, 0}, model_->config());
   EXPECT_EQ(n, (std::vector<double>{0.6, 0, 0.8, 0, 0, 0})) << "a layer of zeros stays";
 }
 

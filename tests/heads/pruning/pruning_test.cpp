@@ -16,7 +16,7 @@ namespace {
 using Pruning = TinyModel;
 
 // The greatest difference between the losses of a pruned model and those of the whole one with the heads masked.
-double difference(const CharTransformer& model, const HeadWindows& windows, std::vector<HeadId> removed) {
+double difference(const TransformerLM& model, const HeadWindows& windows, std::vector<HeadId> removed) {
   const HeadMeans means(model, windows);
   const auto pruned = without_heads(model, removed, means);
   const std::vector<float> real = token_losses(*pruned, windows);

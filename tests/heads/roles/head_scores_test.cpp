@@ -351,7 +351,7 @@ class ScoreHeads : public testing::Test {
     config_.heads = 2;
     config_.width = 8;
     seed_generator(3);
-    model_ = std::make_unique<CharTransformer>(config_);
+    model_ = std::make_unique<TransformerLM>(config_);
   }
   HeadScores scores(Index most = 64, std::span<const std::int32_t> evidence = {}) {
     const HeadWindows windows(text_, 16, most);
@@ -365,7 +365,7 @@ class ScoreHeads : public testing::Test {
   TokenClasses classes_;
   TokenText text_;
   TransformerConfig config_;
-  std::unique_ptr<CharTransformer> model_;
+  std::unique_ptr<TransformerLM> model_;
 };
 
 TEST_F(ScoreHeads, OfATinyModel) {

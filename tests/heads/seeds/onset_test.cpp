@@ -58,7 +58,7 @@ TEST(Onset, OverSeeds) {
   for (const Index late : {30, 40, 20, 10, 50})
     seeds.push_back({{"a in layer 1", 1, late, late + 10, 0.9}, {"b in layer 0", 0, 5, 20, 0.5}});
   seeds.push_back({{"loss on d", -1, -1, -1, 3}, {"b in layer 0", 0, 5, -1, 0.5}, {"loss on c", -1, 1, 2, 0}});
-  const std::vector<OnsetSummary> all = summarise_onsets(seeds);
+  const std::vector<OnsetSummary> all = summarize_onsets(seeds);
   ASSERT_EQ(all.size(), 4u);
   EXPECT_EQ(all[3].event, "loss on d") << "never";
   EXPECT_EQ(all[0].event, "loss on c");
@@ -70,7 +70,7 @@ TEST(Onset, OverSeeds) {
   EXPECT_EQ(all[2].half.last, 50);
 
   seeds.erase(seeds.begin());
-  EXPECT_EQ(summarise_onsets(seeds)[2].half.median, 20) << "of 10, 20, 40, 50 the lower of the two in the middle";
+  EXPECT_EQ(summarize_onsets(seeds)[2].half.median, 20) << "of 10, 20, 40, 50 the lower of the two in the middle";
   seeds.insert(seeds.begin(), {{"a in layer 1", 1, 30, 40, 0.9}, {"b in layer 0", 0, 5, 20, 0.5}});
 
   const std::vector<OnsetOrder> order = onset_order(seeds);

@@ -40,7 +40,7 @@ class ChorusOracle : public testing::Test {
     config.hidden = 0;
     config.bias = false;
     config.tied = false;
-    model_ = std::make_unique<CharTransformer>(config);
+    model_ = std::make_unique<TransformerLM>(config);
     std::vector<double> tokens(kSymbols * kWidth), positions(kContext * kWidth),
         qkv(size(3 * heads * kHeadSize * kWidth)), out(size(kWidth * heads * kHeadSize)), unembed(kSymbols * kWidth);
     for (Index s = 0; s < kSymbols; ++s) {
@@ -116,7 +116,7 @@ class ChorusOracle : public testing::Test {
   const RunData data_ = text();
   const HeadWindows windows_{data_.validation, kContext, 64};
   const ExpertWindows experts_{data_, windows_};
-  std::unique_ptr<CharTransformer> model_;
+  std::unique_ptr<TransformerLM> model_;
 };
 
 }  // namespace headlight

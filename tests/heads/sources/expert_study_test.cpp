@@ -174,7 +174,7 @@ TEST_F(Oracle, DirectLogitsAddUpToTheModels) {
     config.hidden = 0;
     config.norm = kind;
     config.bias = false;
-    CharTransformer model(config);
+    TransformerLM model(config);
     for (const NamedTensor& p : model.parameters()) {
       const bool shift = p.name.find("norm") != std::string::npos && p.name.ends_with("bias");
       Tensor(p.value).copy_from(Tensor::normal(p.value.shape(), 0, shift ? 0 : 0.6, rng));
@@ -223,7 +223,7 @@ TEST_F(Oracle, WhatCannotBeMeasured) {
   EXPECT_TRUE(contains(error_of([&] { experts_.row(0, 99); }), "token 99 is no symbol"));
   TransformerConfig post{.vocabulary = kSymbols, .context = kContext, .layers = 1, .heads = 2, .width = 8};
   post.pre_norm = false;
-  const CharTransformer model(post);
+  const TransformerLM model(post);
   EXPECT_TRUE(contains(error_of([&] { output_circuit(model, {0, 0}); }), "post-norm"));
   const ExpertStudy study = study_experts(model, data_, windows_, {.untrained = 0, .subspaces = 0});
   EXPECT_FALSE(study.tables || study.direct);

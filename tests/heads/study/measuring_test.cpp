@@ -130,7 +130,7 @@ TEST_F(MeasuredStudy, GreedyOrdersTakeAsManyEvaluationsAsTheySay) {
   EXPECT_EQ(evaluations, greedy_evaluations(6));
   TransformerConfig config = model_->config();
   config.layers = 5, config.heads = 6;
-  const CharTransformer large(config);
+  const TransformerLM large(config);
   evaluations = 0;
   greedy_order(large, windows_, HeadMeans(large, windows_), std::numeric_limits<double>::infinity(),
                [&] { ++evaluations; });
