@@ -30,7 +30,7 @@ Decoder::State::State(const TransformerLM& m)
     layer.down = bind(*(*block->ff)->down);
   }
   if (model.norm) norm = bind(**model.norm);
-  head = model.head ? bind(**model.head) : Projection{model.tokens->weight.value().detach(), {}, {}};
+  head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}};
 
   const auto floats = [](PoolVector<float>& v, Index count) { v.assign(static_cast<std::size_t>(count), 0.0f); };
   floats(x, width);

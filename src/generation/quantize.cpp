@@ -65,7 +65,7 @@ void round_to_int8(TransformerLM& model) {
     round((*block->ff)->up->weight);
     round((*block->ff)->down->weight);
   }
-  round(model.head ? (*model.head)->weight : model.tokens->weight);
+  round(model.lm_head ? (*model.lm_head)->weight : model.tokens->weight);
 }
 
 }  // namespace headlight

@@ -140,7 +140,7 @@ TEST(TransformerLM, IsEmbeddingBlocksNormAndOutput) {
       for (Index i = 0; i < 2; ++i) x = model.blocks[i](x, AttentionMask::causal_only(), nullptr);
       if (pre) x = (*model.norm)(x);
       const Tensor right =
-          matmul(x, tied ? model.tokens->weight.value() : (*model.head)->weight.value(), {.transpose_b = true});
+          matmul(x, tied ? model.tokens->weight.value() : (*model.lm_head)->weight.value(), {.transpose_b = true});
       const Tensor logits = model(ids, 2);
       EXPECT_EQ(to_text(logits.shape()), "[2,4,7]");
       EXPECT_LT(distance(logits, right), 1e-6);

@@ -32,7 +32,7 @@ std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
   const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]
   const std::vector<double> unembed =
-      values_of(model.head ? (*model.head)->weight.value() : model.tokens->weight.value());  // [V,C]
+      values_of(model.lm_head ? (*model.lm_head)->weight.value() : model.tokens->weight.value());  // [V,C]
   std::vector<double> circuit(at(c.vocabulary * size), 0.0), column(at(width));
   for (Index d = 0; d < size; ++d) {
     for (Index i = 0; i < width; ++i) column[at(i)] = out[at(i * in + id.head * size + d)];
