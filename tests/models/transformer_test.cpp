@@ -165,7 +165,7 @@ TEST(TransformerLM, TyingAddsBothGradients) {
     tape.backward(cross_entropy((*model)(ids, 2), targets));
   }
   EXPECT_LT(distance(tied.tokens->weight.value().grad(),
-                     add(untied.tokens->weight.value().grad(), (*untied.head)->weight.value().grad())),
+                     add(untied.tokens->weight.value().grad(), (*untied.lm_head)->weight.value().grad())),
             1e-14);
 }
 
