@@ -83,7 +83,7 @@ TEST_F(Exchange, NothingIsReplacedUnasked) {
   // An import that fails leaves what was there.
   const Files before = files_of(back_);
   remove_file(hf_ + "/tokenizer.json");
-  expect_refused({"import", hf_, "--out", back_, "--force"}, 1, "tokenizer.json: is not there");
+  expect_refused({"import", hf_, "--out", back_, "--force"}, 1, "tokenizer.json: does not exist");
   EXPECT_TRUE(before == files_of(back_));
 }
 
@@ -92,27 +92,25 @@ TEST_F(Exchange, WrongUsage) {
   expect_refused({"export", run_, "--to", "onnx"}, 2, "--to onnx: not one of hf, gguf, npz, npy");
   expect_refused({"export", run_, "--to", "ggfu"}, 2, "did you mean gguf?");
   expect_refused({"export", directory_ / "none", "--to", "hf"}, 1, "there is no such run");
-  expect_refused({"import", directory_ / "none", "--out", back_}, 1, "there is no such file or directory");
-  expect_refused({"import", run_, "--out", back_}, 1, "is a run of this program already");
+  expect_refused({"import", directory_ / "none", "--out", back_}, 1, "no such file or directory");
+  expect_refused({"import", run_, "--out", back_}, 1, "is already a Headlight run");
   expect_refused({"import", hf_, "--heads", "0"}, 2, "--heads 0: expected a whole number from 1");
   expect_refused({"info", directory_ / "none"}, 1, "there is no such run");
   EXPECT_EQ(run_program(train(directory_ / "alibi", {"--position", "alibi"})).code, 0);
   expect_refused({"export", directory_ / "alibi", "--to", "hf"}, 1,
-                 "train one with --position learned or rotary; --to npz holds");
+                 "train a model with --position learned or rotary, or use --to npz");
   EXPECT_EQ(run_program(train(directory_ / "odd", {"--head-size", "8"})).code, 0);
   EXPECT_EQ(run_program(train(directory_ / "pruned", {"--layer-heads", "1", "--head-size", "4"})).code, 0);
   for (const char* format : {"hf", "gguf"}) {
     expect_refused({"export", directory_ / "odd", "--to", format}, 1,
-                   cat(format,
-                       ": holds GPT-2, whose heads together are as wide as the model, and this model has 2 heads "
-                       "of 8 and width 8"));
+                   cat(format, ": needs heads times head size to equal the width, but this model has 2 heads of 8"));
     expect_refused({"export", directory_ / "pruned", "--to", format}, 1,
                    "layer 0 of this model has 1 instead of 2, as after pruning");
   }
   // What others bring for want of a safetensors file.
   fine({"export", run_, "--to", "npz", "--out", directory_ / "m.npz"});
   fine({"export", run_, "--to", "gguf", "--out", directory_ / "m.gguf"});
-  expect_refused({"import", directory_ / "m.npz", "--out", back_}, 1, "a pickle of PyTorch's, which are not read here");
+  expect_refused({"import", directory_ / "m.npz", "--out", back_}, 1, "a PyTorch pickle, which cannot be imported");
   expect_refused({"import", directory_ / "m.gguf", "--out", back_}, 1, "is a GGUF file");
 }
 

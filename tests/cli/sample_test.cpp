@@ -52,7 +52,7 @@ TEST_F(Sample, TakesThePromptFromStandardInput) {
     EXPECT_EQ(sample({"--seed", "1", "--prompt", "-"}, cat("the ", line_end)).out, wanted);
   }
   EXPECT_EQ(sample({"--seed", "1", "-"}, "the \n\n").out.rfind("the \n", 0), 0u) << "one line break only";
-  expect_refused({"sample", run_, "the"}, 2, "a prompt goes with --prompt the");
+  expect_refused({"sample", run_, "the"}, 2, "unexpected argument; use --prompt the");
   expect_refused({"sample", run_, "-", "--prompt", "x"}, 2, "conflicts with --prompt");
   Surroundings endless;
   endless.input = "/dev/zero";
@@ -118,7 +118,7 @@ TEST_F(Sample, ChatGoesOnForever) {
 
 TEST_F(Sample, ChatOnATerminalStopsAnAnswerAndEnds) {
   OnTerminal chat({"chat", finished(), "--chars", "100000000", "--seed", "1"}, 80, 24);
-  ASSERT_TRUE(chat.read_past("Ctrl-D ends.")) << chat.seen;
+  ASSERT_TRUE(chat.read_past("Ctrl-D ends")) << chat.seen;
   ASSERT_TRUE(chat.read_past("> "));
   chat.type("the \xC3\xA9\n");
   ASSERT_TRUE(chat.read_past("is not in this model's vocabulary")) << "and asks again";

@@ -1,6 +1,7 @@
 // Runs the built program on a pseudo-terminal.
 #pragma once
 
+#include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 
@@ -52,10 +53,13 @@ class OnTerminal {
     const auto written = write(terminal_, text, std::char_traits<char>::length(text));
     static_cast<void>(written);
   }
-  // Reads until the text was seen, or the program has ended.
+  // Reads until the text was seen; false when the program has ended or has been silent for a minute.
   bool read_until(const std::string& text) {
     char buffer[4096];
     while (seen.find(text, from_) == std::string::npos) {
+      constexpr int kSilence = 60'000;  // milliseconds
+      pollfd ready{terminal_, POLLIN, 0};
+      if (poll(&ready, 1, kSilence) <= 0) return false;
       const ssize_t n = read(terminal_, buffer, sizeof buffer);
       if (n <= 0) return false;
       seen.append(buffer, static_cast<std::size_t>(n));
