@@ -1,3 +1,4 @@
+// Writes a folder atomically: into a temporary folder beside it, then renamed.
 #include "os/atomic_folder.h"
 
 #include <filesystem>

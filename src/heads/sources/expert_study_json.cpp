@@ -6,7 +6,7 @@ namespace headlight {
 
 namespace {
 
-Json to_json(const Interval& e) {
+Json estimate_json(const Interval& e) {
   return Json::object()
       .set("value", Json::finite_or_null(e.mean))
       .set("low", Json::finite_or_null(e.low))
@@ -15,7 +15,7 @@ Json to_json(const Interval& e) {
 
 Json to_json(const Estimates& estimates, std::span<const Expert> experts) {
   Json object = Json::object();
-  for (std::size_t e = 0; e < experts.size(); ++e) object.set(experts[e].name, to_json(estimates[e]));
+  for (std::size_t e = 0; e < experts.size(); ++e) object.set(experts[e].name, estimate_json(estimates[e]));
   return object;
 }
 
