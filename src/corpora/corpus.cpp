@@ -56,8 +56,8 @@ const std::vector<Corpus>& corpora() {
         kFixed.length, "\n012345abcdefghijklmnopqrstuvwxyz"},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_repeats(kFixed, chars, seed, trace); }},
       {{"roles",
-        "Lines of 96 symbols in which a mark or a key forces the symbol after it, by six rules that ask for six "
-        "different things to look at.",
+        "Lines of 96 symbols in which a marker or a key forces the symbol after it, by five rules that each need "
+        "another earlier symbol.",
         RolesOptions().length, "\n1234=@ABCDEF^abcdefghijkl~"},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_roles({}, chars, seed, trace); }},
       {{"markov",
