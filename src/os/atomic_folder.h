@@ -6,9 +6,9 @@
 
 namespace headlight {
 
-// Calls write(folder) with a new, empty folder, and moves what is there then to `path`: a new folder takes that name, and in
-// one that exists files of the same names are replaced. If write() throws, or the disk is full, nothing is left behind and
-// what was at `path` is as before; a line of error that names the new folder names `path` instead.
+// Calls write(folder) with a new, empty folder, then moves the files it wrote to `path`. If `path` does not exist, the
+// folder is renamed to it; if it exists, files of the same names are replaced. If write() throws or the disk is full,
+// nothing is left behind and `path` is unchanged. Errors that name the temporary folder are reworded to name `path`.
 // Errors: a file is in the way, permission denied; those of write().
 void write_folder_atomically(const std::string& path, const std::function<void(const std::string& folder)>& write);
 

@@ -16,7 +16,7 @@ Tensor softplus(const Tensor& x) {
       for (Index i = begin; i < end; ++i) py[i] = std::max(px[i], T{0}) + std::log1p(std::exp(-std::abs(px[i])));
     });
   });
-  // What the function captures is what is kept for the backward pass: x, and nothing else.
+  // The function captures what the backward pass needs: x, and nothing else.
   record("softplus", y, {x}, [x = x.detach()](const Tensor& dy, const Gradients& d) { d[0].add(mul(dy, sigmoid(x))); });
   return y;
 }

@@ -26,7 +26,7 @@ struct TokenClasses {
   std::vector<bool> opens;  // opening brackets and quotes
 };
 
-// The input of a role: token ids and what is known about them.
+// The input of a role: token ids and, where the language provides it, the truth about them.
 struct RoleText {
   std::span<const std::int32_t> ids;
   const TokenClasses* classes = nullptr;
