@@ -23,6 +23,7 @@
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
 #include "headlight/nn/gradcheck.h"
+#include "headlight/nn/hook.h"
 #include "headlight/nn/linear.h"
 #include "headlight/nn/module.h"
 #include "headlight/nn/multi_head_attention.h"
@@ -33,7 +34,6 @@
 #include "headlight/nn/position_none.h"
 #include "headlight/nn/position_rotary.h"
 #include "headlight/nn/position_sinusoidal.h"
-#include "headlight/nn/probe.h"
 #include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
 

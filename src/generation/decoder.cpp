@@ -134,8 +134,8 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
     const Index heads = layers[i].heads;
     const Tensor h = config.pre_norm ? block.norm1(in) : in;
     const Tensor qkv = permute(reshape(block.attn->qkv(h), {1, t, 3 * heads, head_size}), {0, 2, 1, 3});
-    const Tensor q = model.position->turn(slice(qkv, 1, 0, heads));  // [1,H,T,D]
-    const Tensor k = model.position->turn(slice(qkv, 1, heads, 2 * heads));
+    const Tensor q = model.position->rotate(slice(qkv, 1, 0, heads));  // [1,H,T,D]
+    const Tensor k = model.position->rotate(slice(qkv, 1, heads, 2 * heads));
     const Tensor v = slice(qkv, 1, 2 * heads, 3 * heads);
     store(layers[i], k, v);
     AttentionOptions options;

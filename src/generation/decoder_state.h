@@ -122,8 +122,8 @@ struct Decoder::State {
   // ones.
   std::vector<std::int32_t> history;
   Tensor embedded;  // [1,1,C]
-  Tensor unit;      // [1,1,1,D], ones then zeros: rotation turns it into cosines and sines
-  Tensor turned;    // `unit` rotated to this position; undefined unless positions are rotary
+  Tensor unit;      // [1,1,1,D], ones then zeros: rotation maps it to cosines and sines
+  Tensor rotated;   // `unit` rotated to this position; undefined unless positions are rotary
   PoolVector<float> x, packed, z, y, hidden, scores, logits;
   PoolVector<float> normal;  // [parts,C]: x normalized, one copy per part of a step
 };

@@ -122,8 +122,8 @@ void Decoder::State::attend(Layer& layer, Index h, const float* in, Index slot, 
   float* v = k + part_size;
   for (Index part = 0; part < 3; ++part)
     layer.qkv.apply(part * part_size + h * d, part * part_size + (h + 1) * d, in, packed.data());
-  if (turned.defined()) {
-    const float *cosine = turned.data<float>(), *sine = cosine + d / 2;
+  if (rotated.defined()) {
+    const float *cosine = rotated.data<float>(), *sine = cosine + d / 2;
     for (float* vector : {q, k})
       for (Index i = 0; i < d / 2; ++i) {
         const float low = vector[i], high = vector[i + d / 2];
@@ -155,7 +155,7 @@ void Decoder::State::read_one(std::int32_t id) {
   reserve(keys);
   std::copy_n(model.tokens->weight.value().data<float>() + id * width, width, embedded.data<float>());
   std::copy_n(model.position->embed(embedded, position).data<float>(), width, x.data());
-  if (model.position->turns()) turned = model.position->turn(unit, position);
+  if (model.position->is_rotary()) rotated = model.position->rotate(unit, position);
   const Index parts = std::clamp<Index>(most_bytes / kPartBytes, 1, thread_count());
   if (static_cast<Index>(normal.size()) < parts * width) normal.resize(static_cast<std::size_t>(parts * width));
   parallel_steps(static_cast<Index>(steps.size()), parts,

@@ -9,7 +9,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 
 namespace headlight {
 
@@ -180,7 +180,7 @@ std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const s
 }
 
 TextGenerator::TextGenerator(const TransformerLM& model, WeightFormat format) : model_(model) {
-  if (Probe::active() && format == WeightFormat::kFloat32) return;
+  if (Hook::active() && format == WeightFormat::kFloat32) return;
   try {
     decoder_ = std::make_unique<Decoder>(model, format);
   } catch (const Decoder::Mismatch&) {  // the model has a layer that the decoder does not support

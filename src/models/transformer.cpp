@@ -87,8 +87,9 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
            AttentionLayerOptions{
                .head_size = c.size_of_heads(),
                .dropout = c.dropout,
-               .numbers = c.slopes.empty() ? std::vector<Index>{} : c.slopes[static_cast<std::size_t>(layer)],
-               .numbered_of = c.heads,
+               .original_heads = c.slopes.empty() ? std::vector<Index>{} : c.slopes[static_cast<std::size_t>(layer)],
+               .original_head_count = c.heads,
+               .layer = layer,
                .in = into(c),
                .out = out_of(c)}},
       pre_norm_(c.pre_norm) {
@@ -118,7 +119,7 @@ std::unique_ptr<PositionEncoding> TransformerLM::adopted(std::unique_ptr<Positio
 TransformerLM::TransformerLM(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kStddev},
       position(adopted(make_position(config.position, config.context, config.width))),
-      blocks{this, "blocks", config.layers, kNumbered, config},
+      blocks{this, "blocks", config.layers, kWithIndex, config},
       config_(config),
       drop_(config.dropout) {
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);

@@ -34,8 +34,9 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
       out{this, "out", heads * checked_head_size(width, heads, o.head_size), width, o.out},
       heads_(heads),
       head_size_(checked_head_size(width, heads, o.head_size)),
-      numbers_(o.numbers),
-      numbered_of_(o.numbers.empty() ? heads : o.numbered_of),
+      layer_(o.layer),
+      original_heads_(o.original_heads),
+      original_head_count_(o.original_heads.empty() ? heads : o.original_head_count),
       drop_(o.dropout) {}
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position,
@@ -45,17 +46,17 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
   if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
   const Tensor projected = qkv(x);                                                       // [B,T,3HD]
   const AttentionOptions how =
-      options(mask, position ? position->bias(numbered_of_, t, t, x.dtype(), numbers_) : Tensor());
+      options(mask, position ? position->bias(original_head_count_, t, t, x.dtype(), original_heads_) : Tensor());
   // When no hook is active and nothing is rotated, attention reads q, k and v in place.
-  if (!Probe::active() && !(position && position->turns()))
+  if (!Hook::active() && !(position && position->is_rotary()))
     return finish(out, attention_packed(projected, h, how), drop_, residual);
   const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
   Tensor q = slice(packed, 1, 0, h);                                                  // [B,H,T,D]
   Tensor k = slice(packed, 1, h, 2 * h);
   const Tensor v = slice(packed, 1, 2 * h, 3 * h);
   if (position) {
-    q = position->turn(q);
-    k = position->turn(k);
+    q = position->rotate(q);
+    k = position->rotate(k);
   }
   return attend(q, k, v, how, residual);
 }
@@ -64,7 +65,7 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const A
   check_rank(x);
   check_rank(context);
   if (x.size(0) != context.size(0))
-    fail("attention: ", x.size(0), " sequences ", x.shape(), " look at ", context.size(0), " ", context.shape());
+    fail("attention: x ", x.shape(), " and context ", context.shape(), " hold different numbers of sequences");
   const Index b = x.size(0), h = heads_, d = head_size_, hd = h * d;
   const auto part = [&](const Tensor& from, Index which) {
     const LayerScope scope("qkv");
@@ -86,11 +87,11 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor b
 
 Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                                   const Tensor& residual) const {
-  const bool wants_weights = Probe::active() && Probe::active()->wants_weights();
+  const bool wants_weights = Hook::active() && Hook::active()->wants_weights();
   Tensor weights;
   Tensor z = attention(q, k, v, options, wants_weights ? &weights : nullptr);  // [B,H,T,D]
-  if (wants_weights) tap("weights", weights);
-  z = tap("z", z);
+  if (wants_weights) run_hook({layer_, HookSite::Kind::kAttentionWeights}, weights);
+  z = run_hook({layer_, HookSite::Kind::kHeadOutputs}, z);
   const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]
   return finish(out, rows, drop_, residual);                                                           // [B,T,C]
 }

@@ -42,7 +42,7 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
   Tensor y = apply(op, x);
   const Tensor kept = (keep == Keep::kInput ? x : y).detach();
   record(name, y, {x}, [op, kept](const Tensor& dy, const Gradients& d) { d[0].add(derivative(op, kept, kept, dy)); });
-  if (keep == Keep::kInput) recomputable(y, [op, kept] { return apply(op, kept); });
+  if (keep == Keep::kInput) rematerializable(y, [op, kept] { return apply(op, kept); });
   return y;
 }
 

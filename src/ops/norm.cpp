@@ -123,7 +123,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
            if (d[2].needed()) d[2].add(sum_to(dbeta, d[2].shape()));
          });
-  recomputable(y, [x = x.detach(), gamma = gamma.detach(), beta = beta.detach(), eps, mean, rstd]() mutable {
+  rematerializable(y, [x = x.detach(), gamma = gamma.detach(), beta = beta.detach(), eps, mean, rstd]() mutable {
     return layer_normalized(x, gamma, beta, eps, mean, rstd);
   });
   return y;
@@ -150,7 +150,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
            });
            if (d[1].needed()) d[1].add(sum_to(dgamma, d[1].shape()));
          });
-  recomputable(
+  rematerializable(
       y, [x = x.detach(), gamma = gamma.detach(), eps, rstd]() mutable { return rms_normalized(x, gamma, eps, rstd); });
   return y;
 }

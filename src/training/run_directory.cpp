@@ -114,19 +114,19 @@ RunInfo RunDirectory::load_info() const {
   return info;
 }
 
-TrainedModel load_model(const std::string& directory, Weights weights) {
+TrainedModel load_model(const std::string& directory, CheckpointChoice weights) {
   const RunDirectory run(directory);
   TrainedModel loaded;
   loaded.info = run.load_info();
-  const char* name = weights == Weights::kBest ? "model.safetensors" : "state.safetensors";
-  if (weights == Weights::kLast && !path_exists(run.file(name)) && !loaded.info.imported_from.empty())
+  const char* name = weights == CheckpointChoice::kBest ? "model.safetensors" : "state.safetensors";
+  if (weights == CheckpointChoice::kLast && !path_exists(run.file(name)) && !loaded.info.imported_from.empty())
     fail(directory, ": was imported and has one set of weights; leave out --last");
   if (!path_exists(run.file(name)))
     fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
   // Load the file before building the model, so that a bad configuration causes no large allocation.
   const SafeTensors file = load_checked(run.file(name));
   const TransformerConfig config = loaded.info.config.model(loaded.info.vocabulary.size());
-  const std::string prefix = weights == Weights::kBest ? "" : kModelPrefix;
+  const std::string prefix = weights == CheckpointChoice::kBest ? "" : kModelPrefix;
   check_size(file, prefix, config);
   loaded.model = std::make_unique<TransformerLM>(config);
   load_parameters(file, loaded.model->parameters(), prefix);

@@ -69,8 +69,8 @@ struct TrainedModel {
   double val_loss = 0;  // at this step, nats; NaN if not validated
 };
 // Selects model.safetensors (best) or state.safetensors (last).
-enum class Weights { kBest, kLast };
+enum class CheckpointChoice { kBest, kLast };
 // Errors (each names the file): no run, no checkpoint yet, a damaged file, a file of another program.
-TrainedModel load_model(const std::string& directory, Weights weights = Weights::kBest);
+TrainedModel load_model(const std::string& directory, CheckpointChoice weights = CheckpointChoice::kBest);
 
 }  // namespace headlight

@@ -24,7 +24,7 @@ class HeadsReport : public TinyRun {
   void write_history() {
     HeadHistory h;
     h.roles = {"previous", "self"};
-    h.slots = {"all", "letter"};
+    h.subsets = {"all", "letter"};
     h.heads = {{0, 0}, {0, 1}};
     h.windows = 16;
     h.length = 4;

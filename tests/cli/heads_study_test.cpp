@@ -96,7 +96,7 @@ TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
 }
 
 TEST_F(HeadsStudy, InterruptedWhileItMeasuresItStopsThere) {
-  // Enough subspaces for a second of measuring, of which nothing is kept.
+  // Enough subspaces for a second of progress, of which nothing is kept.
   const Words words = study({"--seeds", "1", "--watch-heads"}) + Words{"--subspaces", "4000"};
   Words asked;
   for (std::size_t i = 0; i < words.size(); ++i)

@@ -57,10 +57,10 @@ TEST_F(Heads, TableAgreesWithItsJson) {
   EXPECT_EQ(table.code, 0);
   expect_plain(table.out);
   for (const JsonView& head : heads) {
-    char rise[32];
-    std::snprintf(rise, sizeof rise, "%.3f", head.at("rise").at("all").at("mean").as_double());
+    char increase[32];
+    std::snprintf(increase, sizeof increase, "%.3f", head.at("rise").at("all").at("mean").as_double());
     EXPECT_TRUE(contains(table.out, head.at("head").as_string()));
-    EXPECT_TRUE(contains(table.out, rise));
+    EXPECT_TRUE(contains(table.out, increase));
     EXPECT_TRUE(contains(table.out, head.at("verdict").as_string()));
   }
   for (const char* part : {"unlabelled heads", "specialization index", "double dissociations", "prunable fraction"})
@@ -176,7 +176,7 @@ TEST_F(Heads, PruneRemovesAndRecoverTrainsOn) {
   EXPECT_TRUE(contains(run_program({"heads", "recover", small}).err, "already"));
   EXPECT_EQ(timeless(read_file(small + "/log.jsonl")), log);
   EXPECT_EQ(run_program({"train", "--resume", "--out", small, "--steps", "8"}).code, 0);
-  EXPECT_EQ(load_model(small, Weights::kLast).step, 8);
+  EXPECT_EQ(load_model(small, CheckpointChoice::kLast).step, 8);
 }
 
 TEST_F(Heads, CurvesHaveEveryOrder) {
@@ -233,7 +233,7 @@ TEST_F(Heads, NeedTheirText) {
     expect_run_kept(words + Words{"--data", gone}, 1, "gone.txt");
     expect_run_kept(words + Words{"--corpus", "rolls"}, 2, "rolls");
   }
-  // A mean over one window is that window: every rise would be 0.
+  // A mean over one window is that window: every increase would be 0.
   write_file_atomically(shorter, text_.substr(0, 12));
   for (const Words& words :
        {Words{"heads", run_}, Words{"heads", "ablate", run_, "L0H0"}, Words{"heads", "report", run_}}) {

@@ -274,14 +274,14 @@ TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
   EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "in src/generation/decoder.cpp"));
 }
 
-// A model whose heads output zeros at some token. The decoder does not run probes, so it cannot reproduce this.
-class SilentAt : public Probe {
+// A model whose heads output zeros at some token. The decoder does not run hooks, so it cannot reproduce this.
+class SilentAt : public Hook {
  public:
   // Applies to inputs of `length` tokens, at token `t`.
   SilentAt(Index length, Index t) : length_(length), t_(t) {}
   bool wants_weights() const override { return false; }
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name != "blocks.0.attn.z" || x.size(2) != length_) return x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site != HookSite{0, HookSite::Kind::kHeadOutputs} || x.size(2) != length_) return x;
     Tensor changed = x.clone();  // [B,H,T,D]
     for (Index h = 0; h < x.size(1); ++h)
       std::fill_n(changed.data<float>() + (h * x.size(2) + t_) * x.size(3), x.size(3), 0.0f);
@@ -299,7 +299,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
     const TransformerLM model(c);
     randomize(model, 12);
     for (Index t = 1; t < c.context; ++t) {
-      const SilentAt probe(c.context, t);
+      const SilentAt hook(c.context, t);
       const std::string line = error_of([&] { Decoder{model}; });
       EXPECT_TRUE(contains(line, "decoder: its logits differ from the model's by ")) << t;
       EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; implement the new layer in src/generation/decoder.cpp")))
@@ -308,7 +308,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
     }
     // The first token beyond the context.
     const Index length = model.position->relative() ? c.context + 2 : c.context / 2 + 1;
-    const SilentAt probe(length, model.position->relative() ? c.context : length - 1);
+    const SilentAt hook(length, model.position->relative() ? c.context : length - 1);
     EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), " at token 20 of 20; ")) << static_cast<int>(kind);
   }
 }
@@ -324,7 +324,7 @@ TEST(Decoder, RefusesALargeModelThatDiffersLate) {
   randomize(model, 13);
   EXPECT_NO_THROW(Decoder{model});
   for (const Index t : {Index{3}, Index{15}, c.context - 16, c.context - 1}) {
-    const SilentAt probe(c.context, t);
+    const SilentAt hook(c.context, t);
     EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), cat(" at token ", t, " of 2048; "))) << t;
   }
 }

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "support/expect_error.h"
 
 namespace headlight {
@@ -318,19 +318,19 @@ TEST(GenerateWithDecoder, ADecoderMayBeUsedAgain) {
   EXPECT_EQ(texts[0], texts[1]);
 }
 
-TEST(GenerateWithDecoder, AProbeSeesTheWholeModel) {
-  struct Count : Probe {
-    Tensor see(const std::string&, const Tensor& x) override {
+TEST(GenerateWithDecoder, AHookSeesTheWholeModel) {
+  struct Count : Hook {
+    Tensor on_activation(const HookSite&, const Tensor& x) override {
       ++seen;
       return x;
     }
     int seen = 0;
   };
   const TransformerLM model(random_config(PositionKind::kLearned));
-  Count probe;
+  Count hook;
   Rng rng(1);
   generate(model, std::vector<std::int32_t>{1}, 10, {}, rng);
-  EXPECT_EQ(probe.seen, 10 * 2 * 2);  // weights and z of two layers
+  EXPECT_EQ(hook.seen, 10 * 2 * 2);  // weights and z of two layers
 }
 
 // A layer that the decoder does not support: generation is slower, but correct.

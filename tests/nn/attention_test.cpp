@@ -14,10 +14,10 @@ namespace {
 constexpr Index kBatch = 2, kTime = 5, kWidth = 6, kHeads = 3;
 
 // Keeps the weights of the attention layer that ran last.
-struct SeeWeights : Probe {
+struct SeeWeights : Hook {
   Tensor weights;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name.ends_with("weights")) weights = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind == HookSite::Kind::kAttentionWeights) weights = x;
     return x;
   }
 };
@@ -109,7 +109,7 @@ class Attention : public ::testing::Test {
 
   void check(const MaskCase& one, const Tensor& x, const Tensor* context) {
     SCOPED_TRACE(one.name);
-    SeeWeights probe;
+    SeeWeights hook;
     const Tensor y = context ? layer_.cross(x, *context, one.mask) : layer_(x, one.mask);
     std::vector<double> weights;
     const std::vector<double> right = plain(layer_, x, context ? *context : x, one.seen, &weights);
@@ -117,15 +117,15 @@ class Attention : public ::testing::Test {
     // The loops give weights in the order [B,T,H,S].
     const Index keys = context ? context->size(1) : x.size(1);
     const Tensor expected = permute(Tensor::of({kBatch, x.size(1), kHeads, keys}, weights), {0, 2, 1, 3});
-    ASSERT_EQ(to_text(probe.weights.shape()), to_text(expected.shape()));
-    EXPECT_LT(distance(probe.weights, expected), 1e-14);
+    ASSERT_EQ(to_text(hook.weights.shape()), to_text(expected.shape()));
+    EXPECT_LT(distance(hook.weights, expected), 1e-14);
     for (Index b = 0; b < kBatch; ++b)
       for (Index h = 0; h < kHeads; ++h)
         for (Index t = 0; t < x.size(1); ++t) {
           double sum = 0;
           bool any = false;
           for (Index s = 0; s < keys; ++s) {
-            const double a = probe.weights.at({b, h, t, s});
+            const double a = hook.weights.at({b, h, t, s});
             sum += a;
             any = any || one.seen(b, h, t, s);
             EXPECT_EQ(a > 0, one.seen(b, h, t, s)) << b << ' ' << h << ' ' << t << ' ' << s;
@@ -201,9 +201,9 @@ TEST_F(Attention, OneHeadIsSelfAttentionStepByStep) {
   const auto part = [&](Index i) { return transpose(slice(layer.qkv->weight, 0, 4 * i, 4 * i + 4)); };
   for (const bool causal : {false, true}) {
     const SelfAttention one = self_attention(reshape(x, {kTime, kWidth}), part(0), part(1), part(2), causal);
-    SeeWeights probe;
+    SeeWeights hook;
     const Tensor y = layer(x, {.causal = causal, .allowed = {}});
-    EXPECT_LT(distance(reshape(probe.weights, {kTime, kTime}), one.weights), 1e-14);
+    EXPECT_LT(distance(reshape(hook.weights, {kTime, kTime}), one.weights), 1e-14);
     EXPECT_LT(distance(reshape(y, {kTime, kWidth}), (*layer.out)(one.output)), 1e-14);
   }
 }

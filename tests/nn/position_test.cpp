@@ -13,10 +13,10 @@
 namespace headlight::tests {
 namespace {
 
-struct SeeWeights : Probe {
+struct SeeWeights : Hook {
   Tensor weights;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name == "weights") weights = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind == HookSite::Kind::kAttentionWeights) weights = x;
     return x;
   }
 };
@@ -29,10 +29,10 @@ TEST(Position, SinusoidsEqualTheirFormula) {
       for (Index i = 0; 2 * i < width; ++i) {
         // The angle as the exponent of a complex number: e^(ja) = cos a + j sin a.
         const double frequency = std::exp(-std::log(10000.0) * static_cast<double>(2 * i) / static_cast<double>(width));
-        const std::complex<double> turned = std::polar(1.0, static_cast<double>(t + 3) * frequency);
-        EXPECT_NEAR(p.at({t, 2 * i}), turned.imag(), 1e-13);
+        const std::complex<double> rotated = std::polar(1.0, static_cast<double>(t + 3) * frequency);
+        EXPECT_NEAR(p.at({t, 2 * i}), rotated.imag(), 1e-13);
         if (2 * i + 1 < width) {
-          EXPECT_NEAR(p.at({t, 2 * i + 1}), turned.real(), 1e-13);
+          EXPECT_NEAR(p.at({t, 2 * i + 1}), rotated.real(), 1e-13);
         }
       }
   }
@@ -58,7 +58,7 @@ TEST(Position, LearnedAddsItsRows) {
 // The turn is a complex product: pair i of position t times e^(j t base^(-2i/D)).
 TEST(Position, RotaryTurnsPairs) {
   const RotaryPosition position(50);
-  const Tensor q = random_tensor({2, 3, 4, 6}, 4, DType::kFloat64), turned = position.turn(q, 7);
+  const Tensor q = random_tensor({2, 3, 4, 6}, 4, DType::kFloat64), rotated = position.rotate(q, 7);
   for (Index b = 0; b < 2; ++b)
     for (Index h = 0; h < 3; ++h)
       for (Index t = 0; t < 4; ++t)
@@ -66,8 +66,8 @@ TEST(Position, RotaryTurnsPairs) {
           const double angle = static_cast<double>(t + 7) * std::pow(50.0, -static_cast<double>(2 * i) / 6);
           const std::complex<double> right =
               std::complex<double>(q.at({b, h, t, i}), q.at({b, h, t, i + 3})) * std::polar(1.0, angle);
-          EXPECT_NEAR(turned.at({b, h, t, i}), right.real(), 1e-13);
-          EXPECT_NEAR(turned.at({b, h, t, i + 3}), right.imag(), 1e-13);
+          EXPECT_NEAR(rotated.at({b, h, t, i}), right.real(), 1e-13);
+          EXPECT_NEAR(rotated.at({b, h, t, i + 3}), right.imag(), 1e-13);
         }
 }
 
@@ -75,7 +75,7 @@ TEST(Position, RotaryScoresDependOnTheDistanceAlone) {
   const RotaryPosition position;
   const Tensor q = random_tensor({1, 2, 5, 8}, 5, DType::kFloat64), k = random_tensor({1, 2, 5, 8}, 6, DType::kFloat64);
   const auto scores = [&](Index q_offset, Index k_offset) {
-    return matmul(position.turn(q, q_offset), position.turn(k, k_offset), {.transpose_b = true});
+    return matmul(position.rotate(q, q_offset), position.rotate(k, k_offset), {.transpose_b = true});
   };
   const Tensor here = scores(0, 0);
   EXPECT_LT(distance(scores(100, 100), here), 1e-12);
@@ -105,13 +105,13 @@ TEST(Position, EachKindActsAtOnePlace) {
     const auto position = make_position(kind, 6, 8);
     const bool embeds = kind == PositionKind::kSinusoidal || kind == PositionKind::kLearned;
     EXPECT_EQ(same_bits(position->embed(x), x), !embeds) << static_cast<int>(kind);
-    EXPECT_EQ(same_bits(position->turn(q), q), kind != PositionKind::kRotary) << static_cast<int>(kind);
+    EXPECT_EQ(same_bits(position->rotate(q), q), kind != PositionKind::kRotary) << static_cast<int>(kind);
     EXPECT_EQ(position->bias(2, 4, 4, DType::kFloat32).defined(), kind == PositionKind::kAlibi);
     EXPECT_EQ(walk_text(*position), kind == PositionKind::kLearned ? "weight [6,8]" : "");
   }
 }
 
-// In the layer, queries and keys are both turned, and values are not: with pairs as complex numbers, the score of key s
+// In the layer, queries and keys are both rotated, and values are not: with pairs as complex numbers, the score of key s
 // for query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
 TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
   const DTypeScope doubles(DType::kFloat64);
@@ -119,7 +119,7 @@ TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
   MultiHeadAttention layer(kSize, 1, {.in = {.bias = false}, .out = {.bias = false}});
   randomize(layer, 10);
   const Tensor x = random_tensor({1, kTime, kSize}, 11, DType::kFloat64);
-  SeeWeights probe;
+  SeeWeights hook;
   const Tensor y = layer(x, {}, make_position(PositionKind::kRotary, kTime, kSize).get());
   const Tensor packed = (*layer.qkv)(x);  // [1,T,3D]
   const auto pair = [&](Index t, Index part, Index i) {
@@ -138,9 +138,9 @@ TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
       total += weights.back();
     }
     for (Index s = 0; s < kTime; ++s)
-      EXPECT_NEAR(probe.weights.at({0, 0, t, s}), weights[static_cast<std::size_t>(s)] / total, 1e-13);
+      EXPECT_NEAR(hook.weights.at({0, 0, t, s}), weights[static_cast<std::size_t>(s)] / total, 1e-13);
   }
-  const Tensor mixed = matmul(reshape(probe.weights, {kTime, kTime}), reshape(slice(packed, 2, 8, 12), {kTime, kSize}));
+  const Tensor mixed = matmul(reshape(hook.weights, {kTime, kTime}), reshape(slice(packed, 2, 8, 12), {kTime, kSize}));
   EXPECT_LT(distance(reshape(y, {kTime, kSize}), (*layer.out)(mixed)), 1e-13);
 }
 
@@ -149,7 +149,7 @@ TEST(Position, AlibiReachesTheWeights) {
   const DTypeScope doubles(DType::kFloat64);
   MultiHeadAttention layer(4, 2, {.in = {.bias = false}, .out = {}});
   for (NamedTensor& p : layer.parameters()) p.value.fill(0);  // all scores are 0: the bias alone decides
-  SeeWeights probe;
+  SeeWeights hook;
   layer(random_tensor({1, 4, 4}, 9, DType::kFloat64), AttentionMask::causal_only(),
         make_position(PositionKind::kAlibi, 4, 4).get());
   for (Index h = 0; h < 2; ++h)
@@ -158,7 +158,7 @@ TEST(Position, AlibiReachesTheWeights) {
       for (Index s = 0; s <= t; ++s)
         total += std::exp(-std::pow(2.0, -4.0 * static_cast<double>(h + 1)) * static_cast<double>(t - s));
       for (Index s = 0; s <= t; ++s)
-        EXPECT_NEAR(probe.weights.at({0, h, t, s}),
+        EXPECT_NEAR(hook.weights.at({0, h, t, s}),
                     std::exp(-std::pow(2.0, -4.0 * static_cast<double>(h + 1)) * static_cast<double>(t - s)) / total,
                     1e-14);
     }

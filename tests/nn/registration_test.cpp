@@ -225,7 +225,7 @@ struct TakesAReference : Module {
 };
 struct MakesSeveral : Module {
   ChildList<TakesAReference> plain;
-  explicit MakesSeveral(int& count) : plain{this, "plain", 3, kNumbered, count} {}
+  explicit MakesSeveral(int& count) : plain{this, "plain", 3, kWithIndex, count} {}
 };
 
 TEST(Child, AListPassesAMutableArgumentToEachConstructor) {

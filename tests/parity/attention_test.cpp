@@ -8,10 +8,10 @@
 namespace headlight::tests {
 namespace {
 
-struct SeeWeights : Probe {
+struct SeeWeights : Hook {
   Tensor weights;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name == "weights") weights = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind == HookSite::Kind::kAttentionWeights) weights = x;
     return x;
   }
 };
@@ -34,13 +34,13 @@ TEST_P(AttentionParity, AgreesWithPyTorch) {
   // PyTorch packs queries, keys and values in the same order.
   for (NamedTensor& p : layer.parameters()) p.value.copy_from(torch.tensor(p.name));
   const Tensor x = torch.leaf("x"), context = torch.leaf("context");
-  SeeWeights probe;
+  SeeWeights hook;
   Tape tape;
   const AttentionMask mask = mask_of(torch, name);
   const Tensor y = cross ? layer.cross(x, context, mask) : layer(x, mask);
   tape.backward(y, torch.tensor("dy"));
   EXPECT_TRUE(agrees(y, torch.tensor(name + ".y")));
-  EXPECT_TRUE(agrees(probe.weights, torch.tensor(name + ".weights")));
+  EXPECT_TRUE(agrees(hook.weights, torch.tensor(name + ".weights")));
   EXPECT_TRUE(agrees(x.grad(), torch.tensor(name + ".dx")));
   EXPECT_EQ(torch.has(name + ".dcontext"), cross);
   if (cross) {

@@ -317,7 +317,7 @@ TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
     if (r.val_loss < best->val_loss) best = &r;
   ASSERT_LT(best->step, 40) << "choose a run whose best step is not its last";
   ASSERT_GT(best->step, 0);
-  const TrainedModel kept = load_model(run("run")), last = load_model(run("run"), Weights::kLast);
+  const TrainedModel kept = load_model(run("run")), last = load_model(run("run"), CheckpointChoice::kLast);
   EXPECT_EQ(kept.step, best->step);
   EXPECT_EQ(kept.val_loss, best->val_loss);
   EXPECT_EQ(last.step, 40);
@@ -357,7 +357,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
       if (!contains(line, ": the weight ") && !contains(line, ": the validation ")) {
         EXPECT_TRUE(contains(line, ", from ")) << line;
       }
-      for (const Weights weights : {Weights::kBest, Weights::kLast}) {
+      for (const CheckpointChoice weights : {CheckpointChoice::kBest, CheckpointChoice::kLast}) {
         const TrainedModel kept = load_model(out, weights);
         EXPECT_LE(kept.step, trainer.step());
         for (const NamedTensor& p : kept.model->parameters())

@@ -228,7 +228,8 @@ void say_marks(const std::vector<std::string>& files) {
 
 ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data") && args.has("corpus")) throw UsageError("--data and --corpus cannot both be given");
-  ModelAndText loaded{load_model(args.operands()[0], args.has("last") ? Weights::kLast : Weights::kBest), {}};
+  ModelAndText loaded{
+      load_model(args.operands()[0], args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest), {}};
   const RunInfo& info = loaded.trained.info;
   if (args.has("data")) {
     check_standard_input(args.texts("data"));

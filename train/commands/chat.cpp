@@ -90,7 +90,7 @@ class Conversation {
 int run_chat(const Arguments& args) {
   const GenerationFlags w = generation_flags_of(args, 200);
   const std::string& directory = args.operands()[0];
-  const TrainedModel trained = load_model(directory, w.last ? Weights::kLast : Weights::kBest);
+  const TrainedModel trained = load_model(directory, w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   if (w.int8) round_to_int8(*trained.model);
   TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);

@@ -69,7 +69,8 @@ void check_writable(const std::string& path, const Format& format, bool force) {
 int run_export(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const Format& format = find_format(args);
-  const TrainedModel trained = load_model(directory, args.has("last") ? Weights::kLast : Weights::kBest);
+  const TrainedModel trained =
+      load_model(directory, args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   std::string plain = directory;
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
   const std::string out = args.text("out", plain + format.end);

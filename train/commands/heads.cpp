@@ -5,14 +5,14 @@
 #include "base/format.h"
 #include "base/words.h"
 #include "cli/cli.h"
-#include "cli/measuring_line.h"
+#include "cli/progress_line.h"
 #include "corpora/grammar/grammar.h"
 #include "expert_lines.h"
 #include "formats/json.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/ops/ops.h"
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 #include "heads/ablation/specialization.h"
 #include "heads/pruning/pruning.h"
 #include "heads/roles/head_scores.h"
@@ -56,11 +56,11 @@ void print_heads(const HeadStudy& study) {
                              : f.label.labelled ? role.name
                              : f.label.uniform  ? "(all alike)"
                                                 : cat("(", short_name(role.name, kRole - 4), ")");
-    const Rise& rise = f.mean[0];
+    const LossIncrease& increase = f.mean[0];
     print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
           padded(score_text(study, f), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
-          padded(fixed_text(rise.mean, 3), 8) +
-          padded(cat("[", fixed_text(rise.low, 3), ",", fixed_text(rise.high, 3), "]"), 16) +
+          padded(fixed_text(increase.mean, 3), 8) +
+          padded(cat("[", fixed_text(increase.low, 3), ",", fixed_text(increase.high, 3), "]"), 16) +
           (f.kinds_disagree ? "* " : "  ") + f.verdict +
           (f.verdict == "redundant" ? cat(" with ", head_name(study.heads[*f.backup].id)) : "") + "\n");
   }
@@ -76,7 +76,7 @@ void print_mixed(const HeadStudy& study) {
 void print_matrix(const HeadStudy& study) {
   constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
   std::vector<std::size_t> columns;
-  for (std::size_t s = 1; s < study.slots.size(); ++s)
+  for (std::size_t s = 1; s < study.subsets.size(); ++s)
     if (study.loss_without_heads[s] - study.loss[s] >= kLeastStake) columns.push_back(s);
   const auto largest = [&](std::size_t s) {
     double most = 0;
@@ -94,7 +94,7 @@ void print_matrix(const HeadStudy& study) {
   print(cat("\nrise of the loss, by ", study.truth_known ? "the rule that wrote the character" : "what comes next",
             all > columns.size() ? cat(" (", columns.size(), " of ", all, "; the rest: --json)") : "", ":\n"));
   std::string line(kHead, ' ');
-  for (const std::size_t s : columns) line += padded(short_name(study.slots[s].name, kColumn - 1), kColumn);
+  for (const std::size_t s : columns) line += padded(short_name(study.subsets[s].name, kColumn - 1), kColumn);
   print(line + "\n");
   const auto row = [&](const std::string& name, const auto& value) {
     std::string text = left_aligned(name, kHead);
@@ -160,8 +160,8 @@ int run_heads(const Arguments& args) {
   StudyOptions options = study_options(args);
   options.seed = study_seed(args);
   const auto [trained, data] = load_model_and_text(args);
-  MeasuringLine line(args);
-  options.measuring = line.measuring();
+  ProgressLine line(args);
+  options.progress = line.progress();
   HeadStudy study = study_heads(*trained.model, data, options);
   line.clear();
   study.run = args.operands()[0];
@@ -184,11 +184,11 @@ int run_heads(const Arguments& args) {
 
 std::vector<Flag> study_flags(const char* group) {
   return {{"windows", "N", "windows of text to measure on", group, "64"},
-          {"subspaces", "N", "random subspaces of each layer, as a control", group, "50"},
+          {"subspaces", "N", "random subspaces of each layer, as a baseline", group, "50"},
           {"untrained", "N", "untrained models to compare labels with", group, "20"}};
 }
 
-Flag study_seed_flag() { return {"seed", "N", "of the controls and intervals", "Options", "1"}; }
+Flag study_seed_flag() { return {"seed", "N", "of the baselines and intervals", "Options", "1"}; }
 
 std::uint64_t study_seed(const Arguments& args) {
   return static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));

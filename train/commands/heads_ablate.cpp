@@ -16,7 +16,7 @@
 #include "headlight/models/transformer.h"
 #include "headlight/ops/ops.h"
 #include "heads/ablation/ablation.h"
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 #include "heads/roles/head_scores.h"
 #include "heads/roles/head_windows.h"
 #include "heads/roles/roles.h"
@@ -30,7 +30,7 @@ Replacement replacement_of(const Arguments& args) {
   const std::string given = args.text("by", "mean");
   if (given == "mean") return Replacement::kMean;
   if (given == "zero") return Replacement::kZero;
-  if (given == "other") return Replacement::kOther;
+  if (given == "other") return Replacement::kResample;
   throw UsageError(cat("--by ", given, ": not one of mean, zero, other"));
 }
 
@@ -45,7 +45,7 @@ std::string sample(const TrainedModel& trained, const std::string& prompt, Index
 
 int run_heads_ablate(const Arguments& args) {
   const Replacement replacement = replacement_of(args);
-  const bool resampled = replacement == Replacement::kOther;
+  const bool resampled = replacement == Replacement::kResample;
   const Index chars = args.whole("chars", resampled ? 0 : 160, 0, 100'000);
   if (resampled && chars > 0)
     throw UsageError(cat("--chars ", chars, ": a sample is one text, and --by other needs another; leave it out"));
@@ -69,13 +69,14 @@ int run_heads_ablate(const Arguments& args) {
                                              ? windows.of_targets(std::span<const std::uint8_t>(data.validation_rule))
                                              : std::vector<std::uint8_t>();
   const TokenClasses classes(trained.info.vocabulary);
-  std::vector<Slots> slots = rule.empty() ? text_slots(windows, classes) : rule_slots(windows, rule, data.rule_names);
-  slots.insert(slots.begin(), all_slots(windows));
+  std::vector<PredictionSubset> subsets =
+      rule.empty() ? text_subsets(windows, classes) : rule_subsets(windows, rule, data.rule_names);
+  subsets.insert(subsets.begin(), all_predictions(windows));
   const HeadMeans means(model, windows);
   const std::vector<float> before = token_losses(model, windows);
   const std::string sample_before = chars > 0 ? sample(trained, args.text("prompt", ""), chars, seed) : "";
   const std::vector<float> after = ablated_losses(model, means, windows, heads, replacement);
-  const AblateHeads probe(means, heads, replacement);
+  const AblateHeads hook(means, heads, replacement);
   const std::string sample_after = chars > 0 ? sample(trained, args.text("prompt", ""), chars, seed) : "";
   const Bootstrap bootstrap(windows.size(), seed);
 
@@ -83,26 +84,26 @@ int run_heads_ablate(const Arguments& args) {
   struct Row {
     std::string name;
     double before;
-    Rise rise;
+    LossIncrease increase;
   };
   std::vector<Row> table;
-  for (const Slots& s : slots) {
+  for (const PredictionSubset& s : subsets) {
     double sum = 0;
     for (const Index place : s.places) sum += static_cast<double>(before[static_cast<std::size_t>(place)]);
     table.push_back({s.name, sum / static_cast<double>(std::max<std::size_t>(1, s.places.size())),
-                     bootstrap.rise(before, after, s, windows.context())});
+                     bootstrap.loss_increase(before, after, s, windows.context())});
   }
   std::stable_sort(table.begin() + 1, table.end(),
-                   [](const Row& a, const Row& b) { return a.rise.mean > b.rise.mean; });
+                   [](const Row& a, const Row& b) { return a.increase.mean > b.increase.mean; });
   if (args.has("json")) {
     for (const Row& r : table)
       rows.push(Json::object()
                     .set("slots", r.name)
-                    .set("predictions", r.rise.predictions)
+                    .set("predictions", r.increase.predictions)
                     .set("loss", Json::finite_or_null(r.before))
-                    .set("rise", Json::finite_or_null(r.rise.mean))
-                    .set("low", Json::finite_or_null(r.rise.low))
-                    .set("high", Json::finite_or_null(r.rise.high)));
+                    .set("rise", Json::finite_or_null(r.increase.mean))
+                    .set("low", Json::finite_or_null(r.increase.low))
+                    .set("high", Json::finite_or_null(r.increase.high)));
     print(json_text(Json::object()
                         .set("run", args.operands()[0])
                         .set("text", data.source)
@@ -123,10 +124,11 @@ int run_heads_ablate(const Arguments& args) {
   for (const Row& r : table) {
     std::string line = "  " + r.name;
     line.resize(std::max<std::size_t>(line.size() + 1, 28), ' ');
-    const double share = static_cast<double>(r.rise.predictions) / static_cast<double>(table[0].rise.predictions);
+    const double share =
+        static_cast<double>(r.increase.predictions) / static_cast<double>(table[0].increase.predictions);
     print(cat(line, padded(cat(fixed_text(100 * share, 1), "%"), 8), padded(fixed_text(r.before, 3), 9),
-              padded(fixed_text(r.rise.mean, 3), 9), "   [", fixed_text(r.rise.low, 3), ", ",
-              fixed_text(r.rise.high, 3), "]\n"));
+              padded(fixed_text(r.increase.mean, 3), 9), "   [", fixed_text(r.increase.low, 3), ", ",
+              fixed_text(r.increase.high, 3), "]\n"));
   }
   if (chars > 0) print(cat("\nbefore:\n", sample_before, "\n\nafter:\n", sample_after, "\n"));
   return 0;

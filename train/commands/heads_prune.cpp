@@ -6,7 +6,7 @@
 #include "base/format.h"
 #include "base/words.h"
 #include "cli/cli.h"
-#include "cli/measuring_line.h"
+#include "cli/progress_line.h"
 #include "cli/signals.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
@@ -19,7 +19,7 @@
 #include "heads/pruning/pruning.h"
 #include "heads/roles/head_scores.h"
 #include "heads/roles/head_windows.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "training/config.h"
@@ -133,17 +133,16 @@ int run_prune(const Arguments& args) {
   const HeadMeans means(model, choose);
   constexpr int kRandomOrders = 20;
   std::vector<HeadId> order;
-  MeasuringLine line(args);
-  Measuring measuring = line.measuring();
+  ProgressLine line(args);
+  Progress progress = line.progress();
   if (curves) {
-    const PruneStudy study =
-        study_pruning(model, all, kRandomOrders, static_cast<std::uint64_t>(seed), true, measuring);
+    const PruneStudy study = study_pruning(model, all, kRandomOrders, static_cast<std::uint64_t>(seed), true, progress);
     line.clear();
     order = study.orders[0].removed;
     print_curves(all_curves(study), order, args.has("json"));
   } else {
-    measuring.begin("heads tried", greedy_evaluations(all_heads(model.config()).size()));
-    order = greedy_order(model, choose, means, std::numeric_limits<double>::infinity(), [&] { measuring.next(); });
+    progress.begin("heads tried", greedy_evaluations(all_heads(model.config()).size()));
+    order = greedy_order(model, choose, means, std::numeric_limits<double>::infinity(), [&] { progress.next(); });
     line.clear();
   }
   if (!writes) return 0;

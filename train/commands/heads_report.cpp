@@ -1,6 +1,6 @@
 // headlight heads report: writes the study of a run as one interactive HTML page.
 #include "cli/cli.h"
-#include "cli/measuring_line.h"
+#include "cli/progress_line.h"
 #include "formats/json.h"
 #include "headlight/base/error.h"
 #include "headlight/base/index.h"
@@ -28,13 +28,13 @@ int run_heads_report(const Arguments& args) {
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
-  MeasuringLine line(args);
-  options.measuring = line.measuring();
+  ProgressLine line(args);
+  options.progress = line.progress();
   HeadStudy study = study_heads(*trained.model, data, options);
   if (recovery > 0)
     add_recovery(study.pruning, *trained.model, trained.info.config, data,
                  HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery,
-                 options.measuring);
+                 options.progress);
   line.clear();
   study.run = directory;
   Json report = report_data(*trained.model, data, study, {.seed = options.seed});
@@ -67,7 +67,7 @@ Command heads_report_command() {
           .flags = std::move(flags),
           .notes =
               "The page needs nothing else and no network: verdict, effects beside their\n"
-              "controls, attention to explore, pruning curves, redundancy. Figures can be saved\n"
+              "baselines, attention to explore, pruning curves, redundancy. Figures can be saved\n"
               "as SVG, their tables as CSV. Of a run trained with --watch-heads it also shows\n"
               "how losses, roles and attention came to be.\n",
           .least_operands = 1,

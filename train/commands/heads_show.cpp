@@ -13,7 +13,7 @@
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/transformer.h"
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
 #include "heads/roles/head_scores.h"
@@ -74,12 +74,12 @@ std::string cell(double weight, Colors colors) {
   return cat("\x1b[48;5;", 16 + 36 * six(red) + 6 * six(green) + six(blue), "m \x1b[0m");
 }
 
-struct WeightsProbe : Probe {
-  explicit WeightsProbe(HeadId id) : name(cat("blocks.", id.layer, ".attn.weights")) {}
-  std::string name;
+struct KeepWeights : Hook {
+  explicit KeepWeights(Index of_layer) : layer(of_layer) {}
+  Index layer;
   Tensor weights;
-  Tensor see(const std::string& seen, const Tensor& x) override {
-    if (seen == name) weights = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site == HookSite{layer, HookSite::Kind::kAttentionWeights}) weights = x;
     return x;
   }
 };
@@ -106,7 +106,8 @@ void print_map(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, 
 int run_heads_show(const Arguments& args) {
   const std::vector<std::string>& words = args.operands();
   const Colors colors = colors_of(args);
-  const TrainedModel trained = load_model(words[0], args.has("last") ? Weights::kLast : Weights::kBest);
+  const TrainedModel trained =
+      load_model(words[0], args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   const TransformerConfig& config = trained.model->config();
   const HeadId head = parse_head(words[1], config);
   const std::vector<std::int32_t> ids = trained.info.vocabulary.encode(words[2], "text");
@@ -119,9 +120,9 @@ int run_heads_show(const Arguments& args) {
   if (stdout_is_terminal() && length > terminal_width() - kBeside)
     fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; at most ",
          terminal_width() - kBeside, " do, or send the output to a file");
-  WeightsProbe probe(head);
+  KeepWeights hook(head.layer);
   (*trained.model)(ids, 1);
-  const float* weights = probe.weights.data<float>() + head.head * length * length;
+  const float* weights = hook.weights.data<float>() + head.head * length * length;
   if (args.has("json")) {
     Json rows = Json::array(), tokens = Json::array();
     for (Index t = 0; t < length; ++t) {

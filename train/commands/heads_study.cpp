@@ -5,7 +5,7 @@
 #include "base/format.h"
 #include "bench/median.h"
 #include "cli/cli.h"
-#include "cli/measuring_line.h"
+#include "cli/progress_line.h"
 #include "cli/signals.h"
 #include "headlight/base/error.h"
 #include "headlight/base/index.h"
@@ -147,7 +147,7 @@ void print_summary(const SeedSummary& all) {
 int run_heads_study(const Arguments& args) {
   const SeedStudyPlan plan = plan_of(args);
   const bool quiet = args.has("quiet");
-  MeasuringLine line(args);
+  ProgressLine line(args);
   watch_signals();
   const auto outcome = run_seed_study(
       plan, {.say =
@@ -192,7 +192,7 @@ Command heads_study_command() {
               "In DIR: seed-N, a run each, and seed-N.json, what was measured of it; study.json\n"
               "and report.html; and as tables\n"
               "  summary.csv      figures over seeds, with intervals\n"
-              "  comparisons.csv  heads less their controls, within each seed\n"
+              "  comparisons.csv  heads less their baselines, within each seed\n"
               "  seeds.csv        each seed; failed ones too\n"
               "  rules.csv        what the strongest head costs, by what is predicted\n"
               "  carriers.csv     which head that is, and which plays each role\n"

@@ -72,7 +72,8 @@ int run_sample(const Arguments& args) {
   const Index count = args.whole("count", 1, 1, 1'000'000);
   const bool log_probabilities = args.has("logprobs"), json = args.has("json");
   w.options.log_probabilities = log_probabilities;
-  const TrainedModel trained = load_model(args.operands()[0], w.last ? Weights::kLast : Weights::kBest);
+  const TrainedModel trained =
+      load_model(args.operands()[0], w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");

@@ -21,7 +21,6 @@
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/process.h"
-#include "progress.h"
 #include "terminal/columns.h"
 #include "training/config.h"
 #include "training/counting.h"
@@ -31,6 +30,7 @@
 #include "training/run_directory.h"
 #include "training/run_log.h"
 #include "training/trainer.h"
+#include "training_progress.h"
 
 namespace headlight::cli {
 
@@ -228,7 +228,7 @@ int run_train(const Arguments& args) {
   const bool was_finished = trainer->finished();
   watch_signals();
   HeadWatch* const watching = watch ? &*watch : nullptr;
-  Progress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
+  TrainingProgress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
   std::string warning;
   run_watched(*trainer, watching, [&](const StepRecord& record) {
     progress.show(record);

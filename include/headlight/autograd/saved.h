@@ -4,7 +4,7 @@
 // The operation that computes such a result provides a function that recomputes the result. Here layer_norm recomputes
 // its result from its input, which layer_norm saves anyway:
 //
-//   recomputable(y, [x = x.detach()] { return apply(x); });     // after record()
+//   rematerializable(y, [x = x.detach()] { return apply(x); });     // after record()
 //
 // The operation that needs the result in its backward pass captures a Saved. Here the result is the input of linear:
 //
@@ -23,8 +23,8 @@
 namespace headlight {
 
 // Recomputes one result.
-struct Recipe {
-  virtual ~Recipe() = default;
+struct Rematerialization {
+  virtual ~Rematerialization() = default;
   virtual Tensor make() const = 0;
 };
 
@@ -44,16 +44,16 @@ class Saved {
 
  private:
   Tensor tensor_;
-  std::shared_ptr<const Recipe> recipe_;
+  std::shared_ptr<const Rematerialization> recipe_;
 };
 
 // Registers `make`, a function without arguments that recomputes y. Call after record(). Does nothing if y was not
 // recorded or is smaller than recompute_bytes(). The captures of `make` live as long as a Saved of y or y's slot.
 template <class Make>
-void recomputable(Tensor& y, Make make) {
+void rematerializable(Tensor& y, Make make) {
   if (!y.slot() || y.slot()->tape == 0) return;
   if (static_cast<std::size_t>(y.numel()) * element_bytes(y.dtype()) < recompute_bytes()) return;
-  struct Made final : Recipe {
+  struct Made final : Rematerialization {
     explicit Made(Make m) : function(std::move(m)) {}
     Tensor make() const override { return function(); }
     mutable Make function;

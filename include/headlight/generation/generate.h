@@ -48,7 +48,7 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 //
 // Runs a Decoder (generation/decoder.h), which reads each token once. The result equals generate_full_context() up to
 // rounding as long as the text, or the current document, fits the context; generation/decoder.h describes the input
-// beyond that. If the decoder does not support the model, or a probe is active, this function is
+// beyond that. If the decoder does not support the model, or a hook is active, this function is
 // generate_full_context().
 std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},

@@ -151,8 +151,8 @@ class Child {
 };
 
 // Tag for ChildList: pass the layer index to each child, after the other arguments.
-struct Numbered {};
-inline constexpr Numbered kNumbered;
+struct WithIndex {};
+inline constexpr WithIndex kWithIndex;
 
 // A list of layers of one type, named "blocks.0", "blocks.1", ..., and constructed from the same arguments.
 template <class M>
@@ -163,7 +163,7 @@ class ChildList {
     for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args...);
   }
   template <class Owner, class... Args>
-  ChildList(Owner* owner, const std::string& name, Index count, Numbered, Args&&... args) {
+  ChildList(Owner* owner, const std::string& name, Index count, WithIndex, Args&&... args) {
     for (Index i = 0; i < count; ++i) children_.emplace_back(owner, cat(name, ".", i), args..., i);
   }
 

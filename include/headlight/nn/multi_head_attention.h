@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "headlight/nn/hook.h"
 #include "headlight/nn/position.h"
-#include "headlight/nn/probe.h"
 #include "headlight/nn/residual.h"
 
 namespace headlight {
@@ -30,10 +30,11 @@ struct AttentionMask {
 struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 means width / heads
   double dropout = 0;   // dropout probability of the attention weights and of the result
-  // After pruning: original indices of the heads that survived, out of `numbered_of` heads. ALiBi uses the original
+  // After pruning: original indices of the heads that survived, out of `original_head_count` heads. ALiBi uses the original
   // index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
-  std::vector<Index> numbers = {};
-  Index numbered_of = 0;
+  std::vector<Index> original_heads = {};
+  Index original_head_count = 0;
+  Index layer = 0;    // identifies this layer to hooks (HookSite::layer)
   LinearOptions in;   // options of the projection to q, k, v
   LinearOptions out;  // options of the output projection
 };
@@ -64,9 +65,9 @@ class MultiHeadAttention : public Module {
   Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                 const Tensor& residual) const;
 
-  Index heads_, head_size_;
-  std::vector<Index> numbers_;
-  Index numbered_of_;
+  Index heads_, head_size_, layer_;
+  std::vector<Index> original_heads_;
+  Index original_head_count_;
   Dropout drop_;
 };
 

@@ -2,7 +2,7 @@
 //
 // Attention without a mask does not depend on the order of the keys, so positions must be added. An encoding
 // overrides at most one of three functions: embed(), on the embeddings before the first block (sinusoidal, learned);
-// turn(), on queries and keys (rotary); or bias(), on the scores (ALiBi). The defaults do nothing.
+// rotate(), on queries and keys (rotary); or bias(), on the scores (ALiBi). The defaults do nothing.
 #pragma once
 
 #include <memory>
@@ -21,9 +21,9 @@ class PositionEncoding : public Module {
   // x [B,T,C], the embeddings at positions offset .. offset+T-1 -> [B,T,C].
   virtual Tensor embed(const Tensor& x, Index /*offset*/ = 0) const { return x; }
   // Rotates queries or keys [B,H,T,D] at positions offset .. offset+T-1 -> [B,H,T,D]. An override must also override
-  // turns() to return true.
-  virtual Tensor turn(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
-  virtual bool turns() const { return false; }
+  // is_rotary() to return true.
+  virtual Tensor rotate(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
+  virtual bool is_rotary() const { return false; }
   // The bias added to the scores of T queries over S keys: [H,T,S], or undefined for no bias. The queries are at the
   // last T of the S positions. `which` selects heads by index out of H and gives [which.size(),T,S]; empty: all heads.
   virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType,

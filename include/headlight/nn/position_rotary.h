@@ -13,10 +13,12 @@ class RotaryPosition : public PositionEncoding {
   explicit RotaryPosition(double base = kRotaryBase) : base_(base) {}
 
   // [B,H,T,D] -> [B,H,T,D]. Error: D odd.
-  Tensor turn(const Tensor& q_or_k, Index offset = 0) const override { return rotate(q_or_k, offset, base_); }
+  Tensor rotate(const Tensor& q_or_k, Index offset = 0) const override {
+    return headlight::rotate(q_or_k, offset, base_);
+  }
   bool relative() const override { return true; }
 
-  bool turns() const override { return true; }
+  bool is_rotary() const override { return true; }
 
  private:
   double base_;

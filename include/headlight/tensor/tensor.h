@@ -139,7 +139,7 @@ class Tensor {
   std::uint32_t noted_ = 0;  // version() when detached under a tape; 0: no check
 };
 
-struct Recipe;  // recomputes a result; see autograd/saved.h
+struct Rematerialization;  // recomputes a result; see autograd/saved.h
 // Accumulates the gradient of one tensor. The slot holds the tensor's shape, not its numbers, so a slot on the tape
 // does not keep the tensor's storage alive.
 struct GradSlot {
@@ -149,7 +149,7 @@ struct GradSlot {
   bool gone = false;       // the result's tape was destroyed or has run backward: no gradient will arrive
   std::uint64_t tape = 0;  // id of the recording tape; 0 for a leaf
   Tensor grad;             // undefined until the first gradient is added
-  std::shared_ptr<const Recipe> recipe;
+  std::shared_ptr<const Rematerialization> recipe;
   std::uint32_t recipe_version = 0;  // version() of the result when the recipe was stored
 };
 // Creates an empty slot with the tensor's shape and type.

@@ -2,7 +2,6 @@
 #include "heads/ablation/ablation.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -11,27 +10,16 @@
 
 namespace headlight {
 
-Index layer_of_z(const std::string& name) {
-  constexpr std::string_view kBefore = "blocks.", kAfter = ".attn.z";
-  if (name.size() <= kBefore.size() + kAfter.size() || name.rfind(kBefore, 0) != 0 || !name.ends_with(kAfter))
-    return -1;
-  Index layer = -1;
-  const char* end = name.data() + name.size() - kAfter.size();
-  const auto [stop, error] = std::from_chars(name.data() + kBefore.size(), end, layer);
-  return error == std::errc() && stop == end ? layer : -1;
-}
-
 HeadMeans::HeadMeans(const TransformerLM& model, const HeadWindows& windows)
     : by_position_(static_cast<std::size_t>(model.config().layers)),
       overall_(static_cast<std::size_t>(model.config().layers)) {
-  struct Collect : Probe {
+  struct Collect : Hook {
     std::vector<std::vector<double>> sums;  // [layer]: [H,T,D], flattened
     std::vector<Shape> shapes;
     bool wants_weights() const override { return false; }
-    Tensor see(const std::string& name, const Tensor& z) override {
-      const Index layer = layer_of_z(name);
-      if (layer < 0) return z;
-      const auto l = static_cast<std::size_t>(layer);
+    Tensor on_activation(const HookSite& site, const Tensor& z) override {
+      if (site.kind != HookSite::Kind::kHeadOutputs) return z;
+      const auto l = static_cast<std::size_t>(site.layer);
       const Index size = z.numel() / z.size(0);
       sums[l].resize(static_cast<std::size_t>(size), 0.0);
       shapes[l] = {z.size(1), z.size(2), z.size(3)};
@@ -53,11 +41,11 @@ HeadMeans::HeadMeans(const TransformerLM& model, const HeadWindows& windows)
   }
 }
 
-Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
-  const Index layer = layer_of_z(name);
+Tensor AblateHeads::on_activation(const HookSite& site, const Tensor& x) {
+  const Index layer = site.layer;
   const auto here = [&](const HeadId& id) { return id.layer == layer; };
-  if (layer < 0 || std::none_of(heads_.begin(), heads_.end(), here)) return x;
-  if (replacement_ == Replacement::kOther && x.size(0) < 2)
+  if (site.kind != HookSite::Kind::kHeadOutputs || std::none_of(heads_.begin(), heads_.end(), here)) return x;
+  if (replacement_ == Replacement::kResample && x.size(0) < 2)
     fail("ablation: a single sequence has no other one to take the output of ", head_name(heads_.front()),
          " from; run two or more windows");
   Tensor z = x.clone();  // [B,H,T,D]
@@ -80,7 +68,7 @@ Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
           case Replacement::kZero:
             std::fill_n(row, size, 0.0f);
             break;
-          case Replacement::kOther:
+          case Replacement::kResample:
             std::copy_n(from + ((other * heads + id.head) * length + t) * size, size, row);
             break;
           case Replacement::kConstant:
@@ -94,7 +82,7 @@ Tensor AblateHeads::see(const std::string& name, const Tensor& x) {
 }
 
 HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers) {
-  if (replacement != Replacement::kOther) return windows;
+  if (replacement != Replacement::kResample) return windows;
   windows.check_several();
   return windows.followed_by(layers);
 }
@@ -103,12 +91,12 @@ std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& m
                                   const std::vector<HeadId>& heads, Replacement replacement) {
   std::set<Index> layers;
   for (const HeadId id : heads) layers.insert(id.layer);
-  const AblateHeads probe(means, heads, replacement);
+  const AblateHeads hook(means, heads, replacement);
   return token_losses(model, ablation_windows(windows, replacement, static_cast<Index>(layers.size())));
 }
 
-Tensor AblateSubspace::see(const std::string& name, const Tensor& x) {
-  if (layer_of_z(name) != layer_) return x;
+Tensor AblateSubspace::on_activation(const HookSite& site, const Tensor& x) {
+  if (site != HookSite{layer_, HookSite::Kind::kHeadOutputs}) return x;
   const Index batch = x.size(0), heads = x.size(1), length = x.size(2), size = x.size(3);
   const Tensor means = slice(means_.by_position(layer_), 1, 0, length);                              // [H,T,D]
   const Tensor away = reshape(permute(sub(x, means), {0, 2, 1, 3}), {batch, length, heads * size});  // [B,T,HD]

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "heads/roles/head_scores.h"
 #include "heads/roles/head_windows.h"
 
@@ -18,7 +18,7 @@ namespace headlight {
 enum class Replacement {
   kMean,      // mean-ablation: the mean over windows at position t; primary, as it disturbs the model least
   kZero,      // zero-ablation: 0
-  kOther,     // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
+  kResample,  // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
   kConstant,  // the mean over windows and positions: a bias can hold it, so pruning leaves exactly this value
 };
 
@@ -37,13 +37,13 @@ class HeadMeans {
 };
 
 // Hook that ablates these heads in every model that runs during its lifetime. The sequence may be shorter than the
-// context. kOther uses the next row of the batch, so run ablation_windows(). Error: kOther with a batch of one row.
-class AblateHeads : public Probe {
+// context. kResample uses the next row of the batch, so run ablation_windows(). Error: kOther with a batch of one row.
+class AblateHeads : public Hook {
  public:
   // `means` must outlive this object.
   AblateHeads(const HeadMeans& means, std::vector<HeadId> heads, Replacement replacement = Replacement::kMean)
       : means_(means), heads_(std::move(heads)), replacement_(replacement) {}
-  Tensor see(const std::string& name, const Tensor& x) override;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override;
   bool wants_weights() const override { return false; }
 
  private:
@@ -52,9 +52,9 @@ class AblateHeads : public Probe {
   Replacement replacement_;
 };
 
-// The windows to run when AblateHeads acts on heads of `layers` different layers. For kOther, `layers` extra windows
+// The windows to run when AblateHeads acts on heads of `layers` different layers. For kResample, `layers` extra windows
 // follow each piece: the last row of a batch has no next row, so every ablated layer makes one more row at the end
-// invalid. Error: kOther with a single window.
+// invalid. Error: kResample with a single window.
 HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers);
 // Loss of each prediction with these heads ablated, laid out as token_losses().
 std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
@@ -63,11 +63,11 @@ std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& m
 // Hook that mean-ablates a subspace of one layer's concatenated heads during its lifetime. At each position, z [HD]
 // with mean m becomes z - U U^T (z - m), where U has orthonormal columns. If U selects the coordinates of one head, the
 // result equals AblateHeads of that head.
-class AblateSubspace : public Probe {
+class AblateSubspace : public Hook {
  public:
   AblateSubspace(const HeadMeans& means, Index layer, Tensor u)  // u [HD, k]
       : means_(means), layer_(layer), u_(std::move(u)) {}
-  Tensor see(const std::string& name, const Tensor& x) override;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override;
   bool wants_weights() const override { return false; }
 
  private:
@@ -78,8 +78,5 @@ class AblateSubspace : public Probe {
 
 // A random rotation [n,n] with orthonormal columns, made by Gram-Schmidt on columns of normal random numbers.
 Tensor random_rotation(Index n, Rng& rng);
-
-// The layer whose z has this activation name; -1 for the name of any other activation.
-Index layer_of_z(const std::string& name);
 
 }  // namespace headlight

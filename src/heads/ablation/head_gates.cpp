@@ -9,10 +9,9 @@
 
 namespace headlight {
 
-Tensor GateHeads::see(const std::string& name, const Tensor& x) {
-  const Index layer = layer_of_z(name);
-  if (layer < 0 || layer >= static_cast<Index>(gates_.size())) return x;
-  const Tensor& gate = gates_[static_cast<std::size_t>(layer)];
+Tensor GateHeads::on_activation(const HookSite& site, const Tensor& x) {
+  if (site.kind != HookSite::Kind::kHeadOutputs || site.layer >= static_cast<Index>(gates_.size())) return x;
+  const Tensor& gate = gates_[static_cast<std::size_t>(site.layer)];
   return gate.defined() ? mul(x, gate) : x;
 }
 
@@ -40,7 +39,7 @@ std::vector<double> gate_importance(const TransformerLM& model, const HeadWindow
       gates.back().set_requires_grad(true);
     }
     {
-      GateHeads probe(gates);
+      GateHeads hook(gates);
       Tape tape;
       tape.backward(cross_entropy((*copy)(batch.inputs, batch.rows), batch.targets));
     }

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "heads/roles/head_scores.h"
 #include "heads/roles/head_windows.h"
 
@@ -17,10 +17,10 @@ namespace headlight {
 
 // Hook that multiplies the output z [B,H,T,D] of each layer by the layer's gate during its lifetime. A gate broadcasts
 // to z: [H,1,1] for one gate per head, [B,H,1,1] for one per head and sequence. Gradients flow to the gates.
-class GateHeads : public Probe {
+class GateHeads : public Hook {
  public:
   explicit GateHeads(std::vector<Tensor> gates) : gates_(std::move(gates)) {}  // [layer]; undefined: no gate
-  Tensor see(const std::string& name, const Tensor& x) override;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override;
   bool wants_weights() const override { return false; }
 
  private:

@@ -6,7 +6,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "headlight/ops/ops.h"
 #include "heads/ablation/ablation.h"
 
@@ -14,11 +14,10 @@ namespace headlight {
 
 namespace {
 
-struct Collect : Probe {
+struct Collect : Hook {
   std::vector<Tensor> weights, z;  // [head], in the order of all_heads(): [B,T,T] and [BT,D]
-  Tensor see(const std::string& name, const Tensor& x) override {
-    const bool is_z = layer_of_z(name) >= 0;
-    if (!is_z && !name.ends_with(".attn.weights")) return x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    const bool is_z = site.kind == HookSite::Kind::kHeadOutputs;
     for (Index h = 0; h < x.size(1); ++h) {
       const Tensor one = slice(x, 1, h, h + 1);
       if (is_z) z.push_back(reshape(one, {x.size(0) * x.size(2), x.size(3)}));
@@ -66,7 +65,7 @@ HeadSimilarity similarity(const TransformerLM& model, const HeadWindows& windows
   std::vector<std::vector<Tensor>> outputs(n);
   Index queries = 0;
   for (const HeadWindows::Piece& piece : windows.pieces()) {
-    Collect probe;
+    Collect hook;
     model(piece.batch.inputs, piece.batch.rows);
     const Index batch = piece.batch.rows, length = windows.context();
     parallel_for(static_cast<Index>(n), 1, [&](Index begin, Index end) {
@@ -75,12 +74,12 @@ HeadSimilarity similarity(const TransformerLM& model, const HeadWindows& windows
           for (Index w = 0; w < batch; ++w)
             for (Index t = 1; t < length; ++t) {
               const Index row = (w * length + t) * length;
-              s.attention_distance[a][b] += jensen_shannon_distance(probe.weights[a].data<float>() + row,
-                                                                    probe.weights[b].data<float>() + row, t + 1);
+              s.attention_distance[a][b] += jensen_shannon_distance(hook.weights[a].data<float>() + row,
+                                                                    hook.weights[b].data<float>() + row, t + 1);
             }
     });
     queries += batch * (length - 1);
-    for (std::size_t h = 0; h < n; ++h) outputs[h].push_back(probe.z[h]);
+    for (std::size_t h = 0; h < n; ++h) outputs[h].push_back(hook.z[h]);
   }
   std::vector<Tensor> z;
   for (const std::vector<Tensor>& parts : outputs) z.push_back(centered(concat(parts, 0)));

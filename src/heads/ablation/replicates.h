@@ -38,8 +38,8 @@ Replicates headline_replicates(const AblationSetting& setting, std::span<const f
 std::vector<double> prunable_replicates(const std::vector<std::vector<float>>& losses, Index context, std::size_t heads,
                                         const Bootstrap& bootstrap);
 
-// {loss, above_floor, specialization, double_dissociations, prunable_fraction, slots: {name: {strongest, share}}}, with
+// {loss, above_floor, specialization, double_dissociations, prunable_fraction, subsets: {name: {strongest, share}}}, with
 // numbers rounded to six significant digits.
-Json to_json(const Replicates& replicates, std::span<const Slots> slots);
+Json to_json(const Replicates& replicates, std::span<const PredictionSubset> subsets);
 
 }  // namespace headlight

@@ -10,9 +10,10 @@
 
 namespace headlight {
 
-std::vector<Rise> AblationSetting::rises(std::span<const float> before, std::span<const float> after) const {
-  std::vector<Rise> all;
-  for (const Slots& s : slots) all.push_back(bootstrap.rise(before, after, s, windows.context()));
+std::vector<LossIncrease> AblationSetting::increases(std::span<const float> before,
+                                                     std::span<const float> after) const {
+  std::vector<LossIncrease> all;
+  for (const PredictionSubset& s : subsets) all.push_back(bootstrap.loss_increase(before, after, s, windows.context()));
   return all;
 }
 
@@ -23,14 +24,14 @@ AblationResult ablate_heads(const TransformerLM& model, const HeadMeans& means, 
   const HeadWindows windows = ablation_windows(setting.windows, replacement, 1);
   const BlockRuns runs(model, windows);
   for (const HeadId id : heads) {
-    const AblateHeads probe(means, {id}, replacement);
+    const AblateHeads hook(means, {id}, replacement);
     std::vector<float> losses = runs.losses(id.layer);
-    result.rises.push_back(setting.rises(before, losses));
+    result.increases.push_back(setting.increases(before, losses));
     if (keep_losses) result.losses.push_back(std::move(losses));
     if (setting.after_each) setting.after_each();
   }
   std::vector<float> losses = ablated_losses(model, means, setting.windows, heads, replacement);
-  result.all = setting.rises(before, losses);
+  result.all = setting.increases(before, losses);
   if (keep_losses) result.all_losses = std::move(losses);
   if (setting.after_each) setting.after_each();
   return result;
@@ -41,11 +42,11 @@ std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const H
                                              int rotations, std::uint64_t seed) {
   const TransformerConfig& config = model.config();
   std::vector<AblationResult> results;
-  std::vector<Rise> all;
+  std::vector<LossIncrease> all;
   const BlockRuns runs(model, setting.windows);
   {
-    const AblateHeads probe(means, all_heads(config));
-    all = setting.rises(before, runs.losses(0));
+    const AblateHeads hook(means, all_heads(config));
+    all = setting.increases(before, runs.losses(0));
     if (setting.after_each) setting.after_each();
   }
   Rng rng(mix64(seed));
@@ -57,8 +58,8 @@ std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const H
       if (heads == 0) continue;
       const Tensor rotation = random_rotation(heads * size, rng);
       for (Index h = 0; h < heads; ++h) {
-        const AblateSubspace probe(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
-        result.rises.push_back(setting.rises(before, runs.losses(layer)));
+        const AblateSubspace hook(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
+        result.increases.push_back(setting.increases(before, runs.losses(layer)));
         if (setting.after_each) setting.after_each();
       }
     }
@@ -68,11 +69,11 @@ std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const H
 
 Matrix damage(const AblationResult& result) {
   Matrix d;
-  for (const std::vector<Rise>& rises : result.rises) {
+  for (const std::vector<LossIncrease>& increases : result.increases) {
     std::vector<double>& row = d.emplace_back();
-    for (std::size_t s = 0; s < rises.size(); ++s) {
+    for (std::size_t s = 0; s < increases.size(); ++s) {
       const double stake = result.all[s].mean;
-      row.push_back(stake >= kLeastStake ? std::max(0.0, rises[s].mean) / stake : 0);
+      row.push_back(stake >= kLeastStake ? std::max(0.0, increases[s].mean) / stake : 0);
     }
   }
   return d;
@@ -80,12 +81,12 @@ Matrix damage(const AblationResult& result) {
 
 double specialization_index(const Matrix& d) {
   double total = 0;
-  std::vector<double> of_head(d.size(), 0.0), of_slots(d.empty() ? 0 : d[0].size(), 0.0);
+  std::vector<double> of_head(d.size(), 0.0), of_subset(d.empty() ? 0 : d[0].size(), 0.0);
   for (std::size_t h = 0; h < d.size(); ++h) {
     for (std::size_t s = 0; s < d[h].size(); ++s) {
       total += d[h][s];
       of_head[h] += d[h][s];
-      of_slots[s] += d[h][s];
+      of_subset[s] += d[h][s];
     }
   }
   if (!(total > 0)) return 0;
@@ -98,27 +99,27 @@ double specialization_index(const Matrix& d) {
   double information = 0;
   for (std::size_t h = 0; h < d.size(); ++h)
     for (std::size_t s = 0; s < d[h].size(); ++s)
-      if (d[h][s] > 0) information += d[h][s] / total * std::log(d[h][s] * total / (of_head[h] * of_slots[s]));
-  const double most = std::min(entropy(of_head), entropy(of_slots));
+      if (d[h][s] > 0) information += d[h][s] / total * std::log(d[h][s] * total / (of_head[h] * of_subset[s]));
+  const double most = std::min(entropy(of_head), entropy(of_subset));
   return most > 1e-12 ? std::clamp(information / most, 0.0, 1.0) : 0;
 }
 
-std::vector<DoubleDissociation> double_dissociations(const RiseMatrix& rises) {
+std::vector<DoubleDissociation> double_dissociations(const LossIncreaseMatrix& increases) {
   std::vector<DoubleDissociation> found;
-  const std::size_t slots = rises.empty() ? 0 : rises[0].size();
-  // Of the heads whose ablation hurts r and not s, the head with the largest increase on r; rises.size() if none.
+  const std::size_t subsets = increases.empty() ? 0 : increases[0].size();
+  // Of the heads whose ablation hurts r and not s, the head with the largest increase on r; increases.size() if none.
   const auto single = [&](std::size_t r, std::size_t s) {
-    std::size_t best = rises.size();
-    for (std::size_t h = 0; h < rises.size(); ++h) {
-      if (!(rises[h][r].low > kHurts && rises[h][s].high < kHurts)) continue;
-      if (best == rises.size() || rises[h][r].mean > rises[best][r].mean) best = h;
+    std::size_t best = increases.size();
+    for (std::size_t h = 0; h < increases.size(); ++h) {
+      if (!(increases[h][r].low > kHurts && increases[h][s].high < kHurts)) continue;
+      if (best == increases.size() || increases[h][r].mean > increases[best][r].mean) best = h;
     }
     return best;
   };
-  for (std::size_t r = 0; r < slots; ++r) {
-    for (std::size_t s = r + 1; s < slots; ++s) {
+  for (std::size_t r = 0; r < subsets; ++r) {
+    for (std::size_t s = r + 1; s < subsets; ++s) {
       const std::size_t a = single(r, s), b = single(s, r);
-      if (a < rises.size() && b < rises.size()) found.push_back({a, b, r, s});
+      if (a < increases.size() && b < increases.size()) found.push_back({a, b, r, s});
     }
   }
   return found;

@@ -9,21 +9,21 @@
 #include <vector>
 
 #include "heads/ablation/ablation.h"
-#include "heads/ablation/slots.h"
-#include "heads/study/measuring.h"
+#include "heads/ablation/prediction_subsets.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 
 inline constexpr double kHurts = 0.05;       // nats: ablation hurts on a subset if the loss increase exceeds this
 inline constexpr double kLeastStake = 0.05;  // nats: subsets where ablating all heads costs less are ignored
 
-using Matrix = std::vector<std::vector<double>>;    // [head][subset]
-using RiseMatrix = std::vector<std::vector<Rise>>;  // [head][subset]
+using Matrix = std::vector<std::vector<double>>;                    // [head][subset]
+using LossIncreaseMatrix = std::vector<std::vector<LossIncrease>>;  // [head][subset]
 
 // Loss increases when parts of one model (heads or subspaces) are ablated one at a time.
 struct AblationResult {
-  RiseMatrix rises;                        // [part][subset]
-  std::vector<Rise> all;                   // [subset]: with all heads ablated
+  LossIncreaseMatrix increases;            // [part][subset]
+  std::vector<LossIncrease> all;           // [subset]: with all heads ablated
   std::vector<std::vector<float>> losses;  // [part][prediction]; empty unless requested
   std::vector<float> all_losses;           // [prediction], with all heads ablated; empty unless requested
 };
@@ -31,11 +31,11 @@ struct AblationResult {
 // The windows, prediction subsets and resamples that ablations are measured with.
 struct AblationSetting {
   const HeadWindows& windows;
-  std::span<const Slots> slots;
+  std::span<const PredictionSubset> subsets;
   const Bootstrap& bootstrap;
   AfterEvaluation after_each = {};
 
-  std::vector<Rise> rises(std::span<const float> before, std::span<const float> after) const;
+  std::vector<LossIncrease> increases(std::span<const float> before, std::span<const float> after) const;
 };
 
 // Ablates each head by itself, then all heads together. `before` holds the unablated losses.
@@ -61,8 +61,8 @@ double specialization_index(const Matrix& damage);
 // Heads a and b, subsets r and s: ablating a hurts r (its interval lies above kHurts) and not s (its interval lies
 // below); ablating b hurts s and not r. At most one per pair r < s: that with the largest loss increases.
 struct DoubleDissociation {
-  std::size_t head_a, head_b, slots_r, slots_s;
+  std::size_t head_a, head_b, subset_r, subset_s;
 };
-std::vector<DoubleDissociation> double_dissociations(const RiseMatrix& rises);
+std::vector<DoubleDissociation> double_dissociations(const LossIncreaseMatrix& increases);
 
 }  // namespace headlight

@@ -53,7 +53,7 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most) {
 }
 
 void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,
-                  const HeadWindows& windows, Index steps, Measuring measuring) {
+                  const HeadWindows& windows, Index steps, Progress progress) {
   if (study.orders.size() < 2) fail("pruning: a recovery needs whole curves");
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
@@ -61,7 +61,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
   PruneOrder recovered{cat("greedy, then ", counted(steps, "step"), " of training"), greedy.removed,
                        std::vector<double>(greedy.losses.size(), std::numeric_limits<double>::quiet_NaN())};
   const std::vector<std::size_t> counts = thinned_counts(greedy.removed.size());
-  measuring.begin("steps without the heads pruned", static_cast<Index>(counts.size()) * steps);
+  progress.begin("steps without the heads pruned", static_cast<Index>(counts.size()) * steps);
   for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);
@@ -72,7 +72,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
     const KeepGenerator keep;
     const auto trainer = Trainer::from_model(training, data, "", *pruned);
     trainer->run([&](const StepRecord& r) {
-      if (!std::isnan(r.loss)) measuring.next();
+      if (!std::isnan(r.loss)) progress.next();
       return true;
     });
     recovered.losses[count] = mean_loss(token_losses(trainer->model(), report));

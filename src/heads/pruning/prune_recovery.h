@@ -22,6 +22,6 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8)
 // removal. Progress counts the steps of all trainings. An interruption leaves the study unchanged. `config` is the
 // run's configuration. The training does not depend on generator() and leaves it unchanged.
 void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,
-                  const HeadWindows& windows, Index steps, Measuring measuring = {});
+                  const HeadWindows& windows, Index steps, Progress progress = {});
 
 }  // namespace headlight

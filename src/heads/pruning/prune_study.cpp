@@ -10,7 +10,7 @@
 namespace headlight {
 
 PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
-                         bool whole, Measuring measuring) {
+                         bool whole, Progress progress) {
   constexpr double kNoLimit = std::numeric_limits<double>::infinity();
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
@@ -21,13 +21,13 @@ PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows,
 
   PruneStudy study;
   study.heads = all_heads(config).size();
-  measuring.begin("orders of pruning", (whole ? 4 : 1) + random_orders);
-  const AfterEvaluation ask = [&] { measuring.ask(); };
+  progress.begin("orders of pruning", (whole ? 4 : 1) + random_orders);
+  const AfterEvaluation ask = [&] { progress.ask(); };
   const auto add = [&](const char* name, std::vector<HeadId> order,
                        std::vector<std::vector<float>>* predictions = nullptr) {
     std::vector<double> losses = prune_curve(model, report, means, order, most, predictions, ask);
     study.orders.push_back({name, std::move(order), std::move(losses)});
-    measuring.next();
+    progress.next();
   };
   add("greedy", greedy_order(model, choose, means, far_enough, ask), &study.greedy_losses);
   study.prunable = prunable_fraction(study.orders[0].losses, study.heads);
@@ -35,9 +35,9 @@ PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows,
     std::vector<double> alone;
     const BlockRuns runs(model, choose);
     for (const HeadId id : all_heads(config)) {
-      const AblateHeads probe(means, {id}, pruning_replacement(config));
+      const AblateHeads hook(means, {id}, pruning_replacement(config));
       alone.push_back(mean_loss(runs.losses(id.layer)));
-      measuring.ask();
+      progress.ask();
     }
     std::vector<HeadId> worst = order_by(alone, config);
     std::reverse(worst.begin(), worst.end());
@@ -49,7 +49,7 @@ PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows,
     study.random.push_back(prune_curve(model, report, means, random_order(config, seed + static_cast<std::uint64_t>(i)),
                                        most, nullptr, ask));
     study.prunable_random.push_back(prunable_fraction(study.random.back(), study.heads));
-    measuring.next();
+    progress.next();
   }
   return study;
 }

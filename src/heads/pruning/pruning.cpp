@@ -102,7 +102,7 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
 
 double loss_without(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed) {
-  const AblateHeads probe(means, std::move(removed), pruning_replacement(model.config()));
+  const AblateHeads hook(means, std::move(removed), pruning_replacement(model.config()));
   return mean_loss(token_losses(model, windows));
 }
 
@@ -113,8 +113,8 @@ std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& w
   std::vector<double> losses;
   for (std::size_t n = 0; n <= order.size(); ++n) {
     if (n > 0) {
-      const AblateHeads probe(means, {order.begin(), order.begin() + static_cast<Index>(n)},
-                              pruning_replacement(model.config()));
+      const AblateHeads hook(means, {order.begin(), order.begin() + static_cast<Index>(n)},
+                             pruning_replacement(model.config()));
       runs.keep(order[n - 1].layer);
     }
     losses.push_back(mean_loss(runs.kept()));
@@ -133,7 +133,7 @@ std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& 
   const auto loss_with = [&](HeadId more) {
     std::vector<HeadId> removed = order;
     removed.push_back(more);
-    const AblateHeads probe(means, std::move(removed), replacement);
+    const AblateHeads hook(means, std::move(removed), replacement);
     const double loss = mean_loss(runs.losses(more.layer));
     if (after_each) after_each();
     return loss;
@@ -157,7 +157,7 @@ std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& 
     left.erase(left.begin() + static_cast<Index>(best));
     if (lowest > most && lowest < std::numeric_limits<double>::infinity()) break;
     if (left.empty()) break;
-    const AblateHeads probe(means, order, replacement);
+    const AblateHeads hook(means, order, replacement);
     runs.keep(order.back().layer);
   }
   return order;

@@ -15,7 +15,7 @@
 
 #include "formats/json.h"
 #include "heads/ablation/ablation.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 
@@ -75,7 +75,7 @@ struct PruneStudy {
 // Progress counts orders. If `whole` is false, curves end where the loss increase exceeds kPrunableLoss, and the greedy
 // order is the only one besides the random orders.
 PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
-                         bool whole, Measuring measuring = {});
+                         bool whole, Progress progress = {});
 
 // {heads, orders: [{name, losses, removed}], random: [[losses]]}; losses that were not measured are null.
 Json to_json(const PruneStudy& study);

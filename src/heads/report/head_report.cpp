@@ -108,10 +108,10 @@ void set_redundancy(Json& data, const HeadStudy& study) {
   std::vector<std::vector<double>> all(n, std::vector<double>(n)), most = all;
   for (std::size_t a = 0; a < n; ++a) {
     for (std::size_t b = a + 1; b < n; ++b) {
-      const std::vector<Rise>& rises = study.redundancy[a][b];
-      all[a][b] = all[b][a] = rises[0].mean;
-      const auto highest =
-          std::max_element(rises.begin(), rises.end(), [](const Rise& x, const Rise& y) { return x.low < y.low; });
+      const std::vector<LossIncrease>& increases = study.redundancy[a][b];
+      all[a][b] = all[b][a] = increases[0].mean;
+      const auto highest = std::max_element(increases.begin(), increases.end(),
+                                            [](const LossIncrease& x, const LossIncrease& y) { return x.low < y.low; });
       most[a][b] = most[b][a] = highest->low;
     }
   }

@@ -42,9 +42,9 @@ Json report_data(const TransformerLM& model, const RunData& data, const HeadStud
                  const ReportOptions& options = {});
 
 // Adds the history of training to the data, reduced so that the page fits `most` bytes. It is the member
-//   history     {roles, slots, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text;
+//   history     {roles, subsets, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text;
 //               snapshots: number in the run's file. For the snapshots on the page:
-//               steps, training_loss, validation_loss: [snapshot], loss: [snapshot][slots],
+//               steps, training_loss, validation_loss: [snapshot], loss: [snapshot][subsets],
 //               kappa, kappa_content: [snapshot][head][role], to three decimals,
 //               attention: [snapshot] {head: bytes as in texts} or null}
 // If the attention does not fit, the text becomes shorter (down to 16 characters), then fewer snapshots, evenly chosen,

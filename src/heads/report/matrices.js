@@ -20,7 +20,7 @@ function effectsSection() {
 
   const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
   // The stakes of untrained models are not in the data, so their cells are shaded by the stakes of the trained model.
-  function control(kind, name, one, indices) {
+  function baseline(kind, name, one, indices) {
     let number = 0;
     const note = element('p', {class: 'note'});
     const figure = drawn(() => {
@@ -43,13 +43,13 @@ function effectsSection() {
   return element('section', {id: 'effects'}, element('h2', {}, 'What heads do: rise of the loss when ablated'),
     element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that wrote the character' : 'what comes next') +
       '. Shade: share of what all heads together do there. Framed: the 95% interval lies above 0.02. A head’s name leads to its attention.'),
-    element('p', {}, 'Beside it two controls. Random subspaces: as many directions as a head has, but drawn across the heads of a layer. Untrained ' +
+    element('p', {}, 'Beside it two baselines. Random subspaces: as many directions as a head has, but drawn across the heads of a layer. Untrained ' +
       'models: the same shape before training. If these showed columns as distinct as the heads do, “head” would be no special unit.'),
     element('div', {class: 'beside close'}, element('div', {}, own.place,
       element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 when all heads matter alike for all, 1 when each has its own.`),
       savers('effects', own.svg, table)),
-      control('subspaces', 'Control: random subspaces, draw', 'draw', study.specialization.random_subspaces),
-      control('untrained', 'Control: untrained model', 'model', study.specialization.untrained)));
+      baseline('subspaces', 'Baseline: random subspaces, draw', 'draw', study.specialization.random_subspaces),
+      baseline('untrained', 'Baseline: untrained model', 'model', study.specialization.untrained)));
 }
 
 // The first condition of the label that fails.

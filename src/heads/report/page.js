@@ -15,7 +15,7 @@ function verdictSection() {
 
 // Tables over several seeds: values with the intervals of their means. Cells that are no interval, number or text are left
 // out. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
-const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their controls, within each seed', runs: 'Each seed',
+const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their baselines, within each seed', runs: 'Each seed',
   rules: 'By what is predicted: the strongest head',
   labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
   onset: 'When it came: the first step', order: 'Which came first, pair by pair (p is not corrected for their number)', pruning: 'Pruning'};

@@ -33,7 +33,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
   const std::size_t used = json_text(report).size() + kPage, left = most > used ? most - used : 0;
 
   // Upper bounds in bytes: "-0.123," for each of the two scores, "-12.345," for a loss.
-  const std::size_t each = 14 * h.heads.size() * h.roles.size() + 8 * h.slots.size() + 60;
+  const std::size_t each = 14 * h.heads.size() * h.roles.size() + 8 * h.subsets.size() + 60;
   const std::size_t count = h.snapshots.size();
   const std::size_t keep = std::min(count, std::max<std::size_t>(2, std::min(kScoreBytes, left / 2) / each));
   const std::size_t scores = keep * each;
@@ -49,7 +49,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
 
   Json names[] = {Json::array(), Json::array(), Json::array(), Json::array(), Json::array()};
   for (const std::string& name : h.roles) names[0].push(name);
-  for (const std::string& name : h.slots) names[1].push(name);
+  for (const std::string& name : h.subsets) names[1].push(name);
   for (const HeadId head : h.heads) names[2].push(head_name(head));
   for (std::size_t t = 0; t < length; ++t) {
     names[3].push(h.tokens[t]);

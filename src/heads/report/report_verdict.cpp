@@ -25,17 +25,18 @@ std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads
 // For each prediction subset, the head whose ablation costs most there; heads in order of their number of subsets.
 std::string strongest(const HeadStudy& study) {
   std::map<std::size_t, std::vector<std::string>> by_head;
-  for (std::size_t s = 1; s < study.slots.size(); ++s) {
+  for (std::size_t s = 1; s < study.subsets.size(); ++s) {
     std::size_t best = study.heads.size();
     for (std::size_t h = 0; h < study.heads.size(); ++h) {
-      const Rise& rise = study.heads[h].mean[s];
-      if (rise.low > kMatters && (best == study.heads.size() || rise.mean > study.heads[best].mean[s].mean)) best = h;
+      const LossIncrease& increase = study.heads[h].mean[s];
+      if (increase.low > kMatters && (best == study.heads.size() || increase.mean > study.heads[best].mean[s].mean))
+        best = h;
     }
     if (best < study.heads.size())
-      by_head[best].push_back(cat(study.slots[s].name, " (", fixed_text(study.heads[best].mean[s].mean, 2), ")"));
+      by_head[best].push_back(cat(study.subsets[s].name, " (", fixed_text(study.heads[best].mean[s].mean, 2), ")"));
   }
   std::vector<std::size_t> order;
-  for (const auto& [head, slots] : by_head) order.push_back(head);
+  for (const auto& [head, subsets] : by_head) order.push_back(head);
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return by_head[a].size() > by_head[b].size(); });
   std::string text;
@@ -63,7 +64,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
                                                      : head_name(f.id));
     if (!f.label.labelled) ++reasons[f.label.reason];
     if (f.kinds_disagree) ++disagree;
-    if (std::any_of(f.mean.begin(), f.mean.end(), [](const Rise& r) { return r.low > kMatters; })) ++matter;
+    if (std::any_of(f.mean.begin(), f.mean.end(), [](const LossIncrease& r) { return r.low > kMatters; })) ++matter;
   }
   says.push_back(cat("Found: of ", heads_text(study.heads.size()), ", ", matter, matter == 1 ? " matters" : " matter",
                      " for some predictions (ablated, the loss there rises by more "

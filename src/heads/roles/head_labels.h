@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "heads/roles/head_scores.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 

@@ -7,19 +7,18 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 
 namespace headlight {
 
 namespace {
 
 // Hook that collects the attention weights of each layer; undefined for a layer without heads.
-struct WeightsProbe : Probe {
-  explicit WeightsProbe(Index count) : layers(static_cast<std::size_t>(count)) {}
+struct KeepWeights : Hook {
+  explicit KeepWeights(Index count) : layers(static_cast<std::size_t>(count)) {}
   std::vector<Tensor> layers;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    for (std::size_t layer = 0; layer < layers.size(); ++layer)
-      if (name == cat("blocks.", layer, ".attn.weights")) layers[layer] = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind == HookSite::Kind::kAttentionWeights) layers[static_cast<std::size_t>(site.layer)] = x;
     return x;
   }
 };
@@ -150,10 +149,10 @@ std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindo
   const TransformerConfig& config = model.config();
   std::vector<HeadScores> halves(2, HeadScores(config.layers, config.most_heads(), masks.roles()));
   for (const HeadWindows::Piece& piece : windows.pieces()) {
-    WeightsProbe probe(config.layers);
+    KeepWeights hook(config.layers);
     model(piece.batch.inputs, piece.batch.rows);
     for (Index layer = 0; layer < config.layers; ++layer)
-      if (const Tensor& weights = probe.layers[static_cast<std::size_t>(layer)]; weights.defined())
+      if (const Tensor& weights = hook.layers[static_cast<std::size_t>(layer)]; weights.defined())
         add_scores(halves[piece.first < windows.size() / 2 ? 0 : 1], layer, weights, masks, piece.first);
   }
   for (HeadScores& half : halves) finish_scores(half);

@@ -14,11 +14,11 @@ namespace {
 const TokenText& held_out(const RunData& data) { return data.validation.ids.empty() ? data.train : data.validation; }
 
 // Hook that collects attention weights as bytes.
-struct AttentionBytes : Probe {
+struct AttentionBytes : Hook {
   std::vector<std::vector<std::vector<std::uint8_t>>> windows;
   Index first = 0;  // first window of the running batch
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (!name.ends_with(".attn.weights")) return x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind != HookSite::Kind::kAttentionWeights) return x;
     const Index heads = x.size(1), length = x.size(2);
     for (Index b = 0; b < x.size(0); ++b) {
       for (Index h = 0; h < heads; ++h) {
@@ -50,20 +50,21 @@ std::vector<Role> roles_of(const MeasuredText& text, const RunData& data) {
   return roles;
 }
 
-std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data) {
-  std::vector<Slots> slots =
-      text.rule.empty() ? text_slots(text.windows, text.classes) : rule_slots(text.windows, text.rule, data.rule_names);
-  std::erase_if(slots, [](const Slots& s) { return static_cast<Index>(s.places.size()) < kLeastSlots; });
-  slots.insert(slots.begin(), all_slots(text.windows));
-  return slots;
+std::vector<PredictionSubset> subsets_of(const MeasuredText& text, const RunData& data) {
+  std::vector<PredictionSubset> subsets = text.rule.empty() ? text_subsets(text.windows, text.classes)
+                                                            : rule_subsets(text.windows, text.rule, data.rule_names);
+  std::erase_if(subsets,
+                [](const PredictionSubset& s) { return static_cast<Index>(s.places.size()) < kLeastPredictions; });
+  subsets.insert(subsets.begin(), all_predictions(text.windows));
+  return subsets;
 }
 
 namespace {
 
 template <class Value>
-std::vector<double> means(std::span<const Value> values, std::span<const Slots> slots) {
+std::vector<double> means(std::span<const Value> values, std::span<const PredictionSubset> subsets) {
   std::vector<double> means;
-  for (const Slots& s : slots) {
+  for (const PredictionSubset& s : subsets) {
     double sum = 0;
     for (const Index place : s.places) sum += static_cast<double>(values[static_cast<std::size_t>(place)]);
     means.push_back(s.places.empty() ? 0 : sum / static_cast<double>(s.places.size()));
@@ -73,14 +74,14 @@ std::vector<double> means(std::span<const Value> values, std::span<const Slots> 
 
 }  // namespace
 
-std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots) {
-  return means(losses, slots);
+std::vector<double> mean_on(std::span<const float> losses, std::span<const PredictionSubset> subsets) {
+  return means(losses, subsets);
 }
 
-std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const Slots> slots) {
+std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const PredictionSubset> subsets) {
   if (text.rule.empty()) return {};
   const std::vector<double> truth = text.windows.of_targets(std::span<const double>(data.validation_log_probability));
-  std::vector<double> floor = means(std::span<const double>(truth), slots);
+  std::vector<double> floor = means(std::span<const double>(truth), subsets);
   for (double& f : floor) f = 0 - f;  // never -0
   return floor;
 }
@@ -99,13 +100,13 @@ std::string rule_at(const MeasuredText& text, const RunData& data, Index place) 
 std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const TransformerLM& model,
                                                                     const HeadWindows& windows) {
   const NoGrad no_recording;
-  AttentionBytes probe;
-  probe.windows.resize(static_cast<std::size_t>(windows.size()));
+  AttentionBytes hook;
+  hook.windows.resize(static_cast<std::size_t>(windows.size()));
   for (const HeadWindows::Piece& piece : windows.pieces()) {
-    probe.first = piece.first;
+    hook.first = piece.first;
     model(piece.batch.inputs, piece.batch.rows);
   }
-  return std::move(probe.windows);
+  return std::move(hook.windows);
 }
 
 }  // namespace headlight

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 #include "heads/roles/head_windows.h"
 #include "heads/roles/roles.h"
 #include "training/run_data.h"
@@ -32,13 +32,13 @@ struct MeasuredText {
 
 // The roles that can be measured on this text: roles_for(), and one role per expert.
 std::vector<Role> roles_of(const MeasuredText& text, const RunData& data);
-// The prediction subsets: "all", then the rules of the text if known, otherwise text_slots(). Small subsets are left
+// The prediction subsets: "all", then the rules of the text if known, otherwise text_subsets(). Small subsets are left
 // out.
-std::vector<Slots> slots_of(const MeasuredText& text, const RunData& data);
+std::vector<PredictionSubset> subsets_of(const MeasuredText& text, const RunData& data);
 // The mean loss on each subset; 0 for an empty subset.
-std::vector<double> mean_on(std::span<const float> losses, std::span<const Slots> slots);
+std::vector<double> mean_on(std::span<const float> losses, std::span<const PredictionSubset> subsets);
 // The entropy floor on each subset; empty when the truth is unknown.
-std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const Slots> slots);
+std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const PredictionSubset> subsets);
 
 // A token as printable text: the token itself if it is a character, its number if it is a byte that is not one.
 std::string shown_token(const Vocabulary& vocabulary, std::int32_t id);

@@ -81,11 +81,11 @@ std::vector<Onset> onsets(const HeadHistory& history) {
                        first_step(history, [&](const HeadSnapshot& s) { return highest(s) >= kOnsetKappa; }), last});
     }
   }
-  for (std::size_t i = 0; i < history.slots.size(); ++i) {
+  for (std::size_t i = 0; i < history.subsets.size(); ++i) {
     const bool known = i < history.floor.size();
     const double from = start.loss[i], to = known ? history.floor[i] : end.loss[i];
     if (!(from - to >= kOnsetLeastFall)) continue;
-    Onset o{cat("loss on ", history.slots[i]), -1, -1, -1, end.loss[i]};
+    Onset o{cat("loss on ", history.subsets[i]), -1, -1, -1, end.loss[i]};
     o.half = first_step(history, [&](const HeadSnapshot& s) { return s.loss[i] < (from + to) / 2; });
     if (known) o.reached = first_step(history, [&](const HeadSnapshot& s) { return s.loss[i] < to + kNearFloor; });
     found.push_back(o);

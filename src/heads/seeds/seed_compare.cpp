@@ -34,21 +34,21 @@ std::string why_not(const PairedComparison& c) {
 
 }  // namespace
 
-PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> controls,
+PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> baselines,
                                std::span<const std::vector<double>> replicates, double lowest, double highest) {
-  if (heads.size() != controls.size())
-    fail("comparison by seed: ", heads.size(), " figures and ", controls.size(), " controls");
+  if (heads.size() != baselines.size())
+    fail("comparison by seed: ", heads.size(), " figures and ", baselines.size(), " baselines");
   PairedComparison c;
-  double control = 0;
+  double mean_baseline = 0;
   for (std::size_t i = 0; i < heads.size(); ++i) {
-    const double d = heads[i] - controls[i];
+    const double d = heads[i] - baselines[i];
     c.differences.push_back(d);
-    control += controls[i] / static_cast<double>(controls.size());
+    mean_baseline += baselines[i] / static_cast<double>(baselines.size());
     ++(std::abs(d) <= kSame ? c.same : d > 0 ? c.higher : c.lower);
   }
   c.difference = bootstrap_seeds(c.differences, replicates);
-  c.difference.low = std::max(c.difference.low, lowest - control);
-  c.difference.high = std::min(c.difference.high, highest - control);
+  c.difference.low = std::max(c.difference.low, lowest - mean_baseline);
+  c.difference.high = std::min(c.difference.high, highest - mean_baseline);
   c.p = sign_test(c.higher, c.lower);
   return c;
 }

@@ -37,9 +37,11 @@ Carrier carrier(const SeedResult& result, const std::string& name, bool is_role)
   const SeedFigures& seed = *result.figures;
   const std::size_t subset = *seed.subset(is_role ? "all" : name);
   const double stake = seed.subsets[subset].stake();
-  const auto share = [&](const Head& head) { return stake >= kLeastStake ? head.rise[subset].mean / stake : kNone; };
+  const auto share = [&](const Head& head) {
+    return stake >= kLeastStake ? head.increase[subset].mean / stake : kNone;
+  };
   const std::vector<const Head*> sorted =
-      by_value(seed.heads, [&](const Head& head) { return is_role ? head.kappa(name) : head.rise[subset].mean; });
+      by_value(seed.heads, [&](const Head& head) { return is_role ? head.kappa(name) : head.increase[subset].mean; });
   const Head& first = *sorted[0];
   Carrier c;
   c.name = name;
@@ -49,7 +51,7 @@ Carrier carrier(const SeedResult& result, const std::string& name, bool is_role)
   c.role = first.closest_role;
   const std::string& role = is_role ? name : c.role;
   c.kappa = first.kappa(role);
-  c.rise = first.rise[subset].mean;
+  c.increase = first.increase[subset].mean;
   c.share = share(first);
   c.second_kappa = c.second_share = kNone;
   if (sorted.size() < 2) return c;
@@ -199,7 +201,7 @@ std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted) {
           std::vector<double>& row = rows.emplace_back();
           for (const std::string& role : roles) row.push_back(std::max(0.0, head.kappa(role)));
           for (const std::string& name : subsets)
-            row.push_back(std::max(0.0, head.rise[*seed.subset(name)].mean) / stake_in(seed, name));
+            row.push_back(std::max(0.0, head.increase[*seed.subset(name)].mean) / stake_in(seed, name));
         }
         return rows;
       };

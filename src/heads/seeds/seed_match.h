@@ -20,8 +20,8 @@ struct Carrier {
   HeadId head;
   std::string role;              // its label or closest role
   double kappa = 0;              // for `role`; if is_role, for the role `name`
-  double rise = 0;               // loss increase when ablated, on the subset; if is_role, over all predictions
-  double share = 0;              // rise divided by the loss increase without all heads; NaN below kLeastStake
+  double increase = 0;           // loss increase when ablated, on the subset; if is_role, over all predictions
+  double share = 0;              // increase divided by the loss increase without all heads; NaN below kLeastStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };

@@ -32,7 +32,7 @@ std::vector<double> numbers_in(const std::optional<JsonView>& object, const char
   return found ? numbers(*found) : std::vector<double>{};
 }
 
-Rise read_rise(const JsonView& view) {
+LossIncrease read_increase(const JsonView& view) {
   return {number_or_nan(view, "mean"), number_or_nan(view, "low"), number_or_nan(view, "high"), 0};
 }
 
@@ -44,7 +44,8 @@ SeedFigures::Head read_head(const JsonView& view, std::span<const SeedFigures::S
   head.verdict = text_or_empty(view, "verdict");
   for (const auto& [name, score] : view.at("roles").members())
     head.roles.push_back({name, score.at("kappa").as_double(), score.at("queries").as_index()});
-  for (const SeedFigures::Subset& subset : subsets) head.rise.push_back(read_rise(view.at("rise").at(subset.name)));
+  for (const SeedFigures::Subset& subset : subsets)
+    head.increase.push_back(read_increase(view.at("rise").at(subset.name)));
   return head;
 }
 

@@ -18,7 +18,7 @@ struct SubsetReplicates {
   std::vector<double> strongest, share;
 };
 
-// Prediction subsets are indexed alike in `subsets`, Head::rise and `subset_replicates`; the first is "all".
+// Prediction subsets are indexed alike in `subsets`, Head::increase and `subset_replicates`; the first is "all".
 struct SeedFigures {
   struct Subset {
     std::string name;
@@ -36,8 +36,8 @@ struct SeedFigures {
     std::string label;         // empty: unlabelled
     std::string closest_role;  // a mixed label names no single role
     std::string verdict;
-    std::vector<RoleKappa> roles;  // those with queries
-    std::vector<Rise> rise;        // [subset], mean-ablation
+    std::vector<RoleKappa> roles;        // those with queries
+    std::vector<LossIncrease> increase;  // [subset], mean-ablation
     // 0 for a role without queries.
     double kappa(const std::string& role_name) const;
   };

@@ -153,7 +153,7 @@ std::vector<SubsetSummary> subsets(std::span<const SeedResult> counted) {
     const SeedFigures& f = *r.figures;
     for (std::size_t s = 0; s < f.subsets.size(); ++s) {
       double most = 0;
-      for (const SeedFigures::Head& head : f.heads) most = std::max(most, head.rise[s].mean);
+      for (const SeedFigures::Head& head : f.heads) most = std::max(most, head.increase[s].mean);
       const double stake = f.subsets[s].stake();
       if (by_name.count(f.subsets[s].name) == 0) order.push_back(f.subsets[s].name);
       auto& [strongest, share] = by_name[f.subsets[s].name];

@@ -79,8 +79,8 @@ std::string heads_table(std::span<const SeedResult> results) {
   for (const SeedResult& r : results) {
     if (!r.figures) continue;
     for (const SeedFigures::Head& h : r.figures->heads)
-      rows.push_back(row_of(r.seed, r.failed, head_name(h.id), h.label, h.closest_role, h.verdict, h.rise[0].mean,
-                            h.rise[0].low, h.rise[0].high));
+      rows.push_back(row_of(r.seed, r.failed, head_name(h.id), h.label, h.closest_role, h.verdict, h.increase[0].mean,
+                            h.increase[0].low, h.increase[0].high));
   }
   return csv_text(rows);
 }
@@ -90,9 +90,9 @@ std::string effects_table(std::span<const SeedResult> results) {
   for (const SeedResult& r : results) {
     if (!r.figures) continue;
     for (const SeedFigures::Head& h : r.figures->heads)
-      for (std::size_t s = 0; s < h.rise.size(); ++s)
-        rows.push_back(
-            row_of(r.seed, head_name(h.id), r.figures->subsets[s].name, h.rise[s].mean, h.rise[s].low, h.rise[s].high));
+      for (std::size_t s = 0; s < h.increase.size(); ++s)
+        rows.push_back(row_of(r.seed, head_name(h.id), r.figures->subsets[s].name, h.increase[s].mean,
+                              h.increase[s].low, h.increase[s].high));
   }
   return csv_text(rows);
 }
@@ -102,7 +102,7 @@ std::string carriers_table(const SeedSummary& all) {
              "second_share"}};
   for (const Carrier& c : all.carriers)
     rows.push_back(row_of(c.name, c.is_role ? "role" : "slots", c.seed, head_name(c.head), c.head.layer, c.role,
-                          c.kappa, c.rise, c.share, c.second ? head_name(*c.second) : "", c.second_kappa,
+                          c.kappa, c.increase, c.share, c.second ? head_name(*c.second) : "", c.second_kappa,
                           c.second_share));
   return csv_text(rows);
 }

@@ -1,4 +1,4 @@
-// Training, measuring, resuming and reporting of a study over seeds.
+// Training, progress, resuming and reporting of a study over seeds.
 #include "heads/seeds/study_run.h"
 
 #include <cmath>
@@ -21,7 +21,7 @@ class SeedStudy {
  public:
   SeedStudy(const SeedStudyPlan& plan, const SeedStudyWatch& watch) : plan_(plan), watch_(watch) {
     plan_.options.curves = plan_.options.replicates = true;
-    plan_.options.measuring = Measuring([this](const char* what, Index done, Index of) {
+    plan_.options.progress = Progress([this](const char* what, Index done, Index of) {
       if (watch_.progress) watch_.progress(what, done, of);
       return keep_going();
     });
@@ -146,7 +146,7 @@ class SeedStudy {
       if (plan_.recovery > 0)
         add_recovery(study->pruning, *model.model, config, data,
                      HeadWindows(data.measured_text(), config.context, study->windows), plan_.recovery,
-                     plan_.options.measuring);
+                     plan_.options.progress);
       result.loss = study->loss[0];
       if (study->truth_known) result.floor = study->floor[0];
       if (result.loss - result.floor > plan_.within)

@@ -50,14 +50,14 @@ std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const
   std::vector<std::vector<double>> logits(heads.size());
   for (const HeadWindows::Piece& piece : experts.windows().pieces()) {
     const Index batch = piece.batch.rows, length = experts.windows().context();
-    KeepZ probe(c.layers);
+    KeepZ hook(c.layers);
     Tensor x = model.embed(piece.batch.inputs, batch);
     for (Index layer = 0; layer < c.layers; ++layer) x = model.run_block(layer, x);
     std::vector<double> inverse;
     for (Index i = 0; i < batch * length; ++i)
       inverse.push_back(inverse_scale(**model.norm, x.data<float>() + i * c.width, c.width));
     for (std::size_t h = 0; h < heads.size(); ++h) {
-      const Tensor& z = probe.z[static_cast<std::size_t>(heads[h].layer)];
+      const Tensor& z = hook.z[static_cast<std::size_t>(heads[h].layer)];
       for (Index i = 0; i < batch * length; ++i) {
         const Index b = i / length, t = i % length;
         const float* row = z.data<float>() + ((b * z.size(1) + heads[h].head) * length + t) * size;

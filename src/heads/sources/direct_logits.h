@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "heads/sources/expert_regression.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 

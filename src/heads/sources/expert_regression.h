@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "heads/ablation/interval.h"
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 #include "heads/roles/head_windows.h"
 #include "training/run_data.h"
 

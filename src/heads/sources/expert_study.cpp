@@ -70,11 +70,11 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
   study.experts.assign(experts.experts().begin(), experts.experts().end());
   study.symbols = data.expert_symbols;
   study.heads = all_heads(model.config());
-  Measuring measuring = options.measuring;
-  const AfterEvaluation next = [&] { measuring.next(); };
+  Progress progress = options.progress;
+  const AfterEvaluation next = [&] { progress.next(); };
   const auto parts = static_cast<Index>(study.heads.size());
 
-  measuring.begin("heads ablated, for each expert", parts + 2);
+  progress.begin("heads ablated, for each expert", parts + 2);
   const HeadMeans means(model, windows);
   study.retention = measure_retention(model, means, experts, regression, next);
   study.index = retention_index(study.retention, study.experts);
@@ -84,19 +84,19 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
     study.direct = measure_direct_logits(model, experts, regression);
   }
 
-  measuring.begin("experts whose evidence is swapped",
-                  static_cast<Index>(std::count_if(study.experts.begin(), study.experts.end(),
-                                                   [](const Expert& e) { return e.needs_attention; })));
+  progress.begin("experts whose evidence is swapped",
+                 static_cast<Index>(std::count_if(study.experts.begin(), study.experts.end(),
+                                                  [](const Expert& e) { return e.needs_attention; })));
   study.patching = measure_patching(model, experts, data.vocabulary, bootstrap, options.seed, kPatchRounds, next);
 
   const int most = static_cast<int>(std::max<Index>(1, model.config().most_heads()));
   const int rotations = options.subspaces <= 0 ? 0 : (options.subspaces + most - 1) / most;
-  measuring.begin("random subspaces ablated, for each expert", rotations * parts);
+  progress.begin("random subspaces ablated, for each expert", rotations * parts);
   study.subspaces =
       subspace_retention(model, means, experts, regression, study.retention, rotations, options.seed, next);
   for (const Retention& r : study.subspaces) study.index_subspaces.push_back(retention_index(r, study.experts));
 
-  measuring.begin("heads of untrained models ablated, for each expert", options.untrained * (parts + 2));
+  progress.begin("heads of untrained models ablated, for each expert", options.untrained * (parts + 2));
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));

@@ -47,11 +47,11 @@ struct ExpertStudyOptions {
   int untrained = 5;   // models of the untrained baseline
   int subspaces = 50;  // of each layer, rounded up to whole rotations
   std::uint64_t seed = 1;
-  Measuring measuring = {};
+  Progress progress = {};
 };
 
 // Errors: a text without experts or without two whole windows; a context that is too short; interruption by
-// options.measuring (InterruptedError).
+// options.progress (InterruptedError).
 ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options = {});
 

@@ -7,12 +7,12 @@
 
 namespace headlight {
 
-struct KeepZ : Probe {
+struct KeepZ : Hook {
   explicit KeepZ(Index layers) : z(static_cast<std::size_t>(layers)) {}
   std::vector<Tensor> z;  // [layer]: [B,H,T,D]; undefined for a layer without heads
   bool wants_weights() const override { return false; }
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (const Index layer = layer_of_z(name); layer >= 0) z[static_cast<std::size_t>(layer)] = x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind == HookSite::Kind::kHeadOutputs) z[static_cast<std::size_t>(site.layer)] = x;
     return x;
   }
 };

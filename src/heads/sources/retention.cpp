@@ -18,10 +18,10 @@ Retention measure_retention(const TransformerLM& model, const HeadMeans& means, 
   retention.whole = fit();
   const std::vector<HeadId> heads = all_heads(model.config());
   for (const HeadId id : heads) {
-    const AblateHeads probe(means, {id});
+    const AblateHeads hook(means, {id});
     retention.parts.push_back(fit());
   }
-  const AblateHeads probe(means, heads);
+  const AblateHeads hook(means, heads);
   retention.none = fit();
   return retention;
 }
@@ -42,7 +42,7 @@ std::vector<Retention> subspace_retention(const TransformerLM& model, const Head
       if (heads == 0) continue;
       const Tensor rotation = random_rotation(heads * size, rng);
       for (Index h = 0; h < heads; ++h) {
-        const AblateSubspace probe(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
+        const AblateSubspace hook(means, layer, slice(rotation, 1, h * size, (h + 1) * size));
         result.parts.push_back(regression.fit(symbol_logits(model, experts)));
         if (after_each) after_each();
       }

@@ -7,7 +7,7 @@
 #include "heads/ablation/ablation.h"
 #include "heads/ablation/specialization.h"
 #include "heads/sources/expert_regression.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 

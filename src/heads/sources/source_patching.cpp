@@ -14,12 +14,12 @@ namespace headlight {
 namespace {
 
 // Hook that replaces the output of one head by its output in another run.
-class PatchHead : public Probe {
+class PatchHead : public Hook {
  public:
   PatchHead(HeadId head, const Tensor& z) : head_(head), z_(z) {}
   bool wants_weights() const override { return false; }
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (layer_of_z(name) != head_.layer) return x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site != HookSite{head_.layer, HookSite::Kind::kHeadOutputs}) return x;
     Tensor patched = x.clone();  // [B,H,T,D]
     const Index of_head = x.size(2) * x.size(3);
     for (Index b = 0; b < x.size(0); ++b) {

@@ -16,7 +16,7 @@ namespace {
 
 // Drops the subset "all", which is not a rule: the specialization index compares rules.
 AblationResult by_rule(AblationResult result) {
-  for (std::vector<Rise>& row : result.rises) row.erase(row.begin());
+  for (std::vector<LossIncrease>& row : result.increases) row.erase(row.begin());
   result.all.erase(result.all.begin());
   return result;
 }
@@ -24,13 +24,13 @@ AblationResult by_rule(AblationResult result) {
 double index_of(const AblationResult& result) { return specialization_index(damage(by_rule(result))); }
 
 std::vector<DoubleDissociation> dissociations_of(const AblationResult& result) {
-  std::vector<DoubleDissociation> found = double_dissociations(by_rule(result).rises);
-  for (DoubleDissociation& d : found) ++d.slots_r, ++d.slots_s;
+  std::vector<DoubleDissociation> found = double_dissociations(by_rule(result).increases);
+  for (DoubleDissociation& d : found) ++d.subset_r, ++d.subset_s;
   return found;
 }
 
-bool matters(std::span<const Rise> rises) {
-  return std::any_of(rises.begin(), rises.end(), [](const Rise& r) { return r.low > kMatters; });
+bool matters(std::span<const LossIncrease> increases) {
+  return std::any_of(increases.begin(), increases.end(), [](const LossIncrease& r) { return r.low > kMatters; });
 }
 
 bool kinds_disagree(double mean, double zero, double other) {
@@ -47,11 +47,12 @@ bool copies(const Role& role) {
 }
 
 // The predictions that the copying roles of a label decide.
-Slots decided_by(const HeadLabel& label, std::span<const Role> roles, const MeasuredText& m, const RoleMasks& masks) {
-  Slots decided{label.name(roles), {}};
+PredictionSubset decided_by(const HeadLabel& label, std::span<const Role> roles, const MeasuredText& m,
+                            const RoleMasks& masks) {
+  PredictionSubset decided{label.name(roles), {}};
   for (const std::size_t part : label.parts) {
     if (!copies(roles[part])) continue;
-    const Slots more = role_slots(m.windows, masks, part, roles[part].name, m.evidence);
+    const PredictionSubset more = role_subset(m.windows, masks, part, roles[part].name, m.evidence);
     std::vector<Index> all;
     std::set_union(decided.places.begin(), decided.places.end(), more.places.begin(), more.places.end(),
                    std::back_inserter(all));
@@ -71,48 +72,48 @@ std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
 }
 
 void measure_pairs(HeadStudy& study, const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
-                   std::span<const float> before, std::span<const std::vector<float>> alone, Measuring& measuring) {
+                   std::span<const float> before, std::span<const std::vector<float>> alone, Progress& progress) {
   const std::size_t n = study.heads.size();
-  measuring.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
-  study.redundancy.assign(n, std::vector<std::vector<Rise>>(n));
+  progress.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
+  study.redundancy.assign(n, std::vector<std::vector<LossIncrease>>(n));
   std::vector<double> strongest(n, kMatters);
   const BlockRuns whole(model, setting.windows);
   for (std::size_t a = 0; a < n; ++a) {
     // Keep a run with head a ablated: every b > a is in the same layer or a later one.
     BlockRuns runs = whole;
     {
-      const AblateHeads probe(means, {study.heads[a].id});
+      const AblateHeads hook(means, {study.heads[a].id});
       runs.keep(study.heads[a].id.layer);
     }
     for (std::size_t b = a + 1; b < n; ++b) {
       std::vector<float> both;
       {
-        const AblateHeads probe(means, {study.heads[a].id, study.heads[b].id});
+        const AblateHeads hook(means, {study.heads[a].id, study.heads[b].id});
         both = runs.losses(study.heads[b].id.layer);
       }
       std::vector<float> expected(before.size());
       for (std::size_t i = 0; i < before.size(); ++i) expected[i] = alone[a][i] + alone[b][i] - before[i];
-      study.redundancy[a][b] = setting.rises(expected, both);
-      for (const Rise& r : study.redundancy[a][b]) {
+      study.redundancy[a][b] = setting.increases(expected, both);
+      for (const LossIncrease& r : study.redundancy[a][b]) {
         if (r.low > strongest[a]) strongest[a] = r.low, study.heads[a].backup = b;
         if (r.low > strongest[b]) strongest[b] = r.low, study.heads[b].backup = a;
       }
-      measuring.next();
+      progress.next();
     }
   }
   study.similarity = similarity(model, setting.windows.half(0));
 }
 
-void measure_controls(HeadStudy& study, const TransformerLM& model, const HeadMeans& means,
-                      const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
-                      Measuring& measuring) {
+void measure_baselines(HeadStudy& study, const TransformerLM& model, const HeadMeans& means,
+                       const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
+                       Progress& progress) {
   const Index most = std::max<Index>(1, model.config().most_heads());
   const int rotations =
       options.subspaces <= 0 ? 0 : (options.subspaces + static_cast<int>(most) - 1) / static_cast<int>(most);
   const auto heads = static_cast<Index>(study.heads.size());
-  measuring.begin("random subspaces ablated", 1 + rotations * heads);
+  progress.begin("random subspaces ablated", 1 + rotations * heads);
   study.subspaces = ablate_subspaces(model, means, setting, before, rotations, options.seed);
-  measuring.begin("heads of untrained models ablated", options.untrained_ablated * (heads + 1));
+  progress.begin("heads of untrained models ablated", options.untrained_ablated * (heads + 1));
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained_ablated; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
@@ -131,8 +132,8 @@ void measure_controls(HeadStudy& study, const TransformerLM& model, const HeadMe
 }
 
 void measure_pruning(HeadStudy& study, const TransformerLM& model, const HeadWindows& windows,
-                     const StudyOptions& options, const Measuring& measuring) {
-  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, measuring);
+                     const StudyOptions& options, const Progress& progress) {
+  study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, progress);
   study.prunable = study.pruning.prunable;
   study.prunable_random = study.pruning.prunable_random;
   if (!study.replicates) return;
@@ -164,33 +165,33 @@ HeadStudy study_heads(const TransformerLM& model, const RunData& data, const Stu
   study.predictions = m.windows.predictions();
   study.truth_known = !m.rule.empty();
   study.roles = roles_of(m, data);
-  study.slots = slots_of(m, data);
+  study.subsets = subsets_of(m, data);
 
   const RoleMasks masks(study.roles, m.role_text(), m.windows.context());
-  Measuring measuring = options.measuring;
-  const AfterEvaluation next = [&] { measuring.next(); };
-  measuring.begin("models whose attention is scored", 1 + options.untrained);
+  Progress progress = options.progress;
+  const AfterEvaluation next = [&] { progress.next(); };
+  progress.begin("models whose attention is scored", 1 + options.untrained);
   const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
-  measuring.next();
+  progress.next();
   const HeadScores whole = merged(halves[0], halves[1]);
   const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained, next);
   study.untrained_kappa = untrained.empty() ? 0 : percentile(untrained, kLabelPercentile);
 
   const Bootstrap bootstrap(m.windows.size(), options.seed);
-  const AblationSetting setting{m.windows, study.slots, bootstrap, next};
+  const AblationSetting setting{m.windows, study.subsets, bootstrap, next};
   const std::vector<HeadId> heads = all_heads(model.config());
-  measuring.begin("heads ablated", 3 * (static_cast<Index>(heads.size()) + 1));
+  progress.begin("heads ablated", 3 * (static_cast<Index>(heads.size()) + 1));
   const std::vector<float> before = token_losses(model, m.windows);
   const HeadMeans means(model, m.windows);
   const AblationResult by_mean = ablate_heads(model, means, setting, before, Replacement::kMean, true),
                        by_zero = ablate_heads(model, means, setting, before, Replacement::kZero),
-                       by_other = ablate_heads(model, means, setting, before, Replacement::kOther);
-  study.loss = mean_on(before, study.slots);
-  for (std::size_t s = 0; s < study.slots.size(); ++s)
+                       by_other = ablate_heads(model, means, setting, before, Replacement::kResample);
+  study.loss = mean_on(before, study.subsets);
+  for (std::size_t s = 0; s < study.subsets.size(); ++s)
     study.loss_without_heads.push_back(study.loss[s] + by_mean.all[s].mean);
   std::vector<double> truth;
   if (study.truth_known) truth = m.windows.of_targets(std::span<const double>(data.validation_log_probability));
-  study.floor = floor_on(m, data, study.slots);
+  study.floor = floor_on(m, data, study.subsets);
 
   const std::vector<double> importance = gate_importance(model, m.windows),
                             in_layer = normalized_by_layer(importance, model.config());
@@ -201,32 +202,32 @@ HeadStudy study_heads(const TransformerLM& model, const RunData& data, const Stu
     f.label = label_head(whole, halves, layer, head, study.roles, masks, study.untrained_kappa);
     for (std::size_t r = 0; r < study.roles.size(); ++r) f.scores.push_back(whole.at(layer, head, r));
     f.evenness = whole.evenness(layer, head);
-    f.mean = by_mean.rises[h];
-    f.zero = by_zero.rises[h];
-    f.other = by_other.rises[h];
+    f.mean = by_mean.increases[h];
+    f.zero = by_zero.increases[h];
+    f.other = by_other.increases[h];
     f.kinds_disagree = kinds_disagree(f.mean[0].mean, f.zero[0].mean, f.other[0].mean);
     f.importance = importance[h];
     f.importance_in_layer = in_layer[h];
     if (f.label.labelled) {
-      const Slots decided = decided_by(f.label, study.roles, m, masks);
-      if (static_cast<Index>(decided.places.size()) >= kLeastSlots) {
-        f.on_role = bootstrap.rise(before, by_mean.losses[h], decided, m.windows.context());
+      const PredictionSubset decided = decided_by(f.label, study.roles, m, masks);
+      if (static_cast<Index>(decided.places.size()) >= kLeastPredictions) {
+        f.on_role = bootstrap.loss_increase(before, by_mean.losses[h], decided, m.windows.context());
       }
     }
   }
-  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses, measuring);
+  if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses, progress);
   for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
   study.specialization = index_of(by_mean);
   study.dissociations = dissociations_of(by_mean);
   if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);
-  measure_controls(study, model, means, setting, before, options, measuring);
-  measure_pruning(study, model, m.windows, options, measuring);
+  measure_baselines(study, model, means, setting, before, options, progress);
+  measure_pruning(study, model, m.windows, options, progress);
   if (!m.experts.empty() && m.windows.context() > kRetentionFrom)
     study.experts = study_experts(model, data, m.windows,
                                   {.untrained = options.untrained_ablated,
                                    .subspaces = options.subspaces,
                                    .seed = options.seed,
-                                   .measuring = options.measuring});
+                                   .progress = options.progress});
   return study;
 }
 

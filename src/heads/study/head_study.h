@@ -22,7 +22,7 @@ namespace headlight {
 // A head matters on a prediction subset when the interval of its loss increase there lies above this value, in nats.
 inline constexpr double kMatters = 0.02;
 // Subsets with fewer predictions are not measured separately; their predictions still count in "all".
-inline constexpr Index kLeastSlots = 20;
+inline constexpr Index kLeastPredictions = 20;
 
 struct StudyOptions {
   Index windows = 64;         // of text, at most
@@ -34,7 +34,7 @@ struct StudyOptions {
   bool pairs = true;        // redundancy and similarity of all pairs of heads
   bool curves = false;      // complete pruning curves in all orders, not only up to the prunable fraction
   bool replicates = false;  // the headline numbers on resampled windows, for intervals over seeds
-  Measuring measuring = {};
+  Progress progress = {};
 };
 
 struct HeadFinding {
@@ -42,14 +42,14 @@ struct HeadFinding {
   HeadLabel label;
   std::vector<RoleScore> scores;  // [role]
   double evenness = 0;
-  std::vector<Rise> mean, zero, other;  // [subset]: loss increases by kind of ablation; `mean` is primary
+  std::vector<LossIncrease> mean, zero, other;  // [subset]: loss increases by kind of ablation; `mean` is primary
   // Whether the three kinds of ablation disagree on the loss increase over all predictions: in sign, or by a factor of
   // 3, with at least one of them 0.01 nats or more.
   bool kinds_disagree = false;
   double importance = 0, importance_in_layer = 0;  // gate gradient; normalized by layer
   // The loss increase on the predictions that the head's role decides. Only for labels of copying roles with at least
-  // kLeastSlots such predictions.
-  std::optional<Rise> on_role;
+  // kLeastPredictions such predictions.
+  std::optional<LossIncrease> on_role;
   std::optional<std::size_t> backup;  // the head with the largest redundancy with this one
   // causal          labelled; ablation hurts on the predictions that the role decides (on any subset if none)
   // attention only  labelled; ablation does not hurt
@@ -63,18 +63,18 @@ struct HeadStudy {
   std::string run, text;
   Index windows = 0, predictions = 0;
   std::vector<Role> roles;
-  std::vector<Slots> slots;                             // subset 0 is all predictions
+  std::vector<PredictionSubset> subsets;                // subset 0 is all predictions
   bool truth_known = false;                             // then the other subsets are the text's rules
   std::vector<double> loss, loss_without_heads, floor;  // [subset]; floor is empty when the truth is unknown
   double untrained_kappa = 0;                           // the threshold of condition 2 (head_labels.h)
   std::vector<HeadFinding> heads;
-  std::vector<std::vector<std::vector<Rise>>> redundancy;  // [a][b][subset] for a < b; empty without pairs
-  HeadSimilarity similarity;                               // empty without pairs
+  std::vector<std::vector<std::vector<LossIncrease>>> redundancy;  // [a][b][subset] for a < b; empty without pairs
+  HeadSimilarity similarity;                                       // empty without pairs
 
   // Headline numbers and their baselines: one value per untrained model, rotation or random order.
   double specialization = 0;
   std::vector<double> specialization_untrained, specialization_subspaces;
-  std::vector<DoubleDissociation> dissociations;                         // indices into `heads` and `slots`
+  std::vector<DoubleDissociation> dissociations;                         // indices into `heads` and `subsets`
   std::vector<double> dissociations_untrained, dissociations_subspaces;  // counts
   double prunable = 0;  // greedy order, chosen on the first half of the windows, measured on the second
   std::vector<double> prunable_random;
@@ -86,7 +86,7 @@ struct HeadStudy {
   double unlabelled_share() const;
 };
 
-// Errors: a text without two whole windows; interruption by options.measuring (InterruptedError).
+// Errors: a text without two whole windows; interruption by options.progress (InterruptedError).
 HeadStudy study_heads(const TransformerLM& model, const RunData& data, const StudyOptions& options = {});
 
 // The whole study, with roles by name. Includes pruning curves only if they are complete.

@@ -6,16 +6,16 @@ namespace headlight {
 
 namespace {
 
-Json to_json(const Rise& r) {
+Json to_json(const LossIncrease& r) {
   return Json::object()
       .set("mean", Json::finite_or_null(r.mean))
       .set("low", Json::finite_or_null(r.low))
       .set("high", Json::finite_or_null(r.high));
 }
 
-Json by_slots(std::span<const Rise> rises, std::span<const Slots> slots) {
+Json by_subset(std::span<const LossIncrease> increases, std::span<const PredictionSubset> subsets) {
   Json object = Json::object();
-  for (std::size_t s = 0; s < slots.size(); ++s) object.set(slots[s].name, to_json(rises[s]));
+  for (std::size_t s = 0; s < subsets.size(); ++s) object.set(subsets[s].name, to_json(increases[s]));
   return object;
 }
 
@@ -43,9 +43,9 @@ Json to_json(const HeadFinding& f, const HeadStudy& study) {
       .set("uniform", f.label.uniform)
       .set("evenness", f.evenness)
       .set("verdict", f.verdict)
-      .set("rise", by_slots(f.mean, study.slots))
-      .set("rise_by_zero", by_slots(f.zero, study.slots))
-      .set("rise_by_other", by_slots(f.other, study.slots))
+      .set("rise", by_subset(f.mean, study.subsets))
+      .set("rise_by_zero", by_subset(f.zero, study.subsets))
+      .set("rise_by_other", by_subset(f.other, study.subsets))
       .set("rise_on_role", f.on_role ? to_json(*f.on_role) : Json())
       .set("kinds_disagree", f.kinds_disagree)
       .set("gate_importance", Json::finite_or_null(f.importance))
@@ -55,13 +55,13 @@ Json to_json(const HeadFinding& f, const HeadStudy& study) {
 }
 
 // The damage of each part on each rule, without intervals: enough to draw a baseline beside the heads.
-Json control(std::span<const AblationResult> results) {
+Json baseline(std::span<const AblationResult> results) {
   Json array = Json::array();
   for (const AblationResult& result : results) {
     Json parts = Json::array();
-    for (const std::vector<Rise>& rises : result.rises) {
+    for (const std::vector<LossIncrease>& increases : result.increases) {
       Json row = Json::array();
-      for (const Rise& r : rises) row.push(Json::finite_or_null(r.mean));
+      for (const LossIncrease& r : increases) row.push(Json::finite_or_null(r.mean));
       parts.push(row);
     }
     array.push(parts);
@@ -72,27 +72,27 @@ Json control(std::span<const AblationResult> results) {
 }  // namespace
 
 Json to_json(const HeadStudy& study) {
-  Json heads = Json::array(), slots = Json::array(), pairs = Json::array(), dissociations = Json::array();
+  Json heads = Json::array(), subsets = Json::array(), pairs = Json::array(), dissociations = Json::array();
   for (const HeadFinding& f : study.heads) heads.push(to_json(f, study));
-  for (std::size_t s = 0; s < study.slots.size(); ++s)
-    slots.push(Json::object()
-                   .set("name", study.slots[s].name)
-                   .set("predictions", study.slots[s].places.size())
-                   .set("loss", Json::finite_or_null(study.loss[s]))
-                   .set("loss_without_heads", Json::finite_or_null(study.loss_without_heads[s]))
-                   .set("floor", study.floor.empty() ? Json() : Json::finite_or_null(study.floor[s])));
+  for (std::size_t s = 0; s < study.subsets.size(); ++s)
+    subsets.push(Json::object()
+                     .set("name", study.subsets[s].name)
+                     .set("predictions", study.subsets[s].places.size())
+                     .set("loss", Json::finite_or_null(study.loss[s]))
+                     .set("loss_without_heads", Json::finite_or_null(study.loss_without_heads[s]))
+                     .set("floor", study.floor.empty() ? Json() : Json::finite_or_null(study.floor[s])));
   for (std::size_t a = 0; a < study.redundancy.size(); ++a)
     for (std::size_t b = a + 1; b < study.heads.size(); ++b)
       pairs.push(Json::object()
                      .set("a", head_name(study.heads[a].id))
                      .set("b", head_name(study.heads[b].id))
-                     .set("redundancy", by_slots(study.redundancy[a][b], study.slots)));
+                     .set("redundancy", by_subset(study.redundancy[a][b], study.subsets)));
   for (const DoubleDissociation& d : study.dissociations)
     dissociations.push(Json::object()
                            .set("head_a", head_name(study.heads[d.head_a].id))
-                           .set("hurts_a", study.slots[d.slots_r].name)
+                           .set("hurts_a", study.subsets[d.subset_r].name)
                            .set("head_b", head_name(study.heads[d.head_b].id))
-                           .set("hurts_b", study.slots[d.slots_s].name));
+                           .set("hurts_b", study.subsets[d.subset_s].name));
   Json json = Json::object();
   json.set("run", study.run)
       .set("text", study.text)
@@ -101,7 +101,7 @@ Json to_json(const HeadStudy& study) {
       .set("truth_known", study.truth_known)
       .set("untrained_kappa", study.untrained_kappa)
       .set("unlabelled_share", study.unlabelled_share())
-      .set("slots", slots)
+      .set("slots", subsets)
       .set("heads", heads)
       .set("pairs", pairs)
       .set("attention_distance", rows_json(study.similarity.attention_distance))
@@ -119,11 +119,11 @@ Json to_json(const HeadStudy& study) {
                                     .set("allowed_nats", kPrunableLoss)
                                     .set("greedy", study.prunable)
                                     .set("random_orders", numbers_json(study.prunable_random)))
-      .set("rise_random_subspaces", control(study.subspaces))
-      .set("rise_untrained", control(study.untrained));
+      .set("rise_random_subspaces", baseline(study.subspaces))
+      .set("rise_untrained", baseline(study.untrained));
   if (study.pruning.orders.size() > 1) json.set("pruning", to_json(study.pruning));
   if (study.experts) json.set("experts", to_json(*study.experts));
-  if (study.replicates) json.set("replicates", to_json(*study.replicates, study.slots));
+  if (study.replicates) json.set("replicates", to_json(*study.replicates, study.subsets));
   return json;
 }
 

@@ -72,9 +72,9 @@ HeadHistory read_header(const JsonView& view) {
     format.refuse(cat("this program reads \"", kFormat, "\""));
   HeadHistory h;
   h.roles = read_names(view.at("roles"));
-  h.slots = read_names(view.at("slots"));
-  if (h.slots.empty() || h.slots[0] != "all") view.at("slots").refuse("the first has to be \"all\"");
-  if (const auto floor = view.find("floor")) h.floor = read_numbers(*floor, h.slots.size(), "slots");
+  h.subsets = read_names(view.at("slots"));
+  if (h.subsets.empty() || h.subsets[0] != "all") view.at("slots").refuse("the first has to be \"all\"");
+  if (const auto floor = view.find("floor")) h.floor = read_numbers(*floor, h.subsets.size(), "slots");
   const JsonView heads = view.at("heads");
   for (const std::string& name : read_names(heads)) {
     try {
@@ -100,7 +100,7 @@ HeadSnapshot read_snapshot(const JsonView& view, const HeadHistory& h) {
   s.training_loss = view.at("training_loss").as_double();
   const auto validation = view.find("validation_loss");
   s.validation_loss = validation ? validation->as_double() : kNone;
-  s.loss = read_numbers(view.at("loss"), h.slots.size(), "slots");
+  s.loss = read_numbers(view.at("loss"), h.subsets.size(), "slots");
   s.kappa = read_rows(view.at("kappa"), h, false);
   s.kappa_content = read_rows(view.at("kappa_content"), h, true);
   s.evenness = read_numbers(view.at("evenness"), h.heads.size(), "heads");
@@ -147,7 +147,7 @@ std::string header_line(const HeadHistory& h) {
   return json_text(Json::object()
                        .set("format", kFormat)
                        .set("roles", strings(h.roles))
-                       .set("slots", strings(h.slots))
+                       .set("slots", strings(h.subsets))
                        .set("floor", h.floor.empty() ? Json() : numbers_json(h.floor, kShort))
                        .set("heads", heads)
                        .set("windows", h.windows)
@@ -175,10 +175,10 @@ HeadHistory head_history(const std::string& path) {
   for_each_line(path, read_file(path, kMostBytes), [&](const std::string& line, const std::string& where) {
     const Json json = json_of(line, where);
     const JsonView view(json, where);
-    if (h.slots.empty()) h = read_header(view);
+    if (h.subsets.empty()) h = read_header(view);
     else h.snapshots.push_back(read_snapshot(view, h));
   });
-  if (h.slots.empty()) fail(path, ": has not one whole line");
+  if (h.subsets.empty()) fail(path, ": has not one whole line");
   return h;
 }
 

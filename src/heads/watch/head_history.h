@@ -39,14 +39,14 @@ struct HeadSnapshot {
 };
 
 struct HeadHistory {
-  std::vector<std::string> roles;   // roles with at least kLabelQueries queries (head_labels.h)
-  std::vector<std::string> slots;   // names of the prediction subsets; the first is "all"
-  std::vector<double> floor;        // [subset]: the entropy floor; empty when the truth is unknown
-  std::vector<HeadId> heads;        // layer by layer
-  Index windows = 0;                // number of held-out windows; everything except `attention` is measured on these
-  Index length = 0;                 // of the shown text, in tokens
-  std::vector<std::string> tokens;  // the shown text
-  std::vector<std::string> rules;   // [token]: rule behind the next character, "" if not predicted; empty if unknown
+  std::vector<std::string> roles;    // roles with at least kLabelQueries queries (head_labels.h)
+  std::vector<std::string> subsets;  // names of the prediction subsets; the first is "all"
+  std::vector<double> floor;         // [subset]: the entropy floor; empty when the truth is unknown
+  std::vector<HeadId> heads;         // layer by layer
+  Index windows = 0;                 // number of held-out windows; everything except `attention` is measured on these
+  Index length = 0;                  // of the shown text, in tokens
+  std::vector<std::string> tokens;   // the shown text
+  std::vector<std::string> rules;    // [token]: rule behind the next character, "" if not predicted; empty if unknown
   std::vector<HeadSnapshot> snapshots;  // by increasing step
 };
 

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/clock.h"
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "heads/roles/head_labels.h"
 #include "heads/roles/measured_text.h"
 #include "os/file.h"
@@ -16,20 +16,19 @@ namespace headlight {
 namespace {
 
 // Hook that scores the attention of every batch that runs. Batches must come in the order of the windows.
-struct ScoringProbe : Probe {
-  ScoringProbe(const TransformerConfig& config, const RoleMasks& m)
+struct ScoreAttention : Hook {
+  ScoreAttention(const TransformerConfig& config, const RoleMasks& m)
       : scores(config.layers, config.most_heads(), m.roles()),
         masks(m),
         seen(static_cast<std::size_t>(config.layers)) {}
   HeadScores scores;
   const RoleMasks& masks;
   std::vector<Index> seen;  // [layer]: windows scored so far
-  Tensor see(const std::string& name, const Tensor& x) override {
-    for (std::size_t layer = 0; layer < seen.size(); ++layer) {
-      if (name != cat("blocks.", layer, ".attn.weights")) continue;
-      add_scores(scores, static_cast<Index>(layer), x, masks, seen[layer]);
-      seen[layer] += x.size(0);
-    }
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site.kind != HookSite::Kind::kAttentionWeights) return x;
+    Index& done = seen[static_cast<std::size_t>(site.layer)];
+    add_scores(scores, site.layer, x, masks, done);
+    done += x.size(0);
     return x;
   }
 };
@@ -68,20 +67,20 @@ struct HeadWatch::Measured {
         heads(all_heads(trainer.model().config())),
         roles(told_roles(text, trainer.data())),
         masks(roles, text.role_text(), text.windows.context()),
-        slots(slots_of(text, trainer.data())) {}
+        subsets(subsets_of(text, trainer.data())) {}
   MeasuredText text, shown;
   std::vector<HeadId> heads;
   std::vector<Role> roles;
   RoleMasks masks;
-  std::vector<Slots> slots;
+  std::vector<PredictionSubset> subsets;
 };
 
 HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_unique<Measured>(trainer)) {
   if (on_->heads.empty()) fail("heads: the model has none to watch; leave out --watch-heads");
   const RunData& data = trainer.data();
   for (const Role& role : on_->roles) history_.roles.push_back(role.name);
-  for (const Slots& slots : on_->slots) history_.slots.push_back(slots.name);
-  history_.floor = floor_on(on_->text, data, on_->slots);
+  for (const PredictionSubset& subset : on_->subsets) history_.subsets.push_back(subset.name);
+  history_.floor = floor_on(on_->text, data, on_->subsets);
   for (const HeadId id : on_->heads) history_.heads.push_back(id);
   history_.windows = on_->text.windows.size();
   history_.length = on_->shown.windows.context();
@@ -120,19 +119,19 @@ void HeadWatch::look() {
   const TransformerLM& model = trainer_.model();
   HeadSnapshot& s = *snapshot_;
   s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
-  ScoringProbe probe(model.config(), on_->masks);
-  s.loss = mean_on(token_losses(model, on_->text.windows), on_->slots);
-  finish_scores(probe.scores);
+  ScoreAttention hook(model.config(), on_->masks);
+  s.loss = mean_on(token_losses(model, on_->text.windows), on_->subsets);
+  finish_scores(hook.scores);
   labels_.clear();
   for (const auto [layer, head] : on_->heads) {
-    s.evenness.push_back(probe.scores.evenness(layer, head));
+    s.evenness.push_back(hook.scores.evenness(layer, head));
     std::vector<double>&kappa = s.kappa.emplace_back(), &content = s.kappa_content.emplace_back();
     for (std::size_t r = 0; r < on_->roles.size(); ++r) {
-      const RoleScore& score = probe.scores.at(layer, head, r);
+      const RoleScore& score = hook.scores.at(layer, head, r);
       kappa.push_back(score.kappa());
       content.push_back(on_->roles[r].content ? score.kappa_content() : kNotMeasured);
     }
-    const HeadLabel label = best_role(probe.scores, layer, head, on_->roles, on_->masks);
+    const HeadLabel label = best_role(hook.scores, layer, head, on_->roles, on_->masks);
     const bool by_content = label.labelled && on_->roles[label.best].content;
     labels_.push_back(
         {label.best, label.labelled && !label.mixed() && (!by_content || content[label.best] >= kLabelContent)});

@@ -12,24 +12,24 @@
 namespace headlight {
 namespace {
 
-// What a layer's heads bring back, as a model sees it with a probe outside of this one.
-struct Watch : Probe {
-  explicit Watch(std::string name) : name_(std::move(name)) {}
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name == name_) seen.push_back(x);
+// Records a layer's head outputs as the model produces them, before an inner hook replaces them.
+struct Watch : Hook {
+  explicit Watch(Index layer) : layer_(layer) {}
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site == HookSite{layer_, HookSite::Kind::kHeadOutputs}) seen.push_back(x);
     return x;
   }
   std::vector<Tensor> seen;
 
  private:
-  std::string name_;
+  Index layer_;
 };
 
 using Ablation = TinyModel;
 
 TEST_F(Ablation, MeansAreThoseOfTheOutputs) {
   const HeadMeans means(*model_, windows_);
-  Watch watch("blocks.1.attn.z");
+  Watch watch(1);
   token_losses(*model_, windows_);
   double sum = 0, overall = 0;
   for (const Tensor& z : watch.seen)
@@ -45,9 +45,11 @@ TEST_F(Ablation, ReplacesOneHeadAndNoOther) {
   const HeadMeans means(*model_, windows_);
   Rng rng(1);
   const Tensor z = Tensor::normal({3, 3, 5, 4}, 0, 1, rng);
-  const auto replaced = [&](Replacement kind) { return AblateHeads(means, {{1, 2}}, kind).see("blocks.1.attn.z", z); };
+  const auto replaced = [&](Replacement kind) {
+    return AblateHeads(means, {{1, 2}}, kind).on_activation({1, HookSite::Kind::kHeadOutputs}, z);
+  };
   const Tensor by_mean = replaced(Replacement::kMean), by_zero = replaced(Replacement::kZero),
-               by_other = replaced(Replacement::kOther), by_constant = replaced(Replacement::kConstant);
+               by_other = replaced(Replacement::kResample), by_constant = replaced(Replacement::kConstant);
   for (Index b = 0; b < 3; ++b)
     for (Index t = 0; t < 5; ++t)
       for (Index d = 0; d < 4; ++d) {
@@ -58,16 +60,16 @@ TEST_F(Ablation, ReplacesOneHeadAndNoOther) {
         EXPECT_EQ(by_other.at({b, 2, t, d}), z.at({(b + 1) % 3, 2, t, d}));
         EXPECT_EQ(by_constant.at({b, 2, t, d}), means.overall(1).at({2, d}));
       }
-  AblateHeads probe(means, {{1, 2}});
-  EXPECT_TRUE(probe.see("blocks.0.attn.z", z).same_storage(z)) << "another layer";
-  EXPECT_TRUE(probe.see("blocks.1.attn.weights", z).same_storage(z));
+  AblateHeads hook(means, {{1, 2}});
+  EXPECT_TRUE(hook.on_activation({0, HookSite::Kind::kHeadOutputs}, z).same_storage(z)) << "another layer";
+  EXPECT_TRUE(hook.on_activation({1, HookSite::Kind::kAttentionWeights}, z).same_storage(z));
 }
 
 TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
   const HeadMeans means(*model_, windows_);
   const double before = mean_loss(token_losses(*model_, windows_));
   {
-    const AblateHeads probe(means, all_heads(model_->config()));
+    const AblateHeads hook(means, all_heads(model_->config()));
     EXPECT_GT(std::abs(mean_loss(token_losses(*model_, windows_)) - before), 1e-3);
   }
   EXPECT_EQ(mean_loss(token_losses(*model_, windows_)), before);
@@ -77,7 +79,7 @@ TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
 std::vector<float> in_one_batch(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
                                 const std::vector<HeadId>& heads) {
   const NoGrad no_recording;
-  const AblateHeads probe(means, heads, Replacement::kOther);
+  const AblateHeads hook(means, heads, Replacement::kResample);
   std::vector<float> losses;
   append_losses(model(windows.inputs(), windows.size()), windows.targets(), losses);
   return losses;
@@ -105,7 +107,7 @@ TEST_F(Ablation, ByAnotherTextIsByTheNextWindow) {
       for (const std::vector<HeadId>& heads :
            {std::vector<HeadId>{{0, 1}}, {{1, 2}}, {{0, 1}, {1, 0}, {1, 2}}, all_heads(model_->config())}) {
         const std::vector<float> right = in_one_batch(*model_, means, windows, heads);
-        expect_same_losses(ablated_losses(*model_, means, windows, heads, Replacement::kOther), right);
+        expect_same_losses(ablated_losses(*model_, means, windows, heads, Replacement::kResample), right);
         double change = 0;
         for (std::size_t i = 0; i < right.size(); ++i)
           if (!std::isnan(right[i])) change = std::max(change, static_cast<double>(std::abs(right[i] - before[i])));
@@ -119,11 +121,11 @@ TEST_F(Ablation, OfAllHeadsByAnotherTextDoesNotDependOnPieces) {
   for (const Index count : {2, 3, 11}) {
     const HeadWindows windows(text_, 16, count, 1);
     const HeadMeans means(*model_, windows);
-    const std::vector<Slots> slots{all_slots(windows)};
+    const std::vector<PredictionSubset> subsets{all_predictions(windows)};
     const Bootstrap bootstrap(count, 1, 10);
     const std::vector<float> before = token_losses(*model_, windows);
     const AblationResult result =
-        ablate_heads(*model_, means, {windows, slots, bootstrap}, before, Replacement::kOther, true);
+        ablate_heads(*model_, means, {windows, subsets, bootstrap}, before, Replacement::kResample, true);
     const std::vector<HeadId> heads = all_heads(model_->config());
     for (std::size_t h = 0; h < heads.size(); ++h)
       expect_same_losses(result.losses[h], in_one_batch(*model_, means, windows, {heads[h]}));
@@ -135,10 +137,10 @@ TEST_F(Ablation, OneWindowHasNoOtherText) {
   const HeadWindows one(text_, 16, 1);
   const HeadMeans means(*model_, windows_);
   EXPECT_TRUE(contains(error_of([&] {
-                         ablated_losses(*model_, means, one, {{0, 1}}, Replacement::kOther);
+                         ablated_losses(*model_, means, one, {{0, 1}}, Replacement::kResample);
                        }),
                        "heads: the text has one window of 16 tokens"));
-  AblateHeads probe(means, {{0, 1}}, Replacement::kOther);
+  AblateHeads hook(means, {{0, 1}}, Replacement::kResample);
   EXPECT_EQ(error_of([&] { token_losses(*model_, one); }),
             "blocks.0.attn: ablation: a single sequence has no other one to take the output of L0H1 from; run two or "
             "more windows");
@@ -149,7 +151,7 @@ TEST_F(Ablation, ByZeroIsAsWithoutTheOutputColumns) {
   const HeadMeans means(*model_, windows_);
   std::vector<float> ablated;
   {
-    const AblateHeads probe(means, {{1, 0}, {1, 2}}, Replacement::kZero);
+    const AblateHeads hook(means, {{1, 0}, {1, 2}}, Replacement::kZero);
     ablated = token_losses(*model_, windows_);
   }
   Tensor weight = model_->blocks[1]->attn->out->weight.value();  // [12,12]
@@ -170,11 +172,11 @@ TEST_F(Ablation, OfAHeadsOwnSubspaceIsAblationOfTheHead) {
   for (std::size_t i = 0; i < 4; ++i) u[(2 * 4 + i) * 4 + i] = 1;
   std::vector<float> by_head, by_subspace;
   {
-    const AblateHeads probe(means, {{0, 2}});
+    const AblateHeads hook(means, {{0, 2}});
     by_head = token_losses(*model_, windows_);
   }
   {
-    const AblateSubspace probe(means, 0, Tensor::of({12, 4}, u));
+    const AblateSubspace hook(means, 0, Tensor::of({12, 4}, u));
     by_subspace = token_losses(*model_, windows_);
   }
   for (std::size_t i = 0; i < by_head.size(); ++i)
@@ -188,11 +190,11 @@ TEST_F(Ablation, OfAllTheSpaceIsAblationOfAllHeads) {
   Rng rng(4);
   std::vector<float> by_heads, by_space;
   {
-    const AblateHeads probe(means, {{0, 0}, {0, 1}, {0, 2}});
+    const AblateHeads hook(means, {{0, 0}, {0, 1}, {0, 2}});
     by_heads = token_losses(*model_, windows_);
   }
   {
-    const AblateSubspace probe(means, 0, random_rotation(12, rng));
+    const AblateSubspace hook(means, 0, random_rotation(12, rng));
     by_space = token_losses(*model_, windows_);
   }
   EXPECT_NEAR(mean_loss(by_heads), mean_loss(by_space), 1e-4);
@@ -205,13 +207,6 @@ TEST(RandomRotation, IsOrthonormalAndRandom) {
   for (Index i = 0; i < 20; ++i)
     for (Index j = 0; j < 20; ++j) EXPECT_NEAR(product.at({i, j}), i == j ? 1 : 0, 1e-5);
   EXPECT_NE(u.at({0, 0}), v.at({0, 0}));
-}
-
-TEST(LayerOfZ, ReadsTheName) {
-  EXPECT_EQ(layer_of_z("blocks.0.attn.z"), 0);
-  EXPECT_EQ(layer_of_z("blocks.12.attn.z"), 12);
-  for (const char* other : {"blocks.0.attn.weights", "blocks..attn.z", "blocks.x.attn.z", "attn.z", "z", ""})
-    EXPECT_EQ(layer_of_z(other), -1) << other;
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ TEST_F(Gates, GradientsAreThoseOfFiniteDifferences) {
   make({});
   const auto ids = std::span(windows_.inputs()).first(32), targets = std::span(windows_.targets()).first(32);
   const auto loss = [&](std::span<const Tensor> gates) {
-    const GateHeads probe({gates[0], gates[1]});
+    const GateHeads hook({gates[0], gates[1]});
     return cross_entropy((*model_)(ids, 2), targets);
   };
   Rng rng(2);
@@ -38,7 +38,7 @@ TEST_F(Gates, ImportanceIsTheMeanOfEachWindowsSlope) {
     std::vector<double> values(3, 1.0);
     values[static_cast<std::size_t>(id.head)] = gate;
     gates[static_cast<std::size_t>(id.layer)] = Tensor::of({3, 1, 1}, values);
-    const GateHeads probe(gates);
+    const GateHeads hook(gates);
     return token_losses(*model_, windows_);
   };
   for (std::size_t h = 0; h < heads.size(); ++h) {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "headlight/base/random.h"
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 #include "heads/seeds/seed_bootstrap.h"
 #include "heads/seeds/seed_compare.h"
 #include "heads/seeds/seed_match.h"
@@ -85,13 +85,13 @@ TEST(Intervals, OverWindowsOfAText) {
   constexpr Index kWindows = 40;
   Rng rng(7);
   std::vector<float> before(kWindows, 0.0f), after;
-  Slots all{"all", {}};
+  PredictionSubset all{"all", {}};
   for (Index w = 0; w < kWindows; ++w) {
     after.push_back(static_cast<float>(rng.normal()));
     all.places.push_back(w);
   }
   const Bootstrap bootstrap(kWindows, 3);
-  const Rise rise = bootstrap.rise(before, after, all, 1);
+  const LossIncrease increase = bootstrap.loss_increase(before, after, all, 1);
   std::vector<double> means;
   for (const std::vector<Index>& drawn : bootstrap.resamples()) {
     double sum = 0;
@@ -101,8 +101,8 @@ TEST(Intervals, OverWindowsOfAText) {
   }
   std::sort(means.begin(), means.end());
   ASSERT_EQ(means.size(), 1000u);
-  EXPECT_NEAR(rise.low, means[24], 1e-9);
-  EXPECT_NEAR(rise.high, means[974], 1e-9);
+  EXPECT_NEAR(increase.low, means[24], 1e-9);
+  EXPECT_NEAR(increase.high, means[974], 1e-9);
   for (const std::size_t bound : {std::size_t{24}, std::size_t{974}}) {  // a neighbor would show
     EXPECT_GT(means[bound] - means[bound - 1], 1e-8);
     EXPECT_GT(means[bound + 1] - means[bound], 1e-8);
@@ -130,8 +130,8 @@ TEST(Intervals, OverSeedsAndTheirWindows) {
 }
 
 TEST(Intervals, OfDifferencesWithinSeeds) {
-  const std::vector<double> controls(kSix.size(), 0.0);
-  const Interval paired = compare_pairs(kSix, controls).difference, plain = bootstrap_seeds(kSix);
+  const std::vector<double> baselines(kSix.size(), 0.0);
+  const Interval paired = compare_pairs(kSix, baselines).difference, plain = bootstrap_seeds(kSix);
   EXPECT_EQ(paired.low, plain.low);
   EXPECT_EQ(paired.high, plain.high);
 }

@@ -12,10 +12,10 @@ namespace {
 
 class ReplicatesOf : public TinyModel {
  protected:
-  // Predictions at even places are of slots a, the others of b.
+  // Predictions at even places are of subsets a, the others of b.
   ReplicatesOf() {
-    slots_ = {all_slots(windows_), {"a", {}}, {"b", {}}};
-    for (const Index place : slots_[0].places) slots_[place % 2 == 0 ? 1 : 2].places.push_back(place);
+    subsets_ = {all_predictions(windows_), {"a", {}}, {"b", {}}};
+    for (const Index place : subsets_[0].places) subsets_[place % 2 == 0 ? 1 : 2].places.push_back(place);
     before_.assign(windows_.targets().size(), 1.0f);
   }
   // Ablating head 0 costs `of(window)` on a, head 1 one nat on b and `other(window)` on a; both together, all.
@@ -35,13 +35,13 @@ class ReplicatesOf : public TinyModel {
       result.losses[1][at] += more;
       result.all_losses[at] += more;
     }
-    const AblationSetting setting{windows_, slots_, bootstrap_};
-    for (const auto& losses : result.losses) result.rises.push_back(setting.rises(before_, losses));
-    result.all = setting.rises(before_, result.all_losses);
+    const AblationSetting setting{windows_, subsets_, bootstrap_};
+    for (const auto& losses : result.losses) result.increases.push_back(setting.increases(before_, losses));
+    result.all = setting.increases(before_, result.all_losses);
     return headline_replicates(setting, before_, result, truth);
   }
 
-  std::vector<Slots> slots_;
+  std::vector<PredictionSubset> subsets_;
   std::vector<float> before_;
   const Bootstrap bootstrap_{windows_.size(), 1};
 };
@@ -77,7 +77,7 @@ TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
   EXPECT_NEAR(deviation(r.strongest[1]), expected, 0.25 * expected);
   for (std::size_t i = 0; i < r.loss.size(); ++i) EXPECT_NEAR(r.above_floor[i], r.loss[i] - 0.5, 1e-9);
   EXPECT_LT(*std::min_element(r.dissociations.begin(), r.dissociations.end()), 1.5);
-  const Json json = to_json(r, slots_);
+  const Json json = to_json(r, subsets_);
   EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
 }
 
@@ -90,7 +90,8 @@ TEST_F(ReplicatesOf, IntervalsHaveTheirWidth) {
     std::vector<double> found;
     for (const std::vector<Index>& drawn : bootstrap_.resamples().first(static_cast<std::size_t>(kReplicates))) {
       std::vector<double> predictions(drawn.size(), 0.0);
-      for (const Index place : slots_[1].places) predictions[static_cast<std::size_t>(place / windows_.context())] += 1;
+      for (const Index place : subsets_[1].places)
+        predictions[static_cast<std::size_t>(place / windows_.context())] += 1;
       double n = 0, sum = 0, squares = 0;
       const auto each = [&](auto&& f) {
         for (std::size_t w = 0; w < drawn.size(); ++w)

@@ -32,20 +32,24 @@ TEST(SpecializationIndex, IsItsFormulaInBetween) {
 
 TEST(Damage, IsTheShareOfTheStake) {
   AblationResult r;
-  r.rises = {{{.mean = 0.5}, {.mean = -1}, {.mean = 1}}, {{.mean = 2}, {.mean = 0.1}, {.mean = 0}}};
+  r.increases = {{{.mean = 0.5}, {.mean = -1}, {.mean = 1}}, {{.mean = 2}, {.mean = 0.1}, {.mean = 0}}};
   r.all = {{.mean = 2}, {.mean = 4}, {.mean = kLeastStake / 2}};
   EXPECT_EQ(damage(r), (Matrix{{0.25, 0, 0}, {1, 0.025, 0}})) << "negative rises and small stakes count as nothing";
 }
 
-Rise rise(double mean, double half = 0.01) { return {mean, mean - half, mean + half, 100}; }
+LossIncrease increase(double mean, double half = 0.01) { return {mean, mean - half, mean + half, 100}; }
 
 TEST(DoubleDissociations, NeedBothDirections) {
-  EXPECT_EQ(double_dissociations({{rise(1), rise(0)}, {rise(0), rise(2)}}).size(), 1u);
-  EXPECT_EQ(double_dissociations({{rise(1), rise(0)}, {rise(1), rise(2)}}).size(), 0u) << "the second hurts both";
-  EXPECT_EQ(double_dissociations({{rise(1), rise(0)}, {rise(2), rise(0)}}).size(), 0u);
-  EXPECT_EQ(double_dissociations({{rise(1, 0.99), rise(0)}, {rise(0), rise(2)}}).size(), 0u) << "not sure of it";
-  EXPECT_EQ(double_dissociations({{rise(1), rise(0, 0.1)}, {rise(0), rise(2)}}).size(), 0u) << "nor of the lack";
-  const auto found = double_dissociations({{rise(1), rise(0)}, {rise(0), rise(2)}, {rise(3), rise(0)}});
+  EXPECT_EQ(double_dissociations({{increase(1), increase(0)}, {increase(0), increase(2)}}).size(), 1u);
+  EXPECT_EQ(double_dissociations({{increase(1), increase(0)}, {increase(1), increase(2)}}).size(), 0u)
+      << "the second hurts both";
+  EXPECT_EQ(double_dissociations({{increase(1), increase(0)}, {increase(2), increase(0)}}).size(), 0u);
+  EXPECT_EQ(double_dissociations({{increase(1, 0.99), increase(0)}, {increase(0), increase(2)}}).size(), 0u)
+      << "not sure of it";
+  EXPECT_EQ(double_dissociations({{increase(1), increase(0, 0.1)}, {increase(0), increase(2)}}).size(), 0u)
+      << "nor of the lack";
+  const auto found =
+      double_dissociations({{increase(1), increase(0)}, {increase(0), increase(2)}, {increase(3), increase(0)}});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].head_a, 2u) << "the one that hurts most";
   EXPECT_EQ(found[0].head_b, 1u);
@@ -56,20 +60,20 @@ using Subspaces = TinyModel;
 
 TEST_F(Subspaces, AreAsManyAsHeadsAndTheSameEachTime) {
   const Bootstrap bootstrap(windows_.size(), 1, 50);
-  const std::vector<Slots> slots{all_slots(windows_)};
-  const AblationSetting setting{windows_, slots, bootstrap};
+  const std::vector<PredictionSubset> subsets{all_predictions(windows_)};
+  const AblationSetting setting{windows_, subsets, bootstrap};
   const std::vector<float> before = token_losses(*model_, windows_);
   const HeadMeans means(*model_, windows_);
   const auto once = ablate_subspaces(*model_, means, setting, before, 2, 7),
              again = ablate_subspaces(*model_, means, setting, before, 2, 7),
              other = ablate_subspaces(*model_, means, setting, before, 2, 8);
   ASSERT_EQ(once.size(), 2u);
-  ASSERT_EQ(once[0].rises.size(), 6u);
-  EXPECT_EQ(once[1].rises[4][0].mean, again[1].rises[4][0].mean);
-  EXPECT_NE(once[1].rises[4][0].mean, other[1].rises[4][0].mean);
-  EXPECT_NE(once[0].rises[0][0].mean, once[1].rises[0][0].mean);
+  ASSERT_EQ(once[0].increases.size(), 6u);
+  EXPECT_EQ(once[1].increases[4][0].mean, again[1].increases[4][0].mean);
+  EXPECT_NE(once[1].increases[4][0].mean, other[1].increases[4][0].mean);
+  EXPECT_NE(once[0].increases[0][0].mean, once[1].increases[0][0].mean);
   const AblationResult heads = ablate_heads(*model_, means, setting, before);
-  EXPECT_EQ(heads.rises.size(), 6u);
+  EXPECT_EQ(heads.increases.size(), 6u);
   EXPECT_EQ(heads.all[0].mean, once[0].all[0].mean);
 }
 

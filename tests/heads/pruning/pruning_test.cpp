@@ -20,7 +20,7 @@ double difference(const TransformerLM& model, const HeadWindows& windows, std::v
   const HeadMeans means(model, windows);
   const auto pruned = without_heads(model, removed, means);
   const std::vector<float> real = token_losses(*pruned, windows);
-  const AblateHeads probe(means, removed, pruning_replacement(model.config()));
+  const AblateHeads hook(means, removed, pruning_replacement(model.config()));
   const std::vector<float> masked = token_losses(model, windows);
   double worst = 0;
   for (std::size_t i = 0; i < real.size(); ++i)
@@ -49,7 +49,7 @@ TEST_F(Pruning, GivesTheSameLogits) {
   const auto pruned = without_heads(*model_, removed, means);
   const auto ids = std::span(windows_.inputs()).first(16);
   const std::vector<double> real = (*pruned)(ids, 1).to_vector();
-  const AblateHeads probe(means, removed, Replacement::kConstant);
+  const AblateHeads hook(means, removed, Replacement::kConstant);
   const std::vector<double> masked = (*model_)(ids, 1).to_vector();
   for (std::size_t i = 0; i < real.size(); ++i) EXPECT_NEAR(real[i], masked[i], 1e-5);
 }
@@ -115,12 +115,12 @@ TEST_F(Pruning, RunsFromABlockAreWholeRuns) {
   };
   EXPECT_TRUE(same(runs.kept(), token_losses(*model_, windows_)));
   for (const HeadId id : all_heads(model_->config())) {
-    const AblateHeads probe(means, {id});
+    const AblateHeads hook(means, {id});
     EXPECT_TRUE(same(runs.losses(id.layer), token_losses(*model_, windows_))) << head_name(id);
     EXPECT_FALSE(same(runs.kept(), token_losses(*model_, windows_))) << head_name(id);
   }
   {
-    const AblateHeads probe(means, {{0, 1}});
+    const AblateHeads hook(means, {{0, 1}});
     EXPECT_TRUE(same(runs.keep(0), token_losses(*model_, windows_)));
   }
   const AblateHeads both(means, {{0, 1}, {1, 2}});
@@ -181,7 +181,7 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
     return done < 30;
   };
   expected = generator();
-  EXPECT_THROW(add_recovery(stopped, *model_, config, data, windows_, 20, Measuring(for_a_while)), InterruptedError);
+  EXPECT_THROW(add_recovery(stopped, *model_, config, data, windows_, 20, Progress(for_a_while)), InterruptedError);
   EXPECT_EQ(most, 30);
   EXPECT_EQ(stopped.orders.size(), 4u);
   EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000));

@@ -58,7 +58,7 @@ class ReportData : public TinyModel {
 HeadHistory history_of(std::size_t snapshots, std::size_t heads, Index length, std::size_t roles = 2) {
   HeadHistory h;
   for (std::size_t r = 0; r < roles; ++r) h.roles.push_back(cat("role ", r));
-  h.slots = {"all", "rule"};
+  h.subsets = {"all", "rule"};
   h.floor = {0.5, 0.25};
   for (std::size_t a = 0; a < heads; ++a) h.heads.push_back({0, static_cast<Index>(a)});
   h.windows = 16;
@@ -209,7 +209,7 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   HeadStudy study;
   study.roles.resize(1);
   study.roles[0].name = "previous";
-  study.slots = {{"all", {}}, {"rule", {}}, {"other", {}}};
+  study.subsets = {{"all", {}}, {"rule", {}}, {"other", {}}};
   study.heads.resize(2);
   for (HeadFinding& f : study.heads) f.mean.resize(3), f.verdict = "unlabelled", f.label.reason = "kappa";
   study.heads[1].id = {0, 1};

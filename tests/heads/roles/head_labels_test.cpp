@@ -250,7 +250,7 @@ TEST_F(Study, IsWholeAndConsistent) {
   options.random_orders = 3;
   const HeadStudy study = study_heads(*model_, data, options);
   ASSERT_EQ(study.heads.size(), 6u);
-  EXPECT_EQ(study.slots[0].name, "all");
+  EXPECT_EQ(study.subsets[0].name, "all");
   EXPECT_EQ(study.specialization_subspaces.size(), 2u) << "four subspaces are two rotations of three heads";
   EXPECT_EQ(study.specialization_untrained.size(), 1u);
   EXPECT_EQ(study.prunable_random.size(), 3u);
@@ -258,7 +258,7 @@ TEST_F(Study, IsWholeAndConsistent) {
   const std::vector<float> before = token_losses(*model_, windows_);
   EXPECT_NEAR(study.loss[0], mean_loss(before), 1e-9);
   const HeadMeans means(*model_, windows_);
-  const AblateHeads probe(means, {{1, 1}});
+  const AblateHeads hook(means, {{1, 1}});
   EXPECT_NEAR(study.heads[4].mean[0].mean, mean_loss(token_losses(*model_, windows_)) - study.loss[0], 1e-6);
   const double redundancy = study.redundancy[1][4][0].mean;
   const AblateHeads with(means, {{0, 1}, {1, 1}});

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "headlight/nn/probe.h"
+#include "headlight/nn/hook.h"
 #include "support/expect_error.h"
 
 namespace headlight {
@@ -400,19 +400,19 @@ TEST_F(ScoreHeads, EvidenceIsThatOfThePredictedToken) {
 
 // The same scores from the attention of each window by itself.
 TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
-  struct First : Probe {
+  struct First : Hook {
     Tensor weights;
-    Tensor see(const std::string& name, const Tensor& x) override {
-      if (name == "blocks.1.attn.weights") weights = x;
+    Tensor on_activation(const HookSite& site, const Tensor& x) override {
+      if (site == HookSite{1, HookSite::Kind::kAttentionWeights}) weights = x;
       return x;
     }
   };
   HeadScores by_hand(2, 2, basic_roles().size());
   for (std::size_t start = 0; start < 80; start += 16) {
-    First probe;
+    First hook;
     const std::vector<std::int32_t> ids = text_.ids.copy(static_cast<Index>(start), static_cast<Index>(start) + 16);
     (*model_)(ids, 1);
-    add_scores(by_hand, 1, probe.weights, RoleMasks(basic_roles(), {ids, &classes_}, 16), 0);
+    add_scores(by_hand, 1, hook.weights, RoleMasks(basic_roles(), {ids, &classes_}, 16), 0);
   }
   finish_scores(by_hand);
   const HeadScores found = scores();
@@ -423,10 +423,10 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
 
 // S~ is the mask of window w over the attention of window (w+1) mod N, however the windows are cut into pieces.
 TEST_F(ScoreHeads, ElsewhereIsTheNextWindow) {
-  struct Weights : Probe {
+  struct Weights : Hook {
     Tensor weights;
-    Tensor see(const std::string& name, const Tensor& x) override {
-      if (name == "blocks.1.attn.weights") weights = x;
+    Tensor on_activation(const HookSite& site, const Tensor& x) override {
+      if (site == HookSite{1, HookSite::Kind::kAttentionWeights}) weights = x;
       return x;
     }
   };
@@ -439,14 +439,14 @@ TEST_F(ScoreHeads, ElsewhereIsTheNextWindow) {
       SCOPED_TRACE(cat(count, " windows, batches of ", tokens));
       const HeadWindows windows(text_, 16, count, tokens);
       const RoleMasks masks(basic_roles(), {windows.inputs(), &classes_}, 16);
-      Weights probe;
+      Weights hook;
       const HeadScores found = score_heads(*model_, windows, masks);
       (*model_)(windows.inputs(), count);
       for (Index head = 0; head < 2; ++head) {
         for (std::size_t r = 0; r < basic_roles().size(); ++r) {
           double sum = 0;
           for (const RoleMasks::Query& q : masks.queries(r))
-            for (const std::int32_t j : masks.keys(q)) sum += probe.weights.at({(q.window + 1) % count, head, q.t, j});
+            for (const std::int32_t j : masks.keys(q)) sum += hook.weights.at({(q.window + 1) % count, head, q.t, j});
           const RoleScore& s = found.at(1, head, r);
           EXPECT_EQ(s.compared, s.queries);
           const auto queries = static_cast<double>(std::max<Index>(1, s.queries));

@@ -6,11 +6,11 @@
 namespace headlight {
 namespace {
 
-// Two layers of two heads, roles previous and induction, slots all and copy.
+// Two layers of two heads, roles previous and induction, subsets all and copy.
 HeadHistory history(const std::vector<std::vector<double>>& previous_then_induction, const std::vector<double>& copy) {
   HeadHistory h;
   h.roles = {"previous", "induction"};
-  h.slots = {"all", "copy"};
+  h.subsets = {"all", "copy"};
   h.floor = {2.0, 0.0};
   h.heads = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
   for (std::size_t i = 0; i < copy.size(); ++i) {

@@ -19,14 +19,14 @@ PairedComparison compared(const Values& differences) {
 }
 
 TEST(SeedCompare, AConstantDifferenceIsCertainHoweverSeedsDiffer) {
-  // Heads and controls both spread over 0.9, far more than the 0.1 between them: their own intervals overlap.
-  Values heads, controls;
+  // Heads and baselines both spread over 0.9, far more than the 0.1 between them: their own intervals overlap.
+  Values heads, baselines;
   for (int i = 0; i < 10; ++i) {
-    controls.push_back(0.1 * i);
+    baselines.push_back(0.1 * i);
     heads.push_back(0.1 * i + 0.1);
   }
-  ASSERT_LT(bootstrap_seeds(heads).low, bootstrap_seeds(controls).high) << "which the two intervals do not show";
-  const PairedComparison c = compare_pairs(heads, controls);
+  ASSERT_LT(bootstrap_seeds(heads).low, bootstrap_seeds(baselines).high) << "which the two intervals do not show";
+  const PairedComparison c = compare_pairs(heads, baselines);
   EXPECT_NEAR(c.difference.mean, 0.1, 1e-12);
   EXPECT_NEAR(c.difference.low, 0.1, 1e-12);
   EXPECT_NEAR(c.difference.high, 0.1, 1e-12);
@@ -37,17 +37,17 @@ TEST(SeedCompare, AConstantDifferenceIsCertainHoweverSeedsDiffer) {
   EXPECT_EQ(sentence_of(c, "index, heads less chance", "heads are"),
             "index, heads less chance: 0.100 [0.100, 0.100] on average over seeds, above 0 in 10 of 10 (sign test p "
             "0.002): heads are higher");
-  const PairedComparison other = compare_pairs(controls, heads);
+  const PairedComparison other = compare_pairs(baselines, heads);
   EXPECT_EQ(verdict_of(other), "lower");
   EXPECT_TRUE(contains(sentence_of(other, "x", "heads are"),
                        "-0.100 [-0.100, -0.100] on average over seeds, above 0 in 0 of 10, below in 10"));
 }
 
 TEST(SeedCompare, PairingMattersAndItsOrderDoesNot) {
-  const Values heads{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}, controls{0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7};
-  Values reversed = controls;
+  const Values heads{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}, baselines{0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7};
+  Values reversed = baselines;
   std::reverse(reversed.begin(), reversed.end());
-  const PairedComparison paired = compare_pairs(heads, controls), other = compare_pairs(heads, reversed);
+  const PairedComparison paired = compare_pairs(heads, baselines), other = compare_pairs(heads, reversed);
   EXPECT_NEAR(paired.difference.mean, other.difference.mean, 1e-12) << "the mean knows nothing of pairs";
   EXPECT_EQ(verdict_of(paired), "higher");
   EXPECT_EQ(verdict_of(other), "not settled");
@@ -104,27 +104,27 @@ TEST(SeedCompare, OneSeedProvesNothing) {
   EXPECT_EQ(verdict_of(one), "one seed");
   EXPECT_EQ(sentence_of(one, "x", "heads are"), "x: 0.500 in the one seed there is, which proves nothing");
   EXPECT_TRUE(contains(error_of([] { compared({}); }), "no values"));
-  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 figures and 1 controls"));
+  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 figures and 1 baselines"));
 }
 
 // Differences of mean 1 and variance 1, measured with variance 3: the interval is that of both.
 TEST(SeedCompare, WindowsWidenTheInterval) {
-  Values heads, controls;
+  Values heads, baselines;
   std::vector<Values> replicates;
   Rng rng(8);
   for (int i = 0; i < 40; ++i) {
-    controls.push_back(i);
+    baselines.push_back(i);
     heads.push_back(i + (i % 2 == 0 ? 0.0 : 2.0));
     Values& of_seed = replicates.emplace_back();
     for (int b = 0; b < 500; ++b) of_seed.push_back(heads.back() + std::sqrt(3.0) * rng.normal());
   }
-  const PairedComparison narrow = compare_pairs(heads, controls), wide = compare_pairs(heads, controls, replicates);
+  const PairedComparison narrow = compare_pairs(heads, baselines), wide = compare_pairs(heads, baselines, replicates);
   EXPECT_NEAR(narrow.difference.high - narrow.difference.low, 2 * 1.96 * std::sqrt(1.0 / 40), 0.06);
   EXPECT_NEAR(wide.difference.high - wide.difference.low, 2 * 1.96 * std::sqrt(4.0 / 40), 0.1);
   EXPECT_NEAR(wide.difference.mean, 1, 1e-12);
   // Controls are 19.5 on average.
-  EXPECT_NEAR(compare_pairs(heads, controls, replicates, 20.3).difference.low, 0.8, 1e-9);
-  EXPECT_NEAR(compare_pairs(heads, controls, replicates, 0, 20.7).difference.high, 1.2, 1e-9);
+  EXPECT_NEAR(compare_pairs(heads, baselines, replicates, 20.3).difference.low, 0.8, 1e-9);
+  EXPECT_NEAR(compare_pairs(heads, baselines, replicates, 0, 20.7).difference.high, 1.2, 1e-9);
 }
 
 }  // namespace

@@ -49,14 +49,14 @@ TEST(ProfileSimilarity, IsOneForEqualOnesOnly) {
 
 struct Head {
   double previous, induction;  // kappa
-  double a, b;                 // rise on slots a and b
+  double a, b;                 // increase on subsets a and b
 };
 SeedResult seed(Index number, const std::vector<Head>& heads, int in_first_layer) {
   Json array = Json::array();
   int place = 0;
   for (const Head& h : heads) {
     const auto score = [](double kappa) { return Json::object().set("kappa", kappa).set("queries", 100); };
-    const auto rise = [](double mean) { return Json::object().set("mean", mean); };
+    const auto increase = [](double mean) { return Json::object().set("mean", mean); };
     const int layer = place < in_first_layer ? 0 : 1;
     array.push(
         Json::object()
@@ -64,15 +64,16 @@ SeedResult seed(Index number, const std::vector<Head>& heads, int in_first_layer
             .set("label", Json())
             .set("closest_role", h.previous > h.induction ? "previous" : "induction")
             .set("roles", Json::object().set("previous", score(h.previous)).set("induction", score(h.induction)))
-            .set("rise", Json::object().set("all", rise((h.a + h.b) / 2)).set("a", rise(h.a)).set("b", rise(h.b))));
+            .set("rise",
+                 Json::object().set("all", increase((h.a + h.b) / 2)).set("a", increase(h.a)).set("b", increase(h.b))));
     ++place;
   }
-  const auto slots = [](const char* name, double stake) {
+  const auto subset = [](const char* name, double stake) {
     return Json::object().set("name", name).set("loss", 1.0).set("loss_without_heads", 1 + stake);
   };
   const Json study = Json::object()
                          .set("heads", array)
-                         .set("slots", Json::array().push(slots("all", 2)).push(slots("a", 4)).push(slots("b", 2)));
+                         .set("slots", Json::array().push(subset("all", 2)).push(subset("a", 4)).push(subset("b", 2)));
   SeedResult result;
   result.seed = number;
   result.loss = 1;
@@ -99,7 +100,7 @@ TEST(Carriers, AreTheStrongest) {
   EXPECT_TRUE(all[4].is_role);
   EXPECT_EQ(all[4].name, "previous");
   EXPECT_EQ(all[7].kappa, 0.8);
-  EXPECT_NEAR(all[7].rise, 0.5, 1e-12) << "over all predictions";
+  EXPECT_NEAR(all[7].increase, 0.5, 1e-12) << "over all predictions";
 }
 
 TEST(MatchSeeds, FindsTheSameHeadsInAnotherOrder) {

@@ -10,14 +10,14 @@
 namespace headlight {
 namespace {
 
-Json rise(double mean) { return Json::object().set("mean", mean).set("low", mean - 0.1).set("high", mean + 0.1); }
+Json increase(double mean) { return Json::object().set("mean", mean).set("low", mean - 0.1).set("high", mean + 0.1); }
 
 // A study with one head, as to_json(HeadStudy) writes it, as far as seeds look at it.
 Json study(double specialization, double effect, const char* label) {
-  const auto figures = [](double heads, const char* control, double value) {
+  const auto figures = [](double heads, const char* baseline, double value) {
     return Json::object()
         .set("heads", heads)
-        .set(control, Json::array().push(value).push(value + 0.2))
+        .set(baseline, Json::array().push(value).push(value + 0.2))
         .set("untrained", Json::array().push(0.0));
   };
   Json dissociations = figures(0, "random_subspaces", 1.0);
@@ -28,8 +28,8 @@ Json study(double specialization, double effect, const char* label) {
       .set("closest_role", "previous")
       .set("verdict", "causal")
       .set("roles", Json::object().set("previous", Json::object().set("kappa", 0.75).set("queries", 100)))
-      .set("rise", Json::object().set("all", rise(effect)).set("copy, \"it\"", rise(2 * effect)));
-  const auto slots = [](const char* name, double without) {
+      .set("rise", Json::object().set("all", increase(effect)).set("copy, \"it\"", increase(2 * effect)));
+  const auto subset = [](const char* name, double without) {
     return Json::object().set("name", name).set("loss", 1.0).set("loss_without_heads", without);
   };
   return Json::object()
@@ -37,7 +37,7 @@ Json study(double specialization, double effect, const char* label) {
       .set("double_dissociations", dissociations)
       .set("prunable_fraction", Json::object().set("greedy", 0.5).set("random_orders", Json::array().push(0.25)))
       .set("unlabelled_share", label ? 0.0 : 1.0)
-      .set("slots", Json::array().push(slots("all", 1.0)).push(slots("copy, \"it\"", 5.0)))
+      .set("slots", Json::array().push(subset("all", 1.0)).push(subset("copy, \"it\"", 5.0)))
       .set("heads", Json::array().push(head));
 }
 

@@ -20,7 +20,7 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 HeadHistory two_heads() {
   HeadHistory h;
   h.roles = {"previous", "induction"};
-  h.slots = {"all", "key"};
+  h.subsets = {"all", "key"};
   h.floor = {1.5, 0};
   h.heads = {{0, 0}, {1, 0}};
   h.windows = 16;

@@ -1,4 +1,4 @@
-// Measuring heads during training: the steps, unchanged training, snapshots, and resuming.
+// Progress heads during training: the steps, unchanged training, snapshots, and resuming.
 #include "heads/watch/head_watch.h"
 
 #include <algorithm>
@@ -91,7 +91,7 @@ TEST_F(HeadWatchTest, WritesASnapshotAtEachLook) {
   train("run");
   const HeadHistory h = head_history(path("run"));
   EXPECT_EQ(h.heads, (std::vector<HeadId>{{0, 0}, {0, 1}, {1, 0}, {1, 1}}));
-  EXPECT_EQ(h.slots[0], "all");
+  EXPECT_EQ(h.subsets[0], "all");
   EXPECT_TRUE(h.floor.empty());
   EXPECT_TRUE(h.rules.empty());
   EXPECT_EQ(h.length, config_.context) << "a context of 8 has no 48 characters";
@@ -118,7 +118,7 @@ TEST_F(HeadWatchTest, ASnapshotIsOfTheWeightsOfItsStep) {
   train("run");
   const HeadHistory h = head_history(path("run"));
   const RunData text = data();
-  const TrainedModel last = load_model(directory_ / "run", Weights::kLast);
+  const TrainedModel last = load_model(directory_ / "run", CheckpointChoice::kLast);
   ASSERT_EQ(h.snapshots.back().step, 12);
   Trainer fresh(config_, data(), "");
   for (const auto& [model, s] :
@@ -284,8 +284,8 @@ TEST_F(HeadWatchTest, KnowsTheTruthOfACorpus) {
   EXPECT_EQ(h.tokens[0], "\n");
   ASSERT_EQ(h.rules.size(), 64u);
   EXPECT_NE(std::find(h.roles.begin(), h.roles.end(), "evidence of topic"), h.roles.end());
-  const auto topic = std::find(h.slots.begin(), h.slots.end(), "topic") - h.slots.begin();
-  ASSERT_LT(topic, static_cast<std::ptrdiff_t>(h.slots.size()));
+  const auto topic = std::find(h.subsets.begin(), h.subsets.end(), "topic") - h.subsets.begin();
+  ASSERT_LT(topic, static_cast<std::ptrdiff_t>(h.subsets.size()));
   EXPECT_EQ(h.floor[static_cast<std::size_t>(topic)], 0) << "the rule leaves no choice";
   EXPECT_GT(h.floor[0], 2.0);
   for (std::size_t t = 0; t < 64; ++t) EXPECT_FALSE(h.rules[t].empty()) << t;

@@ -1,7 +1,6 @@
 // Tests of hooks: they receive a model's activations, can replace them, and otherwise leave every bit unchanged.
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 
 #include "headlight/autograd/tape.h"
@@ -10,58 +9,60 @@
 namespace headlight::tests {
 namespace {
 
-struct Recorder : Probe {
-  std::vector<std::string> names;
-  std::map<std::string, Tensor> values;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    names.push_back(name);
-    values[name] = x.clone();
+struct Recorder : Hook {
+  std::vector<HookSite> sites;
+  std::vector<Tensor> values;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    sites.push_back(site);
+    values.push_back(x.clone());
     return x;
   }
 };
 
 // Gives zeros for one head's output.
-struct ZeroHead : Probe {
+struct ZeroHead : Hook {
   explicit ZeroHead(Index zeroed) : head(zeroed) {}
   Index head;
-  Tensor see(const std::string& name, const Tensor& x) override {
-    if (name != "blocks.1.attn.z") return x;
+  Tensor on_activation(const HookSite& site, const Tensor& x) override {
+    if (site != HookSite{1, HookSite::Kind::kHeadOutputs}) return x;
     Tensor keep = Tensor::full({1, x.size(1), 1, 1}, 1, x.dtype());
     keep.data<float>()[head] = 0;
     return mul(x, keep);
   }
 };
 
-class Probes : public ::testing::Test {
+class Hooks : public ::testing::Test {
  protected:
-  Probes() { randomize(model_, 1); }
+  Hooks() { randomize(model_, 1); }
   TransformerLM model_{tiny_config()};
   std::vector<std::int32_t> ids_ = random_ids(10, 7, 2);
 };
 
-TEST_F(Probes, SeeWeightsAndHeadOutputsByName) {
-  Recorder probe;
+TEST_F(Hooks, ReceiveWeightsAndHeadOutputsWithTheirSites) {
+  Recorder hook;
   model_(ids_, 2);
-  EXPECT_EQ(probe.names, (std::vector<std::string>{"blocks.0.attn.weights", "blocks.0.attn.z", "blocks.1.attn.weights",
-                                                   "blocks.1.attn.z"}));
-  const Tensor weights = probe.values["blocks.1.attn.weights"], z = probe.values["blocks.0.attn.z"];
+  EXPECT_EQ(hook.sites, (std::vector<HookSite>{{0, HookSite::Kind::kAttentionWeights},
+                                               {0, HookSite::Kind::kHeadOutputs},
+                                               {1, HookSite::Kind::kAttentionWeights},
+                                               {1, HookSite::Kind::kHeadOutputs}}));
+  const Tensor weights = hook.values[2], z = hook.values[1];
   EXPECT_EQ(to_text(weights.shape()), "[2,2,5,5]");
   EXPECT_EQ(to_text(z.shape()), "[2,2,5,4]");
   for (Index t = 0; t < 5; ++t)
     for (Index s = 0; s < 5; ++s) EXPECT_EQ(weights.at({1, 1, t, s}) > 0, s <= t);
 }
 
-TEST_F(Probes, InAnyOrderOfDestruction) {
+TEST_F(Hooks, InAnyOrderOfDestruction) {
   auto first = std::make_unique<Recorder>(), second = std::make_unique<Recorder>();
   first.reset();
-  EXPECT_EQ(Probe::active(), second.get());
+  EXPECT_EQ(Hook::active(), second.get());
   model_(ids_, 2);
-  EXPECT_EQ(second->names.size(), 4u);
+  EXPECT_EQ(second->sites.size(), 4u);
   second.reset();
-  EXPECT_EQ(Probe::active(), nullptr);
+  EXPECT_EQ(Hook::active(), nullptr);
 }
 
-TEST_F(Probes, ObservingChangesNoBit) {
+TEST_F(Hooks, ObservingChangesNoBit) {
   for (const double dropout : {0.0, 0.25}) {
     TransformerConfig c = tiny_config();
     c.dropout = dropout;
@@ -79,22 +80,22 @@ TEST_F(Probes, ObservingChangesNoBit) {
     };
     const Tensor plain = model(ids_, 2);
     const std::vector<Tensor> trained = train();
-    Recorder probe;
+    Recorder hook;
     EXPECT_TRUE(same_bits(model(ids_, 2), plain));
     const std::vector<Tensor> watched = train();
     ASSERT_EQ(watched.size(), trained.size());
     for (std::size_t i = 0; i < trained.size(); ++i) EXPECT_TRUE(same_bits(watched[i], trained[i])) << i;
-    EXPECT_EQ(probe.names.size(), 8u);
+    EXPECT_EQ(hook.sites.size(), 8u);
   }
 }
 
-// What is returned for z is used instead: a zeroed head is one whose part of the output projection is zero.
-TEST_F(Probes, ReplacedHeadOutputsAreUsed) {
+// The model uses the hook's result: zeroing a head equals zeroing its part of the output projection.
+TEST_F(Hooks, ReplacedHeadOutputsAreUsed) {
   const Tensor intact = model_(ids_, 2);
   for (Index head = 0; head < 2; ++head) {
     Tensor ablated;
     {
-      ZeroHead probe(head);
+      ZeroHead hook(head);
       ablated = model_(ids_, 2);
     }
     EXPECT_GT(distance(ablated, intact), 1e-3);
@@ -109,8 +110,8 @@ TEST_F(Probes, ReplacedHeadOutputsAreUsed) {
   EXPECT_TRUE(same_bits(model_(ids_, 2), intact));
 }
 
-TEST_F(Probes, GradientsFlowThroughWhatIsReplaced) {
-  ZeroHead probe(1);
+TEST_F(Hooks, GradientsFlowThroughWhatIsReplaced) {
+  ZeroHead hook(1);
   {
     Tape tape;
     tape.backward(cross_entropy(model_(ids_, 2), ids_));
@@ -128,26 +129,27 @@ TEST_F(Probes, GradientsFlowThroughWhatIsReplaced) {
   }
 }
 
-TEST_F(Probes, TheLastOneMadeIsActive) {
-  EXPECT_EQ(Probe::active(), nullptr);
+TEST_F(Hooks, TheLastOneMadeIsActive) {
+  EXPECT_EQ(Hook::active(), nullptr);
   Recorder outer;
   {
     Recorder inner;
     model_(ids_, 2);
-    EXPECT_EQ(inner.names.size(), 4u);
+    EXPECT_EQ(inner.sites.size(), 4u);
   }
-  EXPECT_TRUE(outer.names.empty());
+  EXPECT_TRUE(outer.sites.empty());
   model_(ids_, 2);
-  EXPECT_EQ(outer.names.size(), 4u);
+  EXPECT_EQ(outer.sites.size(), 4u);
 }
 
-TEST_F(Probes, AnotherShapeIsAnError) {
-  struct Cut : Probe {
-    Tensor see(const std::string& name, const Tensor& x) override {
-      return name.ends_with(".z") ? slice(x, 2, 0, 1) : x;
+TEST_F(Hooks, AnotherShapeIsAnError) {
+  struct Cut : Hook {
+    Tensor on_activation(const HookSite& site, const Tensor& x) override {
+      return site.kind == HookSite::Kind::kHeadOutputs ? slice(x, 2, 0, 1) : x;
     }
-  } probe;
-  EXPECT_EQ(error_of([&] { model_(ids_, 2); }), "blocks.0.attn: probe: z came back as [2,2,1,4] instead of [2,2,5,4]");
+  } hook;
+  EXPECT_EQ(error_of([&] { model_(ids_, 2); }),
+            "blocks.0.attn: hook: returned [2,2,1,4] for an activation of shape [2,2,5,4]; return the same shape");
 }
 
 }  // namespace

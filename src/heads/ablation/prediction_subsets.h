@@ -15,31 +15,31 @@
 namespace headlight {
 
 // A named prediction subset.
-struct Slots {
+struct PredictionSubset {
   std::string name;
   std::vector<Index> places;  // indices into HeadWindows::targets(), ascending
 };
 
 // All predictions, under the name "all".
-Slots all_slots(const HeadWindows& windows);
+PredictionSubset all_predictions(const HeadWindows& windows);
 // For a text with known truth: one subset per rule that generated at least one predicted character, in the rules'
 // order.
-std::vector<Slots> rule_slots(const HeadWindows& windows, std::span<const std::uint8_t> rule_of_target,
-                              std::span<const std::string> rule_names);
+std::vector<PredictionSubset> rule_subsets(const HeadWindows& windows, std::span<const std::uint8_t> rule_of_target,
+                                           std::span<const std::string> rule_names);
 // For any text: subsets by the target character. The first four partition all predictions:
 //   word start, in word (from the second character on), space (white space), other
 // The others overlap with them:
 //   repeats   the target is the character that followed the most recent earlier copy of the last two characters
 //   same word the target continues the word as an earlier copy of it did (at least 3 characters so far)
 //   closer    the target is a closing bracket or quote whose opener is at least 3 positions back
-std::vector<Slots> text_slots(const HeadWindows& windows, const TokenClasses& classes);
+std::vector<PredictionSubset> text_subsets(const HeadWindows& windows, const TokenClasses& classes);
 // The predictions that a head copying from the role's keys would decide: queries where every key of the role holds the
 // target character or, if evidence is given, where one of the keys is the evidence.
-Slots role_slots(const HeadWindows& windows, const RoleMasks& masks, std::size_t role, std::string name,
-                 std::span<const std::int32_t> evidence_of_target);
+PredictionSubset role_subset(const HeadWindows& windows, const RoleMasks& masks, std::size_t role, std::string name,
+                             std::span<const std::int32_t> evidence_of_target);
 
 // The loss increase on a prediction subset, in nats: the increase of the mean loss, with its 95% interval.
-struct Rise {
+struct LossIncrease {
   double mean = 0, low = 0, high = 0;
   Index predictions = 0;
 };
@@ -52,7 +52,8 @@ class Bootstrap {
   // [resample][window]: how often the window was drawn.
   std::span<const std::vector<Index>> resamples() const { return resamples_; }
   // The mean of after - before on the subset.
-  Rise rise(std::span<const float> before, std::span<const float> after, const Slots& slots, Index context) const;
+  LossIncrease loss_increase(std::span<const float> before, std::span<const float> after,
+                             const PredictionSubset& subset, Index context) const;
 
  private:
   Index windows_;

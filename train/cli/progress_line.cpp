@@ -1,9 +1,9 @@
 // Draws and erases the progress line.
-#include "measuring_line.h"
+#include "progress_line.h"
 #include "base/clock.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 #include "os/terminal.h"
 
 namespace headlight::cli {
@@ -13,12 +13,12 @@ std::vector<Flag> progress_flags(const char* group) {
           {"quiet", "", "say nothing unless something is wrong", group}};
 }
 
-MeasuringLine::MeasuringLine(const Arguments& args)
+ProgressLine::ProgressLine(const Arguments& args)
     : lively_(!args.has("quiet") && !args.has("plain") && stderr_is_lively()) {}
 
-MeasuringLine::~MeasuringLine() { clear(); }
+ProgressLine::~ProgressLine() { clear(); }
 
-void MeasuringLine::show(const std::string& before, const char* what, Index done, Index of) {
+void ProgressLine::show(const std::string& before, const char* what, Index done, Index of) {
   constexpr double kEvery = 0.1;  // seconds
   if (!lively_) return;
   const double now = monotonic_seconds();
@@ -32,14 +32,14 @@ void MeasuringLine::show(const std::string& before, const char* what, Index done
   std::fflush(stderr);
 }
 
-Measuring MeasuringLine::measuring(const std::string& before, const std::function<bool()>& go_on) {
-  return Measuring([this, before, go_on](const char* what, Index done, Index of) {
+Progress ProgressLine::progress(const std::string& before, const std::function<bool()>& go_on) {
+  return Progress([this, before, go_on](const char* what, Index done, Index of) {
     show(before, what, done, of);
     return !go_on || go_on();
   });
 }
 
-void MeasuringLine::clear() noexcept {
+void ProgressLine::clear() noexcept {
   if (!(drawn_ > 0)) return;
   drawn_ = 0;
   std::fputs("\r\033[K", stderr);

@@ -1,5 +1,5 @@
 // The live view and the plain lines of a training run.
-#include "progress.h"
+#include "training_progress.h"
 
 #include <algorithm>
 #include <cmath>
@@ -82,7 +82,7 @@ std::vector<std::int32_t> beginning(const RunData& data) {
 
 }  // namespace
 
-Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
+TrainingProgress::TrainingProgress(const Trainer& trainer, View view, const HeadWatch* watch)
     : trainer_(trainer), watch_(watch), view_(view) {
   const RunConfig& c = trainer.config();
   board_.steps = c.steps;
@@ -94,10 +94,10 @@ Progress::Progress(const Trainer& trainer, View view, const HeadWatch* watch)
   flops_per_token_ = step_flops(c, trainer.data().vocabulary.size()) / static_cast<double>(c.batch * c.context);
 }
 
-Progress::~Progress() { finish(); }
+TrainingProgress::~TrainingProgress() { finish(); }
 
 // Fills the curves from the log of a resumed run.
-void Progress::recall() {
+void TrainingProgress::recall() {
   const std::string path = trainer_.directory() + "/log.jsonl";
   if (trainer_.step() == 0 || trainer_.directory().empty() || !path_exists(path)) return;
   for (const StepRecord& r : read_log(path)) {
@@ -109,7 +109,7 @@ void Progress::recall() {
   board_.best_val_loss = trainer_.best_val_loss();
 }
 
-void Progress::update(const StepRecord& r) {
+void TrainingProgress::update(const StepRecord& r) {
   if (!std::isnan(r.loss)) {
     // Show moving averages over about twenty steps, because single steps vary too much.
     ++count_;
@@ -158,7 +158,7 @@ void Progress::update(const StepRecord& r) {
 }
 
 // The time for the remaining steps at the current speed, plus the remaining validations at the last one's duration.
-double Progress::seconds_left(const StepRecord& r) const {
+double TrainingProgress::seconds_left(const StepRecord& r) const {
   if (speed_ <= 0) return kNotMeasured;
   const RunConfig& c = trainer_.config();
   const auto tokens = static_cast<double>(c.batch * c.context * c.accumulate);
@@ -167,7 +167,7 @@ double Progress::seconds_left(const StepRecord& r) const {
   return steps * tokens / speed_ + static_cast<double>(std::max<Index>(0, validations)) * validation_seconds_;
 }
 
-void Progress::show(const StepRecord& r) {
+void TrainingProgress::show(const StepRecord& r) {
   update(r);
   if (view_ == View::kQuiet) return;
   const RunConfig& c = trainer_.config();
@@ -187,7 +187,7 @@ void Progress::show(const StepRecord& r) {
   if (over || monotonic_seconds() - drawn_ > std::max(0.1, drawing_ / kDrawingShare)) draw();
 }
 
-void Progress::plain_line(const StepRecord& r) const {
+void TrainingProgress::plain_line(const StepRecord& r) const {
   const RunConfig& c = trainer_.config();
   std::string text = cat("step ", r.step, "/", c.steps);
   if (count_ > 0) text += cat("  loss ", fixed_text(loss_, 3));
@@ -204,7 +204,7 @@ void Progress::plain_line(const StepRecord& r) const {
 }
 
 // Generates a new sample whenever the share of time for sampling allows. The first, short sample comes within seconds.
-void Progress::refresh_sample() {
+void TrainingProgress::refresh_sample() {
   const double now = monotonic_seconds(), elapsed = now - began_;
   constexpr Index kLong = 1500, kShort = 80;
   const double allowed = elapsed * kSamplingShare - sampling_;
@@ -230,7 +230,7 @@ void Progress::refresh_sample() {
   board_.sample_step = board_.step;
 }
 
-void Progress::draw() {
+void TrainingProgress::draw() {
   const double before = monotonic_seconds();
   enter_own_screen();
   std::string screen = "\033[H";
@@ -244,7 +244,7 @@ void Progress::draw() {
   drawing_ = drawn_ - before;
 }
 
-void Progress::finish() noexcept {
+void TrainingProgress::finish() noexcept {
   if (view_ != View::kLive || drawn_ == 0) return;
   view_ = View::kQuiet;
   leave_own_screen();

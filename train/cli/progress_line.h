@@ -6,27 +6,27 @@
 #include "cli.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight::cli {
 
 // The flags --plain and --quiet, for commands with long measurements.
 std::vector<Flag> progress_flags(const char* group);
 
-class MeasuringLine {
+class ProgressLine {
  public:
   // Shows nothing with --plain or --quiet, or if standard error is not a terminal that can redraw lines.
-  explicit MeasuringLine(const Arguments& args);
-  ~MeasuringLine();
-  MeasuringLine(const MeasuringLine&) = delete;
-  MeasuringLine& operator=(const MeasuringLine&) = delete;
+  explicit ProgressLine(const Arguments& args);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
 
   // Shows "<before><what>, <done> of <of>", as in "seed 3  heads ablated, 12 of 51". Redraws at most ten times a
   // second.
   void show(const std::string& before, const char* what, Index done, Index of);
   // Callbacks that show a measurement's progress on this line, and stop the measurement when go_on() returns false.
   // This object must outlive the callbacks.
-  Measuring measuring(const std::string& before = "measuring: ", const std::function<bool()>& go_on = {});
+  Progress progress(const std::string& before = "measuring: ", const std::function<bool()>& go_on = {});
   // Erases the line.
   void clear() noexcept;
 

@@ -17,14 +17,14 @@ enum class View {
   kLive,   // a full screen with numbers, curves and a sample; the last frame stays visible
 };
 
-class Progress {
+class TrainingProgress {
  public:
   // `watch` may be null.
-  Progress(const Trainer& trainer, View view, const HeadWatch* watch = nullptr);
+  TrainingProgress(const Trainer& trainer, View view, const HeadWatch* watch = nullptr);
   // Calls finish(), so that the terminal is restored even after an exception.
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  ~TrainingProgress();
+  TrainingProgress(const TrainingProgress&) = delete;
+  TrainingProgress& operator=(const TrainingProgress&) = delete;
 
   // Call after each step. Drawing and sampling take at most about 1 % of the time.
   void show(const StepRecord& record);

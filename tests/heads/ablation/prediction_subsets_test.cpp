@@ -1,5 +1,5 @@
 // Prediction subsets by text, role and rule, and bootstrap intervals on them.
-#include "heads/ablation/slots.h"
+#include "heads/ablation/prediction_subsets.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,12 +10,12 @@
 namespace headlight {
 namespace {
 
-// The characters that the slots of this name predict, in one window of the whole text.
+// The characters that the subsets of this name predict, in one window of the whole text.
 std::string predicted(const std::string& text, const std::string& name) {
   const Vocabulary vocabulary = Vocabulary::of_text(text, "text");
   const HeadWindows windows({vocabulary.encode(text, "text"), {}}, static_cast<Index>(text.size()) - 1, 1);
   std::string found;
-  for (const Slots& s : text_slots(windows, TokenClasses(vocabulary)))
+  for (const PredictionSubset& s : text_subsets(windows, TokenClasses(vocabulary)))
     if (s.name == name)
       for (const Index place : s.places) found += text[static_cast<std::size_t>(place) + 1];
   return found;
@@ -46,7 +46,7 @@ TEST(RoleSlots, AreWhereTheKeysHoldWhatComesNext) {
   const RoleMasks masks(basic_roles(), {windows.inputs(), &classes}, 15);
   std::size_t induction = 0;
   while (basic_roles()[induction].name != "induction") ++induction;
-  const Slots decided = role_slots(windows, masks, induction, "induction", {});
+  const PredictionSubset decided = role_subset(windows, masks, induction, "induction", {});
   std::string found;
   for (const Index place : decided.places) found += text[static_cast<std::size_t>(place) + 1];
   EXPECT_EQ(found, "m had");
@@ -54,7 +54,7 @@ TEST(RoleSlots, AreWhereTheKeysHoldWhatComesNext) {
   std::vector<std::int32_t> evidence(15, 0);
   evidence[10] = 9;
   evidence[11] = 3;
-  EXPECT_EQ(role_slots(windows, masks, induction, "induction", evidence).places, (std::vector<Index>{10}));
+  EXPECT_EQ(role_subset(windows, masks, induction, "induction", evidence).places, (std::vector<Index>{10}));
 }
 
 TEST(RuleSlots, ShareOutThePredictions) {
@@ -63,25 +63,25 @@ TEST(RuleSlots, ShareOutThePredictions) {
   const HeadWindows windows({vocabulary.encode(text, "text"), {}}, 7, 1);
   const std::vector<std::uint8_t> rule{0, 2, 2, 0, 0, 2, 0};
   const std::vector<std::string> names{"a", "b", "c"};
-  const std::vector<Slots> slots = rule_slots(windows, rule, names);
-  ASSERT_EQ(slots.size(), 2u) << "b wrote nothing";
-  EXPECT_EQ(slots[1].name, "c");
-  EXPECT_EQ(slots[1].places, (std::vector<Index>{1, 2, 5}));
-  EXPECT_EQ(all_slots(windows).places.size(), 7u);
+  const std::vector<PredictionSubset> subsets = rule_subsets(windows, rule, names);
+  ASSERT_EQ(subsets.size(), 2u) << "b wrote nothing";
+  EXPECT_EQ(subsets[1].name, "c");
+  EXPECT_EQ(subsets[1].places, (std::vector<Index>{1, 2, 5}));
+  EXPECT_EQ(all_predictions(windows).places.size(), 7u);
 }
 
 TEST(Bootstrap, ContainsTheMeanAndNarrowsWithWindows) {
   Rng rng(1);
   const auto interval = [&](Index windows) {
     std::vector<float> before(static_cast<std::size_t>(4 * windows), 1.0f), after = before;
-    Slots slots{"some", {}};
+    PredictionSubset subsets{"some", {}};
     for (std::size_t i = 0; i < after.size(); i += 2) {
       after[i] += static_cast<float>(0.5 + 0.2 * rng.normal());
-      slots.places.push_back(static_cast<Index>(i));
+      subsets.places.push_back(static_cast<Index>(i));
     }
-    return Bootstrap(windows, 3).rise(before, after, slots, 4);
+    return Bootstrap(windows, 3).loss_increase(before, after, subsets, 4);
   };
-  const Rise few = interval(20), many = interval(2000);
+  const LossIncrease few = interval(20), many = interval(2000);
   EXPECT_EQ(many.predictions, 4000);
   EXPECT_NEAR(many.mean, 0.5, 0.02);
   EXPECT_LT(many.low, many.mean);
@@ -93,10 +93,10 @@ TEST(Bootstrap, ContainsTheMeanAndNarrowsWithWindows) {
 
 TEST(Bootstrap, OfNothingAndOfOneWindow) {
   const std::vector<float> before{1, 1}, after{2, 2};
-  const Rise none = Bootstrap(1, 1).rise(before, after, {"none", {}}, 2);
+  const LossIncrease none = Bootstrap(1, 1).loss_increase(before, after, {"none", {}}, 2);
   EXPECT_EQ(none.predictions, 0);
   EXPECT_EQ(none.mean, 0);
-  const Rise one = Bootstrap(1, 1).rise(before, after, {"all", {0, 1}}, 2);
+  const LossIncrease one = Bootstrap(1, 1).loss_increase(before, after, {"all", {0, 1}}, 2);
   EXPECT_EQ(one.mean, 1);
   EXPECT_EQ(one.low, 1);
   EXPECT_EQ(one.high, 1);

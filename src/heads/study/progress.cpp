@@ -1,21 +1,21 @@
 // Calls of the progress callback.
-#include "heads/study/measuring.h"
+#include "heads/study/progress.h"
 
 namespace headlight {
 
-void Measuring::begin(const char* what, Index of) {
+void Progress::begin(const char* what, Index of) {
   what_ = what;
   done_ = 0;
   of_ = of;
   ask();
 }
 
-void Measuring::next() {
+void Progress::next() {
   ++done_;
   ask();
 }
 
-void Measuring::ask() const {
+void Progress::ask() const {
   if (callback_ && !callback_(what_, done_, of_))
     throw InterruptedError(cat("stopped at ", done_, " of ", of_, " ", what_));
 }

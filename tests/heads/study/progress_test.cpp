@@ -1,5 +1,5 @@
-// Progress and interruption of long measurements.
-#include "heads/study/measuring.h"
+// TrainingProgress and interruption of long measurements.
+#include "heads/study/progress.h"
 
 #include <functional>
 
@@ -11,12 +11,12 @@
 namespace headlight {
 namespace {
 
-TEST(Measuring, CountsAndAsks) {
-  Measuring nobody;
+TEST(Progress, CountsAndAsks) {
+  Progress nobody;
   nobody.begin("heads", 1);
   nobody.next();
   std::vector<std::string> said;
-  Measuring m([&](const char* what, Index done, Index of) {
+  Progress m([&](const char* what, Index done, Index of) {
     said.push_back(cat(what, " ", done, "/", of));
     return said.size() < 5;
   });
@@ -41,14 +41,14 @@ class MeasuredStudy : public TinyModel {
     data_.vocabulary = vocabulary_;
     data_.train = data_.validation = text_;
   }
-  HeadStudy study(const Measuring::Callback& callback = {}) const {
+  HeadStudy study(const Progress::Callback& callback = {}) const {
     StudyOptions options;
     options.untrained = 3;
     options.untrained_ablated = 2;
     options.subspaces = 4;
     options.random_orders = 2;
     options.curves = options.replicates = true;
-    options.measuring = Measuring(callback);
+    options.progress = Progress(callback);
     return study_heads(*model_, data_, options);
   }
   RunData data_;
@@ -114,7 +114,7 @@ TEST_F(MeasuredStudy, StopsWhereItIsTold) {
 
 TEST_F(MeasuredStudy, PruningAsksAfterEachEvaluation) {
   Index asked = 0;
-  study_pruning(*model_, windows_, 2, 1, true, Measuring([&](const char*, Index, Index) { return ++asked > 0; }));
+  study_pruning(*model_, windows_, 2, 1, true, Progress([&](const char*, Index, Index) { return ++asked > 0; }));
   // The greedy order, each head alone, six curves of seven points; six orders that are done, and the beginning.
   EXPECT_EQ(asked, greedy_evaluations(6) + 6 + 6 * 7 + 6 + 1);
 }

@@ -13,13 +13,13 @@ namespace headlight {
 // empty.
 using AfterEvaluation = std::function<void()>;
 
-class Measuring {
+class Progress {
  public:
   // Receives the name of the stage ("heads ablated") and how many of its `of` evaluations are done. Returns false to
   // stop.
   using Callback = std::function<bool(const char* what, Index done, Index of)>;
-  Measuring() = default;  // no callback
-  explicit Measuring(Callback callback) : callback_(std::move(callback)) {}
+  Progress() = default;  // no callback
+  explicit Progress(Callback callback) : callback_(std::move(callback)) {}
 
   // Each runs the callback. Error: InterruptedError if the callback returns false.
   void begin(const char* what, Index of);  // starts a stage of `of` evaluations
