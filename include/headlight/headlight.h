@@ -37,6 +37,8 @@
 #include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
 
+#include "headlight/models/language_model.h"
+#include "headlight/models/registry.h"
 #include "headlight/models/transformer.h"
 
 #include "headlight/optim/optimizer.h"
@@ -50,7 +52,6 @@
 #include "headlight/corpora/traced_text.h"
 
 #include "headlight/formats/safetensors.h"
-#include "headlight/generation/decoder.h"
 #include "headlight/generation/generate.h"
 #include "headlight/training/checkpoint.h"
 #include "headlight/training/evaluate.h"

@@ -199,7 +199,7 @@ OperationBench entry(const Case& c, const char* phase, double seconds, const Wor
 
 // Times gradient_norm and AdamW's update on all parameters of the model.
 void bench_updates(const RunConfig& config, Index vocabulary, double budget, std::vector<OperationBench>& out) {
-  const TransformerLM model(config.model(vocabulary));
+  const TransformerLM model(config.transformer(vocabulary));
   AdamW optimizer(model.parameters(), {});
   for (const NamedTensor& p : model.parameters()) {
     Tape tape;

@@ -29,7 +29,7 @@ double SampleBench::share() const {
 
 SampleBench bench_sample(const RunConfig& config, WeightFormat format, Index vocabulary, double budget) {
   config.check();
-  const TransformerLM model(config.model(vocabulary));
+  const TransformerLM model(config.transformer(vocabulary));
   Decoder decoder(model, format);
   const Index context = config.context;
   SampleBench bench;

@@ -1,7 +1,7 @@
 // Benchmark of text generation: the time per token, compared with the memory bandwidth of the machine.
 #pragma once
 
-#include "headlight/generation/decoder.h"
+#include "models/decoder.h"
 #include "training/config.h"
 
 namespace headlight {

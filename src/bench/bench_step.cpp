@@ -21,7 +21,7 @@ namespace {
 class Workload {
  public:
   Workload(const RunConfig& config, Index vocabulary)
-      : config_(config), model_(config.model(vocabulary)), optimizer_(model_.parameters(), {}) {
+      : config_(config), model_(config.make_model(vocabulary)), optimizer_(model_->parameters(), {}) {
     Rng rng(1);
     for (Index i = 0; i < config.batch * config.context; ++i) {
       ids_.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));
@@ -32,7 +32,7 @@ class Workload {
   void step() {
     {
       Tape tape;
-      const Tensor loss = cross_entropy(model_(ids_, config_.batch), targets_);
+      const Tensor loss = cross_entropy((*model_)(ids_, config_.batch), targets_);
       tape.backward(loss);
     }
     mark_time("release");
@@ -40,15 +40,15 @@ class Workload {
     mark_time("gradient_norm");
     optimizer_.step(1e-4, norm > 1 ? 1 / norm : 1);
     mark_time("adamw");
-    model_.zero_grad();
+    model_->zero_grad();
     mark_time("zero_grad");
   }
 
-  Index parameters() const { return model_.parameter_count(); }
+  Index parameters() const { return model_->parameter_count(); }
 
  private:
   RunConfig config_;
-  TransformerLM model_;
+  std::unique_ptr<LanguageModel> model_;
   AdamW optimizer_;
   std::vector<std::int32_t> ids_, targets_;
 };

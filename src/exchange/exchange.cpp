@@ -38,7 +38,7 @@ RunInfo without_folders(RunInfo info) {
   return info;
 }
 
-void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const TransformerLM& model,
+void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const LanguageModel& model,
                       const std::string& where, Exported& exported) {
   const Vocabulary& ours = written.info.vocabulary;
   if (vocabulary.size() != ours.size() || vocabulary.characters() != ours.characters())

@@ -16,7 +16,7 @@ RunInfo without_folders(RunInfo info);
 
 // Checks that the model read back equals the exported one within rounding; sets `verified` and `difference`. Error
 // messages begin with `where`.
-void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const TransformerLM& model,
+void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const LanguageModel& model,
                       const std::string& where, Exported& exported);
 
 // Error: a model setting that is not in `supported` and differs from its default. Every format therefore refuses a new

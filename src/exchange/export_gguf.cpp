@@ -66,7 +66,7 @@ std::int32_t token_before(const RunInfo& info) {
 std::string architecture(const TransformerConfig& c) { return is_neox(c) ? "gptneox" : "gpt2"; }
 
 GgufMetadata metadata_of(const TrainedModel& trained) {
-  const TransformerConfig& c = trained.model->config();
+  const TransformerConfig& c = trained.transformer("--to gguf").config();
   const auto size = [](Index value) { return static_cast<std::uint32_t>(value); };
   std::vector<std::string> tokens, merges;
   for (std::int32_t id = 0; id < static_cast<std::int32_t>(c.vocabulary); ++id) {
@@ -119,20 +119,20 @@ void add_rows(std::vector<float>& values, TensorView& view, const std::vector<fl
 }  // namespace
 
 Exported export_gguf(const TrainedModel& trained, const std::string& path) {
-  const TransformerConfig& c = trained.model->config();
+  const TransformerConfig& c = trained.transformer("--to gguf").config();
   check_is_gpt2(c, "gguf");
   check_gpt2_supported(trained.info.config, "gguf");
   if (c.activation != Activation::kGelu)
     fail(
         "gguf: supports only the activation gelu; train a model with --activation gelu, or use --to hf, which stores "
         "this one");
-  Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kGguf);
+  Gpt2Tensors tensors = gpt2_tensors(trained.transformer("--to gguf"), Gpt2Naming::kGguf);
   const auto row_of = [&](const std::vector<float>& table, Index row) {
     const auto begin = table.begin() + static_cast<std::ptrdiff_t>(row * c.width);
     return std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(c.width));
   };
   // values[0] is the token embedding [V,C], values[1] the learned positions [T,C] if any, the last one lm_head [V,C].
-  const std::vector<float> embedding = tensors.values[0], never = never_row(*trained.model);
+  const std::vector<float> embedding = tensors.values[0], never = never_row(trained.transformer("--to gguf"));
   add_rows(tensors.values[0], tensors.views[0], row_of(embedding, token_before(trained.info)));
   if (!is_neox(c))
     add_rows(tensors.values[1], tensors.views[1], row_of(tensors.values[1], c.context - 1),

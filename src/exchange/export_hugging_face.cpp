@@ -76,7 +76,7 @@ Json neox_config(const TransformerConfig& c) {
 }
 
 Json config_json(const TrainedModel& trained) {
-  const TransformerConfig& c = trained.model->config();
+  const TransformerConfig& c = trained.transformer("--to hf").config();
   Json config = is_neox(c) ? neox_config(c) : gpt2_config(c);
   config
       .set("tie_word_embeddings", c.tied)
@@ -95,11 +95,12 @@ Json config_json(const TrainedModel& trained) {
 }  // namespace
 
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
-  const TransformerConfig& c = trained.model->config();
+  const TransformerConfig& c = trained.transformer("--to hf").config();
   check_is_gpt2(c, "hf");
   check_gpt2_supported(trained.info.config, "hf");
   const bool neox = is_neox(c);
-  const Gpt2Tensors tensors = gpt2_tensors(*trained.model, neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);
+  const Gpt2Tensors tensors =
+      gpt2_tensors(trained.transformer("--to hf"), neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);
   std::vector<TensorView> views = tensors.views;
   for (TensorView& view : views)
     if (view.name != "lm_head.weight" && view.name != "embed_out.weight")

@@ -207,7 +207,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   if (const auto ours = config.find("headlight_export"))
     if (const auto end = ours->find("document_end"))
       trained.info.document_end = trained.info.vocabulary.encode(end->as_string(), end->where());
-  trained.model = model_from_gpt2(tensors, c.model(vocabulary), family.naming, weights_name);
+  trained.model = model_from_gpt2(tensors, c.transformer(vocabulary), family.naming, weights_name);
   return trained;
 }
 
@@ -285,7 +285,7 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
   c.tokens = trained.info.vocabulary.is_bytes() ? TokenUnit::kByte : TokenUnit::kCharacter;
   check_vocabulary(trained, vocabulary, path);
   check_imported(c, path);
-  trained.model = model_from_gpt2(tensors, c.model(vocabulary), Gpt2Naming::kNanoGpt, path);
+  trained.model = model_from_gpt2(tensors, c.transformer(vocabulary), Gpt2Naming::kNanoGpt, path);
   return trained;
 }
 

@@ -11,9 +11,9 @@
 
 namespace headlight {
 
-Index save_logits(const std::string& path, const TransformerLM& model, const TokenText& text, Index most) {
+Index save_logits(const std::string& path, const LanguageModel& model, const TokenText& text, Index most) {
   const NoGrad no_recording;
-  const Index context = model.config().context, vocabulary = model.config().vocabulary;
+  const Index context = model.context(), vocabulary = model.vocabulary();
   const std::vector<Window> windows = evaluation_windows(text, context, most);
   const auto count = static_cast<Index>(windows.size());
   constexpr double kMostBytes = 4e9;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "headlight/data/windows.h"
-#include "headlight/models/transformer.h"
+#include "headlight/models/language_model.h"
 
 namespace headlight {
 
@@ -14,6 +14,6 @@ namespace headlight {
 //   targets  [W,T]    int32    the next token of each position; -1 where the loss ignores it
 //   logits   [W,T,V]  float32  the logits of the next token
 // Returns the number of windows W. Errors: more than 4 GB; those of save_npz.
-Index save_logits(const std::string& path, const TransformerLM& model, const TokenText& text, Index most = 0);
+Index save_logits(const std::string& path, const LanguageModel& model, const TokenText& text, Index most = 0);
 
 }  // namespace headlight

@@ -9,7 +9,6 @@
 
 #include "headlight/autograd/tape.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/hook.h"
 
 namespace headlight {
 
@@ -128,13 +127,13 @@ void check_request(std::span<const std::int32_t> prompt, Index count) {
 
 }  // namespace
 
-std::vector<std::int32_t> generate_full_context(const TransformerLM& model, std::span<const std::int32_t> prompt,
+std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std::span<const std::int32_t> prompt,
                                                 Index count, const SampleOptions& options, Rng& rng,
                                                 const EachToken& each, std::span<const std::int32_t> document_end) {
   check_request(prompt, count);
   const NoGrad no_recording;
-  const auto context = static_cast<std::size_t>(model.config().context);
-  const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary);
+  const auto context = static_cast<std::size_t>(model.context());
+  const auto vocabulary = static_cast<std::size_t>(model.vocabulary());
   std::vector<std::int32_t> tokens(prompt.begin(), prompt.end()), generated;
   for (Index i = 0; i < count; ++i) {
     const std::size_t window = window_size(tokens, context, document_end);
@@ -148,23 +147,23 @@ std::vector<std::int32_t> generate_full_context(const TransformerLM& model, std:
   return generated;
 }
 
-std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_t> prompt, Index count,
+std::vector<std::int32_t> generate(TokenReader& reader, Index most, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
   check_request(prompt, count);
-  const auto context = static_cast<std::size_t>(decoder.model().config().context);
+  const auto context = static_cast<std::size_t>(most);
   std::vector<std::int32_t> tokens(prompt.begin(), prompt.end());
   const auto last = [&](std::size_t size) { return std::span<const std::int32_t>(tokens).last(size); };
   std::span<const float> logits;
   for (Index i = 0; i < count; ++i) {
     if (i == 0) {
-      logits = decoder.start(last(window_size(tokens, context, document_end)));
+      logits = reader.start(last(window_size(tokens, context, document_end)));
     } else {
       // Once the previous document has left the context, start again at the new one.
       const std::size_t window =
           tokens.size() > context ? window_from_document_end(tokens, context, document_end) : std::size_t{0};
-      if (window > 0 && window <= static_cast<std::size_t>(decoder.length())) logits = decoder.start(last(window));
-      else logits = decoder.next(tokens.back());
+      if (window > 0 && window <= static_cast<std::size_t>(reader.length())) logits = reader.start(last(window));
+      else logits = reader.next(tokens.back());
     }
     const SampledToken drawn = draw_token(logits, tokens, options, rng);
     tokens.push_back(drawn);
@@ -173,26 +172,23 @@ std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_
   return {tokens.begin() + static_cast<std::ptrdiff_t>(prompt.size()), tokens.end()};
 }
 
-std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const std::int32_t> prompt, Index count,
+std::vector<std::int32_t> generate(const LanguageModel& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each,
                                    std::span<const std::int32_t> document_end) {
   return TextGenerator(model).generate(prompt, count, options, rng, each, document_end);
 }
 
-TextGenerator::TextGenerator(const TransformerLM& model, WeightFormat format) : model_(model) {
-  if (Hook::active() && format == WeightFormat::kFloat32) return;
-  try {
-    decoder_ = std::make_unique<Decoder>(model, format);
-  } catch (const Decoder::Mismatch&) {  // the model has a layer that the decoder does not support
-    if (format != WeightFormat::kFloat32) throw;
-  }
+TextGenerator::TextGenerator(const LanguageModel& model, WeightFormat format)
+    : model_(model), reader_(model.reader(format)) {
+  if (!reader_ && format != WeightFormat::kFloat32)
+    fail("generate: this model has no int8 weights: ", model.summary(), "; use its float32 weights");
 }
 
 std::vector<std::int32_t> TextGenerator::generate(std::span<const std::int32_t> prompt, Index count,
                                                   const SampleOptions& options, Rng& rng, const EachToken& each,
                                                   std::span<const std::int32_t> document_end) {
-  return decoder_ ? headlight::generate(*decoder_, prompt, count, options, rng, each, document_end)
-                  : generate_full_context(model_, prompt, count, options, rng, each, document_end);
+  return reader_ ? headlight::generate(*reader_, model_.context(), prompt, count, options, rng, each, document_end)
+                 : generate_full_context(model_, prompt, count, options, rng, each, document_end);
 }
 
 }  // namespace headlight

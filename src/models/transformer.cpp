@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/words.h"
+#include "headlight/nn/hook.h"
+#include "models/decoder.h"
 
 namespace headlight {
 
@@ -14,8 +17,6 @@ namespace {
 constexpr Index kMaxSize = Index{1} << 20;
 
 constexpr double kStddev = 0.02;
-
-Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
 
 LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
 
@@ -95,7 +96,7 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
-  ff.emplace(this, "ff", c.width, hidden_size(c), c.activation, c.dropout, into(c), out_of(c));
+  ff.emplace(this, "ff", c.width, c.hidden_size(), c.activation, c.dropout, into(c), out_of(c));
 }
 
 Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& mask,
@@ -128,12 +129,7 @@ TransformerLM::TransformerLM(const TransformerConfig& config)
 }
 
 Tensor TransformerLM::embed(std::span<const std::int32_t> ids, Index batch) const {
-  const auto count = static_cast<Index>(ids.size());
-  if (batch <= 0 || count % batch != 0)
-    fail("model: ", counted(count, "id"), " do not make ", counted(batch, "sequence"));
-  const Index length = count / batch;
-  if (length > config_.context)
-    fail("model: ", counted(length, "id"), " at a time, and the context is ", config_.context);
+  const Index length = sequence_length(ids, batch);
   const Tensor x = tokens(ids, Shape{batch, length});  // [B,T,C]
   const LayerScope scope("position");
   return drop_(position->embed(x));
@@ -152,6 +148,30 @@ Tensor TransformerLM::operator()(std::span<const std::int32_t> ids, Index batch)
   Tensor x = embed(ids, batch);
   for (Index layer = 0; layer < config_.layers; ++layer) x = run_block(layer, x);
   return logits(x);
+}
+
+const TransformerLM& as_transformer(const LanguageModel& model, const std::string& what) {
+  const auto* transformer = dynamic_cast<const TransformerLM*>(&model);
+  if (!transformer) fail(what, ": needs a transformer; this model is another kind: ", model.summary());
+  return *transformer;
+}
+TransformerLM& as_transformer(LanguageModel& model, const std::string& what) {
+  return const_cast<TransformerLM&>(as_transformer(std::as_const(model), what));
+}
+
+std::string TransformerLM::summary() const {
+  return cat(counted(config_.layers, "layer"), " of ", counted(config_.heads, "head"), ", width ", config_.width,
+             ", context ", config_.context);
+}
+
+std::unique_ptr<TokenReader> TransformerLM::reader(WeightFormat format) const {
+  if (Hook::active() && format == WeightFormat::kFloat32) return nullptr;
+  try {
+    return std::make_unique<Decoder>(*this, format);
+  } catch (const Decoder::Mismatch&) {  // the model has a layer that the decoder does not support
+    if (format != WeightFormat::kFloat32) throw;
+    return nullptr;
+  }
 }
 
 }  // namespace headlight

@@ -2,75 +2,32 @@
 #include "training/config.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
+#include <map>
 
 #include "headlight/base/error.h"
 #include "headlight/corpora/corpus.h"
+#include "models/families.h"
 
 namespace headlight {
 
-namespace {
-
-constexpr Index kMostHeads = 1000;  // per layer
-
-// Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
-std::optional<std::vector<Index>> parse_list(std::string_view text) {
-  std::vector<Index> numbers;
-  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    Index number = 0;
-    const std::string_view item = text.substr(at, end - at);
-    const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), number);
-    if (error != std::errc() || stop != item.data() + item.size() || number < 0 || number > kMostHeads) return {};
-    numbers.push_back(number);
-    at = end + 1;
-  }
-  return numbers;
+ModelOptions RunConfig::model_options() const {
+  std::map<std::string, std::string> values;
+  for (const Setting& s : settings())
+    if (s.is_of(model)) values[s.name] = text_of(*this, s);
+  return ModelOptions(std::move(values));
 }
 
-std::vector<Index> parse_layer_heads(std::string_view text) {
-  if (const auto heads = parse_list(text)) return *heads;
-  throw UsageError(
-      cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+std::unique_ptr<LanguageModel> RunConfig::make_model(Index vocabulary) const {
+  return find_family(model).make(model_options(), vocabulary);
 }
 
-// Parses a list of lists such as "0,2//1": three layers, the second without heads.
-std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
-  std::vector<std::vector<Index>> layers;
-  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
-    const std::size_t end = std::min(text.find('/', at), text.size());
-    const auto slopes = parse_list(text.substr(at, end - at));
-    if (!slopes)
-      throw UsageError(cat("--head-slopes ", text, ": expected the slopes of each layer's heads, numbers from 0 to ",
-                           kMostHeads, ", as in 0,2/1"));
-    layers.push_back(*slopes);
-    at = end + 1;
-  }
-  return layers;
+TransformerConfig RunConfig::transformer(Index vocabulary) const {
+  return transformer_config(model_options(), vocabulary);
 }
 
-}  // namespace
-
-TransformerConfig RunConfig::model(Index vocabulary) const {
-  TransformerConfig c;
-  c.vocabulary = vocabulary;
-  c.context = context;
-  c.layers = layers;
-  c.heads = heads;
-  c.width = width;
-  c.hidden = hidden;
-  c.layer_heads = parse_layer_heads(layer_heads);
-  c.head_size = head_size;
-  c.slopes = parse_head_slopes(head_slopes);
-  c.dropout = dropout;
-  c.position = position;
-  c.norm = norm;
-  c.activation = activation;
-  c.pre_norm = pre_norm;
-  c.tied = tied;
-  c.bias = bias;
-  return c;
+ModelCost RunConfig::cost(Index vocabulary) const {
+  const ModelKind& family = find_family(model);
+  return family.cost ? family.cost(model_options(), vocabulary) : ModelCost{};
 }
 
 std::vector<std::string> RunConfig::all_data() const {
@@ -87,7 +44,9 @@ Schedule RunConfig::schedule() const {
 void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   try {
-    model(1).check();
+    cost(1);  // checks combinations of the model's settings
+  } catch (const UsageError&) {
+    throw;
   } catch (const Error& e) {
     throw UsageError(e.what());
   }
@@ -108,20 +67,19 @@ void RunConfig::check() const {
 }
 
 double RunConfig::memory(Index vocabulary) const {
-  const auto number = [](Index n) { return static_cast<double>(n); };
-  const double c = number(width), f = hidden < 0 ? 4 * c : number(hidden), v = number(vocabulary);
-  const TransformerConfig m = model(vocabulary);
-  m.check();
-  double all_heads = 0;
-  for (Index layer = 0; layer < layers; ++layer) all_heads += number(m.heads_in(layer));
-  const double inner = all_heads * number(m.size_of_heads());  // total width of all heads in all layers
-  const double parameters = 4 * c * inner + number(layers) * 2 * c * f + (v + number(context)) * c;
-  const double places = number(batch) * number(context);  // tokens per batch
-  // Values on the tape per token and layer: about 10 * width, 3 * hidden, and the attention weights.
-  const double activations =
-      places * (number(layers) * (6 * c + 3 * f) + 4 * inner + all_heads * number(context) + 4 * c + 3 * v);
-  const double ids = 2 * places * number(accumulate);  // inputs and targets of one step
-  return 4 * (4 * parameters + activations + ids);     // float32: weights, gradients and AdamW's two moments
+  const ModelCost model_cost = cost(vocabulary);
+  const double tokens = static_cast<double>(batch) * static_cast<double>(context);
+  const double ids = 2 * tokens * static_cast<double>(accumulate);  // inputs and targets of one step
+  // float32: weights, gradients and AdamW's two moments; the tape; the ids.
+  return 4 * (4 * model_cost.parameters + tokens * model_cost.activations + ids);
+}
+
+const ModelKind& find_family(const std::string& name) {
+  if (const ModelKind* kind = find_model(name)) return *kind;
+  std::vector<std::string> names;
+  for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);
+  throw UsageError(cat("--model ", name.empty() ? "''" : name,
+                       ": this program has no such model; it has: ", word_list(names), suggestion(name, names)));
 }
 
 void check_corpus_name(std::string_view what, std::string_view name) {

@@ -3,6 +3,8 @@
 // table.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -10,6 +12,7 @@
 
 #include "base/words.h"
 #include "formats/json.h"
+#include "headlight/models/registry.h"
 #include "headlight/models/transformer.h"
 #include "headlight/optim/schedule.h"
 
@@ -28,6 +31,8 @@ struct RunConfig {
   TokenUnit tokens = TokenUnit::kCharacter;
   double val_fraction = 0.1;
   // ---- model ----
+  std::string model = "transformer";            // the family (models/registry.h)
+  std::map<std::string, std::string> own = {};  // values of the families' own settings that differ from the default
   Index layers = 4, heads = 4, width = 128, context = 64;
   Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
@@ -61,7 +66,14 @@ struct RunConfig {
   bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
-  TransformerConfig model(Index vocabulary) const;
+  // The values of the settings that the family uses.
+  ModelOptions model_options() const;
+  // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.
+  std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
+  // Zeros if the family gives no cost.
+  ModelCost cost(Index vocabulary) const;
+  // The configuration of a transformer; the family must be `transformer`.
+  TransformerConfig transformer(Index vocabulary) const;
   Schedule schedule() const;
   // Checks each setting against its range or choices in the table, then combinations of settings.
   // Error: a UsageError that names the setting, its value and the allowed values.
@@ -75,8 +87,12 @@ struct ChoiceField {
   std::size_t (*get)(const RunConfig&);  // past the end if the value has no name
   void (*set)(RunConfig&, std::size_t);
 };
-using SettingField =
-    std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*, ChoiceField>;
+// A setting of one family, whose value is in RunConfig::own.
+struct OwnField {
+  ModelSetting setting;
+};
+using SettingField = std::variant<Index RunConfig::*, double RunConfig::*, bool RunConfig::*, std::string RunConfig::*,
+                                  ChoiceField, OwnField>;
 
 struct Setting {
   const char* name;  // "min-lr" stands for the flag --min-lr and the key min_lr in config.json
@@ -91,10 +107,14 @@ struct Setting {
   bool free_on_resume = false;
 
   std::string key() const;  // the name with underscores: "min_lr"
-  bool is_switch() const { return std::holds_alternative<bool RunConfig::*>(field); }
+  bool is_switch() const;
+  // Whether the setting describes a model, in any family.
+  bool describes_model() const;
+  // Whether the setting describes models of this family. Error: that of find_family().
+  bool is_of(const std::string& family) const;
 };
 
-// All settings, in the order --help shows them.
+// All settings, in the order --help shows them. Own settings of families come last among those of the model.
 const std::vector<Setting>& settings();
 // Finds a setting by flag name; null if there is none.
 const Setting* find_setting(std::string_view name);
@@ -122,6 +142,9 @@ const std::vector<Preset>& presets();
 const Preset& find_preset(std::string_view name);
 // The preset that trains on a built-in corpus; "demo" if no preset does.
 std::string preset_of_corpus(std::string_view corpus);
+
+// Error: a UsageError that lists the families.
+const ModelKind& find_family(const std::string& name);
 
 // Error: a UsageError that starts with `what`, suggests the closest built-in corpus and lists all of them.
 void check_corpus_name(std::string_view what, std::string_view name);

@@ -48,46 +48,93 @@ Parsed parse_whole_text(std::string_view text, T& value) {
 [[noreturn]] void refuse_range(const Setting& s, std::string_view value) {
   refuse(s, value, cat("outside what is allowed: ", allowed_range(s)));
 }
-[[noreturn]] void refuse_choice(const Setting& s, std::string_view value) {
-  refuse(s, value, cat("not one of ", word_list(s.choices), suggestion(value, s.choices)));
+
+Index whole_from_text(const Setting& s, std::string_view text) {
+  Index value = 0;
+  const Parsed parsed = parse_whole_text(text, value);
+  if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed is ", allowed_range(s)));
+  if (parsed == Parsed::kTooLarge || !in_range(s, static_cast<double>(value))) refuse_range(s, text);
+  return value;
+}
+
+double real_from_text(const Setting& s, std::string_view text) {
+  double value = 0;
+  const Parsed parsed = parse_whole_text(text, value);
+  if (parsed == Parsed::kNoNumber || std::isnan(value))
+    refuse(s, text, cat("not a number; allowed is ", allowed_range(s)));
+  if (parsed == Parsed::kTooLarge || !in_range(s, value)) refuse_range(s, text);
+  return value;
+}
+
+bool yes_from_text(const Setting& s, std::string_view text) {
+  if (text != "yes" && text != "no") refuse(s, text, "say yes or no");
+  return text == "yes";
+}
+
+std::size_t choice_from_text(const Setting& s, std::string_view text) {
+  const auto found = std::find(s.choices.begin(), s.choices.end(), text);
+  if (found == s.choices.end()) refuse(s, text, cat("not one of ", word_list(s.choices), suggestion(text, s.choices)));
+  return static_cast<std::size_t>(found - s.choices.begin());
+}
+
+// The value of a family's own setting in its canonical form.
+std::string own_from_text(const Setting& s, ModelSetting::Kind kind, std::string_view text) {
+  switch (kind) {
+    case ModelSetting::Kind::kWhole:
+      return std::to_string(whole_from_text(s, text));
+    case ModelSetting::Kind::kReal:
+      return number_as_text(real_from_text(s, text));
+    case ModelSetting::Kind::kYesNo:
+      return yes_from_text(s, text) ? "yes" : "no";
+    case ModelSetting::Kind::kChoice:
+      return s.choices[choice_from_text(s, text)];
+  }
+  return {};
+}
+
+// How a setting is written in JSON.
+enum class JsonKind { kWhole, kReal, kYesNo, kText };
+JsonKind json_kind(const Setting& s) {
+  if (std::holds_alternative<Index RunConfig::*>(s.field)) return JsonKind::kWhole;
+  if (std::holds_alternative<double RunConfig::*>(s.field)) return JsonKind::kReal;
+  if (s.is_switch()) return JsonKind::kYesNo;
+  const auto* own = std::get_if<OwnField>(&s.field);
+  if (own && own->setting.kind == ModelSetting::Kind::kWhole) return JsonKind::kWhole;
+  if (own && own->setting.kind == ModelSetting::Kind::kReal) return JsonKind::kReal;
+  return JsonKind::kText;
 }
 
 }  // namespace
 
 void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
-  if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) {
-    Index value = 0;
-    const Parsed parsed = parse_whole_text(text, value);
-    if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed is ", allowed_range(s)));
-    if (parsed == Parsed::kTooLarge || !in_range(s, static_cast<double>(value))) refuse_range(s, text);
-    config.*(*field) = value;
+  if (const auto* whole = std::get_if<Index RunConfig::*>(&s.field)) {
+    config.*(*whole) = whole_from_text(s, text);
   } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
-    double value = 0;
-    const Parsed parsed = parse_whole_text(text, value);
-    if (parsed == Parsed::kNoNumber || std::isnan(value))
-      refuse(s, text, cat("not a number; allowed is ", allowed_range(s)));
-    if (parsed == Parsed::kTooLarge || !in_range(s, value)) refuse_range(s, text);
-    config.*(*real) = value;
+    config.*(*real) = real_from_text(s, text);
   } else if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) {
-    if (text != "yes" && text != "no") refuse(s, text, "say yes or no");
-    config.*(*flag) = text == "yes";
+    config.*(*flag) = yes_from_text(s, text);
   } else if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
-    const auto found = std::find(s.choices.begin(), s.choices.end(), text);
-    if (found == s.choices.end()) refuse_choice(s, text);
-    choice->set(config, static_cast<std::size_t>(found - s.choices.begin()));
+    choice->set(config, choice_from_text(s, text));
+  } else if (const auto* own = std::get_if<OwnField>(&s.field)) {
+    config.own[s.name] = own_from_text(s, own->setting.kind, text);
   } else {
     config.*std::get<std::string RunConfig::*>(s.field) = std::string(text);
     if (s.name == std::string_view("data")) config.more_data.clear();
+    if (s.name == std::string_view("model")) find_family(config.model);
   }
 }
 
 std::string text_of(const RunConfig& config, const Setting& s) {
-  if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) return std::to_string(config.*(*field));
+  if (const auto* whole = std::get_if<Index RunConfig::*>(&s.field)) return std::to_string(config.*(*whole));
   if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) return number_as_text(config.*(*real));
   if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) return config.*(*flag) ? "yes" : "no";
   if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
     const std::size_t number = choice->get(config);
     return number < s.choices.size() ? s.choices[number] : "";
+  }
+  if (const auto* own = std::get_if<OwnField>(&s.field)) {
+    const auto found = config.own.find(s.name);
+    return found == config.own.end() ? own->setting.value : found->second;
   }
   return config.*std::get<std::string RunConfig::*>(s.field);
 }
@@ -99,22 +146,29 @@ std::string text_of(const RunConfig& config, std::string_view name) {
 }
 
 void check_setting(const RunConfig& config, const Setting& s) {
-  if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) {
-    if (!in_range(s, static_cast<double>(config.*(*field)))) refuse_range(s, text_of(config, s));
-  } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
-    if (!in_range(s, config.*(*real))) refuse_range(s, text_of(config, s));  // NaN fails the range check
-  } else if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
-    if (choice->get(config) >= s.choices.size()) refuse_choice(s, text_of(config, s));
-  }
+  RunConfig checked;
+  if (!std::holds_alternative<std::string RunConfig::*>(s.field)) set_from_text(checked, s, text_of(config, s));
+  else if (s.name == std::string_view("model")) find_family(config.model);
 }
 
 Json to_json(const RunConfig& config) {
   Json json = Json::object();
   for (const Setting& s : settings()) {
-    if (const auto* whole = std::get_if<Index RunConfig::*>(&s.field)) json.set(s.key(), config.*(*whole));
-    else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) json.set(s.key(), config.*(*real));
-    else if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) json.set(s.key(), config.*(*flag));
-    else json.set(s.key(), text_of(config, s));  // strings, and names of choices
+    if (s.describes_model() && !s.is_of(config.model)) continue;
+    const std::string text = text_of(config, s);
+    switch (json_kind(s)) {
+      case JsonKind::kWhole:
+        json.set(s.key(), whole_from_text(s, text));
+        break;
+      case JsonKind::kReal:
+        json.set(s.key(), real_from_text(s, text));
+        break;
+      case JsonKind::kYesNo:
+        json.set(s.key(), text == "yes");
+        break;
+      case JsonKind::kText:
+        json.set(s.key(), text);
+    }
   }
   if (!config.more_data.empty()) {
     Json all = Json::array();
@@ -125,6 +179,9 @@ Json to_json(const RunConfig& config) {
 }
 
 void from_json(RunConfig& config, const JsonView& json) {
+  // First the family, because the other keys depend on it.
+  if (const auto family = json.find("model"); family && !find_model(family->as_string()))
+    family->refuse(cat("this program has no model ", family->as_string(), "; use the program that trained the run"));
   for (const auto& [key, value] : json.members()) {
     const Setting* found = nullptr;
     std::vector<std::string> keys;
@@ -142,10 +199,19 @@ void from_json(RunConfig& config, const JsonView& json) {
     }
     // Convert through text, so that a file follows the same rules as a flag.
     std::string text;
-    if (std::holds_alternative<Index RunConfig::*>(found->field)) text = std::to_string(value.as_index());
-    else if (std::holds_alternative<double RunConfig::*>(found->field)) text = number_as_text(value.as_double());
-    else if (found->is_switch()) text = value.as_bool() ? "yes" : "no";
-    else text = value.as_string();
+    switch (json_kind(*found)) {
+      case JsonKind::kWhole:
+        text = std::to_string(value.as_index());
+        break;
+      case JsonKind::kReal:
+        text = number_as_text(value.as_double());
+        break;
+      case JsonKind::kYesNo:
+        text = value.as_bool() ? "yes" : "no";
+        break;
+      case JsonKind::kText:
+        text = value.as_string();
+    }
     try {
       set_from_text(config, *found, text);
     } catch (const UsageError& e) {

@@ -23,10 +23,10 @@ void for_each_prediction(const Evaluation& evaluation, Each each) {
 
 }  // namespace
 
-Evaluation evaluate(const TransformerLM& model, const TokenText& text, Index most) {
+Evaluation evaluate(const LanguageModel& model, const TokenText& text, Index most) {
   if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
   const NoGrad no_recording;
-  const Index context = model.config().context;
+  const Index context = model.context();
   Evaluation result;
   result.windows = evaluation_windows(text, context, most);
   constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy with little memory

@@ -79,10 +79,7 @@ double expected_loss(double parameters, double effective, double bigram_loss) {
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }
 
-double block_parameters(const RunConfig& c) {
-  const double width = as_real(c.width), hidden = c.hidden < 0 ? 4 * width : as_real(c.hidden);
-  return as_real(c.layers) * (4 * width * width + 2 * width * hidden);
-}
+double block_parameters(const RunConfig& c) { return c.cost(1).matrix_parameters; }
 
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
@@ -98,6 +95,9 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
       fail("plan: a speed of ", tokens_per_second, " tokens/s; it must be above 0");
     return tokens_per_second;
   };
+  if (const RunConfig c = resolve(asked); !find_family(c.model).cost)
+    throw UsageError(
+        cat("--minutes: no plan for the model ", c.model, ", which gives no cost; set its sizes and --steps instead"));
   const double began = monotonic_seconds();
   const bool only = asked.has_size();
   Plan best;

@@ -50,14 +50,24 @@ std::string implied_preset(const Asked& asked) {
 void take_model(RunConfig& config, const Asked& asked) {
   if (!asked.start) return;
   for (const Setting& s : settings()) {
-    const bool is_of_model = s.group == std::string_view("Model") && s.name != std::string_view("dropout");
-    if (!is_of_model && s.name != std::string_view("tokens")) continue;
+    const std::string_view name = s.name;
+    const bool is_kept = (s.describes_model() && s.is_of(asked.start->config.model) && name != "dropout") ||
+                         name == "model" || name == "tokens";
+    if (!is_kept) continue;
     const std::string theirs = text_of(asked.start->config, s);
     if (asked.has(s) && text_of(config, s) != theirs)
       throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", asked.start_name, " has ", theirs,
                            ", and --init keeps it; leave the flag out"));
     set_from_text(config, s, theirs);
   }
+}
+
+// Refuses values for settings of other families.
+void check_family(const RunConfig& config, const Asked& asked) {
+  for (const Setting& s : settings())
+    if (s.describes_model() && asked.has(s) && !s.is_of(config.model))
+      throw UsageError(cat("--", s.name, ": the model ", config.model,
+                           " has no such setting; leave it out, or see headlight models ", config.model));
 }
 
 void refuse_contradictions(const Asked& asked) {
@@ -122,6 +132,7 @@ RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& pla
   apply_file(config, asked);
   apply_flags(config, asked);
   take_model(config, asked);
+  check_family(config, asked);
   if (plan && !asked.has("min-lr")) config.min_lr = std::min(config.min_lr, config.lr);
   return config;
 }

@@ -125,10 +125,10 @@ TrainedModel load_model(const std::string& directory, CheckpointChoice weights) 
     fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
   // Load the file before building the model, so that a bad configuration causes no large allocation.
   const SafeTensors file = load_checked(run.file(name));
-  const TransformerConfig config = loaded.info.config.model(loaded.info.vocabulary.size());
+  const Index vocabulary = loaded.info.vocabulary.size();
   const std::string prefix = weights == CheckpointChoice::kBest ? "" : kModelPrefix;
-  check_size(file, prefix, config);
-  loaded.model = std::make_unique<TransformerLM>(config);
+  check_size(file, prefix, loaded.info.config.cost(vocabulary));
+  loaded.model = loaded.info.config.make_model(vocabulary);
   load_parameters(file, loaded.model->parameters(), prefix);
   loaded.step = metadata_whole(file, "step");
   loaded.val_loss = metadata_real(file, "val_loss");

@@ -64,9 +64,12 @@ class RunDirectory {
 // A trained model and the run it belongs to.
 struct TrainedModel {
   RunInfo info;
-  std::unique_ptr<TransformerLM> model;
+  std::unique_ptr<LanguageModel> model;
   Index step = 0;       // the training step of these weights
   double val_loss = 0;  // at this step, nats; NaN if not validated
+
+  // Error: as_transformer().
+  TransformerLM& transformer(const std::string& what) const { return as_transformer(*model, what); }
 };
 // Selects model.safetensors (best) or state.safetensors (last).
 enum class CheckpointChoice { kBest, kLast };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/choices.h"
 #include "training/config.h"
 
 namespace headlight {
@@ -9,25 +10,9 @@ namespace headlight {
 namespace {
 
 constexpr double kBig = 1 << 20;
+constexpr const char* kModelGroup = "Model";
 
-template <class E>
-struct Named {
-  E value;
-  const char* name;
-  const char* note = "";  // appended to the name in --help
-};
-// The names of each enum's values.
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
-constexpr Named<PositionKind> kPositions[] = {{PositionKind::kLearned, "learned"},
-                                              {PositionKind::kSinusoidal, "sinusoidal"},
-                                              {PositionKind::kRotary, "rotary"},
-                                              {PositionKind::kAlibi, "alibi"},
-                                              {PositionKind::kNone, "none"}};
-constexpr Named<NormKind> kNorms[] = {{NormKind::kLayer, "layer"}, {NormKind::kRms, "rms"}};
-constexpr Named<Activation> kActivations[] = {{Activation::kGelu, "gelu", " (tanh form)"},
-                                              {Activation::kGeluErf, "gelu-erf"},
-                                              {Activation::kRelu, "relu"},
-                                              {Activation::kSilu, "silu"}};
 constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
                                                 {OptimizerKind::kSgd, "sgd", " (with momentum)"}};
 constexpr Named<Decay> kDecays[] = {
@@ -83,6 +68,7 @@ std::vector<Setting> make_settings() {
   choice("tokens", choices_of<&R::tokens, kTokens>(), "Text", "what the model reads and writes: ");
   number("val-fraction", &R::val_fraction, "Text", 0, 0.9, "the last part of the text, kept for validation");
 
+  text("model", &R::model, "Model", "the family of the model; see headlight models");
   number("layers", &R::layers, "Model", 1, 1000, "blocks of attention and feed-forward");
   number("heads", &R::heads, "Model", 1, 1000, "attention heads in each block");
   number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
@@ -100,6 +86,20 @@ std::vector<Setting> make_settings() {
   yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each layer (no: after)");
   yes_no("tied", &R::tied, "Model", "the output shares the token embedding");
   yes_no("bias", &R::bias, "Model", "biases in the linear layers");
+  for (const ModelKind& kind : model_kinds()) {
+    for (const ModelSetting& own : kind.settings) {
+      const auto same = [&](const Setting& other) { return own.name == other.name; };
+      if (std::any_of(s.begin(), s.end(), same)) continue;  // declared by two families alike
+      s.push_back({.name = own.name.c_str(),
+                   .field = OwnField{own},
+                   .group = kModelGroup,
+                   .help = own.help,
+                   .lowest = own.lowest,
+                   .highest = own.highest,
+                   .choices = own.choices});
+      if (!own.choices.empty()) s.back().help += cat(": ", word_list(own.choices, "or"));
+    }
+  }
 
   number("batch", &R::batch, "Training", 1, kBig, "windows of text in a batch");
   number("accumulate", &R::accumulate, "Training", 1, kBig, "batches to a step");
@@ -142,8 +142,30 @@ std::string Setting::key() const {
   return key;
 }
 
+bool Setting::is_switch() const {
+  const auto* own = std::get_if<OwnField>(&field);
+  return std::holds_alternative<bool RunConfig::*>(field) || (own && own->setting.kind == ModelSetting::Kind::kYesNo);
+}
+
+bool Setting::describes_model() const {
+  return group == std::string_view(kModelGroup) && name != std::string_view("model");
+}
+
+bool Setting::is_of(const std::string& family) const {
+  const ModelKind& kind = find_family(family);
+  const auto is_this = [&](const auto& setting) { return setting.name == std::string_view(name); };
+  if (std::holds_alternative<OwnField>(field)) return std::any_of(kind.settings.begin(), kind.settings.end(), is_this);
+  return describes_model() &&
+         (name == std::string_view("context") || std::count(kind.shared.begin(), kind.shared.end(), name) > 0);
+}
+
 const std::vector<Setting>& settings() {
-  static const std::vector<Setting> all = make_settings();
+  static std::vector<Setting> all;
+  static std::size_t families = 0;  // of which `all` has the settings
+  if (families != model_kinds().size()) {
+    all = make_settings();
+    families = model_kinds().size();
+  }
   return all;
 }
 

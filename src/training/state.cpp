@@ -69,21 +69,13 @@ SafeTensors load_checked(const std::string& path) {
   return file;
 }
 
-void check_size(const SafeTensors& file, const std::string& prefix, const TransformerConfig& c) {
+void check_size(const SafeTensors& file, const std::string& prefix, const ModelCost& cost) {
   double found = 0;
   for (const TensorView& view : file.tensors())
     if (view.name.rfind(prefix, 0) == 0)
       found += static_cast<double>(view.data.size()) / static_cast<double>(bytes_of(view.type));
-  // Count only the matrices: a lower bound is enough.
-  const auto width = static_cast<double>(c.width), hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
-  const double tables = static_cast<double>(c.vocabulary) * (c.tied ? 1 : 2) +
-                        (c.position == PositionKind::kLearned ? static_cast<double>(c.context) : 0);
-  double heads = 0;
-  for (Index layer = 0; layer < c.layers; ++layer) heads += static_cast<double>(c.heads_in(layer));
-  const double attention = 4 * width * heads * static_cast<double>(c.size_of_heads());
-  const double needed = attention + static_cast<double>(c.layers) * 2 * width * hidden + tables * width;
-  if (found < needed)
-    fail(file.source(), ": holds ", found, " weights, and the model of config.json has ", needed,
+  if (found < cost.parameters)
+    fail(file.source(), ": holds ", found, " weights, and the model of config.json has ", cost.parameters,
          " or more; these two files are not of one run");
 }
 

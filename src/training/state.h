@@ -4,7 +4,7 @@
 #include <string>
 
 #include "headlight/formats/safetensors.h"
-#include "headlight/models/transformer.h"
+#include "headlight/models/registry.h"
 
 namespace headlight {
 
@@ -22,8 +22,8 @@ void save_checked(const std::string& path, std::span<const TensorView> tensors, 
 // Errors: those of SafeTensors::load; a missing or wrong checksum.
 SafeTensors load_checked(const std::string& path);
 
-// Fails if the file has fewer values under the prefix than a model of this configuration has weights. Call this
+// Fails if the file has fewer values under the prefix than a model of this cost has parameters. Call this
 // function before building the model, so that a damaged configuration cannot cause a huge allocation.
-void check_size(const SafeTensors& file, const std::string& prefix, const TransformerConfig& config);
+void check_size(const SafeTensors& file, const std::string& prefix, const ModelCost& cost);
 
 }  // namespace headlight

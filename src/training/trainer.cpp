@@ -29,7 +29,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
 }
 
-void copy_weights(const TransformerLM& from, const TransformerLM& to) {
+void copy_weights(const LanguageModel& from, const LanguageModel& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
     fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
@@ -64,7 +64,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   const auto seed = static_cast<std::uint64_t>(config.seed);
   seed_generator(mix64(seed ^ kParameterStream));
   batches_ = Rng(mix64(seed ^ kBatchStream));
-  model_ = std::make_unique<TransformerLM>(config.model(data_.vocabulary.size()));
+  model_ = config.make_model(data_.vocabulary.size());
   if (start) copy_weights(start->model, *model_);
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
@@ -97,7 +97,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
     fail(state, ": there is no checkpoint to resume from; start again with --force");
   }
   const SafeTensors file = load_checked(state);
-  check_size(file, kModelPrefix, config.model(data.vocabulary.size()));
+  check_size(file, kModelPrefix, config.cost(data.vocabulary.size()));
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
   trainer->directory_ = directory;
   trainer->lock_ = std::move(lock);
@@ -118,7 +118,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
 }
 
 std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData data, const std::string& path,
-                                             const TransformerLM& weights) {
+                                             const LanguageModel& weights) {
   auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
   const std::vector<NamedTensor> from = weights.parameters(), to = trainer->model_->parameters();
   if (from.size() != to.size()) fail("trainer: the weights have ", from.size(), " parameters, the model ", to.size());

@@ -18,7 +18,7 @@ namespace headlight {
 
 // Initial weights to use instead of random ones, and the run that they come from.
 struct InitialWeights {
-  const TransformerLM& model;
+  const LanguageModel& model;
   std::string source;
 };
 
@@ -37,7 +37,7 @@ class Trainer {
   // Starts a run from the weights of a model, such as a pruned model, and saves a checkpoint at step 0.
   // Errors: those of the constructor.
   static std::unique_ptr<Trainer> from_model(const RunConfig& config, RunData data, const std::string& directory,
-                                             const TransformerLM& weights);
+                                             const LanguageModel& weights);
 
   // Trains to the last step. For s = 0 .. steps: if s is a multiple of eval_every or the last step, validates and saves
   // a checkpoint; then, if s < steps, makes one update. A checkpoint is also saved every save_every seconds; these
@@ -50,7 +50,7 @@ class Trainer {
   void run(const std::function<bool(const StepRecord&)>& each = {},
            const std::function<void(const StepRecord&)>& before = {});
 
-  const TransformerLM& model() const { return *model_; }
+  const LanguageModel& model() const { return *model_; }
   const RunData& data() const { return data_; }
   const RunConfig& config() const { return info_.config; }
   const std::string& directory() const { return directory_.path(); }  // empty: the run writes no files
@@ -96,7 +96,7 @@ class Trainer {
   RunDirectory directory_;
   DirectoryLock lock_;  // excludes other processes that train in the same directory
   RunLog log_;
-  std::unique_ptr<TransformerLM> model_;
+  std::unique_ptr<LanguageModel> model_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   Rng batches_;  // samples the training windows; dropout uses generator()

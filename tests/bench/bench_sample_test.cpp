@@ -14,7 +14,7 @@ TEST(BenchSample, MeasuresATokenAndWhatItReads) {
   c.context = 16;
   for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
     const SampleBench b = bench_sample(c, format, 11, 0.01);
-    const TransformerLM model(c.model(11));
+    const TransformerLM model(c.transformer(11));
     const Decoder decoder(model, format);
     EXPECT_EQ(b.parameters, model.parameter_count());
     EXPECT_EQ(b.weight_bytes, decoder.bytes_read(0));

@@ -57,7 +57,7 @@ TEST(Logits, AreTheModelsOnItsWindows) {
   const TemporaryDirectory directory;
   const RunConfig config = tiny_config();
   const RunData data = tiny_data(directory, config);
-  const TransformerLM model(config.model(data.vocabulary.size()));
+  const TransformerLM model(config.transformer(data.vocabulary.size()));
   const std::string path = directory / "l.npz";
   const auto all = static_cast<Index>(evaluation_windows(data.validation, config.context).size());
   EXPECT_EQ(save_logits(path, model, data.validation), all);

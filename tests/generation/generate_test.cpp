@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "headlight/models/transformer.h"
 #include "headlight/nn/hook.h"
 #include "support/expect_error.h"
 

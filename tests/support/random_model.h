@@ -27,7 +27,7 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
   trained.step = 70;
   trained.val_loss = 1.25;
   seed_generator(3);
-  trained.model = std::make_unique<TransformerLM>(config.model(trained.info.vocabulary.size()));
+  trained.model = std::make_unique<TransformerLM>(config.transformer(trained.info.vocabulary.size()));
   Rng rng(4);
   for (const NamedTensor& p : trained.model->parameters()) {
     Tensor value = p.value;
@@ -36,11 +36,11 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
   return trained;
 }
 
-inline std::vector<double> logits_of(const TransformerLM& model) {
+inline std::vector<double> logits_of(const LanguageModel& model) {
   const NoGrad no_recording;
   std::vector<std::int32_t> ids;
-  for (Index i = 0; i < 2 * model.config().context; ++i)
-    ids.push_back(static_cast<std::int32_t>(i * 7 % model.config().vocabulary));
+  for (Index i = 0; i < 2 * model.context(); ++i)
+    ids.push_back(static_cast<std::int32_t>(i * 7 % model.vocabulary()));
   return model(ids, 2).to_vector();
 }
 

@@ -162,18 +162,18 @@ TEST(Config, EverySettingReachesTheModelOrTheSchedule) {
                                    {"alibi", PositionKind::kAlibi},
                                    {"none", PositionKind::kNone}}) {
     set_from_text(c, setting("position"), text);
-    EXPECT_EQ(c.model(11).position, kind);
+    EXPECT_EQ(c.transformer(11).position, kind);
   }
   for (const auto& [text, kind] : {std::pair{"gelu", Activation::kGelu},
                                    {"gelu-erf", Activation::kGeluErf},
                                    {"relu", Activation::kRelu},
                                    {"silu", Activation::kSilu}}) {
     set_from_text(c, setting("activation"), text);
-    EXPECT_EQ(c.model(11).activation, kind);
+    EXPECT_EQ(c.transformer(11).activation, kind);
   }
   c.norm = NormKind::kRms;
-  EXPECT_EQ(c.model(11).norm, NormKind::kRms);
-  const TransformerConfig m = c.model(11);
+  EXPECT_EQ(c.transformer(11).norm, NormKind::kRms);
+  const TransformerConfig m = c.transformer(11);
   EXPECT_EQ(m.vocabulary, 11);
   EXPECT_EQ(m.layers, 3);
   EXPECT_EQ(m.heads, 5);
@@ -345,7 +345,7 @@ TEST(Config, LayerHeadsAreAList) {
   c.layer_heads = "4,2,0,1";
   c.head_size = 16;
   EXPECT_NO_THROW(c.check());
-  const TransformerConfig model = c.model(10);
+  const TransformerConfig model = c.transformer(10);
   EXPECT_EQ(model.layer_heads, (std::vector<Index>{4, 2, 0, 1}));
   EXPECT_EQ(model.most_heads(), 4);
   EXPECT_EQ(model.heads_in(2), 0);
@@ -363,7 +363,7 @@ TEST(Config, LayerHeadsAreAList) {
   EXPECT_THROW(c.check(), UsageError) << "which slopes are left?";
   c.head_slopes = "0,1,2,3/1,3//2";
   EXPECT_NO_THROW(c.check());
-  EXPECT_EQ(c.model(10).slopes, (std::vector<std::vector<Index>>{{0, 1, 2, 3}, {1, 3}, {}, {2}}));
+  EXPECT_EQ(c.transformer(10).slopes, (std::vector<std::vector<Index>>{{0, 1, 2, 3}, {1, 3}, {}, {2}}));
   for (const char* bad : {"0,1,2,3/1,3", "0,1,2,3/1,3//4", "0,1,2,3/1//2", "0,1,2,3/1,3//", "0,1,2,3/1,x//2", "/"}) {
     c.head_slopes = bad;
     EXPECT_THROW(c.check(), UsageError) << bad;

@@ -74,7 +74,7 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   for (const NamedTensor& p : named) start.emplace_back(p.value.data<float>(), p.value.data<float>() + p.value.numel());
 
   seed_generator(1);
-  TransformerLM twin(trainer.model().config());
+  TransformerLM twin(as_transformer(trainer.model(), "twin").config());
   const auto twin_named = twin.parameters();
   for (std::size_t i = 0; i < named.size(); ++i) {
     Tensor value = twin_named[i].value;
@@ -448,8 +448,8 @@ TEST(Trainer, TrainsModelsWithUnevenLayers) {
   config.head_size = 4;
   auto trainer = std::make_unique<Trainer>(config, tiny_data(directory, config), directory / "run");
   trainer->run();
-  EXPECT_EQ(trainer->model().blocks[0]->attn->heads(), 1);
-  EXPECT_EQ(trainer->model().blocks[1]->attn->heads(), 0);
+  EXPECT_EQ(as_transformer(trainer->model(), "test").blocks[0]->attn->heads(), 1);
+  EXPECT_EQ(as_transformer(trainer->model(), "test").blocks[1]->attn->heads(), 0);
   EXPECT_LT(trainer->best_val_loss(), 3);
   const TrainedModel loaded = load_model(directory / "run");
   EXPECT_EQ(loaded.model->parameter_count(), trainer->model().parameter_count());

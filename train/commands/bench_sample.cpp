@@ -6,8 +6,8 @@
 #include "formats/json.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
-#include "headlight/generation/decoder.h"
 #include "headlight/tensor/tensor.h"
+#include "models/decoder.h"
 #include "training/run_directory.h"
 
 namespace headlight::cli {

@@ -5,7 +5,6 @@
 #include "base/words.h"
 #include "cli/signals.h"
 #include "formats/safetensors_format.h"
-#include "generation/quantize.h"
 #include "generation/text_stream.h"
 #include "generation_flags.h"
 #include "headlight/base/error.h"
@@ -13,10 +12,11 @@
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
-#include "headlight/generation/decoder.h"
 #include "headlight/generation/generate.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
+#include "models/decoder.h"
+#include "models/quantize.h"
 #include "os/terminal.h"
 #include "training/run_directory.h"
 
@@ -92,7 +92,7 @@ int run_chat(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory, w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
-  if (w.int8) round_to_int8(*trained.model);
+  if (w.int8) round_to_int8(trained.transformer("--int8"));
   TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));

@@ -10,13 +10,13 @@
 #include "data/ngram.h"
 #include "exchange/logits.h"
 #include "formats/json.h"
-#include "generation/quantize.h"
 #include "headlight/base/error.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/windows.h"
 #include "headlight/ops/ops.h"
 #include "headlight/training/evaluate.h"
+#include "models/quantize.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 
@@ -76,7 +76,7 @@ int run_eval(const Arguments& args) {
   if (data.validation.ids.empty())
     fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
   const bool int8 = args.has("int8");
-  if (int8) round_to_int8(*trained.model);
+  if (int8) round_to_int8(trained.transformer("--int8"));
   if (const auto file = args.text("logits")) {
     const Index saved = save_logits(*file, *trained.model, data.validation, windows);
     say(cat("logits of ", counted(saved, "window"), " written to ", *file));

@@ -162,7 +162,7 @@ int run_heads(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   ProgressLine line(args);
   options.progress = line.progress();
-  HeadStudy study = study_heads(*trained.model, data, options);
+  HeadStudy study = study_heads(trained.transformer("heads"), data, options);
   line.clear();
   study.run = args.operands()[0];
   if (args.has("json")) {

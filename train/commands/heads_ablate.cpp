@@ -52,7 +52,7 @@ int run_heads_ablate(const Arguments& args) {
   const Index most = args.whole("windows", 64, 2, 100'000);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
-  const TransformerLM& model = *trained.model;
+  const TransformerLM& model = trained.transformer("heads ablate");
   std::vector<HeadId> heads;
   std::string names;
   for (std::size_t i = 1; i < args.operands().size(); ++i) {

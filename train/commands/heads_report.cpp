@@ -30,14 +30,14 @@ int run_heads_report(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   ProgressLine line(args);
   options.progress = line.progress();
-  HeadStudy study = study_heads(*trained.model, data, options);
+  HeadStudy study = study_heads(trained.transformer("heads report"), data, options);
   if (recovery > 0)
-    add_recovery(study.pruning, *trained.model, trained.info.config, data,
-                 HeadWindows(data.measured_text(), trained.model->config().context, study.windows), recovery,
+    add_recovery(study.pruning, trained.transformer("heads report"), trained.info.config, data,
+                 HeadWindows(data.measured_text(), trained.model->context(), study.windows), recovery,
                  options.progress);
   line.clear();
   study.run = directory;
-  Json report = report_data(*trained.model, data, study, {.seed = options.seed});
+  Json report = report_data(trained.transformer("heads report"), data, study, {.seed = options.seed});
   if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
     set_history(report, head_history(path));
   if (args.has("json")) {

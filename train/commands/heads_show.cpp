@@ -108,7 +108,7 @@ int run_heads_show(const Arguments& args) {
   const Colors colors = colors_of(args);
   const TrainedModel trained =
       load_model(words[0], args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest);
-  const TransformerConfig& config = trained.model->config();
+  const TransformerConfig& config = trained.transformer("heads show").config();
   const HeadId head = parse_head(words[1], config);
   const std::vector<std::int32_t> ids = trained.info.vocabulary.encode(words[2], "text");
   if (ids.empty()) fail("text: nothing to look at; give at least one character");

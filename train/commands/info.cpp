@@ -32,7 +32,7 @@ std::string label(const std::string& name) {
   return name + std::string(12 - std::min<std::size_t>(name.size(), 11), ' ');
 }
 
-double weight_bytes(const TransformerLM& model) {
+double weight_bytes(const LanguageModel& model) {
   double bytes = 0;
   for (const NamedTensor& p : model.parameters())
     bytes += static_cast<double>(p.value.numel()) * static_cast<double>(element_bytes(p.value.dtype()));
@@ -131,15 +131,18 @@ void print_json(const std::string& directory, const TrainedModel& trained, const
 
 void print_model(const TrainedModel& trained) {
   const RunConfig& c = trained.info.config;
-  const TransformerLM& model = *trained.model;
-  const Index hidden = c.hidden < 0 ? 4 * c.width : c.hidden;
-  print(wrapped(label("model"),
-                cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ",
-                    c.width, ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ",
-                    c.context, "; ", c.position == PositionKind::kNone ? "no" : text_of(c, "position"), " positions, ",
-                    text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after", " each layer, ",
-                    hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
-                    c.tied ? "output tied to" : "output apart from", " the embedding")));
+  const LanguageModel& model = *trained.model;
+  const auto* transformer = dynamic_cast<const TransformerLM*>(&model);
+  const Index hidden = transformer ? transformer->config().hidden_size() : 0;
+  if (!transformer) print(wrapped(label("model"), cat(c.model, ": ", model.summary())));
+  else
+    print(wrapped(label("model"),
+                  cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ",
+                      c.width, ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ",
+                      c.context, "; ", c.position == PositionKind::kNone ? "no" : text_of(c, "position"),
+                      " positions, ", text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after", " each layer, ",
+                      hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
+                      c.tied ? "output tied to" : "output apart from", " the embedding")));
   print(wrapped(label("size"),
                 cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)),
                     "B of weights, and to train about ", count_text(c.memory(trained.info.vocabulary.size())), "B")));
@@ -171,7 +174,7 @@ void print_history(const std::vector<StepRecord>& history, Index best) {
               "\n"));
 }
 
-void print_weights(const TransformerLM& model) {
+void print_weights(const LanguageModel& model) {
   const std::vector<NamedTensor> parameters = model.parameters();
   std::size_t width = 0;
   for (const NamedTensor& p : parameters) width = std::max(width, p.name.size());

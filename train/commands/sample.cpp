@@ -7,7 +7,6 @@
 #include "corpora/grammar/lexer.h"
 #include "formats/json.h"
 #include "formats/safetensors_format.h"
-#include "generation/quantize.h"
 #include "generation/text_stream.h"
 #include "generation_flags.h"
 #include "headlight/base/error.h"
@@ -16,10 +15,11 @@
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
-#include "headlight/generation/decoder.h"
 #include "headlight/generation/generate.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
+#include "models/decoder.h"
+#include "models/quantize.h"
 #include "os/file.h"
 #include "os/terminal.h"
 #include "training/run_directory.h"
@@ -79,7 +79,7 @@ int run_sample(const Arguments& args) {
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
   if (start.empty()) start = fresh_start(trained.info);
   // Round the model itself too, so that the prompt is read with int8 weights, as in `eval --int8`.
-  if (w.int8) round_to_int8(*trained.model);
+  if (w.int8) round_to_int8(trained.transformer("--int8"));
   TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
   Screen screen;
   const bool as_text = !json && !log_probabilities;

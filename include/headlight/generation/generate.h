@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "headlight/base/random.h"
-#include "headlight/generation/decoder.h"
-#include "headlight/models/transformer.h"
+#include "headlight/models/language_model.h"
 
 namespace headlight {
 
@@ -46,37 +45,37 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 // windows all begin at a document end, pass `document_end`: if those tokens contain a document end, the input starts at
 // the first one. Error: an empty prompt.
 //
-// Runs a Decoder (generation/decoder.h), which reads each token once. The result equals generate_full_context() up to
-// rounding as long as the text, or the current document, fits the context; generation/decoder.h describes the input
-// beyond that. If the decoder does not support the model, or a hook is active, this function is
-// generate_full_context().
-std::vector<std::int32_t> generate(const TransformerLM& model, std::span<const std::int32_t> prompt, Index count,
+// Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as the
+// text, or the current document, fits the context; beyond that, the reader defines which tokens the logits depend on
+// (a transformer's: models/decoder.h). If the model has no reader, this function is generate_full_context().
+std::vector<std::int32_t> generate(const LanguageModel& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
-// The same with an existing decoder, whose cache is cleared first.
-std::vector<std::int32_t> generate(Decoder& decoder, std::span<const std::int32_t> prompt, Index count,
-                                   const SampleOptions& options, Rng& rng, const EachToken& each = {},
+// The same with an existing reader, which starts again.
+std::vector<std::int32_t> generate(TokenReader& reader, Index context, std::span<const std::int32_t> prompt,
+                                   Index count, const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
 // The same by running the model over its whole context for each token. Slow; defines the correct result.
-std::vector<std::int32_t> generate_full_context(const TransformerLM& model, std::span<const std::int32_t> prompt,
+std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std::span<const std::int32_t> prompt,
                                                 Index count, const SampleOptions& options, Rng& rng,
                                                 const EachToken& each = {},
                                                 std::span<const std::int32_t> document_end = {});
 
-// Generates many texts with one model: builds the decoder once.
+// Generates many texts with one model: builds the reader once.
 class TextGenerator {
  public:
-  // Errors: those of Decoder, except that a float32 model which the decoder does not support uses
-  // generate_full_context(). The model must outlive this object.
-  explicit TextGenerator(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
+  // The model must outlive this object. Error: an int8 format, and the model has no reader for it.
+  explicit TextGenerator(const LanguageModel& model, WeightFormat format = WeightFormat::kFloat32);
+  // Whether the model has no reader, so that each token runs the model on the whole window.
+  bool reruns_window() const { return !reader_; }
   // As generate() above.
   std::vector<std::int32_t> generate(std::span<const std::int32_t> prompt, Index count, const SampleOptions& options,
                                      Rng& rng, const EachToken& each = {},
                                      std::span<const std::int32_t> document_end = {});
 
  private:
-  const TransformerLM& model_;
-  std::unique_ptr<Decoder> decoder_;  // null: generate_full_context()
+  const LanguageModel& model_;
+  std::unique_ptr<TokenReader> reader_;  // null: generate_full_context()
 };
 
 }  // namespace headlight

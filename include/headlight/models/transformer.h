@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/models/language_model.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
 #include "headlight/nn/multi_head_attention.h"
@@ -42,6 +43,8 @@ struct TransformerConfig {
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
   }
+  // F; 0 without feed-forward layers.
+  Index hidden_size() const { return hidden < 0 ? 4 * width : hidden; }
   // The largest number of heads in any layer.
   Index most_heads() const;
   // D.
@@ -69,16 +72,21 @@ class TransformerBlock : public Module {
 };
 
 // Maps token ids to the logits of the next token at each position.
-class TransformerLM : public Module {
+class TransformerLM : public LanguageModel {
  public:
   // Initialization, with random numbers from generator() (Radford et al. 2019): weights are normal with mean 0 and
   // stddev 0.02; the projections that add to the residual stream have stddev 0.02 / sqrt(N), where N is their number, 2
   // per block (1 if hidden is 0); biases are 0. Error: as for config.check().
   explicit TransformerLM(const TransformerConfig& config);
 
-  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
-  // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
-  Tensor operator()(std::span<const std::int32_t> ids, Index batch) const;
+  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V].
+  Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override;
+  Index vocabulary() const override { return config_.vocabulary; }
+  Index context() const override { return config_.context; }
+  std::string summary() const override;
+  // A Decoder (src/models/decoder.h). Null if a hook is active, because a reader runs no hooks, or if the decoder does
+  // not support the model.
+  std::unique_ptr<TokenReader> reader(WeightFormat format) const override;
   // The same in stages: embed(), then run_block() for each layer, then logits() of the last block's output.
   Tensor embed(std::span<const std::int32_t> ids, Index batch) const;  // [B,T,C]
   Tensor run_block(Index layer, const Tensor& x) const;                // [B,T,C] -> [B,T,C]
@@ -99,5 +107,9 @@ class TransformerLM : public Module {
   TransformerConfig config_;
   Dropout drop_;
 };
+
+// The model as a TransformerLM. Error: another family; the message says that `what` needs a transformer.
+const TransformerLM& as_transformer(const LanguageModel& model, const std::string& what);
+TransformerLM& as_transformer(LanguageModel& model, const std::string& what);
 
 }  // namespace headlight

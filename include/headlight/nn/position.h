@@ -31,7 +31,7 @@ class PositionEncoding : public Module {
     return {};
   }
   // True if the encoding depends on relative positions only. The decoder may then drop the oldest tokens and reuse the
-  // cached keys and values of the rest (generation/decoder.h).
+  // cached keys and values of the rest (models/decoder.h).
   virtual bool relative() const { return false; }
 };
 

@@ -75,7 +75,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
       if (!std::isnan(r.loss)) progress.next();
       return true;
     });
-    recovered.losses[count] = mean_loss(token_losses(trainer->model(), report));
+    recovered.losses[count] = mean_loss(token_losses(as_transformer(trainer->model(), "heads"), report));
   }
   study.orders.push_back(std::move(recovered));
 }

@@ -141,10 +141,10 @@ class SeedStudy {
       if (!train(config, data) || !keep_going()) return false;
       say(cat("seed ", seed, "  measuring its heads"));
       const TrainedModel model = load_model(run_of(seed));
-      study = study_heads(*model.model, data, plan_.options);
+      study = study_heads(model.transformer("heads study"), data, plan_.options);
       study->run = cat("seed-", seed);
       if (plan_.recovery > 0)
-        add_recovery(study->pruning, *model.model, config, data,
+        add_recovery(study->pruning, model.transformer("heads study"), config, data,
                      HeadWindows(data.measured_text(), config.context, study->windows), plan_.recovery,
                      plan_.options.progress);
       result.loss = study->loss[0];
@@ -172,10 +172,10 @@ class SeedStudy {
         say(cat("seed ", r.seed, "  measuring its heads again, for the report"));
         StudyOptions options = plan_.options;
         options.curves = options.replicates = false;
-        shown_ = study_heads(*model.model, data, options);
+        shown_ = study_heads(model.transformer("heads study"), data, options);
       }
       shown_->run = cat(plan_.directory, ", seed ", r.seed);
-      Json report = report_data(*model.model, data, *shown_, {.pruning = r.figures->pruning});
+      Json report = report_data(model.transformer("heads study"), data, *shown_, {.pruning = r.figures->pruning});
       report.set("seeds", to_json(summary).set("shown", r.seed));
       if (path_exists(history_of(r.seed))) set_history(report, head_history(history_of(r.seed)));
       write_file_atomically(file("report.html"), report_page(report));

@@ -64,7 +64,7 @@ struct HeadWatch::Measured {
       : text(trainer.data(), trainer.config().context, kWatchedWindows),
         shown(trainer.data(),
               std::min(trainer.config().context, trainer.data().fresh.empty() ? kShownLength : kShownSequence), 1),
-        heads(all_heads(trainer.model().config())),
+        heads(all_heads(as_transformer(trainer.model(), "--watch-heads").config())),
         roles(told_roles(text, trainer.data())),
         masks(roles, text.role_text(), text.windows.context()),
         subsets(subsets_of(text, trainer.data())) {}
@@ -116,7 +116,7 @@ void HeadWatch::before(const StepRecord& record) {
 }
 
 void HeadWatch::look() {
-  const TransformerLM& model = trainer_.model();
+  const TransformerLM& model = as_transformer(trainer_.model(), "--watch-heads");
   HeadSnapshot& s = *snapshot_;
   s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
   ScoreAttention hook(model.config(), on_->masks);

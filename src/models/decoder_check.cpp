@@ -1,5 +1,5 @@
 // Compares a decoder with its model at every position of the context, after a prompt, and with a full cache.
-#include "generation/decoder_check.h"
+#include "models/decoder_check.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,13 +1,13 @@
 // The decoder's construction, its key-value cache, and reading a prompt in one batch.
-#include "headlight/generation/decoder.h"
+#include "models/decoder.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "base/words.h"
-#include "generation/decoder_check.h"
-#include "generation/decoder_state.h"
 #include "headlight/autograd/tape.h"
+#include "models/decoder_check.h"
+#include "models/decoder_state.h"
 
 namespace headlight {
 

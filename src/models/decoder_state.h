@@ -6,11 +6,11 @@
 #include <span>
 #include <vector>
 
-#include "generation/quantize.h"
-#include "headlight/generation/decoder.h"
 #include "headlight/models/transformer.h"
 #include "headlight/tensor/pool.h"
 #include "kernels/kernels.h"
+#include "models/decoder.h"
+#include "models/quantize.h"
 
 namespace headlight {
 

@@ -1,12 +1,12 @@
 // int8 quantization: its error bound, and that an int8 decoder equals a model rounded by round_to_int8().
-#include "generation/quantize.h"
+#include "models/quantize.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "headlight/autograd/tape.h"
-#include "headlight/generation/decoder.h"
+#include "models/decoder.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
 

@@ -1,13 +1,13 @@
 // Compares the decoder with its model for every option at every position, and beyond a full context.
-#include "headlight/generation/decoder.h"
+#include "models/decoder.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "generation/quantize.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
+#include "models/quantize.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
 #include "tensor/counted_new.h"
@@ -271,7 +271,7 @@ class LargerModel : public TransformerLM {
 TEST(Decoder, RefusesAModelWithParametersItDoesNotKnow) {
   const LargerModel model;
   EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
-  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "in src/generation/decoder.cpp"));
+  EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), "in src/models/decoder.cpp"));
 }
 
 // A model whose heads output zeros at some token. The decoder does not run hooks, so it cannot reproduce this.
@@ -302,7 +302,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
       const SilentAt hook(c.context, t);
       const std::string line = error_of([&] { Decoder{model}; });
       EXPECT_TRUE(contains(line, "decoder: its logits differ from the model's by ")) << t;
-      EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; implement the new layer in src/generation/decoder.cpp")))
+      EXPECT_TRUE(contains(line, cat(" at token ", t, " of 20; implement the new layer in src/models/decoder.cpp")))
           << line;
       EXPECT_THROW(Decoder{model}, Decoder::Mismatch);
     }

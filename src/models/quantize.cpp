@@ -1,5 +1,5 @@
 // Symmetric int8 quantization of weight matrices by groups, and rounding a model to it.
-#include "generation/quantize.h"
+#include "models/quantize.h"
 
 #include <algorithm>
 #include <cmath>

@@ -20,9 +20,8 @@
 //    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, it equals the
 //    model run on those tokens.
 //
-// The decoder shares the model's weights: it must not outlive the model, and must start() again after the weights have
-// changed. To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
-// (src/generation/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
+// To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
+// (src/models/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
 // constructor compares the decoder with the model and throws Mismatch if they differ; generate() then runs the full
 // model instead.
 #pragma once
@@ -36,13 +35,7 @@
 
 namespace headlight {
 
-// The weights with which a Decoder reads single tokens.
-enum class WeightFormat {
-  kFloat32,  // the model's own
-  kInt8,     // quantized copies (generation/quantize.h); start() still reads its batch with the model's own weights
-};
-
-class Decoder {
+class Decoder : public TokenReader {
  public:
   struct Mismatch : Error {
     using Error::Error;
@@ -52,20 +45,15 @@ class Decoder {
   // over the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the decoder
   // does not support, or if the logits differ.
   explicit Decoder(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
-  ~Decoder();
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() override;
 
-  // Clears the cache and reads these tokens in one batch. Returns the logits [V] for the next token, valid until the
-  // next call. Errors: no tokens, more tokens than the context, an id outside the vocabulary.
-  std::span<const float> start(std::span<const std::int32_t> ids);
-  // Reads one more token; start() need not come first. Returns logits as start() does. Allocates only while the
-  // cache grows (it doubles), when it starts again, and once after the number of threads was raised.
-  // Error: an id outside the vocabulary.
-  std::span<const float> next(std::int32_t id);
-
+  // Clears the cache and reads these tokens in one batch, with the model's own weights in any format.
+  std::span<const float> start(std::span<const std::int32_t> ids) override;
+  // Allocates only while the cache grows (it doubles), when it starts again, and once after the number of threads was
+  // raised.
+  std::span<const float> next(std::int32_t id) override;
   // Number of tokens in the cache.
-  Index length() const;
+  Index length() const override;
   bool full() const;
   const TransformerLM& model() const;
   // Bytes of weights and of cached keys and values read for one token that attends to `length` tokens, itself included.

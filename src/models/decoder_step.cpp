@@ -14,8 +14,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "generation/decoder_state.h"
 #include "headlight/base/threads.h"
+#include "models/decoder_state.h"
 
 namespace headlight {
 

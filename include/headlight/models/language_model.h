@@ -1,0 +1,57 @@
+// LanguageModel: the interface through which every command trains, evaluates, samples and stores a model; and
+// TokenReader, which reads a text token by token. To make a model selectable by name, see models/registry.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "headlight/nn/module.h"
+
+namespace headlight {
+
+// The weights with which a TokenReader reads single tokens.
+enum class WeightFormat {
+  kFloat32,  // the model's own
+  kInt8,     // quantized copies, a quarter of the bytes
+};
+
+// Reads a text token by token and predicts the next token. A reader shares the model's weights: it must not outlive the
+// model, and must start() again after the weights have changed.
+class TokenReader {
+ public:
+  TokenReader() = default;
+  virtual ~TokenReader() = default;
+  TokenReader(const TokenReader&) = delete;
+  TokenReader& operator=(const TokenReader&) = delete;
+
+  // Forgets all tokens and reads these. Returns the logits [V] of the next token, valid until the next call.
+  // Errors: no tokens, more tokens than the context, an id outside the vocabulary.
+  virtual std::span<const float> start(std::span<const std::int32_t> ids) = 0;
+  // Reads one more token; start() need not come first. Returns logits as start() does.
+  // Error: an id outside the vocabulary.
+  virtual std::span<const float> next(std::int32_t id) = 0;
+  // The number of tokens that the next logits depend on.
+  virtual Index length() const = 0;
+};
+
+class LanguageModel : public Module {
+ public:
+  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
+  // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
+  virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
+  virtual Index vocabulary() const = 0;  // V
+  virtual Index context() const = 0;     // the most tokens in a sequence of a training batch
+  // The architecture in a few words, such as "4 layers of 4 heads, width 128, context 64".
+  virtual std::string summary() const = 0;
+  // A reader of single tokens; null: the model has none for this format. Without a float32 reader, generation runs the
+  // model on the whole window for each token.
+  virtual std::unique_ptr<TokenReader> reader(WeightFormat /*format*/) const { return nullptr; }
+
+ protected:
+  // T, for implementations of operator(). Errors: those of operator() about the number of ids.
+  Index sequence_length(std::span<const std::int32_t> ids, Index batch) const;
+};
+
+}  // namespace headlight

@@ -1,0 +1,87 @@
+// The registry of model families. A family that is registered here can be trained, resumed, sampled, evaluated and
+// planned by every command, with its own flags:
+//
+//   register_model({.name = "gru",
+//                   .help = "a recurrent network with gates",
+//                   .shared = {"layers", "width", "dropout"},
+//                   .settings = {yes_no_setting("skip", false, "add the input of each layer to its output")},
+//                   .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
+//                     return std::make_unique<MyGru>(vocabulary, o.whole("width"), o.yes_no("skip"));
+//                   }});
+//   return command_line(argc, argv);   // headlight/command_line.h: --model gru, --skip, help and completion
+//
+// In this repository, add one line to the table in src/models/registry.cpp instead.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "headlight/models/language_model.h"
+
+namespace headlight {
+
+// A setting of one family: the flag --name and the key name (with underscores) in config.json.
+struct ModelSetting {
+  enum class Kind { kWhole, kReal, kYesNo, kChoice };
+  std::string name;
+  Kind kind;
+  std::string value;               // the default, as a flag takes it
+  double lowest = 0, highest = 0;  // range of kWhole and kReal, inclusive
+  std::vector<std::string> choices = {};
+  std::string help;
+};
+ModelSetting whole_setting(std::string name, Index value, Index lowest, Index highest, std::string help);
+ModelSetting real_setting(std::string name, double value, double lowest, double highest, std::string help);
+ModelSetting yes_no_setting(std::string name, bool value, std::string help);
+// The first choice is the default.
+ModelSetting choice_setting(std::string name, std::vector<std::string> choices, std::string help);
+
+// The values of a family's settings, its own and shared ones. Errors (of each accessor): the family does not declare
+// the setting.
+class ModelOptions {
+ public:
+  ModelOptions() = default;
+  explicit ModelOptions(std::map<std::string, std::string> values) : values_(std::move(values)) {}
+
+  Index whole(const std::string& name) const;
+  double real(const std::string& name) const;
+  bool yes_no(const std::string& name) const;
+  const std::string& text(const std::string& name) const;
+
+ private:
+  std::map<std::string, std::string> values_;  // flag name -> value as a flag takes it
+};
+
+// What plans and memory estimates need to know about a model.
+struct ModelCost {
+  double parameters = 0;         // all of them; small vectors such as biases may be left out
+  double matrix_parameters = 0;  // in the matrices between embedding and output; each costs 2 FLOPs per token
+  double activations = 0;        // floats on the tape per token of a batch
+};
+
+struct ModelKind {
+  std::string name, help;
+  // The shared settings that the family uses, out of layers, heads, width, hidden, dropout, tied, ... (see
+  // `headlight models`). All families use context.
+  std::vector<std::string> shared = {};
+  std::vector<ModelSetting> settings = {};
+  // Builds a model with random weights from generator(). Errors: impossible sizes or combinations, in one line that
+  // names the setting.
+  std::function<std::unique_ptr<LanguageModel>(const ModelOptions&, Index vocabulary)> make;
+  // May be empty: the family then has no --minutes and no memory estimate. Errors: as for make.
+  std::function<ModelCost(const ModelOptions&, Index vocabulary)> cost = {};
+};
+
+// Adds a family; call before command_line(). Errors: no name or make, a name that is taken, a setting that another
+// family declares differently.
+void register_model(ModelKind kind);
+// All families, the built-in ones first.
+const std::deque<ModelKind>& model_kinds();
+// Null if there is no such family.
+const ModelKind* find_model(const std::string& name);
+
+}  // namespace headlight

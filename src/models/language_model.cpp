@@ -1,0 +1,17 @@
+// The checks of a model's input that all families share.
+#include "headlight/models/language_model.h"
+
+#include "base/words.h"
+
+namespace headlight {
+
+Index LanguageModel::sequence_length(std::span<const std::int32_t> ids, Index batch) const {
+  const auto count = static_cast<Index>(ids.size());
+  if (batch <= 0 || count % batch != 0)
+    fail("model: ", counted(count, "id"), " do not make ", counted(batch, "sequence"));
+  const Index length = count / batch;
+  if (length > context()) fail("model: ", counted(length, "id"), " at a time, and the context is ", context());
+  return length;
+}
+
+}  // namespace headlight

@@ -1,0 +1,109 @@
+// The family `transformer`: its settings, and the size of its training step.
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "models/choices.h"
+#include "models/families.h"
+
+namespace headlight {
+
+namespace {
+
+constexpr Index kMostHeads = 1000;  // per layer
+
+// Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
+std::optional<std::vector<Index>> parse_list(std::string_view text) {
+  std::vector<Index> numbers;
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    Index number = 0;
+    const std::string_view item = text.substr(at, end - at);
+    const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), number);
+    if (error != std::errc() || stop != item.data() + item.size() || number < 0 || number > kMostHeads) return {};
+    numbers.push_back(number);
+    at = end + 1;
+  }
+  return numbers;
+}
+
+std::vector<Index> parse_layer_heads(std::string_view text) {
+  if (const auto heads = parse_list(text)) return *heads;
+  throw UsageError(
+      cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+}
+
+// Parses a list of lists such as "0,2//1": three layers, the second without heads.
+std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
+  std::vector<std::vector<Index>> layers;
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t end = std::min(text.find('/', at), text.size());
+    const auto slopes = parse_list(text.substr(at, end - at));
+    if (!slopes)
+      throw UsageError(cat("--head-slopes ", text, ": expected the slopes of each layer's heads, numbers from 0 to ",
+                           kMostHeads, ", as in 0,2/1"));
+    layers.push_back(*slopes);
+    at = end + 1;
+  }
+  return layers;
+}
+
+// The value with this name; the settings table has checked that there is one.
+template <class E, std::size_t N>
+E value_of(const Named<E> (&table)[N], std::string_view name) {
+  return std::find_if(std::begin(table), std::end(table), [&](const auto& n) { return n.name == name; })->value;
+}
+
+ModelCost cost_of(const TransformerConfig& c) {
+  c.check();
+  const auto real = [](Index n) { return static_cast<double>(n); };
+  const double width = real(c.width), hidden = real(c.hidden_size()), layers = real(c.layers);
+  double heads = 0;  // of all layers
+  for (Index layer = 0; layer < c.layers; ++layer) heads += real(c.heads_in(layer));
+  const double inner = heads * real(c.size_of_heads());
+  const double tables =
+      real(c.vocabulary) * (c.tied ? 1 : 2) + (c.position == PositionKind::kLearned ? real(c.context) : 0);
+  ModelCost cost;
+  cost.matrix_parameters = 4 * width * inner + layers * 2 * width * hidden;
+  cost.parameters = cost.matrix_parameters + tables * width;
+  // About 6 * width, 3 * hidden and 4 * inner in each layer, and the attention weights.
+  cost.activations =
+      layers * (6 * width + 3 * hidden) + 4 * inner + heads * real(c.context) + 4 * width + 3 * real(c.vocabulary);
+  return cost;
+}
+
+}  // namespace
+
+TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
+  TransformerConfig c;
+  c.vocabulary = vocabulary;
+  c.context = o.whole("context");
+  c.layers = o.whole("layers");
+  c.heads = o.whole("heads");
+  c.width = o.whole("width");
+  c.hidden = o.whole("hidden");
+  c.layer_heads = parse_layer_heads(o.text("layer-heads"));
+  c.head_size = o.whole("head-size");
+  c.slopes = parse_head_slopes(o.text("head-slopes"));
+  c.dropout = o.real("dropout");
+  c.position = value_of(kPositions, o.text("position"));
+  c.norm = value_of(kNorms, o.text("norm"));
+  c.activation = value_of(kActivations, o.text("activation"));
+  c.pre_norm = o.yes_no("pre-norm");
+  c.tied = o.yes_no("tied");
+  c.bias = o.yes_no("bias");
+  return c;
+}
+
+ModelKind transformer_kind() {
+  return {.name = "transformer",
+          .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
+          .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "head-slopes", "dropout",
+                     "position", "norm", "activation", "pre-norm", "tied", "bias"},
+          .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
+            return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
+          },
+          .cost = [](const ModelOptions& o, Index vocabulary) { return cost_of(transformer_config(o, vocabulary)); }};
+}
+
+}  // namespace headlight
