@@ -14,8 +14,6 @@ namespace headlight {
 
 namespace {
 
-Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
-
 struct Name {
   const char *ours, *hugging_face, *gguf, *neox;
 };
@@ -44,8 +42,8 @@ class Walk {
       linear(kQkv, 3 * c_.width, c_.width);
       linear(kAttentionOut, c_.width, c_.width);
       norm(kNorm2);
-      linear(kUp, hidden_size(c_), c_.width);
-      linear(kDown, c_.width, hidden_size(c_));
+      linear(kUp, c_.hidden_size(), c_.width);
+      linear(kDown, c_.width, c_.hidden_size());
     }
     ours_ = theirs_ = "";
     norm(kLastNorm);

@@ -15,8 +15,6 @@ constexpr Index kMaxSize = Index{1} << 20;
 
 constexpr double kStddev = 0.02;
 
-Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
-
 LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
 
 // For the projections that add to the residual stream, 2 per block (1 without feed-forward). Scaled by 1 / sqrt(their
@@ -81,6 +79,17 @@ Index TransformerConfig::most_heads() const {
   return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
 }
 
+double TransformerConfig::all_heads_width() const {
+  double count = 0;
+  for (Index layer = 0; layer < layers; ++layer) count += static_cast<double>(heads_in(layer));
+  return count * static_cast<double>(size_of_heads());
+}
+
+double TransformerConfig::block_weights() const {
+  const double feed_forward = static_cast<double>(layers) * 2 * static_cast<double>(hidden_size());
+  return static_cast<double>(width) * (4 * all_heads_width() + feed_forward);
+}
+
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", c.norm, c.width},
       attn{this, "attn", c.width, c.heads_in(layer),
@@ -94,7 +103,7 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
-  ff.emplace(this, "ff", c.width, hidden_size(c), c.activation, c.dropout, into(c), out_of(c));
+  ff.emplace(this, "ff", c.width, c.hidden_size(), c.activation, c.dropout, into(c), out_of(c));
 }
 
 Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& mask,

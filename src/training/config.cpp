@@ -109,17 +109,16 @@ void RunConfig::check() const {
 
 double RunConfig::memory(Index vocabulary) const {
   const auto number = [](Index n) { return static_cast<double>(n); };
-  const double c = number(width), f = hidden < 0 ? 4 * c : number(hidden), v = number(vocabulary);
+  const double c = number(width), v = number(vocabulary);
   const TransformerConfig m = model(vocabulary);
   m.check();
   double all_heads = 0;
   for (Index layer = 0; layer < layers; ++layer) all_heads += number(m.heads_in(layer));
-  const double inner = all_heads * number(m.size_of_heads());  // total width of all heads in all layers
-  const double parameters = 4 * c * inner + number(layers) * 2 * c * f + (v + number(context)) * c;
+  const double parameters = m.block_weights() + (v + number(context)) * c;
   const double places = number(batch) * number(context);  // tokens per batch
   // Values on the tape per token and layer: about 10 * width, 3 * hidden, and the attention weights.
-  const double activations =
-      places * (number(layers) * (6 * c + 3 * f) + 4 * inner + all_heads * number(context) + 4 * c + 3 * v);
+  const double activations = places * (number(layers) * (6 * c + 3 * number(m.hidden_size())) +
+                                       4 * m.all_heads_width() + all_heads * number(context) + 4 * c + 3 * v);
   const double ids = 2 * places * number(accumulate);  // inputs and targets of one step
   return 4 * (4 * parameters + activations + ids);     // float32: weights, gradients and AdamW's two moments
 }

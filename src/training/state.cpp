@@ -75,13 +75,9 @@ void check_size(const SafeTensors& file, const std::string& prefix, const Transf
     if (view.name.rfind(prefix, 0) == 0)
       found += static_cast<double>(view.data.size()) / static_cast<double>(bytes_of(view.type));
   // Count only the matrices: a lower bound is enough.
-  const auto width = static_cast<double>(c.width), hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
   const double tables = static_cast<double>(c.vocabulary) * (c.tied ? 1 : 2) +
                         (c.position == PositionKind::kLearned ? static_cast<double>(c.context) : 0);
-  double heads = 0;
-  for (Index layer = 0; layer < c.layers; ++layer) heads += static_cast<double>(c.heads_in(layer));
-  const double attention = 4 * width * heads * static_cast<double>(c.size_of_heads());
-  const double needed = attention + static_cast<double>(c.layers) * 2 * width * hidden + tables * width;
+  const double needed = c.block_weights() + tables * static_cast<double>(c.width);
   if (found < needed)
     fail(file.source(), ": holds ", found, " weights, and the model of config.json has ", needed,
          " or more; these two files are not of one run");

@@ -132,7 +132,7 @@ void print_json(const std::string& directory, const TrainedModel& trained, const
 void print_model(const TrainedModel& trained) {
   const RunConfig& c = trained.info.config;
   const TransformerLM& model = *trained.model;
-  const Index hidden = c.hidden < 0 ? 4 * c.width : c.hidden;
+  const Index hidden = model.config().hidden_size();
   print(wrapped(label("model"),
                 cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), " of ", c.width / c.heads, ", width ",
                     c.width, ", ", hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ",
