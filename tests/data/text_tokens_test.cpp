@@ -55,6 +55,15 @@ TEST(TextTokens, AreThoseOfTheVocabulary) {
   }
 }
 
+// Most cells of 2048 bytes end within a character.
+TEST(TextTokens, CharactersMayCrossTheEndOfACell) {
+  std::string text = "a";
+  for (int i = 0; i < 3000; ++i) text += "日";
+  const TextTokens::Result r = tokens_of({text});
+  ASSERT_EQ(r.ids.size(), 3001u);
+  for (std::size_t i = 0; i < r.ids.size(); ++i) ASSERT_EQ(r.ids[i], i == 0 ? 0 : 1) << i;
+}
+
 TEST(TextTokens, OfSeveralTextsAreOneText) {
   const std::string a = mixed_text(9000, 1), b = mixed_text(3000, 2), c = "plain\n";
   const std::string joined = a + (a.back() == '\n' ? "" : "\n") + b + (b.back() == '\n' ? "" : "\n") + c + c;
