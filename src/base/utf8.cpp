@@ -103,7 +103,7 @@ std::string other_encoding(std::string_view text) {
   if (text.starts_with("\xFF\xFE\0\0"sv) || text.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return "UTF-16";
   // Most characters of Latin text are below U+0100: their upper bytes are zeros, and the lowest is not.
-  const std::size_t count = std::min<std::size_t>(text.size(), 4096) / 4;
+  const std::size_t count = std::min(text.size(), kEncodingSample) / 4;
   std::array<std::size_t, 4> zeros{};
   for (std::size_t i = 0; i < 4 * count; ++i) zeros[i % 4] += text[i] == '\0';
   const auto most = [&](std::initializer_list<std::size_t> places) {
@@ -140,10 +140,14 @@ std::optional<Utf8Problem> find_invalid_utf8(std::string_view text) {
   return std::nullopt;
 }
 
+void refuse_invalid_utf8(const Utf8Problem& problem, const std::string& source) {
+  fail(source, ": byte ", problem.offset, " is not UTF-8 (", problem.reason,
+       "); convert the text to UTF-8, or train on its bytes with --tokens byte");
+}
+
 std::size_t incomplete_utf8_tail(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;  // a continuation byte
+    if (continues_utf8(text[text.size() - back])) continue;
     return next_character(text.substr(text.size() - back)).status == Status::kIncomplete ? back : 0;
   }
   return 0;
@@ -154,8 +158,7 @@ std::u32string decode_utf8(std::string_view text, const std::string& source) {
     fail(source, ": byte ", problem->offset, ": not UTF-8: ", problem->reason,
          "; convert the text first, for example with: iconv -f LATIN1 -t UTF-8");
   }
-  // Every byte that is not a continuation byte begins a character.
-  const auto count = std::count_if(text.begin(), text.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
+  const auto count = std::count_if(text.begin(), text.end(), [](char byte) { return !continues_utf8(byte); });
   std::u32string characters;
   characters.reserve(static_cast<std::size_t>(count));
   for (std::size_t at = 0; at < text.size();) {

@@ -15,7 +15,8 @@ namespace headlight {
 // The bytes that some programs put at the start of a UTF-8 file: U+FEFF. It is not part of the text.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// The encoding, by its iconv name, of a text that begins as UTF-16 or UTF-32: with a byte order mark of these ("UTF-16"), or
+inline constexpr std::size_t kEncodingSample = 4096;
+// The encoding, by its iconv name, of a text whose first kEncodingSample bytes are those of UTF-16 or UTF-32: with a byte order mark of these ("UTF-16"), or
 // as Latin text without one ("UTF-16LE"). Empty: no sign of either.
 std::string other_encoding(std::string_view text);
 // Error: the text has another encoding. The line names it and the command that converts the file at `path` ("" or "-": a
@@ -28,6 +29,11 @@ struct Utf8Problem {
   std::string reason;  // "0xE9 begins a character that is cut short"
 };
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
+// Throws the error that a text to learn from is not UTF-8. The message begins with `source`.
+[[noreturn]] void refuse_invalid_utf8(const Utf8Problem& problem, const std::string& source);
+
+// Whether a byte has the form 10xxxxxx, that is, does not begin a character.
+inline bool continues_utf8(char byte) { return (byte & 0xC0) == 0x80; }
 
 // Decodes the character at `at` and returns its length in bytes, or 0 if [at, end) does not begin with a complete,
 // valid character. Inline, because loops over large texts call it for every character.

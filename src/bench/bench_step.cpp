@@ -73,8 +73,7 @@ std::string trace_of(const Profile& profile) {
 
 double step_flops(const RunConfig& c, Index vocabulary) {
   const auto width = static_cast<double>(c.width), layers = static_cast<double>(c.layers);
-  const double hidden = c.hidden < 0 ? 4 * width : static_cast<double>(c.hidden);
-  const double matrices = layers * (4 * width * width + 2 * width * hidden) + width * static_cast<double>(vocabulary);
+  const double matrices = c.cost(vocabulary).matrix_parameters + width * static_cast<double>(vocabulary);
   const auto context = static_cast<double>(c.context);
   const double tokens = static_cast<double>(c.batch) * context;
   return 6 * matrices * tokens + 6 * layers * context * width * tokens;

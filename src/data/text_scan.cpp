@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
-#include "base/utf8.h"
 #include "headlight/base/random.h"
 #include "headlight/base/threads.h"
 
@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 18;  // bytes in one task of a thread; a multiple of kCell
 constexpr std::size_t kBlocks = 16;                   // scanned by one parallel loop
+constexpr std::size_t kWord = sizeof(std::uint64_t);
 
 std::uint64_t word_at(const char* at) {
   std::uint64_t word = 0;
@@ -24,18 +25,8 @@ std::uint64_t word_at(const char* at) {
 
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 bool is_ascii(std::uint64_t word) { return (word & (kOnes << 7)) == 0; }
-bool continues(char byte) { return (byte & 0xC0) == 0x80; }
-// How many of the eight bytes begin a character, that is, do not have the form 10xxxxxx.
-Index beginning_in(std::uint64_t word) {
-  const std::uint64_t continuing = (word >> 7) & (~word >> 6) & kOnes;
-  return 8 - static_cast<Index>((continuing * kOnes) >> 56);
-}
 Index characters_in(std::string_view bytes) {
-  Index count = 0;
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) count += beginning_in(word_at(bytes.data() + i));
-  for (; i < bytes.size(); ++i) count += continues(bytes[i]) ? 0 : 1;
-  return count;
+  return std::count_if(bytes.begin(), bytes.end(), [](char byte) { return !continues_utf8(byte); });
 }
 
 // The last offset in at-3..at where a character begins, so that blocks end between characters. If there is none, the
@@ -43,23 +34,31 @@ Index characters_in(std::string_view bytes) {
 std::size_t character_boundary(std::string_view bytes, std::size_t at) {
   if (at >= bytes.size()) return bytes.size();
   for (std::size_t back = 0; back <= std::min<std::size_t>(3, at); ++back)
-    if (!continues(bytes[at - back])) return at - back;
+    if (!continues_utf8(bytes[at - back])) return at - back;
   return at;
 }
 
 struct Block {
-  bool fine = true;
+  std::optional<Utf8Problem> problem;
   CharacterSet set;
   BytesHash::Words words;
   std::vector<Index> in_cell;  // how many characters begin in each cell
 };
 
-Block scan_block(std::string_view bytes, std::size_t first, std::size_t last, bool characters, std::size_t head) {
+// Scans the bytes first .. last - 1 of the text that begins at offset `start` of the file.
+Block scan_block(const FileBytes& text, std::size_t start, std::size_t first, std::size_t last, bool characters,
+                 std::size_t head) {
+  // Words and characters cross the ends of the block: reads 8 more bytes on each side. The 8 keep words aligned.
+  const std::size_t from = first - std::min(first, kWord);
+  const std::string bytes = text.part(start + from, last + kWord - from);
+  first -= from;
+  last -= from;
   Block block;
   block.words = BytesHash::Words::of(bytes, first, last, head);
   if (!characters) return block;
   for (std::size_t cell = first; cell < last; cell += TextScan::kCell)
-    block.in_cell.push_back(characters_in(bytes.substr(cell, std::min(TextScan::kCell, last - cell))));
+    block.in_cell.push_back(
+        characters_in(std::string_view(bytes).substr(cell, std::min(TextScan::kCell, last - cell))));
 
   const char* at = bytes.data() + character_boundary(bytes, first);
   const char* end = bytes.data() + character_boundary(bytes, last);
@@ -75,7 +74,9 @@ Block scan_block(std::string_view bytes, std::size_t first, std::size_t last, bo
     char32_t character = 0;
     const std::size_t length = read_utf8(at, end, character);
     if (length == 0) {
-      block.fine = false;
+      const auto place = static_cast<std::size_t>(at - bytes.data());
+      block.problem = find_invalid_utf8(std::string_view(bytes).substr(place));
+      block.problem.value().offset += static_cast<Index>(start + from + place);
       return block;
     }
     if (character < 128) seen[character] = true;
@@ -133,20 +134,18 @@ BytesHash::Words BytesHash::Words::of(std::string_view bytes, std::size_t first,
   return words;
 }
 
-void BytesHash::append(const Words& words) {
+void BytesHash::add(const Words& words) {
   value_ = value_ * power_of_base(words.count) + words.value;
   words_ += words.count;
 }
 
-void BytesHash::add(std::string_view piece, const Words& words) {
-  const std::size_t begun = std::min(head(), piece.size());
-  pending_ += piece.substr(0, begun);
-  if (pending_.size() == 8) {
-    append(Words::of(pending_, 0, 8, 0));
+void BytesHash::add(std::string_view bytes) {
+  for (const char byte : bytes) {
+    pending_ += byte;
+    if (pending_.size() < kWord) continue;
+    add(Words::of(pending_, 0, kWord, 0));
     pending_.clear();
   }
-  append(words);
-  pending_ += piece.substr(begun + 8 * static_cast<std::size_t>(words.count));
 }
 
 std::uint64_t BytesHash::value() const {
@@ -155,59 +154,40 @@ std::uint64_t BytesHash::value() const {
   return mix64(value_ ^ mix64(words_ ^ mix64(last)));
 }
 
-TextScan scan_text(const FileBytes& text, bool characters, std::size_t head) {
-  const std::string_view bytes = text.view();
+TextScan scan_text(const FileBytes& text, std::size_t start, bool characters, BytesHash& hash) {
+  const std::size_t size = text.size() - start, head = hash.head();
   TextScan scan;
   std::vector<Block> blocks(kBlocks);
-  for (std::size_t group = 0; group < bytes.size(); group += kBlocks * kBlock) {
-    const std::size_t group_end = std::min(bytes.size(), group + kBlocks * kBlock);
+  std::size_t hashed = std::min(head, size);
+  hash.add(text.part(start, hashed));
+  for (std::size_t group = 0; group < size; group += kBlocks * kBlock) {
+    const std::size_t group_end = std::min(size, group + kBlocks * kBlock);
     const auto count = static_cast<Index>((group_end - group + kBlock - 1) / kBlock);
-    const auto first_of = [&](Index block) {
-      return std::min(group_end, group + static_cast<std::size_t>(block) * kBlock);
-    };
     parallel_for(count, 1, [&](Index begin, Index end) {
-      for (Index b = begin; b < end; ++b)
-        blocks[static_cast<std::size_t>(b)] = scan_block(bytes, first_of(b), first_of(b + 1), characters, head);
+      for (Index b = begin; b < end; ++b) {
+        const std::size_t first = group + static_cast<std::size_t>(b) * kBlock;
+        blocks[static_cast<std::size_t>(b)] =
+            scan_block(text, start, first, std::min(group_end, first + kBlock), characters, head);
+      }
     });
-    for (Index b = 0; b < count; ++b) {
-      const Block& block = blocks[static_cast<std::size_t>(b)];
-      if (!block.fine) {
-        text.check();
-        const std::size_t from = character_boundary(bytes, first_of(b));
-        const auto problem = find_invalid_utf8(bytes.substr(from));
-        scan.bad = static_cast<Index>(from) + (problem ? problem->offset : 0);
+    for (const Block& block : std::span(blocks).first(static_cast<std::size_t>(count))) {
+      if (block.problem) {
+        scan.problem = block.problem;
         return scan;
       }
-      scan.words.value = scan.words.value * power_of_base(block.words.count) + block.words.value;
-      scan.words.count += block.words.count;
+      hash.add(block.words);
+      hashed += kWord * static_cast<std::size_t>(block.words.count);
       scan.set.add(block.set);
       for (const Index in_cell : block.in_cell) {
         scan.before.push_back(scan.characters);
         scan.characters += in_cell;
       }
     }
-    text.check();
-    text.give_back(group, group_end - group);
   }
-  if (!characters) scan.characters = static_cast<Index>(bytes.size());
-  if (scan.characters == static_cast<Index>(bytes.size())) scan.before = {};
+  hash.add(text.part(start + hashed, kWord));
+  if (!characters) scan.characters = static_cast<Index>(size);
+  if (scan.characters == static_cast<Index>(size)) scan.before = {};
   return scan;
-}
-
-std::size_t find_character(std::string_view bytes, const std::vector<Index>& before, Index index) {
-  if (before.empty()) return static_cast<std::size_t>(index);
-  const auto cell = std::upper_bound(before.begin(), before.end(), index) - before.begin() - 1;
-  Index skip = index - before[static_cast<std::size_t>(cell)];
-  std::size_t at = static_cast<std::size_t>(cell) * TextScan::kCell;
-  while (at + 8 <= bytes.size()) {
-    const Index here = beginning_in(word_at(bytes.data() + at));
-    if (here > skip) break;
-    skip -= here;
-    at += 8;
-  }
-  for (; at < bytes.size(); ++at)
-    if (!continues(bytes[at]) && skip-- == 0) break;
-  return at;
 }
 
 }  // namespace headlight

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "os/file_bytes.h"
 
 namespace headlight {
@@ -46,15 +48,14 @@ class BytesHash {
     std::uint64_t value = 0, count = 0;
     static Words of(std::string_view bytes, std::size_t first, std::size_t last, std::size_t head);
   };
-  // How many bytes of the next piece complete the word that the previous pieces began: 0..7.
+  // How many more bytes complete the word that earlier bytes began: 0..7.
   std::size_t head() const { return (8 - pending_.size()) % 8; }
-  // Appends a piece. `words` is Words::of(piece, 0, piece.size(), head()), computed beforehand.
-  void add(std::string_view piece, const Words& words);
+  void add(std::string_view bytes);
+  // The same for whole words. Only if head() is 0.
+  void add(const Words& words);
   std::uint64_t value() const;
 
  private:
-  void append(const Words& words);
-
   std::uint64_t value_ = 0, words_ = 0;
   std::string pending_;  // the incomplete last word: 0..7 bytes
 };
@@ -62,19 +63,15 @@ class BytesHash {
 struct TextScan {
   static constexpr std::size_t kCell = 2048;  // bytes
 
-  Index bad = -1;  // offset of the first invalid byte, -1: none; if there is one, the other members are incomplete
+  // The first invalid sequence, with its offset in the file; if there is one, the other members are incomplete.
+  std::optional<Utf8Problem> problem;
   Index characters = 0;
   // before[i]: how many characters begin before byte kCell * i. Empty if every character is a single byte.
   std::vector<Index> before;
   CharacterSet set;
-  BytesHash::Words words;
 };
-// Scans on all threads. If `characters` is false, hashes the bytes without decoding them. `head` is BytesHash::head()
-// before this text. Releases mapped memory as it goes (FileBytes::give_back). Errors: as for FileBytes::check.
-TextScan scan_text(const FileBytes& text, bool characters, std::size_t head);
-
-// The byte offset of character number `index` (from 0), by the table TextScan::before. If there is no such character,
-// returns bytes.size() or more.
-std::size_t find_character(std::string_view bytes, const std::vector<Index>& before, Index index);
+// Scans the bytes from offset `start` on, on all threads, and adds them to `hash`. If `characters` is false, hashes the
+// bytes without decoding them. Errors: as for FileBytes::read.
+TextScan scan_text(const FileBytes& text, std::size_t start, bool characters, BytesHash& hash);
 
 }  // namespace headlight

@@ -2,6 +2,7 @@
 #include "data/text_tokens.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/utf8.h"
@@ -9,6 +10,12 @@
 #include "headlight/base/error.h"
 
 namespace headlight {
+
+namespace {
+
+constexpr Index kMostIds = 2048;  // of one call of read_piece
+
+}  // namespace
 
 class TextTokens::Source : public TokenSource {
  public:
@@ -28,13 +35,14 @@ class TextTokens::Source : public TokenSource {
   // A text, or the line break inserted between two texts.
   struct Piece {
     FileBytes text;
+    std::size_t start;          // offset of its first character in the file: after the byte order mark
     Index first;                // index of its first token in the whole sequence
     std::vector<Index> before;  // see TextScan
   };
 
-  std::size_t read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const;
-  [[noreturn]] void refuse_unknown(const FileBytes& file, const std::string& source) const;
-  void append(FileBytes text, TextScan scan);
+  void read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const;
+  [[noreturn]] void refuse_unknown(const FileBytes& text, std::size_t start, const std::string& source) const;
+  void append(FileBytes text, std::size_t start, TextScan scan);
   std::int32_t id_of(char32_t character) const { return character < ids_.size() ? ids_[character] : -1; }
 
   bool bytes_, known_, removes_marks_ = !bytes_;
@@ -50,60 +58,47 @@ class TextTokens::Source : public TokenSource {
 
 void TextTokens::Source::add(FileBytes text, const std::string& source) {
   last_source_ = source;
-  if (!bytes_) refuse_other_encodings(text.view(), source, text.path());
-  const bool marked = removes_marks_ && text.view().starts_with(kByteOrderMark);
-  if (marked) text.skip(kByteOrderMark.size());
-  if (text.view().empty()) return;
-  // The hash covers inserted line breaks, too.
+  if (!bytes_) refuse_other_encodings(text.part(0, kEncodingSample), source, text.path());
+  const bool marked = removes_marks_ && text.part(0, kByteOrderMark.size()) == kByteOrderMark;
+  const std::size_t start = marked ? kByteOrderMark.size() : 0;
+  if (text.size() == start) return;
+  const FileBytes* previous = pieces_.empty() ? nullptr : &pieces_.back().text;
   const bool breaks =
-      !pieces_.empty() && pieces_.back().text.view().back() != '\n' && (bytes_ || !known_ || set_.has(U'\n'));
-  BytesHash before = hash_;
-  FileBytes line_break = FileBytes::of("\n");
-  TextScan of_break = scan_text(line_break, !bytes_, before.head());
-  if (breaks) before.add(line_break.view(), of_break.words);
-  TextScan scan = scan_text(text, !bytes_, before.head());
-  if (scan.bad >= 0) {
-    // Validate the offending sequence again, for the reason.
-    const std::string_view rest = text.view().substr(static_cast<std::size_t>(scan.bad));
-    const auto problem = find_invalid_utf8(rest.substr(0, 4));
-    text.check();
-    fail(source, ": byte ", static_cast<std::size_t>(scan.bad) + text.skipped(), " is not UTF-8 (",
-         problem ? problem->reason : "", "); convert the text to UTF-8, or train on its bytes with --tokens byte");
-  }
+      previous && previous->part(previous->size() - 1, 1) != "\n" && (bytes_ || !known_ || set_.has(U'\n'));
+  // The hash covers inserted line breaks, too.
+  BytesHash hash = hash_;
+  FileBytes line_break = FileBytes::of(breaks ? "\n" : "");
+  TextScan of_break = scan_text(line_break, 0, !bytes_, hash);
+  TextScan scan = scan_text(text, start, !bytes_, hash);
+  if (scan.problem) refuse_invalid_utf8(*scan.problem, source);
   if (known_ && !bytes_) {
     for (const char32_t character : scan.set.characters())
-      if (!set_.has(character)) refuse_unknown(text, source);
+      if (!set_.has(character)) refuse_unknown(text, start, source);
   }
-  if (breaks) append(std::move(line_break), std::move(of_break));
-  append(std::move(text), std::move(scan));
+  hash_ = hash;
+  if (breaks) append(std::move(line_break), 0, std::move(of_break));
+  append(std::move(text), start, std::move(scan));
   if (marked) marked_.push_back(source);
 }
 
-void TextTokens::Source::append(FileBytes text, TextScan scan) {
-  BytesHash longer = hash_;
-  longer.add(text.view(), scan.words);
-  text.check();
-  hash_ = longer;
+void TextTokens::Source::append(FileBytes text, std::size_t start, TextScan scan) {
   if (!known_) set_.add(scan.set);
-  text.expect_random_access();
-  pieces_.push_back({std::move(text), size_, std::move(scan.before)});
+  pieces_.push_back({std::move(text), start, size_, std::move(scan.before)});
   size_ += scan.characters;
 }
 
 // Throws the error that names the first character outside the vocabulary.
-void TextTokens::Source::refuse_unknown(const FileBytes& file, const std::string& source) const {
-  const std::string_view text = file.view();
-  const char* at = text.data();
-  const char* end = at + text.size();
-  char32_t character = 0;
-  for (Index number = 1; at < end; ++number) {
-    at += std::max<std::size_t>(1, read_utf8(at, end, character));
-    if (set_.has(character)) continue;
-    file.check();
-    fail(source, ": character ", number, " ", printable(character), " is not in this model's vocabulary (",
-         vocabulary_.size(), " characters); the text must be of the characters that the model knows");
-  }
-  file.check();
+void TextTokens::Source::refuse_unknown(const FileBytes& text, std::size_t start, const std::string& source) const {
+  constexpr std::size_t kBuffer = 1 << 16;
+  Index number = 0;
+  Utf8Stream stream;
+  for (std::size_t at = start; at < text.size(); at += kBuffer)
+    for (const char32_t character : stream.feed(text.part(at, kBuffer))) {
+      ++number;
+      if (!set_.has(character))
+        fail(source, ": character ", number, " ", printable(character), " is not in this model's vocabulary (",
+             vocabulary_.size(), " characters); the text must be of the characters that the model knows");
+    }
   fail(source, ": changed while it was read; try again");
 }
 
@@ -119,41 +114,59 @@ TextTokens::Result TextTokens::Source::finish() {
 }
 
 void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
-  auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), first,
-                                [](Index place, const Piece& p) { return place < p.first; }) -
-               1;
-  for (; !to.empty(); ++piece) {
-    const std::size_t count = read_piece(*piece, first - piece->first, to);
-    first += static_cast<Index>(count);
-    to = to.subspan(count);
+  const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), first,
+                                      [](Index place, const Piece& p) { return place < p.first; });
+  for (auto piece = after - 1; !to.empty(); ++piece) {
+    const Index end = piece + 1 == pieces_.end() ? size_ : (piece + 1)->first;
+    while (first < end && !to.empty()) {
+      const auto count = static_cast<std::size_t>(std::min({static_cast<Index>(to.size()), end - first, kMostIds}));
+      read_piece(*piece, first - piece->first, to.first(count));
+      first += static_cast<Index>(count);
+      to = to.subspan(count);
+    }
   }
 }
 
-// Reads as many ids as the piece has, and returns how many. Error: the file changed after the scan.
-std::size_t TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
-  const Index next = &piece == &pieces_.back() ? size_ : (&piece + 1)->first;
-  const std::size_t count = std::min(to.size(), static_cast<std::size_t>(next - piece.first - first));
-  const std::string_view text = piece.text.view();
-  const char* at = text.data() + find_character(text, piece.before, first);
-  const char* end = text.data() + text.size();
-  for (std::int32_t& id : to.first(count)) {
+// Reads at most kMostIds ids of a piece, from its token number `first` on. Error: the file changed after the scan.
+void TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
+  // The bytes to read: these ids if every character is a single byte, otherwise all cells in which one of them begins,
+  // and the 3 bytes after them, in which the last character may end.
+  std::size_t begin = static_cast<std::size_t>(first), end = begin + to.size();
+  Index skip = 0;  // characters before the first
+  if (!piece.before.empty()) {
+    const auto cells_up_to = [&](Index character) {
+      return std::upper_bound(piece.before.begin(), piece.before.end(), character) - piece.before.begin();
+    };
+    const auto cell = static_cast<std::size_t>(cells_up_to(first) - 1);
+    skip = first - piece.before[cell];
+    begin = cell * TextScan::kCell;
+    end = static_cast<std::size_t>(cells_up_to(first + static_cast<Index>(to.size()) - 1)) * TextScan::kCell + 3;
+  }
+  begin += piece.start;
+  // Characters have at most 4 bytes, and cells extend the range on both sides.
+  std::array<char, 4 * kMostIds + 2 * TextScan::kCell + 3> buffer;
+  end = std::min({end + piece.start, piece.text.size(), begin + buffer.size()});
+  const std::span<char> bytes = std::span(buffer).first(end - begin);
+  piece.text.read(begin, bytes);
+
+  const char* at = bytes.data();
+  const char* const last = at + bytes.size();
+  if (!piece.before.empty())
+    while (at < last && (continues_utf8(*at) || skip-- > 0)) ++at;
+  for (std::int32_t& id : to) {
     if (bytes_) {
       id = static_cast<unsigned char>(*at++);
       continue;
     }
     char32_t character = 0;
-    const std::size_t length = read_utf8(at, end, character);
+    const std::size_t length = read_utf8(at, last, character);
     id = length > 0 ? id_of(character) : -1;
-    if (id < 0) {
-      piece.text.check();
+    if (id < 0)
       fail(piece.text.path(), ": changed while it was in use: byte ",
-           at - text.data() + static_cast<std::ptrdiff_t>(piece.text.skipped()),
+           begin + static_cast<std::size_t>(at - bytes.data()),
            " is no character of the vocabulary any more; bring the text back, and go on with it");
-    }
     at += length;
   }
-  piece.text.check();
-  return count;
 }
 
 TextTokens::TextTokens(const Vocabulary& known) : source_(std::make_shared<Source>(known, known.is_bytes(), true)) {}

@@ -1,7 +1,7 @@
 // TextTokens: encodes texts of any size as one sequence of token ids.
 //
-// Stores the texts' bytes, in memory or memory-mapped, and encodes ids whenever they are read. To find a character by
-// its index, texts with multi-byte characters also have a table of 8 bytes for every 2048 bytes of text. Each text is
+// Keeps the texts in memory or on the disk (os/file_bytes.h), and encodes ids whenever they are read. To find a character
+// by its index, texts with multi-byte characters also have a table of 8 bytes for every 2048 bytes of text. Each text is
 // scanned once, on all threads (data/text_scan.h).
 #pragma once
 
@@ -41,7 +41,7 @@ class TextTokens {
     std::uint64_t fingerprint = 0;
     std::vector<std::string> marked;  // the sources whose byte order mark was removed
   };
-  // May be called once. Reading the ids can fail later, if a mapped file is truncated or its characters change.
+  // May be called once. Reading the ids can fail later, if a file on the disk is truncated or its characters change.
   // Error: no text, or only empty texts.
   Result finish();
 

@@ -13,9 +13,7 @@ namespace {
 
 // Like decode_utf8, but the error also suggests --tokens byte.
 std::u32string decode_text(std::string_view text, const std::string& source) {
-  if (const auto problem = find_invalid_utf8(text))
-    fail(source, ": byte ", problem->offset, " is not UTF-8 (", problem->reason,
-         "); convert the text to UTF-8, or train on its bytes with --tokens byte");
+  if (const auto problem = find_invalid_utf8(text)) refuse_invalid_utf8(*problem, source);
   return decode_utf8(text, source);
 }
 

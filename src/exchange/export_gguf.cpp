@@ -88,7 +88,7 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {kind + ".block_count", size(c.layers)},
       {kind + ".context_length", size(whole_context(c.context))},
       {kind + ".embedding_length", size(c.width)},
-      {kind + ".feed_forward_length", size(c.hidden < 0 ? 4 * c.width : c.hidden)},
+      {kind + ".feed_forward_length", size(c.hidden_size())},
       {kind + ".attention.head_count", size(c.heads)},
       {kind + ".attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps)},
       {"tokenizer.ggml.model", std::string("gpt2")},

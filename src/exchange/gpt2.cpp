@@ -14,8 +14,6 @@ namespace headlight {
 
 namespace {
 
-Index hidden_size(const TransformerConfig& c) { return c.hidden < 0 ? 4 * c.width : c.hidden; }
-
 struct Name {
   const char *ours, *hugging_face, *gguf, *neox;
 };
@@ -44,8 +42,8 @@ class Walk {
       linear(kQkv, 3 * c_.width, c_.width);
       linear(kAttentionOut, c_.width, c_.width);
       norm(kNorm2);
-      linear(kUp, hidden_size(c_), c_.width);
-      linear(kDown, c_.width, hidden_size(c_));
+      linear(kUp, c_.hidden_size(), c_.width);
+      linear(kDown, c_.width, c_.hidden_size());
     }
     ours_ = theirs_ = "";
     norm(kLastNorm);
@@ -243,11 +241,11 @@ std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const
   return model;
 }
 
-double logit_difference(const TransformerLM& a, const TransformerLM& b) {
+double logit_difference(const LanguageModel& a, const LanguageModel& b) {
   const NoGrad no_recording;
   Rng rng(1);
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(std::min<Index>(a.config().context, 256)));
-  for (std::int32_t& id : ids) id = static_cast<std::int32_t>(rng.below(a.config().vocabulary));
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(std::min<Index>(a.context(), 256)));
+  for (std::int32_t& id : ids) id = static_cast<std::int32_t>(rng.below(a.vocabulary()));
   const Tensor x = a(ids, 1), y = b(ids, 1);
   if (!(x.shape() == y.shape())) fail("logits differ in shape: ", x.shape(), " and ", y.shape());
   double largest = 0, difference = 0;

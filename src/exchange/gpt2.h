@@ -60,6 +60,6 @@ std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const
                                                const std::string& source);
 
 // The largest difference between the two models' logits on a window of tokens, relative to the largest logit.
-double logit_difference(const TransformerLM& a, const TransformerLM& b);
+double logit_difference(const LanguageModel& a, const LanguageModel& b);
 
 }  // namespace headlight

@@ -13,7 +13,6 @@
 #include "headlight/base/error.h"
 #include "headlight/nn/position_rotary.h"
 #include "os/file.h"
-#include "os/file_bytes.h"
 #include "os/folder.h"
 #include "training/state.h"
 
@@ -233,7 +232,8 @@ Index metadata_heads(const SafeTensors& file) {
 
 // Recognizes common wrong files by their first bytes, to give better advice than "not a safetensors file".
 void refuse_foreign(const std::string& path) {
-  const std::string first(FileBytes(path).view().substr(0, 4));
+  std::string first(4, '\0');
+  FileReader(path).read(first);
   const auto begins = [&](std::string_view bytes) { return first.rfind(bytes, 0) == 0; };
   if (begins("GGUF"))
     fail(path, ": is a GGUF file, which can be exported but not imported; pass a Hugging Face directory, or nanoGPT ",

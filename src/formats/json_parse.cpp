@@ -36,7 +36,7 @@ class Parser {
     Index line = 1, column = 1;
     for (const char c : text_.substr(0, at)) {
       if (c == '\n') ++line, column = 1;
-      else if ((c & 0xC0) != 0x80) ++column;
+      else if (!continues_utf8(c)) ++column;
     }
     fail(source_, ": line ", line, ", column ", column, ": ", message);
   }
@@ -45,7 +45,7 @@ class Parser {
   std::string found() const {
     if (at_ >= text_.size()) return "the end";
     std::size_t length = 1;
-    while (at_ + length < text_.size() && (text_[at_ + length] & 0xC0) == 0x80) ++length;
+    while (at_ + length < text_.size() && continues_utf8(text_[at_ + length])) ++length;
     return printable(decode_utf8(text_.substr(at_, length), source_).front());
   }
 

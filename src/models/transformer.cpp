@@ -82,6 +82,17 @@ Index TransformerConfig::most_heads() const {
   return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
 }
 
+double TransformerConfig::all_heads_width() const {
+  double count = 0;
+  for (Index layer = 0; layer < layers; ++layer) count += static_cast<double>(heads_in(layer));
+  return count * static_cast<double>(size_of_heads());
+}
+
+double TransformerConfig::block_weights() const {
+  const double feed_forward = static_cast<double>(layers) * 2 * static_cast<double>(hidden_size());
+  return static_cast<double>(width) * (4 * all_heads_width() + feed_forward);
+}
+
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", c.norm, c.width},
       attn{this, "attn", c.width, c.heads_in(layer),

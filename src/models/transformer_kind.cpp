@@ -57,18 +57,17 @@ E value_of(const Named<E> (&table)[N], std::string_view name) {
 ModelCost cost_of(const TransformerConfig& c) {
   c.check();
   const auto real = [](Index n) { return static_cast<double>(n); };
-  const double width = real(c.width), hidden = real(c.hidden_size()), layers = real(c.layers);
+  const double width = real(c.width), layers = real(c.layers);
   double heads = 0;  // of all layers
   for (Index layer = 0; layer < c.layers; ++layer) heads += real(c.heads_in(layer));
-  const double inner = heads * real(c.size_of_heads());
   const double tables =
       real(c.vocabulary) * (c.tied ? 1 : 2) + (c.position == PositionKind::kLearned ? real(c.context) : 0);
   ModelCost cost;
-  cost.matrix_parameters = 4 * width * inner + layers * 2 * width * hidden;
+  cost.matrix_parameters = c.block_weights();
   cost.parameters = cost.matrix_parameters + tables * width;
-  // About 6 * width, 3 * hidden and 4 * inner in each layer, and the attention weights.
-  cost.activations =
-      layers * (6 * width + 3 * hidden) + 4 * inner + heads * real(c.context) + 4 * width + 3 * real(c.vocabulary);
+  // About 6 * width and 3 * hidden in each layer, 4 * the heads' width, and the attention weights.
+  cost.activations = layers * (6 * width + 3 * real(c.hidden_size())) + 4 * c.all_heads_width() +
+                     heads * real(c.context) + 4 * width + 3 * real(c.vocabulary);
   return cost;
 }
 

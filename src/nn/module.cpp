@@ -138,6 +138,19 @@ std::string Module::describe() const {
   return text;
 }
 
+void copy_parameters(const Module& from, Module& to) {
+  const std::vector<NamedTensor> source = from.parameters();
+  std::vector<NamedTensor> target = to.parameters();
+  const auto described = [](const std::vector<NamedTensor>& all, std::size_t i) {
+    return i < all.size() ? cat(all[i].name, " ", all[i].value.shape()) : std::string("no more parameters");
+  };
+  for (std::size_t i = 0; i < std::max(source.size(), target.size()); ++i)
+    if (described(source, i) != described(target, i))
+      fail("copy_parameters: the source has ", described(source, i), ", and the target has ", described(target, i),
+           "; copy between models of the same structure");
+  for (std::size_t i = 0; i < target.size(); ++i) target[i].value.copy_from(source[i].value);
+}
+
 Param::Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init) {
   switch (init.kind) {
     case Init::Kind::kConstant:

@@ -1,85 +1,64 @@
-// FileBytes: chooses between mapping and reading, and turns the state of a mapping into errors.
+// FileBytes: chooses between memory and disk, and turns incomplete reads into errors.
 #include "os/file_bytes.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "headlight/base/error.h"
 #include "os/file.h"
+#include "os/file_errors.h"
 #include "os/system.h"
 
 namespace headlight {
 
-struct FileBytes::Bytes {
-  std::string path, read;
-  system::Mapping mapping;
-  std::size_t skipped = 0;
-
-  Bytes() = default;
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-  ~Bytes() { system::unmap(mapping); }
-};
-
-FileBytes::FileBytes() : bytes_(std::make_unique<Bytes>()) {}
-FileBytes::~FileBytes() = default;
-FileBytes::FileBytes(FileBytes&&) noexcept = default;
-FileBytes& FileBytes::operator=(FileBytes&&) noexcept = default;
-
-FileBytes::FileBytes(const std::string& path, Index map_from) : FileBytes() {
-  bytes_->path = path;
+FileBytes::FileBytes(const std::string& path, Index disk_from) : path_(path) {
   std::error_code unsized;
   if (path != "-" && std::filesystem::is_regular_file(path, unsized)) {
     const auto size = std::filesystem::file_size(path, unsized);
-    // If mapping fails, reading either succeeds or reports the reason.
-    if (!unsized && size >= static_cast<std::uintmax_t>(map_from) && system::map_file(path, bytes_->mapping) == 0) {
-      system::expect_access(bytes_->mapping, system::Access::kSequential);
+    // If the file cannot be opened, read_file either succeeds or reports the reason.
+    if (!unsized && size >= static_cast<std::uintmax_t>(disk_from) && (descriptor_ = system::open_file(path)) >= 0) {
+      size_ = static_cast<std::size_t>(size);
       return;
     }
   }
-  bytes_->read = read_file(path);
+  held_ = read_file(path);
+  size_ = held_.size();
 }
 
 FileBytes FileBytes::of(std::string bytes) {
   FileBytes result;
-  result.bytes_->read = std::move(bytes);
+  result.held_ = std::move(bytes);
+  result.size_ = result.held_.size();
   return result;
 }
 
-const std::string& FileBytes::path() const { return bytes_->path; }
+FileBytes::FileBytes(FileBytes&& other) noexcept
+    : path_(std::move(other.path_)),
+      held_(std::move(other.held_)),
+      size_(std::exchange(other.size_, 0)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
 
-bool FileBytes::is_mapped() const { return bytes_->mapping.data != nullptr; }
-
-std::string_view FileBytes::view() const {
-  const std::string_view all =
-      is_mapped() ? std::string_view(bytes_->mapping.data, bytes_->mapping.size) : std::string_view(bytes_->read);
-  return all.substr(bytes_->skipped);
+FileBytes::~FileBytes() {
+  if (is_on_disk()) system::close_descriptor(descriptor_);
 }
 
-void FileBytes::skip(std::size_t count) { bytes_->skipped += count; }
-
-std::size_t FileBytes::skipped() const { return bytes_->skipped; }
-
-void FileBytes::check() const {
-  if (!is_mapped()) return;
-  switch (system::state_of(bytes_->mapping)) {
-    case system::MappingState::kWhole:
-      return;
-    case system::MappingState::kShortened:
-      fail(bytes_->path, ": was truncated while in use; restore it and run again with --resume");
-    case system::MappingState::kUnreadable:
-      fail(bytes_->path,
-           ": could not be read while in use: the disk failed, or the file was truncated for a moment; "
-           "check both and run again with --resume");
+void FileBytes::read(std::size_t first, std::span<char> to) const {
+  if (!is_on_disk()) {
+    std::copy_n(held_.begin() + static_cast<std::ptrdiff_t>(first), to.size(), to.begin());
+    return;
   }
+  std::size_t got = 0;
+  if (const int error = system::read_at(descriptor_, first, to, got))
+    fail(path_, ": could not be read while in use: ", read_reason(error),
+         "; check the disk and run again with --resume");
+  if (got < to.size()) fail(path_, ": was truncated while in use; restore it and run again with --resume");
 }
 
-void FileBytes::expect_random_access() const {
-  if (is_mapped()) system::expect_access(bytes_->mapping, system::Access::kRandom);
-}
-
-void FileBytes::give_back(std::size_t first, std::size_t size) const {
-  if (is_mapped()) system::give_back(bytes_->mapping, bytes_->skipped + first, size);
+std::string FileBytes::part(std::size_t first, std::size_t most) const {
+  std::string bytes(std::min(most, size_ - std::min(first, size_)), '\0');
+  read(first, bytes);
+  return bytes;
 }
 
 }  // namespace headlight

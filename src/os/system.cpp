@@ -1,10 +1,8 @@
 // The system calls of os/system.h and os/process.h, and their defaults for systems other than POSIX.
 #include "os/system.h"
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <system_error>
 
@@ -13,12 +11,9 @@
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(HEADLIGHT_NO_POSIX)
 #define HEADLIGHT_POSIX 1
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -84,113 +79,16 @@ int lock_directory(const std::string& path, int& descriptor) {
 }
 void close_descriptor(int descriptor) { ::close(descriptor); }
 
-// An entry of a list that the signal handler walks without locks. Entries are never removed: a free entry has size 0
-// and is reused.
-struct MappedRange {
-  std::atomic<char*> begin = nullptr;
-  std::atomic<std::size_t> size = 0;
-  std::atomic<bool> taken = true, lost = false;
-  MappedRange* next = nullptr;
-};
+int open_file(const std::string& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }
 
-namespace {
-
-std::atomic<MappedRange*> first_range = nullptr;
-struct sigaction handled_before;
-
-MappedRange* take_range() {
-  for (MappedRange* range = first_range; range; range = range->next)
-    if (!range->taken.exchange(true)) return range;
-  auto* range = new MappedRange;
-  range->next = first_range;
-  while (!first_range.compare_exchange_weak(range->next, range)) {
+int read_at(int descriptor, std::size_t first, std::span<char> to, std::size_t& got) {
+  for (got = 0; got < to.size();) {
+    const auto count = ::pread(descriptor, to.data() + got, to.size() - got, static_cast<off_t>(first + got));
+    if (count == 0) break;
+    if (count > 0) got += static_cast<std::size_t>(count);
+    else if (errno != EINTR) return errno;
   }
-  return range;
-}
-
-// Uses only atomics and system calls, because a signal may interrupt any code.
-void on_bus_error(int signal, siginfo_t* info, void* context) {
-  const int error = errno;
-  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  for (MappedRange* range = first_range; range; range = range->next) {
-    char* const begin = range->begin;
-    const std::size_t size = range->size;
-    const auto first = reinterpret_cast<std::uintptr_t>(begin);
-    if (info->si_code <= 0 || at < first || at - first >= size) continue;  // si_code <= 0: sent by kill or raise
-    // Map zeros over the whole range, so that the interrupted access succeeds; the reader calls state_of afterwards.
-    if (::mmap(begin, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) break;
-    range->lost = true;
-    errno = error;
-    return;
-  }
-  errno = error;
-  if (handled_before.sa_flags & SA_SIGINFO) return handled_before.sa_sigaction(signal, info, context);
-  if (handled_before.sa_handler != SIG_DFL && handled_before.sa_handler != SIG_IGN)
-    return handled_before.sa_handler(signal);
-  ::sigaction(SIGBUS, &handled_before, nullptr);
-  if (info->si_code <= 0) ::raise(signal);  // otherwise the access repeats and raises the signal again
-}
-
-void handle_bus_errors() {
-  struct sigaction action {};
-  action.sa_sigaction = on_bus_error;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  ::sigemptyset(&action.sa_mask);
-  ::sigaction(SIGBUS, &action, &handled_before);
-}
-
-}  // namespace
-
-int map_file(const std::string& path, Mapping& mapping) {
-  static const bool handled = (handle_bus_errors(), true);
-  static_cast<void>(handled);
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return errno;
-  struct stat status {};
-  int error = ::fstat(descriptor, &status) == 0 ? 0 : errno;
-  if (error == 0 && status.st_size > 0) {
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
-    if (data != MAP_FAILED) {
-      MappedRange* range = take_range();
-      range->lost = false;
-      range->begin = static_cast<char*>(data);
-      range->size = size;
-      mapping = {static_cast<const char*>(data), size, descriptor, range};
-      return 0;
-    }
-    error = errno;
-  }
-  ::close(descriptor);
-  return error != 0 ? error : ENOTSUP;  // an empty file cannot be mapped
-}
-
-void unmap(Mapping& mapping) noexcept {
-  if (mapping.range) {
-    mapping.range->size = 0;
-    mapping.range->taken = false;
-  }
-  if (mapping.data) ::munmap(const_cast<char*>(mapping.data), mapping.size);
-  if (mapping.descriptor >= 0) ::close(mapping.descriptor);
-  mapping = {};
-}
-
-MappingState state_of(const Mapping& mapping) {
-  struct stat status {};
-  if (::fstat(mapping.descriptor, &status) == 0 && static_cast<std::size_t>(status.st_size) < mapping.size)
-    return MappingState::kShortened;
-  return mapping.range->lost ? MappingState::kUnreadable : MappingState::kWhole;
-}
-
-void expect_access(const Mapping& mapping, Access access) {
-  ::madvise(const_cast<char*>(mapping.data), mapping.size,
-            access == Access::kSequential ? MADV_SEQUENTIAL : MADV_RANDOM);
-}
-
-void give_back(const Mapping& mapping, std::size_t first, std::size_t size) {
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t begin = first / page * page, end = first + size;
-  ::madvise(const_cast<char*>(mapping.data) + begin, end - begin, MADV_DONTNEED);
+  return 0;
 }
 
 #else
@@ -214,11 +112,8 @@ bool is_terminal(int) { return false; }
 Window window() { return {}; }
 void write_to_terminal(std::string_view codes) { std::fwrite(codes.data(), 1, codes.size(), stderr); }
 
-int map_file(const std::string&, Mapping&) { return ENOTSUP; }
-void unmap(Mapping&) noexcept {}
-MappingState state_of(const Mapping&) { return MappingState::kWhole; }
-void expect_access(const Mapping&, Access) {}
-void give_back(const Mapping&, std::size_t, std::size_t) {}
+int open_file(const std::string&) { return -1; }
+int read_at(int, std::size_t, std::span<char>, std::size_t&) { return ENOTSUP; }
 
 #endif
 

@@ -3,7 +3,9 @@
 // Error codes are errno values; 0 is success.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,26 +33,9 @@ void write_to_terminal(std::string_view codes);
 int lock_directory(const std::string& path, int& descriptor);
 void close_descriptor(int descriptor);
 
-// A file mapped into memory. If the file is truncated or its disk fails, access to a missing page raises SIGBUS. A
-// handler, installed by the first map_file, then replaces the whole mapping by zeros, and state_of reports the loss.
-// SIGBUS outside of a mapping goes to the previous handler.
-struct MappedRange;  // the signal handler's entry for a mapping
-struct Mapping {
-  const char* data = nullptr;
-  std::size_t size = 0;
-  int descriptor = -1;  // open until unmap
-  MappedRange* range = nullptr;
-};
-// Errors: those of open and mmap; ENOTSUP for an empty file or without POSIX.
-int map_file(const std::string& path, Mapping& mapping);
-void unmap(Mapping& mapping) noexcept;
-// Callers read from the mapping first and then ask for its state: after kWhole, the bytes read were those of the file.
-enum class MappingState { kWhole, kShortened, kUnreadable };
-MappingState state_of(const Mapping& mapping);
-enum class Access { kSequential, kRandom };
-// Hint: how the bytes will be accessed.
-void expect_access(const Mapping& mapping, Access access);
-// Hint: these bytes are not needed for a while, so that the system may release their memory.
-void give_back(const Mapping& mapping, std::size_t first, std::size_t size);
+// Opens a file for read_at. Returns -1 if that fails, and always without POSIX.
+int open_file(const std::string& path);
+// Reads from offset `first` on until `to` is full or the file ends; `got` is the number of bytes.
+int read_at(int descriptor, std::size_t first, std::span<char> to, std::size_t& got);
 
 }  // namespace headlight::system

@@ -27,7 +27,13 @@ TransformerConfig RunConfig::transformer(Index vocabulary) const {
 
 ModelCost RunConfig::cost(Index vocabulary) const {
   const ModelKind& family = find_family(model);
-  return family.cost ? family.cost(model_options(), vocabulary) : ModelCost{};
+  try {
+    return family.cost ? family.cost(model_options(), vocabulary) : ModelCost{};
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
 }
 
 std::vector<std::string> RunConfig::all_data() const {
@@ -43,13 +49,7 @@ Schedule RunConfig::schedule() const {
 
 void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
-  try {
-    cost(1);  // checks combinations of the model's settings
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& e) {
-    throw UsageError(e.what());
-  }
+  cost(1);  // checks combinations of the model's settings
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (all_data().empty() && grammar.empty()) {
@@ -68,10 +68,10 @@ void RunConfig::check() const {
 
 double RunConfig::memory(Index vocabulary) const {
   const ModelCost model_cost = cost(vocabulary);
-  const double tokens = static_cast<double>(batch) * static_cast<double>(context);
-  const double ids = 2 * tokens * static_cast<double>(accumulate);  // inputs and targets of one step
+  const double count = static_cast<double>(batch) * static_cast<double>(context);
+  const double ids = 2 * count * static_cast<double>(accumulate);  // inputs and targets of one step
   // float32: weights, gradients and AdamW's two moments; the tape; the ids.
-  return 4 * (4 * model_cost.parameters + tokens * model_cost.activations + ids);
+  return 4 * (4 * model_cost.parameters + count * model_cost.activations + ids);
 }
 
 const ModelKind& find_family(const std::string& name) {

@@ -70,7 +70,7 @@ struct RunConfig {
   ModelOptions model_options() const;
   // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.
   std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
-  // Zeros if the family gives no cost.
+  // Zeros if the family gives no cost. Error: a UsageError for an impossible combination of the model's settings.
   ModelCost cost(Index vocabulary) const;
   // The configuration of a transformer; the family must be `transformer`.
   TransformerConfig transformer(Index vocabulary) const;

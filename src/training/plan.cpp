@@ -46,7 +46,7 @@ void complete(RunConfig& c, double tokens, const PlanText& text) {
   c.beta2 = 0.99;
   // At width 128 and 0.4M tokens, rotary positions reached a loss 0.15 nats below learned positions.
   c.position = PositionKind::kRotary;
-  const double passes = tokens / as_real(text.train), share = block_parameters(c) / as_real(text.train);
+  const double passes = tokens / as_real(text.train), share = c.cost(1).matrix_parameters / as_real(text.train);
   c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 10 && share > 0.25 ? 0.1 : 0;
 }
 
@@ -78,8 +78,6 @@ double expected_loss(double parameters, double effective, double bigram_loss) {
   // With very little data, a model is no better than bigram counts.
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }
-
-double block_parameters(const RunConfig& c) { return c.cost(1).matrix_parameters; }
 
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
@@ -113,7 +111,7 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
     };
     RunConfig c = candidate(0);
     // A model with more parameters than the text has tokens memorizes the text.
-    if (!only && best.seconds > 0 && block_parameters(c) > as_real(text.train)) break;
+    if (!only && best.seconds > 0 && c.cost(1).matrix_parameters > as_real(text.train)) break;
     const double first = measured(c);
     // Set the values that depend on the number of tokens; these change the speed only slightly.
     c = candidate(seconds * first);
@@ -121,12 +119,12 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
     set_steps(plan.config, seconds, first, text);
     plan.tokens = as_real(plan.config.steps * c.batch * c.context * c.accumulate);
     plan.passes = plan.tokens / as_real(text.train);
-    plan.expected_loss =
-        expected_loss(block_parameters(c), effective_tokens(as_real(text.train), plan.tokens), text.bigram_loss);
+    plan.expected_loss = expected_loss(c.cost(1).matrix_parameters, effective_tokens(as_real(text.train), plan.tokens),
+                                       text.bigram_loss);
     plan.seconds = seconds;
     // Whether the model is too small for its number of training tokens.
     const auto starved = [&](const Plan& p) {
-      return effective_tokens(as_real(text.train), p.tokens) > kTokensPerParameter * block_parameters(p.config);
+      return effective_tokens(as_real(text.train), p.tokens) > kTokensPerParameter * p.config.cost(1).matrix_parameters;
     };
     const bool better = best.seconds == 0 || plan.expected_loss < best.expected_loss || starved(best);
     if (better) best = plan;

@@ -40,7 +40,6 @@ struct Plan {
 double effective_tokens(double text_tokens, double seen_tokens);
 // The scaling law above, in nats per token. `parameters` counts the blocks' matrices only.
 double expected_loss(double parameters, double effective_tokens, double bigram_loss = 2.49);
-double block_parameters(const RunConfig& config);
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);
 

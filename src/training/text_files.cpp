@@ -19,16 +19,13 @@ namespace {
 std::string add_one(const std::string& path, TextTokens& reader, bool in_folder) {
   const std::string name = path == "-" ? "standard input" : path;
   FileBytes bytes(path);
-  const std::string_view text = bytes.view();
-  if (text.empty()) {
+  if (bytes.size() == 0) {
     if (in_folder) return "empty";
     fail(name, ": the file is empty; give a text to learn from");
   }
-  const std::string encoding = other_encoding(text);
-  if (in_folder && text.substr(0, 1 << 20).find('\0') != std::string_view::npos) {
-    bytes.check();
+  const std::string encoding = other_encoding(bytes.part(0, kEncodingSample));
+  if (in_folder && bytes.part(0, 1 << 20).find('\0') != std::string::npos)
     return encoding.empty() ? "not text" : encoding;
-  }
   try {
     reader.add(std::move(bytes), name);
   } catch (const Error& e) {

@@ -29,19 +29,6 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
 }
 
-void copy_weights(const LanguageModel& from, const LanguageModel& to) {
-  const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
-  if (source.size() != target.size())
-    fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
-      fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",
-           target[i].name, " ", target[i].value.shape());
-    Tensor value = target[i].value;
-    value.copy_from(source[i].value);
-  }
-}
-
 constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
 // Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
@@ -65,7 +52,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   seed_generator(mix64(seed ^ kParameterStream));
   batches_ = Rng(mix64(seed ^ kBatchStream));
   model_ = config.make_model(data_.vocabulary.size());
-  if (start) copy_weights(start->model, *model_);
+  if (start) copy_parameters(start->model, *model_);
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
   if (!data_.has_floor()) info_.counting = counting_losses(data_, 2);
@@ -120,13 +107,7 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
 std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData data, const std::string& path,
                                              const LanguageModel& weights) {
   auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
-  const std::vector<NamedTensor> from = weights.parameters(), to = trainer->model_->parameters();
-  if (from.size() != to.size()) fail("trainer: the weights have ", from.size(), " parameters, the model ", to.size());
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    if (!(from[i].value.shape() == to[i].value.shape()))
-      fail("trainer: ", to[i].name, " is ", to[i].value.shape(), ", and the weights given are ", from[i].value.shape());
-    Tensor(to[i].value).copy_from(from[i].value);
-  }
+  copy_parameters(weights, *trainer->model_);
   trainer->checkpoint();
   return trainer;
 }

@@ -151,9 +151,9 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
 }
 
 TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
-  // Large enough to be mapped and not read.
+  // Large enough to stay on the disk.
   std::string text;
-  while (text.size() < static_cast<std::size_t>(FileBytes::kMapFrom)) text += text_;
+  while (text.size() < static_cast<std::size_t>(FileBytes::kDiskFrom)) text += text_;
   const std::string data = directory_ / "large.txt", out = directory_ / "large", whole = directory_ / "whole";
   write_file_atomically(data, text);
   Words words = slow(out, "1000000");

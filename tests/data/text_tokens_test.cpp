@@ -1,4 +1,4 @@
-// TextTokens: ids, fingerprints, invalid bytes, byte order marks, and mapped files that change while in use.
+// TextTokens: ids, fingerprints, invalid bytes, byte order marks, and files that change while in use.
 #include "data/text_tokens.h"
 
 #include <gtest/gtest.h>
@@ -55,6 +55,15 @@ TEST(TextTokens, AreThoseOfTheVocabulary) {
   }
 }
 
+// Most cells of 2048 bytes end within a character.
+TEST(TextTokens, CharactersMayCrossTheEndOfACell) {
+  std::string text = "a";
+  for (int i = 0; i < 3000; ++i) text += "日";
+  const TextTokens::Result r = tokens_of({text});
+  ASSERT_EQ(r.ids.size(), 3001u);
+  for (std::size_t i = 0; i < r.ids.size(); ++i) ASSERT_EQ(r.ids[i], i == 0 ? 0 : 1) << i;
+}
+
 TEST(TextTokens, OfSeveralTextsAreOneText) {
   const std::string a = mixed_text(9000, 1), b = mixed_text(3000, 2), c = "plain\n";
   const std::string joined = a + (a.back() == '\n' ? "" : "\n") + b + (b.back() == '\n' ? "" : "\n") + c + c;
@@ -106,9 +115,11 @@ TEST(TextTokens, FindTheFirstByteThatIsNotUtf8) {
     for (std::size_t i = at; i < std::min(text.size(), at + 1 + static_cast<std::size_t>(rng.below(6))); ++i)
       text[i] = static_cast<char>(rng.below(3) == 0 ? 0x80 : rng.below(256));
     const auto problem = find_invalid_utf8(text);
-    const TextScan scan = scan_text(FileBytes::of(text), true, 0);
-    EXPECT_EQ(scan.bad, problem ? problem->offset : -1) << round;
+    BytesHash hash;
+    const TextScan scan = scan_text(FileBytes::of(text), 0, true, hash);
+    ASSERT_EQ(scan.problem.has_value(), problem.has_value()) << round;
     if (!problem) continue;
+    EXPECT_EQ(scan.problem->offset, problem->offset) << round;
     const std::string error = error_of([&] { tokens_of({text}); });
     EXPECT_EQ(error.rfind(cat("text: byte ", problem->offset, " is not UTF-8 (", problem->reason, ")"), 0), 0u)
         << error;
@@ -200,38 +211,41 @@ TEST(OtherEncodings, AreNamedWithTheCommandThatConverts) {
     EXPECT_EQ(refusal(text), "(no error)") << "zero bytes, but of no such text";
 }
 
-class MappedText : public testing::Test {
+class TextOnDisk : public testing::Test {
  protected:
   void write(const std::string& text) {
     std::ofstream(path_, std::ios::binary) << text;
   }  // the same file, not a new one
-  TextTokens::Result tokens(Index map_from, bool of_bytes = false) {
+  TextTokens::Result tokens(Index disk_from, bool of_bytes = false) {
     TextTokens reader(of_bytes);
-    FileBytes bytes(path_, map_from);
-    mapped_ = bytes.is_mapped();
+    FileBytes bytes(path_, disk_from);
+    on_disk_ = bytes.is_on_disk();
     reader.add(std::move(bytes), path_);
     return reader.finish();
   }
   const TemporaryDirectory directory_;
   const std::string path_ = directory_ / "text";
-  bool mapped_ = false;
+  bool on_disk_ = false;
 };
 
-TEST_F(MappedText, IsLikeOneThatIsRead) {
-  write(mixed_text(2'500'000, 6));
-  const TextTokens::Result read = tokens(1 << 30), mapped = tokens(1);
-  if (!mapped_) GTEST_SKIP() << "this system maps no files";
-  EXPECT_EQ(mapped.ids.copy(), read.ids.copy());
-  EXPECT_EQ(mapped.fingerprint, read.fingerprint);
-  write_file_atomically(path_, "another file of this name");
-  EXPECT_EQ(mapped.ids.copy(), read.ids.copy()) << "a file that is replaced stays as it was";
+TEST_F(TextOnDisk, IsLikeOneInMemory) {
+  for (const std::string& text : {mixed_text(2'500'000, 6), std::string(700'000, 'a') + "b"}) {
+    write(text);
+    const TextTokens::Result held = tokens(1 << 30), on_disk = tokens(1);
+    if (!on_disk_) GTEST_SKIP() << "this system reads every file into memory";
+    EXPECT_EQ(on_disk.ids.copy(), held.ids.copy());
+    EXPECT_EQ(on_disk.vocabulary.decode(on_disk.ids.copy()), text);
+    EXPECT_EQ(on_disk.fingerprint, held.fingerprint);
+    write_file_atomically(path_, "another file of this name");
+    EXPECT_EQ(on_disk.ids.copy(), held.ids.copy()) << "a file that is replaced stays as it was";
+  }
 }
 
-TEST_F(MappedText, ThatChangesIsAnErrorAndNoCrash) {
+TEST_F(TextOnDisk, ThatChangesIsAnErrorAndNoCrash) {
   const std::string text = mixed_text(1'000'000, 7);
   write(text);
   const TextTokens::Result r = tokens(1), shortened = tokens(1), bytes = tokens(1, true);
-  if (!mapped_) GTEST_SKIP() << "this system maps no files";
+  if (!on_disk_) GTEST_SKIP() << "this system reads every file into memory";
   std::filesystem::resize_file(path_, 5000);
   for (int i = 0; i < 2; ++i)
     EXPECT_TRUE(contains(error_of([&] { shortened.ids.copy(); }), cat(path_, ": was truncated while in use")));
@@ -242,6 +256,13 @@ TEST_F(MappedText, ThatChangesIsAnErrorAndNoCrash) {
   EXPECT_TRUE(contains(error_of([&] { r.ids.copy(100'000, 100'005); }), "changed while it was in use"));
   write(text);
   EXPECT_EQ(tokens(1).ids.copy(), r.ids.copy());
+  // Characters that became longer: the bytes that were read do not contain all of them.
+  write(std::string(10'000, 'a'));
+  const TextTokens::Result ascii = tokens(1);
+  write(std::string(9'995, 'a') +
+        "aa\xC3\xA9"
+        "a");
+  EXPECT_TRUE(contains(error_of([&] { ascii.ids.copy(9'990, 10'000); }), "changed while it was in use: byte 9997"));
 }
 
 TEST(TokenIds, ArePartsOfParts) {
@@ -257,11 +278,11 @@ TEST(TokenIds, ArePartsOfParts) {
   EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "not within a text of 0"));
 }
 
-TEST_F(MappedText, ItsMarkIsRemovedAndPlacesStillFit) {
+TEST_F(TextOnDisk, ItsMarkIsRemovedAndPlacesStillFit) {
   const std::string text = mixed_text(20000, 9);
   write(cat(kByteOrderMark, text));
   const TextTokens::Result r = tokens(1);
-  EXPECT_TRUE(mapped_);
+  if (!on_disk_) GTEST_SKIP() << "this system reads every file into memory";
   EXPECT_EQ(r.vocabulary.decode(r.ids.copy()), text);
   EXPECT_EQ(r.fingerprint, tokens_of({text}).fingerprint);
   const auto size = static_cast<Index>(r.ids.size());

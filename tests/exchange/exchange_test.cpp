@@ -286,7 +286,7 @@ TEST(GgufExport, TheEndIsNeverWritten) {
     const Tensor row = Tensor::of({1, 8}, std::vector<double>(values.end() - 8, values.end()));
     Rng rng(1);
     for (int i = 0; i < 20; ++i) {
-      const Tensor x = (**trained.model->norm)(Tensor::normal({1, 1, 8}, 0.3, 2, rng));
+      const Tensor x = (**trained.transformer("test").norm)(Tensor::normal({1, 1, 8}, 0.3, 2, rng));
       EXPECT_NEAR(linear(x, row).item(), -200, 0.1);
     }
   }
@@ -309,15 +309,15 @@ TEST(GgufExport, SaysWhenTheEndCannotBeRuledOut) {
 // The weights in nanoGPT's layout; `change` may modify them.
 void save_nano_gpt(const std::string& path, const TrainedModel& trained, const std::string& prefix,
                    const Metadata& metadata, bool copy_of_head = true) {
-  Gpt2Tensors tensors = gpt2_tensors(*trained.model, Gpt2Naming::kNanoGpt);
-  const bool bias = trained.model->config().bias;
+  Gpt2Tensors tensors = gpt2_tensors(trained.transformer("test"), Gpt2Naming::kNanoGpt);
+  const bool bias = trained.transformer("test").config().bias;
   std::vector<TensorView> views;
   for (TensorView view : tensors.views) {
     if (!bias && view.name.find(".bias") != std::string::npos) continue;
     view.name = view.name == "lm_head.weight" ? prefix + view.name : prefix + "transformer." + view.name;
     views.push_back(view);
   }
-  if (copy_of_head && trained.model->config().tied) {
+  if (copy_of_head && trained.transformer("test").config().tied) {
     TensorView head = tensors.views[0];
     head.name = prefix + "lm_head.weight";
     views.push_back(head);

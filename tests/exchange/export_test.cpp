@@ -176,7 +176,7 @@ TEST_F(NeoxReadBack, RefusesWhatTheFileSaysOtherwise) {
 // Non-finite weights are only refused when the file is read back.
 TEST(Export, LeavesNothingAfterAnError) {
   const TrainedModel trained = random_model(), sound = random_model();
-  trained.model->blocks[1]->attn->out->weight.value().data<float>()[3] = NAN;
+  trained.transformer("test").blocks[1]->attn->out->weight.value().data<float>()[3] = NAN;
   for (const auto& [write, format] : kChecked) {
     SCOPED_TRACE(format);
     const TemporaryDirectory directory;

@@ -108,10 +108,10 @@ TEST(InitialWeights, AreWhereTrainingBegins) {
   EXPECT_EQ(info.initialized_from, "first");
   EXPECT_NE(info.program, "");
   config.width = 16;
-  EXPECT_TRUE(
-      contains(error_of([&] { Trainer(config, data, "", &start); }), "the weights to start from have tokens.weight"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "the source has tokens.weight"));
+  config.width = 8;
   config.layers = 1;
-  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "the weights to start from are "));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "the source has blocks.1.norm1."));
 }
 
 }  // namespace

@@ -255,7 +255,7 @@ void enlarge(const TransformerLM& model) {
 constexpr PositionKind kPositions[] = {PositionKind::kNone, PositionKind::kSinusoidal, PositionKind::kLearned,
                                        PositionKind::kRotary, PositionKind::kAlibi};
 
-TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
+TEST(GenerateWithReader, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
   for (const PositionKind position : kPositions) {
     const TransformerLM model(random_config(position));
     enlarge(model);
@@ -272,7 +272,7 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelWhileItFitsTheContext) {
   }
 }
 
-TEST(GenerateWithDecoder, ReadsAPromptBeyondTheContextAsTheModelDoes) {
+TEST(GenerateWithReader, ReadsAPromptBeyondTheContextAsTheModelDoes) {
   const TransformerLM model(random_config(PositionKind::kLearned));
   enlarge(model);
   std::vector<std::int32_t> prompt;
@@ -283,7 +283,7 @@ TEST(GenerateWithDecoder, ReadsAPromptBeyondTheContextAsTheModelDoes) {
 }
 
 // Token 3 ends documents and is frequent enough that every document fits the context: texts of any length are equal.
-TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
+TEST(GenerateWithReader, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
   const std::vector<std::int32_t> mark = {3};
   for (const PositionKind position : kPositions) {
     TransformerConfig config = random_config(position);
@@ -299,7 +299,7 @@ TEST(GenerateWithDecoder, WritesTheTextOfTheWholeModelOfDocumentsAtAnyLength) {
   }
 }
 
-TEST(GenerateWithDecoder, GoesOnBeyondTheContext) {
+TEST(GenerateWithReader, GoesOnBeyondTheContext) {
   for (const PositionKind position : kPositions) {
     const TransformerLM model(random_config(position));
     Rng rng(1);
@@ -307,19 +307,19 @@ TEST(GenerateWithDecoder, GoesOnBeyondTheContext) {
   }
 }
 
-TEST(GenerateWithDecoder, ADecoderMayBeUsedAgain) {
+TEST(GenerateWithReader, AReaderMayBeUsedAgain) {
   const TransformerLM model(random_config(PositionKind::kRotary));
   enlarge(model);
-  Decoder decoder(model);
+  const auto reader = model.reader(WeightFormat::kFloat32);
   std::vector<std::int32_t> texts[2];
   for (auto& text : texts) {
     Rng rng(5);
-    text = generate(decoder, std::vector<std::int32_t>{2, 4}, 60, {}, rng);
+    text = generate(*reader, model.context(), std::vector<std::int32_t>{2, 4}, 60, {}, rng);
   }
   EXPECT_EQ(texts[0], texts[1]);
 }
 
-TEST(GenerateWithDecoder, AHookSeesTheWholeModel) {
+TEST(GenerateWithReader, AHookSeesTheWholeModel) {
   struct Count : Hook {
     Tensor on_activation(const HookSite&, const Tensor& x) override {
       ++seen;
@@ -335,7 +335,7 @@ TEST(GenerateWithDecoder, AHookSeesTheWholeModel) {
 }
 
 // A layer that the decoder does not support: generation is slower, but correct.
-TEST(GenerateWithDecoder, AModelItDoesNotKnowIsRunWhole) {
+TEST(GenerateWithReader, AModelItDoesNotKnowIsRunWhole) {
   struct Larger : TransformerLM {
     Larger() : TransformerLM(random_config(PositionKind::kLearned)), more{this, "more", {3}, Init::zeros()} {}
     Param more;

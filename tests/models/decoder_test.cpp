@@ -5,12 +5,12 @@
 
 #include <cmath>
 
+#include "cli/allocations.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "models/quantize.h"
 #include "nn/layers.h"
 #include "support/expect_error.h"
-#include "tensor/counted_new.h"
 #include "tensor/sanitized.h"
 
 namespace headlight::tests {
@@ -245,10 +245,10 @@ TEST(Decoder, AllocatesNothingForATokenOnceTheCacheHasGrown) {
       Decoder decoder(model, format);
       for (int i = 0; i < 150; ++i) decoder.next(i % 7);  // the cache doubles twice
       const Index before = pool_stats().system_allocations;
-      const long calls = new_calls();
+      const Index bytes = cli::allocated_bytes();
       for (int i = 0; i < 50; ++i) decoder.next(i % 7);
       EXPECT_EQ(pool_stats().system_allocations, before);
-      EXPECT_EQ(new_calls(), calls);
+      EXPECT_EQ(cli::allocated_bytes(), bytes);
     }
   }
 }

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cli/allocations.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
 #include "nn/layers.h"
-#include "tensor/counted_new.h"
 #include "tensor/sanitized.h"
 
 namespace headlight::tests {
@@ -120,9 +120,10 @@ TEST(Training, NothingIsAllocatedAfterTheSecondStep) {
       steps.step();
       steps.step();
       const Index system = pool_stats().system_allocations;
-      const long calls = new_calls();
+      const Index bytes = cli::allocated_bytes();
       for (int k = 0; k < 3; ++k) steps.step();
-      EXPECT_EQ(new_calls(), calls) << "operator new was called: model " << i << ", " << threads << " threads";
+      EXPECT_EQ(cli::allocated_bytes(), bytes)
+          << "operator new was called: model " << i << ", " << threads << " threads";
       EXPECT_EQ(pool_stats().system_allocations, system) << "model " << i << ", " << threads << " threads";
     }
   }
@@ -135,9 +136,9 @@ TEST(Training, NothingIsAllocatedInRepeatedInference) {
     const std::vector<std::int32_t> ids = random_ids(12, 7, 1);
     model(ids, 2);
     const Index system = pool_stats().system_allocations;
-    const long calls = new_calls();
+    const Index bytes = cli::allocated_bytes();
     for (int i = 0; i < 3; ++i) model(ids, 2);
-    EXPECT_EQ(new_calls(), calls) << static_cast<int>(kind);
+    EXPECT_EQ(cli::allocated_bytes(), bytes) << static_cast<int>(kind);
     EXPECT_EQ(pool_stats().system_allocations, system) << static_cast<int>(kind);
   }
 }

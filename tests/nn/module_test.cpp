@@ -6,6 +6,7 @@
 
 #include "headlight/autograd/tape.h"
 #include "nn/layers.h"
+#include "support/expect_error.h"
 
 namespace headlight::tests {
 namespace {
@@ -79,6 +80,51 @@ TEST(Module, ZeroGradReachesEveryParameter) {
     for (const NamedTensor& p : model.parameters()) EXPECT_TRUE(p.value.grad().defined()) << p.name;
     model.zero_grad();
     for (const NamedTensor& p : model.parameters()) EXPECT_FALSE(p.value.grad().defined()) << p.name;
+  }
+}
+
+TEST(Module, CopiedParametersAreEqualAndSeparate) {
+  seed_generator(3);
+  const TransformerLM from(tiny_config());
+  TransformerLM to(tiny_config());
+  copy_parameters(from, to);
+  const auto source = from.parameters(), target = to.parameters();
+  ASSERT_EQ(source.size(), target.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    EXPECT_TRUE(same_bits(source[i].value, target[i].value)) << source[i].name;
+    EXPECT_FALSE(source[i].value.same_storage(target[i].value)) << source[i].name;
+  }
+}
+
+TEST(Module, CopiedParametersMustFit) {
+  const TransformerLM from(tiny_config());
+  const auto refusal = [&](TransformerConfig c) {
+    TransformerLM to(c);
+    const std::vector<NamedTensor> parameters = to.parameters();
+    const std::vector<double> before = parameters[0].value.to_vector();
+    const std::string error = error_of([&] { copy_parameters(from, to); });
+    EXPECT_EQ(parameters[0].value.to_vector(), before) << "nothing is copied";
+    return error;
+  };
+  TransformerConfig c = tiny_config();
+  c.hidden = c.hidden_size() + 1;
+  EXPECT_TRUE(contains(refusal(c), "the source has blocks.0.ff.up.weight [")) << refusal(c);
+  c = tiny_config();
+  c.tied = !c.tied;
+  EXPECT_TRUE(contains(refusal(c), "no more parameters")) << refusal(c);
+}
+
+TEST(TransformerConfig, CountsTheWeightsOfItsBlocks) {
+  for (const Index hidden : {-1, 0, 5}) {
+    TransformerConfig c = tiny_config();
+    c.hidden = hidden;
+    c.head_size = 3;
+    c.layer_heads.assign(static_cast<std::size_t>(c.layers), 2);
+    c.layer_heads[0] = 1;
+    double matrices = 0;
+    for (const NamedTensor& p : TransformerLM(c).parameters())
+      if (p.value.rank() == 2 && p.name.rfind("blocks.", 0) == 0) matrices += static_cast<double>(p.value.numel());
+    EXPECT_EQ(c.block_weights(), matrices) << hidden;
   }
 }
 

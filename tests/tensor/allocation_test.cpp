@@ -5,16 +5,16 @@
 #include <new>
 #include <vector>
 
+#include "cli/allocations.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
-#include "tensor/counted_new.h"
 #include "tensor/sanitized.h"
 
 namespace headlight {
 namespace {
 
-using tests::new_calls;
+using cli::allocated_bytes;
 
 constexpr Index kBatch = 3, kTime = 24, kWidth = 32, kHeads = 4, kVocabulary = 20;
 
@@ -67,7 +67,7 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
     std::vector<std::int32_t> ids(kBatch * kTime), targets(kBatch * kTime);
     double first = 0, last = 0;
     Index system = 0;
-    long calls = 0;
+    Index bytes = 0;
     for (int step = 1; step <= 6; ++step) {
       for (std::size_t i = 0; i < ids.size(); ++i) {
         ids[i] = static_cast<std::int32_t>(network.rng.below(kVocabulary));
@@ -75,7 +75,7 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
       }
       if (step == 3) {
         system = pool_stats().system_allocations;
-        calls = new_calls();
+        bytes = allocated_bytes();
       }
       {
         Tape tape;
@@ -92,11 +92,11 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
         p.zero_grad();
       }
     }
-    const long after = new_calls();
+    const Index after = allocated_bytes();
     EXPECT_LT(last, 0.9 * first);  // it does learn
     if (tests::kAddressSanitizer) continue;
     EXPECT_EQ(pool_stats().system_allocations, system) << used << " threads";
-    EXPECT_EQ(after, calls) << "operator new was called, " << used << " threads";
+    EXPECT_EQ(after, bytes) << "operator new was called, " << used << " threads";
   }
   set_thread_count(threads);
   if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
@@ -109,19 +109,19 @@ TEST(Allocation, NoneInRepeatedInference) {
   const std::vector<std::int32_t> ids(kBatch * kTime, 3);
   static_cast<void>(network.loss(ids, ids));
   const Index system = pool_stats().system_allocations;
-  const long calls = new_calls();
+  const Index bytes = allocated_bytes();
   for (int i = 0; i < 3; ++i) static_cast<void>(network.loss(ids, ids).item());
-  EXPECT_EQ(new_calls(), calls);
+  EXPECT_EQ(allocated_bytes(), bytes);
   EXPECT_EQ(pool_stats().system_allocations, system);
 }
 
 // The counter counts.
 TEST(Allocation, OperatorNewIsSeen) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "AddressSanitizer has an operator new of its own";
-  const long before = new_calls();
+  const Index before = allocated_bytes();
   // Called by name: the allocation of a new expression or of a vector nobody reads may be optimized away (clang does).
   void* block = ::operator new(10);
-  EXPECT_EQ(new_calls(), before + 1);
+  EXPECT_EQ(allocated_bytes(), before + 10);
   ::operator delete(block);
 }
 

@@ -25,8 +25,14 @@ Setting setting(const char* name) {
 std::vector<std::string> allowed_values(const Setting& s) {
   if (s.is_switch()) return {"yes", "no"};
   if (!s.choices.empty()) return s.choices;
+  if (s.name == std::string("model")) {
+    std::vector<std::string> names;
+    for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);
+    return names;
+  }
   if (std::holds_alternative<std::string RunConfig::*>(s.field)) return {"", "some text", "é日🙂"};
-  if (std::holds_alternative<Index RunConfig::*>(s.field))
+  const auto* own = std::get_if<OwnField>(&s.field);
+  if (std::holds_alternative<Index RunConfig::*>(s.field) || (own && own->setting.kind == ModelSetting::Kind::kWhole))
     return {std::to_string(static_cast<Index>(s.lowest)), std::to_string(static_cast<Index>(s.highest)),
             std::to_string(static_cast<Index>(s.lowest) + 1)};
   std::vector<std::string> values = {"0.25", "0.1"};
@@ -34,6 +40,13 @@ std::vector<std::string> allowed_values(const Setting& s) {
   if (!s.highest_excluded && s.highest <= 10) values.push_back(std::to_string(static_cast<int>(s.highest * 10) / 10));
   if (s.name == std::string("val-fraction")) values.back() = "0.9";
   return values;
+}
+
+// A family that has the setting.
+std::string family_with(const Setting& s) {
+  for (const ModelKind& kind : model_kinds())
+    if (s.is_of(kind.name)) return kind.name;
+  return "transformer";
 }
 
 TEST(Settings, HaveTheirOwnNamesAndHelp) {
@@ -115,6 +128,7 @@ TEST(Config, JsonComesBackAsItWas) {
   for (const Setting& s : settings()) {
     for (const std::string& value : allowed_values(s)) {
       RunConfig config;
+      config.model = family_with(s);
       set_from_text(config, s, value);
       const Json stored = parse_json(pretty_json_text(to_json(config)), "config.json");
       RunConfig again;
@@ -286,7 +300,7 @@ TEST(Config, ChecksTheRangeOfEverySetting) {
   };
   EXPECT_EQ(line([](RunConfig& c) { c.eval_every = 0; }), "--eval-every 0: outside what is allowed: 1 to 1000000000");
   EXPECT_EQ(line([](RunConfig& c) { c.heads = 0; }), "--heads 0: outside what is allowed: 1 to 1000");
-  EXPECT_EQ(line([&](RunConfig& c) { c.lr = nan; }), "--lr nan: outside what is allowed: more than 0, at most 10");
+  EXPECT_EQ(line([&](RunConfig& c) { c.lr = nan; }), "--lr nan: not a number; allowed is more than 0, at most 10");
   EXPECT_EQ(line([](RunConfig& c) { c.position = static_cast<PositionKind>(17); }),
             "--position '': not one of learned, sinusoidal, rotary, alibi, none");
   EXPECT_EQ(line([](RunConfig& c) { c.optimizer = static_cast<OptimizerKind>(-1); }),

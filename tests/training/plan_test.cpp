@@ -45,8 +45,8 @@ TEST(Plan, MoreTimeOrAFasterMachineNeverExpectsWorse) {
     const Plan p = plan(seconds);
     EXPECT_LE(p.expected_loss, before + 0.01) << seconds;
     before = p.expected_loss;
-    EXPECT_GE(block_parameters(p.config), size) << seconds;
-    size = block_parameters(p.config);
+    EXPECT_GE(p.config.cost(1).matrix_parameters, size) << seconds;
+    size = p.config.cost(1).matrix_parameters;
   }
   EXPECT_LT(plan(60, kMegabyte, 1e12).expected_loss, plan(60, kMegabyte, 1e10).expected_loss);
 }
@@ -54,10 +54,10 @@ TEST(Plan, MoreTimeOrAFasterMachineNeverExpectsWorse) {
 TEST(Plan, AModelIsNotLargerThanItsText) {
   for (const Index tokens : {2'000, 50'000, 400'000, 3'000'000}) {
     const Plan p = plan(36'000, {.train = tokens, .validation = tokens / 9, .vocabulary = 65});
-    EXPECT_LE(block_parameters(p.config), std::max(30e3, static_cast<double>(tokens))) << tokens;
+    EXPECT_LE(p.config.cost(1).matrix_parameters, std::max(30e3, static_cast<double>(tokens))) << tokens;
     EXPECT_LE(p.config.context, tokens / 18) << "windows fit both parts";
   }
-  EXPECT_GT(block_parameters(plan(36'000, {.train = 100'000'000, .validation = 1'000'000}).config), 2e6)
+  EXPECT_GT(plan(36'000, {.train = 100'000'000, .validation = 1'000'000}).config.cost(1).matrix_parameters, 2e6)
       << "ten hours for a hundred million characters are for a large model";
 }
 

@@ -437,7 +437,7 @@ TEST(Trainer, StartsFromGivenWeights) {
   config.width = 16;
   EXPECT_TRUE(contains(
       error_of([&] { Trainer::from_model(config, tiny_data(directory, config), directory / "third", first.model()); }),
-      "and the weights given are"));
+      "the source has tokens.weight"));
 }
 
 // A layer may have fewer heads than another, or none; such a run trains, resumes and loads like any other.

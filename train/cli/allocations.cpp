@@ -1,11 +1,9 @@
-// Counts heap allocations, so that `headlight bench step` can show that a training step makes none.
+// Counts heap allocations, so that `headlight bench step` and tests can show that a training step makes none.
+#include "cli/allocations.h"
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
-
-#include "commands/bench.h"
-#include "headlight/base/index.h"
-#include "headlight/base/text.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HEADLIGHT_COUNTS_NEW 0
@@ -20,15 +18,9 @@
 
 namespace headlight::cli {
 
-#if HEADLIGHT_COUNTS_NEW
 static std::atomic<Index> allocated = 0;
 
-std::function<Index()> allocation_counter() {
-  return [] { return allocated.load(); };
-}
-#else
-std::function<Index()> allocation_counter() { return {}; }
-#endif
+Index allocated_bytes() { return allocated; }
 
 }  // namespace headlight::cli
 

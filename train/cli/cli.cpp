@@ -178,6 +178,13 @@ std::string flag_help(const Flag& flag) {
   return cat(flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"));
 }
 
+std::string flag_line(const Flag& flag, const std::string& indent) {
+  std::string left = cat(indent, "--", flag.negatable() ? "[no-]" : "", flag.name,
+                         flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
+  left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
+  return wrapped(left, flag_help(flag));
+}
+
 std::string help_text(const Command& command) {
   std::string text = cat(command.summary, "\n\n", wrapped(cat("Usage: headlight ", command.name, " "), command.usage),
                          "\nExamples:\n");
@@ -185,10 +192,7 @@ std::string help_text(const Command& command) {
   std::string group;
   for (const Flag& flag : command.flags) {
     if (flag.group != group) text += cat("\n", group = flag.group, ":\n");
-    std::string left = cat("  --", flag.negatable() ? "[no-]" : "", flag.name,
-                           flag.placeholder.empty() ? "" : cat(" ", flag.placeholder));
-    left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
-    text += wrapped(left, flag_help(flag));
+    text += flag_line(flag, "  ");
   }
   text += "\nHelp:\n  -h, --help            this text\n";
   return command.notes.empty() ? text : cat(text, "\n", command.notes);

@@ -79,6 +79,8 @@ class Arguments {
 std::string help_text(const Command& command);
 // A flag's text in --help: its help, and its default in brackets.
 std::string flag_help(const Flag& flag);
+// The line of a flag in --help: its name after `indent`, and flag_help().
+std::string flag_line(const Flag& flag, const std::string& indent);
 // `left`, followed by `text` wrapped in a column to the right, at most 80 columns wide; ends with a line break.
 std::string wrapped(const std::string& left, const std::string& text);
 
@@ -159,6 +161,7 @@ Command heads_ablate_command();
 Command heads_prune_command();
 Command heads_recover_command();
 Command corpus_command();
+Command models_command();
 Command bench_command();
 Command completion_command();
 Command man_command();

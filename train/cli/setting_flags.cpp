@@ -16,7 +16,9 @@ const char* placeholder_of(const Setting& s) {
   if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
   if (s.name == std::string_view("layer-heads") || s.name == std::string_view("head-slopes")) return "LIST";
   if (!s.choices.empty()) return "KIND";
-  return s.name == std::string_view("corpus") ? "NAME" : "FILE";
+  if (const auto* own = std::get_if<OwnField>(&s.field))
+    return own->setting.kind == ModelSetting::Kind::kWhole ? "N" : "X";
+  return s.name == std::string_view("corpus") || s.name == std::string_view("model") ? "NAME" : "FILE";
 }
 
 }  // namespace
@@ -29,6 +31,8 @@ std::vector<Flag> setting_flags() {
         Flag{s.name, placeholder_of(s), s.help, s.group, text_of(defaults, s), s.name == std::string_view("data")});
     flag.choices = s.choices;
     if (s.name == std::string_view("corpus")) flag.choices = corpus_names();
+    if (s.name == std::string_view("model"))
+      for (const ModelKind& kind : model_kinds()) flag.choices.push_back(kind.name);
   }
   return flags;
 }

@@ -33,10 +33,6 @@ void bench_ops_report(const BenchRequest& request, Json& object);
 void bench_attention_report(const BenchRequest& request, Json& object);
 void bench_sample_report(const BenchRequest& request, Json& object);
 
-// A function that returns the total bytes allocated by operator new since the start of the program. Empty under
-// AddressSanitizer, which replaces operator new itself.
-std::function<Index()> allocation_counter();
-
 // Prints the first lines of every report, or sets the first members of every object. A benchmark that measures the
 // memory of the process must call this function afterwards, because it allocates 256 MiB to measure bandwidths.
 void describe_machine(const BenchRequest& request, Json& object);

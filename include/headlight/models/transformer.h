@@ -43,12 +43,16 @@ struct TransformerConfig {
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
   }
-  // F; 0 without feed-forward layers.
-  Index hidden_size() const { return hidden < 0 ? 4 * width : hidden; }
   // The largest number of heads in any layer.
   Index most_heads() const;
   // D.
   Index size_of_heads() const { return head_size > 0 ? head_size : width / heads; }
+  // F.
+  Index hidden_size() const { return hidden < 0 ? 4 * width : hidden; }
+  // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. As double,
+  // because they may be called before check(), when a product of sizes may exceed the range of Index.
+  double all_heads_width() const;
+  double block_weights() const;
   // Error: an invalid size or combination; the message gives valid values.
   void check() const;
 };

@@ -94,6 +94,10 @@ class Module {
   std::uint64_t born_, finished_ = 0;  // times when construction began and ended (0: unknown)
 };
 
+// Copies the values of all parameters of `from` to `to`, which must have the same names and shapes in the same order.
+// Error: names the first parameter that differs; nothing is copied then.
+void copy_parameters(const Module& from, Module& to);
+
 // A trainable tensor: a leaf that requires a gradient.
 class Param {
  public:

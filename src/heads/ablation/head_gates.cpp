@@ -20,9 +20,7 @@ std::unique_ptr<TransformerLM> copy_model(const TransformerLM& model, double dro
   config.dropout = dropout;
   const KeepGenerator keep;
   auto copy = std::make_unique<TransformerLM>(config);
-  const std::vector<NamedTensor> from = model.parameters();
-  std::vector<NamedTensor> to = copy->parameters();
-  for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);
+  copy_parameters(model, *copy);
   return copy;
 }
 

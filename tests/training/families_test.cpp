@@ -1,0 +1,249 @@
+// Checks that every registered model family must pass: causality to the bit, derivatives, thread invariance, training,
+// saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cli/allocations.h"
+#include "headlight/autograd/tape.h"
+#include "headlight/base/threads.h"
+#include "headlight/generation/generate.h"
+#include "headlight/models/registry.h"
+#include "headlight/nn/gradcheck.h"
+#include "headlight/ops/ops.h"
+#include "support/expect_error.h"
+#include "support/temporary_directory.h"
+#include "tensor/sanitized.h"
+#include "training/resolve.h"
+#include "training/trainer.h"
+
+namespace headlight {
+namespace {
+
+constexpr Index kVocabulary = 11;
+
+RunConfig small(const std::string& family) {
+  RunConfig c;
+  c.model = family;
+  c.layers = 2;
+  c.heads = 2;
+  c.width = 8;
+  c.context = 12;
+  c.batch = 3;
+  c.steps = 8;
+  c.eval_every = 4;
+  c.warmup = 2;
+  c.corpus_chars = 4000;
+  return c;
+}
+
+std::unique_ptr<LanguageModel> random_model(const RunConfig& c, double size = 0.4) {
+  seed_generator(3);
+  std::unique_ptr<LanguageModel> model = c.make_model(kVocabulary);
+  Rng rng(4);
+  for (const NamedTensor& p : model->parameters()) {
+    const Tensor change = Tensor::normal(p.value.shape(), 0, size, rng, p.value.dtype());
+    Tensor(p.value).copy_from(add(p.value.detach(), change));
+  }
+  return model;
+}
+
+std::vector<std::int32_t> random_ids(Index count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<std::int32_t> ids;
+  for (Index i = 0; i < count; ++i) ids.push_back(static_cast<std::int32_t>(rng.below(kVocabulary)));
+  return ids;
+}
+
+class Families : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Families, LogitsDependOnThePastOnly) {
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  const NoGrad no_recording;
+  const std::vector<std::int32_t> ids = random_ids(2 * c.context, 1);
+  const Tensor before = (*model)(ids, 2);
+  ASSERT_EQ(to_text(before.shape()), cat("[2,", c.context, ",", kVocabulary, "]"));
+  const auto row = [&](const Tensor& y, Index b, Index t) { return slice(slice(y, 0, b, b + 1), 1, t, t + 1); };
+  for (Index changed = 0; changed < c.context; ++changed) {
+    std::vector<std::int32_t> other = ids;
+    std::int32_t& id = other[static_cast<std::size_t>(c.context + changed)];  // in the second sequence
+    id = (id + 1) % static_cast<std::int32_t>(kVocabulary);
+    const Tensor after = (*model)(other, 2);
+    for (Index t = 0; t < c.context; ++t) {
+      EXPECT_EQ(row(after, 0, t).to_vector(), row(before, 0, t).to_vector()) << "another sequence";
+      if (t < changed) EXPECT_EQ(row(after, 1, t).to_vector(), row(before, 1, t).to_vector()) << changed << " " << t;
+    }
+    EXPECT_NE(row(after, 1, changed).to_vector(), row(before, 1, changed).to_vector());
+  }
+  // A shorter sequence is a prefix.
+  const Tensor prefix = (*model)(std::span(ids).first(5), 1);
+  for (Index t = 0; t < 5; ++t)
+    for (Index i = 0; i < kVocabulary; ++i) EXPECT_NEAR(prefix.at({0, t, i}), before.at({0, t, i}), 1e-4);
+}
+
+TEST_P(Families, GradientsOfAllParameters) {
+  const DTypeScope doubles(DType::kFloat64);
+  RunConfig c = small(GetParam());
+  c.context = 5;
+  const auto model = random_model(c);
+  const std::vector<std::int32_t> ids = random_ids(10, 2), targets = random_ids(10, 3);
+  const GradcheckResult result =
+      gradcheck(*model, [&](std::span<const Tensor>) { return cross_entropy((*model)(ids, 2), targets); }, {});
+  EXPECT_TRUE(result) << result.message;
+}
+
+TEST_P(Families, EveryThreadCountGivesTheSameBits) {
+  const RunConfig c = small(GetParam());
+  const std::vector<std::int32_t> ids = random_ids(3 * c.context, 2), targets = random_ids(3 * c.context, 3);
+  std::vector<std::vector<double>> first;
+  const int before = thread_count();
+  for (const int threads : {1, 2, 3, 7}) {
+    set_thread_count(threads);
+    const auto model = random_model(c);
+    Tape tape;
+    const Tensor loss = cross_entropy((*model)(ids, 3), targets);
+    tape.backward(loss);
+    std::vector<std::vector<double>> all = {loss.to_vector()};
+    for (const NamedTensor& p : model->parameters()) all.push_back(p.value.grad().to_vector());
+    if (first.empty()) first = all;
+    EXPECT_EQ(all, first) << threads << " threads";
+  }
+  set_thread_count(before);
+}
+
+TEST_P(Families, AReaderGivesTheModelsLogits) {
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  const auto reader = model->reader(WeightFormat::kFloat32);
+  if (!reader) GTEST_SKIP() << "no reader";
+  const NoGrad no_recording;
+  const std::vector<std::int32_t> ids = random_ids(3 * c.context, 5);
+  const auto expect_row = [&](std::span<const float> logits, const Tensor& y, Index t) {
+    ASSERT_EQ(logits.size(), static_cast<std::size_t>(kVocabulary));
+    for (Index i = 0; i < kVocabulary; ++i)
+      EXPECT_NEAR(logits[static_cast<std::size_t>(i)], y.at({0, t, i}), 2e-4) << "token " << t;
+  };
+  const Tensor whole = (*model)(std::span(ids).first(static_cast<std::size_t>(c.context)), 1);
+  expect_row(reader->start(std::span(ids).first(4)), whole, 3);
+  for (Index t = 4; t < c.context; ++t) {
+    expect_row(reader->next(ids[static_cast<std::size_t>(t)]), whole, t);
+    EXPECT_EQ(reader->length(), t + 1);
+  }
+  // Beyond the context a reader goes on; after start() it has forgotten everything.
+  for (const std::int32_t id : std::span(ids).subspan(static_cast<std::size_t>(c.context))) {
+    const std::span<const float> logits = reader->next(id);
+    EXPECT_TRUE(std::isfinite(logits[0]));
+  }
+  expect_row(reader->start(std::span(ids).first(4)), whole, 3);
+  EXPECT_NE(error_of([&] { reader->next(static_cast<std::int32_t>(kVocabulary)); }), "(no error)");
+  EXPECT_NE(error_of([&] { reader->start({}); }), "(no error)");
+}
+
+TEST_P(Families, TrainsResumesAndLoads) {
+  const TemporaryDirectory directory;
+  const auto run = [&](const char* name) { return directory / name; };
+  const RunConfig c = small(GetParam());
+  {
+    Trainer whole(c, load_run_data(c), run("whole"));
+    whole.run();
+    EXPECT_TRUE(whole.finished());
+    EXPECT_LT(whole.last_loss(), 10);
+  }
+  {
+    Trainer part(c, load_run_data(c), run("part"));
+    part.run([](const StepRecord& r) { return r.step < 3; });
+  }
+  const RunConfig stored = RunDirectory(run("part")).load_info().config;
+  EXPECT_EQ(stored.model, GetParam());
+  EXPECT_TRUE(to_json(stored) == to_json(c));
+  Trainer::resume(stored, load_run_data(stored), run("part"))->run();
+  const TrainedModel a = load_model(run("whole"), CheckpointChoice::kLast),
+                     b = load_model(run("part"), CheckpointChoice::kLast);
+  ASSERT_EQ(a.model->parameters().size(), b.model->parameters().size());
+  for (std::size_t i = 0; i < a.model->parameters().size(); ++i)
+    EXPECT_EQ(a.model->parameters()[i].value.to_vector(), b.model->parameters()[i].value.to_vector())
+        << a.model->parameters()[i].name;
+  EXPECT_FALSE(a.model->summary().empty());
+  EXPECT_EQ(a.model->context(), c.context);
+}
+
+TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer has an operator new of its own";
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  AdamW optimizer(model->parameters(), {});
+  const std::vector<std::int32_t> ids = random_ids(3 * c.context, 2), targets = random_ids(3 * c.context, 3);
+  Index before = 0;
+  for (int step = 0; step < 5; ++step) {
+    if (step == 2) before = cli::allocated_bytes();
+    {
+      Tape tape;
+      tape.backward(cross_entropy((*model)(ids, 3), targets));
+    }
+    optimizer.step(1e-3);
+    model->zero_grad();
+  }
+  EXPECT_EQ(cli::allocated_bytes(), before);
+}
+
+TEST_P(Families, CostCountsTheParameters) {
+  const ModelKind& kind = find_family(GetParam());
+  if (!kind.cost) GTEST_SKIP() << "no cost";
+  RunConfig c = small(GetParam());
+  c.width = 64;
+  c.context = 32;
+  const ModelCost cost = c.cost(kVocabulary);
+  const auto count = static_cast<double>(c.make_model(kVocabulary)->parameter_count());
+  EXPECT_LE(cost.parameters, count) << "the check of a file's size needs a lower bound";
+  EXPECT_GE(cost.parameters, 0.9 * count);
+  EXPECT_LE(cost.matrix_parameters, cost.parameters);
+  EXPECT_GT(cost.matrix_parameters, 0.5 * cost.parameters);
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Registered, Families, ::testing::ValuesIn(names()), [](const auto& test) {
+  std::string name = test.param;
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  return name;
+});
+
+// ---- the registry ----
+
+struct Nothing final : LanguageModel {
+  Tensor operator()(std::span<const std::int32_t>, Index) const override { return {}; }
+  Index vocabulary() const override { return 1; }
+  Index context() const override { return 1; }
+  std::string summary() const override { return "nothing"; }
+};
+ModelKind nothing(const std::string& name) {
+  return {
+      .name = name, .help = "does nothing", .make = [](const ModelOptions&, Index) -> std::unique_ptr<LanguageModel> {
+        return std::make_unique<Nothing>();
+      }};
+}
+
+TEST(Registry, RefusesNamesThatAreTakenAndSettingsThatDiffer) {
+  EXPECT_TRUE(
+      contains(error_of([] { register_model(nothing("transformer")); }), "there is a family transformer already"));
+  EXPECT_TRUE(contains(error_of([] { register_model(nothing("")); }), "needs a name"));
+  EXPECT_TRUE(contains(error_of([] { register_model({.name = "x", .help = ""}); }), "make function"));
+}
+
+TEST(Registry, RefusesSettingsOfOtherFamilies) {
+  Asked asked;
+  asked.flags = {{"model", "no-such"}};
+  EXPECT_TRUE(contains(error_of([&] { resolve(asked); }), "--model no-such: this program has no such model; it has: "));
+  const Json json = parse_json("{\"model\":\"theirs\"}", "config.json");
+  RunConfig config;
+  EXPECT_EQ(error_of([&] { from_json(config, JsonView(json, "config.json")); }),
+            "config.json: model: this program has no model theirs; use the program that trained the run");
+}
+
+}  // namespace
+}  // namespace headlight
