@@ -26,8 +26,13 @@ Decoder::State::State(const TransformerLM& m)
     layer.out = bind(*block->attn->out);
     if (!block->ff) continue;
     layer.norm2 = bind(**block->norm2);
-    layer.up = bind(*(*block->ff)->up);
-    layer.down = bind(*(*block->ff)->down);
+    const std::optional<FeedForwardStep> step = block->ff->step();
+    if (!step) throw Mismatch(cat("decoder: the feed-forward part does not describe its step", kTeachDecoder));
+    layer.f = step->f;
+    layer.up = bind(*step->up);
+    layer.gated_by_up = step->gate == step->up;
+    if (step->gate && !layer.gated_by_up) layer.gate = bind(*step->gate);
+    layer.down = bind(*step->down);
   }
   if (model.norm) norm = bind(**model.norm);
   head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}};
@@ -39,6 +44,7 @@ Decoder::State::State(const TransformerLM& m)
   floats(z, most_heads * head_size);
   floats(y, width);
   floats(hidden, layers.empty() || !layers[0].up.weight.defined() ? 0 : layers[0].up.rows());
+  gates = hidden;
   floats(logits, config.vocabulary);
   embedded = Tensor::empty({1, 1, width}, DType::kFloat32);
   unit = Tensor::zeros({1, 1, 1, head_size}, DType::kFloat32);
@@ -53,7 +59,7 @@ void Decoder::State::quantize_weights() {
     if (p.weight.defined()) p.q = quantize(p.weight);
   };
   for (Layer& layer : layers)
-    for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.down}) to_int8(*p);
+    for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.gate, &layer.down}) to_int8(*p);
   to_int8(head);
   link_steps();
 }
@@ -218,7 +224,8 @@ Index Decoder::bytes_read(Index length) const {
   Index bytes = 4 * s.width + of_norm(s.norm) + of_projection(s.head);
   for (const State::Layer& layer : s.layers)
     bytes += of_norm(layer.norm1) + of_norm(layer.norm2) + of_projection(layer.qkv) + of_projection(layer.out) +
-             of_projection(layer.up) + of_projection(layer.down) + 2 * 4 * layer.heads * s.head_size * length;
+             of_projection(layer.up) + of_projection(layer.gate) + of_projection(layer.down) +
+             2 * 4 * layer.heads * s.head_size * length;
   return bytes;
 }
 

@@ -55,10 +55,12 @@ struct Normalization {
 struct Layer {
   Index heads;  // H; may differ between layers
   Normalization norm1, norm2;
-  Projection qkv, out, up, down;  // up and down are undefined without a feed-forward layer
-  Tensor keys;                    // [H,D,S]: transposed, so that the scores are a vector times a matrix
-  Tensor values;                  // [H,S,D]
-  Tensor distance_bias;           // [H,1,S] for a query at the last of S positions; undefined without a bias
+  Projection qkv, out, up, gate, down;  // up and down are undefined without a feed-forward part, gate without a gate
+  bool gated_by_up = false;             // the gate is `up` itself
+  Activation f = Activation::kGelu;     // of the feed-forward part
+  Tensor keys;                          // [H,D,S]: transposed, so that the scores are a vector times a matrix
+  Tensor values;                        // [H,S,D]
+  Tensor distance_bias;                 // [H,1,S] for a query at the last of S positions; undefined without a bias
 };
 
 // One step of reading a token: the work between two synchronization points of the threads (decoder_step.cpp).
@@ -124,7 +126,7 @@ struct Decoder::State {
   Tensor embedded;  // [1,1,C]
   Tensor unit;      // [1,1,1,D], ones then zeros: rotation maps it to cosines and sines
   Tensor rotated;   // `unit` rotated to this position; undefined unless positions are rotary
-  PoolVector<float> x, packed, z, y, hidden, scores, logits;
+  PoolVector<float> x, packed, z, y, hidden, gates, scores, logits;
   PoolVector<float> normal;  // [parts,C]: x normalized, one copy per part of a step
 };
 

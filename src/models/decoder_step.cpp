@@ -4,7 +4,7 @@
 //
 //   attend   z = the heads' outputs, from norm(x)
 //   out      x += W_out z                                      these four in each block
-//   up       hidden = f(W_up norm(x))
+//   up       hidden = f(W_up norm(x)), or f(W_gate norm(x)) * W_up norm(x)
 //   down     x += W_down hidden
 //   logits   W_head norm(x)                                    once, at the end
 //
@@ -63,7 +63,8 @@ void Decoder::State::link_steps() {
     steps.push_back({Step::Kind::kOut, &layer, nullptr, layer.out.bytes()});
     pending = &layer.norm1;
     if (!layer.up.weight.defined()) continue;
-    steps.push_back({Step::Kind::kUp, &layer, config.pre_norm ? &layer.norm2 : pending, layer.up.bytes()});
+    steps.push_back({Step::Kind::kUp, &layer, config.pre_norm ? &layer.norm2 : pending,
+                     layer.up.bytes() + (layer.gate.weight.defined() ? layer.gate.bytes() : 0)});
     steps.push_back({Step::Kind::kDown, &layer, nullptr, layer.down.bytes()});
     pending = &layer.norm2;
   }
@@ -100,9 +101,15 @@ void Decoder::State::run(const Step& step, Index part, Index parts, Index slot, 
     case Step::Kind::kUp: {
       const float* in = normalized();
       const Range rows(step.layer->up.rows(), part, parts);
-      float* out = hidden.data() + rows.begin;
+      const Index count = rows.end - rows.begin;
+      float *out = hidden.data() + rows.begin, *gated = gates.data() + rows.begin;
       step.layer->up.apply(rows.begin, rows.end, in, hidden.data());
-      return active_kernels().unary(function_of(config.activation), rows.end - rows.begin, out, out);
+      const bool own_gate = step.layer->gate.weight.defined();
+      if (!own_gate && !step.layer->gated_by_up)
+        return active_kernels().unary(function_of(step.layer->f), count, out, out);
+      if (own_gate) step.layer->gate.apply(rows.begin, rows.end, in, gates.data());
+      active_kernels().unary(function_of(step.layer->f), count, own_gate ? gated : out, gated);
+      return active_kernels().binary(kernels::Binary::kMul, count, gated, 1, out, 1, out);
     }
     case Step::Kind::kDown:
       return add_rows(step.layer->down, hidden.data());

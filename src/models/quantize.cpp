@@ -57,13 +57,16 @@ Tensor dequantize(const QuantizedMatrix& m) {
 }
 
 void round_to_int8(TransformerLM& model) {
-  const auto round = [](Param& weight) { weight.value().copy_from(dequantize(quantize(weight.value()))); };
+  const auto round = [](Tensor weight) { weight.copy_from(dequantize(quantize(weight))); };
   for (Child<TransformerBlock>& block : model.blocks) {
     round(block->attn->qkv->weight);
     round(block->attn->out->weight);
     if (!block->ff) continue;
-    round((*block->ff)->up->weight);
-    round((*block->ff)->down->weight);
+    const std::optional<FeedForwardStep> step = block->ff->step();
+    if (!step) fail("int8: the feed-forward part does not describe its step; use float32 weights");
+    round(step->up->weight);
+    if (step->gate && step->gate != step->up) round(step->gate->weight);
+    round(step->down->weight);
   }
   round(model.lm_head ? (*model.lm_head)->weight : model.tokens->weight);
 }

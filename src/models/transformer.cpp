@@ -27,6 +27,13 @@ LinearOptions out_of(const TransformerConfig& c) {
   return {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)};
 }
 
+const FeedForwardKind& part_of(const TransformerConfig& c) {
+  if (const FeedForwardKind* kind = find_feed_forward(c.feed_forward)) return *kind;
+  std::vector<std::string> names;
+  for (const FeedForwardKind& kind : feed_forward_kinds()) names.push_back(kind.name);
+  fail("model: no feed-forward part ", c.feed_forward, "; use ", word_list(names, "or"));
+}
+
 const TransformerConfig& checked(const TransformerConfig& config) {
   config.check();
   return config;
@@ -75,12 +82,15 @@ void TransformerConfig::check() const {
   if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: no such position encoding");
   if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: no such normalization");
   if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: no such activation");
+  part_of(*this);
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 
 Index TransformerConfig::most_heads() const {
   return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
 }
+
+Index TransformerConfig::hidden_size() const { return hidden >= 0 ? hidden : 8 * width / part_of(*this).matrices; }
 
 double TransformerConfig::all_heads_width() const {
   double count = 0;
@@ -89,8 +99,9 @@ double TransformerConfig::all_heads_width() const {
 }
 
 double TransformerConfig::block_weights() const {
-  const double feed_forward = static_cast<double>(layers) * 2 * static_cast<double>(hidden_size());
-  return static_cast<double>(width) * (4 * all_heads_width() + feed_forward);
+  const double matrices = hidden == 0 ? 0 : static_cast<double>(part_of(*this).matrices);
+  const double each = static_cast<double>(layers) * matrices * static_cast<double>(hidden_size());
+  return static_cast<double>(width) * (4 * all_heads_width() + each);
 }
 
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
@@ -107,18 +118,28 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
-  ff.emplace(this, "ff", c.width, c.hidden_size(), c.activation, c.dropout, into(c), out_of(c));
+  ff = part_of(c).make({.width = c.width,
+                        .hidden = c.hidden_size(),
+                        .activation = c.activation,
+                        .dropout = c.dropout,
+                        .in = into(c),
+                        .out = out_of(c)});
+  adopt("ff", *ff);
 }
 
 Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& mask,
                                     const PositionEncoding* position) const {
   Tensor x = input;  // [B,T,C], the residual stream
+  const auto feed = [&](const Tensor& in, const Tensor& residual) {
+    const LayerScope scope("ff");
+    return (*ff)(in, residual);
+  };
   if (pre_norm_) {
     x = attn(norm1(x), mask, position, x);  // x + attn(norm1(x))
-    if (ff) x = (*ff)((*norm2)(x), x);
+    if (ff) x = feed((*norm2)(x), x);
   } else {
     x = norm1(attn(x, mask, position, x));
-    if (ff) x = (*norm2)((*ff)(x, x));
+    if (ff) x = (*norm2)(feed(x, x));
   }
   return x;
 }

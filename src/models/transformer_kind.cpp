@@ -87,6 +87,7 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   c.dropout = o.real("dropout");
   c.position = value_of(kPositions, o.text("position"));
   c.norm = value_of(kNorms, o.text("norm"));
+  c.feed_forward = o.text("feed-forward");
   c.activation = value_of(kActivations, o.text("activation"));
   c.pre_norm = o.yes_no("pre-norm");
   c.tied = o.yes_no("tied");
@@ -98,7 +99,7 @@ ModelKind transformer_kind() {
   return {.name = "transformer",
           .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
           .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "head-slopes", "dropout",
-                     "position", "norm", "activation", "pre-norm", "tied", "bias"},
+                     "position", "norm", "feed-forward", "activation", "pre-norm", "tied", "bias"},
           .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
             return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
           },

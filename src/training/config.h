@@ -41,6 +41,7 @@ struct RunConfig {
   double dropout = 0;
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
+  std::string feed_forward = "mlp";
   Activation activation = Activation::kGelu;
   bool pre_norm = true, tied = true, bias = true;
   // ---- training ----

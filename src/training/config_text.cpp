@@ -118,6 +118,7 @@ void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
   } else if (const auto* own = std::get_if<OwnField>(&s.field)) {
     config.own[s.name] = own_from_text(s, own->setting.kind, text);
   } else {
+    if (!s.choices.empty()) choice_from_text(s, text);
     config.*std::get<std::string RunConfig::*>(s.field) = std::string(text);
     if (s.name == std::string_view("data")) config.more_data.clear();
     if (s.name == std::string_view("model")) find_family(config.model);
@@ -147,7 +148,8 @@ std::string text_of(const RunConfig& config, std::string_view name) {
 
 void check_setting(const RunConfig& config, const Setting& s) {
   RunConfig checked;
-  if (!std::holds_alternative<std::string RunConfig::*>(s.field)) set_from_text(checked, s, text_of(config, s));
+  if (!std::holds_alternative<std::string RunConfig::*>(s.field) || !s.choices.empty())
+    set_from_text(checked, s, text_of(config, s));
   else if (s.name == std::string_view("model")) find_family(config.model);
 }
 

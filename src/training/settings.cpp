@@ -73,7 +73,8 @@ std::vector<Setting> make_settings() {
   number("heads", &R::heads, "Model", 1, 1000, "attention heads in each block");
   number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
   number("context", &R::context, "Model", 1, kBig, "characters the model sees at a time");
-  number("hidden", &R::hidden, "Model", -1, kBig, "width of the feed-forward layers; -1: four times --width, 0: none");
+  number("hidden", &R::hidden, "Model", -1, kBig,
+         "width of the feed-forward parts; -1: four times --width (swiglu: 8/3), 0: none");
   text("layer-heads", &R::layer_heads, "Model", "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
   number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
   text("head-slopes", &R::head_slopes, "Model",
@@ -82,7 +83,13 @@ std::vector<Setting> make_settings() {
       true;
   choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
   choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");
-  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "of the feed-forward layers: ");
+  {
+    std::vector<std::string> names;
+    for (const FeedForwardKind& kind : feed_forward_kinds()) names.push_back(kind.name);
+    text("feed-forward", &R::feed_forward, "Model", "").choices = names;
+    s.back().help = "feed-forward part of each block: " + word_list(names, "or");
+  }
+  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "of the feed-forward part mlp: ");
   yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each layer (no: after)");
   yes_no("tied", &R::tied, "Model", "the output shares the token embedding");
   yes_no("bias", &R::bias, "Model", "biases in the linear layers");
@@ -161,10 +168,10 @@ bool Setting::is_of(const std::string& family) const {
 
 const std::vector<Setting>& settings() {
   static std::vector<Setting> all;
-  static std::size_t families = 0;  // of which `all` has the settings
-  if (families != model_kinds().size()) {
+  static std::size_t registered = 0;  // when `all` was made; registration only adds
+  if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size(); registered != now) {
     all = make_settings();
-    families = model_kinds().size();
+    registered = now;
   }
   return all;
 }

@@ -24,13 +24,21 @@ constexpr std::pair<Export, const char*> kChecked[] = {{&export_hugging_face, "h
 // Every model setting with a non-default value is either stored, or refused before anything is written.
 TEST(Export, HoldsOrRefusesEverySetting) {
   const std::map<std::string, std::vector<std::string>> others = {
-      {"layers", {"3"}},         {"heads", {"4"}},
-      {"width", {"16"}},         {"context", {"20"}},
-      {"hidden", {"0", "5"}},    {"layer-heads", {"2,1"}},
-      {"head-size", {"4", "6"}}, {"head-slopes", {"0,1/1,0"}},
-      {"dropout", {"0.5"}},      {"position", {"sinusoidal", "rotary", "alibi", "none"}},
-      {"norm", {"rms"}},         {"activation", {"gelu-erf", "relu", "silu"}},
-      {"pre-norm", {"no"}},      {"tied", {"no"}},
+      {"layers", {"3"}},
+      {"heads", {"4"}},
+      {"width", {"16"}},
+      {"context", {"20"}},
+      {"hidden", {"0", "5"}},
+      {"layer-heads", {"2,1"}},
+      {"head-size", {"4", "6"}},
+      {"head-slopes", {"0,1/1,0"}},
+      {"dropout", {"0.5"}},
+      {"position", {"sinusoidal", "rotary", "alibi", "none"}},
+      {"norm", {"rms"}},
+      {"activation", {"gelu-erf", "relu", "silu"}},
+      {"feed-forward", {"swiglu", "relu2"}},
+      {"pre-norm", {"no"}},
+      {"tied", {"no"}},
       {"bias", {"no"}}};
   int refused = 0, held = 0;
   for (const Setting& s : settings()) {

@@ -115,10 +115,10 @@ TEST(TransformerBlock, IsWhatItsFormulaSays) {
       Tensor right;
       if (pre) {
         right = add(x, (*block.attn)((*block.norm1)(x), mask));
-        if (feed_forward) right = add(right, (**block.ff)((**block.norm2)(right)));
+        if (feed_forward) right = add(right, (*block.ff)((**block.norm2)(right)));
       } else {
         right = (*block.norm1)(add(x, (*block.attn)(x, mask)));
-        if (feed_forward) right = (**block.norm2)(add(right, (**block.ff)(right)));
+        if (feed_forward) right = (**block.norm2)(add(right, (*block.ff)(right)));
       }
       EXPECT_TRUE(same_bits(block(x, mask, nullptr), right)) << "pre-norm " << pre;
       EXPECT_TRUE(

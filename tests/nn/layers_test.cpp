@@ -72,7 +72,7 @@ TEST(FeedForward, IsDownOfTheActivationOfUp) {
   const DTypeScope doubles(DType::kFloat64);
   const Tensor x = random_tensor({2, 3, 4}, 6, DType::kFloat64);
   for (const Activation kind : kActivations) {
-    const FeedForward ff(4, 7, kind);
+    const Mlp ff({.width = 4, .hidden = 7, .activation = kind});
     randomize(ff, 7);
     const Tensor h = (*ff.up)(x), y = ff(x);
     std::vector<double> activated = h.to_vector();
@@ -139,7 +139,7 @@ TEST(Dropout, LeavesTheResidualAlone) {
   const DTypeScope doubles(DType::kFloat64);
   const Tensor x = random_tensor({2, 3, 4}, 11, DType::kFloat64),
                residual = random_tensor({2, 3, 4}, 12, DType::kFloat64);
-  const FeedForward ff(4, 7, Activation::kGelu, 0.5);
+  const Mlp ff({.width = 4, .hidden = 7, .dropout = 0.5});
   const MultiHeadAttention attention(4, 2, {.dropout = 0.5, .in = {}, .out = {}});
   randomize(ff, 13);
   randomize(attention, 14);

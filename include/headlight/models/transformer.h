@@ -31,12 +31,13 @@ struct TransformerConfig {
   // After pruning with ALiBi: for each layer, the original indices of its heads, which select their slopes. Empty: head
   // h has slope h.
   std::vector<std::vector<Index>> slopes = {};
-  Index hidden = -1;   // F of the feed-forward layers; -1 means 4 C; 0 means attention only
+  Index hidden = -1;   // F of the feed-forward parts; -1 means 8 C / matrices (4 C for `mlp`); 0: attention only
   double dropout = 0;  // probability, in [0, 1)
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
   bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum
-  Activation activation = Activation::kGelu;
+  Activation activation = Activation::kGelu;  // of the feed-forward part `mlp`
+  std::string feed_forward = "mlp";           // a name in feed_forward_kinds()
   bool bias = true;  // whether the linear layers of the blocks have biases
   bool tied = true;  // tie the weights of the output projection to the token embedding
 
@@ -47,8 +48,8 @@ struct TransformerConfig {
   Index most_heads() const;
   // D.
   Index size_of_heads() const { return head_size > 0 ? head_size : width / heads; }
-  // F.
-  Index hidden_size() const { return hidden < 0 ? 4 * width : hidden; }
+  // F. Error: no such feed-forward part.
+  Index hidden_size() const;
   // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. As double,
   // because they may be called before check(), when a product of sizes may exceed the range of Index.
   double all_heads_width() const;
@@ -69,7 +70,7 @@ class TransformerBlock : public Module {
   Child<Norm> norm1;
   Child<MultiHeadAttention> attn;
   std::optional<Child<Norm>> norm2;  // norm2 and ff are absent if hidden is 0
-  std::optional<Child<FeedForward>> ff;
+  std::unique_ptr<FeedForward> ff;
 
  private:
   bool pre_norm_;

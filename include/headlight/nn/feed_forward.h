@@ -1,6 +1,12 @@
-// FeedForward (Vaswani et al. 2017): two linear layers with an activation between them, applied to each position
-// separately. x [B,T,C] -> [B,T,C].
+// FeedForward: the part of a transformer block that is applied to each position separately, x [B,T,C] -> [B,T,C]; and
+// Mlp (Vaswani et al. 2017), two linear layers with an activation between them.
 #pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "headlight/nn/residual.h"
 
@@ -22,26 +28,63 @@ inline Tensor activate(Activation kind, const Tensor& x) {
   fail("feed_forward: no such activation");
 }
 
+// A feed-forward part, applied to one position, in terms of two or three matrices. Reading single tokens, int8 weights
+// and counts of weights follow from this description:
+//   h = f(gate x) * (up x), or f(up x) without a gate;   y = down h
+struct FeedForwardStep {
+  Activation f;
+  const Linear* up;
+  const Linear* gate;  // may equal `up`; null: no gate
+  const Linear* down;
+};
+
 class FeedForward : public Module {
  public:
-  // `width` is C, `hidden` is F. `in` and `out` are the options of `up` and `down`.
-  FeedForward(Index width, Index hidden, Activation activation = Activation::kGelu, double dropout = 0,
-              const LinearOptions& in = {}, const LinearOptions& out = {})
-      : up{this, "up", width, hidden, in},
-        down{this, "down", hidden, width, out},
-        drop(dropout),
-        activation_(activation) {}
+  // residual + drop(y); the residual is [B,T,C] or undefined.
+  virtual Tensor operator()(const Tensor& x, const Tensor& residual = {}) const = 0;
+  // Without a description, generation runs the model on the whole window for each token.
+  virtual std::optional<FeedForwardStep> step() const { return std::nullopt; }
+};
 
-  // residual + drop(down(activation(up(x)))); the residual is [B,T,C] or undefined.
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const {
+struct FeedForwardOptions {
+  Index width, hidden;  // C and F
+  Activation activation = Activation::kGelu;
+  double dropout = 0;
+  LinearOptions in = {}, out = {};  // of the matrices from C to F, and from F to C
+};
+
+// A feed-forward part that --feed-forward selects by name. Register a part before command_line()
+// (headlight/command_line.h), or add it to the table in src/nn/feed_forward.cpp.
+struct FeedForwardKind {
+  std::string name, help;
+  Index matrices;  // of C F weights each; the default F is 8 C / matrices, so that all parts are of one size
+  std::function<std::unique_ptr<FeedForward>(const FeedForwardOptions&)> make;
+};
+// Errors: no name or make, a name that is taken.
+void register_feed_forward(FeedForwardKind kind);
+const std::deque<FeedForwardKind>& feed_forward_kinds();
+// Null if there is no such part.
+const FeedForwardKind* find_feed_forward(const std::string& name);
+
+// The part `mlp`: y = down(activation(up(x))).
+class Mlp : public FeedForward {
+ public:
+  explicit Mlp(const FeedForwardOptions& o)
+      : up{this, "up", o.width, o.hidden, o.in},
+        down{this, "down", o.hidden, o.width, o.out},
+        drop_(o.dropout),
+        activation_(o.activation) {}
+
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const override {
     const Tensor h = activate(activation_, up(x));  // [B,T,F]
-    return finish(down, h, drop, residual);         // [B,T,C]
+    return finish(down, h, drop_, residual);        // [B,T,C]
   }
+  std::optional<FeedForwardStep> step() const override { return FeedForwardStep{activation_, &*up, nullptr, &*down}; }
 
   Child<Linear> up, down;
-  Dropout drop;
 
  private:
+  Dropout drop_;
   Activation activation_;
 };
 
