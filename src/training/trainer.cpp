@@ -24,9 +24,11 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
   if (c.optimizer == OptimizerKind::kSgd)
     return std::make_unique<Sgd>(std::move(parameters),
                                  Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
-  return std::make_unique<AdamW>(
+  const AdamW::Options adamw{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay};
+  if (c.optimizer == OptimizerKind::kAdamW) return std::make_unique<AdamW>(std::move(parameters), adamw);
+  return std::make_unique<Muon>(
       std::move(parameters),
-      AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
+      Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
 }
 
 void copy_weights(const TransformerLM& from, const TransformerLM& to) {
