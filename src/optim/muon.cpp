@@ -41,19 +41,18 @@ constexpr double kEps = 1e-7;
 // Rows of a symmetric product that are computed together.
 constexpr Index kStrip = 24;
 
-// C [n,n] = alpha op(A) op(B), which the caller knows to be symmetric: computes the elements up to the diagonal, in
-// strips of rows, and copies them to the other side.
+// C [n,n] = alpha op(A) B, which the caller knows to be symmetric: computes strips of rows up to their last diagonal
+// element, and copies the part left of the diagonal to the other side.
 void symmetric_product(const kernels::Gemm<float>& g) {
-  const Index n = g.n;
-  for (Index row = 0; row < n; row += kStrip) {
+  const auto& table = kernels::active<float>();
+  for (Index row = 0; row < g.n; row += kStrip) {
     kernels::Gemm<float> strip = g;
-    strip.m = std::min(kStrip, n - row);
+    strip.m = std::min(kStrip, g.n - row);
     strip.n = row + strip.m;
     strip.a += g.trans_a ? row : row * g.lda;
-    strip.c += row * n;
-    kernels::active<float>().gemm(strip);
-    for (Index j = 0; j < strip.n; ++j)
-      for (Index i = std::max(row, j + 1); i < row + strip.m; ++i) g.c[j * n + i] = g.c[i * n + j];
+    strip.c += row * g.ldc;
+    table.gemm(strip);
+    table.transpose(strip.m, row, strip.c, g.ldc, g.c + row, g.ldc);
   }
 }
 
@@ -85,28 +84,25 @@ void Muon::update_matrix(const Matrix& w, double learning_rate, double gradient_
   const auto& table = kernels::active<float>();
   const Index size = w.rows * w.cols, n = std::min(w.rows, w.cols);
   const bool tall = w.rows >= w.cols;
-  float* u = workspace(Workspace::kOptimizer, size + 4 * n * n);
-  float *r = u + size, *p = r + n * n, *q = p + n * n, *t = q + n * n;
+  float* u = workspace(Workspace::kOptimizer, 2 * size + 4 * n * n);
+  float *columns = u + size, *r = columns + size, *p = r + n * n, *q = p + n * n, *t = q + n * n;
 
   const double risen = std::min(1.0, static_cast<double>(steps_ - 1) / static_cast<double>(options_.momentum_steps));
   const double b = options_.momentum_start + risen * (options_.momentum - options_.momentum_start);
   float* m = momentum_[w.parameter].data<float>() + w.begin;
-  const auto b_m = static_cast<float>(b), b_g = static_cast<float>((1 - b) * gradient_scale);
-  table.scale(size, b_m, m, m);
-  table.multiply_add(size, b_g, w.gradient, m);
-  table.scale(size, b_m, m, u);
-  table.multiply_add(size, b_g, w.gradient, u);
-
+  table.nesterov(size, static_cast<float>(b), static_cast<float>((1 - b) * gradient_scale), w.gradient, m, u);
   const double norm = std::sqrt(table.sum_squares(size, u)) + kEps;
+  // The transpose of a wide U is tall, with the same Gram matrix.
+  if (tall) columns = u;
+  else table.transpose(w.rows, w.cols, u, w.cols, columns, n);
   symmetric_product({.m = n,
                      .n = n,
                      .k = size / n,
-                     .a = u,
-                     .lda = w.cols,
-                     .trans_a = tall,
-                     .b = u,
-                     .ldb = w.cols,
-                     .trans_b = !tall,
+                     .a = columns,
+                     .lda = n,
+                     .trans_a = true,
+                     .b = columns,
+                     .ldb = n,
                      .c = r,
                      .ldc = n,
                      .alpha = static_cast<float>(1 / (norm * norm))});
