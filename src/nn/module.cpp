@@ -138,10 +138,9 @@ std::string Module::describe() const {
   return text;
 }
 
-void Param::initialize(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape,
-                       Init init) {
-  if (role_ == ParamRole::kMatrix && (shape.rank() != 2 || stacked_ < 1 || shape[0] % stacked_ != 0))
-    fail("module: ", name, " ", shape, " is not ", stacked_, " stacked matrices; declare another role");
+Param::Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init,
+             ParamRole role, Index stacked)
+    : role_(role), stacked_(stacked) {
   switch (init.kind) {
     case Init::Kind::kConstant:
       value_ = Tensor::full(shape, init.value);

@@ -49,8 +49,12 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule)
   if (parameters_.empty())
     fail("optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as ",
          "Child<Linear> name{this, \"name\", ...}");
-  for (const NamedTensor& p : parameters_)
+  for (const NamedTensor& p : parameters_) {
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
+    if (by_matrix(p) && (p.value.rank() != 2 || p.stacked < 1 || p.value.size(0) % p.stacked != 0))
+      fail("optimizer: ", p.name, " ", p.value.shape(), " does not consist of ", p.stacked,
+           " matrices; declare its role and `stacked` as they are");
+  }
 }
 
 void Optimizer::step(double learning_rate, double gradient_scale) {

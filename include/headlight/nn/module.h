@@ -99,14 +99,12 @@ class Module {
 // A trainable tensor: a leaf that requires a gradient.
 class Param {
  public:
-  // The type is default_dtype(). `owner` is `this` of the class that declares the parameter. `role` and `stacked` as in
-  // NamedTensor. Error: the rows do not divide into `stacked` matrices.
+  // The type is default_dtype(). `owner` is `this` of the class that declares the parameter. `role` and `stacked` are
+  // described at NamedTensor.
   template <class Owner>
   Param(Owner* owner, std::string name, const Shape& shape, Init init, ParamRole role = ParamRole::kOther,
         Index stacked = 1)
-      : role_(role), stacked_(stacked) {
-    initialize(owner, sizeof(Owner), owner, std::move(name), shape, init);
-  }
+      : Param(owner, sizeof(Owner), owner, std::move(name), shape, init, role, stacked) {}
   Param(const Param&) = delete;
   Param& operator=(const Param&) = delete;
 
@@ -116,7 +114,8 @@ class Param {
 
  private:
   friend class Module;
-  void initialize(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init);
+  Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init,
+        ParamRole role, Index stacked);
 
   Tensor value_;
   ParamRole role_;

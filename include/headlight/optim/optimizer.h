@@ -106,8 +106,8 @@ class AdamW : public Optimizer {
 class Muon : public AdamW {
  public:
   struct Options {
-    AdamW::Options others;   // for all parameters that are not matrices
-    double matrix_rate = 5;  // learning rate of the matrices, in units of the rate given to step()
+    AdamW::Options others = {};  // for all parameters that are not matrices
+    double matrix_rate = 5;      // learning rate of the matrices, in units of the rate given to step()
     double momentum_start = 0.85, momentum = 0.95;
     Index momentum_steps = 300;  // steps over which the momentum rises
     double weight_decay = 0.1;   // of the matrices
