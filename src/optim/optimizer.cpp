@@ -74,7 +74,6 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
     float* value = parameters_[i].value.data<float>();
     if (by_matrix(parameters_[i])) {
       const Index rows = g.size(0) / parameters_[i].stacked, cols = g.size(1), size = rows * cols;
-      if (size == 0) continue;  // all heads of the layer were pruned
       for (Index begin = 0; begin < g.numel(); begin += size)
         matrices.push_back({i, begin, rows, cols, value + begin, g.data<float>() + begin});
       continue;
