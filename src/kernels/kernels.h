@@ -147,6 +147,10 @@ struct Table {
   // ---- optimizers ----
   double (*sum_squares)(Index n, const T* x);  // accumulates in double
   void (*adamw)(const AdamW& step, Index n, const T* gradient, T* parameter, T* m, T* v);
+  // Nesterov momentum (Sutskever et al. 2013): m <- keep m + take gradient; u = keep m + take gradient.
+  void (*nesterov)(Index n, T keep, T take, const T* gradient, T* m, T* u);
+  // y = x^T: x [rows, cols] with leading dimension ldx, y [cols, rows] with leading dimension ldy.
+  void (*transpose)(Index rows, Index cols, const T* x, Index ldx, T* y, Index ldy);
 };
 
 // The table of an instruction set. Float64 exists for checking; the reference always computes it.

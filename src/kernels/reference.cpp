@@ -44,6 +44,8 @@ Table<T> make_table() {
   t.attention_backward = reference::attention_backward<T>;
   t.sum_squares = reference::sum_squares<T>;
   t.adamw = reference::adamw<T>;
+  t.nesterov = reference::nesterov<T>;
+  t.transpose = reference::transpose<T>;
   return t;
 }
 

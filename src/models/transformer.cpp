@@ -157,7 +157,8 @@ TransformerLM::TransformerLM(const TransformerConfig& config)
       drop_(config.dropout) {
   if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
-    lm_head.emplace(this, "head", config.width, config.vocabulary, LinearOptions{.bias = false, .stddev = kStddev});
+    lm_head.emplace(this, "head", config.width, config.vocabulary,
+                    LinearOptions{.bias = false, .stddev = kStddev, .role = ParamRole::kOutput});
 }
 
 Tensor TransformerLM::embed(std::span<const std::int32_t> ids, Index batch) const {

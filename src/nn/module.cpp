@@ -80,7 +80,7 @@ void Module::finish_construction() { finished_ = ++moments; }
 
 bool Module::trainable() const {
   return std::any_of(members_.begin(), members_.end(), [](const Member& member) {
-    return member.parameter ? member.parameter->requires_grad() : member.module->trainable();
+    return member.parameter ? member.parameter->value().requires_grad() : member.module->trainable();
   });
 }
 
@@ -105,7 +105,7 @@ void Module::check_registered() const {
 void Module::collect(const std::string& prefix, std::vector<NamedTensor>& out) const {
   for (const Member& member : members_) {
     const std::string name = prefix.empty() ? member.name : cat(prefix, ".", member.name);
-    if (member.parameter) out.push_back({name, *member.parameter});
+    if (const Param* p = member.parameter) out.push_back({name, p->value_, p->role_, p->stacked_});
     else member.module->collect(name, out);
   }
   check_registered();  // after the inner modules, so that an error names the innermost owner
@@ -126,7 +126,7 @@ Index Module::parameter_count() const {
 void Module::zero_grad() {
   // Not through parameters(), which allocates the names.
   for (const Member& member : members_) {
-    if (member.parameter) member.parameter->zero_grad();
+    if (member.parameter) member.parameter->value().zero_grad();
     else member.module->zero_grad();
   }
   check_registered();
@@ -151,7 +151,9 @@ void copy_parameters(const Module& from, Module& to) {
   for (std::size_t i = 0; i < target.size(); ++i) target[i].value.copy_from(source[i].value);
 }
 
-Param::Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init) {
+Param::Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init,
+             ParamRole role, Index stacked)
+    : role_(role), stacked_(stacked) {
   switch (init.kind) {
     case Init::Kind::kConstant:
       value_ = Tensor::full(shape, init.value);
@@ -164,7 +166,7 @@ Param::Param(const void* object, std::size_t size, Module* owner, std::string na
       break;
   }
   value_.set_requires_grad(true);
-  owner->members_.push_back({std::move(name), &value_, nullptr});
+  owner->members_.push_back({std::move(name), this, nullptr});
   owner->extend(object, size);
 }
 

@@ -14,6 +14,12 @@ Index checked_head_size(Index width, Index heads, Index head_size) {
   return width / heads;
 }
 
+// The query, key and value projections are separate maps, stored as one matrix.
+LinearOptions stacked_by_3(LinearOptions options) {
+  options.stacked = 3;
+  return options;
+}
+
 void check_rank(const Tensor& x) {
   if (x.rank() != 3) fail("attention: x must be [B,T,C], got ", x.shape());
 }
@@ -30,7 +36,7 @@ AttentionMask AttentionMask::padding(std::span<const Index> lengths, Index keys,
 }
 
 MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& o)
-    : qkv{this, "qkv", width, 3 * heads * checked_head_size(width, heads, o.head_size), o.in},
+    : qkv{this, "qkv", width, 3 * heads * checked_head_size(width, heads, o.head_size), stacked_by_3(o.in)},
       out{this, "out", heads * checked_head_size(width, heads, o.head_size), width, o.out},
       heads_(heads),
       head_size_(checked_head_size(width, heads, o.head_size)),

@@ -6,6 +6,7 @@
 
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
+#include "optim/common.h"
 
 namespace headlight {
 
@@ -16,17 +17,6 @@ namespace {
 constexpr Index kSummed = 16384;
 // Elements per chunk of an update.
 constexpr Index kUpdated = 8192;
-
-std::vector<Tensor> zeros_like(std::span<const NamedTensor> parameters) {
-  std::vector<Tensor> zeros;
-  for (const NamedTensor& p : parameters) zeros.push_back(Tensor::zeros(p.value.shape(), DType::kFloat32));
-  return zeros;
-}
-
-void append_state(std::vector<NamedTensor>& out, std::span<const NamedTensor> parameters, std::span<const Tensor> state,
-                  const char* suffix) {
-  for (std::size_t i = 0; i < parameters.size(); ++i) out.push_back({cat(parameters[i].name, ".", suffix), state[i]});
-}
 
 }  // namespace
 
@@ -54,12 +44,17 @@ double gradient_norm(std::span<const NamedTensor> parameters) {
   return std::sqrt(total);
 }
 
-Optimizer::Optimizer(std::vector<NamedTensor> parameters) : parameters_(std::move(parameters)) {
+Optimizer::Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule)
+    : parameters_(std::move(parameters)), rule_(rule) {
   if (parameters_.empty())
     fail("optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as ",
          "Child<Linear> name{this, \"name\", ...}");
-  for (const NamedTensor& p : parameters_)
+  for (const NamedTensor& p : parameters_) {
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
+    if (by_matrix(p) && (p.value.rank() != 2 || p.stacked < 1 || p.value.size(0) % p.stacked != 0))
+      fail("optimizer: ", p.name, " ", p.value.shape(), " does not consist of ", p.stacked,
+           " matrices; declare its role and `stacked` as they are");
+  }
 }
 
 void Optimizer::step(double learning_rate, double gradient_scale) {
@@ -71,11 +66,18 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
   // A thread gets the same elements in every step, so their state stays in its cache.
   PoolVector<Piece> pieces;
   PoolVector<std::size_t> chunks;  // index of each chunk's first piece
+  PoolVector<Matrix> matrices;
   Index room = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor g = parameters_[i].value.grad();
     if (!g.defined()) continue;
     float* value = parameters_[i].value.data<float>();
+    if (by_matrix(parameters_[i])) {
+      const Index rows = g.size(0) / parameters_[i].stacked, cols = g.size(1), size = rows * cols;
+      for (Index begin = 0; begin < g.numel(); begin += size)
+        matrices.push_back({i, begin, rows, cols, value + begin, g.data<float>() + begin});
+      continue;
+    }
     for (Index begin = 0, end; begin < g.numel(); begin = end) {
       if (room == 0) {
         chunks.push_back(pieces.size());
@@ -86,27 +88,33 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
       pieces.push_back({i, begin, end, value + begin, g.data<float>() + begin});
     }
   }
-  const auto count = static_cast<Index>(chunks.size());
+  // The matrices come first, because they take longest.
+  const auto whole = static_cast<Index>(matrices.size()), count = whole + static_cast<Index>(chunks.size());
   chunks.push_back(pieces.size());
   parallel_for(count, 1, [&](Index begin, Index end) {
-    const std::size_t first = chunks[static_cast<std::size_t>(begin)], last = chunks[static_cast<std::size_t>(end)];
-    for (std::size_t i = first; i < last; ++i) update(pieces[i], learning_rate, gradient_scale);
+    for (Index task = begin; task < end; ++task) {
+      if (task < whole) {
+        update_matrix(matrices[static_cast<std::size_t>(task)], learning_rate, gradient_scale);
+        continue;
+      }
+      const auto chunk = static_cast<std::size_t>(task - whole);
+      for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) update(pieces[i], learning_rate, gradient_scale);
+    }
   });
 }
 
-namespace {
-
-void check_share(const char* optimizer, const char* name, double value) {
-  if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside 0 to below 1");
+void Optimizer::update_matrix(const Matrix&, double, double) {
+  fail("optimizer: MatrixRule::kWhole without update_matrix(); override it");
 }
-void check_decay(const char* optimizer, double value) {
-  if (!(value >= 0) || std::isinf(value)) fail(optimizer, ": weight decay ", value, " is not a number from 0 up");
-}
-
-}  // namespace
 
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
+    : AdamW(std::move(parameters), options, MatrixRule::kElementwise) {}
+
+AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule)
+    : Optimizer(std::move(parameters), rule), options_(options) {
+  const auto elementwise = [&](const NamedTensor& p) { return !by_matrix(p); };
+  m_ = zeros_like(parameters_, elementwise);
+  v_ = zeros_like(parameters_, elementwise);
   check_share("adamw", "beta1", options.beta1);
   check_share("adamw", "beta2", options.beta2);
   if (!(options.eps > 0) || std::isinf(options.eps)) fail("adamw: eps ", options.eps, " must be above 0");
@@ -145,7 +153,8 @@ void AdamW::update(const Piece& piece, double learning_rate, double gradient_sca
 }
 
 Sgd::Sgd(std::vector<NamedTensor> parameters, const Options& options)
-    : Optimizer(std::move(parameters)), options_(options), momentum_(zeros_like(parameters_)) {
+    : Optimizer(std::move(parameters)), options_(options) {
+  momentum_ = zeros_like(parameters_, [](const NamedTensor&) { return true; });
   check_share("sgd", "momentum", options.momentum);
   check_decay("sgd", options.weight_decay);
 }

@@ -19,7 +19,7 @@
 namespace headlight {
 
 enum class TokenUnit { kCharacter, kByte };
-enum class OptimizerKind { kAdamW, kSgd };
+enum class OptimizerKind { kAdamW, kSgd, kMuon };
 
 struct RunConfig {
   // ---- text ----
@@ -48,6 +48,7 @@ struct RunConfig {
   Index batch = 12, accumulate = 1, steps = 2000;
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   double lr = 1e-3, min_lr = 1e-4;
+  double matrix_lr = 0.01;  // Muon only: the peak rate of matrices inside blocks; follows the same schedule as lr
   Index warmup = 100;
   Decay decay = Decay::kCosine;
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;

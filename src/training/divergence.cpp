@@ -14,16 +14,19 @@ constexpr double kMargin = 0.1;  // in nats; an untrained model's loss is within
 
 std::string loss_text(double loss) { return fixed_text(loss, 2); }
 
-// A smaller learning rate to suggest.
-double smaller_lr(const RunConfig& c) {
-  const double usual = usual_lr(c.width);
-  const double lr = c.optimizer == OptimizerKind::kAdamW && c.lr > 1.5 * usual ? usual : c.lr / 4;
+double one_digit(double lr) {
   const double unit = std::pow(10, std::floor(std::log10(lr)));
-  return std::max(1.0, std::floor(lr / unit)) * unit;  // keep one significant digit
+  return std::max(1.0, std::floor(lr / unit)) * unit;
 }
 
+// Smaller learning rates to suggest.
 std::string remedy(const RunConfig& c) {
-  return cat("--lr ", smaller_lr(c), " instead of ", c.lr, c.clip == 0 ? " and --clip 1" : "");
+  const double usual = usual_lr(c.width);
+  const double lr = c.optimizer != OptimizerKind::kSgd && c.lr > 1.5 * usual ? usual : c.lr / 4;
+  std::string text = cat("--lr ", one_digit(lr), " instead of ", c.lr);
+  if (c.optimizer == OptimizerKind::kMuon)
+    text += cat(" and --matrix-lr ", one_digit(c.matrix_lr / 4), " instead of ", c.matrix_lr);
+  return text + (c.clip == 0 ? " and --clip 1" : "");
 }
 
 }  // namespace

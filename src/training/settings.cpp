@@ -14,7 +14,8 @@ constexpr const char* kModelGroup = "Model";
 
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
 constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
-                                                {OptimizerKind::kSgd, "sgd", " (with momentum)"}};
+                                                {OptimizerKind::kSgd, "sgd", " (with momentum)"},
+                                                {OptimizerKind::kMuon, "muon", " (and AdamW outside the blocks)"}};
 constexpr Named<Decay> kDecays[] = {
     {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
 
@@ -114,6 +115,8 @@ std::vector<Setting> make_settings() {
   choice("optimizer", choices_of<&R::optimizer, kOptimizers>(), "Training", "");
   number("lr", &R::lr, "Training", 0, 10, "learning rate at its peak").lowest_excluded = true;
   number("min-lr", &R::min_lr, "Training", 0, 10, "learning rate at the end");
+  number("matrix-lr", &R::matrix_lr, "Training", 0, 10, "Muon: learning rate of the matrices at its peak")
+      .lowest_excluded = true;
   number("warmup", &R::warmup, "Training", 0, 1e9, "steps over which the learning rate rises to its peak");
   choice("decay", choices_of<&R::decay, kDecays>(), "Training", "how the learning rate falls: ");
   number("beta1", &R::beta1, "Training", 0, 1, "AdamW: memory of the mean gradient").highest_excluded = true;

@@ -24,9 +24,11 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
   if (c.optimizer == OptimizerKind::kSgd)
     return std::make_unique<Sgd>(std::move(parameters),
                                  Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
-  return std::make_unique<AdamW>(
+  const AdamW::Options adamw{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay};
+  if (c.optimizer == OptimizerKind::kAdamW) return std::make_unique<AdamW>(std::move(parameters), adamw);
+  return std::make_unique<Muon>(
       std::move(parameters),
-      AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
+      Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
 }
 
 constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
@@ -288,6 +290,7 @@ void Trainer::save_state() {
                 {"step", std::to_string(step_)},
                 {"val_loss", real_text(val_loss_)},
                 {"validated", validated_ ? "1" : "0"},
+                {"optimizer", text_of(info_.config, "optimizer")},
                 {"optimizer_steps", std::to_string(optimizer_->steps())},
                 {"best_step", std::to_string(best_step_)},
                 {"best_val_loss", real_text(best_val_loss_)},
@@ -303,6 +306,12 @@ void Trainer::load_state(const SafeTensors& file) {
   const std::string& name = file.source();
   if (metadata_uint64(file, "text") != info_.fingerprint)
     fail(name, ": is of a run on another text; bring back the file that belongs to config.json");
+  const std::string optimizer = text_of(info_.config, "optimizer");
+  // Missing in runs of version 0.1.0.
+  if (const auto saved = file.metadata().find("optimizer");
+      saved != file.metadata().end() && saved->second != optimizer)
+    fail(name, ": holds the state of optimizer ", saved->second, ", and config.json names ", optimizer, "; write ",
+         saved->second, " there, or start again with --force");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
   Rng::State batches{}, dropout{};

@@ -281,5 +281,40 @@ TEST_P(ElementwiseTest, AdamWStep) {
     }
 }
 
+TEST_P(ElementwiseTest, NesterovMomentum) {
+  Rng rng(9);
+  for (const Index n : kSizes) {
+    const std::vector<float> gradient = random_values(rng, n, 1);
+    std::vector<float> m = guarded(n), u = guarded(n);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) m[i] = static_cast<float>(rng.normal());
+    auto wide_g = widen(gradient), wide_m = widen(m), wide_u = widen(u);
+    const auto old_m = wide_m;
+    const float keep = 0.9f, take = 0.125f;
+    fast().nesterov(n, keep, take, gradient.data(), m.data(), u.data());
+    exact().nesterov(n, static_cast<double>(keep), static_cast<double>(take), wide_g.data(), wide_m.data(),
+                     wide_u.data());
+    const auto bound = [&](std::size_t i) { return 4 * kEps * (std::fabs(old_m[i]) + std::fabs(wide_g[i])); };
+    expect_near(m, wide_m, n, bound, "m");
+    expect_near(u, wide_u, n, bound, "u");
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Of a part of a matrix, into a part of a matrix whose other elements stay.
+TEST_P(ElementwiseTest, Transpose) {
+  for (const Index rows : {0, 1, 3, 8, 16, 24, 33})
+    for (const Index cols : {0, 1, 5, 16, 40}) {
+      const Index ldx = cols + 3, ldy = rows + 2;
+      std::vector<float> x(static_cast<std::size_t>(rows * ldx + 1)), y(static_cast<std::size_t>(cols * ldy + 1), -1);
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+      fast().transpose(rows, cols, x.data(), ldx, y.data(), ldy);
+      for (Index j = 0; j < cols; ++j)
+        for (Index i = 0; i < ldy; ++i)
+          ASSERT_EQ(y[static_cast<std::size_t>(j * ldy + i)], i < rows ? x[static_cast<std::size_t>(i * ldx + j)] : -1)
+              << rows << " x " << cols << ", element " << i << ", " << j;
+      ASSERT_EQ(y.back(), -1);
+    }
+}
+
 }  // namespace
 }  // namespace headlight::kernels

@@ -14,7 +14,8 @@
 namespace headlight::tests {
 namespace {
 
-// A step as a trainer does it: loss, gradients, clipping, AdamW.
+// A step as a trainer does it: loss, gradients, clipping, AdamW or another optimizer.
+template <class Rule = AdamW>
 class Steps {
  public:
   Steps(const TransformerConfig& config, Index batch)
@@ -47,7 +48,7 @@ class Steps {
 
  private:
   TransformerLM model_;
-  AdamW optimizer_;
+  Rule optimizer_;
   Schedule schedule_{.peak = 1e-2, .lowest = 1e-3, .warmup = 2, .steps = 50};
   Rng data_{9};
   Index batch_;
@@ -67,7 +68,7 @@ TEST(Training, BitsDoNotDependOnTheNumberOfThreads) {
   for (int threads = 1; threads <= 4; ++threads) {
     set_thread_count(threads);
     seed_generator(6);
-    Steps steps(c, 9);
+    Steps<> steps(c, 9);
     std::vector<double> mine;
     for (int i = 0; i < 3; ++i) mine.push_back(steps.step());
     if (threads == 1) {
@@ -90,12 +91,24 @@ TEST(Training, ASmallModelLearns) {
   const DTypeScope floats(DType::kFloat32);
   for (const PositionKind kind : kPositionKinds) {
     seed_generator(7);
-    Steps steps(tiny_config(kind), 4);
+    Steps<> steps(tiny_config(kind), 4);
     const double first = steps.step();
     double last = 0;
     for (int i = 0; i < 300; ++i) last = steps.step();
     EXPECT_LT(last, 0.7 * first) << static_cast<int>(kind);  // the next id is a function of the present one
   }
+}
+
+template <class Rule>
+void expect_no_allocations(const TransformerConfig& config, const std::string& what) {
+  Steps<Rule> steps(config, 8);
+  steps.step();
+  steps.step();
+  const Index system = pool_stats().system_allocations;
+  const long calls = new_calls();
+  for (int k = 0; k < 3; ++k) steps.step();
+  EXPECT_EQ(new_calls(), calls) << "operator new was called: " << what;
+  EXPECT_EQ(pool_stats().system_allocations, system) << what;
 }
 
 TEST(Training, NothingIsAllocatedAfterTheSecondStep) {
@@ -116,15 +129,9 @@ TEST(Training, NothingIsAllocatedAfterTheSecondStep) {
     c.dropout = 0.1;
     for (const int threads : {1, 2}) {
       set_thread_count(threads);
-      Steps steps(c, 8);
-      steps.step();
-      steps.step();
-      const Index system = pool_stats().system_allocations;
-      const Index bytes = cli::allocated_bytes();
-      for (int k = 0; k < 3; ++k) steps.step();
-      EXPECT_EQ(cli::allocated_bytes(), bytes)
-          << "operator new was called: model " << i << ", " << threads << " threads";
-      EXPECT_EQ(pool_stats().system_allocations, system) << "model " << i << ", " << threads << " threads";
+      const std::string what = cat("model ", i, ", ", threads, " threads");
+      expect_no_allocations<AdamW>(c, what);
+      expect_no_allocations<Muon>(c, what + ", Muon");
     }
   }
 }

@@ -17,13 +17,13 @@
 namespace headlight::tests {
 namespace {
 
-// Parameters of rank 1, 2 and 3, one of which gets no gradient; the matrix is larger than what one thread takes at a
+// Parameters of rank 1, 2 and 3, of several roles, one of which gets no gradient; the matrix is larger than what one thread takes at a
 // time.
 std::vector<NamedTensor> parameters() {
   Rng rng(1);
   std::vector<NamedTensor> all = {{"bias", Tensor::normal({37}, 0, 1, rng)},
-                                  {"unused", Tensor::normal({4, 4}, 0, 1, rng)},
-                                  {"weight", Tensor::normal({130, 260}, 0, 1, rng)},
+                                  {"unused", Tensor::normal({4, 4}, 0, 1, rng), ParamRole::kMatrix},
+                                  {"weight", Tensor::normal({130, 260}, 0, 1, rng), ParamRole::kMatrix, 2},
                                   {"cube", Tensor::normal({2, 3, 5}, 0, 1, rng)}};
   for (NamedTensor& p : all) p.value.set_requires_grad(true);
   return all;
@@ -133,13 +133,16 @@ TEST(Sgd, AgreesWithPlainLoops) {
   }
 }
 
-// ---- both ----
+// ---- all ----
 
 using Make = std::function<std::unique_ptr<Optimizer>(const std::vector<NamedTensor>&)>;
 const std::vector<Make> kOptimizers = {
     [](const std::vector<NamedTensor>& all) { return std::make_unique<AdamW>(all, AdamW::Options{}); },
     [](const std::vector<NamedTensor>& all) {
       return std::make_unique<Sgd>(all, Sgd::Options{.momentum = 0.9, .weight_decay = 0.1});
+    },
+    [](const std::vector<NamedTensor>& all) {
+      return std::make_unique<Muon>(all, Muon::Options{.momentum_steps = 5});
     }};
 
 TEST(Optimizer, LeavesParametersWithoutGradientAlone) {
@@ -173,6 +176,8 @@ TEST(Optimizer, StateIsNamedAndShapedAfterTheParameters) {
             "bias.v [37] unused.v [4,4] weight.v [130,260] cube.v [2,3,5] ");
   EXPECT_EQ(text(Sgd(all, {})),
             "bias.momentum [37] unused.momentum [4,4] weight.momentum [130,260] cube.momentum [2,3,5] ");
+  EXPECT_EQ(text(Muon(all, {})),
+            "bias.m [37] cube.m [2,3,5] bias.v [37] cube.v [2,3,5] unused.momentum [4,4] weight.momentum [130,260] ");
 }
 
 // Parameters, state() and steps() are all there is: with them another optimizer goes on as if never interrupted.
@@ -234,7 +239,7 @@ TEST(Optimizer, EveryKernelSetAndThreadCount) {
       if (!isa_available(isa)) continue;
       set_isa(isa);
       std::vector<NamedTensor> first;
-      for (const int threads : {1, 3}) {
+      for (const int threads : {1, 2, 3, 8}) {
         set_thread_count(threads);
         std::vector<NamedTensor> all = parameters();
         const std::unique_ptr<Optimizer> optimizer = make(all);
@@ -327,10 +332,11 @@ TEST(Schedules, RefuseWhatIsNoSchedule) {
 TEST(Optimizer, AStepBetweenForwardAndBackwardIsAnError) {
   Tensor x = Tensor::full({1, 2}, 1), w = Tensor::full({1, 2}, 1);
   for (Tensor* t : {&x, &w}) t->set_requires_grad(true);
-  const std::vector<NamedTensor> trained = {{"weight", w}};
+  const std::vector<NamedTensor> trained = {{"weight", w, ParamRole::kMatrix}};
   AdamW adamw(trained, {});
   Sgd sgd(trained, {});
-  for (Optimizer* optimizer : {static_cast<Optimizer*>(&adamw), static_cast<Optimizer*>(&sgd)}) {
+  Muon muon(trained, {});
+  for (Optimizer* optimizer : std::initializer_list<Optimizer*>{&adamw, &sgd, &muon}) {
     const auto pass = [&](bool step_before) {
       Tape tape;
       const Tensor y = sum(linear(x, w));

@@ -304,7 +304,7 @@ TEST(Config, ChecksTheRangeOfEverySetting) {
   EXPECT_EQ(line([](RunConfig& c) { c.position = static_cast<PositionKind>(17); }),
             "--position '': not one of learned, sinusoidal, rotary, alibi, none");
   EXPECT_EQ(line([](RunConfig& c) { c.optimizer = static_cast<OptimizerKind>(-1); }),
-            "--optimizer '': not one of adamw, sgd");
+            "--optimizer '': not one of adamw, sgd, muon");
 }
 
 // Written by version 0.1.0: texts where enums are now, and none of the settings that came later.

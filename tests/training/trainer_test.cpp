@@ -208,6 +208,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
                     Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
                     Kind{"sgd", [](RunConfig& c) { c.optimizer = OptimizerKind::kSgd, c.weight_decay = 0.01; }},
+                    Kind{"muon", [](RunConfig& c) { c.optimizer = OptimizerKind::kMuon, c.dropout = 0.1; }},
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",
@@ -223,6 +224,74 @@ TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
   c.threads = 2;
   Trainer::resume(c, data(c), run("stopped"))->run();
   EXPECT_TRUE(read_file(run("whole") + "/state.safetensors") == read_file(run("stopped") + "/state.safetensors"));
+}
+
+TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
+  RunConfig c = tiny_config();
+  c.optimizer = OptimizerKind::kMuon;
+  c.width = 32;
+  std::vector<std::string> weights;
+  for (const Index threads : {1, 2, 3, 8}) {
+    c.threads = threads;
+    train(c, run("run"));
+    weights.push_back(read_file(run("run") + "/state.safetensors"));
+    EXPECT_TRUE(weights[0] == weights.back()) << threads << " threads";
+  }
+}
+
+// The rate of the matrices acts, and only on them.
+TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
+  RunConfig c = tiny_config();
+  c.optimizer = OptimizerKind::kMuon;
+  c.steps = 1;
+  c.weight_decay = 0;
+  std::vector<std::vector<Tensor>> trained;
+  for (const double rate : {1e-9, 0.01, 0.02}) {
+    c.matrix_lr = rate;
+    Trainer trainer(c, data(c), "");
+    trainer.run();
+    trained.emplace_back();
+    for (const NamedTensor& p : trainer.model().parameters()) {
+      trained.back().push_back(p.value.clone());
+      if (trained.size() < 3) continue;
+      const std::size_t i = trained.back().size() - 1;
+      const auto change = [&](std::size_t run) {
+        const std::vector<double> now = trained[run][i].to_vector(), still = trained[0][i].to_vector();
+        double sum = 0;
+        for (std::size_t k = 0; k < now.size(); ++k) sum += std::fabs(now[k] - still[k]);
+        return sum;
+      };
+      const double once = change(1), twice = change(2);
+      if (p.role == ParamRole::kMatrix) EXPECT_NEAR(twice / once, 2, 1e-2) << p.name;
+      else EXPECT_EQ(twice, 0) << p.name;
+    }
+  }
+}
+
+TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
+  RunConfig c = tiny_config();
+  c.optimizer = OptimizerKind::kMuon;
+  c.layer_heads = "1,0";
+  c.head_size = 4;
+  const auto records = train(c, run("run"));
+  EXPECT_LT(records.back().val_loss, records.front().val_loss);
+  EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
+}
+
+TEST_F(TrainerTest, RefusesTheStateOfAnotherOptimizer) {
+  RunConfig c = tiny_config();
+  for (const auto& [from, to, line] : {std::tuple{OptimizerKind::kAdamW, OptimizerKind::kMuon,
+                                                  "optimizer adamw, and config.json names muon; write adamw"},
+                                       std::tuple{OptimizerKind::kMuon, OptimizerKind::kSgd,
+                                                  "optimizer muon, and config.json names sgd; write muon"}}) {
+    c.optimizer = from;
+    train(c, run("run"));
+    const std::string before = read_file(run("run") + "/state.safetensors");
+    c.optimizer = to;
+    EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
+                         cat("state.safetensors: holds the state of ", line, " there, or start again with --force")));
+    EXPECT_TRUE(before == read_file(run("run") + "/state.safetensors"));
+  }
 }
 
 TEST_F(TrainerTest, AFinishedRunStaysAsItIs) {

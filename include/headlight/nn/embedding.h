@@ -12,7 +12,8 @@ namespace headlight {
 class Embedding : public Module {
  public:
   // `rows` is V, `width` is C. Initial weights are normal with mean 0 and the given standard deviation.
-  Embedding(Index rows, Index width, double stddev = 1) : weight{this, "weight", {rows, width}, Init::normal(stddev)} {}
+  Embedding(Index rows, Index width, double stddev = 1)
+      : weight{this, "weight", {rows, width}, Init::normal(stddev), ParamRole::kEmbedding} {}
 
   // Errors: the number of ids is not the element count of `shape`, an id outside 0..V-1.
   Tensor operator()(std::span<const std::int32_t> ids, const Shape& shape) const {

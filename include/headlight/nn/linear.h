@@ -14,6 +14,9 @@ struct LinearOptions {
   // Standard stddev of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
   // b = 1/sqrt(in), PyTorch's default.
   double stddev = -1;
+  // ParamRole of the weight, and the number of matrices stacked in it (see NamedTensor).
+  ParamRole role = ParamRole::kMatrix;
+  Index stacked = 1;
 };
 
 class Linear : public Module {
@@ -23,7 +26,9 @@ class Linear : public Module {
             this,
             "weight",
             {out, in},
-            options.stddev < 0 ? Init::uniform(1 / std::sqrt(static_cast<double>(in))) : Init::normal(options.stddev)} {
+            options.stddev < 0 ? Init::uniform(1 / std::sqrt(static_cast<double>(in))) : Init::normal(options.stddev),
+            options.role,
+            options.stacked} {
     if (options.bias) bias.emplace(this, "bias", Shape{out}, Init::zeros());
   }
 

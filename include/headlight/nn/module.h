@@ -46,6 +46,8 @@ struct Init {
   static Init uniform(double bound) { return {Kind::kUniform, bound}; }
 };
 
+class Param;
+
 class Module {
  public:
   Module();
@@ -75,7 +77,7 @@ class Module {
   friend class Child;
   struct Member {
     std::string name;
-    Tensor* parameter;  // exactly one of parameter and module is null
+    Param* parameter;  // exactly one of parameter and module is null
     Module* module;
   };
   void collect(const std::string& prefix, std::vector<NamedTensor>& out) const;
@@ -101,10 +103,12 @@ void copy_parameters(const Module& from, Module& to);
 // A trainable tensor: a leaf that requires a gradient.
 class Param {
  public:
-  // The type is default_dtype(). `owner` is `this` of the class that declares the parameter.
+  // The type is default_dtype(). `owner` is `this` of the class that declares the parameter. `role` and `stacked` are
+  // described at NamedTensor.
   template <class Owner>
-  Param(Owner* owner, std::string name, const Shape& shape, Init init)
-      : Param(owner, sizeof(Owner), owner, std::move(name), shape, init) {}
+  Param(Owner* owner, std::string name, const Shape& shape, Init init, ParamRole role = ParamRole::kOther,
+        Index stacked = 1)
+      : Param(owner, sizeof(Owner), owner, std::move(name), shape, init, role, stacked) {}
   Param(const Param&) = delete;
   Param& operator=(const Param&) = delete;
 
@@ -113,9 +117,13 @@ class Param {
   Tensor& value() { return value_; }
 
  private:
-  Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init);
+  friend class Module;
+  Param(const void* object, std::size_t size, Module* owner, std::string name, const Shape& shape, Init init,
+        ParamRole role, Index stacked);
 
   Tensor value_;
+  ParamRole role_;
+  Index stacked_;
 };
 
 // A registered inner layer. operator() calls the layer with its name added to the layer path.

@@ -8,7 +8,8 @@ namespace headlight {
 
 class LearnedPosition : public PositionEncoding {
  public:
-  LearnedPosition(Index context, Index width) : weight{this, "weight", {context, width}, Init::normal(0.02)} {}
+  LearnedPosition(Index context, Index width)
+      : weight{this, "weight", {context, width}, Init::normal(0.02), ParamRole::kEmbedding} {}
 
   // x [B,T,C] + rows offset .. offset+T-1 of the table -> [B,T,C]. Error: a position beyond the context.
   Tensor embed(const Tensor& x, Index offset = 0) const override {

@@ -1,4 +1,4 @@
-// Optimizers AdamW and SGD, which update parameters from their gradients, and the gradient norm.
+// Optimizers AdamW, Muon and SGD, which update parameters from their gradients, and the gradient norm.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,10 @@ double gradient_norm(std::span<const NamedTensor> parameters);
 
 class Optimizer {
  public:
+  // How step() divides the parameters of role kMatrix: like all others, or into whole matrices.
+  enum class MatrixRule { kElementwise, kWhole };
   // Stores handles to the parameters. Errors: no parameters, a parameter that is not float32.
-  explicit Optimizer(std::vector<NamedTensor> parameters);
+  explicit Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule = MatrixRule::kElementwise);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
@@ -45,8 +47,27 @@ class Optimizer {
   };
   // Updates one piece. Called from several threads at once, with disjoint pieces.
   virtual void update(const Piece& piece, double learning_rate, double gradient_scale) = 0;
+
+  // One whole matrix, row-major; a parameter consists of one or several (NamedTensor::stacked). The pointers point to
+  // its first element, which is element `begin` of the parameter.
+  struct Matrix {
+    std::size_t parameter;
+    Index begin, rows, cols;
+    float* value;
+    const float* gradient;
+  };
+  // With MatrixRule::kWhole: updates one matrix. Called from several threads at once, with different matrices.
+  virtual void update_matrix(const Matrix& matrix, double learning_rate, double gradient_scale);
+  // Whether update_matrix() updates the parameter.
+  bool by_matrix(const NamedTensor& parameter) const {
+    return rule_ == MatrixRule::kWhole && parameter.role == ParamRole::kMatrix;
+  }
+
   std::vector<NamedTensor> parameters_;
   Index steps_ = 0;
+
+ private:
+  MatrixRule rule_;
 };
 
 // AdamW (Loshchilov, Hutter 2019), for gradient g at step t = 1, 2, ...:
@@ -66,10 +87,39 @@ class AdamW : public Optimizer {
   AdamW(std::vector<NamedTensor> parameters, const Options& options);
   std::vector<NamedTensor> state() const override;
 
+ protected:
+  // With MatrixRule::kWhole: only the parameters that update_matrix() does not update.
+  AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule);
+
  private:
   void update(const Piece& piece, double learning_rate, double gradient_scale) override;
   Options options_;
   std::vector<Tensor> m_, v_;
+};
+
+// Muon (Jordan et al. 2024) for parameters of role kMatrix, and AdamW for all others. For the gradient G [n,m] of a
+// matrix W at step t = 1, 2, ..., with momentum b rising linearly from momentum_start to momentum:
+//   M <- b M + (1-b) G;  U = b M + (1-b) G
+//   W <- W - lr decay W - lr sqrt(max(1, n/m)) O,  lr = matrix_rate * learning rate of step()
+// O has the singular vectors of U and singular values near 1 (src/optim/muon.cpp), so that a step changes the output of
+// the layer by about the same amount in every direction. Query, key and value matrices count as three (stacked = 3).
+class Muon : public AdamW {
+ public:
+  struct Options {
+    AdamW::Options others = {};  // for all parameters that are not matrices
+    double matrix_rate = 5;      // learning rate of the matrices, in units of the rate given to step()
+    double momentum_start = 0.85, momentum = 0.95;
+    Index momentum_steps = 300;  // steps over which the momentum rises
+    double weight_decay = 0.1;   // of the matrices
+  };
+  // Errors: as for AdamW; matrix_rate negative or not finite, a momentum outside [0, 1), momentum_steps below 1.
+  Muon(std::vector<NamedTensor> parameters, const Options& options);
+  std::vector<NamedTensor> state() const override;
+
+ private:
+  void update_matrix(const Matrix& matrix, double learning_rate, double gradient_scale) override;
+  Options options_;
+  std::vector<Tensor> momentum_;  // undefined for parameters that are not matrices
 };
 
 // Stochastic gradient descent with momentum, as in PyTorch: u <- momentum u + g + decay p;  p <- p - lr u.

@@ -160,10 +160,20 @@ inline bool Tensor::requires_grad() const { return slot_ && slot_->collects; }
 std::string to_text(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
+// What a layer uses a parameter for. Optimizers choose their rule by role, not by name or rank.
+enum class ParamRole {
+  kOther,      // biases, gains, and everything without a declared role
+  kMatrix,     // [out, in], maps activations to activations inside the model
+  kEmbedding,  // one row per token or position
+  kOutput,     // [V, C], maps activations to logits
+};
+
 // A parameter, or another tensor that a checkpoint stores by name.
 struct NamedTensor {
   std::string name;  // "blocks.0.attn.qkv.weight"
   Tensor value;      // shares the parameter's storage and gradient
+  ParamRole role = ParamRole::kOther;
+  Index stacked = 1;  // the number of equal matrices, one below the other, that a kMatrix consists of
 };
 
 }  // namespace headlight

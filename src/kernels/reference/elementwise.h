@@ -1,4 +1,5 @@
-// Reference elementwise kernels: activation functions and their derivatives, arithmetic, dropout, AdamW.
+// Reference elementwise kernels: activation functions and their derivatives, arithmetic, dropout, AdamW,
+// Nesterov momentum, transposition.
 #pragma once
 
 #include <algorithm>
@@ -160,6 +161,20 @@ void adamw(const AdamW& s, Index n, const T* gradient, T* parameter, T* m, T* v)
         (static_cast<double>(m[i]) / s.correction1) / (std::sqrt(static_cast<double>(v[i]) / s.correction2) + s.eps);
     parameter[i] = static_cast<T>(p - s.lr * s.decay * p - s.lr * update);
   }
+}
+
+template <class T>
+void nesterov(Index n, T keep, T take, const T* gradient, T* m, T* u) {
+  for (Index i = 0; i < n; ++i) {
+    m[i] = keep * m[i] + take * gradient[i];
+    u[i] = keep * m[i] + take * gradient[i];
+  }
+}
+
+template <class T>
+void transpose(Index rows, Index cols, const T* x, Index ldx, T* y, Index ldy) {
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < cols; ++j) y[j * ldy + i] = x[i * ldx + j];
 }
 
 }  // namespace headlight::kernels::reference

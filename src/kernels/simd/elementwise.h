@@ -1,4 +1,5 @@
-// Elementwise kernels over a vector type V: activation functions and their derivatives, arithmetic, dropout, AdamW.
+// Elementwise kernels over a vector type V: activation functions and their derivatives, arithmetic, dropout, AdamW,
+// Nesterov momentum, transposition.
 #pragma once
 
 #include <cstdint>
@@ -168,6 +169,35 @@ void simd_adamw(const AdamW& s, Index n, const float* gradient, float* parameter
     v1.store(v + i, lanes);
     (p - V::fma(shrink, p, step)).store(parameter + i, lanes);
   });
+}
+
+template <class V>
+void simd_nesterov(Index n, float keep, float take, const float* gradient, float* m, float* u) {
+  const V kept = V::set(keep), taken = V::set(take);
+  for_vectors<V>(n, [&](Index i, auto lanes) {
+    const V g = taken * V::load(gradient + i, lanes);
+    const V m1 = V::fma(kept, V::load(m + i, lanes), g);
+    m1.store(m + i, lanes);
+    V::fma(kept, m1, g).store(u + i, lanes);
+  });
+}
+
+// Transposes squares of kLanes x kLanes in registers.
+template <class V>
+void simd_transpose(Index rows, Index cols, const float* x, Index ldx, float* y, Index ldy) {
+  constexpr Index kLanes = V::kLanes;
+  for (Index i = 0; i < rows; i += kLanes)
+    for_vectors<V>(cols, [&](Index j, auto lanes) {
+      const Index height = rows - i < kLanes ? rows - i : kLanes, width = cols - j < kLanes ? cols - j : kLanes;
+      V r[kLanes];
+#pragma GCC unroll 16
+      for (Index k = 0; k < kLanes; ++k) r[k] = k < height ? V::load(x + (i + k) * ldx + j, lanes) : V::zero();
+      V::transpose(r);
+      for (Index k = 0; k < width; ++k) {
+        if (height == kLanes) r[k].store(y + (j + k) * ldy + i);
+        else r[k].store(y + (j + k) * ldy + i, typename V::First{height});
+      }
+    });
 }
 
 }  // namespace headlight::kernels

@@ -44,6 +44,8 @@ constexpr Table<float> simd_table() {
   t.attention_backward = simd_attention_backward<V>;
   t.sum_squares = simd_sum_squares<V>;
   t.adamw = simd_adamw<V>;
+  t.nesterov = simd_nesterov<V>;
+  t.transpose = simd_transpose<V>;
   return t;
 }
 
