@@ -32,7 +32,7 @@ std::optional<std::vector<Index>> parse_list(std::string_view text) {
 std::vector<Index> parse_layer_heads(std::string_view text) {
   if (const auto heads = parse_list(text)) return *heads;
   throw UsageError(
-      cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+      cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
 // Parses a list of lists such as "0,2//1": three layers, the second without heads.
@@ -42,7 +42,7 @@ std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
     const std::size_t end = std::min(text.find('/', at), text.size());
     const auto slopes = parse_list(text.substr(at, end - at));
     if (!slopes)
-      throw UsageError(cat("--head-slopes ", text, ": expected the slopes of each layer's heads, numbers from 0 to ",
+      throw UsageError(cat("--head-slopes ", text, ": expected the slope indices of each layer's heads, 0 to ",
                            kMostHeads, ", as in 0,2/1"));
     layers.push_back(*slopes);
     at = end + 1;
@@ -91,7 +91,7 @@ void RunConfig::check() const {
   } catch (const Error& e) {
     throw UsageError(e.what());
   }
-  if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
+  if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (all_data().empty() && grammar.empty()) {
     check_corpus_name("--corpus", corpus);
@@ -127,7 +127,7 @@ double RunConfig::memory(Index vocabulary) const {
 void check_corpus_name(std::string_view what, std::string_view name) {
   const std::vector<std::string> names = corpus_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  throw UsageError(cat(what, " ", name.empty() ? "''" : name, ": there is no such corpus; there is: ", word_list(names),
+  throw UsageError(cat(what, " ", name.empty() ? "''" : name, ": no such corpus; choose ", word_list(names),
                        suggestion(name, names)));
 }
 

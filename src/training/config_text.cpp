@@ -46,7 +46,7 @@ Parsed parse_whole_text(std::string_view text, T& value) {
   throw UsageError(cat("--", s.name, " ", value.empty() ? "''" : value, ": ", why));
 }
 [[noreturn]] void refuse_range(const Setting& s, std::string_view value) {
-  refuse(s, value, cat("outside what is allowed: ", allowed_range(s)));
+  refuse(s, value, cat("out of range; allowed: ", allowed_range(s)));
 }
 [[noreturn]] void refuse_choice(const Setting& s, std::string_view value) {
   refuse(s, value, cat("not one of ", word_list(s.choices), suggestion(value, s.choices)));
@@ -58,18 +58,18 @@ void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
   if (const auto* field = std::get_if<Index RunConfig::*>(&s.field)) {
     Index value = 0;
     const Parsed parsed = parse_whole_text(text, value);
-    if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed is ", allowed_range(s)));
+    if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed: ", allowed_range(s)));
     if (parsed == Parsed::kTooLarge || !in_range(s, static_cast<double>(value))) refuse_range(s, text);
     config.*(*field) = value;
   } else if (const auto* real = std::get_if<double RunConfig::*>(&s.field)) {
     double value = 0;
     const Parsed parsed = parse_whole_text(text, value);
     if (parsed == Parsed::kNoNumber || std::isnan(value))
-      refuse(s, text, cat("not a number; allowed is ", allowed_range(s)));
+      refuse(s, text, cat("not a number; allowed: ", allowed_range(s)));
     if (parsed == Parsed::kTooLarge || !in_range(s, value)) refuse_range(s, text);
     config.*(*real) = value;
   } else if (const auto* flag = std::get_if<bool RunConfig::*>(&s.field)) {
-    if (text != "yes" && text != "no") refuse(s, text, "say yes or no");
+    if (text != "yes" && text != "no") refuse(s, text, "use yes or no");
     config.*(*flag) = text == "yes";
   } else if (const auto* choice = std::get_if<ChoiceField>(&s.field)) {
     const auto found = std::find(s.choices.begin(), s.choices.end(), text);
@@ -94,7 +94,7 @@ std::string text_of(const RunConfig& config, const Setting& s) {
 
 std::string text_of(const RunConfig& config, std::string_view name) {
   const Setting* setting = find_setting(name);
-  if (!setting) fail("settings: there is none called ", name);
+  if (!setting) fail("settings: unknown setting ", name);
   return text_of(config, *setting);
 }
 
@@ -132,7 +132,7 @@ void from_json(RunConfig& config, const JsonView& json) {
       keys.push_back(s.key());
       if (keys.back() == key) found = &s;
     }
-    if (!found) json.refuse(cat("no setting is called ", key, suggestion(key, keys)));
+    if (!found) json.refuse(cat("unknown setting ", key, suggestion(key, keys)));
     if (key == "data" && value.json().is_array()) {
       config.data.clear();
       config.more_data.clear();

@@ -29,20 +29,23 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       AdamW::Options{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay});
 }
 
+constexpr const char* kSameSizes = "; use the same sizes";
+
 void copy_weights(const TransformerLM& from, const TransformerLM& to) {
   const std::vector<NamedTensor> source = from.parameters(), target = to.parameters();
   if (source.size() != target.size())
-    fail("the weights to start from are ", counted(source.size(), "tensor"), ", and this model has ", target.size());
+    fail("initial weights: have ", counted(source.size(), "tensor"), ", but this model has ", target.size(),
+         kSameSizes);
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i].name != target[i].name || !(source[i].value.shape() == target[i].value.shape()))
-      fail("the weights to start from have ", source[i].name, " ", source[i].value.shape(), ", and this model has ",
-           target[i].name, " ", target[i].value.shape());
+      fail("initial weights: have ", source[i].name, " ", source[i].value.shape(), ", but this model has ",
+           target[i].name, " ", target[i].value.shape(), kSameSizes);
     Tensor value = target[i].value;
     value.copy_from(source[i].value);
   }
 }
 
-constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
+constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";
 // Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 
@@ -84,17 +87,16 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   DirectoryLock lock(path, kBusy);
   known = directory.load_info();  // another process may have written the file before the lock
   if (known.fingerprint != data.fingerprint)
-    fail(path, ": the run was trained on another text than ", data.source, " is now; give the same text");
+    fail(path, ": the run was trained on a text that differs from ", data.source, "; pass the original text");
   const std::string state = directory.file("state.safetensors"), best = directory.file("model.safetensors");
   if (!path_exists(state)) {
     // The weights of step 0 are written just before the first checkpoint, so this file alone is not a checkpoint.
     const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
     if (at_start && !known.initialized_from.empty())
-      fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialized_from,
-           " --force");
+      fail(path, ": stopped before its first checkpoint; restart it with --init ", known.initialized_from, " --force");
     lock = DirectoryLock();
     if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
-    fail(state, ": there is no checkpoint to resume from; start again with --force");
+    fail(state, ": does not exist, so the run cannot resume; restart it with --force");
   }
   const SafeTensors file = load_checked(state);
   check_size(file, kModelPrefix, config.model(data.vocabulary.size()));
@@ -108,7 +110,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
-    throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
+    throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is already at step ", trainer->step_,
+                         "; use more steps"));
   trainer->directory_.save_info(trainer->info_);  // with the changed free_on_resume settings
   trainer->log_ = RunLog(path);
   const StepRecord last = trainer->log_.cut_from(trainer->step_);
@@ -121,10 +124,11 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
                                              const TransformerLM& weights) {
   auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
   const std::vector<NamedTensor> from = weights.parameters(), to = trainer->model_->parameters();
-  if (from.size() != to.size()) fail("trainer: the weights have ", from.size(), " parameters, the model ", to.size());
+  if (from.size() != to.size())
+    fail("trainer: the weights have ", from.size(), " parameters, but the model has ", to.size());
   for (std::size_t i = 0; i < to.size(); ++i) {
     if (!(from[i].value.shape() == to[i].value.shape()))
-      fail("trainer: ", to[i].name, " is ", to[i].value.shape(), ", and the weights given are ", from[i].value.shape());
+      fail("trainer: ", to[i].name, " is ", to[i].value.shape(), ", but the given weights are ", from[i].value.shape());
     Tensor(to[i].value).copy_from(from[i].value);
   }
   trainer->checkpoint();
@@ -321,14 +325,14 @@ void Trainer::save_state() {
 void Trainer::load_state(const SafeTensors& file) {
   const std::string& name = file.source();
   if (metadata_uint64(file, "text") != info_.fingerprint)
-    fail(name, ": is of a run on another text; bring back the file that belongs to config.json");
+    fail(name, ": belongs to a run on another text; restore the file that belongs to config.json");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);
   file.read("random.generator", dropout);
   for (const Rng::State& state : {batches, dropout})  // this generator would return zeros forever
-    if (state == Rng::State{}) fail(name, ": a random state is all zeros; the file is damaged");
+    if (state == Rng::State{}) fail(name, ": a random state is all zeros; restore a copy");
   batches_.set_state(batches);
   generator().set_state(dropout);
   step_ = metadata_whole(file, "step");
@@ -342,7 +346,7 @@ void Trainer::load_state(const SafeTensors& file) {
     worse_validations_ = metadata_whole(file, "worse_validations");
   }
   validated_ = metadata_whole(file, "validated") != 0;
-  if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
+  if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": the step is negative; restore a copy");
 }
 
 }  // namespace headlight

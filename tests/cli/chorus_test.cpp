@@ -21,7 +21,7 @@ TEST(ChorusTrace, ShowsWhatEachExpertAdds) {
   const Result r = run_program({"corpus", "chorus", "--trace", "--rules", "--seed", "4"});
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_LE(widest_line(r.out), 80u);
-  EXPECT_TRUE(contains(r.err, "\nback-3          reads the symbol three back")) << r.err;
+  EXPECT_TRUE(contains(r.err, "\nback-3          depends on the symbol three back")) << r.err;
   const TracedText text = draw_chorus({}, 1, 4);
   std::istringstream lines(r.out);
   std::string line;

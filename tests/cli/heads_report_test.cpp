@@ -156,11 +156,11 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
   const std::string script = R"(<script>
     const seen = [], all = selector => [...document.querySelectorAll(selector)];
     seen.push(all('main > section')[0].id === 'seeds', all('#seeds li')[0].textContent.startsWith(
-      'Specialization index, heads less random subspaces: '));
-    seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals say little')));
+      'Specialization index, heads minus random subspaces: '));
+    seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals are unreliable')));
     const folded = all('#seeds details');
     seen.push(folded.length >= 3, folded.every(d => !d.open), all('#seeds > div.scroll').length === 2);
-    const alike = folded.find(d => d.textContent.startsWith('How alike the seeds are: 4 rows'));
+    const alike = folded.find(d => d.textContent.startsWith('Similarity of the seeds: 4 rows'));
     alike.querySelector('summary').click();
     seen.push(alike.open, !alike.textContent.includes('['));
     const saved = [], names = [];

@@ -31,7 +31,7 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   const Result r = run_program(study({"--seeds", "2"}));
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, none failed"));
-  EXPECT_TRUE(contains(r.out, "specialization index, heads less random subspaces: ")) << r.out;
+  EXPECT_TRUE(contains(r.out, "specialization index, heads minus random subspaces: ")) << r.out;
   EXPECT_EQ(read_file(study_ + "/seed-1.json"), kept);
   for (const char* name : {"study.json", "seeds.csv", "summary.csv", "comparisons.csv", "rules.csv", "labels.csv",
                            "heads.csv", "effects.csv", "carriers.csv", "stability.csv", "pruning.csv"})
@@ -150,7 +150,7 @@ TEST_F(HeadsStudy, SeedsThatFailAreCounted) {
   const Result r = run_program(words);
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, 2 failed"));
-  EXPECT_TRUE(contains(r.out, "no report, as every seed failed"));
+  EXPECT_TRUE(contains(r.out, "no report, because every seed failed"));
   EXPECT_TRUE(contains(r.err, "above the floor"));
 }
 

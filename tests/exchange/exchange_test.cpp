@@ -364,7 +364,7 @@ TEST(NanoGpt, SaysWhatIsMissing) {
   save_nano_gpt(path, trained, "", {{"n_head", "2"}});
   EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no vocabulary; pass the text"));
   EXPECT_TRUE(contains(error_of([&] { import_model(path, {.vocabulary = Vocabulary::bytes()}); }),
-                       "the model has 14 tokens, but the vocabulary 256"));
+                       "the model has 14 tokens, but the vocabulary has 256"));
   save_safetensors(path, {});
   EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no tensor wte.weight"));
   export_hugging_face(trained, directory / "h");

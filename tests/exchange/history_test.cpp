@@ -108,10 +108,9 @@ TEST(InitialWeights, AreWhereTrainingBegins) {
   EXPECT_EQ(info.initialized_from, "first");
   EXPECT_NE(info.program, "");
   config.width = 16;
-  EXPECT_TRUE(
-      contains(error_of([&] { Trainer(config, data, "", &start); }), "the weights to start from have tokens.weight"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "initial weights: have tokens.weight"));
   config.layers = 1;
-  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "the weights to start from are "));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(config, data, "", &start); }), "initial weights: have "));
 }
 
 }  // namespace

@@ -256,7 +256,8 @@ TEST_F(TrainerTest, CannotBeResumedToFewerStepsThanItHas) {
   train(c, run("run"));
   const Files before = files_of(run("run"));
   c.steps = 11;
-  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is at step 12 already"));
+  EXPECT_TRUE(
+      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is already at step 12; use more steps"));
   EXPECT_TRUE(before == files_of(run("run")));
 }
 
@@ -265,7 +266,7 @@ TEST_F(TrainerTest, ResumesTheSameTextOnly) {
   train(c, run("run"));
   const Files before = files_of(run("run"));
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c, 2), run("run")); }),
-                       "the run was trained on another text than "));
+                       "the run was trained on a text that differs from "));
   EXPECT_TRUE(before == files_of(run("run")));
   // A state of another run with the same shapes.
   write_file_atomically(directory_ / "text2.txt", tiny_text(1, 201));
@@ -437,7 +438,7 @@ TEST(Trainer, StartsFromGivenWeights) {
   config.width = 16;
   EXPECT_TRUE(contains(
       error_of([&] { Trainer::from_model(config, tiny_data(directory, config), directory / "third", first.model()); }),
-      "and the weights given are"));
+      "but the given weights are"));
 }
 
 // A layer may have fewer heads than another, or none; such a run trains, resumes and loads like any other.

@@ -19,7 +19,7 @@ inline Tensor activate(Activation kind, const Tensor& x) {
     case Activation::kSilu:
       return silu(x);
   }
-  fail("feed_forward: no such activation");
+  fail("feed_forward: unknown activation");
 }
 
 class FeedForward : public Module {
