@@ -71,7 +71,7 @@ TEST(ChorusHeads, PrintsTheMatrixOfItsJson) {
     char k[32];
     std::snprintf(k, sizeof k, "%.2f", head.at("retention").at("topic").at("value").as_double());
     const std::size_t at =
-        table.out.find("\n" + head.at("head").as_string() + " ", table.out.find("how much of each source"));
+        table.out.find("\n" + head.at("head").as_string() + " ", table.out.find("share of each source"));
     ASSERT_NE(at, std::string::npos) << table.out;
     EXPECT_TRUE(contains(table.out.substr(at + 1, 80), k)) << table.out.substr(at, 80) << k;
     EXPECT_TRUE(head.at("table").elements().size() == 17u);

@@ -141,10 +141,10 @@ TEST_F(Configuration, OneTrainingADirectory) {
   Program first(endless);
   while (!path_exists(run + "/state.safetensors") && !first.ended()) usleep(2000);
   ASSERT_FALSE(first.ended()) << first.err_so_far();
-  expect_refused({"train", "--resume", "--out", run}, 1, "busy: another training is writing this run");
+  expect_refused({"train", "--resume", "--out", run}, 1, "busy: another process is training this run");
   const Result forced = run_program(train(run, {"--force"}));
   EXPECT_EQ(forced.code, 1);
-  EXPECT_TRUE(contains(forced.err, "another training is writing this run")) << forced.err;
+  EXPECT_TRUE(contains(forced.err, "another process is training this run")) << forced.err;
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait().code, 128 + SIGKILL);
   const Result after = run_program(train(run, {"--force"}));

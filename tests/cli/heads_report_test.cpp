@@ -204,7 +204,7 @@ TEST_F(HeadsReport, ABrowserMovesThroughTheTraining) {
     seen.push(at() === 'step 4 of 8', slider.getAttribute('aria-valuetext') === 'step 4', location.hash.includes('step=4'));
     seen.push(cursors().every((x, i) => x < end[i]), map() !== endMap, panel() === 'previous 0.45');
     to(0);
-    seen.push(says().includes('loss 3.000') && says().includes('No head comes to kappa 0.4'));
+    seen.push(says().includes('loss 3.000') && says().includes('No head reaches kappa 0.4'));
     location.hash = '#step=5&head=L0H1';
     const play = document.getElementById('play');
     setTimeout(() => {

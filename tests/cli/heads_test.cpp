@@ -110,7 +110,7 @@ TEST_F(Heads, OfARunWithOneHead) {
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "L0H0"));
   EXPECT_TRUE(contains(r.out, "specialization index  0.00"));
-  expect_refused({"heads", "show", one, "L0H1", "the"}, 1, "L0H1: the model has no such head; it has L0H0 (layer");
+  expect_refused({"heads", "show", one, "L0H1", "the"}, 1, "L0H1: the model has no such head; use L0H0 (layer");
   EXPECT_EQ(run_program({"heads", "prune", one, "--keep", "0", "--out", directory_ / "none"}).code, 0);
   EXPECT_EQ(run_program({"sample", directory_ / "none", "--chars", "5"}).code, 0) << "without any head";
   expect_refused({"heads", "show", directory_ / "none", "L0H0", "the"}, 1, "the model has no heads");
@@ -192,7 +192,7 @@ TEST_F(Heads, CurvesHaveEveryOrder) {
 TEST_F(Heads, RefuseBadInput) {
   const std::string small = directory_ / "small";
   expect_run_kept({"heads", "show", finished(), "L1H0", "the"}, 1,
-                  "L1H0: the model has no such head; it has L0H0 to L0H1");
+                  "L1H0: the model has no such head; use L0H0 to L0H1");
   expect_run_kept({"heads", "show", finished(), "previous", "the"}, 1, "previous: the model has no such head");
   expect_run_kept({"heads", "show", finished(), "L0H0", ""}, 1, "text: is empty");
   expect_run_kept({"heads", "show", finished(), "L0H0", "the black box"}, 1, "the model has a context of 8");
@@ -211,8 +211,7 @@ TEST_F(Heads, RefuseBadInput) {
                   "cannot both be given");
   expect_run_kept({"heads", "prune", finished(), "--keep", "3", "--out", small}, 2, "--keep 3: the model has 2 heads");
   expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_}, 1, "already contains a run");
-  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_, "--force"}, 1,
-                  "is the run that is to be pruned");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_, "--force"}, 1, "is the run to prune");
   expect_run_kept({"heads", "recover", finished()}, 1, "no heads were pruned from this run");
   for (const char* command : {"show", "ablate", "prune", "recover"}) {
     expect_refused({"heads", command}, 2, "the directory of a run is missing");

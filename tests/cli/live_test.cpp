@@ -78,8 +78,7 @@ TEST_F(Live, ATextIsAskedForAtTheTerminalButNotASecondTime) {
   for (const Words& words : {Words{"train", "--resume", "--out", run_}, Words{"heads", run_}}) {
     OnTerminal terminal(words, 80, 24);
     EXPECT_EQ(terminal.wait(), 1);
-    EXPECT_TRUE(contains(terminal.seen, "was trained on standard input, and nothing comes from there now"))
-        << terminal.seen;
+    EXPECT_TRUE(contains(terminal.seen, "was trained on standard input, which is now a terminal")) << terminal.seen;
   }
 }
 

@@ -123,7 +123,7 @@ TEST(Usage, MissingAndRepeatedWords) {
   expect_refused({"train", "--out", "--force"}, 2, "--out: needs a value: --out DIR");
   expect_refused({"train", "--steps", "1", "--steps", "2"}, 2, "--steps: given twice; give it once");
   expect_refused({"train", "--tied", "--no-tied"}, 2, "--tied: given twice; give it once");
-  expect_refused({"train", "--tied=no"}, 2, "say --tied or --no-tied");
+  expect_refused({"train", "--tied=no"}, 2, "use --tied or --no-tied");
   expect_refused({"train", "--force=1"}, 2, "--force: takes no value");
   expect_refused({"train", "--no-force"}, 2, "--no-force: headlight train has no such flag");
   expect_refused({"train", "--no-steps"}, 2, "--no-steps: headlight train has no such flag");

@@ -168,7 +168,8 @@ TEST(HuggingFace, OtherWeightsHaveNoLoss) {
         contains(error_of([&] { import_model(directory.path()); }), "model.safetensors: metadata \"headlight_"));
   }
   save_safetensors(name, file.tensors(), {{"headlight_step", "1"}});
-  EXPECT_TRUE(contains(error_of([&] { import_model(directory.path()); }), "no \"headlight_val_loss\""));
+  EXPECT_TRUE(
+      contains(error_of([&] { import_model(directory.path()); }), "metadata \"headlight_val_loss\" is missing"));
 }
 
 TEST(HuggingFace, SaysNothingOfFolders) {

@@ -130,7 +130,7 @@ TEST_F(Hostile, TokenizersThatAreNoCharactersAreRefused) {
   EXPECT_TRUE(contains(with_model("vocab", vocab({{"a", 0}, {"b", 2}})), "the id of \"b\" is 2; expected"));
   EXPECT_TRUE(contains(with_model("vocab", vocab({{"a", "0"}})), "the id of \"a\" is \"0\""));
   EXPECT_TRUE(contains(with_model("vocab", vocab({})), "has 0 tokens"));
-  EXPECT_TRUE(contains(with_model("vocab", vocab({{"a", 0}})), "the vocabulary 1"));
+  EXPECT_TRUE(contains(with_model("vocab", vocab({{"a", 0}})), "the vocabulary has 1;"));
   EXPECT_TRUE(contains(with_model("vocab", Json::array()), "vocab"));
   EXPECT_TRUE(
       contains(with_file("tokenizer.json", "normalizer", Json::object().set("type", "NFC")), "changes the text"));
@@ -146,7 +146,7 @@ TEST_F(Hostile, TokenizersThatAreNoCharactersAreRefused) {
   remove_file(path_ + "/tokenizer.json");
   EXPECT_TRUE(contains(refused(), "tokenizer.json: does not exist; pass the text"));
   EXPECT_EQ(refused({.vocabulary = random_model().info.vocabulary}), "(no error)");
-  EXPECT_TRUE(contains(refused({.vocabulary = Vocabulary::bytes()}), "the vocabulary 256"));
+  EXPECT_TRUE(contains(refused({.vocabulary = Vocabulary::bytes()}), "the vocabulary has 256;"));
 }
 
 // After any single-byte change, the import succeeds or fails with one line.

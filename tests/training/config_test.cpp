@@ -207,7 +207,7 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.data = c.grammar = "x"; }), "--data and --grammar"));
   EXPECT_TRUE(contains(
       line([](RunConfig& c) { c.corpus = "tale"; }),
-      "there is: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
+      "choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 1 << 20; }), "GB of memory; use a smaller --width"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.hidden = 1 << 20, c.layers = 1000; }), "GB of memory"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));

@@ -166,7 +166,7 @@ TEST_F(Divergence, ATextLearnedByHeartIsToldApart) {
   EXPECT_FALSE(seen.diverged) << seen.error;
   ASSERT_EQ(seen.warnings.size(), 1u);
   EXPECT_EQ(seen.at[0], 80);
-  EXPECT_TRUE(contains(seen.warnings[0], "so the model learned its text by heart: use more text"));
+  EXPECT_TRUE(contains(seen.warnings[0], "so the model overfits: use more text"));
 }
 
 }  // namespace

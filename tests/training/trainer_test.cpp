@@ -273,7 +273,7 @@ TEST_F(TrainerTest, ResumesTheSameTextOnly) {
   Trainer(c, data(c, 2), run("other")).run();
   write_file_atomically(run("run") + "/state.safetensors", read_file(run("other") + "/state.safetensors"));
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
-                       "state.safetensors: is of a run on another text"));
+                       "state.safetensors: belongs to a run on another text"));
 }
 
 TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
@@ -288,7 +288,7 @@ TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
   const Files before = files_of(run("run"));
   ASSERT_GT(load_model(run("run")).step, 0);
   EXPECT_TRUE(
-      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "there is no checkpoint to resume from"));
+      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "does not exist, so the run cannot resume"));
   EXPECT_TRUE(before == files_of(run("run")));
 }
 
@@ -409,7 +409,8 @@ TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
   RunConfig c = tiny_config();
   const RunData text = data(c);
   write_file_atomically(directory_ / "file", "x");
-  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, directory_ / "file"); }), "a file is in the way"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, directory_ / "file"); }),
+                       "cannot contain the run, because it is a file"));
   EXPECT_EQ(read_file(directory_ / "file"), "x");
   c.width = 9;
   EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, run("run")); }), "width 9 is not divisible by 2 heads"));

@@ -79,7 +79,7 @@ void print_curves(const std::vector<PruneCurve>& curves, std::span<const HeadId>
   }
   print(
       "\nLoss of the second half of the text; the greedy, gradient and single orders were\n"
-      "chosen on the first. Next: the head that the greedy order removes next.\n");
+      "chosen on the first. Column next: the next head in greedy order.\n");
 }
 
 // Evaluation speed in characters per second: the best of five runs.
@@ -115,7 +115,9 @@ int run_prune(const Arguments& args) {
   const bool curves = args.has("curves"), writes = args.has("keep") || args.has("loss");
   if (args.has("keep") && args.has("loss")) throw UsageError("--keep and --loss cannot both be given");
   if (!writes && !curves)
-    throw UsageError("give --keep N or --loss X and --out DIR, or --curves to print the loss by number of heads");
+    throw UsageError(
+        "heads prune: nothing to do; give --keep N or --loss X and --out DIR, or --curves to print the loss by number "
+        "of heads");
   const std::string out = args.text("out", "");
   if (writes && out.empty()) throw UsageError("--out: name the directory for the pruned run");
   if (!out.empty() && !RunDirectory(out).occupied_by().empty() && !args.has("force"))

@@ -137,8 +137,8 @@ int run_heads_show(const Arguments& args) {
     return 0;
   }
   print(cat(words[1], " of ", words[0],
-            "\nrows are queries, columns are keys; each row ends with the key of the largest\n",
-            "weight, its position and this weight\n\n"));
+            "\nrows are queries, columns are keys; each row ends with the key, position and\n",
+            "value of its largest weight\n\n"));
   print_map(trained.info.vocabulary, ids, weights, colors);
   if (colors == Colors::kNone)
     print("\nweights: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");

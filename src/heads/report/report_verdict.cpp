@@ -75,8 +75,8 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
         cat("Largest loss increases, in nats, by ", study.truth_known ? "rule: " : "prediction subset: ", text, "."));
   const auto causal = by_verdict.find("causal");
   says.push_back(causal == by_verdict.end()
-                     ? "No head is causal: none attends to a role on which the predictions of that role depend."
-                     : cat("Causal, so that the predictions of the role depend on the head: ",
+                     ? "No head is causal: no labeled head affects the predictions of its role."
+                     : cat("Causal heads, whose ablation impairs the predictions of their role: ",
                            word_list(causal->second, "and"), "."));
   for (const char* verdict : {"attention only", "sink", "redundant"})
     if (const auto found = by_verdict.find(verdict); found != by_verdict.end())

@@ -60,8 +60,8 @@ HeadId parse_head(const std::string& name, const TransformerConfig& config) {
   for (const HeadId id : heads)
     if (head_name(id) == name) return id;
   if (heads.empty()) fail(name, ": the model has no heads; use another run");
-  fail(name, ": the model has no such head; it has ", head_name(heads.front()),
-       heads.size() > 1 ? cat(" to ", head_name(heads.back())) : "", "; count layers and heads from 0");
+  fail(name, ": the model has no such head; use ", head_name(heads.front()),
+       heads.size() > 1 ? cat(" to ", head_name(heads.back())) : "", " (layer and head, from 0)");
 }
 
 void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const RoleMasks& masks, Index first_window) {

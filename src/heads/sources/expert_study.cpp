@@ -131,7 +131,7 @@ std::vector<std::string> head_sentences(const ExpertStudy& study) {
         return;
       }
       losses += cat(losses.empty() ? "" : ", ", percent(lost.mean), " of ",
-                    reads && e == read ? "that source" : study.experts[e].reads);
+                    reads && e == read ? "that source" : cat("the use of ", study.experts[e].reads));
     };
     add_loss(read);
     for (std::size_t e = 0; e < study.experts.size(); ++e)

@@ -96,7 +96,7 @@ TEST(SeedCompare, FiveSeedsCannotPassASignTest) {
   EXPECT_EQ(ties.same, 2);
   EXPECT_EQ(ties.higher, 5);
   EXPECT_NEAR(ties.p, 2.0 / 32, 1e-12);
-  EXPECT_TRUE(contains(sentence_of(ties, "x", "heads are"), "with 5 seeds that differ no sign test"));
+  EXPECT_TRUE(contains(sentence_of(ties, "x", "heads are"), "with 5 seeds that differ the sign test cannot"));
 }
 
 TEST(SeedCompare, OneSeedProvesNothing) {

@@ -197,7 +197,7 @@ TEST(SeedSummary, ResultsReadBack) {
   EXPECT_EQ(to_json(*again.onset), to_json(*watched.onset));
   EXPECT_EQ((*again.onset)[0].layer, 0);
   const Json broken = file_of(three()[0], {});
-  EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: neither a study"));
+  EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: must be a study"));
   Json head = whole;
   head.set("heads", Json::array().push(Json::object().set("head", "L0H").set("closest_role", "previous")));
   EXPECT_TRUE(

@@ -220,7 +220,7 @@ TEST_F(Oracle, WhatCannotBeMeasured) {
   EXPECT_TRUE(contains(error_of([&] { ExpertWindows(plain, windows_); }), "the text has no experts; use"));
   const HeadWindows brief(data_.validation, 8, 4);
   EXPECT_TRUE(contains(error_of([&] { ExpertWindows(data_, brief); }), "use a longer context"));
-  EXPECT_TRUE(contains(error_of([&] { experts_.row(0, 99); }), "token 99 is no symbol"));
+  EXPECT_TRUE(contains(error_of([&] { experts_.row(0, 99); }), "token 99 is not a symbol"));
   TransformerConfig post{.vocabulary = kSymbols, .context = kContext, .layers = 1, .heads = 2, .width = 8};
   post.pre_norm = false;
   const TransformerLM model(post);

@@ -119,8 +119,8 @@ TEST_F(HeadHistoryTest, RefusesWhatItDoesNotWrite) {
   EXPECT_TRUE(contains(refusal("{}\n"), "line 1: \"format\" is missing"));
   EXPECT_TRUE(contains(refusal("{\n"), "line 1 is not JSON"));
   const std::pair<const char*, const char*> wrong[][2] = {
-      {{"heads 1", "heads 2"}, {"this program reads", "line 1: format"}},
-      {{"\"all\"", "\"some\""}, {"the first has to be", "line 1: slots"}},
+      {{"heads 1", "heads 2"}, {"the only supported format is", "line 1: format"}},
+      {{"\"all\"", "\"some\""}, {"must begin with", "line 1: slots"}},
       {{"[1.5,0.0]", "[1.5]"}, {"has 1 element for 2 slots", "line 1: floor"}},
       {{"\"L1H0\"],", "\"L0H0\"],"}, {"repeats an earlier name", "line 1: heads[1]"}},
       {{"\"windows\":16", "\"windows\":0"}, {"outside 1", "line 1: windows"}},
@@ -167,7 +167,8 @@ TEST_F(HeadHistoryTest, OfOtherHeadsIsNotCut) {
   HeadHistory other = two_heads();
   other.heads[1] = {1, 1};
   const std::string before = read_file(path_);
-  EXPECT_TRUE(contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: is of other heads"));
+  EXPECT_TRUE(
+      contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: its heads, roles or text differ"));
   EXPECT_EQ(read_file(path_), before);
 }
 
