@@ -409,8 +409,7 @@ TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
   RunConfig c = tiny_config();
   const RunData text = data(c);
   write_file_atomically(directory_ / "file", "x");
-  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, directory_ / "file"); }),
-                       "cannot contain the run, because it is a file"));
+  EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, directory_ / "file"); }), "a file is in the way"));
   EXPECT_EQ(read_file(directory_ / "file"), "x");
   c.width = 9;
   EXPECT_TRUE(contains(error_of([&] { Trainer(c, text, run("run")); }), "width 9 is not divisible by 2 heads"));

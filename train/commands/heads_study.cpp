@@ -71,7 +71,7 @@ void print_comparisons(const SeedSummary& all) {
     print("\nheads minus their baselines: comparisons.csv; one seed is no evidence\n");
     return;
   }
-  print("\ncompared within each seed, in brackets the 95% interval\n");
+  print("\ncomparisons within each seed, with 95% intervals\n");
   for (const BaselineSummary& b : all.comparisons) print(wrapped("", b.sentence));
 }
 
