@@ -180,7 +180,7 @@ int run_man(const Arguments&) {
     if (!command.notes.empty()) text += cat(".PP\n.nf\n", roff(command.notes), ".fi\n");
   }
   text += ".SH EXIT STATUS\n0 success, 1 failure, 2 usage error, 3 training diverged, 130 interrupted.\n";
-  text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf set: plain lines instead of the live view.\n";
+  text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf not empty: plain lines instead of the live view.\n";
   text += ".TP\n.B HEADLIGHT_ISA\nThe kernel set: reference, portable, avx2 or avx512.\n";
   print(text);
   return 0;
