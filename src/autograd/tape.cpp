@@ -142,12 +142,12 @@ void Tape::backward(const Tensor& loss) {
 void Tape::backward(const Tensor& result, const Tensor& gradient) {
   if (consumed_) fail("backward: this tape was already consumed; record the computation again on a new Tape");
   if (!result.slot() || result.slot()->tape != id_)
-    fail("backward: the result was not recorded on this tape, or nothing it depends on requires a gradient");
+    fail("backward: the result was not recorded on this tape, or none of its inputs requires a gradient");
   if (!gradient.defined() || !(gradient.shape() == result.shape()) || gradient.dtype() != result.dtype())
     fail("backward: the result is ", result.dtype(), " ", result.shape(), ", the gradient given for it ",
          gradient.defined() ? cat(gradient.dtype(), " ", gradient.shape()) : std::string("is not defined"));
   if (scope_.orphaned())
-    fail("backward: the thread that made this tape has ended, and its layers' paths with it; call backward() there");
+    fail("backward: the thread that recorded this tape has ended; call backward() in the recording thread");
   const NoGrad no_recording;
   Gradient(result.slot().get(), "backward", 0).add(gradient);
   consumed_ = true;

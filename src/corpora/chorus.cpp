@@ -47,7 +47,8 @@ Chorus::Chorus(const ChorusOptions& options) : options_(options), symbols_("\n")
   };
   within("letters", o.letters, static_cast<Index>(detail::kLower.size()));
   within("digits", o.digits, 9);
-  if (!(o.scale > 0 && o.scale <= 100)) fail("chorus: a scale of ", o.scale, ": it must lie above 0 and up to 100");
+  if (!(o.scale > 0 && o.scale <= 100))
+    fail("chorus: a scale of ", o.scale, ": the scale must be above 0 and at most 100");
   for (Index i = 0; i < o.digits; ++i) symbols_ += static_cast<char>('1' + i);
   symbols_ += detail::kLower.substr(0, static_cast<std::size_t>(o.letters));
 
@@ -76,7 +77,7 @@ Chorus::Chorus(const ChorusOptions& options) : options_(options), symbols_("\n")
 
 Index Chorus::row_of(char symbol) const {
   const std::size_t row = symbols_.find(symbol);
-  if (row == std::string::npos) fail("chorus: '", symbol, "' is none of its symbols");
+  if (row == std::string::npos) fail("chorus: '", symbol, "' is not one of its symbols");
   return static_cast<Index>(row);
 }
 

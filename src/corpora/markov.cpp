@@ -13,8 +13,8 @@ namespace {
 
 enum Rule : std::uint8_t { kFirst, kUnseen, kSeen };
 constexpr detail::NamedRule kRules[] = {{"first", "the first symbol: any"},
-                                        {"unseen", "after a symbol that comes for the first time: any"},
-                                        {"seen", "after a symbol that came earlier"}};
+                                        {"unseen", "after a symbol that is new in the line: any"},
+                                        {"seen", "after a symbol that occurred earlier in the line"}};
 enum Compared : std::size_t { kUniform, kUnigram, kBigram, kMatrix };
 
 // The logarithm of a gamma variate with the given shape and scale 1 (Marsaglia and Tsang 2000). The variate itself
@@ -45,13 +45,13 @@ TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, 
   if (o.symbols < 1 || o.symbols > static_cast<Index>(detail::kLower.size()))
     fail("markov: ", counted(o.symbols, "symbol"), ": the count must lie in 1..", detail::kLower.size());
   if (!(o.concentration >= 0.01 && o.concentration <= 1000))
-    fail("markov: a concentration of ", o.concentration, ": it must lie in 0.01..1000");
+    fail("markov: a concentration of ", o.concentration, ": the concentration must lie in 0.01..1000");
   TracedText names;
   detail::set_rules(names, kRules);
-  names.references = {{"uniform", "every symbol alike", {}, true},
-                      {"unigram", "counts the symbols of the line so far, from 1 each", {}, true},
-                      {"bigram", "counts which symbol came after which, from 1 each", {}, true},
-                      {"matrix", "knows the line's chances beforehand: the entropy rate", {}}};
+  names.references = {{"uniform", "all symbols equally likely", {}, true},
+                      {"unigram", "add-one estimate from the symbols of the line so far", {}, true},
+                      {"bigram", "add-one estimate from the pairs of the line so far", {}, true},
+                      {"matrix", "the line's true transition probabilities: the entropy rate", {}}};
   const auto k = static_cast<std::size_t>(o.symbols);
   const auto count = static_cast<double>(o.symbols);
   std::vector<double> log_chance(k * k), after(k * k), went_on(k), came(k);

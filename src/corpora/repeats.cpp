@@ -12,7 +12,7 @@ namespace {
 
 enum Rule : std::uint8_t { kNew, kTurn, kRepeat };
 constexpr detail::NamedRule kRules[] = {{"new", "a symbol not seen before: any of those left"},
-                                        {"turn", "the first symbol again, at a moment that is half known"},
+                                        {"turn", "the first symbol again; the period is random"},
                                         {"repeat", "the symbol one period back; forced"}};
 enum Compared : std::size_t { kUniform, kUnigram };
 
@@ -23,11 +23,11 @@ TracedText draw_repeats(const RepeatsOptions& o, Index chars, std::uint64_t seed
   if (o.symbols < 1 || o.symbols > static_cast<Index>(alphabet.size()))
     fail("repeats: ", counted(o.symbols, "symbol"), ": the count must lie in 1..", alphabet.size());
   if (o.shortest < 1 || o.longest < o.shortest || o.longest > o.symbols)
-    fail("repeats: periods of ", o.shortest, " to ", o.longest, ": they must rise and lie in 1..", o.symbols);
+    fail("repeats: periods of ", o.shortest, " to ", o.longest, ": the periods must ascend and lie in 1..", o.symbols);
   TracedText names;
   detail::set_rules(names, kRules);
-  names.references = {{"uniform", "every symbol alike", {}},
-                      {"unigram", "knows which symbols the sequence has, and not their order", {}}};
+  names.references = {{"uniform", "all symbols equally likely", {}},
+                      {"unigram", "the symbols of the sequence equally likely, whatever their order", {}}};
   std::string symbols(alphabet, 0, static_cast<std::size_t>(o.symbols));
   return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
     const Index period = o.shortest + rng.below(o.longest - o.shortest + 1);

@@ -15,8 +15,8 @@ constexpr detail::NamedRule kRules[] = {
     {"third", "after ~: the letter three places before the mark; forced"},
     {"topic", "after ^: the first letter of the line; forced"},
     {"digit", "after @: the latest digit; forced"},
-    {"key-again", "after a key (A, B, ...): its letter, as before; forced"},
-    {"key-first", "after a key that is new: any letter"},
+    {"key-again", "after a key (A, B, ...) that occurred earlier: its letter; forced"},
+    {"key-first", "after a key that is new in the line: any letter"},
     {"topic-first", "the first symbol: any letter"},
 };
 constexpr Index kThirdBack = 3;

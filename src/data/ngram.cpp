@@ -20,7 +20,7 @@ NgramModel::NgramModel(std::span<const std::int32_t> text, Index vocabulary, int
   if (order < 1 || order > kMostOrder) fail("n-grams: order ", order, " is outside 1 to ", kMostOrder);
   // Counts have 32 bits.
   const Index tokens = std::min({static_cast<Index>(text.size()), most_tokens, Index{1} << 31});
-  if (tokens < 1) fail("n-grams: there is no text to count");
+  if (tokens < 1) fail("n-grams: the text is empty; pass at least one token");
   // The n-grams that end at the last token, indexed by length; 0 for those that would begin before the text.
   std::array<std::uint32_t, kMostOrder + 1> ending{}, next{};
   for (Index i = 0; i < tokens; ++i) {

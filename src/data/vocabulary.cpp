@@ -32,7 +32,7 @@ Vocabulary Vocabulary::of_characters(std::u32string characters, const std::strin
   Vocabulary v;
   for (std::size_t i = 0; i < characters.size(); ++i)
     if (!v.ids_.emplace(characters[i], static_cast<std::int32_t>(i)).second)
-      fail(source, ": the vocabulary has ", printable(characters[i]), " twice");
+      fail(source, ": the vocabulary has ", printable(characters[i]), " twice; remove one");
   v.characters_ = std::move(characters);
   return v;
 }
@@ -52,7 +52,7 @@ std::vector<std::int32_t> Vocabulary::encode(std::string_view text, const std::s
     const auto found = ids_.find(characters[i]);
     if (found == ids_.end())
       fail(source, ": character ", i + 1, " ", printable(characters[i]), " is not in this model's vocabulary (", size(),
-           " characters)");
+           " characters); use only characters of the vocabulary");
     ids.push_back(found->second);
   }
   return ids;

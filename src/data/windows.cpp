@@ -21,11 +21,11 @@ Index usable_starts(const TokenText& text, Index context) {
 
 void need_window(const TokenText& text, Index context, const char* source, const char* part) {
   if (length(text) <= context)
-    fail(source, ": the ", part, " part has ", counted(length(text), "token"), ", and a context of ", context,
+    fail(source, ": the ", part, " part has ", counted(length(text), "token"), ", but a context of ", context,
          " needs at least ", context + 1, "; use a longer text or a shorter --context");
   if (!text.starts.empty() && usable_starts(text, context) == 0)
     fail(source, ": no document of the ", part, " part begins ", counted(context + 1, "token"),
-         " or more before its end");
+         " or more before its end; use a longer text or a shorter --context");
 }
 
 }  // namespace

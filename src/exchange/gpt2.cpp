@@ -14,6 +14,8 @@ namespace headlight {
 
 namespace {
 
+constexpr const char* kOneModel = "; use the configuration and weights of one model";
+
 struct Name {
   const char *ours, *hugging_face, *gguf, *neox;
 };
@@ -202,13 +204,14 @@ std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const
   for (const Gpt2Weight& weight : weights) {
     const auto found = tensors.find(weight.theirs);
     if (found == tensors.end()) {
-      if (!weight.norm_bias || config.bias) fail(source, ": has no tensor ", weight.theirs, ", which ", kind, " needs");
+      if (!weight.norm_bias || config.bias)
+        fail(source, ": has no tensor ", weight.theirs, ", which ", kind, " needs", kOneModel);
       continue;
     }
     const TensorView& tensor = *found->second;
     if (tensor.shape != weight.their_shape())
       fail(source, ": ", tensor.name, " is ", shape_text(tensor.shape), ", but this model needs ",
-           shape_text(weight.their_shape()));
+           shape_text(weight.their_shape()), kOneModel);
     if (!is_float(tensor.type))
       fail(source, ": ", tensor.name, " holds ", tensor.type, "; expected a floating type, such as F32");
     sources[weight.ours] = {&weight, &tensor};
@@ -216,7 +219,7 @@ std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const
   }
   if (!unknown.empty())
     fail(source, ": ", unknown.begin()->second->name, " is not part of ", kind, " with ", config.layers,
-         config.layers == 1 ? " layer" : " layers");
+         config.layers == 1 ? " layer" : " layers", kOneModel);
 
   auto model = std::make_unique<TransformerLM>(config);
   for (const NamedTensor& p : model->parameters()) {

@@ -123,8 +123,8 @@ void drop_tied_head(Tensors& tensors, const Family& family, const std::string& s
 
 void check_vocabulary(const TrainedModel& trained, Index rows, const std::string& source) {
   if (trained.info.vocabulary.size() != rows)
-    fail(source, ": the model has ", counted(rows, "token"), ", but the vocabulary ", trained.info.vocabulary.size(),
-         "; pass the text that the model was trained on with --vocabulary");
+    fail(source, ": the model has ", counted(rows, "token"), ", but the vocabulary has ",
+         trained.info.vocabulary.size(), "; pass the text that the model was trained on with --vocabulary");
 }
 
 ShardedTensors one_shard(const SafeTensors& file) { return {{file}, file.tensors()}; }

@@ -51,7 +51,7 @@ ShardedTensors load_shards(const std::string& directory) {
       const auto found = shard_of.find(tensor.name);
       if (found == shard_of.end() || found->second != name)
         fail(shard.source(), ": has a tensor ", tensor.name, ", which ", kShardIndex,
-             found == shard_of.end() ? " does not name" : cat(" says is in ", found->second),
+             found == shard_of.end() ? " does not name" : cat(" places in ", found->second),
              "; use the index and shards of one model");
       bytes += tensor.data.size();
       all.tensors.push_back(tensor);
@@ -61,7 +61,7 @@ ShardedTensors load_shards(const std::string& directory) {
     const auto at = static_cast<std::size_t>(std::distance(names.begin(), names.find(name)));
     if (!all.shards[at].find(tensor))
       fail(all.shards[at].source(), ": has no tensor ", tensor, ", which ", kShardIndex,
-           " says is there; use the index and shards of one model");
+           " places there; use the index and shards of one model");
   }
   if (const auto metadata = index.find("metadata"))
     if (const auto total = metadata->find("total_size"); total && total->as_double() != static_cast<double>(bytes))

@@ -93,7 +93,7 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
   const JsonView vocab = model.at("vocab");
   const auto members = vocab.members();
   const auto count = static_cast<Index>(members.size());
-  if (count < 1 || count > kMostTokens) vocab.refuse(cat("has ", count, " tokens"));
+  if (count < 1 || count > kMostTokens) vocab.refuse(cat("has ", count, " tokens; expected 1 to ", kMostTokens));
   std::vector<std::string> tokens(members.size());
   std::vector<bool> taken(members.size(), false);
   for (const auto& [token, id] : members) {

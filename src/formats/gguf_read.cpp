@@ -41,14 +41,15 @@ class Cursor {
   std::string text() {
     const std::string_view bytes = take(number<std::uint64_t>());
     if (const auto problem = find_invalid_utf8(bytes))
-      fail(source_, ": the string before byte ", at_, " is not UTF-8: ", problem->reason);
+      fail(source_, ": the string before byte ", at_, " is not UTF-8: ", problem->reason,
+           "; copy or download the file again");
     return std::string(bytes);
   }
   // Reads the number of values that follow; each takes at least `least_bytes` bytes.
   std::uint64_t count(std::uint64_t least_bytes) {
     const auto n = number<std::uint64_t>();
     if (n > left() / least_bytes)
-      fail(source_, ": the file is truncated: it announces ", n, " values; copy or download it again");
+      fail(source_, ": the file is truncated: its header lists ", n, " values; copy or download it again");
     return n;
   }
 
@@ -106,12 +107,12 @@ GgufClaim read_claim(Cursor& cursor, const std::string& source) {
   for (std::uint32_t i = 0; i < rank; ++i) shape.insert(shape.begin(), cursor.number<std::uint64_t>());
   const auto type = cursor.number<std::uint32_t>();
   if (type > static_cast<std::uint32_t>(GgufTensorType::kF16))
-    fail(where, " has type ", type, "; only F32 and F16 are supported: use the file that it was quantized from");
+    fail(where, " has type ", type, ", but only F32 and F16 are supported; use the file that it was quantized from");
   claim.view.type = static_cast<GgufTensorType>(type) == GgufTensorType::kF32 ? StoredType::kF32 : StoredType::kF16;
   claim.offset = cursor.number<std::uint64_t>();
   const auto needed = bytes_needed(claim.view.type, shape);
   if (!needed || std::any_of(shape.begin(), shape.end(), [](std::uint64_t size) { return size >> 62 != 0; }))
-    fail(where, " is too large: the size of ", shape_text(shape), " overflows");
+    fail(where, " is too large: the size of ", shape_text(shape), " overflows; copy or download the file again");
   claim.bytes = *needed;
   for (const std::uint64_t size : shape) claim.view.shape.push_back(static_cast<Index>(size));
   return claim;
@@ -127,7 +128,7 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   file->bytes = std::move(bytes);
   Cursor cursor(file->bytes, source);
   if (file->bytes.size() < kGgufMagic.size() || cursor.take(kGgufMagic.size()) != kGgufMagic)
-    fail(source, ": not a GGUF file: it does not begin with \"", kGgufMagic, "\"");
+    fail(source, ": not a GGUF file: it does not begin with \"", kGgufMagic, "\"; choose another file");
   if (const auto version = cursor.number<std::uint32_t>(); version != kGgufVersion)
     fail(source, ": GGUF version ", version, " is not supported; convert the file to version ", kGgufVersion);
   const std::uint64_t tensors = cursor.count(24), entries = cursor.count(13);
@@ -135,7 +136,7 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   std::set<std::string> names;
   for (std::uint64_t i = 0; i < entries; ++i) {
     std::string name = cursor.text();
-    if (!names.insert(name).second) fail(source, ": two entries are named \"", name, "\"");
+    if (!names.insert(name).second) fail(source, ": two entries are named \"", name, "\"; rename one");
     GgufValue value = read_value(cursor, cat(source, ": ", name));
     file->metadata.emplace_back(std::move(name), std::move(value));
   }
@@ -144,7 +145,7 @@ Gguf Gguf::parse(std::string bytes, const std::string& source) {
   for (std::uint64_t i = 0; i < tensors; ++i) {
     claims.push_back(read_claim(cursor, source));
     if (!names.insert(claims.back().view.name).second)
-      fail(source, ": two tensors are named \"", claims.back().view.name, "\"");
+      fail(source, ": two tensors are named \"", claims.back().view.name, "\"; rename one");
   }
   const std::uint64_t begin = (cursor.place() + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
   const std::uint64_t size = file->bytes.size() - std::min<std::uint64_t>(begin, file->bytes.size());

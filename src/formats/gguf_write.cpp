@@ -59,7 +59,7 @@ std::string padding(std::uint64_t size) {
 void check_gguf_tensor(const std::string& path, const TensorView& tensor) {
   const std::string which = cat(path, ": tensor \"", tensor.name, "\" ");
   if (tensor.type != StoredType::kF32 && tensor.type != StoredType::kF16)
-    fail(which, "holds ", tensor.type, "; only F32 and F16 can be written: convert it");
+    fail(which, "holds ", tensor.type, "; convert it to F32 or F16");
   if (tensor.shape.empty() || tensor.shape.size() > 4)
     fail(which, "has rank ", tensor.shape.size(), "; expected 1 to 4");
   std::vector<std::uint64_t> shape;
@@ -79,7 +79,7 @@ void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<
   append_little(header, static_cast<std::uint64_t>(tensors.size()));
   append_little(header, static_cast<std::uint64_t>(metadata.size()));
   for (const auto& [name, value] : metadata) {
-    if (!names.insert(name).second) fail(path, ": two entries are named \"", name, "\"");
+    if (!names.insert(name).second) fail(path, ": two entries are named \"", name, "\"; rename one");
     append_string(header, name);
     std::visit(AppendValue{header}, value);
   }
@@ -88,7 +88,7 @@ void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<
   std::vector<std::string> gaps;
   for (const TensorView& tensor : tensors) {
     check_gguf_tensor(path, tensor);
-    if (!names.insert(tensor.name).second) fail(path, ": two tensors are named \"", tensor.name, "\"");
+    if (!names.insert(tensor.name).second) fail(path, ": two tensors are named \"", tensor.name, "\"; rename one");
     append_string(header, tensor.name);
     append_little(header, static_cast<std::uint32_t>(tensor.shape.size()));
     for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)

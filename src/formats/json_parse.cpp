@@ -65,7 +65,7 @@ class Parser {
   Json parse_value(int depth) {
     skip_space();
     if (++values_ > kJsonMaxValues) refuse(at_, cat("more than ", kJsonMaxValues, " values; split the file"));
-    if (at_ >= text_.size()) refuse(at_, "expected a value, found the end; is the file cut short?");
+    if (at_ >= text_.size()) refuse(at_, "expected a value, found the end; check whether the file is truncated");
     switch (text_[at_]) {
       case '{':
         return parse_object(depth + 1);
@@ -88,16 +88,16 @@ class Parser {
   const char* hint() const {
     switch (text_[at_]) {
       case '\'':
-        return "; strings take double quotes";
+        return "; use double quotes for strings";
       case '/':
       case '#':
-        return "; JSON has no comments";
+        return "; remove it, because JSON has no comments";
       case ']':
       case '}':
         return "; remove the comma before it";
       case 'N':
       case 'I':
-        return "; JSON has no NaN and no Infinity";
+        return "; use null, because JSON has no NaN and no Infinity";
       case 'T':
       case 'F':
         return "; write true or false";
@@ -117,7 +117,8 @@ class Parser {
   }
 
   void enter(int depth) const {
-    if (depth > kJsonMaxDepth) refuse(at_, cat("arrays and objects are nested more than ", kJsonMaxDepth, " deep"));
+    if (depth > kJsonMaxDepth)
+      refuse(at_, cat("arrays and objects are nested more than ", kJsonMaxDepth, " deep; flatten them"));
   }
 
   Json parse_array(int depth) {
@@ -183,7 +184,7 @@ class Parser {
              static_cast<unsigned char>(text_[at_]) >= 0x20)
         ++at_;
       value.append(text_.substr(run, at_ - run));
-      if (at_ >= text_.size()) refuse(begin, "this string has no closing quote");
+      if (at_ >= text_.size()) refuse(begin, "this string has no closing quote; add one");
       if (take('"')) return value;
       if (text_[at_] != '\\')
         refuse(at_, cat("a string cannot contain ", found(), " unescaped; write an escape, such as \\n or \\u0007"));
@@ -208,10 +209,10 @@ class Parser {
       const bool escape_follows = text_.substr(at_).starts_with("\\u");
       at_ += escape_follows ? 2 : 0;
       const char32_t second = escape_follows ? four_digits(begin) : 0;
-      if (second < 0xDC00 || second > 0xDFFF) refuse(begin, "half of a surrogate pair without the other half");
+      if (second < 0xDC00 || second > 0xDFFF) refuse(begin, "half of a surrogate pair; write both \\u escapes");
       character = 0x10000 + ((character - 0xD800) << 10) + (second - 0xDC00);
     } else if (character >= 0xDC00 && character <= 0xDFFF) {
-      refuse(begin, "half of a surrogate pair without the other half");
+      refuse(begin, "half of a surrogate pair; write both \\u escapes");
     }
     append_utf8(value, character);
   }
@@ -255,7 +256,7 @@ class Parser {
       if (const auto exact = exact_whole(literal, negative)) return *exact;
     }
     const double value = nearest_double(literal);
-    if (!std::isfinite(value)) refuse(begin, "this number is too large for a double");
+    if (!std::isfinite(value)) refuse(begin, "this number is too large for a double; use a smaller one");
     return value;
   }
 

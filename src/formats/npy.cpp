@@ -83,7 +83,8 @@ void save_npz(const std::string& path, std::span<const TensorView> tensors,
   std::vector<ZipFile> files;
   std::set<std::string> names;
   const auto add = [&](ZipFile file) {
-    if (!names.insert(file.name).second) fail(path, ": two files of the archive are named \"", file.name, "\"");
+    if (!names.insert(file.name).second)
+      fail(path, ": two files of the archive are named \"", file.name, "\"; rename one");
     files.push_back(std::move(file));
   };
   for (const TensorView& tensor : tensors) {

@@ -28,6 +28,8 @@ struct Header {
   Metadata metadata;
 };
 
+constexpr const char* kAgain = "; copy or download the file again";
+
 std::uint64_t little_endian(std::string_view bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 8; ++i)
@@ -38,17 +40,18 @@ std::uint64_t little_endian(std::string_view bytes) {
 // Checks 1 to 4: finds the header.
 std::string_view find_header(std::string_view bytes, const std::string& source) {
   if (bytes.size() < 8)
-    fail(source, ": not a safetensors file: ", bytes.size(), " bytes, but the header length alone takes 8");
+    fail(source, ": not a safetensors file: ", bytes.size(),
+         " bytes, but the header length alone takes 8; choose another file");
   const std::uint64_t length = little_endian(bytes);
   if (length > kSafeTensorsMaxHeader)
-    fail(source, ": not a safetensors file: its first 8 bytes announce a header of ", length, " bytes; at most ",
-         kSafeTensorsMaxHeader, " are allowed");
+    fail(source, ": not a safetensors file: its first 8 bytes give a header length of ", length, ", but at most ",
+         kSafeTensorsMaxHeader, " is allowed; choose another file");
   if (length > bytes.size() - 8)  // 8 + length cannot overflow after check 2
     fail(source, ": the file is truncated: its header takes ", length, " bytes, but only ", bytes.size() - 8,
          " follow; copy or download it again");
   const std::string_view header = bytes.substr(8, static_cast<std::size_t>(length));
   if (const auto problem = find_invalid_utf8(header))
-    fail(source, ": byte ", 8 + problem->offset, ": the header is not UTF-8: ", problem->reason);
+    fail(source, ": byte ", 8 + problem->offset, ": the header is not UTF-8: ", problem->reason, kAgain);
   return header;
 }
 
@@ -95,12 +98,11 @@ void check_layout(std::vector<Claim>& claims, const std::string& source) {
   for (const Claim& claim : claims) {
     if (claim.begin != reached) {
       fail(source, ": tensor \"", claim.name, "\" begins at offset ", claim.begin, ", but ",
-           reached == 0 ? "the data begins at 0" : cat("the previous tensor ends at ", reached),
-           "; the file is damaged");
+           reached == 0 ? "the data begins at 0" : cat("the previous tensor ends at ", reached), kAgain);
     }
     if (claim.end < claim.begin)
       fail(source, ": tensor \"", claim.name, "\" ends at offset ", claim.end, ", before its begin ", claim.begin,
-           "; the file is damaged");
+           kAgain);
     reached = claim.end;
   }
 }
@@ -113,10 +115,11 @@ void check_sizes(const std::vector<Claim>& claims, const std::string& source) {
     const bool representable =
         std::all_of(claim.shape.begin(), claim.shape.end(), [](std::uint64_t size) { return size <= kMostSize; });
     if (!needed || !representable)
-      fail(source, ": tensor \"", claim.name, "\" is too large: the size of ", shape_text(claim.shape), " overflows");
+      fail(source, ": tensor \"", claim.name, "\" is too large: the size of ", shape_text(claim.shape), " overflows",
+           kAgain);
     if (claim.end - claim.begin != *needed)
       fail(source, ": tensor \"", claim.name, "\" takes ", claim.end - claim.begin, " bytes, but ", claim.type, " ",
-           shape_text(claim.shape), " needs ", *needed);
+           shape_text(claim.shape), " needs ", *needed, kAgain);
   }
 }
 
@@ -126,7 +129,7 @@ void check_end(const std::vector<Claim>& claims, std::uint64_t data_bytes, const
   if (end > data_bytes)
     fail(source, ": the file is truncated: its tensors take ", end, " bytes, but ", data_bytes,
          " follow the header; copy or download it again");
-  if (end < data_bytes) fail(source, ": ", data_bytes - end, " bytes follow the last tensor; the file is damaged");
+  if (end < data_bytes) fail(source, ": ", data_bytes - end, " bytes follow the last tensor", kAgain);
 }
 
 }  // namespace
@@ -171,7 +174,8 @@ const TensorView* SafeTensors::find(std::string_view name) const {
 
 const TensorView& SafeTensors::at(std::string_view name) const {
   const TensorView* tensor = find(name);
-  if (!tensor) fail(source(), ": tensor \"", name, "\" is missing; the file has ", tensors().size(), " tensors");
+  if (!tensor)
+    fail(source(), ": tensor \"", name, "\" is missing among ", tensors().size(), " tensors; use a complete file");
   return *tensor;
 }
 

@@ -34,7 +34,8 @@ std::vector<const TensorView*> in_order(const std::string& path, std::span<const
   }
   std::sort(order.begin(), order.end(), [](const TensorView* a, const TensorView* b) { return a->name < b->name; });
   for (std::size_t i = 1; i < order.size(); ++i)
-    if (order[i - 1]->name == order[i]->name) fail(path, ": two tensors are named \"", order[i]->name, "\"");
+    if (order[i - 1]->name == order[i]->name)
+      fail(path, ": two tensors are named \"", order[i]->name, "\"; rename one");
   std::stable_sort(order.begin(), order.end(),
                    [](const TensorView* a, const TensorView* b) { return bytes_of(a->type) > bytes_of(b->type); });
   return order;

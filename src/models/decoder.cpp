@@ -179,7 +179,7 @@ Decoder::~Decoder() = default;
 std::span<const float> Decoder::start(std::span<const std::int32_t> ids) {
   State& s = *state_;
   const auto count = static_cast<Index>(ids.size());
-  if (count == 0) fail("decoder: no tokens; start from at least one");
+  if (count == 0) fail("decoder: no tokens; pass at least one");
   if (count > s.context)
     fail("decoder: ", counted(count, "token"), " exceed the context of ", s.context, "; pass only the last ones");
   for (const std::int32_t id : ids) s.check_id(id);

@@ -8,9 +8,12 @@ namespace headlight {
 Index LanguageModel::sequence_length(std::span<const std::int32_t> ids, Index batch) const {
   const auto count = static_cast<Index>(ids.size());
   if (batch <= 0 || count % batch != 0)
-    fail("model: ", counted(count, "id"), " do not make ", counted(batch, "sequence"));
+    fail("model: ", counted(count, "id"), " do not divide into ", counted(batch, "sequence"),
+         "; pass sequences of equal length");
   const Index length = count / batch;
-  if (length > context()) fail("model: ", counted(length, "id"), " at a time, and the context is ", context());
+  if (length > context())
+    fail("model: sequences of ", counted(length, "id"), " exceed the context of ", context(),
+         "; pass shorter sequences");
   return length;
 }
 

@@ -53,20 +53,23 @@ void TransformerConfig::check() const {
   if (hidden != -1) within("hidden size", hidden, 0);
   within("head size", head_size, 0);
   if (!layer_heads.empty() && static_cast<Index>(layer_heads.size()) != layers)
-    fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", and there are ", layers);
+    fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", but the model has ", layers,
+         "; give one number per layer");
   for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
   const bool some_heads = std::any_of(layer_heads.begin(), layer_heads.end(), [](Index n) { return n > 0; });
   if (some_heads && position == PositionKind::kAlibi && slopes.empty())
-    fail("model: ALiBi gives each head its slope by its number; say which slopes are left, or use other positions");
+    fail("model: ALiBi with fewer heads needs their slopes; give the slope indices, or use other positions");
   if (!slopes.empty()) {
-    if (position != PositionKind::kAlibi) fail("model: slopes are given, and positions are not those of ALiBi");
+    if (position != PositionKind::kAlibi)
+      fail("model: slopes apply only to ALiBi positions; omit the slopes, or use ALiBi");
     if (static_cast<Index>(slopes.size()) != layers)
-      fail("model: slopes are given for ", counted(slopes.size(), "layer"), ", and there are ", layers);
+      fail("model: slopes are given for ", counted(slopes.size(), "layer"), ", but the model has ", layers,
+           "; give one list per layer");
     for (Index layer = 0; layer < layers; ++layer) {
       const std::vector<Index>& of_layer = slopes[static_cast<std::size_t>(layer)];
       if (static_cast<Index>(of_layer.size()) != heads_in(layer))
         fail("model: layer ", layer, " has ", counted(heads_in(layer), "head"), " and ",
-             counted(of_layer.size(), "slope"));
+             counted(of_layer.size(), "slope"), "; give one slope per head");
       for (const Index slope : of_layer)
         if (slope < 0 || slope >= heads) fail("model: slope ", slope, " is outside 0 to ", heads - 1);
     }
@@ -77,11 +80,12 @@ void TransformerConfig::check() const {
          lower > 0 ? cat(lower, " or ", lower + heads) : cat(heads), ", or other heads");
   }
   if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
-    fail("model: rotary positions need an even head size, and ",
-         head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads));
-  if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: no such position encoding");
-  if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: no such normalization");
-  if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: no such activation");
+    fail("model: rotary positions need an even head size, but ",
+         head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads),
+         "; use another width or number of heads");
+  if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: unknown position encoding");
+  if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: unknown normalization");
+  if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: unknown activation");
   part_of(*this);
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }

@@ -30,7 +30,7 @@ std::optional<std::vector<Index>> parse_list(std::string_view text) {
 std::vector<Index> parse_layer_heads(std::string_view text) {
   if (const auto heads = parse_list(text)) return *heads;
   throw UsageError(
-      cat("--layer-heads ", text, ": expected the heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+      cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
 // Parses a list of lists such as "0,2//1": three layers, the second without heads.
@@ -40,7 +40,7 @@ std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
     const std::size_t end = std::min(text.find('/', at), text.size());
     const auto slopes = parse_list(text.substr(at, end - at));
     if (!slopes)
-      throw UsageError(cat("--head-slopes ", text, ": expected the slopes of each layer's heads, numbers from 0 to ",
+      throw UsageError(cat("--head-slopes ", text, ": expected the slope indices of each layer's heads, 0 to ",
                            kMostHeads, ", as in 0,2/1"));
     layers.push_back(*slopes);
     at = end + 1;

@@ -9,7 +9,7 @@ namespace {
 
 Index checked_head_size(Index width, Index heads, Index head_size) {
   if (heads >= 0 && head_size > 0) return head_size;
-  if (heads <= 0) fail("attention: ", heads, " heads; at least one is needed");
+  if (heads <= 0) fail("attention: ", heads, " heads; use at least one");
   if (width % heads != 0) fail("attention: width ", width, " is not divisible by ", counted(heads, "head"));
   return width / heads;
 }

@@ -22,7 +22,7 @@ std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context
     case PositionKind::kAlibi:
       return std::make_unique<AlibiPosition>();
   }
-  fail("position: no such encoding");
+  fail("position: unknown encoding");
 }
 
 }  // namespace headlight

@@ -28,7 +28,8 @@ namespace headlight {
 
 void check_attention_options(const char* operation, const AttentionSizes& z, DType dtype, const AttentionOptions& o) {
   if (o.causal && z.s < z.t)
-    fail(operation, ": causal with ", z.t, " queries and only ", z.s, " keys: the first queries would see nothing");
+    fail(operation, ": causal with ", z.t, " queries and only ", z.s,
+         " keys: the first queries would have no key; pass at least as many keys");
   if (!(o.dropout >= 0 && o.dropout < 1)) fail(operation, ": dropout ", o.dropout, " is outside [0, 1)");
   const Shape scores{z.b, z.h, z.t, z.s};
   for (const Tensor* extra : {&o.mask, &o.bias}) {

@@ -68,7 +68,7 @@ Pool& pool() {
 }  // namespace
 
 void* pool_allocate(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << kLargestLog2)) fail("memory: ", bytes, " bytes were asked for");
+  if (bytes > (std::size_t{1} << kLargestLog2)) fail("memory: cannot allocate ", bytes, " bytes; use a smaller size");
   const SizeClass wanted = size_class(bytes);
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
@@ -79,7 +79,7 @@ void* pool_allocate(std::size_t bytes) {
     head = head->next;
   } else {
     block = ::operator new (wanted.bytes, std::align_val_t{kAlignment}, std::nothrow);
-    if (!block) fail("memory: the system refused ", wanted.bytes, " bytes; use a smaller batch, context or width");
+    if (!block) fail("memory: cannot allocate ", wanted.bytes, " bytes; use a smaller batch, context or width");
     ++p.stats.system_allocations;
     p.stats.bytes_held += static_cast<Index>(wanted.bytes);
   }

@@ -212,9 +212,11 @@ std::shared_ptr<GradSlot> make_slot(const Tensor& tensor) {
 
 void Tensor::set_requires_grad(bool value) {
   if (slot_ && slot_->tape != 0) {
-    if (!value) fail("set_requires_grad: false on the result of an operation; use detach() for its numbers alone");
+    if (!value) fail("set_requires_grad: false on the result of an operation; use detach() to get a constant");
     if (slot_->gone)
-      fail("set_requires_grad: the result's tape is gone, so no gradient reaches it; use detach() to make a leaf");
+      fail(
+          "set_requires_grad: the result's tape was destroyed, so no gradient reaches the result; use detach() to make "
+          "a leaf");
     return;
   }
   if (!slot_ && value) slot_ = make_slot(*this);

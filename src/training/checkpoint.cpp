@@ -35,6 +35,8 @@ bool is_floating(StoredType type) {
   }
 }
 
+constexpr const char* kRestore = "; restore the file that belongs to config.json";
+
 }  // namespace
 
 TensorView stored(const std::string& name, const Tensor& t) {
@@ -47,10 +49,11 @@ void load_parameters(const SafeTensors& file, std::span<const NamedTensor> param
   for (const NamedTensor& p : parameters) {
     const TensorView& found = file.at(prefix + p.name);
     if (found.shape != sizes_of(p.value.shape()))
-      fail(file.source(), ": ", found.name, " is ", text_of(found.shape), ", and this model needs ", p.value.shape());
+      fail(file.source(), ": ", found.name, " is ", text_of(found.shape), ", but this model needs ", p.value.shape(),
+           kRestore);
     if (!is_floating(found.type))
       fail(file.source(), ": ", found.name, " holds ", found.type,
-           ", and this model needs a floating type, such as F32");
+           ", but this model needs a floating type, such as F32", kRestore);
   }
   for (const TensorView& view : file.tensors()) {
     if (view.name.rfind(prefix, 0) != 0) continue;
@@ -58,7 +61,7 @@ void load_parameters(const SafeTensors& file, std::span<const NamedTensor> param
       return view.name.compare(prefix.size(), std::string::npos, p.name) == 0;
     };
     if (std::none_of(parameters.begin(), parameters.end(), known))
-      fail(file.source(), ": ", view.name, " is not a part of this model");
+      fail(file.source(), ": ", view.name, " is not a part of this model", kRestore);
   }
   for (const NamedTensor& p : parameters) {
     Tensor value = p.value;

@@ -85,7 +85,7 @@ const ModelKind& find_family(const std::string& name) {
 void check_corpus_name(std::string_view what, std::string_view name) {
   const std::vector<std::string> names = corpus_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  throw UsageError(cat(what, " ", name.empty() ? "''" : name, ": there is no such corpus; there is: ", word_list(names),
+  throw UsageError(cat(what, " ", name.empty() ? "''" : name, ": no such corpus; choose one of: ", word_list(names),
                        suggestion(name, names)));
 }
 

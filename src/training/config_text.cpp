@@ -46,13 +46,13 @@ Parsed parse_whole_text(std::string_view text, T& value) {
   throw UsageError(cat("--", s.name, " ", value.empty() ? "''" : value, ": ", why));
 }
 [[noreturn]] void refuse_range(const Setting& s, std::string_view value) {
-  refuse(s, value, cat("outside what is allowed: ", allowed_range(s)));
+  refuse(s, value, cat("out of range; allowed: ", allowed_range(s)));
 }
 
 Index whole_from_text(const Setting& s, std::string_view text) {
   Index value = 0;
   const Parsed parsed = parse_whole_text(text, value);
-  if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed is ", allowed_range(s)));
+  if (parsed == Parsed::kNoNumber) refuse(s, text, cat("not a whole number; allowed: ", allowed_range(s)));
   if (parsed == Parsed::kTooLarge || !in_range(s, static_cast<double>(value))) refuse_range(s, text);
   return value;
 }
@@ -61,13 +61,13 @@ double real_from_text(const Setting& s, std::string_view text) {
   double value = 0;
   const Parsed parsed = parse_whole_text(text, value);
   if (parsed == Parsed::kNoNumber || std::isnan(value))
-    refuse(s, text, cat("not a number; allowed is ", allowed_range(s)));
+    refuse(s, text, cat("not a number; allowed: ", allowed_range(s)));
   if (parsed == Parsed::kTooLarge || !in_range(s, value)) refuse_range(s, text);
   return value;
 }
 
 bool yes_from_text(const Setting& s, std::string_view text) {
-  if (text != "yes" && text != "no") refuse(s, text, "say yes or no");
+  if (text != "yes" && text != "no") refuse(s, text, "use yes or no");
   return text == "yes";
 }
 
@@ -142,7 +142,7 @@ std::string text_of(const RunConfig& config, const Setting& s) {
 
 std::string text_of(const RunConfig& config, std::string_view name) {
   const Setting* setting = find_setting(name);
-  if (!setting) fail("settings: there is none called ", name);
+  if (!setting) fail("settings: unknown setting ", name);
   return text_of(config, *setting);
 }
 
@@ -191,7 +191,7 @@ void from_json(RunConfig& config, const JsonView& json) {
       keys.push_back(s.key());
       if (keys.back() == key) found = &s;
     }
-    if (!found) json.refuse(cat("no setting is called ", key, suggestion(key, keys)));
+    if (!found) json.refuse(cat("unknown setting ", key, suggestion(key, keys)));
     if (key == "data" && value.json().is_array()) {
       config.data.clear();
       config.more_data.clear();

@@ -45,13 +45,12 @@ std::string Trainer::warning() const {
   const double began = std::isnan(initial_val_loss_) ? guess_loss() : initial_val_loss_;
   if (worse_validations_ == kWorseValidations)
     return cat("the validation loss is ", loss_text(val_loss_), ", worse than a uniform guess (",
-               loss_text(guess_loss()), "), at ", kWorseValidations, " validations in a row; start again with ",
-               remedy(c));
+               loss_text(guess_loss()), "), at ", kWorseValidations, " validations in a row; restart with ", remedy(c));
   if (!finished() || step_ == 0 || worse_validations_ > kWorseValidations || !(val_loss_ > began + kMargin)) return "";
-  return cat("the validation loss ends at ", loss_text(val_loss_), ", above ", loss_text(began), " where it began; ",
+  return cat("the validation loss ends at ", loss_text(val_loss_), ", above its first value ", loss_text(began), "; ",
              loss_ < began ? cat("the training loss is ", loss_text(loss_),
-                                 ", so the model learned its text by heart: use more text, --dropout or --patience")
-                           : cat("start again with ", remedy(c)));
+                                 ", so the model overfits: use more text, --dropout or --patience")
+                           : cat("restart with ", remedy(c)));
 }
 
 void Trainer::diverged_from_guess() {
@@ -60,7 +59,7 @@ void Trainer::diverged_from_guess() {
                           ", worse than a uniform guess (", loss_text(guess_loss()), "), at ", worse_validations_,
                           " validations in a row; ",
                           directory_.path().empty() ? "" : cat("the checkpoint of step ", best_step_, " is kept; "),
-                          "start again with ", remedy(info_.config), ", or train on with --no-stop-on-divergence"));
+                          "restart with ", remedy(info_.config), ", or continue with --no-stop-on-divergence"));
 }
 
 }  // namespace headlight

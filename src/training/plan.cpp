@@ -85,7 +85,7 @@ double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed) {
   if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
-  if (text.train < 1 || text.validation < 0) fail("plan: the text has no tokens to train on; give a longer one");
+  if (text.train < 1 || text.validation < 0) fail("plan: the text has no tokens to train on; use a longer text");
   if (!(text.bigram_loss >= 0)) fail("plan: a bigram loss of ", text.bigram_loss, "; it must be a number from 0 up");
   const auto measured = [&](const RunConfig& c) {
     const double tokens_per_second = speed(c);
@@ -140,8 +140,8 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
   best.passes = best.tokens / as_real(text.train);
   best.config = resolve(asked, [&](RunConfig& c) { c = RunConfig(best.config); });
   if (best.config.steps < 20)
-    throw UsageError(cat("--minutes ", seconds / 60, ": enough for ", counted(best.config.steps, "step"),
-                         " only on this machine; give more time or a smaller model"));
+    throw UsageError(cat("--minutes ", seconds / 60, ": allows only ", counted(best.config.steps, "step"),
+                         " on this machine; use more minutes or a smaller model"));
   return best;
 }
 

@@ -88,16 +88,16 @@ std::vector<Preset> make_presets() {
   baby.steps = 5000;
   baby.dropout = 0.2;
 
-  return {
-      {"demo", "2 layers, 4 heads, for the built-in corpus: under a minute on two cores", demo},
-      {"repeats", "2 layers of attention alone, 4 heads, for the corpus repeats: seconds", repeats},
-      {"roles", "the same for the corpus roles: under a minute on two cores", roles},
-      {"markov", "the same for the corpus markov: under a minute on two cores", markov},
-      {"chorus", "1 layer of attention alone, 4 heads, for the corpus chorus: ten seconds on two cores", chorus},
-      {"chorus-induction", "2 layers of the same for the corpus chorus-induction: under a minute", chorus_induction},
-      {"micro", "2 layers, 4 heads, width 64, context 64, batch 16: seconds", micro},
-      {"cpu", "4 layers, 4 heads, width 128, context 64, batch 12: minutes (nanoGPT's CPU recipe)", cpu},
-      {"baby", "6 layers, 6 heads, width 384, context 256, batch 64: hours (nanoGPT's GPU recipe)", baby}};
+  return {{"demo", "2 layers, 4 heads, for the built-in corpus: under a minute on two cores", demo},
+          {"repeats", "2 attention-only layers, 4 heads, for the corpus repeats: seconds", repeats},
+          {"roles", "as repeats, for the corpus roles: under a minute on two cores", roles},
+          {"markov", "as repeats, for the corpus markov: under a minute on two cores", markov},
+          {"chorus", "1 attention-only layer, 4 heads, for the corpus chorus: ten seconds on two cores", chorus},
+          {"chorus-induction", "as chorus with 2 layers, for the corpus chorus-induction: under a minute",
+           chorus_induction},
+          {"micro", "2 layers, 4 heads, width 64, context 64, batch 16: seconds", micro},
+          {"cpu", "4 layers, 4 heads, width 128, context 64, batch 12: minutes (nanoGPT's CPU recipe)", cpu},
+          {"baby", "6 layers, 6 heads, width 384, context 256, batch 64: hours (nanoGPT's GPU recipe)", baby}};
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ void take_model(RunConfig& config, const Asked& asked) {
     const std::string theirs = text_of(asked.start->config, s);
     if (asked.has(s) && text_of(config, s) != theirs)
       throw UsageError(cat("--", s.name, " ", text_of(config, s), ": the model in ", asked.start_name, " has ", theirs,
-                           ", and --init keeps it; leave the flag out"));
+                           ", and --init keeps this value; omit the flag"));
     set_from_text(config, s, theirs);
   }
 }
@@ -73,7 +73,7 @@ void check_family(const RunConfig& config, const Asked& asked) {
 void refuse_contradictions(const Asked& asked) {
   const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
   if (asked.minutes && asked.flags.count("steps") > 0)
-    throw UsageError("--minutes and --steps cannot both be given: the first chooses the second");
+    throw UsageError("--minutes and --steps cannot both be given, because --minutes chooses the steps");
   for (const char* other : {"corpus", "corpus-chars"})
     if (both("data", other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
 }
@@ -147,7 +147,7 @@ RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::
     set_from_text(changed, s, given->second);
     if (!s.free_on_resume && text_of(changed, s) != text_of(config, s))
       throw UsageError(cat("--", s.name, " ", given->second, ": the run in ", directory, " has ", text_of(config, s),
-                           ", and a resumed run keeps it; leave the flag out, or start over with --force"));
+                           ", and a resumed run keeps this value; omit the flag, or start over with --force"));
     config = changed;
   }
   if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());

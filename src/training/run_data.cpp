@@ -21,7 +21,7 @@ std::uint64_t fingerprint_of(const TokenText& a, const TokenText& b) {
 
 std::string read_text(const std::string& path) {
   std::string text = read_text_file(path);
-  if (text.empty()) fail(path, ": the file is empty; give a text to learn from");
+  if (text.empty()) fail(path, ": the file is empty; pass a text to train on");
   return text;
 }
 
@@ -73,7 +73,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
     const auto length = static_cast<Index>(text->ids.size());
     if (length == 0 && text == &data.validation) continue;
     if (length <= config.context)
-      fail(data.source, ": the ", part, " part has ", counted(length, "token"), ", and a context of ", config.context,
+      fail(data.source, ": the ", part, " part has ", counted(length, "token"), ", but a context of ", config.context,
            " needs at least ", config.context + 1, "; use more --corpus-chars or a shorter --context");
   }
   return data;
@@ -133,7 +133,7 @@ RunData load_evaluation_text(const std::vector<std::string>& paths, const Vocabu
   RunData data;
   data.source = name_of(paths);
   data.validation = {take_files(data, paths, TextTokens(vocabulary)), {}};
-  if (data.validation.ids.size() < 2) fail(data.source, ": one character gives nothing to predict");
+  if (data.validation.ids.size() < 2) fail(data.source, ": the text has only one character; use a longer text");
   return data;
 }
 

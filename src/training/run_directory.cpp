@@ -71,15 +71,17 @@ void RunDirectory::save_info(const RunInfo& info) const { write_file_atomically(
 
 RunInfo RunDirectory::load_info() const {
   if (!has_run()) {
-    if (!path_exists(path_)) fail(path_, ": there is no such run; train one with: headlight train --out ", path_);
-    fail(path_, ": no run here (it has no config.json)");
+    if (!path_exists(path_)) fail(path_, ": no such run; train it with: headlight train --out ", path_);
+    fail(path_, ": is not a run (config.json is missing); name the directory of a run");
   }
   const std::string name = file("config.json");
   const Json document = parse_json(read_file(name), name);
   const JsonView view(document, name);
   const Index format = view.at("headlight").as_index();
   if (format != kConfigFormat)
-    view.at("headlight").refuse(cat("this program reads format ", kConfigFormat, ", the file is ", format));
+    view.at("headlight")
+        .refuse(cat("format ", format, " is not supported, only ", kConfigFormat,
+                    "; use the version of Headlight that saved the run"));
   RunInfo info;
   from_json(info.config, view.at("settings"));
   try {
@@ -120,9 +122,9 @@ TrainedModel load_model(const std::string& directory, CheckpointChoice weights) 
   loaded.info = run.load_info();
   const char* name = weights == CheckpointChoice::kBest ? "model.safetensors" : "state.safetensors";
   if (weights == CheckpointChoice::kLast && !path_exists(run.file(name)) && !loaded.info.imported_from.empty())
-    fail(directory, ": was imported and has one set of weights; leave out --last");
+    fail(directory, ": was imported, so it has only one set of weights; omit --last");
   if (!path_exists(run.file(name)))
-    fail(run.file(name), ": not there yet: the run has not come to its first checkpoint; train on with --resume");
+    fail(run.file(name), ": does not exist, because the run has no checkpoint yet; continue it with train --resume");
   // Load the file before building the model, so that a bad configuration causes no large allocation.
   const SafeTensors file = load_checked(run.file(name));
   const Index vocabulary = loaded.info.vocabulary.size();

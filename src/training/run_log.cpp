@@ -82,7 +82,7 @@ void for_each_record(const std::string& path, const std::string& text, Each each
     try {
       record = record_of(line, path);
     } catch (const Error&) {
-      fail(path, ": line ", number, " is not what this program writes; move the file away to go on with a new log");
+      fail(path, ": line ", number, " is not a log record; move the file away to start a new log");
     }
     if (!each(record, line)) return;
   }

@@ -61,27 +61,26 @@ std::vector<Setting> make_settings() {
   };
 
   text("data", &R::data, "Text",
-       "a UTF-8 text to learn from: a file, a folder of them, or -; may be repeated (default: a built-in corpus)")
+       "UTF-8 text to train on: a file, a folder or - (standard input); repeatable (default: a built-in corpus)")
       .free_on_resume = true;  // the file may have moved; the fingerprint check compares the texts
-  text("corpus", &R::corpus, "Text", "the built-in corpus to use without --data");
-  text("grammar", &R::grammar, "Text", "draw the text from this grammar file instead");
-  number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to draw from a corpus or grammar");
-  choice("tokens", choices_of<&R::tokens, kTokens>(), "Text", "what the model reads and writes: ");
-  number("val-fraction", &R::val_fraction, "Text", 0, 0.9, "the last part of the text, kept for validation");
+  text("corpus", &R::corpus, "Text", "built-in corpus, used without --data");
+  text("grammar", &R::grammar, "Text", "generate the text from this grammar file instead");
+  number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to generate from a corpus or grammar");
+  choice("tokens", choices_of<&R::tokens, kTokens>(), "Text", "unit of a token: ");
+  number("val-fraction", &R::val_fraction, "Text", 0, 0.9, "fraction of the text, at its end, held out for validation");
 
-  text("model", &R::model, "Model", "the family of the model; see headlight models");
-  number("layers", &R::layers, "Model", 1, 1000, "blocks of attention and feed-forward");
-  number("heads", &R::heads, "Model", 1, 1000, "attention heads in each block");
-  number("width", &R::width, "Model", 1, kBig, "channels; divisible by the heads");
-  number("context", &R::context, "Model", 1, kBig, "characters the model sees at a time");
+  text("model", &R::model, "Model", "kind of model; see headlight models");
+  number("layers", &R::layers, "Model", 1, 1000, "layers, each with attention and a feed-forward part");
+  number("heads", &R::heads, "Model", 1, 1000, "attention heads per layer");
+  number("width", &R::width, "Model", 1, kBig, "model width; divisible by the number of heads");
+  number("context", &R::context, "Model", 1, kBig, "context length in tokens");
   number("hidden", &R::hidden, "Model", -1, kBig,
          "width of the feed-forward parts; -1: four times --width (swiglu: 8/3), 0: none");
-  text("layer-heads", &R::layer_heads, "Model", "heads of each layer instead, as in 4,2,0 (what heads prune leaves)");
-  number("head-size", &R::head_size, "Model", 0, kBig, "channels of a head; 0: --width divided by --heads");
+  text("layer-heads", &R::layer_heads, "Model", "heads of each layer, as in 4,2,0 (set by heads prune)");
+  number("head-size", &R::head_size, "Model", 0, kBig, "width of a head; 0: --width divided by --heads");
   text("head-slopes", &R::head_slopes, "Model",
-       "ALiBi: the slopes that the heads of each layer have, as in 0,2/1 (what heads prune leaves)");
-  number("dropout", &R::dropout, "Model", 0, 1, "probability with which training drops an element").highest_excluded =
-      true;
+       "ALiBi: slope indices of each layer's heads, as in 0,2/1 (set by heads prune)");
+  number("dropout", &R::dropout, "Model", 0, 1, "dropout probability").highest_excluded = true;
   choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
   choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");
   {
@@ -90,10 +89,10 @@ std::vector<Setting> make_settings() {
     text("feed-forward", &R::feed_forward, "Model", "").choices = names;
     s.back().help = "feed-forward part of each block: " + word_list(names, "or");
   }
-  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "of the feed-forward part mlp: ");
-  yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each layer (no: after)");
-  yes_no("tied", &R::tied, "Model", "the output shares the token embedding");
-  yes_no("bias", &R::bias, "Model", "biases in the linear layers");
+  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "activation of the feed-forward part mlp: ");
+  yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each sublayer (no: after it)");
+  yes_no("tied", &R::tied, "Model", "tie the output weights to the token embedding");
+  yes_no("bias", &R::bias, "Model", "biases in linear layers");
   for (const ModelKind& kind : model_kinds()) {
     for (const ModelSetting& own : kind.settings) {
       const auto same = [&](const Setting& other) { return own.name == other.name; };
@@ -109,37 +108,38 @@ std::vector<Setting> make_settings() {
     }
   }
 
-  number("batch", &R::batch, "Training", 1, kBig, "windows of text in a batch");
-  number("accumulate", &R::accumulate, "Training", 1, kBig, "batches to a step");
-  number("steps", &R::steps, "Training", 1, 1e9, "steps to train for").free_on_resume = true;
+  number("batch", &R::batch, "Training", 1, kBig, "sequences per batch");
+  number("accumulate", &R::accumulate, "Training", 1, kBig, "batches per step (gradient accumulation)");
+  number("steps", &R::steps, "Training", 1, 1e9, "optimizer steps in all").free_on_resume = true;
   choice("optimizer", choices_of<&R::optimizer, kOptimizers>(), "Training", "");
-  number("lr", &R::lr, "Training", 0, 10, "learning rate at its peak").lowest_excluded = true;
-  number("min-lr", &R::min_lr, "Training", 0, 10, "learning rate at the end");
-  number("matrix-lr", &R::matrix_lr, "Training", 0, 10, "Muon: learning rate of the matrices at its peak")
+  number("lr", &R::lr, "Training", 0, 10, "peak learning rate").lowest_excluded = true;
+  number("min-lr", &R::min_lr, "Training", 0, 10, "final learning rate");
+  number("matrix-lr", &R::matrix_lr, "Training", 0, 10, "peak learning rate of the matrices that Muon updates")
       .lowest_excluded = true;
-  number("warmup", &R::warmup, "Training", 0, 1e9, "steps over which the learning rate rises to its peak");
-  choice("decay", choices_of<&R::decay, kDecays>(), "Training", "how the learning rate falls: ");
-  number("beta1", &R::beta1, "Training", 0, 1, "AdamW: memory of the mean gradient").highest_excluded = true;
-  number("beta2", &R::beta2, "Training", 0, 1, "AdamW: memory of its square").highest_excluded = true;
-  number("momentum", &R::momentum, "Training", 0, 1, "SGD: memory of the gradient").highest_excluded = true;
-  number("weight-decay", &R::weight_decay, "Training", 0, 10, "pull of the matrices towards zero");
-  number("clip", &R::clip, "Training", 0, 1e9, "largest norm of the gradient; 0: no clipping");
+  number("warmup", &R::warmup, "Training", 0, 1e9, "warm-up steps, with a linearly increasing learning rate");
+  choice("decay", choices_of<&R::decay, kDecays>(), "Training", "learning-rate decay after the warm-up: ");
+  number("beta1", &R::beta1, "Training", 0, 1, "AdamW's beta1 (decay rate of the first moment)").highest_excluded = true;
+  number("beta2", &R::beta2, "Training", 0, 1, "AdamW's beta2 (decay rate of the second moment)").highest_excluded = true;
+  number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
+  number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
+  number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
   number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
-  number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows a validation uses; 0: the whole part");
+  number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows per validation; 0: all of them");
   number("save-every", &R::save_every, "Training", 0, 1e9,
-         "seconds between further checkpoints, which take at most 1% of the time; 0: none")
+         "seconds between additional checkpoints (at most 1% of the time); 0: none")
       .free_on_resume = true;
-  number("patience", &R::patience, "Training", 0, 1e9, "stop after so many validations without a better one; 0: never")
+  number("patience", &R::patience, "Training", 0, 1e9, "stop after this many validations without improvement; 0: never")
       .free_on_resume = true;
   yes_no("stop-on-divergence", &R::stop_on_divergence, "Training",
-         "end with exit code 3 when the loss stays worse than a uniform guess; on where --minutes plans the run");
+         "end with exit code 3 if the loss stays worse than a uniform guess; on with --minutes");
   s.back().free_on_resume = true;
-  number("seed", &R::seed, "Training", 0, 9007199254740991.0, "of everything random");
-  number("threads", &R::threads, "Training", 0, 256, "0: as many as there are cores").free_on_resume = true;
-  yes_no("watch-heads", &R::watch_heads, "Training", "write what the heads look at, over the steps, to heads.jsonl");
+  number("seed", &R::seed, "Training", 0, 9007199254740991.0, "random seed of weights, batches and dropout");
+  number("threads", &R::threads, "Training", 0, 256, "number of threads; 0: one per core").free_on_resume = true;
+  yes_no("watch-heads", &R::watch_heads, "Training",
+         "record head scores and attention during training, in heads.jsonl");
   s.back().free_on_resume = true;
   number("watch-every", &R::watch_every, "Training", 0, 1e9,
-         "with --watch-heads: steps between looks; 0: some 40 looks, denser early")
+         "with --watch-heads: steps between records; 0: about 40 records, denser early")
       .free_on_resume = true;
   return s;
 }

@@ -15,12 +15,12 @@ template <class T>
 T metadata_number(const SafeTensors& file, const std::string& key) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end())
-    fail(file.source(), ": no \"", key, "\" in its metadata; not a file of this program");
+    fail(file.source(), ": metadata \"", key, "\" is missing; use a file that Headlight saved");
   T value{};
   const std::string& text = found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    fail(file.source(), ": metadata \"", key, "\" is not a number");
+    fail(file.source(), ": metadata \"", key, "\" is not a number; restore a copy");
   return value;
 }
 
@@ -64,8 +64,7 @@ void save_checked(const std::string& path, std::span<const TensorView> tensors, 
 SafeTensors load_checked(const std::string& path) {
   SafeTensors file = SafeTensors::load(path);
   if (metadata_uint64(file, kChecksum) != checksum_of(file.tensors(), file.metadata()))
-    fail(path,
-         ": the file is damaged: its contents do not match its checksum; bring it back from a copy, or train anew");
+    fail(path, ": the file is damaged: its contents do not match its checksum; restore a copy, or train again");
   return file;
 }
 
@@ -75,8 +74,8 @@ void check_size(const SafeTensors& file, const std::string& prefix, const ModelC
     if (view.name.rfind(prefix, 0) == 0)
       found += static_cast<double>(view.data.size()) / static_cast<double>(bytes_of(view.type));
   if (found < cost.parameters)
-    fail(file.source(), ": holds ", found, " weights, and the model of config.json has ", cost.parameters,
-         " or more; these two files are not of one run");
+    fail(file.source(), ": holds ", found, " weights, but the model of config.json has ", cost.parameters,
+         " or more; restore the file that belongs to config.json");
 }
 
 Index metadata_whole(const SafeTensors& file, const std::string& key) { return metadata_number<Index>(file, key); }

@@ -21,7 +21,7 @@ std::string add_one(const std::string& path, TextTokens& reader, bool in_folder)
   FileBytes bytes(path);
   if (bytes.size() == 0) {
     if (in_folder) return "empty";
-    fail(name, ": the file is empty; give a text to learn from");
+    fail(name, ": the file is empty; pass a text to train on");
   }
   const std::string encoding = other_encoding(bytes.part(0, kEncodingSample));
   if (in_folder && bytes.part(0, 1 << 20).find('\0') != std::string::npos)
@@ -52,11 +52,11 @@ TextFiles read_text_files(const std::vector<std::string>& paths, TextTokens read
         if (reason.empty()) ++result.files;
         else result.skipped.push_back(cat(file, " (", reason, ")"));
       }
-      if (result.files == before) fail(path, ": there is no text file in this folder");
+      if (result.files == before) fail(path, ": the folder contains no text file; name another folder or a file");
     } catch (const std::bad_alloc&) {
-      fail(path, ": cannot be read: it does not fit in memory");
+      fail(path, ": cannot be read: it does not fit in memory; use a smaller text");
     } catch (const std::length_error&) {
-      fail(path, ": cannot be read: it does not fit in memory");
+      fail(path, ": cannot be read: it does not fit in memory; use a smaller text");
     }
   }
   result.text = reader.finish();

@@ -31,7 +31,7 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
 }
 
-constexpr const char* kBusy = "another training is writing this run; wait for it to end, or choose another --out";
+constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";
 // Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 
@@ -73,17 +73,16 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   DirectoryLock lock(path, kBusy);
   known = directory.load_info();  // another process may have written the file before the lock
   if (known.fingerprint != data.fingerprint)
-    fail(path, ": the run was trained on another text than ", data.source, " is now; give the same text");
+    fail(path, ": the run was trained on a text that differs from ", data.source, "; pass the original text");
   const std::string state = directory.file("state.safetensors"), best = directory.file("model.safetensors");
   if (!path_exists(state)) {
     // The weights of step 0 are written just before the first checkpoint, so this file alone is not a checkpoint.
     const bool at_start = !path_exists(best) || metadata_whole(load_checked(best), "step") == 0;
     if (at_start && !known.initialized_from.empty())
-      fail(path, ": stopped before its first checkpoint; start it again with --init ", known.initialized_from,
-           " --force");
+      fail(path, ": stopped before its first checkpoint; restart it with --init ", known.initialized_from, " --force");
     lock = DirectoryLock();
     if (at_start) return std::make_unique<Trainer>(config, std::move(data), path);
-    fail(state, ": there is no checkpoint to resume from; start again with --force");
+    fail(state, ": does not exist, so the run cannot resume; restart it with --force");
   }
   const SafeTensors file = load_checked(state);
   check_size(file, kModelPrefix, config.cost(data.vocabulary.size()));
@@ -97,7 +96,8 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   trainer->load_state(file);
   directory.remove_temporaries();
   if (config.steps < trainer->step_)
-    throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is at step ", trainer->step_, " already"));
+    throw UsageError(cat("--steps ", config.steps, ": the run in ", path, " is already at step ", trainer->step_,
+                         "; use more steps"));
   trainer->directory_.save_info(trainer->info_);  // with the changed free_on_resume settings
   trainer->log_ = RunLog(path);
   const StepRecord last = trainer->log_.cut_from(trainer->step_);
@@ -318,7 +318,7 @@ void Trainer::load_state(const SafeTensors& file) {
   file.read("random.batches", batches);
   file.read("random.generator", dropout);
   for (const Rng::State& state : {batches, dropout})  // this generator would return zeros forever
-    if (state == Rng::State{}) fail(name, ": a random state is all zeros; the file is damaged");
+    if (state == Rng::State{}) fail(name, ": a random state is all zeros; restore a copy");
   batches_.set_state(batches);
   generator().set_state(dropout);
   step_ = metadata_whole(file, "step");
@@ -332,7 +332,7 @@ void Trainer::load_state(const SafeTensors& file) {
     worse_validations_ = metadata_whole(file, "worse_validations");
   }
   validated_ = metadata_whole(file, "validated") != 0;
-  if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": a negative step; the file is damaged");
+  if (step_ < 0 || optimizer_->steps() < 0) fail(name, ": the step is negative; restore a copy");
 }
 
 }  // namespace headlight

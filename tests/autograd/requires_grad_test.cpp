@@ -73,7 +73,7 @@ TEST(RequiresGrad, AResultWhoseTapeIsGoneMustBeDetached) {
   z = mul(a, a);
   tape.backward(z);
   for (Tensor* result : {&y, &z}) {
-    expect_error([&] { result->set_requires_grad(true); }, {"set_requires_grad: ", "tape is gone", "detach()"});
+    expect_error([&] { result->set_requires_grad(true); }, {"set_requires_grad: ", "tape was destroyed", "detach()"});
     Tensor own = result->detach();
     own.set_requires_grad(true);
     Tape next;

@@ -81,7 +81,7 @@ TEST(ScopeOrder, TapeThatOutlivesItsThread) {
     y = mul(w, w);
   }).join();
   EXPECT_EQ(Tape::current(), nullptr);
-  expect_error([&] { tape->backward(y); }, {"backward: ", "thread that made this tape has ended"});
+  expect_error([&] { tape->backward(y); }, {"backward: ", "thread that recorded this tape has ended"});
   const Tape here;
   tape.reset();
   EXPECT_EQ(Tape::current(), &here);

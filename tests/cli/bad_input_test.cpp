@@ -36,10 +36,10 @@ class BadInput : public TinyRun {
 TEST_F(BadInput, Texts) {
   expect_text_refused(directory_ / "missing.txt", "missing.txt: cannot be read: no such file");
   make_directories(directory_ / "empty");
-  expect_text_refused(directory_ / "empty", "there is no text file in this folder");
+  expect_text_refused(directory_ / "empty", "the folder contains no text file");
   expect_text_refused(file("empty.txt", ""), "empty.txt: the file is empty");
   expect_text_refused(file("short.txt", "short"),
-                      "short.txt: the training part has 5 tokens, and a context of 8 needs at least 9");
+                      "short.txt: the training part has 5 tokens, but a context of 8 needs at least 9");
   expect_text_refused(file("short2.txt", std::string(40, 'x')), "the validation part has 4 tokens");
   expect_text_refused(file("latin.txt", text_ + "d\xE9j\xE0 vu" + text_),
                       cat("latin.txt: byte ", text_.size() + 1, " is not UTF-8"));
@@ -63,8 +63,8 @@ TEST_F(BadInput, GrammarsNameLineAndColumn) {
 
 TEST_F(BadInput, Places) {
   const std::string in_the_way = file("file", "precious");
-  expect_refused(train(in_the_way), 1, "a file is in the way; choose another --out");
-  expect_refused(train(in_the_way, {"--force"}), 1, "a file is in the way");
+  expect_refused(train(in_the_way), 1, "cannot contain the run, because it is a file; choose another --out");
+  expect_refused(train(in_the_way, {"--force"}), 1, "cannot contain the run, because it is a file");
   expect_refused(train(in_the_way + "/below"), 1, "cannot be created: ");
   EXPECT_EQ(read_file(in_the_way), "precious");
   expect_refused(train("/proc/headlight-run"), 1, "/proc/headlight-run: cannot be created: ");
@@ -79,16 +79,16 @@ TEST_F(BadInput, Places) {
 }
 
 TEST_F(BadInput, AnExistingRunIsKept) {
-  expect_run_kept(train(finished()), 1, "holds a run already; add --resume to go on with it, --force to start over");
+  expect_run_kept(train(finished()), 1, "already contains a run; add --resume to continue it, --force to start over");
   expect_run_kept(train(finished(), {"--no-force"}), 2, "no such flag");
   expect_run_kept(train(finished(), {"--force", "--resume"}), 2, "cannot both be given");
   expect_run_kept(train(finished(), {"--force", "--lr", "-1"}), 2, "--lr -1");
   expect_run_kept({"train", "--data", data_, "--out", finished(), "--resume", "--width", "16"}, 2, "the run in ");
   expect_run_kept(train(finished(), {"--resume", "--seed", "2"}), 2, "--seed 2: the run in ");
   expect_run_kept({"train", "--resume", "--out", finished(), "--preset", "cpu"}, 2,
-                  "--preset cannot be given with --resume");
+                  "--resume and --preset cannot both be given");
   expect_run_kept({"train", "--resume", "--out", finished(), "--data", file("other.txt", text_ + "t")}, 1,
-                  "was trained on another text");
+                  "was trained on a text that differs from");
 }
 
 TEST_F(BadInput, WhatIsNoRunIsNeverReplaced) {
@@ -96,24 +96,24 @@ TEST_F(BadInput, WhatIsNoRunIsNeverReplaced) {
   make_directories(out);
   for (const char* name : {"model.safetensors", "log.jsonl", "state.safetensors"}) {
     write_file_atomically(out + "/" + name, "precious");
-    expect_refused(train(out, {"--force"}), 1, cat("holds ", name, ", and no run that it belongs to"));
+    expect_refused(train(out, {"--force"}), 1, cat("contains ", name, " but no run; move this file away"));
     EXPECT_EQ(read_file(out + "/" + name), "precious");
     remove_file(out + "/" + name);
   }
   write_file_atomically(out + "/config.json", "{\"name\":\"a web page\"}");
-  expect_refused(train(out), 1, "holds a run already");
-  expect_refused(train(out, {"--force"}), 1, "config.json: is not of a run, and --force replaces runs only");
+  expect_refused(train(out), 1, "already contains a run");
+  expect_refused(train(out, {"--force"}), 1, "config.json: does not belong to a run, and --force replaces only runs");
   EXPECT_EQ(read_file(out + "/config.json"), "{\"name\":\"a web page\"}");
 }
 
 TEST_F(BadInput, NoRun) {
   const std::string none = directory_ / "none";
   for (const char* command : {"sample", "eval", "heads"}) {
-    expect_refused({command, none}, 1, "none: there is no such run; train one with: headlight train --out ");
-    expect_refused({command, directory_.path()}, 1, "no run here (it has no config.json)");
-    expect_refused({command, data_}, 1, "no run here");
+    expect_refused({command, none}, 1, "none: no such run; train it with: headlight train --out ");
+    expect_refused({command, directory_.path()}, 1, "is not a run (config.json is missing)");
+    expect_refused({command, data_}, 1, "is not a run (config.json is missing)");
   }
-  expect_refused({"train", "--resume", "--out", none}, 1, "none: there is no such run");
+  expect_refused({"train", "--resume", "--out", none}, 1, "none: no such run; train it with");
   EXPECT_FALSE(path_exists(none));
 }
 
@@ -121,11 +121,12 @@ TEST_F(BadInput, Prompts) {
   // Over so much text the vocabulary is known: what of_text makes of it.
   const auto size = Vocabulary::of_text(text_, "text").size();
   expect_run_kept({"sample", finished(), "--prompt", "the boé"}, 1,
-                  cat("prompt: character 7 'é' is not in this model's vocabulary (", size, " characters)\n"));
+                  cat("prompt: character 7 'é' is not in this model's vocabulary (", size,
+                      " characters); use only characters of the vocabulary\n"));
   expect_run_kept({"sample", finished(), "--prompt", "\xFF"}, 1, "prompt: byte 0 is not UTF-8");
   expect_run_kept({"eval", finished(), "--data", file("other.txt", "the box é")}, 1,
                   "other.txt: character 9 'é' is not in");
-  expect_run_kept({"eval", finished(), "--data", file("one.txt", "t")}, 1, "one character gives nothing to predict");
+  expect_run_kept({"eval", finished(), "--data", file("one.txt", "t")}, 1, "the text has only one character");
   expect_run_kept({"eval", finished(), "--data", file("none.txt", "")}, 1, "none.txt: the file is empty");
   expect_run_kept({"heads", finished(), "--data", file("few.txt", "the")}, 1, "fewer than the context of 8");
 }
@@ -133,8 +134,8 @@ TEST_F(BadInput, Prompts) {
 TEST_F(BadInput, ATextThatChanged) {
   finished();
   file("tales.txt", text_ + "the box.\n");
-  expect_run_kept({"train", "--resume", "--out", run_}, 1, "the run was trained on another text than ");
-  expect_run_kept({"eval", run_}, 1, "is not the text that the run was trained on any more");
+  expect_run_kept({"train", "--resume", "--out", run_}, 1, "the run was trained on a text that differs from ");
+  expect_run_kept({"eval", run_}, 1, "differs from the text that the run was trained on");
   remove_file(data_);
   expect_run_kept({"train", "--resume", "--out", run_}, 1, "tales.txt: cannot be read");
   // A file that moved is the same text.
@@ -211,20 +212,22 @@ TEST_F(Damaged, ConfigurationIsNoticed) {
       {"{}", "config.json"},
       {"{\"model_type\":\"gpt2\"}", "config.json"},
       {std::string(100000, '['), "config.json"},
-      {with("\"headlight\": 1", "\"headlight\": 2"), "this program reads format 1, the file is 2"},
-      {with("\"layers\": 1", "\"layers\": 0"), "layers: --layers 0: outside what is allowed"},
-      {with("\"layers\": 1", "\"layrs\": 1"), "no setting is called layrs; did you mean layers?"},
+      {with("\"headlight\": 1", "\"headlight\": 2"),
+       "format 2 is not supported, only 1; use the version of Headlight that saved the run"},
+      {with("\"layers\": 1", "\"layers\": 0"), "layers: --layers 0: out of range; allowed:"},
+      {with("\"layers\": 1", "\"layrs\": 1"), "unknown setting layrs; did you mean layers?"},
       {with("\"width\": 8", "\"width\": 9"), "width 9 is not divisible by 2 heads"},
       {with("\"width\": 8", "\"width\": \"8\""), "settings.width"},
       {with("\"kind\": \"character\"", "\"kind\": \"word\""), "expected \"character\" or \"byte\""},
       // Another model than the weights are of, and ones that would take all memory.
-      {with("\"width\": 8", "\"width\": 16"), "these two files are not of one run"},
-      {with("\"width\": 8", "\"width\": 4096"), "these two files are not of one run"},
-      {with("\"layers\": 1", "\"layers\": 1000"), "these two files are not of one run"},
-      {with("\"hidden\": -1", "\"hidden\": 1048576"), "these two files are not of one run"},
+      {with("\"width\": 8", "\"width\": 16"), "restore the file that belongs to config.json"},
+      {with("\"width\": 8", "\"width\": 4096"), "restore the file that belongs to config.json"},
+      {with("\"layers\": 1", "\"layers\": 1000"), "restore the file that belongs to config.json"},
+      {with("\"hidden\": -1", "\"hidden\": 1048576"), "restore the file that belongs to config.json"},
       {with("\"width\": 8", "\"width\": 1048576"), "GB of memory"},
-      {with("\"layers\": 1", "\"layers\": 2"), "not"},
-      {with("\"hidden\": -1", "\"hidden\": 0"), "is not a part of this model"},
+      {with("\"layers\": 1", "\"layers\": 2"), "restore the file that belongs to config.json"},
+      {with("\"hidden\": -1", "\"hidden\": 0"),
+       "is not a part of this model; restore the file that belongs to config.json"},
       {with("\"context\": 8", "\"context\": 7"), "position"},
   };
   for (const Case& c : cases) {
@@ -239,7 +242,7 @@ TEST_F(Damaged, ForeignFilesAreNoticed) {
   save_safetensors(directory_ / "foreign", std::vector{tensor_view<float>("wte.weight", {8, 8}, values)},
                    {{"format", "pt"}});
   expect_damage_refused("model.safetensors", read_file(directory_ / "foreign"), {"sample"},
-                        "not a file of this program");
+                        "use a file that Headlight saved");
   // The weights of a run with other sizes.
   ASSERT_EQ(run_program(train(directory_ / "wide", {"--tokens", "byte"})).code, 0);
   expect_damage_refused("model.safetensors", read_file(directory_ / "wide/model.safetensors"), {"sample"},
@@ -250,10 +253,11 @@ TEST_F(Damaged, ForeignFilesAreNoticed) {
 
 TEST_F(Damaged, MissingFilesAreNamed) {
   remove_file(finished() + "/state.safetensors");
-  expect_run_kept({"train", "--resume", "--out", run_}, 1, "state.safetensors: there is no checkpoint to resume from");
-  expect_run_kept({"eval", run_, "--last"}, 1, "state.safetensors: not there yet");
+  expect_run_kept({"train", "--resume", "--out", run_}, 1,
+                  "state.safetensors: does not exist, so the run cannot resume");
+  expect_run_kept({"eval", run_, "--last"}, 1, "state.safetensors: does not exist");
   remove_file(run_ + "/model.safetensors");
-  expect_run_kept({"sample", run_}, 1, "model.safetensors: not there yet");
+  expect_run_kept({"sample", run_}, 1, "model.safetensors: does not exist");
 }
 
 // ---- a full disk --------------------------------------------------------------------------------------------------------
@@ -262,7 +266,7 @@ TEST_F(BadInput, NobodyTakesTheOutput) {
   if (!path_exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
   const Surroundings full{.output = "/dev/full"};
   const std::string run = finished();
-  const char* complaint = "standard output cannot be written";
+  const char* complaint = "cannot write to standard output";
   for (const Words& words :
        {Words{"eval", run}, Words{"eval", run, "--json"}, Words{"heads", run}, Words{"heads", run, "--json"},
         Words{"corpus", "tales"}, Words{"corpus", "tales", "--chars", "50000"}, Words{"--help"},

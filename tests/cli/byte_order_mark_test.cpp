@@ -18,7 +18,7 @@ class ByteOrderMarks : public TinyRun {
     return bytes;
   }
   static std::string line_of(const std::string& name) {
-    return cat("notice  ", name, ": the byte order mark (U+FEFF) at the start is left out\n");
+    return cat("notice  ", name, ": the byte order mark (U+FEFF) at the start is removed\n");
   }
   std::string weights(const std::string& run) const { return read_file(run + "/model.safetensors"); }
   const std::string mark_ = std::string(kByteOrderMark);

@@ -21,7 +21,7 @@ TEST(ChorusTrace, ShowsWhatEachExpertAdds) {
   const Result r = run_program({"corpus", "chorus", "--trace", "--rules", "--seed", "4"});
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_LE(widest_line(r.out), 80u);
-  EXPECT_TRUE(contains(r.err, "\nback-3          reads the symbol three back")) << r.err;
+  EXPECT_TRUE(contains(r.err, "\nback-3          depends on the symbol three back")) << r.err;
   const TracedText text = draw_chorus({}, 1, 4);
   std::istringstream lines(r.out);
   std::string line;
@@ -71,7 +71,7 @@ TEST(ChorusHeads, PrintsTheMatrixOfItsJson) {
     char k[32];
     std::snprintf(k, sizeof k, "%.2f", head.at("retention").at("topic").at("value").as_double());
     const std::size_t at =
-        table.out.find("\n" + head.at("head").as_string() + " ", table.out.find("how much of each source"));
+        table.out.find("\n" + head.at("head").as_string() + " ", table.out.find("share of each source"));
     ASSERT_NE(at, std::string::npos) << table.out;
     EXPECT_TRUE(contains(table.out.substr(at + 1, 80), k)) << table.out.substr(at, 80) << k;
     EXPECT_TRUE(head.at("table").elements().size() == 17u);

@@ -55,8 +55,8 @@ TEST_F(Configuration, RefusesFilesThatAreWrong) {
   const auto refused = [&](const std::string& text, const std::string& part, int code = 2) {
     expect_refused({"train", "--config", file("bad.json", text), "--out", directory_ / "new"}, code, part);
   };
-  refused("{\"lyaers\":3}", "no setting is called lyaers; did you mean layers?");
-  refused("{\"layers\":0}", "--layers 0: outside what is allowed");
+  refused("{\"lyaers\":3}", "unknown setting lyaers; did you mean layers?");
+  refused("{\"layers\":0}", "--layers 0: out of range; allowed:");
   refused("{\"layers\":\"3\"}", "expected a whole number");
   refused("{\"data\":[1]}", "expected");
   refused("[]", "expected an object");
@@ -94,7 +94,7 @@ TEST_F(Configuration, TextsAreReadOneAfterTheOther) {
   EXPECT_EQ(run_program({"train", "--resume", "--out", directory_ / "two", "--steps", "12"}).code, 0);
   words[2] = directory_ / "nothing";
   make_directories(words[2]);
-  expect_refused(words + Words{"--force"}, 1, "there is no text file in this folder");
+  expect_refused(words + Words{"--force"}, 1, "the folder contains no text file");
 }
 
 // Memory of its own is limited to the text's size and some: a text in a file is only looked at, one from a pipe is kept.
@@ -131,7 +131,7 @@ TEST_F(Configuration, RelativeTextsAreFoundFromElsewhere) {
 }
 
 TEST_F(Configuration, AWordThatStandsAloneIsExplained) {
-  expect_refused({"train", "my.txt"}, 2, "my.txt: one word too many; did you mean --data my.txt?");
+  expect_refused({"train", "my.txt"}, 2, "my.txt: unexpected argument; did you mean --data my.txt?");
 }
 
 TEST_F(Configuration, OneTrainingADirectory) {
@@ -141,10 +141,10 @@ TEST_F(Configuration, OneTrainingADirectory) {
   Program first(endless);
   while (!path_exists(run + "/state.safetensors") && !first.ended()) usleep(2000);
   ASSERT_FALSE(first.ended()) << first.err_so_far();
-  expect_refused({"train", "--resume", "--out", run}, 1, "busy: another training is writing this run");
+  expect_refused({"train", "--resume", "--out", run}, 1, "busy: another process is training this run");
   const Result forced = run_program(train(run, {"--force"}));
   EXPECT_EQ(forced.code, 1);
-  EXPECT_TRUE(contains(forced.err, "another training is writing this run")) << forced.err;
+  EXPECT_TRUE(contains(forced.err, "another process is training this run")) << forced.err;
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait().code, 128 + SIGKILL);
   const Result after = run_program(train(run, {"--force"}));

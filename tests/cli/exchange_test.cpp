@@ -33,10 +33,10 @@ TEST_F(Exchange, ThereAndBackIsTheSameModel) {
 TEST_F(Exchange, ImportedRunsSayWhatTheyCannotDo) {
   fine({"export", finished(), "--to", "hf", "--out", hf_});
   fine({"import", hf_, "--out", back_});
-  expect_refused({"eval", back_}, 1, "was imported, and its text did not come with it; name a text with --data");
-  expect_refused({"heads", back_}, 1, "name a text with --data");
-  expect_refused({"eval", back_, "--last", "--data", data_}, 1, "was imported and has one set of weights");
-  expect_refused({"train", "--resume", "--out", back_}, 1, "train it further with: headlight train --init");
+  expect_refused({"eval", back_}, 1, "was imported without a text; pass one with --data");
+  expect_refused({"heads", back_}, 1, "pass one with --data");
+  expect_refused({"eval", back_, "--last", "--data", data_}, 1, "was imported, so it has only one set of weights");
+  expect_refused({"train", "--resume", "--out", back_}, 1, "start a new run with: headlight train --init");
 }
 
 TEST_F(Exchange, TrainingGoesOnFromItsWeights) {
@@ -53,7 +53,7 @@ TEST_F(Exchange, TrainingGoesOnFromItsWeights) {
   // Its loss before the first step is that of the model it began with, on the same part of the text.
   const Json eval = parse_json(fine({"eval", run_, "--json"}).out, "e");
   EXPECT_TRUE(*after.find("validations")->if_array()->front().find("val_loss") == *eval.find("loss"));
-  expect_refused(go_on, 1, "holds a run already; add --resume");
+  expect_refused(go_on, 1, "already contains a run; add --resume");
   fine({"train", "--resume", "--out", on, "--steps", "8"});
   expect_refused(go_on + Words{"--force", "--layers", "3"}, 2, "--layers 3: the model in " + back_ + " has 1");
   expect_refused(go_on + Words{"--resume"}, 2, "--resume and --init cannot both be given");
@@ -74,8 +74,9 @@ TEST_F(Exchange, NothingIsReplacedUnasked) {
   }
   expect_run_kept({"export", run_, "--to", "hf", "--out", run_, "--force"}, 1,
                   "holds a run, which an export would damage");
-  expect_run_kept({"import", hf_, "--out", run_}, 1, "holds a run already; add --force to replace it");
-  expect_refused({"import", hf_, "--out", hf_, "--force"}, 1, "is not of a run, and --force replaces runs only");
+  expect_run_kept({"import", hf_, "--out", run_}, 1, "already contains a run; add --force to replace it");
+  expect_refused({"import", hf_, "--out", hf_, "--force"}, 1,
+                 "does not belong to a run, and --force replaces only runs");
   expect_refused({"export", run_, "--to", "npz", "--out", hf_}, 1, "is a directory");
   expect_refused({"export", run_, "--to", "hf", "--out", file}, 1, "is a file");
   fine({"import", hf_, "--out", back_});
@@ -91,11 +92,11 @@ TEST_F(Exchange, WrongUsage) {
   expect_refused({"export", finished()}, 2, "--to: is missing");
   expect_refused({"export", run_, "--to", "onnx"}, 2, "--to onnx: not one of hf, gguf, npz, npy");
   expect_refused({"export", run_, "--to", "ggfu"}, 2, "did you mean gguf?");
-  expect_refused({"export", directory_ / "none", "--to", "hf"}, 1, "there is no such run");
+  expect_refused({"export", directory_ / "none", "--to", "hf"}, 1, "no such run; train it with");
   expect_refused({"import", directory_ / "none", "--out", back_}, 1, "no such file or directory");
   expect_refused({"import", run_, "--out", back_}, 1, "is already a Headlight run");
   expect_refused({"import", hf_, "--heads", "0"}, 2, "--heads 0: expected a whole number from 1");
-  expect_refused({"info", directory_ / "none"}, 1, "there is no such run");
+  expect_refused({"info", directory_ / "none"}, 1, "no such run; train it with");
   EXPECT_EQ(run_program(train(directory_ / "alibi", {"--position", "alibi"})).code, 0);
   expect_refused({"export", directory_ / "alibi", "--to", "hf"}, 1,
                  "train a model with --position learned or rotary, or use --to npz");
@@ -129,7 +130,7 @@ TEST_F(Exchange, NumPyFormatsAndLogits) {
 
 TEST_F(Exchange, InfoSaysWhatTheRunIs) {
   const Result r = fine({"info", finished()});
-  EXPECT_TRUE(contains(r.out, "trained here, from random weights, with Headlight "));
+  EXPECT_TRUE(contains(r.out, "trained here, starting from random weights, with Headlight "));
   EXPECT_TRUE(contains(r.out, "1 layer, 2 heads of 4, width 8"));
   EXPECT_TRUE(contains(r.out, "seed 1337"));
   EXPECT_TRUE(contains(r.out, "9 of 9 steps"));

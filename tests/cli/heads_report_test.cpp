@@ -156,11 +156,11 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
   const std::string script = R"(<script>
     const seen = [], all = selector => [...document.querySelectorAll(selector)];
     seen.push(all('main > section')[0].id === 'seeds', all('#seeds li')[0].textContent.startsWith(
-      'Specialization index, heads less random subspaces: '));
-    seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals say little')));
+      'Specialization index, heads minus random subspaces: '));
+    seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals are unreliable')));
     const folded = all('#seeds details');
     seen.push(folded.length >= 3, folded.every(d => !d.open), all('#seeds > div.scroll').length === 2);
-    const alike = folded.find(d => d.textContent.startsWith('How alike the seeds are: 4 rows'));
+    const alike = folded.find(d => d.textContent.startsWith('Similarity of the seeds: 4 rows'));
     alike.querySelector('summary').click();
     seen.push(alike.open, !alike.textContent.includes('['));
     const saved = [], names = [];
@@ -204,7 +204,7 @@ TEST_F(HeadsReport, ABrowserMovesThroughTheTraining) {
     seen.push(at() === 'step 4 of 8', slider.getAttribute('aria-valuetext') === 'step 4', location.hash.includes('step=4'));
     seen.push(cursors().every((x, i) => x < end[i]), map() !== endMap, panel() === 'previous 0.45');
     to(0);
-    seen.push(says().includes('loss 3.000') && says().includes('No head comes to kappa 0.4'));
+    seen.push(says().includes('loss 3.000') && says().includes('No head reaches kappa 0.4'));
     location.hash = '#step=5&head=L0H1';
     const play = document.getElementById('play');
     setTimeout(() => {

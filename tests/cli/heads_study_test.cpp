@@ -26,12 +26,12 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   const Result first = run_program(study({"--seeds", "1"}));
   ASSERT_EQ(first.code, 0) << first.err;
   EXPECT_TRUE(contains(first.out, "1 seed, none failed"));
-  EXPECT_TRUE(contains(first.out, "one seed proves nothing")) << first.out;
+  EXPECT_TRUE(contains(first.out, "one seed is no evidence")) << first.out;
   const std::string kept = read_file(study_ + "/seed-1.json");
   const Result r = run_program(study({"--seeds", "2"}));
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, none failed"));
-  EXPECT_TRUE(contains(r.out, "specialization index, heads less random subspaces: ")) << r.out;
+  EXPECT_TRUE(contains(r.out, "specialization index, heads minus random subspaces: ")) << r.out;
   EXPECT_EQ(read_file(study_ + "/seed-1.json"), kept);
   for (const char* name : {"study.json", "seeds.csv", "summary.csv", "comparisons.csv", "rules.csv", "labels.csv",
                            "heads.csv", "effects.csv", "carriers.csv", "stability.csv", "pruning.csv"})
@@ -61,7 +61,7 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   Words other = study();
   for (std::size_t i = 0; i + 1 < other.size(); ++i)
     if (other[i] == "--width") other[i + 1] = "16";
-  expect_refused(other, 1, "holds a study with other settings");
+  expect_refused(other, 1, "contains a study with other settings");
 }
 
 TEST_F(HeadsStudy, WatchesHeadsAndRecovers) {
@@ -78,7 +78,7 @@ TEST_F(HeadsStudy, WatchesHeadsAndRecovers) {
   const std::string file = study_ + "/seed-1.json";
   const Json json = parse_json(read_file(file), file);
   EXPECT_EQ(JsonView(json, file).at("study").at("replicates").at("loss").size(), 200);
-  expect_refused(study({"--seeds", "2", "--recovery", "3"}), 1, "holds a study with other settings");
+  expect_refused(study({"--seeds", "2", "--recovery", "3"}), 1, "contains a study with other settings");
 }
 
 TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
@@ -150,7 +150,7 @@ TEST_F(HeadsStudy, SeedsThatFailAreCounted) {
   const Result r = run_program(words);
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "2 seeds, 2 failed"));
-  EXPECT_TRUE(contains(r.out, "no report, as every seed failed"));
+  EXPECT_TRUE(contains(r.out, "no report, because every seed failed"));
   EXPECT_TRUE(contains(r.err, "above the floor"));
 }
 
@@ -159,7 +159,7 @@ TEST_F(HeadsStudy, BadInput) {
   expect_refused({"heads", "study", "--corpus", "rolls", "--out", study_}, 2, "rolls");
   expect_refused({"heads", "study", "--corpus", "roles", "--out", study_, "--watch-every", "5"}, 2,
                  "needs --watch-heads");
-  expect_refused({"heads", "study", "--data", "-", "--out", study_}, 2, "keep it in a file");
+  expect_refused({"heads", "study", "--data", "-", "--out", study_}, 2, "pass a file");
   expect_refused({"heads", "study", "--data", data_, "--data", directory_ / "none", "--out", study_}, 1, "none: ");
   EXPECT_FALSE(path_exists(study_)) << "the second of the texts is not there";
   const std::string shorter = directory_ / "short.txt";
@@ -168,7 +168,7 @@ TEST_F(HeadsStudy, BadInput) {
   EXPECT_FALSE(path_exists(study_)) << "told before anything is trained";
   make_directories(study_);
   write_file_atomically(study_ + "/mine.txt", "mine");
-  expect_refused(study(), 1, "is not empty and holds no study");
+  expect_refused(study(), 1, "is not empty and contains no study");
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST_F(Heads, OfARunWithOneHead) {
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(contains(r.out, "L0H0"));
   EXPECT_TRUE(contains(r.out, "specialization index  0.00"));
-  expect_refused({"heads", "show", one, "L0H1", "the"}, 1, "L0H1: the model has no such head; it has L0H0 (layer");
+  expect_refused({"heads", "show", one, "L0H1", "the"}, 1, "L0H1: the model has no such head; use L0H0 (layer");
   EXPECT_EQ(run_program({"heads", "prune", one, "--keep", "0", "--out", directory_ / "none"}).code, 0);
   EXPECT_EQ(run_program({"sample", directory_ / "none", "--chars", "5"}).code, 0) << "without any head";
   expect_refused({"heads", "show", directory_ / "none", "L0H0", "the"}, 1, "the model has no heads");
@@ -147,7 +147,7 @@ TEST_F(Heads, AblateTellsWhatIsLost) {
   const Result r = run_program(quick({"heads", "ablate", finished(), "L0H0", "L0H1", "--chars", "20", "--seed", "3"}));
   EXPECT_EQ(r.code, 0) << r.err;
   expect_plain(r.out);
-  for (const char* part : {"Without L0H0 L0H1", "  all  ", "  in word  ", "\nbefore:\n", "\nafter:\n"})
+  for (const char* part : {"L0H0 L0H1, mean-ablated, on ", "  all  ", "  in word  ", "\nbefore:\n", "\nafter:\n"})
     EXPECT_TRUE(contains(r.out, part)) << part;
   const Json json = parse_json(
       run_program(quick({"heads", "ablate", run_, "L0H0", "--by", "zero", "--prompt", "the", "--json"})).out, "ablate");
@@ -192,30 +192,29 @@ TEST_F(Heads, CurvesHaveEveryOrder) {
 TEST_F(Heads, RefuseBadInput) {
   const std::string small = directory_ / "small";
   expect_run_kept({"heads", "show", finished(), "L1H0", "the"}, 1,
-                  "L1H0: the model has no such head; it has L0H0 to L0H1");
+                  "L1H0: the model has no such head; use L0H0 to L0H1");
   expect_run_kept({"heads", "show", finished(), "previous", "the"}, 1, "previous: the model has no such head");
-  expect_run_kept({"heads", "show", finished(), "L0H0", ""}, 1, "text: nothing to look at");
-  expect_run_kept({"heads", "show", finished(), "L0H0", "the black box"}, 1, "the model sees 8 at a time");
+  expect_run_kept({"heads", "show", finished(), "L0H0", ""}, 1, "text: is empty");
+  expect_run_kept({"heads", "show", finished(), "L0H0", "the black box"}, 1, "the model has a context of 8");
   expect_run_kept({"heads", "show", finished(), "L0H0", "é"}, 1, "text: character 1 'é' is not in");
   expect_run_kept({"heads", "show", finished(), "L0H0", "the", "--color", "red"}, 2, "--color red: not one of");
   expect_run_kept({"heads", "show", finished(), "L0H0"}, 2,
-                  "a word is missing; usage: headlight heads show DIR HEAD TEXT");
+                  "an argument is missing; usage: headlight heads show DIR HEAD TEXT");
   expect_run_kept({"heads", "ablate", finished(), "L0H7"}, 1, "L0H7: the model has no such head");
   expect_run_kept({"heads", "ablate", finished(), "L0H0", "--by", "men"}, 2, "--by men: not one of");
   expect_run_kept({"heads", "ablate", run_, "L0H0", "--by", "other", "--chars", "9"}, 2,
-                  "--chars 9: a sample is one text, and --by other needs another; leave it out");
-  expect_run_kept({"heads", "ablate", finished()}, 2, "a word is missing");
+                  "--chars 9: --by other cannot generate samples, because it needs a second text; omit --chars");
+  expect_run_kept({"heads", "ablate", finished()}, 2, "an argument is missing");
   expect_run_kept({"heads", "prune", finished()}, 2, "give --keep N or --loss X and --out DIR");
   expect_run_kept({"heads", "prune", finished(), "--keep", "1"}, 2, "--out: name the directory");
   expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--loss", "1", "--out", small}, 2,
                   "cannot both be given");
   expect_run_kept({"heads", "prune", finished(), "--keep", "3", "--out", small}, 2, "--keep 3: the model has 2 heads");
-  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_}, 1, "holds a run already");
-  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_, "--force"}, 1,
-                  "is the run that is to be pruned");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_}, 1, "already contains a run");
+  expect_run_kept({"heads", "prune", finished(), "--keep", "1", "--out", run_, "--force"}, 1, "is the run to prune");
   expect_run_kept({"heads", "recover", finished()}, 1, "no heads were pruned from this run");
   for (const char* command : {"show", "ablate", "prune", "recover"}) {
-    expect_refused({"heads", command}, 2, "no run is named");
+    expect_refused({"heads", command}, 2, "the directory of a run is missing");
     EXPECT_EQ(run_program({"heads", command, "--help"}).out, run_program({"help", "heads", command}).out);
     expect_plain(run_program({"heads", command, "--help"}).out);
   }
@@ -260,7 +259,7 @@ TEST_F(Heads, RecoverEndsInOrder) {
     program.signal(signal);
     const Result r = program.wait();
     EXPECT_EQ(r.code, 130) << r.err;
-    EXPECT_TRUE(contains(r.err, "saved. Go on with:")) << r.err;
+    EXPECT_TRUE(contains(r.err, "saved. Continue with:")) << r.err;
     EXPECT_TRUE(contains(r.err, "heads recover " + small + " --steps 100000000\n")) << r.err;
   }
   EXPECT_EQ(run_program({"heads", small, "--untrained", "2", "--subspaces", "0", "--windows", "8"}).code, 0);

@@ -78,8 +78,7 @@ TEST_F(Live, ATextIsAskedForAtTheTerminalButNotASecondTime) {
   for (const Words& words : {Words{"train", "--resume", "--out", run_}, Words{"heads", run_}}) {
     OnTerminal terminal(words, 80, 24);
     EXPECT_EQ(terminal.wait(), 1);
-    EXPECT_TRUE(contains(terminal.seen, "was trained on standard input, and nothing comes from there now"))
-        << terminal.seen;
+    EXPECT_TRUE(contains(terminal.seen, "was trained on standard input, which is now a terminal")) << terminal.seen;
   }
 }
 
@@ -171,9 +170,9 @@ TEST_F(Live, ARunIsPlotted) {
   EXPECT_EQ(run_program({"plot", run_, "--json", "--svg", "-"}).code, 2);
   for (const char* what : {"lr", "gradient", "speed"})
     EXPECT_EQ(run_program({"plot", run_, "--what", what}).code, 0) << what;
-  expect_refused({"plot", run_, "--what", "losses"}, 2, "--what losses: there are loss, lr, gradient and speed");
-  expect_refused({"plot", directory_.path()}, 1, "no run here (it has no log.jsonl)");
-  expect_refused({"plot"}, 2, "no run is named");
+  expect_refused({"plot", run_, "--what", "losses"}, 2, "--what losses: not one of loss, lr, gradient or speed");
+  expect_refused({"plot", directory_.path()}, 1, "is not a run (log.jsonl is missing)");
+  expect_refused({"plot"}, 2, "the directory of a run is missing");
 }
 
 }  // namespace

@@ -166,7 +166,7 @@ TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
   const std::string last = r.err.substr(r.err.rfind('\n', r.err.size() - 2) + 1);
   EXPECT_EQ(last, "headlight: " + data + ": was truncated while in use; restore it and run again with --resume\n");
   const Files before = files_of(out);
-  expect_refused({"train", "--resume", "--out", out}, 1, "the run was trained on another text than " + data);
+  expect_refused({"train", "--resume", "--out", out}, 1, "the run was trained on a text that differs from " + data);
   EXPECT_TRUE(before == files_of(out));
   write_file_atomically(data, text);
   const std::size_t checkpoint = r.err.rfind("step ", r.err.rfind("/1000000"));
@@ -213,7 +213,7 @@ TEST_F(Interrupted, AFinishedRunSaysThatItIs) {
   const Files before = files_of(finished());
   const Result r = run_program({"train", "--resume", "--out", run_});
   EXPECT_EQ(r.code, 0);
-  EXPECT_TRUE(contains(r.err, "the run is at step 9 of 9 already; give --steps to train further"));
+  EXPECT_TRUE(contains(r.err, "the run is at step 9 of 9 already; use a larger --steps to continue"));
   const Files after = files_of(run_);
   EXPECT_EQ(timeless(before.at("log.jsonl")), timeless(after.at("log.jsonl")));
   for (const char* name : {"config.json", "model.safetensors", "state.safetensors"})
@@ -258,7 +258,7 @@ TEST_F(Interrupted, ByALossWorseThanAGuessItSaysSo) {
   EXPECT_EQ(warned.code, 0) << warned.err;
   const std::size_t at = warned.err.find("warning: the validation loss is ");
   ASSERT_NE(at, std::string::npos) << warned.err;
-  EXPECT_TRUE(contains(warned.err, "start again with --lr 0.007 instead of 10 and --clip 1\n"));
+  EXPECT_TRUE(contains(warned.err, "restart with --lr 0.007 instead of 10 and --clip 1\n"));
   EXPECT_EQ(warned.err.find("warning: ", at + 1), std::string::npos) << "once";
   EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: ")) << "this is wrong";
   const Result stopped = run_program(words + Words{"--force", "--quiet", "--stop-on-divergence"});

@@ -93,9 +93,9 @@ TEST(Version, IsOneLine) {
 }
 
 TEST(Usage, UnknownWordsGetASuggestion) {
-  expect_refused({"trian"}, 2, "trian: no such command; did you mean train?");
+  expect_refused({"trian"}, 2, "trian: unknown command; did you mean train?");
   expect_refused({"smaple", "x"}, 2, "did you mean sample?");
-  expect_refused({"xyzzy"}, 2, "xyzzy: no such command; see headlight --help");
+  expect_refused({"xyzzy"}, 2, "xyzzy: unknown command; see headlight --help");
   expect_refused({"help", "heds"}, 2, "did you mean heads?");
   expect_refused({"--verison"}, 2, "did you mean --version?");
   expect_refused({"train", "--stesp", "3"}, 2, "--stesp: headlight train has no such flag; did you mean --steps?");
@@ -113,28 +113,28 @@ TEST(Usage, UnknownWordsGetASuggestion) {
 
 TEST(Usage, MissingAndRepeatedWords) {
   for (const char* command : {"sample", "chat", "eval", "heads"}) {
-    expect_refused({command}, 2, cat("no run is named; usage: headlight ", command, " DIR"));
-    if (command != std::string("sample")) expect_refused({command, "a", "b"}, 2, "b: one word too many");
+    expect_refused({command}, 2, cat("the directory of a run is missing; usage: headlight ", command, " DIR"));
+    if (command != std::string("sample")) expect_refused({command, "a", "b"}, 2, "b: unexpected argument");
   }
-  expect_refused({"train", "extra"}, 2, "extra: one word too many");
-  expect_refused({"corpus"}, 2, "which corpus? There is: tales");
+  expect_refused({"train", "extra"}, 2, "extra: unexpected argument");
+  expect_refused({"corpus"}, 2, "the name of a corpus is missing; choose one of: tales");
   expect_refused({"corpus", "tales", "--grammar", "x"}, 2, "not both");
   expect_refused({"train", "--steps"}, 2, "--steps: needs a value: --steps N");
   expect_refused({"train", "--out", "--force"}, 2, "--out: needs a value: --out DIR");
-  expect_refused({"train", "--steps", "1", "--steps", "2"}, 2, "--steps: given twice");
-  expect_refused({"train", "--tied", "--no-tied"}, 2, "--tied: given twice");
-  expect_refused({"train", "--tied=no"}, 2, "say --tied or --no-tied");
+  expect_refused({"train", "--steps", "1", "--steps", "2"}, 2, "--steps: given twice; give it once");
+  expect_refused({"train", "--tied", "--no-tied"}, 2, "--tied: given twice; give it once");
+  expect_refused({"train", "--tied=no"}, 2, "use --tied or --no-tied");
   expect_refused({"train", "--force=1"}, 2, "--force: takes no value");
   expect_refused({"train", "--no-force"}, 2, "--no-force: headlight train has no such flag");
   expect_refused({"train", "--no-steps"}, 2, "--no-steps: headlight train has no such flag");
   expect_refused({"train", "--resume", "--force"}, 2, "cannot both be given");
   expect_refused({"train", "--data", "a", "--corpus", "tales"}, 2, "--data and --corpus cannot both be given");
   expect_refused({"train", "--data", "a", "--grammar", "b"}, 2, "--data and --grammar cannot both be given");
-  expect_refused({"train", "--out", ""}, 2, "--out '': needs the name of a directory");
+  expect_refused({"train", "--out", ""}, 2, "--out '': is empty; name a directory");
 }
 
 TEST(Usage, WhatTheUserTypedCannotBreakTheLine) {
-  expect_refused({"tr\nain"}, 2, "tr\\nain: no such command");
+  expect_refused({"tr\nain"}, 2, "tr\\nain: unknown command");
   expect_refused({"train", "--preset", "a\x1b[31m\r"}, 2, "--preset a\\x1B[31m\\x0D: not one of");
 }
 
@@ -176,7 +176,8 @@ TEST(Usage, SettingsThatDoNotGoTogether) {
   expect_refused({"train", "--width", "65"}, 2, "width 65 is not divisible by 4 heads; use 64 or 68");
   expect_refused({"train", "--width", "2"}, 2, "use 4, or other heads");
   expect_refused({"train", "--width", "12", "--position", "rotary"}, 2, "rotary positions need an even head size");
-  expect_refused({"train", "--preset", "cpu", "--min-lr", "0.1"}, 2, "--min-lr 0.1 is above --lr 0.001");
+  expect_refused({"train", "--preset", "cpu", "--min-lr", "0.1"}, 2,
+                 "--min-lr 0.1 is above --lr 0.001; use a smaller --min-lr");
   expect_refused({"train", "--width", "1048576"}, 2, "use a smaller --width");
   expect_refused({"train", "--batch", "1048576", "--context", "1048576"}, 2, "use a smaller --width");
   expect_refused({"train", "--hidden", "1048576", "--layers", "1000", "--width", "1024"}, 2, "use a smaller --width");

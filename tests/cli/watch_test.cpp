@@ -48,7 +48,7 @@ TEST_F(WatchHeads, GoesOnWithTheRun) {
 }
 
 TEST_F(WatchHeads, RefusesWhatMakesNoSense) {
-  expect_refused(train(directory_ / "a", {"--watch-every", "2"}), 2, "--watch-every: needs --watch-heads as well");
+  expect_refused(train(directory_ / "a", {"--watch-every", "2"}), 2, "--watch-every: needs --watch-heads; add it");
   EXPECT_FALSE(path_exists(directory_ / "a"));
   expect_refused(train(directory_ / "a", {"--watch-heads", "--watch-every", "-1"}), 2, "allowed: 0 to 1000000000");
   const Result help = run_program({"train", "--help"});
@@ -58,8 +58,7 @@ TEST_F(WatchHeads, RefusesWhatMakesNoSense) {
   ASSERT_EQ(run_program(train(run_, {"--watch-heads"})).code, 0);
   write_file_atomically(run_ + "/heads.jsonl", "{}\n");
   const Files before = files_of(run_);
-  expect_refused({"train", "--resume", "--out", run_, "--steps", "12"}, 1,
-                 "move the file away to go on with a new one");
+  expect_refused({"train", "--resume", "--out", run_, "--steps", "12"}, 1, "move the file away to start a new one");
   Files after = files_of(run_);
   for (const char* file : {"heads.jsonl", "model.safetensors", "state.safetensors"})
     EXPECT_TRUE(after[file] == before.at(file)) << file;

@@ -187,7 +187,7 @@ TEST(Chorus, OptionsThatMakeNoCorpus) {
     EXPECT_TRUE(contains(line, "must ")) << line;
   }
   EXPECT_EQ(draw_chorus({.letters = 1, .digits = 1, .length = 1}, 1, 1).text, "a\n");
-  EXPECT_TRUE(contains(error_of([] { Chorus({}).log_probabilities("a!"); }), "'!' is none of its symbols"));
+  EXPECT_TRUE(contains(error_of([] { Chorus({}).log_probabilities("a!"); }), "'!' is not one of its symbols"));
 }
 
 }  // namespace

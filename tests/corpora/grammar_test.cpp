@@ -318,9 +318,10 @@ TEST(Corpus, UnknownNamesListTheKnown) {
     corpus("tails", 10, 1);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "corpus: there is no corpus 'tails'; there are: tales, repeats, repeats-fixed, roles, markov, chorus, "
-                 "chorus-induction");
+    EXPECT_STREQ(
+        error.what(),
+        "corpus: there is no corpus 'tails'; choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, "
+        "chorus-induction");
   }
   EXPECT_THROW(corpus("tales", 0, 1), Error);
   EXPECT_THROW(corpus("tales", kMaxCorpusChars + 1, 1), Error);

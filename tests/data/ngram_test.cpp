@@ -139,7 +139,7 @@ TEST(NgramModel, CountsOnlyAsMuchAsItMay) {
 }
 
 TEST(NgramModel, RefusesWhatMeansNothing) {
-  EXPECT_TRUE(contains(error_of([] { NgramModel({}, 3, 2); }), "no text"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel({}, 3, 2); }), "the text is empty"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 9); }), "order 9"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{3}, 3, 2); }), "no token 3 among 3"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, 0, 3); }), "order 3"));

@@ -31,9 +31,11 @@ TEST(Vocabulary, EncodesAndDecodesEveryCharacter) {
 TEST(Vocabulary, NamesACharacterItDoesNotHave) {
   const Vocabulary v = Vocabulary::of_text("abcdefg日", "text");
   EXPECT_EQ(error_of([&] { v.encode("abcdefé", "prompt"); }),
-            "prompt: character 7 'é' is not in this model's vocabulary (8 characters)");
+            "prompt: character 7 'é' is not in this model's vocabulary (8 characters); use only characters of the "
+            "vocabulary");
   EXPECT_EQ(error_of([&] { v.encode("日日x", "prompt"); }),
-            "prompt: character 3 'x' is not in this model's vocabulary (8 characters)");
+            "prompt: character 3 'x' is not in this model's vocabulary (8 characters); use only characters of the "
+            "vocabulary");
   EXPECT_TRUE(contains(error_of([&] { v.encode("\n", "prompt"); }), "character 1 '\\n' is not"));
 }
 
@@ -49,8 +51,8 @@ TEST(Vocabulary, NamesTheByteThatIsNotUtf8AndTheWayOut) {
 TEST(Vocabulary, RefusesNothingAndRepetition) {
   EXPECT_TRUE(contains(error_of([] { Vocabulary::of_text("", "my.txt"); }), "my.txt: the text is empty"));
   EXPECT_TRUE(contains(error_of([] { Vocabulary::of_characters(U"", "config"); }), "config: the vocabulary is empty"));
-  EXPECT_TRUE(
-      contains(error_of([] { Vocabulary::of_characters(U"abéa", "config"); }), "config: the vocabulary has 'a' twice"));
+  EXPECT_TRUE(contains(error_of([] { Vocabulary::of_characters(U"abéa", "config"); }),
+                       "config: the vocabulary has 'a' twice; remove one"));
 }
 
 TEST(Vocabulary, KeepsTheOrderItIsGiven) {

@@ -63,9 +63,9 @@ TEST(SplitText, CutsAtTheStartOfADocument) {
 
 TEST(SplitText, SaysWhichPartIsTooShort) {
   EXPECT_TRUE(contains(error_of([] { split_text(counted(64), 0, 64, "my.txt"); }),
-                       "my.txt: the training part has 64 tokens, and a context of 64 needs at least 65"));
+                       "my.txt: the training part has 64 tokens, but a context of 64 needs at least 65"));
   EXPECT_TRUE(contains(error_of([] { split_text(counted(200), 0.1, 64, "my.txt"); }),
-                       "my.txt: the validation part has 20 tokens, and a context of 64 needs at least 65"));
+                       "my.txt: the validation part has 20 tokens, but a context of 64 needs at least 65"));
   EXPECT_TRUE(contains(error_of([] { split_text(counted(0), 0.1, 1, "my.txt"); }), "has 0 tokens"));
   EXPECT_EQ(error_of([] { split_text(counted(65), 0, 64, "my.txt"); }), "(no error)");
   for (const double fraction : {-0.1, 1.0, 2.0, std::nan("")})

@@ -168,7 +168,8 @@ TEST(HuggingFace, OtherWeightsHaveNoLoss) {
         contains(error_of([&] { import_model(directory.path()); }), "model.safetensors: metadata \"headlight_"));
   }
   save_safetensors(name, file.tensors(), {{"headlight_step", "1"}});
-  EXPECT_TRUE(contains(error_of([&] { import_model(directory.path()); }), "no \"headlight_val_loss\""));
+  EXPECT_TRUE(
+      contains(error_of([&] { import_model(directory.path()); }), "metadata \"headlight_val_loss\" is missing"));
 }
 
 TEST(HuggingFace, SaysNothingOfFolders) {
@@ -364,7 +365,7 @@ TEST(NanoGpt, SaysWhatIsMissing) {
   save_nano_gpt(path, trained, "", {{"n_head", "2"}});
   EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no vocabulary; pass the text"));
   EXPECT_TRUE(contains(error_of([&] { import_model(path, {.vocabulary = Vocabulary::bytes()}); }),
-                       "the model has 14 tokens, but the vocabulary 256"));
+                       "the model has 14 tokens, but the vocabulary has 256"));
   save_safetensors(path, {});
   EXPECT_TRUE(contains(error_of([&] { import_model(path); }), "has no tensor wte.weight"));
   export_hugging_face(trained, directory / "h");

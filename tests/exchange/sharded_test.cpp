@@ -102,7 +102,7 @@ TEST_F(Sharded, NamesAreThoseOfFilesBesideTheIndex) {
 
 TEST_F(Sharded, EveryTensorIsInItsShard) {
   EXPECT_TRUE(contains(with(some_, kSecond), cat("several/", kFirst, ": has a tensor ", some_,
-                                                 ", which model.safetensors.index.json says is in ", kSecond)));
+                                                 ", which model.safetensors.index.json places in ", kSecond)));
   EXPECT_TRUE(contains(with("transformer.h.9.ln_1.bias", kFirst),
                        cat("several/", kFirst, ": has no tensor transformer.h.9.ln_1.bias, which ")));
   Json fewer = Json::object();
@@ -130,7 +130,7 @@ TEST_F(Sharded, ShardsAreCheckedAsAnyFile) {
   }
   EXPECT_EQ(refused(), "(no error)");
   std::filesystem::create_symlink(kFirst, path_ + "/model-00000-of-00002.safetensors");
-  EXPECT_TRUE(contains(with(some_, "model-00000-of-00002.safetensors"), "model.safetensors.index.json says is in "));
+  EXPECT_TRUE(contains(with(some_, "model-00000-of-00002.safetensors"), "model.safetensors.index.json places in "));
 }
 
 }  // namespace

@@ -106,9 +106,9 @@ TEST_F(GgufFile, DamageIsNamed) {
   EXPECT_TRUE(contains(refused(with(words + 8, huge)), "the file is truncated"));  // its count
   EXPECT_TRUE(contains(refused(with(words + 4, std::string("\x06\0\0\0", 4))), "array of the unsupported kind 6"));
   EXPECT_TRUE(contains(refused(with(words, std::string("\x0C\0\0\0", 4))), "a.words has the unsupported kind 12"));
-  EXPECT_TRUE(contains(refused(with(bytes_.find("a.sign"), "a.real")), "two entries are named \"a.real\""));
+  EXPECT_TRUE(contains(refused(with(bytes_.find("a.sign"), "a.real")), "two entries are named \"a.real\"; rename one"));
   const std::size_t tensor = bytes_.find("w", words + 40);
-  EXPECT_TRUE(contains(refused(with(tensor, "b")), "two tensors are named \"b\""));
+  EXPECT_TRUE(contains(refused(with(tensor, "b")), "two tensors are named \"b\"; rename one"));
   EXPECT_TRUE(contains(refused(with(tensor + 1, std::string("\x05\0\0\0", 4))), "has rank 5"));
   EXPECT_TRUE(contains(refused(with(tensor + 5, huge)), "too large"));
   EXPECT_TRUE(contains(refused(with(tensor + 5, std::string("\x04\0\0\0\0\0\0\x10", 8))), "too large"));
@@ -137,8 +137,8 @@ TEST_F(GgufFile, WriterRefusesWhatCannotBeStored) {
     return error_of([&] { save_gguf(directory_ / "g", metadata, tensors); });
   };
   const TensorView w = tensor_view<float>("w", {2, 3}, kSix);
-  EXPECT_TRUE(contains(line({}, {w, w}), "two tensors are named \"w\""));
-  EXPECT_TRUE(contains(line({{"k", true}, {"k", false}}, {w}), "two entries are named \"k\""));
+  EXPECT_TRUE(contains(line({}, {w, w}), "two tensors are named \"w\"; rename one"));
+  EXPECT_TRUE(contains(line({{"k", true}, {"k", false}}, {w}), "two entries are named \"k\"; rename one"));
   EXPECT_TRUE(contains(line({}, {tensor_view<float>("w", {}, kOne)}), "rank 0"));
   EXPECT_TRUE(contains(line({}, {tensor_view<float>("w", {4}, kSix)}), "does not take 24 bytes"));
   const std::vector<double> doubles = {1};

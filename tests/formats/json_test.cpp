@@ -93,7 +93,7 @@ TEST(JsonParse, RefusesWithLineColumnAndReason) {
       {"0x10", "found 'x'"},
       {"1e999", "too large for a double"},
       {"-1e999", "too large for a double"},
-      {"\"a", "column 1: this string has no closing quote"},
+      {"\"a", "column 1: this string has no closing quote; add one"},
       {"\"a\nb\"", "column 3: a string cannot contain '\\n' unescaped"},
       {"\"\t\"", "a string cannot contain '\\t' unescaped"},
       {"\"\\x41\"", "unknown escape"},

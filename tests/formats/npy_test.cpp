@@ -155,7 +155,7 @@ TEST(Npz, HoldsTensorsAndTexts) {
   EXPECT_EQ(found.at("config.json"), "{}");
   const TensorView twice[] = {views[0], views[0]};
   EXPECT_TRUE(contains(error_of([&] { save_npz(directory / "t.npz", twice); }),
-                       "two files of the archive are named \"blocks.0.w.npy\""));
+                       "two files of the archive are named \"blocks.0.w.npy\"; rename one"));
 }
 
 }  // namespace

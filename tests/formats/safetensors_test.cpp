@@ -48,7 +48,8 @@ TEST(SafeTensorsRead, Check1AtLeastEightBytes) {
 
 TEST(SafeTensorsRead, Check2HeaderLength) {
   for (const std::uint64_t length : {std::uint64_t{100'000'001}, std::uint64_t{1} << 63, ~std::uint64_t{0}})
-    EXPECT_TRUE(contains(refusal(length_bytes(length) + "{}"), cat("announce a header of ", length, " bytes")));
+    EXPECT_TRUE(
+        contains(refusal(length_bytes(length) + "{}"), cat("give a header length of ", length, ", but at most")));
   EXPECT_TRUE(contains(refusal("PK\x03\x04 what a zip begins with"), "not a safetensors file"));
 }
 
@@ -147,7 +148,7 @@ TEST(SafeTensorsRead, Check9TheEnd) {
 
 TEST(SafeTensorsRead, ChecksComeInOrder) {
   // The file fails every later check as well; the first failing check is reported.
-  EXPECT_TRUE(contains(refusal(length_bytes(100'000'001) + "\xFF"), "announce"));
+  EXPECT_TRUE(contains(refusal(length_bytes(100'000'001) + "\xFF"), "give a header length"));
   EXPECT_TRUE(contains(refusal(length_bytes(9) + "\xFF"), "its header takes 9"));
   EXPECT_TRUE(contains(refusal(file_of("\xFF[", zeros(3))), "not UTF-8"));
   EXPECT_TRUE(contains(refusal(file_of("{" + entry("a", "X", "[9]", "[4,3]") + "}")), "dtype"));
@@ -174,7 +175,8 @@ TEST(SafeTensorsRead, WhatIsAllowed) {
   std::uint8_t byte = 0;
   file.read("last", std::span(&byte, 1));
   EXPECT_EQ(byte, 7);
-  EXPECT_EQ(error_of([&] { file.at("nothing"); }), "s: tensor \"nothing\" is missing; the file has 4 tensors");
+  EXPECT_EQ(error_of([&] { file.at("nothing"); }),
+            "s: tensor \"nothing\" is missing among 4 tensors; use a complete file");
 }
 
 TEST(SafeTensorsRead, ViewsLiveAsLongAsACopy) {

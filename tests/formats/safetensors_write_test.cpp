@@ -118,7 +118,7 @@ TEST(SafeTensorsWrite, RefusesWhatCannotBeRead) {
     return error_of([&] { save_safetensors(path, views, metadata); });
   };
   const TensorView good = tensor_view<float>("a", {2}, std::span(values));
-  EXPECT_EQ(refused({good, good}), path + ": two tensors are named \"a\"");
+  EXPECT_EQ(refused({good, good}), path + ": two tensors are named \"a\"; rename one");
   EXPECT_TRUE(contains(refused({tensor_view<float>("__metadata__", {2}, std::span(values))}), "cannot be named"));
   EXPECT_EQ(refused({tensor_view<float>("a", {3}, std::span(values))}),
             path + ": tensor \"a\": F32 [3] needs 12 bytes, but has 8");

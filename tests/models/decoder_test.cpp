@@ -353,7 +353,7 @@ TEST(Decoder, GivesWhatIsNotANumberForDamagedWeights) {
 TEST(Decoder, RefusesWhatItCannotRead) {
   const TransformerLM model(tiny_config());
   Decoder decoder(model);
-  EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens; start from at least one");
+  EXPECT_EQ(error_of([&] { decoder.start({}); }), "decoder: no tokens; pass at least one");
   EXPECT_EQ(error_of([&] { decoder.start(Ids(7, 1)); }),
             "decoder: 7 tokens exceed the context of 6; pass only the last ones");
   for (const std::int32_t id : {-1, 7}) {

@@ -105,9 +105,9 @@ void expect_no_allocations(const TransformerConfig& config, const std::string& w
   steps.step();
   steps.step();
   const Index system = pool_stats().system_allocations;
-  const long calls = new_calls();
+  const Index bytes = cli::allocated_bytes();
   for (int k = 0; k < 3; ++k) steps.step();
-  EXPECT_EQ(new_calls(), calls) << "operator new was called: " << what;
+  EXPECT_EQ(cli::allocated_bytes(), bytes) << "operator new was called: " << what;
   EXPECT_EQ(pool_stats().system_allocations, system) << what;
 }
 

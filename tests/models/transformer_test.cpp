@@ -175,7 +175,8 @@ TEST(TransformerLM, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
     const TransformerLM model(tiny_config(kind));
     for (const Index length : {Index{1}, Index{6}})
       EXPECT_EQ(to_text(model(random_ids(2 * length, 7, 1), 2).shape()), to_text(Shape{2, length, 7}));
-    EXPECT_EQ(error_of([&] { model(random_ids(7, 7, 1), 1); }), "model: 7 ids at a time, and the context is 6");
+    EXPECT_EQ(error_of([&] { model(random_ids(7, 7, 1), 1); }),
+              "model: sequences of 7 ids exceed the context of 6; pass shorter sequences");
   }
 }
 
@@ -184,9 +185,12 @@ TEST(TransformerLM, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
 TEST(TransformerLM, RefusesIdsThatMakeNoBatch) {
   const TransformerLM model(tiny_config());
   const std::vector<std::int32_t> ids = random_ids(5, 7, 1);
-  EXPECT_EQ(error_of([&] { model(ids, 2); }), "model: 5 ids do not make 2 sequences");
-  EXPECT_EQ(error_of([&] { model(ids, 0); }), "model: 5 ids do not make 0 sequences");
-  EXPECT_EQ(error_of([&] { model(ids, -5); }), "model: 5 ids do not make -5 sequences");
+  EXPECT_EQ(error_of([&] { model(ids, 2); }),
+            "model: 5 ids do not divide into 2 sequences; pass sequences of equal length");
+  EXPECT_EQ(error_of([&] { model(ids, 0); }),
+            "model: 5 ids do not divide into 0 sequences; pass sequences of equal length");
+  EXPECT_EQ(error_of([&] { model(ids, -5); }),
+            "model: 5 ids do not divide into -5 sequences; pass sequences of equal length");
 }
 
 TEST(TransformerConfig, SaysWhichSizesWouldDo) {
@@ -205,11 +209,11 @@ TEST(TransformerConfig, SaysWhichSizesWouldDo) {
             "model: width 8 is not divisible by 3 heads; use 6 or 9, or other heads");
   EXPECT_EQ(error([](auto& c) { c.heads = 9; }), "model: width 8 is not divisible by 9 heads; use 9, or other heads");
   EXPECT_EQ(error([](auto& c) { c.heads = 8, c.position = PositionKind::kRotary; }),
-            "model: rotary positions need an even head size, and 8 / 8 is 1");
+            "model: rotary positions need an even head size, but 8 / 8 is 1; use another width or number of heads");
   EXPECT_EQ(error([](auto& c) { c.dropout = 1; }), "model: dropout 1 is outside [0, 1)");
-  EXPECT_EQ(error([](auto& c) { c.position = static_cast<PositionKind>(9); }), "model: no such position encoding");
-  EXPECT_EQ(error([](auto& c) { c.norm = static_cast<NormKind>(9); }), "model: no such normalization");
-  EXPECT_EQ(error([](auto& c) { c.activation = static_cast<Activation>(-1); }), "model: no such activation");
+  EXPECT_EQ(error([](auto& c) { c.position = static_cast<PositionKind>(9); }), "model: unknown position encoding");
+  EXPECT_EQ(error([](auto& c) { c.norm = static_cast<NormKind>(9); }), "model: unknown normalization");
+  EXPECT_EQ(error([](auto& c) { c.activation = static_cast<Activation>(-1); }), "model: unknown activation");
 }
 
 }  // namespace

@@ -222,7 +222,7 @@ TEST_F(Attention, PaddingDoesNotReachTheRest) {
 
 TEST_F(Attention, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(error_of([] { MultiHeadAttention(6, 4); }), "attention: width 6 is not divisible by 4 heads");
-  EXPECT_EQ(error_of([] { MultiHeadAttention(6, 0); }), "attention: 0 heads; at least one is needed");
+  EXPECT_EQ(error_of([] { MultiHeadAttention(6, 0); }), "attention: 0 heads; use at least one");
   const std::vector<Index> lengths = {3, 6};
   EXPECT_EQ(error_of([&] { AttentionMask::padding(lengths, 5); }), "attention: length 6 is outside 0 to 5");
   EXPECT_EQ(error_of([&] { layer_(Tensor::zeros({5, 6})); }), "attention: x must be [B,T,C], got [5,6]");

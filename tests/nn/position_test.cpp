@@ -44,11 +44,12 @@ TEST(Position, LearnedAddsItsRows) {
   const LearnedPosition position(6, 3);
   const Tensor x = random_tensor({2, 4, 3}, 2);
   EXPECT_TRUE(same_bits(position.embed(x, 2), add(x, slice(position.weight, 0, 2, 6))));
-  EXPECT_EQ(error_of([&] { position.embed(x, 3); }), "position 6 is beyond the context of 6 that this model learned");
+  EXPECT_EQ(error_of([&] { position.embed(x, 3); }),
+            "position: 6 is outside the learned context of 6; use a shorter sequence");
   EXPECT_EQ(error_of([&] {
               position.embed(Tensor::zeros({1, 7, 3}));
             }),
-            "position 6 is beyond the context of 6 that this model learned");
+            "position: 6 is outside the learned context of 6; use a shorter sequence");
   const DTypeScope doubles(DType::kFloat64);
   const LearnedPosition exact(6, 3);
   EXPECT_TRUE(gradients_are_right(exact, [&](std::span<const Tensor> in) { return exact.embed(in[0], 1); },

@@ -67,13 +67,19 @@ TEST_F(Checkpoint, RefusesWhatDoesNotFitAndChangesNothing) {
                six = filled("x", {2, 3}, 9).value;
   const std::vector<Case> cases = {
       {{stored("a", six)}, "", "\"b\""},
-      {{stored("a", six), stored("b", turned)}, "", "b is [3,2], and this model needs [4]"},
+      {{stored("a", six), stored("b", turned)}, "", "b is [3,2], but this model needs [4]"},
       {{stored("a", six), tensor_view<std::int32_t>("b", {4}, whole)},
        "",
-       "b holds I32, and this model needs a floating"},
-      {{stored("a", six), stored("b", four), stored("c", four)}, "", "c is not a part of this model"},
-      {{stored("p.a", six), stored("p.b", four), stored("p.c", four)}, "p.", "p.c is not a part of this model"},
-      {{stored("p.a", six), stored("p.b", four), stored("p.aa", four)}, "p.", "p.aa is not a part of this model"},
+       "b holds I32, but this model needs a floating"},
+      {{stored("a", six), stored("b", four), stored("c", four)},
+       "",
+       "c is not a part of this model; restore the file that belongs to config.json"},
+      {{stored("p.a", six), stored("p.b", four), stored("p.c", four)},
+       "p.",
+       "p.c is not a part of this model; restore the file that belongs to config.json"},
+      {{stored("p.a", six), stored("p.b", four), stored("p.aa", four)},
+       "p.",
+       "p.aa is not a part of this model; restore the file that belongs to config.json"},
       {{stored("a", six), stored("b", four)}, "p.", "p.a"},
   };
   for (const Case& c : cases) {

@@ -113,15 +113,15 @@ TEST(Settings, SayWhatIsAllowed) {
   const auto line = [&](const char* name, const char* value) {
     return error_of([&] { set_from_text(c, setting(name), value); });
   };
-  EXPECT_EQ(line("steps", "1e5"), "--steps 1e5: not a whole number; allowed is 1 to 1000000000");
-  EXPECT_EQ(line("steps", "0"), "--steps 0: outside what is allowed: 1 to 1000000000");
+  EXPECT_EQ(line("steps", "1e5"), "--steps 1e5: not a whole number; allowed: 1 to 1000000000");
+  EXPECT_EQ(line("steps", "0"), "--steps 0: out of range; allowed: 1 to 1000000000");
   EXPECT_EQ(line("steps", "99999999999999999999"),
-            "--steps 99999999999999999999: outside what is allowed: 1 to 1000000000");
-  EXPECT_EQ(line("dropout", "1"), "--dropout 1: outside what is allowed: from 0 to below 1");
-  EXPECT_EQ(line("lr", "0"), "--lr 0: outside what is allowed: more than 0, at most 10");
-  EXPECT_EQ(line("lr", "fast"), "--lr fast: not a number; allowed is more than 0, at most 10");
+            "--steps 99999999999999999999: out of range; allowed: 1 to 1000000000");
+  EXPECT_EQ(line("dropout", "1"), "--dropout 1: out of range; allowed: from 0 to below 1");
+  EXPECT_EQ(line("lr", "0"), "--lr 0: out of range; allowed: more than 0, at most 10");
+  EXPECT_EQ(line("lr", "fast"), "--lr fast: not a number; allowed: more than 0, at most 10");
   EXPECT_EQ(line("norm", "lyer"), "--norm lyer: not one of layer, rms; did you mean layer?");
-  EXPECT_EQ(line("tied", "si"), "--tied si: say yes or no");
+  EXPECT_EQ(line("tied", "si"), "--tied si: use yes or no");
 }
 
 TEST(Config, JsonComesBackAsItWas) {
@@ -145,10 +145,10 @@ TEST(Config, JsonErrorsNameFileAndSetting) {
     RunConfig config;
     return error_of([&] { from_json(config, JsonView(json, "config.json")); });
   };
-  EXPECT_EQ(line("{\"layrs\":2}"), "config.json: no setting is called layrs; did you mean layers?");
-  EXPECT_EQ(line("{\"zzzzzz\":2}"), "config.json: no setting is called zzzzzz");
-  EXPECT_EQ(line("{\"min-lr\":2}"), "config.json: no setting is called min-lr; did you mean min_lr?");
-  EXPECT_TRUE(contains(line("{\"layers\":0}"), "config.json: layers: --layers 0: outside what is allowed"));
+  EXPECT_EQ(line("{\"layrs\":2}"), "config.json: unknown setting layrs; did you mean layers?");
+  EXPECT_EQ(line("{\"zzzzzz\":2}"), "config.json: unknown setting zzzzzz");
+  EXPECT_EQ(line("{\"min-lr\":2}"), "config.json: unknown setting min-lr; did you mean min_lr?");
+  EXPECT_TRUE(contains(line("{\"layers\":0}"), "config.json: layers: --layers 0: out of range; allowed:"));
   EXPECT_TRUE(contains(line("{\"layers\":1.5}"), "config.json: layers: "));
   EXPECT_TRUE(contains(line("{\"layers\":\"2\"}"), "config.json: layers: "));
   EXPECT_TRUE(contains(line("{\"lr\":null}"), "config.json: lr: "));
@@ -216,11 +216,12 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
     return error_of([&] { c.check(); });
   };
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 65; }), "width 65 is not divisible by 4 heads; use 64 or 68"));
-  EXPECT_TRUE(contains(line([](RunConfig& c) { c.min_lr = 1; }), "--min-lr 1 is above --lr 0.001"));
+  EXPECT_TRUE(
+      contains(line([](RunConfig& c) { c.min_lr = 1; }), "--min-lr 1 is above --lr 0.001; use a smaller --min-lr"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.data = c.grammar = "x"; }), "--data and --grammar"));
   EXPECT_TRUE(contains(
       line([](RunConfig& c) { c.corpus = "tale"; }),
-      "there is: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
+      "choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 1 << 20; }), "GB of memory; use a smaller --width"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.hidden = 1 << 20, c.layers = 1000; }), "GB of memory"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));
@@ -298,9 +299,9 @@ TEST(Config, ChecksTheRangeOfEverySetting) {
     change(c);
     return error_of([&] { c.check(); });
   };
-  EXPECT_EQ(line([](RunConfig& c) { c.eval_every = 0; }), "--eval-every 0: outside what is allowed: 1 to 1000000000");
-  EXPECT_EQ(line([](RunConfig& c) { c.heads = 0; }), "--heads 0: outside what is allowed: 1 to 1000");
-  EXPECT_EQ(line([&](RunConfig& c) { c.lr = nan; }), "--lr nan: not a number; allowed is more than 0, at most 10");
+  EXPECT_EQ(line([](RunConfig& c) { c.eval_every = 0; }), "--eval-every 0: out of range; allowed: 1 to 1000000000");
+  EXPECT_EQ(line([](RunConfig& c) { c.heads = 0; }), "--heads 0: out of range; allowed: 1 to 1000");
+  EXPECT_EQ(line([&](RunConfig& c) { c.lr = nan; }), "--lr nan: not a number; allowed: more than 0, at most 10");
   EXPECT_EQ(line([](RunConfig& c) { c.position = static_cast<PositionKind>(17); }),
             "--position '': not one of learned, sinusoidal, rotary, alibi, none");
   EXPECT_EQ(line([](RunConfig& c) { c.optimizer = static_cast<OptimizerKind>(-1); }),

@@ -73,7 +73,7 @@ TEST_F(Divergence, WarnsOnceAtTheThirdValidationInARow) {
   EXPECT_EQ(seen.warnings.size(), 1u) << "not again at the end";
   EXPECT_TRUE(contains(seen.warnings[0],
                        cat("worse than a uniform guess (", fixed_text(guess, 2), "), at 3 validations in a row")));
-  EXPECT_TRUE(contains(seen.warnings[0], "start again with --lr 0.01 instead of 10 and --clip 1"));
+  EXPECT_TRUE(contains(seen.warnings[0], "restart with --lr 0.01 instead of 10 and --clip 1"));
 }
 
 TEST_F(Divergence, TheRateThatIsSuggestedTrains) {
@@ -93,7 +93,7 @@ TEST_F(Divergence, EndsTheRunAndKeepsTheBestCheckpoint) {
   EXPECT_TRUE(seen.warnings.empty()) << "the error says it";
   EXPECT_EQ(static_cast<Index>(seen.records.size()), warned.at[0]) << "no step is made after the third";
   EXPECT_TRUE(contains(seen.error, cat("training diverged at step ", warned.at[0], ": the validation loss is ")));
-  EXPECT_TRUE(contains(seen.error, "the checkpoint of step 0 is kept; start again with --lr 0.01 instead of 10"));
+  EXPECT_TRUE(contains(seen.error, "the checkpoint of step 0 is kept; restart with --lr 0.01 instead of 10"));
   EXPECT_EQ(load_model(directory_ / "run").step, 0);
   EXPECT_EQ(load_model(directory_ / "run").val_loss, seen.records[0].val_loss);
   const std::vector<StepRecord> log = read_log(directory_ / "run/log.jsonl");
@@ -166,7 +166,7 @@ TEST_F(Divergence, ATextLearnedByHeartIsToldApart) {
   EXPECT_FALSE(seen.diverged) << seen.error;
   ASSERT_EQ(seen.warnings.size(), 1u);
   EXPECT_EQ(seen.at[0], 80);
-  EXPECT_TRUE(contains(seen.warnings[0], "so the model learned its text by heart: use more text"));
+  EXPECT_TRUE(contains(seen.warnings[0], "so the model overfits: use more text"));
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST(Plan, DoesNotMeasureWhatIsFarTooLarge) {
 }
 
 TEST(Plan, SaysWhenTheTimeIsTooShort) {
-  EXPECT_TRUE(contains(error_of([] { plan(0.1, kMegabyte, 1e8); }), "enough for "));
+  EXPECT_TRUE(contains(error_of([] { plan(0.1, kMegabyte, 1e8); }), "allows only "));
 }
 
 TEST(Plan, ExpectsWhatItsLawSays) {

@@ -150,7 +150,7 @@ TEST(Resolve, TheModelToStartFromGivesItsSizes) {
   EXPECT_EQ(resolve(a).width, 48);
   a.flags["width"] = "64";
   EXPECT_EQ(error_of([&] { resolve(a); }),
-            "--width 64: the model in runs/a has 48, and --init keeps it; leave the flag out");
+            "--width 64: the model in runs/a has 48, and --init keeps this value; omit the flag");
 }
 
 TEST(Resolve, AResumedRunKeepsWhatIsComputed) {

@@ -97,7 +97,7 @@ TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
     EXPECT_EQ(read_log(directory_ / "log.jsonl").size(), 7u);
   }
   write_file_atomically(directory_ / "log.jsonl", std::string("nothing of ours\n"));
-  EXPECT_TRUE(contains(error_of([&] { RunLog(directory_.path()).cut_from(3); }), "line 1 is not what this program"));
+  EXPECT_TRUE(contains(error_of([&] { RunLog(directory_.path()).cut_from(3); }), "line 1 is not a log record"));
   RunLog(directory_.path()).cut_from(0);
   EXPECT_EQ(json(), "");
 }
@@ -117,8 +117,7 @@ TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   for (const char* bad : {"{}", "[]", "x", "{\"step\":-1}", "{\"step\":1,\"loss\":\"x\"}", "{\"step\":0.5}",
                           "{\"step\":1,\"seconds\":1e308}"}) {
     write_file_atomically(name, line + "\n" + bad + "\n");
-    EXPECT_TRUE(contains(error_of([&] { read_log(name); }), "log.jsonl: line 2 is not what this program writes"))
-        << bad;
+    EXPECT_TRUE(contains(error_of([&] { read_log(name); }), "log.jsonl: line 2 is not a log record")) << bad;
   }
   EXPECT_TRUE(contains(error_of([&] { read_log(directory_ / "none"); }), "no such file"));
 }

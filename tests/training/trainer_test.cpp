@@ -325,7 +325,8 @@ TEST_F(TrainerTest, CannotBeResumedToFewerStepsThanItHas) {
   train(c, run("run"));
   const Files before = files_of(run("run"));
   c.steps = 11;
-  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is at step 12 already"));
+  EXPECT_TRUE(
+      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is already at step 12; use more steps"));
   EXPECT_TRUE(before == files_of(run("run")));
 }
 
@@ -334,14 +335,14 @@ TEST_F(TrainerTest, ResumesTheSameTextOnly) {
   train(c, run("run"));
   const Files before = files_of(run("run"));
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c, 2), run("run")); }),
-                       "the run was trained on another text than "));
+                       "the run was trained on a text that differs from "));
   EXPECT_TRUE(before == files_of(run("run")));
   // A state of another run with the same shapes.
   write_file_atomically(directory_ / "text2.txt", tiny_text(1, 201));
   Trainer(c, data(c, 2), run("other")).run();
   write_file_atomically(run("run") + "/state.safetensors", read_file(run("other") + "/state.safetensors"));
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
-                       "state.safetensors: is of a run on another text"));
+                       "state.safetensors: belongs to a run on another text"));
 }
 
 TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
@@ -356,7 +357,7 @@ TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
   const Files before = files_of(run("run"));
   ASSERT_GT(load_model(run("run")).step, 0);
   EXPECT_TRUE(
-      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "there is no checkpoint to resume from"));
+      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "does not exist, so the run cannot resume"));
   EXPECT_TRUE(before == files_of(run("run")));
 }
 

@@ -50,7 +50,7 @@ T parse_number(const std::string& flag, const std::string& text, T lowest, T hig
       cat("--", flag, " ", text.empty() ? "''" : text, ": expected ", kind, " from ", lowest, " to ", highest));
 }
 
-constexpr const char* kUnwritable = "standard output cannot be written: the disk is full or nobody reads on";
+constexpr const char* kUnwritable = "cannot write to standard output (disk full or broken pipe)";
 
 }  // namespace
 
@@ -82,9 +82,9 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
     std::string value;
     if (flag->placeholder.empty()) {
       if (equals != std::string::npos)
-        throw UsageError(
-            cat("--", name, ": takes no value",
-                flag->negatable() ? cat("; say --", name, " or --no-", name) : "; leave it out to go without"));
+        throw UsageError(cat("--", name, ": takes no value",
+                             flag->negatable() ? cat("; use --", name, " or --no-", name)
+                                               : "; omit the value, or omit the flag to turn it off"));
       value = negated ? "no" : "yes";
     } else if (equals != std::string::npos) {
       value = word.substr(equals + 1);
@@ -93,16 +93,16 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
       if (i + 1 == words.size()) throw UsageError(usage);
       value = words[++i];
       // If the value is missing, do not take the next flag as the value.
-      if (value.rfind("--", 0) == 0)
-        throw UsageError(cat(usage, "; if it is to be ", value, ", write --", name, "=", value));
+      if (value.rfind("--", 0) == 0) throw UsageError(cat(usage, "; to pass ", value, ", write --", name, "=", value));
     }
     all_[name].push_back(value);
-    if (!values_.emplace(name, value).second && !flag->repeatable) throw UsageError(cat("--", name, ": given twice"));
+    if (!values_.emplace(name, value).second && !flag->repeatable)
+      throw UsageError(cat("--", name, ": given twice; give it once"));
   }
   if (operands_.size() < command.least_operands || operands_.size() > command.most_operands) {
-    throw UsageError(cat(operands_.empty() && command.least_operands > 0 ? "no run is named"
-                         : operands_.size() < command.least_operands     ? "a word is missing"
-                                                                         : cat(operands_.back(), ": one word too many"),
+    throw UsageError(cat(operands_.empty() && command.least_operands > 0 ? "the directory of a run is missing"
+                         : operands_.size() < command.least_operands     ? "an argument is missing"
+                                                                     : cat(operands_.back(), ": unexpected argument"),
                          operands_.size() > command.most_operands && !command.operand_flag.empty()
                              ? cat("; did you mean --", command.operand_flag, " ", quoted(operands_.back()), "?")
                              : "",
@@ -205,10 +205,10 @@ Flag with_choices(Flag flag, std::vector<std::string> choices) {
 
 std::vector<Flag> model_and_text_flags(std::vector<Flag> own) {
   std::vector<Flag> flags = {
-      {"data", "FILE", "another text to look at, all of it: a file, a folder or -; may be repeated", "Options",
+      {"data", "FILE", "use all of this text instead: a file, a folder or - (standard input); repeatable", "Options",
        "the run's validation part", true},
-      with_choices({"corpus", "NAME", "a built-in corpus to look at instead"}, corpus_names()),
-      {"last", "", "use the last checkpoint instead of the best step"},
+      with_choices({"corpus", "NAME", "use this built-in corpus instead"}, corpus_names()),
+      {"last", "", "use the last checkpoint instead of the best one"},
       {"json", "", "print one JSON object"}};
   flags.insert(flags.begin() + 2, own.begin(), own.end());
   return flags;
@@ -217,9 +217,8 @@ std::vector<Flag> model_and_text_flags(std::vector<Flag> own) {
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again) {
   if (std::count(paths.begin(), paths.end(), "-") == 0 || !stdin_is_terminal()) return;
   if (!again.empty())
-    fail(again,
-         ": was trained on standard input, and nothing comes from there now; give the same text through a pipe, ",
-         "or with --data FILE");
+    fail(again, ": was trained on standard input, which is now a terminal; pipe the same text, ",
+         "or pass it with --data FILE");
   say("reading the text from the terminal; Ctrl-D at the start of a line ends it");
 }
 
@@ -227,7 +226,7 @@ void say_marks(const std::vector<std::string>& files) {
   if (files.empty()) return;
   say(cat("notice  ", one_line(files[0]),
           files.size() > 1 ? cat(" and ", counted(static_cast<Index>(files.size()) - 1, "more file")) : "",
-          ": the byte order mark (U+FEFF) at the start is left out"));
+          ": the byte order mark (U+FEFF) at the start is removed"));
 }
 
 ModelAndText load_model_and_text(const Arguments& args) {
@@ -251,12 +250,11 @@ ModelAndText load_model_and_text(const Arguments& args) {
     loaded.data = load_run_data(config, &info.vocabulary);
     return loaded;
   }
-  if (!info.imported_from.empty())
-    fail(args.operands()[0], ": was imported, and its text did not come with it; name a text with --data");
+  if (!info.imported_from.empty()) fail(args.operands()[0], ": was imported without a text; pass one with --data");
   check_standard_input(info.config.all_data(), args.operands()[0]);
   loaded.data = load_run_data(info.config, &info.vocabulary);
   if (loaded.data.fingerprint != info.fingerprint)
-    fail(loaded.data.source, ": is not the text that the run was trained on any more; name a text with --data");
+    fail(loaded.data.source, ": differs from the text that the run was trained on; pass a text with --data");
   return loaded;
 }
 
@@ -275,10 +273,10 @@ void check_vacant(const std::string& directory, bool force, const std::string& h
   const std::string found = run.occupied_by();
   if (found.empty()) return;
   if (!run.has_run())
-    fail(directory, ": holds ", found, ", and no run that it belongs to; move it away or choose another --out");
-  if (!force) fail(directory, ": holds a run already; ", how, ", or choose another --out");
+    fail(directory, ": contains ", found, " but no run; move this file away, or choose another --out");
+  if (!force) fail(directory, ": already contains a run; ", how, ", or choose another --out");
   if (!is_run(directory))
-    fail(run.file("config.json"), ": is not of a run, and --force replaces runs only; choose another --out");
+    fail(run.file("config.json"), ": does not belong to a run, and --force replaces only runs; choose another --out");
 }
 
 namespace {

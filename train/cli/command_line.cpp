@@ -39,7 +39,7 @@ std::string overview() {
     left.resize(16, ' ');
     text += wrapped(left, command.summary);
   }
-  return text + "\nheadlight COMMAND --help tells more about each; --version prints the version.\n";
+  return text + "\nheadlight COMMAND --help describes a command; --version prints the version.\n";
 }
 
 // The command without the flags of model families other than the one that `words` names.
@@ -99,7 +99,7 @@ int run(const std::vector<std::string>& words) {
   for (const char* other : {"help", "--help", "--version"}) names.emplace_back(other);
   const std::string near = did_you_mean(wanted, names);
   throw UsageError(
-      cat(wanted, ": no such command", near.empty() ? "; see headlight --help" : cat("; did you mean ", near, "?")));
+      cat(wanted, ": unknown command", near.empty() ? "; see headlight --help" : cat("; did you mean ", near, "?")));
 }
 
 }  // namespace

@@ -167,7 +167,7 @@ std::string roff(const std::string& text) {
 
 int run_man(const Arguments&) {
   std::string text = cat(".TH HEADLIGHT 1 \"\" \"headlight ", version(),
-                         "\" \"User Commands\"\n.SH NAME\nheadlight \\- train small transformers on text and look at "
+                         "\" \"User Commands\"\n.SH NAME\nheadlight \\- train small transformers on text and analyze "
                          "their attention heads\n.SH SYNOPSIS\n.B headlight\n.I COMMAND\n[OPTIONS]\n.SH COMMANDS\n");
   for (const Command& command : commands()) {
     text += cat(".SS ", roff(cat("headlight ", command.name)), "\n", roff(command.summary), "\n.PP\n.B ",
@@ -179,9 +179,9 @@ int run_man(const Arguments&) {
                   flag.placeholder.empty() ? "" : cat(" ", flag.placeholder), "\n", roff(flag_help(flag)), "\n");
     if (!command.notes.empty()) text += cat(".PP\n.nf\n", roff(command.notes), ".fi\n");
   }
-  text += ".SH EXIT STATUS\n0 fine, 1 failed, 2 wrong usage, 3 training diverged, 130 interrupted.\n";
-  text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNot empty: lines instead of the live view.\n";
-  text += ".TP\n.B HEADLIGHT_ISA\nThe kernels to use: reference, portable, avx2 or avx512.\n";
+  text += ".SH EXIT STATUS\n0 success, 1 failure, 2 usage error, 3 training diverged, 130 interrupted.\n";
+  text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf not empty: plain lines instead of the live view.\n";
+  text += ".TP\n.B HEADLIGHT_ISA\nThe kernel set: reference, portable, avx2 or avx512.\n";
   print(text);
   return 0;
 }
@@ -191,7 +191,7 @@ int run_man(const Arguments&) {
 Command completion_command() {
   return {
       .name = "completion",
-      .summary = "Prints a script with which a shell completes commands and flags.",
+      .summary = "Prints a shell script that completes commands and flags.",
       .usage = "bash|zsh|fish",
       .examples = {"source <(headlight completion bash)   # a line for ~/.bashrc", "source <(headlight completion zsh)",
                    "headlight completion fish > ~/.config/fish/completions/headlight.fish"},

@@ -9,8 +9,8 @@
 namespace headlight::cli {
 
 std::vector<Flag> progress_flags(const char* group) {
-  return {{"plain", "", "no line that renews itself; also off a terminal", group},
-          {"quiet", "", "say nothing unless something is wrong", group}};
+  return {{"plain", "", "no progress line; the default outside a terminal", group},
+          {"quiet", "", "print only warnings and errors", group}};
 }
 
 ProgressLine::ProgressLine(const Arguments& args)

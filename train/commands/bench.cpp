@@ -148,17 +148,16 @@ std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * shar
 
 Command bench_command() {
   return {.name = "bench",
-          .summary = "Measures the limits of this machine, and how close training comes to them.",
+          .summary = "Measures the limits of this machine, and the share that training reaches.",
           .usage = "step|gemm|ops|attention|sample [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},
-          .flags = {with_choices(
-                        {"preset", "NAME", "the model, one of the presets of train; not for gemm", "Options", "cpu"},
-                        preset_names()),
+          .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
+                                 preset_names()),
                     {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
                     {"seconds", "X", "duration, without the limits of the machine", "Options", "5"},
-                    {"dropout", "P", "step: dropout in place of the preset's"},
+                    {"dropout", "P", "step: dropout, instead of the preset's"},
                     {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
                     {"int8", "", "sample: 8-bit weights"},

@@ -53,7 +53,8 @@ std::optional<std::string> read_line() {
     }
     if (c == '\n') return line;
     line += static_cast<char>(c);
-    if (line.size() > kLongestLine) fail("standard input: a line of more than ", kLongestLine, " bytes");
+    if (line.size() > kLongestLine)
+      fail("standard input: a line of more than ", kLongestLine, " bytes; use shorter lines");
   }
 }
 

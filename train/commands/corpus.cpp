@@ -104,9 +104,9 @@ std::string rule_table(const TracedText& text, const std::vector<bool>& counts) 
   for (const Expert& expert : text.experts) {
     std::string left = expert.name;
     left.resize(16, ' ');
-    table += wrapped(left, cat("reads ", expert.reads));
+    table += wrapped(left, cat("depends on ", expert.reads));
   }
-  if (!text.references.empty()) table += "reader                  loss\n";
+  if (!text.references.empty()) table += "reference               loss\n";
   for (const Reference& r : text.references)
     table += table_line(r.name, "", loss_where(r.log_probability, counts), r.meaning);
   return table;
@@ -118,7 +118,7 @@ int run_corpus(const Arguments& args) {
   if (!grammar && args.operands().empty()) {
     std::string names;
     for (const std::string& name : corpus_names()) names += cat(names.empty() ? "" : ", ", name);
-    throw UsageError(cat("which corpus? There is: ", names, "; or give --grammar FILE"));
+    throw UsageError(cat("the name of a corpus is missing; choose one of: ", names, ", or give --grammar FILE"));
   }
   if (!grammar) check_corpus_name("corpus", args.operands()[0]);
   const bool trace = args.has("trace");
@@ -137,7 +137,7 @@ int run_corpus(const Arguments& args) {
   std::string known =
       wrapped("", cat("floor ", fixed_text(loss_where(text.log_probability, counts), 4), " nats a ", unit, " over ",
                       count, " ", unit, "s in ", documents, sequences ? " line" : " document",
-                      documents == 1 ? "" : "s", ": no model can do better on average"));
+                      documents == 1 ? "" : "s", ": no model has a lower expected loss"));
   if (!info.meaning.empty()) known += wrapped("", info.meaning);
   if (args.has("rules")) known += rule_table(text, counts);
   known.pop_back();  // say() adds the line break
@@ -159,19 +159,19 @@ std::string corpus_notes() {
 
 Command corpus_command() {
   return {.name = "corpus",
-          .summary = "Prints text of a built-in corpus, and the lowest possible loss on it.",
+          .summary = "Prints text of a built-in corpus and its entropy floor.",
           .usage = "NAME | --grammar FILE [--trace] [--rules] [--chars N] [--seed N]",
-          .examples = {"headlight corpus tales", "headlight corpus roles --trace          # one character a line",
+          .examples = {"headlight corpus tales", "headlight corpus roles --trace          # one line per character",
                        "headlight corpus markov --rules --chars 100000 > markov.txt",
                        "headlight corpus --grammar my.grammar"},
-          .flags = {{"grammar", "FILE", "draw from this grammar instead (data/README.md describes the format)"},
+          .flags = {{"grammar", "FILE", "generate from this grammar instead (data/README.md describes the format)"},
                     {"trace", "",
-                     "of each character its chance, the rule behind it, and how far back the evidence for "
-                     "it stands; where several experts decide, each one's evidence and what it adds to the score"},
-                    {"rules", "", "what the rules are, and the lowest loss on each one's characters"},
-                    {"chars", "N", "characters to write, and on to the end of the document", "Options",
+                     "print each character's probability, its rule, and the distance to its evidence; where several "
+                     "experts decide: each expert's evidence and the value added to the logit"},
+                    {"rules", "", "print the rules, with the floor on each rule's characters"},
+                    {"chars", "N", "characters to generate, up to the end of a document", "Options",
                      "1000; with --trace one document"},
-                    {"seed", "N", "of the random choices", "Options", "1"}},
+                    {"seed", "N", "random seed", "Options", "1"}},
           .notes = corpus_notes(),
           .least_operands = 0,
           .most_operands = 1,

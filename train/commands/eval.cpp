@@ -25,9 +25,9 @@ namespace headlight::cli {
 namespace {
 
 std::vector<Flag> eval_flags() {
-  std::vector<Flag> flags = model_and_text_flags(
-      {{"windows", "N", "windows to measure on, evenly spread; 0: the whole text", "Options", "0"}});
-  flags.insert(flags.begin() + 2, {"int8", "", "with weights of eight bits, as sample --int8 has them"});
+  std::vector<Flag> flags =
+      model_and_text_flags({{"windows", "N", "windows to evaluate, evenly spaced; 0: the whole text", "Options", "0"}});
+  flags.insert(flags.begin() + 2, {"int8", "", "int8 weights, as in sample --int8"});
   flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
   return flags;
 }
@@ -74,7 +74,7 @@ int run_eval(const Arguments& args) {
   const Index windows = args.whole("windows", 0, 0, 1'000'000'000);
   const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
-    fail(args.operands()[0], ": the run kept no validation text (--val-fraction 0); name a text with --data");
+    fail(args.operands()[0], ": the run has no validation text (--val-fraction 0); pass a text with --data");
   const bool int8 = args.has("int8");
   if (int8) round_to_int8(trained.transformer("--int8"));
   if (const auto file = args.text("logits")) {
@@ -131,18 +131,18 @@ int run_eval(const Arguments& args) {
   print(
       cat("text         ", data.source, other_text ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step,
-            int8 ? ", rounded to eight bits" : "", "\n"));
+            int8 ? ", rounded to int8" : "", "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
   if (has_floor)
-    print(cat("floor        ", fixed_text(floor, 4), " nats, the lowest possible; the model is ",
+    print(cat("floor        ", fixed_text(floor, 4), " nats (entropy floor); the model is ",
               fixed_text(e.loss - floor, 4), " above\n"));
   print(cat("perplexity   ", fixed_text(std::exp(e.loss), 3), "\n"));
   print(cat("bits         ", fixed_text(e.loss / std::numbers::ln2, 4), " a ", unit, "\n"));
   if (!counting.losses.empty()) {
-    print(cat("\nbeside counting on the training part    loss  perplexity   bits a ", unit, "\n"));
+    print(cat("\nn-gram models of the training part      loss  perplexity   bits a ", unit, "\n"));
     std::vector<std::pair<std::string, double>> rows = counting.losses;
     rows.emplace_back("this model", e.loss);
-    if (has_floor) rows.emplace_back("the lowest possible", floor);
+    if (has_floor) rows.emplace_back("entropy floor", floor);
     for (const auto& [name, loss] : rows) {
       std::string line = cat("  ", name, name == "5-gram" ? " (Kneser-Ney)" : "");
       line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
@@ -155,7 +155,7 @@ int run_eval(const Arguments& args) {
                 count_text(static_cast<double>(of)), " tokens)\n"));
   }
   if (!has_floor) return 0;
-  print("\nby the rule that wrote the character   share    loss   floor\n");
+  print("\nby the rule of the character           share    loss   floor\n");
   for (const RuleLoss& r : by_rule) {
     std::string line = "  " + r.rule;
     line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
@@ -163,7 +163,7 @@ int run_eval(const Arguments& args) {
     print(cat(line, padded(cat(fixed_text(100 * share, 1), "%"), 8), padded(fixed_text(r.loss, 3), 8),
               padded(fixed_text(r.floor, 3), 8), "\n"));
   }
-  if (!readers.empty()) print("\nbeside other readers                    loss  distance from the model\n");
+  if (!readers.empty()) print("\nreference predictors                    loss  distance from the model\n");
   for (const ReferenceLoss& r : readers) {
     std::string line = "  " + r.reference;
     line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');

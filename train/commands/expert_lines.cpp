@@ -36,8 +36,8 @@ std::size_t main_source(const ExpertStudy& study, std::size_t head) {
 
 std::string matrix_lines(const ExpertStudy& study) {
   std::string lines =
-      "\nhow much of each source the model still uses (1: all, 0: nothing) when a head's\n"
-      "output is replaced by its mean at each position:\n" +
+      "\nshare of each source that the model still uses (1: all, 0: nothing) when a head\n"
+      "is mean-ablated:\n" +
       std::string(kHead, ' ');
   for (const Expert& expert : study.experts) lines += padded(expert.name, kColumn);
   lines += "\n";
@@ -53,7 +53,7 @@ std::string matrix_lines(const ExpertStudy& study) {
     row(head_name(study.heads[h]), study.retention.parts[h],
         [&](std::size_t e) { return study.lost(h, e).low > kLosesShare; });
   row("all heads", study.retention.none, never);
-  return lines + "-: the interval of the loss lies above a tenth of what is used unablated.\n";
+  return lines + "-: ablation removes more than a tenth of the source (95% interval).\n";
 }
 
 std::string source_lines(const ExpertStudy& study) {
@@ -72,9 +72,9 @@ std::string source_lines(const ExpertStudy& study) {
             padded(fixed_text(match.null_95, 2), 10), "\n");
   }
   return lines +
-         "source: the one lost most. writes: how much of its table the head adds to the\n"
-         "logits. moves: share of the effect of a swapped source that the head's output\n"
-         "brings about. table: correlation of the table in the head's weights with the\n"
+         "source: most reduced by ablation. writes: share of its table that the head adds\n"
+         "to the logits. moves: share of a swapped source's effect that the head's output\n"
+         "carries. table: correlation of the table in the head's weights with the\n"
          "true one; shuffled: 95th percentile with the true table's rows and columns\n"
          "permuted.\n";
 }

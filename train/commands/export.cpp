@@ -40,7 +40,7 @@ const Format kFormats[] = {
 
 const Format& find_format(const Arguments& args) {
   const auto given = args.text("to");
-  if (!given) throw UsageError("--to: is missing; use hf, gguf, npz or npy; see headlight export --help");
+  if (!given) throw UsageError("--to: is missing; use hf, gguf, npz or npy, as headlight export --help explains");
   std::vector<std::string> names;
   for (const Format& format : kFormats) {
     if (*given == format.name) return format;

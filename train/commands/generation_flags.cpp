@@ -27,7 +27,7 @@ std::vector<Flag> generation_flags(const char* chars_help, const char* chars_def
           {"stop", "TEXT", "end before this text would appear"},
           {"seed", "N", "random seed; the same seed gives the same text", "Options", "random, and printed"},
           {"int8", "", "int8 weights: faster for models larger than the caches, slightly less accurate"},
-          {"last", "", "use the last checkpoint instead of the best step"}};
+          {"last", "", "use the last checkpoint instead of the best one"}};
 }
 
 GenerationFlags generation_flags_of(const Arguments& args, Index chars) {

@@ -46,15 +46,15 @@ std::string score_text(const HeadStudy& study, const HeadFinding& f) {
 
 void print_heads(const HeadStudy& study) {
   constexpr std::size_t kHead = 7, kRole = 21;
-  print(left_aligned("head", kHead) + left_aligned("looks at", kRole) + padded("kappa", 5) + padded("k_c", 7) +
-        padded("rise of loss, 95%", 24) + "  verdict\n");
+  print(left_aligned("head", kHead) + left_aligned("attends to", kRole) + padded("kappa", 5) + padded("k_c", 7) +
+        padded("loss increase, 95%", 24) + "  verdict\n");
   for (const HeadFinding& f : study.heads) {
     const Role& role = study.roles[f.label.best];
     const RoleScore& score = f.scores[f.label.best];
     // An unlabelled head shows its closest role in brackets.
     const std::string name = f.label.mixed()    ? "mixed"
                              : f.label.labelled ? role.name
-                             : f.label.uniform  ? "(all alike)"
+                             : f.label.uniform  ? "(uniform)"
                                                 : cat("(", short_name(role.name, kRole - 4), ")");
     const LossIncrease& increase = f.mean[0];
     print(left_aligned(head_name(f.id), kHead) + left_aligned(short_name(name, kRole - 1), kRole) +
@@ -88,10 +88,10 @@ void print_matrix(const HeadStudy& study) {
   const std::size_t all = columns.size();
   columns.resize(std::min(all, kMost));
   if (columns.empty()) {
-    print("\nNowhere does the loss rise by 0.05 nats or more when all heads are ablated.\n");
+    print("\nAblating all heads increases the loss of no subset by 0.05 nats or more.\n");
     return;
   }
-  print(cat("\nrise of the loss, by ", study.truth_known ? "the rule that wrote the character" : "what comes next",
+  print(cat("\nloss increase, by ", study.truth_known ? "the rule that generated the character" : "prediction subset",
             all > columns.size() ? cat(" (", columns.size(), " of ", all, "; the rest: --json)") : "", ":\n"));
   std::string line(kHead, ' ');
   for (const std::size_t s : columns) line += padded(short_name(study.subsets[s].name, kColumn - 1), kColumn);
@@ -105,8 +105,8 @@ void print_matrix(const HeadStudy& study) {
     row(head_name(f.id),
         [&](std::size_t s) { return fixed_text(f.mean[s].mean, 3) + (f.mean[s].low > kMatters ? "+" : " "); });
   row("all heads", [&](std::size_t s) { return fixed_text(study.loss_without_heads[s] - study.loss[s], 3) + " "; });
-  row("none: loss", [&](std::size_t s) { return fixed_text(study.loss[s], 3) + " "; });
-  if (study.truth_known) row("lowest", [&](std::size_t s) { return fixed_text(study.floor[s], 3) + " "; });
+  row("loss", [&](std::size_t s) { return fixed_text(study.loss[s], 3) + " "; });
+  if (study.truth_known) row("floor", [&](std::size_t s) { return fixed_text(study.floor[s], 3) + " "; });
 }
 
 double mean_of(std::span<const double> values) {
@@ -146,14 +146,14 @@ void print_notes(const HeadStudy& study) {
   print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
             " here), k_c 0.2, and the same role on both halves of\n"));
   print(
-      "the text; in brackets: the closest. Mixed: two or three roles have 0.4 without\n"
-      "that margin. Rise: of the mean loss in nats, the head's output replaced by its\n"
-      "mean at each position. +: the interval lies above 0.02.\n"
-      "*: replaced by zero or by another text's it is of another sign, or three-fold.\n");
+      "the text; in brackets: the closest role. Mixed: two or three roles reach 0.4\n"
+      "without that lead. Loss increase: in nats, when the head's output is replaced by\n"
+      "its mean at each position (mean-ablation). +: the interval lies above 0.02.\n"
+      "*: zero- or resample-ablation differs in sign or by a factor of three.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
         "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"
-        "on them over that of uniform attention; their labels go by kappa all the same.\n");
+        "on them over that of uniform attention; their labels still depend on kappa.\n");
 }
 
 int run_heads(const Arguments& args) {
@@ -183,12 +183,12 @@ int run_heads(const Arguments& args) {
 }  // namespace
 
 std::vector<Flag> study_flags(const char* group) {
-  return {{"windows", "N", "windows of text to measure on", group, "64"},
-          {"subspaces", "N", "random subspaces of each layer, as a baseline", group, "50"},
-          {"untrained", "N", "untrained models to compare labels with", group, "20"}};
+  return {{"windows", "N", "windows of text to evaluate", group, "64"},
+          {"subspaces", "N", "random-subspace baselines per layer", group, "50"},
+          {"untrained", "N", "untrained models, as a baseline of the labels", group, "20"}};
 }
 
-Flag study_seed_flag() { return {"seed", "N", "of the baselines and intervals", "Options", "1"}; }
+Flag study_seed_flag() { return {"seed", "N", "random seed of baselines and intervals", "Options", "1"}; }
 
 std::uint64_t study_seed(const Arguments& args) {
   return static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
@@ -207,7 +207,7 @@ Command heads_command() {
   flags.push_back(study_seed_flag());
   for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads",
-          .summary = "Shows what each attention head of a trained model looks at and does.",
+          .summary = "Shows what each attention head attends to, and the effect of ablating it.",
           .usage = "DIR [--data FILE | --corpus NAME] [--json]",
           .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json",
                        "headlight heads show runs/tales L1H2 \"tom had a pan\""},

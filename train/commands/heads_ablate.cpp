@@ -48,7 +48,8 @@ int run_heads_ablate(const Arguments& args) {
   const bool resampled = replacement == Replacement::kResample;
   const Index chars = args.whole("chars", resampled ? 0 : 160, 0, 100'000);
   if (resampled && chars > 0)
-    throw UsageError(cat("--chars ", chars, ": a sample is one text, and --by other needs another; leave it out"));
+    throw UsageError(
+        cat("--chars ", chars, ": --by other cannot generate samples, because it needs a second text; omit --chars"));
   const Index most = args.whole("windows", 64, 2, 100'000);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
@@ -58,7 +59,7 @@ int run_heads_ablate(const Arguments& args) {
   for (std::size_t i = 1; i < args.operands().size(); ++i) {
     const HeadId head = parse_head(args.operands()[i], model.config());
     if (std::find(heads.begin(), heads.end(), head) != heads.end())
-      fail(args.operands()[i], ": named twice; once will do");
+      fail(args.operands()[i], ": named twice; name it once");
     heads.push_back(head);
     names += cat(names.empty() ? "" : " ", args.operands()[i]);
   }
@@ -115,12 +116,12 @@ int run_heads_ablate(const Arguments& args) {
           "\n");
     return 0;
   }
-  print(cat("Without ", names, " (replaced by ",
-            replacement == Replacement::kMean   ? "the mean at each position"
-            : replacement == Replacement::kZero ? "zero"
-                                                : "another text's output",
-            "), on ", data.source, ":\n\n"));
-  print(cat(std::string(28, ' '), padded("share", 8), padded("loss", 9), padded("rise", 9), "   95% interval\n"));
+  print(cat(names, ", ",
+            replacement == Replacement::kMean   ? "mean-ablated"
+            : replacement == Replacement::kZero ? "zero-ablated"
+                                                : "resample-ablated",
+            ", on ", data.source, ":\n\n"));
+  print(cat(std::string(28, ' '), padded("share", 8), padded("loss", 9), padded("increase", 9), "   95% interval\n"));
   for (const Row& r : table) {
     std::string line = "  " + r.name;
     line.resize(std::max<std::size_t>(line.size() + 1, 28), ' ');
@@ -137,16 +138,16 @@ int run_heads_ablate(const Arguments& args) {
 }  // namespace
 
 Command heads_ablate_command() {
-  std::vector<Flag> flags = model_and_text_flags({{"windows", "N", "windows of text to measure on", "Options", "64"}});
-  flags.push_back(
-      with_choices({"by", "KIND", "what replaces the heads' output: mean, zero or other", "Options", "mean"},
-                   {"mean", "zero", "other"}));
-  flags.push_back({"prompt", "TEXT", "what the samples begin with"});
+  std::vector<Flag> flags = model_and_text_flags({{"windows", "N", "windows of text to evaluate", "Options", "64"}});
+  flags.push_back(with_choices(
+      {"by", "KIND", "replace the heads' output by: mean, zero or other (another text's output)", "Options", "mean"},
+      {"mean", "zero", "other"}));
+  flags.push_back({"prompt", "TEXT", "beginning of the samples"});
   flags.push_back({"chars", "N", "characters of each sample; 0: none", "Options", "160, none with --by other"});
-  flags.push_back({"seed", "N", "of the samples and intervals", "Options", "1"});
+  flags.push_back({"seed", "N", "random seed of samples and intervals", "Options", "1"});
   return {
       .name = "heads ablate",
-      .summary = "Shows what a model loses without some of its heads.",
+      .summary = "Shows the loss increase and sampled text when heads are ablated.",
       .usage = "DIR HEAD [HEAD ...]",
       .examples = {"headlight heads ablate runs/tales L0H1", "headlight heads ablate runs/tales L1H0 L1H2 --by zero"},
       .flags = std::move(flags),

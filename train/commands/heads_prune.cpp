@@ -79,7 +79,7 @@ void print_curves(const std::vector<PruneCurve>& curves, std::span<const HeadId>
   }
   print(
       "\nLoss of the second half of the text; the greedy, gradient and single orders were\n"
-      "chosen on the first. Next: the head that greedy removes after those.\n");
+      "chosen on the first. Column next: the next head in greedy order.\n");
 }
 
 // Evaluation speed in characters per second: the best of five runs.
@@ -115,15 +115,17 @@ int run_prune(const Arguments& args) {
   const bool curves = args.has("curves"), writes = args.has("keep") || args.has("loss");
   if (args.has("keep") && args.has("loss")) throw UsageError("--keep and --loss cannot both be given");
   if (!writes && !curves)
-    throw UsageError("give --keep N or --loss X and --out DIR, or --curves to see what heads cost");
+    throw UsageError(
+        "heads prune: nothing to do; give --keep N or --loss X and --out DIR, or --curves to print the loss by number "
+        "of heads");
   const std::string out = args.text("out", "");
   if (writes && out.empty()) throw UsageError("--out: name the directory for the pruned run");
   if (!out.empty() && !RunDirectory(out).occupied_by().empty() && !args.has("force"))
-    fail(out, ": holds a run already; add --force to replace it, or choose another --out");
+    fail(out, ": already contains a run; add --force to replace it, or choose another --out");
   if (!out.empty() && path_exists(out) && path_exists(args.operands()[0] + "/config.json") &&
       path_exists(out + "/config.json") &&
       read_file(out + "/config.json") == read_file(args.operands()[0] + "/config.json"))
-    fail(out, ": is the run that is to be pruned; choose another --out");
+    fail(out, ": is the run to prune; choose another --out");
   const Index windows = args.whole("windows", 64, 2, 100'000), seed = args.whole("seed", 1, 0, Index{1} << 53);
   auto [trained, data] = load_model_and_text(args);
   const TransformerLM& model = trained.transformer("heads prune");
@@ -164,11 +166,11 @@ int run_prune(const Arguments& args) {
     print(cat("removed     ", removed.empty() ? "none" : names, " (", removed.size(), " of ", order.size(),
               " heads; left by layer: ", config.layer_heads, ")\n"));
     print(cat("loss        ", fixed_text(loss_before, 4), " before, ", fixed_text(loss_after, 4),
-              " after, on text that the choice did not see\n"));
+              " after, on held-out text\n"));
     print(cat("parameters  ", model.parameter_count(), " before, ", pruned->parameter_count(), " after\n"));
     print(cat("file        ", count_text(static_cast<double>(model_bytes(args.operands()[0]))), "B before, ",
               count_text(static_cast<double>(model_bytes(out))), "B after (model.safetensors)\n"));
-    print(cat("reading     ", count_text(speed), " characters a second before, ", count_text(speed_after),
+    print(cat("speed       ", count_text(speed), " characters a second before, ", count_text(speed_after),
               " after: ", fixed_text(speed_after / speed, 2), " times as fast\n"));
   }
   if (!args.has("quiet"))
@@ -182,13 +184,14 @@ int run_recover(const Arguments& args) {
   const RunInfo info = RunDirectory(directory).load_info();
   RunConfig config = info.config;
   if (config.layer_heads.empty())
-    fail(directory, ": no heads were pruned from this run; go on with its training by train --resume");
+    fail(directory, ": no heads were pruned from this run; continue its training with train --resume");
   config.steps = args.whole("steps", config.steps, 1, 1'000'000'000);
   config.threads = args.whole("threads", config.threads, 0, 256);
   const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
   if (trainer->finished()) {
     trainer->run({});  // makes no steps, but restores the last line of the log, which resuming removed
-    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps,
+            " already; use a larger --steps to continue"));
     return 0;
   }
   const double before = trainer->last_val_loss();
@@ -198,7 +201,7 @@ int run_recover(const Arguments& args) {
     return !interrupted();
   });
   if (interrupted() && !trainer->finished()) {
-    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(), " heads recover ",
+    say(cat("interrupted at step ", trainer->step(), "; saved. Continue with:\n  ", program_name(), " heads recover ",
             quoted(directory), args.has("steps") ? cat(" --steps ", config.steps) : ""));
     return kInterrupted;
   }
@@ -213,30 +216,29 @@ int run_recover(const Arguments& args) {
 
 Command heads_prune_command() {
   std::vector<Flag> flags =
-      model_and_text_flags({{"windows", "N", "windows of text to choose and measure on", "Options", "64"}});
+      model_and_text_flags({{"windows", "N", "windows of text to choose heads and evaluate", "Options", "64"}});
   std::erase_if(flags, [](const Flag& f) { return f.name == "data" || f.name == "corpus"; });
   for (Flag& flag : flags)
-    if (flag.name == "json") flag.help = "the curves as one JSON object";
-  const std::vector<Flag> own = {
-      {"keep", "N", "heads to keep"},
-      {"loss", "X", "or: remove as many as cost at most X nats"},
-      {"out", "DIR", "where the pruned run goes"},
-      {"force", "", "replace the run in --out"},
-      {"curves", "", "the loss for each number of heads removed, by several orders"},
-      {"steps", "N", "steps of training that heads recover will make", "Options", "a tenth of the run's"},
-      {"seed", "N", "of the random orders", "Options", "1"}};
+    if (flag.name == "json") flag.help = "print the curves as one JSON object";
+  const std::vector<Flag> own = {{"keep", "N", "heads to keep"},
+                                 {"loss", "X", "or: maximum loss increase, in nats"},
+                                 {"out", "DIR", "directory of the pruned run"},
+                                 {"force", "", "replace the run in --out"},
+                                 {"curves", "", "print the loss by number of removed heads, for several orders"},
+                                 {"steps", "N", "training steps for heads recover", "Options", "a tenth of the run's"},
+                                 {"seed", "N", "random seed of the random orders", "Options", "1"}};
   flags.insert(flags.begin(), own.begin(), own.end());
   for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads prune",
-          .summary = "Removes heads for good: the pruned run is smaller and faster.",
+          .summary = "Removes heads permanently: the pruned run is smaller and faster.",
           .usage = "DIR (--keep N | --loss X) --out DIR",
           .examples = {"headlight heads prune runs/tales --keep 5 --out runs/small",
                        "headlight heads prune runs/tales --loss 0.02 --out runs/small",
                        "headlight heads prune runs/tales --curves"},
           .flags = std::move(flags),
           .notes =
-              "Heads go in greedy order, chosen on the first half of the text and measured on\n"
-              "the second. What is left of them is their mean output, in a bias.\n",
+              "Heads are removed in greedy order, chosen on the first half of the text and\n"
+              "evaluated on the second. The mean output of removed heads is kept in a bias.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_prune};
@@ -244,11 +246,11 @@ Command heads_prune_command() {
 
 Command heads_recover_command() {
   return {.name = "heads recover",
-          .summary = "Trains a pruned run for a short while, to make up for its lost heads.",
+          .summary = "Trains a pruned run briefly, to reduce the loss increase from pruning.",
           .usage = "DIR [--steps N]",
           .examples = {"headlight heads recover runs/small"},
-          .flags = {{"steps", "N", "steps in all", "Options", "as given to heads prune"},
-                    {"threads", "N", "0: as many as there are cores", "Options", "0"}},
+          .flags = {{"steps", "N", "training steps in all", "Options", "as given to heads prune"},
+                    {"threads", "N", "number of threads; 0: one per core", "Options", "0"}},
           .least_operands = 1,
           .most_operands = 1,
           .run = run_recover};

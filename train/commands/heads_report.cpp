@@ -26,7 +26,7 @@ int run_heads_report(const Arguments& args) {
   options.curves = true;
   const Index recovery = args.whole("recovery", 0, 0, 1'000'000);
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
-    throw UsageError("--recovery trains on the run's own text; leave out --data and --corpus");
+    throw UsageError("--recovery trains on the run's own text; omit --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
   ProgressLine line(args);
   options.progress = line.progress();
@@ -55,21 +55,20 @@ int run_heads_report(const Arguments& args) {
 
 Command heads_report_command() {
   std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
-  flags.push_back({"out", "FILE", "where the page goes; -: standard output", "Options", "DIR/heads.html"});
-  flags.push_back(
-      {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Options", "0"});
+  flags.push_back({"out", "FILE", "file of the page; -: standard output", "Options", "DIR/heads.html"});
+  flags.push_back({"recovery", "N", "add a pruning curve with N steps of recovery training; 0: none", "Options", "0"});
   flags.push_back(study_seed_flag());
   for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads report",
-          .summary = "Writes what heads finds as one HTML page.",
+          .summary = "Writes the results of headlight heads as one HTML page.",
           .usage = "DIR [--out FILE] [--data FILE | --corpus NAME]",
           .examples = {"headlight heads report runs/roles", "headlight heads report runs/mine --out heads.html"},
           .flags = std::move(flags),
           .notes =
-              "The page needs nothing else and no network: verdict, effects beside their\n"
-              "baselines, attention to explore, pruning curves, redundancy. Figures can be saved\n"
-              "as SVG, their tables as CSV. Of a run trained with --watch-heads it also shows\n"
-              "how losses, roles and attention came to be.\n",
+              "The page is self-contained: verdict, effects beside their baselines, attention\n"
+              "to explore, pruning curves, redundancy. Figures can be saved as SVG, their\n"
+              "tables as CSV. For a run trained with --watch-heads, the page also shows losses,\n"
+              "roles and attention during training.\n",
           .least_operands = 1,
           .most_operands = 1,
           .run = run_heads_report};

@@ -111,15 +111,15 @@ int run_heads_show(const Arguments& args) {
   const TransformerConfig& config = trained.transformer("heads show").config();
   const HeadId head = parse_head(words[1], config);
   const std::vector<std::int32_t> ids = trained.info.vocabulary.encode(words[2], "text");
-  if (ids.empty()) fail("text: nothing to look at; give at least one character");
+  if (ids.empty()) fail("text: is empty; give at least one character");
   const auto length = static_cast<Index>(ids.size());
   if (length > config.context)
-    fail("text: ", counted(length, "character"), ", and the model sees ", config.context,
-         " at a time; give a shorter text");
+    fail("text: has ", counted(length, "character"), ", but the model has a context of ", config.context,
+         "; use a shorter text");
   constexpr int kBeside = 18;  // columns of labels
   if (stdout_is_terminal() && length > terminal_width() - kBeside)
-    fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; at most ",
-         terminal_width() - kBeside, " do, or send the output to a file");
+    fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; use at most ",
+         terminal_width() - kBeside, ", or redirect the output to a file");
   KeepWeights hook(head.layer);
   (*trained.model)(ids, 1);
   const float* weights = hook.weights.data<float>() + head.head * length * length;
@@ -136,30 +136,31 @@ int run_heads_show(const Arguments& args) {
           "\n");
     return 0;
   }
-  print(cat(words[1], " of ", words[0], "\neach row is a character that looks, each column one that is looked at;\n",
-            "at the end of a row, where most of its attention goes.\n\n"));
+  print(cat(words[1], " of ", words[0],
+            "\nrows are queries, columns are keys; each row ends with the key, position and\n",
+            "value of its largest weight\n\n"));
   print_map(trained.info.vocabulary, ids, weights, colors);
   if (colors == Colors::kNone)
-    print("\nshares: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");
+    print("\nweights: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");
   return 0;
 }
 
 }  // namespace
 
 Command heads_show_command() {
-  return {.name = "heads show",
-          .summary = "Draws where one head looks in a text.",
-          .usage = "DIR HEAD TEXT",
-          .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
-                       "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt"},
-          .flags = {with_choices(
-                        {"color", "KIND", "true, 256, none, or auto: what the terminal can show", "Options", "auto"},
-                        {"true", "256", "none", "auto"}),
-                    {"last", "", "use the last checkpoint instead of the best step"},
-                    {"json", "", "print one JSON object"}},
-          .least_operands = 3,
-          .most_operands = 3,
-          .run = run_heads_show};
+  return {
+      .name = "heads show",
+      .summary = "Draws the attention map of one head on a text.",
+      .usage = "DIR HEAD TEXT",
+      .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
+                   "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt"},
+      .flags = {with_choices({"color", "KIND", "true, 256, none, or auto: as the terminal supports", "Options", "auto"},
+                             {"true", "256", "none", "auto"}),
+                {"last", "", "use the last checkpoint instead of the best one"},
+                {"json", "", "print one JSON object"}},
+      .least_operands = 3,
+      .most_operands = 3,
+      .run = run_heads_show};
 }
 
 }  // namespace headlight::cli

@@ -28,9 +28,9 @@ SeedStudyPlan plan_of(const Arguments& args) {
   plan.config = resolve(asked_of(args));
   const std::vector<std::string> data = args.texts("data");
   if (std::find(data.begin(), data.end(), "-") != data.end())
-    throw UsageError("--data -: a study reads its text again for each seed; keep it in a file");
+    throw UsageError("--data -: a study reads its text once per seed; pass a file");
   if (args.has("watch-every") && !plan.config.watch_heads)
-    throw UsageError("--watch-every: needs --watch-heads as well");
+    throw UsageError("--watch-every: needs --watch-heads; add it");
   if (!args.has("out")) throw UsageError("heads study: --out DIR is missing; name the directory of the study");
   plan.directory = *args.text("out");
   plan.seeds = args.whole("seeds", 5, 1, 1000);
@@ -68,10 +68,10 @@ void print_figures(const SeedSummary& all) {
 void print_comparisons(const SeedSummary& all) {
   if (all.comparisons.empty()) return;
   if (all.comparisons[0].comparison.differences.size() == 1) {
-    print("\nheads less their baselines: comparisons.csv; one seed proves nothing\n");
+    print("\nheads minus their baselines: comparisons.csv; one seed is no evidence\n");
     return;
   }
-  print("\ncompared within each seed, in brackets the 95% interval\n");
+  print("\ncomparisons within each seed, with 95% intervals\n");
   for (const BaselineSummary& b : all.comparisons) print(wrapped("", b.sentence));
 }
 
@@ -81,8 +81,8 @@ void print_carriers(const SeedSummary& all) {
     if (c.is_role) continue;
     if (!any)
       print(
-          "\nthe head that costs most, over seeds; (n): in n of them\n"
-          "on            layer    attends to              kappa  share of increase  next's\n");
+          "\nthe head with the largest loss increase, over seeds; (n): in n seeds\n"
+          "on            layer    attends to              kappa  share of increase  second\n");
     any = true;
     print(cat(in_column(c.name, 14), in_column(cat(c.layer, " (", c.in_layer, ")"), 9),
               in_column(cat(c.role, " (", c.with_role, ")"), 24), padded(mean_text(c.kappa, 2), 5),
@@ -91,13 +91,12 @@ void print_carriers(const SeedSummary& all) {
 }
 
 void print_stability(const SeedSummary& all) {
-  if (!all.stability.empty()) print("\nheads of two seeds, matched by what they attend to and do\n");
+  if (!all.stability.empty()) print("\nheads of two seeds, matched by attention and effect\n");
   for (const StabilitySummary& s : all.stability)
     print(cat(in_column(s.name, 44), s.has_interval ? interval_text(s.value) : mean_text(s.value), "\n"));
   std::string text;
   for (const LabelCount& l : all.labels) text += cat(text.empty() ? "" : ", ", l.label, " (", l.seeds, ")");
-  print(
-      cat("\n", wrapped("", cat("labels, and in how many seeds some head has them: ", text.empty() ? "none" : text))));
+  print(cat("\n", wrapped("", cat("labels, and the number of seeds with each: ", text.empty() ? "none" : text))));
 }
 
 // The order of role onsets in different layers, by increasing p. Leaves out pairs that always share a snapshot.
@@ -113,8 +112,8 @@ void print_order(const SeedSummary& all) {
   constexpr std::size_t kShown = 6;
   order.resize(std::min(kShown, order.size()));
   if (!order.empty())
-    print(cat("\nwhich of two reaches kappa 0.4 first: the ", order.size(), " clearest of ", pairs,
-              " pairs\np: of the sign test for each by itself; all pairs: onset_order.csv\n"));
+    print(cat("\norder of reaching kappa 0.4: the ", order.size(), " clearest of ", pairs,
+              " pairs\np: sign test of each pair, uncorrected; all pairs: onset_order.csv\n"));
   for (const OnsetOrder& o : order)
     print(wrapped("", cat(o.a, " before ", o.b, ": ", o.a_first, " of ", o.a_first + o.b_first + o.same, " seeds, ",
                           o.b_first, " the other way, ", o.same, " at the same step; p ", fixed_text(o.p, 3))));
@@ -124,7 +123,7 @@ void print_onsets(const SeedSummary& all) {
   if (all.onsets.empty()) return;
   print(
       "\nonset: step, median and range over seeds; half: of the final kappa, or of the\n"
-      "fall of the loss; reached: kappa 0.4, or 0.05 nats above the floor\n");
+      "loss decrease; reached: kappa 0.4, or 0.05 nats above the floor\n");
   print(cat(in_column("", 32), padded("seeds", 6), padded("half", 20), padded("reached", 20), "\n"));
   const auto range = [](const OnsetSummary::Steps& s) {
     return s.seeds == 0 ? std::string("-") : cat(s.median, " (", s.first, "-", s.last, ")");
@@ -165,7 +164,7 @@ int run_heads_study(const Arguments& args) {
   line.clear();
   print_summary(outcome->summary);
   print(cat("\nwrote ", plan.directory, ": study.json, *.csv",
-            outcome->has_report ? " and report.html" : "; no report, as every seed failed", "\n"));
+            outcome->has_report ? " and report.html" : "; no report, because every seed failed", "\n"));
   return 0;
 }
 
@@ -173,33 +172,33 @@ int run_heads_study(const Arguments& args) {
 
 Command heads_study_command() {
   std::vector<Flag> flags = {
-      {"out", "DIR", "where the study goes, its runs within; given again, it goes on", "Study"},
-      {"seeds", "N", "models to train; more may be asked for later", "Study", "5"},
-      {"first-seed", "N", "the first of the seeds", "Study", "1"},
-      {"within", "X", "a seed further above the lowest possible loss has failed, nats", "Study", "0.05"},
-      {"recovery", "N", "a pruning curve with N steps of training after the removal; 0: none", "Study", "0"},
+      {"out", "DIR", "directory of the study and its runs; an existing study continues", "Study"},
+      {"seeds", "N", "models to train; can be increased later", "Study", "5"},
+      {"first-seed", "N", "first seed", "Study", "1"},
+      {"within", "X", "a seed whose loss ends more than X nats above the floor counts as failed", "Study", "0.05"},
+      {"recovery", "N", "add a pruning curve with N steps of recovery training; 0: none", "Study", "0"},
       with_choices({"preset", "NAME", "start from this preset", "Study", "that of the corpus"}, preset_names())};
   for (Flag& flag : study_flags("Study")) flags.push_back(std::move(flag));
   for (Flag& flag : progress_flags("Study")) flags.push_back(std::move(flag));
   for (Flag& flag : setting_flags())
     if (flag.name != "seed") flags.push_back(std::move(flag));
   return {.name = "heads study",
-          .summary = "Trains from several seeds and reports what their heads have in common.",
+          .summary = "Trains one model per seed and compares their heads.",
           .usage = "--out DIR [--corpus NAME | --data FILE] [--seeds N] [OPTIONS]",
           .examples = {"headlight heads study --corpus roles --seeds 10 --out studies/roles"},
           .flags = std::move(flags),
           .notes =
-              "In DIR: seed-N, a run each, and seed-N.json, what was measured of it; study.json\n"
-              "and report.html; and as tables\n"
+              "DIR receives the runs seed-N, their results seed-N.json, study.json, report.html\n"
+              "and these tables:\n"
               "  summary.csv      figures over seeds, with intervals\n"
-              "  comparisons.csv  heads less their baselines, within each seed\n"
-              "  seeds.csv        each seed; failed ones too\n"
-              "  rules.csv        what the strongest head costs, by what is predicted\n"
-              "  carriers.csv     which head that is, and which plays each role\n"
-              "  stability.csv    seeds matched head by head\n"
+              "  comparisons.csv  heads minus their baselines, within each seed\n"
+              "  seeds.csv        each seed, including failed seeds\n"
+              "  rules.csv        largest loss increase of a single head, by prediction subset\n"
+              "  carriers.csv     the head with this increase, and the head of each role\n"
+              "  stability.csv    similarity of heads matched between two seeds\n"
               "  labels.csv, heads.csv, effects.csv, pruning.csv\n"
-              "  onset.csv, onset_order.csv, where heads were watched: what came when\n"
-              "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n",
+              "  onset.csv, onset_order.csv: first step of each role (with --watch-heads)\n"
+              "Values in brackets are those of the preset cpu; a flag overrides its preset.\n",
           .run = run_heads_study};
 }
 

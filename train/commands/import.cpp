@@ -40,11 +40,11 @@ std::string default_directory(std::string path) {
 int run_import(const Arguments& args) {
   const std::string& path = args.operands()[0];
   const std::string out = args.text("out", default_directory(path));
-  if (out.empty()) throw UsageError("--out '': needs the name of a directory");
+  if (out.empty()) throw UsageError("--out '': is empty; name a directory");
   ImportOptions options;
   options.heads = args.whole("heads", 0, 1, 1000);
   if (path_exists(out) && !is_directory(out))
-    fail(out, ": cannot hold the run: a file is in the way; choose another --out");
+    fail(out, ": cannot contain the run, because it is a file; choose another --out");
   check_vacant(out, args.has("force"), "add --force to replace it");
   options.vocabulary = vocabulary_given(args);
   const TrainedModel trained = import_model(path, options);

@@ -41,8 +41,8 @@ double weight_bytes(const LanguageModel& model) {
 
 std::string origin_of(const RunInfo& info) {
   if (!info.imported_from.empty()) return cat("imported from ", info.imported_from);
-  if (!info.initialized_from.empty()) return cat("trained here, from the weights of ", info.initialized_from);
-  return "trained here, from random weights";
+  if (!info.initialized_from.empty()) return cat("trained here, starting from the weights of ", info.initialized_from);
+  return "trained here, starting from random weights";
 }
 
 std::string fingerprint_text(std::uint64_t fingerprint) {
@@ -142,10 +142,10 @@ void print_model(const TrainedModel& trained) {
                       c.context, "; ", c.position == PositionKind::kNone ? "no" : text_of(c, "position"),
                       " positions, ", text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after", " each layer, ",
                       hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
-                      c.tied ? "output tied to" : "output apart from", " the embedding")));
+                      c.tied ? "output tied to" : "output untied from", " the embedding")));
   print(wrapped(label("size"),
                 cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)),
-                    "B of weights, and to train about ", count_text(c.memory(trained.info.vocabulary.size())), "B")));
+                    "B of weights; training takes about ", count_text(c.memory(trained.info.vocabulary.size())), "B")));
 }
 
 void print_training(const TrainedModel& trained, const std::vector<StepRecord>& history) {
@@ -214,7 +214,7 @@ int run_info(const Arguments& args) {
 
 Command info_command() {
   return {.name = "info",
-          .summary = "Says what a run is: model, weights, where it comes from, how training went.",
+          .summary = "Describes a run: model, weights, origin and training.",
           .usage = "DIR [--json]",
           .examples = {"headlight info runs/tales", "headlight info runs/mine --json"},
           .flags = {{"json", "", "print one JSON object"}},

@@ -34,15 +34,16 @@ constexpr Quantity kQuantities[] = {{"loss", &StepRecord::loss},
 const Quantity& find_quantity(const std::string& name) {
   for (const Quantity& q : kQuantities)
     if (name == q.name) return q;
-  throw UsageError(cat("--what ", name, ": there are loss, lr, gradient and speed"));
+  throw UsageError(cat("--what ", name, ": not one of loss, lr, gradient or speed"));
 }
 
 // Reads the log of a run directory, or a log file given directly.
 std::vector<StepRecord> load_log(const std::string& name) {
   const std::string path = is_directory(name) ? name + "/log.jsonl" : name;
-  if (is_directory(name) && !path_exists(path)) fail(name, ": no run here (it has no log.jsonl)");
+  if (is_directory(name) && !path_exists(path))
+    fail(name, ": is not a run (log.jsonl is missing); name the directory of a run");
   std::vector<StepRecord> records = read_log(path);
-  if (records.empty()) fail(path, ": has no whole line yet; wait for the run's first step");
+  if (records.empty()) fail(path, ": has no complete line yet; wait for the run's first step");
   return records;
 }
 
@@ -126,7 +127,8 @@ int run_plot(const Arguments& args) {
   Chart chart;
   chart.x_name = against_time ? "seconds" : "step";
   chart.y_name = quantity.name;
-  if (args.has("json") && args.text("svg") == "-") throw UsageError("--json and --svg -: both would be the output");
+  if (args.has("json") && args.text("svg") == "-")
+    throw UsageError("--json and --svg - both print to standard output; give one of them");
   std::string summaries;
   Json runs = Json::array();
   std::vector<Series> validation;
@@ -181,19 +183,19 @@ Command plot_command() {
           .usage = "DIR... [--svg FILE] [OPTIONS]",
           .examples = {"headlight plot runs/mine", "headlight plot runs/small runs/large --time",
                        "headlight plot runs/mine --what gradient --svg gradient.svg"},
-          .flags = {{"svg", "FILE", "write a picture as well; -: only that, to standard output"},
+          .flags = {{"svg", "FILE", "also write an SVG file; -: print only the SVG"},
                     with_choices({"what", "NAME", "loss, lr, gradient or speed", "Options", "loss"},
                                  {"loss", "lr", "gradient", "speed"}),
-                    {"time", "", "against seconds of training instead of steps"},
-                    {"width", "N", "columns of the drawing", "Options", "those of the terminal"},
-                    {"height", "N", "its rows", "Options", "those of the terminal, at most 30"},
-                    {"no-color", "", "no colors; nor with NO_COLOR set, nor off a terminal"},
+                    {"time", "", "plot against seconds of training instead of steps"},
+                    {"width", "N", "columns of the chart", "Options", "those of the terminal"},
+                    {"height", "N", "rows of the chart", "Options", "those of the terminal, at most 30"},
+                    {"no-color", "", "no colors; the default with NO_COLOR or outside a terminal"},
                     {"json", "", "print one JSON object: the points of the curves"}},
           .notes =
-              "Of one run, its training and validation loss; of several, the validation loss of\n"
-              "each (the training loss of those that do not validate). Dashed: the lowest loss\n"
-              "possible where it is known, else what counting characters and pairs of them\n"
-              "comes to (unigram, bigram).\n",
+              "One run: training and validation loss. Several runs: the validation loss of\n"
+              "each (the training loss of runs without validation). Dashed: the entropy floor\n"
+              "if known, otherwise the losses of the unigram and bigram models of the training\n"
+              "text.\n",
           .least_operands = 1,
           .most_operands = 100,
           .run = run_plot};

@@ -44,26 +44,26 @@ std::string preset_notes() {
     text += wrapped(cat("  ", preset.name, std::string(longest + 1 - std::string_view(preset.name).size(), ' ')),
                     preset.help);
   return text +
-         "Figures in brackets are those of the preset cpu; a flag goes over its preset.\n"
-         "What a run was trained with stands in its config.json.\n";
+         "Values in brackets are those of the preset cpu; a flag overrides its preset.\n"
+         "The config.json of a run contains all of its settings.\n";
 }
 
 std::vector<Flag> train_flags() {
   std::vector<Flag> flags = {
-      {"out", "DIR", "where the run goes", "Run", "runs/NAME-OF-THE-TEXT"},
-      {"minutes", "M", "train for so long: size and steps are chosen to use it well", "Run",
-       "5 with --data, unless size, steps or a preset are given"},
+      {"out", "DIR", "directory of the run", "Run", "runs/NAME-OF-THE-TEXT"},
+      {"minutes", "M", "training time; sets the model's size and steps to fit", "Run",
+       "5 with --data, unless size, steps or a preset is given"},
       with_choices(
           {"preset", "NAME", "start from one of the presets below", "Run", "without --data: the corpus's own, or demo"},
           preset_names()),
       {"init", "DIR", "start from the weights, sizes and vocabulary of this run", "Run"},
-      {"config", "FILE", "settings from a JSON file, as --print-config prints them; flags go over it", "Run"},
-      {"print-config", "", "print the settings that would be used as JSON, and train nothing", "Run"},
-      {"resume", "", "go on where the run in --out stopped", "Run"},
+      {"config", "FILE", "settings from a JSON file, as printed by --print-config; flags override them", "Run"},
+      {"print-config", "", "print the settings as JSON, without training", "Run"},
+      {"resume", "", "continue the run in --out", "Run"},
       {"force", "", "start over: replace the run in --out", "Run"},
-      {"plain", "", "lines instead of the live view; also off a terminal", "Run"},
-      {"no-color", "", "the same, as with NO_COLOR set", "Run"},
-      {"quiet", "", "say nothing unless something is wrong", "Run"},
+      {"plain", "", "lines instead of the live view; the default outside a terminal", "Run"},
+      {"no-color", "", "as --plain; the default with NO_COLOR", "Run"},
+      {"quiet", "", "print only warnings and errors", "Run"},
   };
   for (Flag& flag : setting_flags()) flags.push_back(std::move(flag));
   return flags;
@@ -84,7 +84,7 @@ void check_memory(const RunConfig& config, Index vocabulary) {
   const double needed = config.memory(vocabulary);
   if (there > 0 && needed > there)
     throw UsageError(cat("a step of this model would take about ", count_text(needed),
-                         "B of memory, and this machine has ", count_text(there),
+                         "B of memory, but this machine has ", count_text(there),
                          "B; use a smaller --width, --layers, --context or --batch"));
 }
 
@@ -98,7 +98,7 @@ Plan planned(const Asked& asked, const RunData& data, double seconds) {
 
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
-          " tokens/s, as measured just now"));
+          " tokens/s, measured on this machine"));
   say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
@@ -132,8 +132,8 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
   if (!has_threads()) say("        built without OpenMP: one thread only");
   say(cat("run     ", directory));
-  if (d.has_floor()) say("rules   below: the loss on each rule's characters /the lowest possible, if not 0");
-  if (c.watch_heads) say("heads   below: the role that each plays so far, and its kappa; see headlight heads");
+  if (d.has_floor()) say("rules   below: loss on each rule's characters, /floor if not 0");
+  if (c.watch_heads) say("heads   below: each head's role so far, and its kappa; see headlight heads");
 }
 
 View chosen_view(const Arguments& args) {
@@ -144,14 +144,14 @@ View chosen_view(const Arguments& args) {
 void print_end(const Trainer& trainer, const std::string& directory) {
   const RunConfig& c = trainer.config();
   if (trainer.step() < c.steps)
-    say(cat("stopped at step ", trainer.step(), ": ", counted(c.patience, "validation"), " without a better one"));
+    say(cat("stopped at step ", trainer.step(), ": ", counted(c.patience, "validation"), " without improvement"));
   if (trainer.best_step() >= 0 && !std::isnan(trainer.best_val_loss()))
     say_wrapped(
         "best    ",
         cat("validation loss ", fixed_text(trainer.best_val_loss(), 4), " nats at step ", trainer.best_step(),
             std::isnan(trainer.floor()) ? ""
-                                        : cat("; the lowest possible is ", fixed_text(trainer.floor(), 4), ", ",
-                                              fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below")));
+                                        : cat("; floor ", fixed_text(trainer.floor(), 4), " (",
+                                              fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below)")));
   say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
           quoted(directory)));
 }
@@ -161,9 +161,9 @@ int run_train(const Arguments& args) {
   if (resume && force) throw UsageError("--resume and --force cannot both be given");
   if (resume && args.has("init")) throw UsageError("--resume and --init cannot both be given");
   if (resume && args.has("config"))
-    throw UsageError("--resume and --config cannot both be given: the run knows its own");
+    throw UsageError("--resume and --config cannot both be given, because a resumed run keeps its settings");
   if (resume && args.has("preset"))
-    throw UsageError("--preset cannot be given with --resume: the run knows its configuration");
+    throw UsageError("--resume and --preset cannot both be given, because a resumed run keeps its settings");
   Asked asked = asked_of(args);
   RunConfig config = resolve(asked);  // report a wrong flag before loading a model
   std::optional<TrainedModel> start;
@@ -176,25 +176,25 @@ int run_train(const Arguments& args) {
   // Load the text with the smallest context; the plan chooses the real one.
   if (asked.wants_plan() && !asked.has_size()) config = resolve(asked, [](RunConfig& c) { c.context = 8; });
   const std::string directory = args.text("out", default_directory(config));
-  if (directory.empty()) throw UsageError("--out '': needs the name of a directory");
+  if (directory.empty()) throw UsageError("--out '': is empty; name a directory");
   if (path_exists(directory) && !is_directory(directory))
-    fail(directory, ": cannot hold the run: a file is in the way; choose another --out");
+    fail(directory, ": cannot contain the run, because it is a file; choose another --out");
   if (resume) {
     const RunInfo stored = RunDirectory(directory).load_info();
     if (!stored.imported_from.empty())
       fail(directory,
-           ": was imported, so there is no training to resume; train it further with: headlight train --init ",
+           ": was imported, so there is no training to resume; start a new run with: headlight train --init ",
            quoted(directory), " --data FILE --out NEW");
     config = resolve_resumed(asked, stored, directory);
   }
   config.check();
-  if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads as well");
+  if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads; add it");
   const bool print_config = args.has("print-config");
   if (print_config && (resume || !asked.wants_plan())) {
     print(pretty_json_text(to_json(config)));
     return 0;
   }
-  if (!resume && !print_config) check_vacant(directory, force, "add --resume to go on with it, --force to start over");
+  if (!resume && !print_config) check_vacant(directory, force, "add --resume to continue it, --force to start over");
   if (!config.data.empty()) check_standard_input(config.all_data(), resume && !args.has("data") ? directory : "");
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;
@@ -224,7 +224,7 @@ int run_train(const Arguments& args) {
   if (view != View::kQuiet) print_plan(*trainer, directory);
   if (view != View::kQuiet && plan) print_expectation(*plan);
   if (view != View::kQuiet && resume && trainer->step() == 0)
-    say("        stopped before its first step: starts from the beginning");
+    say("        the run stopped before its first step, so training starts from the beginning");
   const bool was_finished = trainer->finished();
   watch_signals();
   HeadWatch* const watching = watch ? &*watch : nullptr;
@@ -241,11 +241,12 @@ int run_train(const Arguments& args) {
   progress.finish();
   if (view == View::kLive && !warning.empty()) say(warning);  // until here, the live view would overwrite the line
   if (was_finished) {
-    say(cat("the run is at step ", trainer->step(), " of ", config.steps, " already; give --steps to train further"));
+    say(cat("the run is at step ", trainer->step(), " of ", config.steps,
+            " already; use a larger --steps to continue"));
     return 0;
   }
   if (interrupted() && !trainer->finished()) {
-    say(cat("interrupted at step ", trainer->step(), "; saved. Go on with:\n  ", program_name(),
+    say(cat("interrupted at step ", trainer->step(), "; saved. Continue with:\n  ", program_name(),
             " train --resume --out ", quoted(directory)));
     return kInterrupted;
   }
@@ -267,8 +268,8 @@ Command train_command() {
           .examples = {"headlight train                               # built-in tales, under a minute",
                        "headlight train --data my.txt --out runs/mine # your own text, five minutes",
                        "headlight train --data my.txt --minutes 60    # a larger model, an hour",
-                       "headlight train --data notes --data book.txt  # texts of a folder, and a file",
-                       "headlight train --out runs/mine --resume      # go on after an interruption",
+                       "headlight train --data notes --data book.txt  # a folder of texts and a file",
+                       "headlight train --out runs/mine --resume      # continue after an interruption",
                        "headlight train --preset micro --print-config > a.json # then --config a.json"},
           .flags = train_flags(),
           .notes = preset_notes(),

@@ -62,7 +62,7 @@ std::string heads_line(const std::vector<HeadLine>& heads) {
     const double kappa = h.kappa.empty() ? 0 : h.kappa.points().back().y;
     if (h.sure) found.emplace_back(-kappa, cat(h.head, " ", h.role, " ", fixed_text(kappa, 2)));
   }
-  if (found.empty()) return cat("heads     none of ", heads.size(), " has a role yet");
+  if (found.empty()) return cat("heads     none of ", heads.size(), " has a role so far");
   std::sort(found.begin(), found.end());
   std::string text = cat("heads     ", found.size(), " of ", heads.size(), ":");
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -136,7 +136,7 @@ void TrainingProgress::update(const StepRecord& r) {
     board_.notice = trainer_.worse_validations() > 0 ? "diverging: the validation loss is worse than a uniform guess"
                     : since < 3                      ? ""
                                 : cat("overfitting: no better validation loss since step ", board_.best_step, " (",
-                                      fixed_text(board_.best_val_loss, 3), "), which is kept");
+                                      fixed_text(board_.best_val_loss, 3), "), which is saved");
   }
   if (watch_ && watch_->snapshots() != looks_) {
     board_.heads = watch_->lines();
@@ -176,7 +176,7 @@ void TrainingProgress::show(const StepRecord& r) {
     if (r.step % c.eval_every == 0 || over) plain_line(r);
     // Trainer::warning() already warns about divergence.
     if (!noticed_ && !board_.notice.empty() && c.patience == 0 && trainer_.worse_validations() == 0) {
-      say(cat("notice  ", board_.notice, "; --patience 3 would end here"));
+      say(cat("notice  ", board_.notice, "; --patience 3 would stop here"));
       noticed_ = true;
     }
     return;

@@ -25,7 +25,7 @@ inline Tensor activate(Activation kind, const Tensor& x) {
     case Activation::kSilu:
       return silu(x);
   }
-  fail("feed_forward: no such activation");
+  fail("feed_forward: unknown activation");
 }
 
 // A feed-forward part, applied to one position, in terms of two or three matrices. Reading single tokens, int8 weights

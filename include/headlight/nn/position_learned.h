@@ -14,7 +14,8 @@ class LearnedPosition : public PositionEncoding {
   // x [B,T,C] + rows offset .. offset+T-1 of the table -> [B,T,C]. Error: a position beyond the context.
   Tensor embed(const Tensor& x, Index offset = 0) const override {
     const Index end = offset + x.size(1), context = weight.value().size(0);
-    if (end > context) fail("position ", end - 1, " is beyond the context of ", context, " that this model learned");
+    if (end > context)
+      fail("position: ", end - 1, " is outside the learned context of ", context, "; use a shorter sequence");
     return add(x, slice(weight, 0, offset, end));
   }
 

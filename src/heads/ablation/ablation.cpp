@@ -46,8 +46,8 @@ Tensor AblateHeads::on_activation(const HookSite& site, const Tensor& x) {
   const auto here = [&](const HeadId& id) { return id.layer == layer; };
   if (site.kind != HookSite::Kind::kHeadOutputs || std::none_of(heads_.begin(), heads_.end(), here)) return x;
   if (replacement_ == Replacement::kResample && x.size(0) < 2)
-    fail("ablation: a single sequence has no other one to take the output of ", head_name(heads_.front()),
-         " from; run two or more windows");
+    fail("ablation: resample-ablation of ", head_name(heads_.front()),
+         " needs a second sequence; pass two or more windows");
   Tensor z = x.clone();  // [B,H,T,D]
   const Index batch = z.size(0), heads = z.size(1), length = z.size(2), size = z.size(3);
   const Tensor& means = means_.by_position(layer);

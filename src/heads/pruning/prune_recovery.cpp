@@ -54,14 +54,14 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most) {
 
 void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,
                   const HeadWindows& windows, Index steps, Progress progress) {
-  if (study.orders.size() < 2) fail("pruning: a recovery needs whole curves");
+  if (study.orders.size() < 2) fail("pruning: recovery needs complete pruning curves");
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const PruneOrder& greedy = study.orders[0];
   PruneOrder recovered{cat("greedy, then ", counted(steps, "step"), " of training"), greedy.removed,
                        std::vector<double>(greedy.losses.size(), std::numeric_limits<double>::quiet_NaN())};
   const std::vector<std::size_t> counts = thinned_counts(greedy.removed.size());
-  progress.begin("steps without the heads pruned", static_cast<Index>(counts.size()) * steps);
+  progress.begin("recovery steps after pruning", static_cast<Index>(counts.size()) * steps);
   for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);

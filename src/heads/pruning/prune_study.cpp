@@ -21,7 +21,7 @@ PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows,
 
   PruneStudy study;
   study.heads = all_heads(config).size();
-  progress.begin("orders of pruning", (whole ? 4 : 1) + random_orders);
+  progress.begin("pruning orders", (whole ? 4 : 1) + random_orders);
   const AfterEvaluation ask = [&] { progress.ask(); };
   const auto add = [&](const char* name, std::vector<HeadId> order,
                        std::vector<std::vector<float>>* predictions = nullptr) {

@@ -70,7 +70,8 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
   std::vector<std::vector<Index>> kept(static_cast<std::size_t>(config.layers)), gone = kept;
   for (const HeadId id : removed) {
     const std::vector<HeadId> all = all_heads(model.config());
-    if (std::find(all.begin(), all.end(), id) == all.end()) fail("prune: the model has no head ", head_name(id));
+    if (std::find(all.begin(), all.end(), id) == all.end())
+      fail("prune: the model has no head ", head_name(id), "; name one of its heads");
   }
   for (const HeadId id : all_heads(model.config()))
     (std::find(removed.begin(), removed.end(), id) == removed.end() ? kept : gone)[static_cast<std::size_t>(id.layer)]

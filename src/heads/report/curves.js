@@ -75,16 +75,16 @@ function pruningSection() {
     if (band[0]) entry(`${p.random.length} random orders: range and median`,
       element('rect', {x: from, y: line - 6, width: 34, height: 12, style: 'fill:var(--soft);opacity:.22'}),
       element('line', {x1: from, x2: from + 34, y1: line, y2: line, style: 'stroke:var(--soft);stroke-width:1.5'}));
-    entry('0.02 nats above the whole model', element('line', {x1: from, x2: from + 34, y1: line, y2: line, style: 'stroke:var(--soft);stroke-dasharray:1 4'}));
+    entry('0.02 nats above the unpruned model', element('line', {x1: from, x2: from + 34, y1: line, y2: line, style: 'stroke:var(--soft);stroke-dasharray:1 4'}));
     return svg;
   }, 'pruning curves');
   const percent = share => Math.round(100 * share - 1e-6);  // round 12.5 to 12, as the verdict does
   const median = [...study.prunable_fraction.random_orders].sort((a, b) => a - b)[Math.floor((study.prunable_fraction.random_orders.length - 1) / 2)];
   return element('section', {id: 'pruning'}, element('h2', {}, 'How many heads are needed'),
-    element('p', {}, 'Heads are removed one after the other; the order is chosen on one half of the text, the loss measured on the other' +
-      (p.orders.some(trained) ? '; squares: after training on for a little.' : ', without further training.') + ' A model that loses at ' +
-      `most 0.02 nats (dotted) can do without ${percent(study.prunable_fraction.greedy)}% of its heads in greedy order` +
-      (median === undefined ? '.' : `, ${percent(median)}% in a random one (median).`)),
+    element('p', {}, 'Heads are removed one by one. The order is chosen on one half of the text; the loss is measured on the other half' +
+      (p.orders.some(trained) ? '. Squares: after recovery training.' : ', without further training.') + ' If the loss may increase by ' +
+      `0.02 nats (dotted), ${percent(study.prunable_fraction.greedy)}% of the heads are removable in greedy order` +
+      (median === undefined ? '.' : `, ${percent(median)}% in random order (median).`)),
     figure.place, savers('pruning', figure.svg, () => [['order', 'heads_removed', 'last_removed', 'loss_nats'],
       ...p.orders.flatMap(o => measured(o).map(([i, v]) => [o.name, i, i ? o.removed?.[i - 1] ?? '' : '', v])),
       ...p.random.flatMap((c, k) => c.map((v, i) => [`random ${k + 1}`, i, '', v]))]));
@@ -95,7 +95,7 @@ function scatterSection() {
   if (!points.length) return null;
   const most = Math.max(0.05, ...points.map(p => p.h.rise.all.high ?? p.rise)), low = Math.min(0, ...points.map(p => p.kappa));
   const figure = drawn(() => {
-    const {svg, x, y, right, top, bottom} = axes('kappa against rise of the loss', [low, 1], [0, most * 1.08], 'kappa of the closest role', 'rise of the loss, nats',
+    const {svg, x, y, right, top, bottom} = axes('loss increase against kappa', [low, 1], [0, most * 1.08], 'kappa of the closest role', 'loss increase, nats',
       {height: 380, margin: 60});
     svg.setAttribute('role', 'group');
     svg.append(element('line', {x1: x(.4), x2: x(.4), y1: top, y2: bottom, style: 'stroke:var(--soft);stroke-dasharray:4 4'}));
@@ -112,16 +112,16 @@ function scatterSection() {
         if (a !== null && b !== null) svg.append(element('line', {x1: cx, x2: cx, y1: y(Math.max(0, a)), y2: y(b), style: `stroke:${ink(0)};stroke-width:1.5;opacity:.6`}));
         svg.append(element('path', {d: `M${cx} ${cy}L${edge - 2} ${heights[i]}`, style: 'fill:none;stroke:var(--soft);stroke-width:.7'}),
           element('circle', {cx, cy, r: 6, style: `stroke:${ink(0)};stroke-width:2;fill:${p.h.label ? ink(0) : 'var(--card)'}`},
-            element('title', {}, `${p.head}: ${p.h.closest_role}, kappa ${fixed(p.kappa, 2)}, rise ${fixed(p.rise, 3)}: ${p.h.verdict}`)),
+            element('title', {}, `${p.head}: ${p.h.closest_role}, kappa ${fixed(p.kappa, 2)}, loss increase ${fixed(p.rise, 3)}: ${p.h.verdict}`)),
           element('a', {href: '#head=' + p.head}, say(edge, heights[i] + 4, p.head)));
       });
     }
     return svg;
-  }, 'kappa against rise');
-  return element('section', {id: 'scatter'}, element('h2', {}, 'Does looking mean doing?'),
-    element('p', {}, 'Each head by how much it looks at its closest role, and by what the model loses without it, with its 95% interval. ' +
-      'Filled: labelled. Far right and low: an attention pattern that nothing depends on. Left and high: it matters, and no role ' +
-      'explains it. Dashed: kappa 0.4, the least for a label.'),
+  }, 'loss increase against kappa');
+  return element('section', {id: 'scatter'}, element('h2', {}, 'Attention and effect'),
+    element('p', {}, 'Each head’s kappa for its closest role, and the loss increase when the head is ablated, with its 95% interval. ' +
+      'Filled: the head has a label. Right and low: no prediction depends on the attention pattern. Left and high: predictions depend on the head, but no role ' +
+      'explains its attention. Dashed: kappa 0.4, the minimum for a label.'),
     figure.place, savers('kappa_and_rise', figure.svg, () => [['head', 'closest_role', 'label', 'kappa', 'rise_nats', 'low', 'high', 'verdict'],
       ...points.map(p => [p.head, p.h.closest_role, p.h.label, p.kappa, p.h.rise.all.mean, p.h.rise.all.low, p.h.rise.all.high, p.h.verdict])]));
 }

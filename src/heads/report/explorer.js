@@ -40,7 +40,7 @@ function explorerSection() {
   const short = i => data.texts[i].tokens.slice(0, 24).map(shownToken).join('');
   const [textLabel, textSelect] = chooser('Text', data.texts.map((_, i) => [i, `${i + 1}: ${short(i)}…`]),
     v => { state.text = +v; state.query = null; state.locked = false; cells = []; change(); });
-  const [roleLabel, roleSelect] = chooser('Role laid over it', data.roles.map(r => [r.name, r.name]), v => { state.role = v; change(); });
+  const [roleLabel, roleSelect] = chooser('Role to mark', data.roles.map(r => [r.name, r.name]), v => { state.role = v; change(); });
   let cells = [], showRow = () => {};
   const query = t => { state.query = t; paint(); };
   const lock = t => {
@@ -89,12 +89,12 @@ function explorerSection() {
       const next = t + 1 < text.length ? text.tokens[t + 1] : text.next;
       says.textContent = `From ${t} “${shownToken(text.tokens[t])}”` + (next === null ? '' : `, before “${shownToken(next)}”`) +
         (text.rules[t] ? ` (rule ${text.rules[t]})` : '') + (text.losses[t] === null ? '' : `, loss ${fixed(text.losses[t], 2)}`) +
-        `: most, ${fixed(weight(t, most), 2)}, at ${most} “${shownToken(text.tokens[most])}”. ` +
+        `: maximum ${fixed(weight(t, most), 2)} at ${most} “${shownToken(text.tokens[most])}”. ` +
         (keys ? `On the role ${fixed(on, 2)}, by chance ${fixed(keys / (t + 1), 2)}. ` : 'Not a query of this role. ') + roleText;
     }
   }
   const map = drawn(() => {
-    const {svg, queryAt, ...more} = attentionFigure(`${state.head} on text ${state.text + 1}: a row a query, a column a key`,
+    const {svg, queryAt, ...more} = attentionFigure(`${state.head} on text ${state.text + 1}: rows are queries, columns are keys`,
       data.texts[state.text].tokens, 940, weight, inRole, 'map');
     showRow = more.showRow;
     showRow(state.query);
@@ -123,9 +123,9 @@ function explorerSection() {
   const rows = () => [['head', 'text', 'query', 'query_token', 'key', 'key_token', 'weight', 'in_role'],
     ...data.texts[state.text].tokens.flatMap((q, t) => data.texts[state.text].tokens.slice(0, t + 1).map((k, j) =>
       [state.head, state.text + 1, t, shownToken(q), j, shownToken(k), weight(t, j).toFixed(3), inRole(t, j) ? state.role : '']))];
-  return element('section', {id: 'explorer'}, element('h2', {}, 'Where heads look'),
+  return element('section', {id: 'explorer'}, element('h2', {}, 'Attention of each head'),
     buttons, element('div', {class: 'tools'}, textLabel, roleLabel), line,
-    element('p', {class: 'note'}, 'Shade: share of attention (its root). Underlined, and framed in the map: where the role would ' +
-      'look. Point at a row of the map to see it in the text. The address in the browser leads to this head and query.'),
+    element('p', {class: 'note'}, 'Shade: square root of the attention weight. Underlined, and framed in the map: the keys of the ' +
+      'role. Point at a row of the map to show its weights in the text. The page’s address links to this head and query.'),
     says, map.place, savers('attention', map.svg, rows));
 }

@@ -15,7 +15,7 @@ function effectsSection() {
     const rise = study.heads[r].rise[names[c]];
     return {value: rise.mean, color: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
       title: `${heads[r]}, ${names[c]}: ${fixed(rise.mean, 3)} nats [${fixed(rise.low, 3)}, ${fixed(rise.high, 3)}]` +
-        (stake(columns[c]) >= 0.05 ? `; all heads together cost ${fixed(stake(columns[c]), 2)}` : '; no business of heads')};
+        (stake(columns[c]) >= 0.05 ? `; all heads together cost ${fixed(stake(columns[c]), 2)}` : '; independent of heads')};
   }, {link: linkTo, size: size()}), 'effects of heads');
 
   const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
@@ -40,28 +40,28 @@ function effectsSection() {
     ...study.heads.flatMap(h => names.map(n => ['head', '', h.head, n, h.rise[n].mean, h.rise[n].low, h.rise[n].high])),
     ...Object.entries(sets).flatMap(([kind, draws]) => draws.flatMap((parts, d) =>
       parts.flatMap((row, p) => row.map((v, c) => [kind, d + 1, heads[p] ?? p, names[c], v, '', '']))))];
-  return element('section', {id: 'effects'}, element('h2', {}, 'What heads do: rise of the loss when ablated'),
-    element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that wrote the character' : 'what comes next') +
-      '. Shade: share of what all heads together do there. Framed: the 95% interval lies above 0.02. A head’s name leads to its attention.'),
-    element('p', {}, 'Beside it two baselines. Random subspaces: as many directions as a head has, but drawn across the heads of a layer. Untrained ' +
-      'models: the same shape before training. If these showed columns as distinct as the heads do, “head” would be no special unit.'),
+  return element('section', {id: 'effects'}, element('h2', {}, 'Loss increase when heads are ablated'),
+    element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that generated the character' : 'prediction subset') +
+      '. Shade: share of the loss increase when all heads are ablated. Framed: the 95% interval lies above 0.02. A head’s name links to its attention.'),
+    element('p', {}, 'There are two baselines. Random subspaces: of a head’s dimension, drawn from all heads of a layer. Untrained ' +
+      'models: the same shape before training. If the baselines are as selective as the heads, a head is not a special unit.'),
     element('div', {class: 'beside close'}, element('div', {}, own.place,
-      element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 when all heads matter alike for all, 1 when each has its own.`),
+      element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 if all heads affect the same subsets, 1 if each head affects its own.`),
       savers('effects', own.svg, table)),
       baseline('subspaces', 'Baseline: random subspaces, draw', 'draw', study.specialization.random_subspaces),
       baseline('untrained', 'Baseline: untrained model', 'model', study.specialization.untrained)));
 }
 
 // The first condition of the label that fails.
-const whyNot = {kappa: 'no role comes to 0.4', margin: 'another role is within 0.1', untrained: 'no more than untrained heads',
-  content: 'as much on another text', halves: 'halves of the text differ'};
+const whyNot = {kappa: 'no role reaches 0.4', margin: 'another role is within 0.1', untrained: 'no higher than untrained heads',
+  content: 'about the same on another text', halves: 'halves of the text differ'};
 function headsSection() {
-  const head = element('tr', {}, ...['head', 'looks at', 'kappa', 'kappa_c', 'rise, 95%', 'verdict'].map((t, i) =>
+  const head = element('tr', {}, ...['head', 'attends to', 'kappa', 'kappa_c', 'increase, 95%', 'verdict'].map((t, i) =>
     element('th', i === 1 || i === 5 ? {class: 'left', scope: 'col'} : {scope: 'col'}, t)));
   const score = h => h.roles[h.closest_role] || {kappa: null, kappa_content: null};
   const rows = study.heads.map(h => element('tr', {},
     element('td', {}, element('a', {svg: false, href: '#head=' + h.head, style: 'color:var(--accent)'}, h.head)),
-    element('td', {class: 'left'}, h.label ?? (h.uniform ? '(all alike)' : `(${h.closest_role})`)),
+    element('td', {class: 'left'}, h.label ?? (h.uniform ? '(uniform)' : `(${h.closest_role})`)),
     element('td', {}, fixed(score(h).kappa, 2)), element('td', {}, fixed(score(h).kappa_content, 2)),
     element('td', {}, `${fixed(h.rise.all.mean, 3)} [${fixed(h.rise.all.low, 3)}, ${fixed(h.rise.all.high, 3)}]` + (h.kinds_disagree ? ' *' : '')),
     element('td', {class: 'left'}, h.verdict + (h.verdict === 'redundant' ? ' with ' + h.backup : ''),
@@ -71,7 +71,7 @@ function headsSection() {
     score(h).kappa_content, h.rise.all.mean, h.rise.all.low, h.rise.all.high, h.kinds_disagree, h.gate_importance, h.verdict])];
   return element('section', {id: 'heads'}, element('h2', {}, 'The heads'),
     element('p', {}, 'kappa: share of attention on the role beyond chance; kappa_c: beyond what position alone explains. In ' +
-      'brackets: the closest role where a label’s conditions do not hold. *: the kinds of ablation disagree.'),
+      'brackets: the closest role of a head without a label. *: mean-, zero- and resample-ablation disagree. Increase: of the loss, in nats, when the head is ablated.'),
     element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of heads'}, element('table', {}, head, ...rows)),
     savers('heads', null, table));
 }
@@ -80,11 +80,11 @@ function pairsSection() {
   const kinds = {};
   if (data.redundancy) {
     kinds.redundancy = ['redundancy, all predictions', data.redundancy, 'two'];
-    kinds.most = ['redundancy, most on any slots (lower bound)', data.redundancy_most, 'two'];
+    kinds.most = ['redundancy, maximum over prediction subsets (lower bound)', data.redundancy_most, 'two'];
   }
   if (study.attention_distance.length) {
     kinds.distance = ['distance of attention (Jensen-Shannon)', study.attention_distance, 'one'];
-    kinds.cka = ['likeness of outputs (linear CKA)', study.output_cka, 'one'];
+    kinds.cka = ['similarity of outputs (linear CKA)', study.output_cka, 'one'];
   }
   if (!Object.keys(kinds).length) return null;
   let kind = Object.keys(kinds)[0];
@@ -97,8 +97,8 @@ function pairsSection() {
   });
   const [label] = chooser('Show', Object.entries(kinds).map(([k, v]) => [k, v[0]]), v => { kind = v; figure.again(); });
   return element('section', {id: 'pairs'}, element('h2', {}, 'Which heads back each other up'),
-    element('p', {}, 'Redundancy: what ablating both costs beyond the sum of each alone, in nats. Orange: they back each other up ' +
-      '(each hides what the other does). Blue: less than the sum, they work in one chain.'),
+    element('p', {}, 'Redundancy: loss increase of ablating both heads minus the sum for each alone, in nats. Orange: the heads back each other up ' +
+      '(each can replace the other). Blue: less than the sum; the heads depend on each other.'),
     element('div', {class: 'tools'}, label), figure.place,
     savers('pairs', figure.svg, () => [['measure', 'a', 'b', 'value'], ...Object.values(kinds).flatMap(([name, values]) =>
       heads.flatMap((a, i) => heads.flatMap((b, j) => i < j ? [[name, a, b, values[i][j]]] : [])))]));

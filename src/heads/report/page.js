@@ -1,7 +1,7 @@
 // Assembles the page from its sections.
 // The verdict in three parts: findings, certainty, failures. Prefixes of sentences mark where a part begins.
 function verdictSection() {
-  const parts = [['Found: ', 'What was found', []], ['How sure: ', 'How sure that is', []], ['What failed: ', 'What failed, and what to keep in mind', []]];
+  const parts = [['Found: ', 'Findings', []], ['How sure: ', 'Certainty', []], ['Failed: ', 'Failures and limits', []]];
   let at = 0;
   for (const sentence of data.verdict) {
     if (data.seeds && sentence.startsWith('One model, one seed')) continue;
@@ -15,10 +15,10 @@ function verdictSection() {
 
 // Tables over several seeds: values with the intervals of their means. Cells that are no interval, number or text are left
 // out. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
-const seedTables = {summary: 'Over all seeds', comparisons: 'Heads less their baselines, within each seed', runs: 'Each seed',
-  rules: 'By what is predicted: the strongest head',
-  labels: 'Labels, and in how many seeds some head has them', carriers: 'Which head carries what', stability: 'How alike the seeds are',
-  onset: 'When it came: the first step', order: 'Which came first, pair by pair (p is not corrected for their number)', pruning: 'Pruning'};
+const seedTables = {summary: 'Over all seeds', comparisons: 'Heads minus their baselines, within each seed', runs: 'Each seed',
+  rules: 'Largest loss increase of a single head, by prediction subset',
+  labels: 'Labels, and in how many seeds some head has them', carriers: 'The heads with the largest loss increases, and the head of each role', stability: 'Similarity of the seeds',
+  onset: 'Onset: the first step of each role and loss', order: 'Order of onsets, by pair (p is not corrected for the number of pairs)', pruning: 'Pruning'};
 const openTables = ['summary', 'comparisons'];
 const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;
 const isCell = v => v === null || typeof v !== 'object' || isInterval(v);
@@ -49,7 +49,7 @@ function seedsVerdict(s) {
     ...(s.comparisons ?? []).map(c => c.says.charAt(0).toUpperCase() + c.says.slice(1) + '.'),
     labels.length ? `Labels, in how many of ${counted.length} seeds some head has them: ${labels.join(', ')}.` : 'No head has a label in any seed.',
     counted.length === s.runs.length ? 'No seed failed.' : `Failed: ${s.runs.filter(r => r.failed).map(r => `seed ${r.seed} (${r.failed})`).join(', ')}.`,
-    ...(counted.length < 5 ? [`With ${counted.length} ${counted.length === 1 ? 'seed' : 'seeds'} the intervals say little; five or more are better.`] : [])];
+    ...(counted.length < 5 ? [`With ${counted.length} ${counted.length === 1 ? 'seed' : 'seeds'} the intervals are unreliable; use five or more.`] : [])];
 }
 function seedsSection() {
   const s = data.seeds;
@@ -58,14 +58,14 @@ function seedsSection() {
   return element('section', {id: 'seeds'}, element('h2', {}, `Over ${s.runs.length} seeds`), element('ul', {}, ...seedsVerdict(s).map(v => element('li', {}, v))),
     element('p', {class: 'note'}, s.text),
     ...tables.flatMap(([name, rows]) => seedTable(name, rows)),
-    element('p', {class: 'note'}, `All that follows is of seed ${s.shown}, the first that did not fail.`));
+    element('p', {class: 'note'}, `All following sections show seed ${s.shown}, the first that did not fail.`));
 }
 
 document.title = 'Heads of ' + study.run;
 document.getElementById('run').textContent = study.run;
 document.getElementById('about').textContent = `${data.model.layers} layers, ${heads.length} heads, width ${data.model.width}, context ` +
   `${data.model.context}, ${data.model.parameters} parameters; on ${study.text}: ${study.windows} windows, ${study.predictions} ` +
-  `predictions, loss ${fixed(study.slots[0].loss, 4)}` + (study.slots[0].floor === null ? '' : ` (lowest possible ${fixed(study.slots[0].floor, 4)})`);
+  `predictions, loss ${fixed(study.slots[0].loss, 4)}` + (study.slots[0].floor === null ? '' : ` (floor ${fixed(study.slots[0].floor, 4)})`);
 const main = document.getElementById('main');
 const sections = heads.length ? [seedsSection, verdictSection, effectsSection, headsSection, explorerSection, trainingSection, pruningSection, pairsSection, scatterSection]
   : [seedsSection, verdictSection];

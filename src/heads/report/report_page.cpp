@@ -14,7 +14,7 @@ std::string_view part(std::string_view name) {
     const detail::EmbeddedFile& file = detail::kReportFiles[i];
     if (name == file.name) return {reinterpret_cast<const char*>(file.bytes), file.size};
   }
-  fail("report: the library was built without ", name);
+  fail("report: this build lacks the file ", name);
 }
 
 // JSON with all characters that are special in HTML escaped. They occur only in strings, where JSON allows the escapes.
@@ -45,7 +45,7 @@ std::string report_page(const Json& data) {
   page.append(frame);
   if (page.size() > kReportBytes)
     fail("report: the page would have ", page.size(), " bytes, more than ", kReportBytes,
-         ": the model has too many heads");
+         "; use a model with fewer heads or a shorter context");
   return page;
 }
 

@@ -67,17 +67,17 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
     if (std::any_of(f.mean.begin(), f.mean.end(), [](const LossIncrease& r) { return r.low > kMatters; })) ++matter;
   }
   says.push_back(cat("Found: of ", heads_text(study.heads.size()), ", ", matter, matter == 1 ? " matters" : " matter",
-                     " for some predictions (ablated, the loss there rises by more "
+                     " for some predictions (with 95% confidence, ablation increases the loss there by more "
                      "than ",
-                     kMatters, " nats with 95% confidence)."));
+                     kMatters, " nats)."));
   if (const std::string text = strongest(study); !text.empty())
     says.push_back(
-        cat("Heads that cost most, in nats, ", study.truth_known ? "by rule: " : "by what comes next: ", text, "."));
+        cat("Largest loss increases, in nats, by ", study.truth_known ? "rule: " : "prediction subset: ", text, "."));
   const auto causal = by_verdict.find("causal");
-  says.push_back(
-      causal == by_verdict.end()
-          ? "No head has a role in which what it looks at and what it does agree (causal)."
-          : cat("What they look at and what they do agree (causal) in ", word_list(causal->second, "and"), "."));
+  says.push_back(causal == by_verdict.end()
+                     ? "No head is causal: no labeled head affects the predictions of its role."
+                     : cat("Causal heads, whose ablation impairs the predictions of their role: ",
+                           word_list(causal->second, "and"), "."));
   for (const char* verdict : {"attention only", "sink", "redundant"})
     if (const auto found = by_verdict.find(verdict); found != by_verdict.end())
       says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));
@@ -107,15 +107,13 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
       none > 0) {
     // Failed condition -> phrase for one head, phrase for several heads.
     static const std::map<std::string, std::pair<std::string, std::string>> kWhy{
-        {"kappa",
-         {"looks at nothing we have a name for (kappa below 0.4)",
-          "look at nothing we have a name for (kappa below 0.4)"}},
+        {"kappa", {"attends to no known role (kappa below 0.4)", "attend to no known role (kappa below 0.4)"}},
         {"margin",
-         {"looks at more than one thing alike (margin below 0.1)",
-          "look at more than one thing alike (margin below 0.1)"}},
-        {"untrained", {"scores no more than untrained heads", "score no more than untrained heads"}},
+         {"attends to several roles alike (margin below 0.1)", "attend to several roles alike (margin below 0.1)"}},
+        {"untrained", {"scores no higher than untrained heads", "score no higher than untrained heads"}},
         {"content",
-         {"does as much on another text (kappa_c below 0.2)", "do as much on another text (kappa_c below 0.2)"}},
+         {"scores about the same on another text (kappa_c below 0.2)",
+          "score about the same on another text (kappa_c below 0.2)"}},
         {"halves", {"differs between the halves of the text", "differ between the halves of the text"}}};
     std::vector<std::string> parts;
     for (const auto& [reason, count] : reasons) {
@@ -125,14 +123,14 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
                           : count == 1      ? why->second.first
                                             : why->second.second));
     }
-    says.push_back(cat("What failed: ", none, " of ", heads_text(study.heads.size()), none == 1 ? " has" : " have",
+    says.push_back(cat("Failed: ", none, " of ", heads_text(study.heads.size()), none == 1 ? " has" : " have",
                        " no label: ", word_list(parts, "and"), "."));
   }
   if (disagree > 0)
     says.push_back(cat("For ", heads_text(disagree),
-                       " the kinds of ablation (by mean, by zero, by another text's) differ in "
-                       "sign or three-fold: their rise is uncertain by that much."));
-  says.push_back("One model, one seed: how far this holds for other seeds, headlight heads study tells.");
+                       ", mean-, zero- and resample-ablation differ in "
+                       "sign or by a factor of three, so the loss increase is uncertain."));
+  says.push_back("One model, one seed: headlight heads study tests whether these results hold for other seeds.");
   return says;
 }
 

@@ -2,10 +2,10 @@
 const still = window.matchMedia('(prefers-reduced-motion: reduce)');
 
 function trainingSection() {
-  const h = data.history, title = element('h2', {}, 'How it came to be');
+  const h = data.history, title = element('h2', {}, 'Training');
   if (!h || !h.steps.length) return element('section', {id: 'training'}, title, element('p', {},
-    'How losses and roles came to be is not known of this run: it kept no snapshots. ', element('code', {}, 'headlight train --watch-heads'),
-    ' keeps them, and the report then shows them here, with the attention at each.'));
+    'This run has no snapshots. ', element('code', {}, 'headlight train --watch-heads'),
+    ' records losses, roles and attention during training, and this section then shows them.'));
 
   const last = h.steps.length - 1, end = h.steps[last];
   let now = last, zoom = h.heads.includes(state.head) ? state.head : h.heads[0], even = false;
@@ -28,7 +28,7 @@ function trainingSection() {
     const r = end >= 0 && kappas[end] >= kappas[highest] - .1 ? end : highest, content = h.kappa_content[i][a][r];
     return {name: h.roles[r], kappa: kappas[r], counts: kappas[r] >= .4 && (content === null || content >= .2)};
   };
-  const roleText = r => r.kappa < .1 ? 'nothing yet' : (r.counts ? r.name : `(${r.name})`) + ' ' + fixed(r.kappa, 2);
+  const roleText = r => r.kappa < .1 ? 'no role yet' : (r.counts ? r.name : `(${r.name})`) + ' ' + fixed(r.kappa, 2);
   // Lines: the roles that a head had at any snapshot, at most three per head. A role has the same color in all panels.
   const linesOf = h.heads.map((_, a) => {
     const most = h.roles.map((_, r) => Math.max(...h.kappa.map(k => k[a][r])));
@@ -55,7 +55,7 @@ function trainingSection() {
   let moveCursor = () => {}, lit = null;
   const losses = drawn(() => {
     const all = slots.flatMap(s => [...s.losses, s.floor]).filter(v => v !== null), low = Math.min(...all), high = Math.max(...all);
-    const {svg, x, y, left, right, top, bottom} = axes('Loss, on what ' + (study.truth_known ? 'each rule wrote' : 'comes next'), span,
+    const {svg, x, y, left, right, top, bottom} = axes('Loss by ' + (study.truth_known ? 'rule' : 'prediction subset'), span,
       [low - (high - low) * .03, high + (high - low) * .03 + 1e-6], 'training step', 'loss, nats',
       {width: room(600), height: 420, margin: Math.min(150, 22 + 7 * Math.max(...slots.map(s => s.name.length))), ticks: ticks(), warp});
     const ends = slots.map(s => y(s.losses.filter(v => v !== null).at(-1))), at = spread(ends, 14, bottom + 4);
@@ -64,7 +64,7 @@ function trainingSection() {
     slots.forEach((s, k) => {
       const svg = groups[k], style = k ? stroke(k - 1) : 'fill:none;stroke:var(--ink);stroke-width:3';
       if (s.floor !== null) svg.append(element('line', {x1: left, x2: right, y1: y(s.floor), y2: y(s.floor),
-        style: `stroke:${k ? ink(k - 1) : 'var(--ink)'};stroke-width:1.2;stroke-dasharray:3 5`}, element('title', {}, `${s.name}: the lowest possible, ${fixed(s.floor, 3)}`)));
+        style: `stroke:${k ? ink(k - 1) : 'var(--ink)'};stroke-width:1.2;stroke-dasharray:3 5`}, element('title', {}, `${s.name}: floor ${fixed(s.floor, 3)}`)));
       svg.append(element('path', {d: pathOf(s.losses.flatMap((v, i) => v === null ? [] : [[x(h.steps[i]), y(v)]])), style}, element('title', {}, s.name)),
         element('path', {d: `M${right} ${ends[k]}L${right + 14} ${at[k]}`, style: 'fill:none;stroke:var(--soft);stroke-width:.7'}),
         say(right + 17, at[k] + 4, s.name, {style: `fill:${k ? ink(k - 1) : 'var(--ink)'};font-weight:${k ? 400 : 600}`}));
@@ -84,9 +84,9 @@ function trainingSection() {
     svg.addEventListener('click', e => go(nearest((e.clientX - svg.getBoundingClientRect().left - left) / (right - left))));
     moveCursor();
     return svg;
-  }, 'losses while training');
+  }, 'losses during training');
 
-  const [litLabel] = chooser('Pick out', [['', 'all lines'], ...slots.map(s => [s.name, s.name])], v => { lit = v || null; losses.again(); });
+  const [litLabel] = chooser('Highlight', [['', 'all lines'], ...slots.map(s => [s.name, s.name])], v => { lit = v || null; losses.again(); });
 
   // ---- one panel per head: kappa of its roles over the steps, and its current attention ----
   let movePanels = () => {};
@@ -103,7 +103,7 @@ function trainingSection() {
     }
     const top = 30 + 18 * rows.length, width = Math.max(280, cell * columns), height = top + high * Math.ceil(h.heads.length / columns);
     const svg = element('svg', {width, height, viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'kappa and attention of each head'});
-    svg.append(say(0, 14, 'kappa of each head’s roles; its attention at this step', {'font-weight': 600}));
+    svg.append(say(0, 14, 'kappa of each head’s roles, and the head’s attention at this step', {'font-weight': 600}));
     rows.forEach((row, i) => row.reduce((x, {r, width: w}) => {
       svg.append(element('line', {x1: x, x2: x + 30, y1: 30 + 18 * i, y2: 30 + 18 * i, style: stroke(drawnRoles.indexOf(r))}), say(x + 36, 34 + 18 * i, h.roles[r]));
       return x + w;
@@ -120,7 +120,7 @@ function trainingSection() {
         style: stroke(drawnRoles.indexOf(r))}, element('title', {}, `${head}: ${h.roles[r]}`)));
       const cursor = element('line', {y1: y(1), y2: y(-.1), class: 'cursor'}), mapTop = up + 8 + curve + 30;
       const attention = element('g', {style: 'cursor:pointer', onclick: () => { zoom = head; headSelect.value = head; big.again(); }},
-        element('title', {}, `${head}: show it large`));
+        element('title', {}, `${head}: enlarge`));
       svg.append(cursor, element('path', {d: `M${left} ${mapTop}V${mapTop + map}H${left + map}Z`, class: 'axis', style: 'fill:none'}), attention);
       return {cursor, says, attention, x, left, mapTop, head, a};
     });
@@ -132,7 +132,7 @@ function trainingSection() {
     });
     movePanels();
     return svg;
-  }, 'roles of each head while training');
+  }, 'roles of each head during training');
 
   // ---- large view of one head ----
   const endRole = () => roleAt(last, h.heads.indexOf(zoom)).name;
@@ -150,9 +150,9 @@ function trainingSection() {
   function tell() {
     const loss = h.loss[now][0], floor = h.floor?.[0] ?? null, below = slots.slice(1).filter(s => s.losses[now] !== null && s.floor !== null && s.losses[now] - s.floor < .05);
     const found = h.heads.map((head, a) => [head, roleAt(now, a)]).filter(([, r]) => r.counts);
-    return `Step ${h.steps[now]} of ${end}: loss ${fixed(loss, 3)}` + (floor === null ? '' : `, ${fixed(loss - floor, 3)} above the lowest possible`) + '. ' +
+    return `Step ${h.steps[now]} of ${end}: loss ${fixed(loss, 3)}` + (floor === null ? '' : `, ${fixed(loss - floor, 3)} above the floor`) + '. ' +
       (below.length ? `Learned to within 0.05: ${below.map(s => s.name).join(', ')}. ` : h.floor ? 'No rule is learned to within 0.05 yet. ' : '') +
-      (found.length ? `Roles with kappa 0.4 or more: ${found.map(([head, r]) => `${head} ${r.name} (${fixed(r.kappa, 2)})`).join(', ')}.` : 'No head comes to kappa 0.4.');
+      (found.length ? `Roles with kappa 0.4 or more: ${found.map(([head, r]) => `${head} ${r.name} (${fixed(r.kappa, 2)})`).join(', ')}.` : 'No head reaches kappa 0.4.');
   }
   let timer = 0;
   function go(to) {
@@ -179,7 +179,7 @@ function trainingSection() {
   still.addEventListener('change', stop);
   slider.addEventListener('input', () => { stop(); go(+slider.value); });
   slider.addEventListener('change', keep);
-  const [axisLabel] = chooser('Steps', [['even', 'to scale'], ['snapshots', 'a place a snapshot']], v => { even = v === 'snapshots'; losses.again(); panels.again(); });
+  const [axisLabel] = chooser('Steps', [['even', 'to scale'], ['snapshots', 'evenly spaced snapshots']], v => { even = v === 'snapshots'; losses.again(); panels.again(); });
   const fromHash = () => {
     const wanted = new URLSearchParams(location.hash.slice(1)), step = wanted.get('step');
     if (!/^\d+$/.test(step ?? '')) return;
@@ -192,10 +192,10 @@ function trainingSection() {
 
   const kept = h.attention.filter(Boolean).length;
   return element('section', {id: 'training'}, title,
-    element('p', {}, `${h.steps.length} snapshots` + (h.snapshots > h.steps.length ? ` of ${h.snapshots}` : '') + ` of the training, on ${h.windows} windows of held-out text` +
-      (kept < h.steps.length ? `; attention is kept of ${kept} of them` : '') + '. Move the slider, or play it. ' +
-      (h.floor ? 'Dashed in the losses: the lowest possible. ' : '') + 'Dashed in the panels: kappa 0.4. In brackets: below that, or as ' +
-      'much on another text. A label asks for more (see the heads’ table).'),
+    element('p', {}, `${h.steps.length} snapshots` + (h.snapshots > h.steps.length ? ` of ${h.snapshots}` : '') + ` of training, on ${h.windows} windows of held-out text` +
+      (kept < h.steps.length ? `; ${kept} of them include attention` : '') + '. Move the slider, or press Play. ' +
+      (h.floor ? 'Dashed in the losses: the entropy floor. ' : '') + 'Dashed in the panels: kappa 0.4. In brackets: a role below 0.4, or with about the ' +
+      'same score on another text. A label has further conditions (see the table of heads).'),
     element('div', {class: 'tools sticky'}, play, slider, where), says,
     element('div', {class: 'beside'},
       element('div', {}, element('div', {class: 'tools'}, axisLabel, litLabel), losses.place, savers('training_losses', losses.svg, () => [['step', 'training_loss', 'validation_loss', ...h.slots.map(s => 'loss ' + s)],

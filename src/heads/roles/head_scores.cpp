@@ -59,8 +59,8 @@ HeadId parse_head(const std::string& name, const TransformerConfig& config) {
   const std::vector<HeadId> heads = all_heads(config);
   for (const HeadId id : heads)
     if (head_name(id) == name) return id;
-  if (heads.empty()) fail(name, ": the model has no heads");
-  fail(name, ": the model has no such head; it has ", head_name(heads.front()),
+  if (heads.empty()) fail(name, ": the model has no heads; use another run");
+  fail(name, ": the model has no such head; use ", head_name(heads.front()),
        heads.size() > 1 ? cat(" to ", head_name(heads.back())) : "", " (layer and head, from 0)");
 }
 

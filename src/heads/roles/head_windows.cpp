@@ -17,7 +17,7 @@ HeadWindows::HeadWindows(const TokenText& text, Index context, Index most, Index
   const auto count = static_cast<Index>(windows_.size());
   if (count == 0)
     fail("heads: the text has ", counted(text.ids.size(), "token"), ", fewer than the context of ", context,
-         "; give a longer text");
+         "; use a longer text");
   Batch whole;
   fill_windows(text, windows_, context, whole);
   inputs_ = std::move(whole.inputs);
@@ -29,7 +29,7 @@ HeadWindows::HeadWindows(const TokenText& text, Index context, Index most, Index
 void HeadWindows::check_several() const {
   if (size() == 1)
     fail("heads: the text has one window of ", context_,
-         " tokens, and means over windows need two or more; give a longer text");
+         " tokens, and means over windows need two or more; use a longer text");
 }
 
 HeadWindows HeadWindows::half(int which) const {

@@ -119,7 +119,7 @@ std::vector<Role> make_roles() {
     for (Index j = 0; j < t; ++j)
       if (token(text, j) == token(text, t)) keys.push_back(j);
   });
-  add("induction", "what followed the last two characters earlier", true, induction);
+  add("induction", "the characters after earlier copies of the last two characters", true, induction);
   add("last space", "the last white space, two or more places back", true,
       [](const RoleText& text, Index t, Keys& keys) {
         const Index j = last_with(text, text.classes->space, t - 1);
@@ -139,13 +139,13 @@ std::vector<Role> make_roles() {
     const Index j = last_with(text, text.classes->line_break, t - 1);
     if (j >= 0 && t - j >= kLineDistance) keys.push_back(j);
   });
-  add("same word", "earlier copies of the word so far, and what followed them", true, same_word);
+  add("same word", "earlier copies of the word so far, and the characters after them", true, same_word);
   add("opener", "the bracket or quote that is still open, three or more places back", true, opener);
   add_class(roles, "vowels", &TokenClasses::vowel);
   add_class(roles, "capitals", &TokenClasses::capital);
   add_class(roles, "digits", &TokenClasses::digit);
   add_class(roles, "punctuation", &TokenClasses::punctuation);
-  add("evidence", "the character that the next one repeats", true, evidence);
+  add("evidence", "the character that the next character repeats", true, evidence);
   return roles;
 }
 
@@ -169,7 +169,7 @@ std::vector<Role> roles_for(bool has_evidence, std::span<const std::string> rule
   }
   for (std::size_t rule = 0; rule < rule_names.size(); ++rule)
     roles.push_back({cat("evidence of ", rule_names[rule]),
-                     cat("the character that the next one repeats, by the rule ", rule_names[rule]),
+                     cat("the character that the next character repeats, by the rule ", rule_names[rule]),
                      [rule](const RoleText& text, Index t, Keys& keys) {
                        if (!text.rule.empty() && text.rule[static_cast<std::size_t>(t)] == rule)
                          evidence(text, t, keys);

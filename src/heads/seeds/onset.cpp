@@ -19,7 +19,7 @@ Index layer_in(const JsonView& event) {
   const char* end = name.data() + name.size();
   const std::size_t space = name.rfind(' ');
   if (space == std::string::npos || std::from_chars(name.data() + space + 1, end, layer).ptr != end || layer < 0)
-    event.refuse("names no layer");
+    event.refuse("must end in a layer, as in \"previous in layer 0\"");
   return layer;
 }
 

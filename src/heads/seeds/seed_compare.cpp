@@ -22,14 +22,14 @@ int side_of(const Interval& i) { return i.low > kSame ? 1 : i.high < -kSame ? -1
 std::string why_not(const PairedComparison& c) {
   const int side = side_of(c.difference);
   const bool signs = c.p <= kSettled;
-  if (side == 0) return signs ? "the seeds agree, but the interval reaches 0" : "no evidence of a difference";
+  if (side == 0) return signs ? "the seeds agree, but the interval includes 0" : "no evidence of a difference";
   const char* where = side > 0 ? "above" : "below";
   const double least = sign_test(c.higher + c.lower, 0);
   if (least > kSettled)
     return cat("the interval lies ", where, " 0, but with ", c.higher + c.lower,
                c.higher + c.lower == 1 ? " seed" : " seeds", c.same > 0 ? " that differ" : "",
-               " no sign test gets below p ", fixed_text(least, 3));
-  return cat("the interval lies ", where, " 0, but the sign test does not bear it out");
+               " the sign test cannot reach p below ", fixed_text(least, 3));
+  return cat("the interval lies ", where, " 0, but the sign test does not confirm the difference");
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ std::string verdict_of(const PairedComparison& c) {
 std::string sentence_of(const PairedComparison& c, const std::string& what, const std::string& whose) {
   const std::string verdict = verdict_of(c);
   if (verdict == "one seed")
-    return cat(what, ": ", fixed_text(c.difference.mean, 3), " in the one seed there is, which proves nothing");
+    return cat(what, ": ", fixed_text(c.difference.mean, 3), " in a single seed, which is no evidence");
   std::string seeds = cat("above 0 in ", c.higher, " of ", seeds_of(c));
   if (c.lower > 0) seeds += cat(", below in ", c.lower);
   return cat(what, ": ", fixed_text(c.difference.mean, 3), " [", fixed_text(c.difference.low, 3), ", ",

@@ -128,8 +128,8 @@ void add_comparison(std::vector<BaselineSummary>& all, const Figure& figure, con
   }
   if (heads.empty()) return;
   const PairedComparison c = compare_pairs(heads, baselines, replicates, figure.lowest, figure.highest);
-  all.push_back(
-      {figure.name, baseline, c, sentence_of(c, cat(figure.name, ", ", who, " less ", baseline), cat(who, " ", verb))});
+  all.push_back({figure.name, baseline, c,
+                 sentence_of(c, cat(figure.name, ", ", who, " minus ", baseline), cat(who, " ", verb))});
 }
 
 std::vector<BaselineSummary> comparisons(std::span<const SeedResult> counted) {
@@ -247,10 +247,10 @@ SeedSummary summarize(std::span<const SeedResult> results) {
   SeedSummary all;
   all.text =
       cat(results.size(), results.size() == 1 ? " seed, " : " seeds, ",
-          failed == 0 ? "none failed" : cat(failed, " failed and left out of the means"),
+          failed == 0 ? "none failed" : cat(failed, " failed and excluded from the means"),
           ". Brackets: the 95% interval of the mean over seeds, by bootstrap over seeds and then over windows of "
           "the text (over seeds alone for baselines, random orders, labels and carriers).",
-          counted.size() == 1 ? " A single seed says nothing about other seeds." : "");
+          counted.size() == 1 ? " A single seed is no evidence about other seeds." : "");
   if (!counted.empty())
     for (const Figure* figure : kFigures) all.figures.push_back(summarize_figure(*figure, counted));
   all.comparisons = comparisons(counted);

@@ -47,7 +47,7 @@ class SeedStudy {
     try {
       write_report(results, outcome.summary);
     } catch (const InterruptedError&) {
-      say("interrupted before the report; everything else is saved. Run the same command to continue");
+      say("interrupted before the report; all other results are saved. Run the same command to continue");
       return std::nullopt;
     }
     outcome.has_report = path_exists(file("report.html"));
@@ -94,11 +94,11 @@ class SeedStudy {
       RunConfig config;
       from_json(config, JsonView(stored, path).at("config"));
       if (json_text(stored.set("config", to_json(config))) != text)
-        fail(plan_.directory, ": holds a study with other settings; give the same settings, or choose another --out");
+        fail(plan_.directory, ": contains a study with other settings; use the same settings, or choose another --out");
       return;
     }
     if (path_exists(plan_.directory) && !list_directory(plan_.directory).empty())
-      fail(plan_.directory, ": is not empty and holds no study; choose another --out");
+      fail(plan_.directory, ": is not empty and contains no study; choose another --out");
     // Check the text before anything is created.
     const RunData data = load_run_data(plan_.config);
     HeadWindows(data.measured_text(), plan_.config.context, 2).check_several();

@@ -9,7 +9,8 @@
 namespace headlight {
 
 ExpertWindows::ExpertWindows(const RunData& data, const HeadWindows& windows) : windows_(windows) {
-  if (data.validation_experts.empty()) fail(data.source, ": the text has no experts; use one of the corpora chorus");
+  if (data.validation_experts.empty())
+    fail(data.source, ": the text has no experts; use the corpus chorus or chorus-induction");
   for (const char c : data.expert_symbols) {
     const std::int32_t id = data.vocabulary.encode(std::string(1, c), data.source)[0];
     symbols_.push_back(id);
@@ -31,8 +32,8 @@ ExpertWindows::ExpertWindows(const RunData& data, const HeadWindows& windows) : 
   Index measured = 0;
   for (Index place = 0; place < static_cast<Index>(windows.inputs().size()); ++place) measured += counts(place) ? 1 : 0;
   if (measured == 0)
-    fail(data.source, ": windows of ", windows.context(), " predictions have none from position ", kRetentionFrom,
-         " on; use a longer context");
+    fail(data.source, ": windows of ", windows.context(), " predictions end before position ", kRetentionFrom,
+         "; use a longer context");
 }
 
 bool ExpertWindows::counts(Index place) const {
@@ -49,7 +50,7 @@ Index ExpertWindows::evidence(std::size_t expert, Index place) const {
 std::span<const double> ExpertWindows::row(std::size_t expert, std::int32_t id) const {
   const Index row =
       id >= 0 && static_cast<std::size_t>(id) < row_of_id_.size() ? row_of_id_[static_cast<std::size_t>(id)] : -1;
-  if (row < 0) fail("experts: token ", id, " is no symbol of the tables");
+  if (row < 0) fail("experts: token ", id, " is not a symbol of the tables");
   return std::span(tables_[expert]).subspan(static_cast<std::size_t>(row) * next_.size(), next_.size());
 }
 

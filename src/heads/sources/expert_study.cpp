@@ -117,10 +117,10 @@ std::vector<std::string> head_sentences(const ExpertStudy& study) {
       if (attention[e].attention > attention[read].attention) read = e;
     const bool reads = attention[read].attention >= kReads;
     std::string sentence = cat(head_name(study.heads[h]), " ");
-    sentence +=
-        reads ? cat("reads ", study.experts[read].reads, " (attention ", fixed_text(attention[read].attention, 2), ")")
-              : cat("attends to no single source (at most ", fixed_text(attention[read].attention, 2), " to ",
-                    study.experts[read].reads, ")");
+    sentence += reads ? cat("attends to ", study.experts[read].reads, " (attention ",
+                            fixed_text(attention[read].attention, 2), ")")
+                      : cat("attends to no single source (at most ", fixed_text(attention[read].attention, 2), " to ",
+                            study.experts[read].reads, ")");
     std::string losses;
     bool keeps_rest = true;
     const auto add_loss = [&](std::size_t e) {
@@ -131,16 +131,14 @@ std::vector<std::string> head_sentences(const ExpertStudy& study) {
         return;
       }
       losses += cat(losses.empty() ? "" : ", ", percent(lost.mean), " of ",
-                    reads && e == read ? "that source" : study.experts[e].reads);
+                    reads && e == read ? "that source" : cat("the use of ", study.experts[e].reads));
     };
     add_loss(read);
     for (std::size_t e = 0; e < study.experts.size(); ++e)
       if (e != read) add_loss(e);
-    if (!losses.empty())
-      sentence += cat("; without it the model loses ", losses, keeps_rest ? " and nothing else" : "");
-    else if (keeps_rest)
-      sentence += cat("; without it the model loses less than ", percent(kLosesShare), " of any source");
-    else sentence += "; what the model loses without it is not settled";
+    if (!losses.empty()) sentence += cat("; ablating it removes ", losses, keeps_rest ? " and nothing else" : "");
+    else if (keeps_rest) sentence += cat("; ablating it removes less than ", percent(kLosesShare), " of any source");
+    else sentence += "; the effect of ablating it is not settled";
     sentences.push_back(sentence + ".");
   }
   return sentences;

@@ -27,7 +27,7 @@ void apply_gain(const Norm& norm, std::span<double> x) {
 }  // namespace
 
 std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
-  if (!model.norm) fail("heads: the model is post-norm, so no head writes to the logits directly");
+  if (!model.norm) fail("heads: direct logit attribution needs a pre-norm model, but this model is post-norm");
   const TransformerConfig& c = model.config();
   const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
   const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]

@@ -36,7 +36,7 @@ Json strings(std::span<const std::string> values) {
 
 std::vector<JsonView> elements(const JsonView& array, std::size_t count, const char* of) {
   std::vector<JsonView> views = array.elements();
-  if (views.size() != count) array.refuse(cat(counted(views.size(), "element"), ", and there are ", count, " ", of));
+  if (views.size() != count) array.refuse(cat("has ", counted(views.size(), "element"), " for ", count, " ", of));
   return views;
 }
 
@@ -60,8 +60,8 @@ std::vector<std::string> read_names(const JsonView& array) {
   std::vector<std::string> names;
   std::set<std::string_view> known;
   for (const JsonView& v : array.elements()) {
-    if (v.as_string().empty()) v.refuse("an empty name");
-    if (!known.insert(v.as_string()).second) v.refuse("a name for the second time");
+    if (v.as_string().empty()) v.refuse("must not be empty");
+    if (!known.insert(v.as_string()).second) v.refuse("repeats an earlier name");
     names.push_back(v.as_string());
   }
   return names;
@@ -69,11 +69,11 @@ std::vector<std::string> read_names(const JsonView& array) {
 
 HeadHistory read_header(const JsonView& view) {
   if (const JsonView format = view.at("format"); format.as_string() != kFormat)
-    format.refuse(cat("this program reads \"", kFormat, "\""));
+    format.refuse(cat("the only supported format is \"", kFormat, "\""));
   HeadHistory h;
   h.roles = read_names(view.at("roles"));
   h.subsets = read_names(view.at("slots"));
-  if (h.subsets.empty() || h.subsets[0] != "all") view.at("slots").refuse("the first has to be \"all\"");
+  if (h.subsets.empty() || h.subsets[0] != "all") view.at("slots").refuse("must begin with \"all\"");
   if (const auto floor = view.find("floor")) h.floor = read_numbers(*floor, h.subsets.size(), "slots");
   const JsonView heads = view.at("heads");
   for (const std::string& name : read_names(heads)) {
@@ -96,7 +96,8 @@ HeadHistory read_header(const JsonView& view) {
 HeadSnapshot read_snapshot(const JsonView& view, const HeadHistory& h) {
   HeadSnapshot s;
   s.step = view.at("step").as_index(0);
-  if (!h.snapshots.empty() && s.step <= h.snapshots.back().step) view.at("step").refuse("not above the one before");
+  if (!h.snapshots.empty() && s.step <= h.snapshots.back().step)
+    view.at("step").refuse("must be larger than the previous step");
   s.training_loss = view.at("training_loss").as_double();
   const auto validation = view.find("validation_loss");
   s.validation_loss = validation ? validation->as_double() : kNone;
@@ -110,7 +111,7 @@ HeadSnapshot read_snapshot(const JsonView& view, const HeadHistory& h) {
     const JsonView text = attention.at(head_name(head));
     s.attention.push_back(base64_bytes(text.as_string(), text.where()));
     if (const auto found = static_cast<Index>(s.attention.back().size()); found != bytes)
-      text.refuse(cat(found, " bytes, and ", h.length, " characters have ", bytes));
+      text.refuse(cat("has ", found, " bytes, but ", h.length, " characters need ", bytes));
   }
   return s;
 }
@@ -127,7 +128,7 @@ Json json_of(const std::string& line, const std::string& where) {
   try {
     return parse_json(line, where);
   } catch (const Error&) {
-    fail(where, " is not JSON; the file is damaged");
+    fail(where, " is not JSON; restore a copy");
   }
 }
 
@@ -178,7 +179,7 @@ HeadHistory head_history(const std::string& path) {
     if (h.subsets.empty()) h = read_header(view);
     else h.snapshots.push_back(read_snapshot(view, h));
   });
-  if (h.subsets.empty()) fail(path, ": has not one whole line");
+  if (h.subsets.empty()) fail(path, ": has no complete line; restore a copy");
   return h;
 }
 
@@ -190,7 +191,7 @@ bool cut_head_history(const std::string& path, const HeadHistory& history, Index
   for_each_line(path, before, [&](const std::string& line, const std::string& where) {
     if (over) return;
     if (kept.empty()) {
-      if (line != header) fail(path, ": is of other heads, roles or text than this run's");
+      if (line != header) fail(path, ": its heads, roles or text differ from those of this run");
     } else {
       const Json json = json_of(line, where);
       over = JsonView(json, where).at("step").as_index(0) >= step;

@@ -76,7 +76,7 @@ struct HeadWatch::Measured {
 };
 
 HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_unique<Measured>(trainer)) {
-  if (on_->heads.empty()) fail("heads: the model has none to watch; leave out --watch-heads");
+  if (on_->heads.empty()) fail("heads: the model has no heads; omit --watch-heads");
   const RunData& data = trainer.data();
   for (const Role& role : on_->roles) history_.roles.push_back(role.name);
   for (const PredictionSubset& subset : on_->subsets) history_.subsets.push_back(subset.name);
@@ -97,7 +97,7 @@ HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_
     if (!cut_head_history(path_, history_, trainer.step())) append_line(path_, header_line(history_));
     for (const HeadSnapshot& snapshot : head_history(path_).snapshots) add_to_curves(snapshot);
   } catch (const Error& e) {
-    fail(e.what(), "; move the file away to go on with a new one");
+    fail(e.what(), "; move the file away to start a new one");
   }
 }
 

@@ -142,7 +142,7 @@ TEST_F(Ablation, OneWindowHasNoOtherText) {
                        "heads: the text has one window of 16 tokens"));
   AblateHeads hook(means, {{0, 1}}, Replacement::kResample);
   EXPECT_EQ(error_of([&] { token_losses(*model_, one); }),
-            "blocks.0.attn: ablation: a single sequence has no other one to take the output of L0H1 from; run two or "
+            "blocks.0.attn: ablation: resample-ablation of L0H1 needs a second sequence; pass two or "
             "more windows");
 }
 

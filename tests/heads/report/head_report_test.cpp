@@ -35,8 +35,8 @@ TEST(ReportPage, NeedsNothingElse) {
 }
 
 TEST(ReportPage, RefusesWhatIsTooLarge) {
-  EXPECT_TRUE(
-      contains(error_of([] { report_page(Json(std::string(kReportBytes, 'a'))); }), "the model has too many heads"));
+  EXPECT_TRUE(contains(error_of([] { report_page(Json(std::string(kReportBytes, 'a'))); }),
+                       "use a model with fewer heads or a shorter context"));
 }
 
 TEST(ReportPage, Base64) {
@@ -224,10 +224,10 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   EXPECT_TRUE(contains(all, "L0H1 for rule (0.50) and other (0.25).\n"));
   EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (not above all of them"));
   EXPECT_TRUE(contains(all, "untrained models 0.00 to 0.20 (above all of them)"));
-  EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 look at nothing"));
+  EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 attend to no known role"));
   study.heads[0].label.reason = "halves";
-  EXPECT_TRUE(
-      contains(report_verdict(study).end()[-2], "1 differs between the halves of the text and 1 looks at nothing"));
+  EXPECT_TRUE(contains(report_verdict(study).end()[-2],
+                       "1 differs between the halves of the text and 1 attends to no known role"));
 }
 
 }  // namespace

@@ -480,7 +480,7 @@ TEST(HeadName, IsReadBack) {
   config.heads = 3;
   EXPECT_EQ(parse_head("L1H2", config), (HeadId{1, 2}));
   for (const char* wrong : {"L2H0", "L0H3", "l0h0", "L0", "", "L00H0", "L0H0 ", "L-1H0", "L99999999999999999999H0"})
-    EXPECT_TRUE(contains(error_of([&] { parse_head(wrong, config); }), "no such head; it has L0H0 to L1H2")) << wrong;
+    EXPECT_TRUE(contains(error_of([&] { parse_head(wrong, config); }), "no such head; use L0H0 to L1H2")) << wrong;
   config.layer_heads = {0, 1};
   EXPECT_EQ(all_heads(config), (std::vector<HeadId>{{1, 0}}));
   EXPECT_THROW(parse_head("L0H0", config), Error);

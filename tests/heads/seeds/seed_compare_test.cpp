@@ -65,13 +65,14 @@ TEST(SeedCompare, MixedSignsSettleNothing) {
   const PairedComparison outlier = compared({1, 1, 1, 1, 1, 1, 1, 1, 1, -30});
   EXPECT_LT(outlier.p, kSettled);
   EXPECT_EQ(verdict_of(outlier), "not settled");
-  EXPECT_TRUE(contains(sentence_of(outlier, "x", "heads are"), "the seeds agree, but the interval reaches 0"));
+  EXPECT_TRUE(contains(sentence_of(outlier, "x", "heads are"), "the seeds agree, but the interval includes 0"));
   // A mean far above 0 from six large ones of ten.
   const PairedComparison uneven = compared({9, 9, 9, 9, 9, 9, -1, -1, -1, -1});
   EXPECT_GT(uneven.difference.low, 0);
   EXPECT_NEAR(uneven.p, 2.0 * (1 + 10 + 45 + 120 + 210) / 1024, 1e-12);
   EXPECT_EQ(verdict_of(uneven), "not settled");
-  EXPECT_TRUE(contains(sentence_of(uneven, "x", "heads are"), "above 0, but the sign test does not bear it out"));
+  EXPECT_TRUE(
+      contains(sentence_of(uneven, "x", "heads are"), "above 0, but the sign test does not confirm the difference"));
 }
 
 TEST(SeedCompare, TheSeedsHaveToLieOnTheSideOfTheMean) {
@@ -81,28 +82,28 @@ TEST(SeedCompare, TheSeedsHaveToLieOnTheSideOfTheMean) {
   EXPECT_GT(c.difference.low, 0);
   EXPECT_LT(c.p, kSettled) << "15 of 20 lie below 0";
   EXPECT_EQ(verdict_of(c), "not settled");
-  EXPECT_TRUE(contains(sentence_of(c, "x", "heads are"), "above 0, but the sign test does not bear it out"));
+  EXPECT_TRUE(contains(sentence_of(c, "x", "heads are"), "above 0, but the sign test does not confirm the difference"));
 }
 
 TEST(SeedCompare, FiveSeedsCannotPassASignTest) {
   const PairedComparison five = compared({1, 2, 3, 4, 5}), six = compared({1, 2, 3, 4, 5, 6});
   EXPECT_NEAR(five.p, 2.0 / 32, 1e-12);
   EXPECT_EQ(verdict_of(five), "not settled");
-  EXPECT_TRUE(contains(sentence_of(five, "x", "heads are"), "with 5 seeds no sign test gets below p 0.06"));
+  EXPECT_TRUE(contains(sentence_of(five, "x", "heads are"), "with 5 seeds the sign test cannot reach p below 0.06"));
   EXPECT_EQ(verdict_of(six), "higher");
   // Seeds without a difference are no evidence either way.
   const PairedComparison ties = compared({1, 2, 3, 4, 5, 0, 1e-13});
   EXPECT_EQ(ties.same, 2);
   EXPECT_EQ(ties.higher, 5);
   EXPECT_NEAR(ties.p, 2.0 / 32, 1e-12);
-  EXPECT_TRUE(contains(sentence_of(ties, "x", "heads are"), "with 5 seeds that differ no sign test"));
+  EXPECT_TRUE(contains(sentence_of(ties, "x", "heads are"), "with 5 seeds that differ the sign test cannot"));
 }
 
 TEST(SeedCompare, OneSeedProvesNothing) {
   const PairedComparison one = compared({0.5});
   EXPECT_EQ(one.p, 1);
   EXPECT_EQ(verdict_of(one), "one seed");
-  EXPECT_EQ(sentence_of(one, "x", "heads are"), "x: 0.500 in the one seed there is, which proves nothing");
+  EXPECT_EQ(sentence_of(one, "x", "heads are"), "x: 0.500 in a single seed, which is no evidence");
   EXPECT_TRUE(contains(error_of([] { compared({}); }), "no values"));
   EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 figures and 1 baselines"));
 }

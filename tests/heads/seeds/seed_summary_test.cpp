@@ -105,7 +105,7 @@ TEST(SeedSummary, HeadsAreComparedWithTheirOwnControls) {
   EXPECT_NEAR(subspaces.at("difference").at("low").as_double(), 0.1, 1e-9);
   EXPECT_EQ(subspaces.at("higher").as_index(), 8);
   EXPECT_EQ(subspaces.at("verdict").as_string(), "higher");
-  EXPECT_TRUE(contains(subspaces.at("says").as_string(), "specialization index, heads less random subspaces: 0.100"));
+  EXPECT_TRUE(contains(subspaces.at("says").as_string(), "specialization index, heads minus random subspaces: 0.100"));
   EXPECT_EQ(untrained.at("less").as_string(), "untrained models");
   EXPECT_NEAR(untrained.at("difference").at("mean").as_double(), 0.525, 1e-12);
   const JsonView dissociations = all.at(Index{2});
@@ -120,7 +120,7 @@ TEST(SeedSummary, HeadsAreComparedWithTheirOwnControls) {
     EXPECT_TRUE(contains(text, "\nprunable fraction,random orders,8,0.25,0.25,0.25,8,0,0,0.0078")) << text;
   }
   const Json one = summary_json(std::vector<SeedResult>{results[0]});
-  EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which proves nothing"));
+  EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which is no evidence"));
 }
 
 TEST(SeedSummary, TwoSeedsAreOnePairWithoutAnInterval) {
@@ -197,7 +197,7 @@ TEST(SeedSummary, ResultsReadBack) {
   EXPECT_EQ(to_json(*again.onset), to_json(*watched.onset));
   EXPECT_EQ((*again.onset)[0].layer, 0);
   const Json broken = file_of(three()[0], {});
-  EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: neither a study"));
+  EXPECT_TRUE(contains(error_of([&] { seed_result(broken, "seed.json"); }), "seed.json: study: must be a study"));
   Json head = whole;
   head.set("heads", Json::array().push(Json::object().set("head", "L0H").set("closest_role", "previous")));
   EXPECT_TRUE(

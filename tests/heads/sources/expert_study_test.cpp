@@ -75,7 +75,7 @@ TEST_F(Oracle, GivesTheIdealMatrices) {
   for (const Interval& k : study.untrained[0].whole) EXPECT_NEAR(k.mean, 0, 0.1);
   const std::vector<std::string> sentences = head_sentences(study);
   EXPECT_EQ(sentences[1],
-            "L0H1 reads the symbol three back (attention 1.00); without it the model loses 100% of that source and "
+            "L0H1 attends to the symbol three back (attention 1.00); ablating it removes 100% of that source and "
             "nothing else.");
 }
 
@@ -101,14 +101,14 @@ TEST_F(SharedOracle, SharesAreFound) {
   EXPECT_TRUE(std::isnan(study.lost(0, 2).mean)) << "nothing to lose";
   EXPECT_NEAR(study.lost(3, 4).mean, 1, kNear);
   const std::vector<std::string> sentences = head_sentences(study);
-  EXPECT_TRUE(contains(sentences[0], "loses 25% of that source and nothing else.")) << sentences[0];
+  EXPECT_TRUE(contains(sentences[0], "removes 25% of that source and nothing else.")) << sentences[0];
 }
 
 TEST_F(SharedOracle, AHeadThatDoesNothingIsSaidToDoNothing) {
   make({{"back-1"}, {"back-3"}, {"topic"}, {"digit"}, {"back-3", 0}});
   const ExpertStudy study = study_experts(*model_, data_, windows_, {.untrained = 0, .subspaces = 0});
   const std::string sentence = head_sentences(study)[4];
-  EXPECT_TRUE(contains(sentence, "; without it the model loses less than 10% of any source.")) << sentence;
+  EXPECT_TRUE(contains(sentence, "; ablating it removes less than 10% of any source.")) << sentence;
   EXPECT_EQ(study.tables->match[4][2].correlation, 0);
 }
 
@@ -220,7 +220,7 @@ TEST_F(Oracle, WhatCannotBeMeasured) {
   EXPECT_TRUE(contains(error_of([&] { ExpertWindows(plain, windows_); }), "the text has no experts; use"));
   const HeadWindows brief(data_.validation, 8, 4);
   EXPECT_TRUE(contains(error_of([&] { ExpertWindows(data_, brief); }), "use a longer context"));
-  EXPECT_TRUE(contains(error_of([&] { experts_.row(0, 99); }), "token 99 is no symbol"));
+  EXPECT_TRUE(contains(error_of([&] { experts_.row(0, 99); }), "token 99 is not a symbol"));
   TransformerConfig post{.vocabulary = kSymbols, .context = kContext, .layers = 1, .heads = 2, .width = 8};
   post.pre_norm = false;
   const TransformerLM model(post);

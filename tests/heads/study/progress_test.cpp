@@ -89,7 +89,7 @@ TEST_F(MeasuredStudy, EveryStageIsCountedToItsEnd) {
                                                             {"pairs of heads ablated", 15},
                                                             {"random subspaces ablated", 13},
                                                             {"heads of untrained models ablated", 14},
-                                                            {"orders of pruning", 6}};
+                                                            {"pruning orders", 6}};
   ASSERT_EQ(stages.size(), expected.size());
   for (std::size_t i = 0; i < stages.size(); ++i) {
     EXPECT_EQ(stages[i].what, expected[i].first);

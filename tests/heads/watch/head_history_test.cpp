@@ -114,30 +114,30 @@ TEST_F(HeadHistoryTest, LeavesOutALineCutShort) {
 
 TEST_F(HeadHistoryTest, RefusesWhatItDoesNotWrite) {
   EXPECT_TRUE(contains(error_of([&] { head_history(directory_ / "none"); }), "none"));
-  EXPECT_TRUE(contains(refusal(""), "has not one whole line"));
-  EXPECT_TRUE(contains(refusal("{}"), "has not one whole line"));
+  EXPECT_TRUE(contains(refusal(""), "has no complete line"));
+  EXPECT_TRUE(contains(refusal("{}"), "has no complete line"));
   EXPECT_TRUE(contains(refusal("{}\n"), "line 1: \"format\" is missing"));
   EXPECT_TRUE(contains(refusal("{\n"), "line 1 is not JSON"));
   const std::pair<const char*, const char*> wrong[][2] = {
-      {{"heads 1", "heads 2"}, {"this program reads", "line 1: format"}},
-      {{"\"all\"", "\"some\""}, {"the first has to be", "line 1: slots"}},
-      {{"[1.5,0.0]", "[1.5]"}, {"1 element, and there are 2 slots", "line 1: floor"}},
-      {{"\"L1H0\"],", "\"L0H0\"],"}, {"a name for the second time", "line 1: heads[1]"}},
+      {{"heads 1", "heads 2"}, {"the only supported format is", "line 1: format"}},
+      {{"\"all\"", "\"some\""}, {"must begin with", "line 1: slots"}},
+      {{"[1.5,0.0]", "[1.5]"}, {"has 1 element for 2 slots", "line 1: floor"}},
+      {{"\"L1H0\"],", "\"L0H0\"],"}, {"repeats an earlier name", "line 1: heads[1]"}},
       {{"\"windows\":16", "\"windows\":0"}, {"outside 1", "line 1: windows"}},
       {{"\"length\":3", "\"length\":9000000000"}, {"outside 1 to 4096", "line 1: length"}},
-      {{"[\"a\",", "["}, {"2 elements, and there are 3 characters", "line 1: tokens"}},
-      {{"[\"key\",null,", "["}, {"1 element, and there are 3 characters", "line 1: rules"}},
-      {{"\"step\":4", "\"step\":0"}, {"not above the one before", "line 3: step"}},
+      {{"[\"a\",", "["}, {"has 2 elements for 3 characters", "line 1: tokens"}},
+      {{"[\"key\",null,", "["}, {"has 1 element for 3 characters", "line 1: rules"}},
+      {{"\"step\":4", "\"step\":0"}, {"must be larger than the previous step", "line 3: step"}},
       {{"\"step\":0", "\"step\":-1"}, {"outside 0", "line 2: step"}},
       {{"2.25", "null"}, {"expected a number", "line 2: training_loss"}},
-      {{"[2.5,0.125]", "[2.5]"}, {"1 element, and there are 2 slots", "line 2: loss"}},
+      {{"[2.5,0.125]", "[2.5]"}, {"has 1 element for 2 slots", "line 2: loss"}},
       {{"[[0.75,-0.5],", "[7,"}, {"expected an array", "line 2: kappa[0]"}},
-      {{"[0.75,-0.5]", "[0.75]"}, {"1 element, and there are 2 roles", "line 2: kappa[0]"}},
+      {{"[0.75,-0.5]", "[0.75]"}, {"has 1 element for 2 roles", "line 2: kappa[0]"}},
       {{"[0.75,-0.5]", "[0.75,null]"}, {"expected a number", "line 2: kappa[0][1]"}},
       {{"[null,-0.25]", "[null,true]"}, {"expected a number", "line 2: kappa_content[0][1]"}},
-      {{"[0.5,1.0]", "[0.5]"}, {"1 element, and there are 2 heads", "line 2: evenness"}},
+      {{"[0.5,1.0]", "[0.5]"}, {"has 1 element for 2 heads", "line 2: evenness"}},
       {{"/wD/AQL8", "/wD/AQL"}, {"is not base64", "line 2: attention.L0H0"}},
-      {{"/wD/AQL8", "/wD/AQ=="}, {"4 bytes, and 3 characters have 6", "line 2: attention.L0H0"}},
+      {{"/wD/AQL8", "/wD/AQ=="}, {"has 4 bytes, but 3 characters need 6", "line 2: attention.L0H0"}},
       {{"\"L1H0\":", "\"L1H1\":"}, {"is missing", "line 2: attention"}},
   };
   for (const auto& [change, said] : wrong) {
@@ -167,7 +167,8 @@ TEST_F(HeadHistoryTest, OfOtherHeadsIsNotCut) {
   HeadHistory other = two_heads();
   other.heads[1] = {1, 1};
   const std::string before = read_file(path_);
-  EXPECT_TRUE(contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: is of other heads"));
+  EXPECT_TRUE(
+      contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: its heads, roles or text differ"));
   EXPECT_EQ(read_file(path_), before);
 }
 

@@ -235,12 +235,12 @@ TEST_F(HeadWatchTest, RefusesWhatItCannotGoOnWith) {
     EXPECT_TRUE(contains(error, "move")) << "how to mend";
     EXPECT_EQ(read_file(path("run")), text);
   };
-  refused("{}\n", "heads.jsonl: is of other heads");
+  refused("{}\n", "heads.jsonl: its heads, roles or text differ");
   refused(before.substr(0, before.find('\n') + 1) + "{}\n", "line 2");
   write_file_atomically(path("run"), before);
   resume("run");
   config_.layer_heads = "0,0";
-  EXPECT_TRUE(contains(error_of([&] { train("none"); }), "leave out --watch-heads"));
+  EXPECT_TRUE(contains(error_of([&] { train("none"); }), "omit --watch-heads"));
 }
 
 TEST_F(HeadWatchTest, ANewRunBeginsANewFile) {
