@@ -21,8 +21,7 @@
 //            dp_o = dh * tanh(c_t) * o(1 - o);  dx = dp;  to step t - 1: dc * f
 //
 //   dh_{t-1} = dp W (+ the direct part)
-//   dW = sum over t of dp_t^T h_{t-1}, dbias = sum of dp_t: one product over all steps after the walk, which reads W's
-//   gradient once instead of T times.
+//   dW = sum over t of dp_t^T h_{t-1}, dbias = sum of dp_t: one product after the walk instead of T small ones.
 //
 // The sequences of a batch are independent: each thread walks through all steps of its own sequences, and the threads
 // never wait for one another. A row of a product does not depend on the other rows, so no bit depends on the division.
