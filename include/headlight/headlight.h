@@ -34,6 +34,7 @@
 #include "headlight/nn/position_none.h"
 #include "headlight/nn/position_rotary.h"
 #include "headlight/nn/position_sinusoidal.h"
+#include "headlight/nn/recurrent.h"
 #include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
 

@@ -140,6 +140,21 @@ struct Table {
   void (*rms_norm_backward)(Index rows, Index n, const T* x, const T* gamma, const T* rstd, const T* dy, T* dx,
                             T* dgamma);
 
+  // ---- gates of recurrent layers, for one row of n hidden units; ops/recurrent.cpp derives the formulas ----
+  // LSTM. gates [4n] holds W h + x for the gates i, f, g, o; the kernel adds bias [4n] and stores the gates' values.
+  // c = f c_before + i g;  h = o tanh(c). Outputs: gates, c, tanh_c, h.
+  void (*lstm_gates)(Index n, const T* bias, const T* c_before, T* gates, T* c, T* tanh_c, T* h);
+  // The gradient of h is dy + dh. dc holds the gradient of c that comes from the next step, and receives the gradient
+  // of c_before. dgates [4n] receives the gradient of W h + x + bias.
+  void (*lstm_gates_backward)(Index n, const T* gates, const T* c_before, const T* tanh_c, const T* dy, const T* dh,
+                              T* dc, T* dgates);
+  // GRU. The first 3n of gates [4n] hold W h; x and bias are [3n]. The kernel stores r, z, q = (W h + bias)_n and the
+  // candidate n = tanh(x_n + r q);  h = (1 - z) n + z h_before.
+  void (*gru_gates)(Index n, const T* x, const T* bias, const T* h_before, T* gates, T* h);
+  // The gradient of h is dy + dh; dh receives the gradient of h_before without the part through W h. dx and dproduct
+  // [3n] receive the gradients of x and of W h + bias.
+  void (*gru_gates_backward)(Index n, const T* gates, const T* h_before, const T* dy, T* dh, T* dx, T* dproduct);
+
   // ---- attention (kernels/attention.h) ----
   void (*attention)(const Attention<T>& a);
   void (*attention_backward)(const AttentionBackward<T>& g);

@@ -5,6 +5,7 @@
 #include "kernels/reference/gemm.h"
 #include "kernels/reference/matvec.h"
 #include "kernels/reference/norm.h"
+#include "kernels/reference/recurrent.h"
 #include "kernels/reference/reduce.h"
 #include "kernels/reference/rows.h"
 
@@ -40,6 +41,10 @@ Table<T> make_table() {
   t.layer_norm_backward = reference::layer_norm_backward<T>;
   t.rms_norm = reference::rms_norm<T>;
   t.rms_norm_backward = reference::rms_norm_backward<T>;
+  t.lstm_gates = reference::lstm_gates<T>;
+  t.lstm_gates_backward = reference::lstm_gates_backward<T>;
+  t.gru_gates = reference::gru_gates<T>;
+  t.gru_gates_backward = reference::gru_gates_backward<T>;
   t.attention = reference::attention<T>;
   t.attention_backward = reference::attention_backward<T>;
   t.sum_squares = reference::sum_squares<T>;

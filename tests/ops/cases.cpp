@@ -54,6 +54,47 @@ OpCase unary_case(const std::string& name, Unary op, Draw draw) {
   };
 }
 
+// x [B,T,GC], w, bias, h0 and, with G = 4, c0. Bias and states may be absent; `call` gets undefined tensors instead.
+OpCase recurrent_case(const std::string& declaration, const std::string& variant, Index gates,
+                      const std::function<Tensor(Inputs)>& call) {
+  const std::string name = declaration.substr(0, declaration.find('('));
+  const auto bad = [gates, call](Shape x, Shape w, Shape bias, Shape h0) {
+    return [=] { call(std::vector<Tensor>{zeros(x), zeros(w), zeros(bias), zeros(h0), zeros({2, 4})}); };
+  };
+  const Index n = 4 * gates;
+  return {
+      .declaration = declaration,
+      .variant = variant,
+      .draw =
+          [gates, call](Rng& rng, Size size) {
+            Index batch = draw_between(rng, 1, 3), steps = draw_between(rng, 0, 4), units = draw_between(rng, 1, 4);
+            if (size == Size::kLarge) batch = 27, steps = 9, units = gates == 1 ? 150 : 60;
+            if (size == Size::kEmpty) {
+              Index* const sizes[] = {&batch, &steps, &units};
+              *sizes[rng.below(3)] = 0;
+            }
+            const double bound = size == Size::kLarge ? 0.15 : 1;  // of w: no error grows from step to step
+            std::vector<Tensor> inputs{draw_values(rng, {batch, steps, gates * units}),
+                                       draw_values(rng, {gates * units, units}, -bound, bound)};
+            const bool with_bias = draw_bool(rng), with_states = draw_bool(rng);
+            if (with_bias) inputs.push_back(draw_values(rng, {gates * units}));
+            for (int i = 0; with_states && i < (gates == 4 ? 2 : 1); ++i)
+              inputs.push_back(draw_values(rng, {batch, units}));
+            return Call{inputs, [=](Inputs in) {
+                          std::vector<Tensor> all(in.begin(), in.begin() + 2);
+                          all.push_back(with_bias ? in[2] : Tensor());
+                          for (std::size_t i = with_bias ? 3 : 2; i < in.size(); ++i) all.push_back(in[i]);
+                          all.resize(5);
+                          return call(all);
+                        }};
+          },
+      .bad = {{bad({2, n}, {n, 4}, {n}, {2, 4}), {name + ": x is", to_text(Shape{2, n})}},
+              {bad({2, 3, n}, {n, 3}, {n}, {2, 4}), {name + ": w is", to_text(Shape{n, 3}), to_text(Shape{n, 4})}},
+              {bad({2, 3, n}, {n, 4}, {n + 1}, {2, 4}), {name + ": bias is", to_text(Shape{n + 1})}},
+              {bad({2, 3, n}, {n, 4}, {n}, {3, 4}), {name + ": h0 is [3,4]", "[2,4]"}}},
+  };
+}
+
 // An operation of a tensor and a number that is not one.
 OpCase number_case(const std::string& declaration, Tensor (*op)(const Tensor&, double), Draw draw) {
   return {
@@ -628,6 +669,16 @@ std::vector<OpCase> network_cases() {
                 },
                 {"attention_packed: 2 heads", "[1,2,9]"}}}},
       attention_case("attention_composite", attention_composite),
+      recurrent_case("rnn(x,w,bias,h0)", "", 1, [](Inputs in) { return rnn(in[0], in[1], in[2], in[3]); }),
+      recurrent_case("gru(x,w,bias,h0)", "", 3, [](Inputs in) { return gru(in[0], in[1], in[2], in[3]); }),
+      recurrent_case("lstm(x,w,bias,h0,c0,last_cell)", "", 4,
+                     [](Inputs in) { return lstm(in[0], in[1], in[2], in[3], in[4]); }),
+      recurrent_case("lstm(x,w,bias,h0,c0,last_cell)", " with the last cell", 4,
+                     [](Inputs in) {
+                       Tensor cell;
+                       const Tensor h = lstm(in[0], in[1], in[2], in[3], in[4], &cell);
+                       return concat({h, reshape(cell, {h.size(0), 1, h.size(2)})}, 1);
+                     }),
       {.declaration = "rotate(x,offset,base)",
        .draw =
            [](Rng& rng, Size size) {

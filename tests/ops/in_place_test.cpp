@@ -87,7 +87,11 @@ const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
                                                               {"attention", {0, 1, 2, 3}},
                                                               {"softplus", {0}},
                                                               {"attention_packed", {0, 1}},
-                                                              {"attention_composite", {0, 1, 2}}};
+                                                              {"attention_composite", {0, 1, 2}},
+                                                              // 2 is the bias, or without one a state
+                                                              {"rnn", {1, 2, 3}},
+                                                              {"gru", {1, 2, 3}},
+                                                              {"lstm", {1, 2, 3, 4}}};
 
 TEST_P(InPlace, InputsThatNoDerivativeNeedsMayChange) {
   auto found = kNeeded.find(GetParam().declaration);

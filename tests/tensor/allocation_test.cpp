@@ -18,7 +18,7 @@ using cli::allocated_bytes;
 
 constexpr Index kBatch = 3, kTime = 24, kWidth = 32, kHeads = 4, kVocabulary = 20;
 
-// A small network with one of everything that a transformer trains.
+// A small network with one of everything that a transformer or a recurrent model trains.
 struct Network {
   Rng rng{1};
   std::vector<Tensor> all;
@@ -35,6 +35,7 @@ struct Network {
   Tensor up = parameter({4 * kWidth, kWidth}), up_bias = parameter({4 * kWidth}),
          down = parameter({kWidth, 4 * kWidth});
   Tensor slope = parameter({kHeads, 1, 1});
+  Tensor recurrent = parameter({4 * kWidth, kWidth});
 
   // Each head's part [B,H,T,D] of the packed projection.
   static Tensor heads(const Tensor& packed, Index which) {
@@ -53,6 +54,10 @@ struct Network {
     x = add(
         x, linear(concat({slice(gelu(hidden), -1, 0, 2 * kWidth), silu(slice(hidden, -1, 2 * kWidth, 4 * kWidth))}, -1),
                   down));
+    Tensor cell;
+    const Tensor h = lstm(linear(x, up, up_bias), recurrent, up_bias, {}, {}, &cell);
+    const Tensor state = gru(linear(h, qkv), qkv, qkv_bias, cell);
+    x = add(x, add(state, rnn(x, slice(qkv, 0, 0, kWidth))));
     const Tensor logits = linear(x, table);  // [B,T,V], the table tied
     const Tensor size = mean(mul(logits, logits));
     return add(cross_entropy(logits, targets), scale(sqrt(add(size, Tensor::scalar(1))), 1e-3));

@@ -143,6 +143,18 @@ Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, co
 // (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
 
+// ---- recurrent layers over a whole sequence, with PyTorch's formulas and gate order (src/ops/recurrent.cpp) ----
+// x [B,T,GC] holds the input's contribution to the G gates, usually linear(input, w_ih, b_ih). w [GC,C], bias [GC] or
+// undefined. h0 [B,C] is the state before the first step; undefined: zeros. Returns the states after each step [B,T,C].
+// Simple recurrent network (Elman 1990), G = 1: h = tanh(x + w h + bias).
+Tensor rnn(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& h0 = {});
+// GRU (Cho et al. 2014), G = 3: gates r, z, n.
+Tensor gru(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& h0 = {});
+// LSTM (Hochreiter, Schmidhuber 1997), G = 4: gates i, f, g, o. c0 [B,C] is the cell before the first step; undefined:
+// zeros. If `last_cell` is not null, *last_cell receives the cell after the last step [B,C], with its gradient.
+Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& h0 = {}, const Tensor& c0 = {},
+            Tensor* last_cell = nullptr);
+
 // ---- operators ----
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }

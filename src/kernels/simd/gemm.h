@@ -44,8 +44,9 @@ struct Blocking {
 inline constexpr Blocking kBlocking{240, 2048, 384};
 
 // A is read in place if C has at most this many panels of columns, because each panel reads A once. A transposed A
-// costs one cache line per step of k, so packing pays off sooner.
-inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8;
+// costs one cache line per step of k, so packing pays off sooner. With rows of kWideRow or more, the lines are also in
+// different pages and compete for few sets of the level 1 cache.
+inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8, kUnpackedPanelsWide = 4, kWideRow = 512;
 
 // One thread's product: a rectangle of C and the parts of A and B that it needs. Members as in Gemm.
 struct Product {
@@ -71,8 +72,12 @@ struct GemmDriver {
   static Index min(Index a, Index b) { return a < b ? a : b; }
   static Index round_up(Index a, Index step) { return (a + step - 1) / step * step; }
 
+  // The most rows of a tile: with 32 registers (AVX-512) two more than kTileRows.
+  static constexpr Index kMostTileRows = V::kLanes == 16 ? 8 : kTileRows;
+
   // Splits m rows into panels of kTileRows rows, plus a rest of up to 11 rows in one or two panels of nearly equal
-  // height: tiles of few rows have too few independent sums to keep the multiply-add units busy.
+  // height: tiles of few rows have too few independent sums to keep the multiply-add units busy. If two of the tallest
+  // tiles hold all rows, B is read at most twice.
   struct Group {
     Index row, count, rows;  // `count` panels of `rows` rows from `row` on
   };
@@ -85,9 +90,15 @@ struct GemmDriver {
   };
   static Groups group_rows(Index m) {
     Groups groups;
+    if (m <= 2 * kMostTileRows) {
+      const Index upper = m > kMostTileRows ? (m + 1) / 2 : m;
+      groups.add({0, 1, upper});
+      groups.add({upper, 1, m - upper});
+      return groups;
+    }
     const Index rest = m % kTileRows;
     // A rest of 7 to 11 rows becomes two panels.
-    const Index full = rest == 0 || m < kTileRows ? m / kTileRows : m / kTileRows - 1;
+    const Index full = rest == 0 ? m / kTileRows : m / kTileRows - 1;
     const Index left = m - full * kTileRows;
     groups.add({0, full, kTileRows});
     const Index upper = left > kTileRows ? (left + 1) / 2 : left;
@@ -113,8 +124,13 @@ struct GemmDriver {
         return tiles_of<4>(wide, count, k, a, b, c);
       case 5:
         return tiles_of<5>(wide, count, k, a, b, c);
-      default:
+      case 6:
         return tiles_of<6>(wide, count, k, a, b, c);
+      default:
+        if constexpr (kMostTileRows == 8) {
+          if (rows == 7) tiles_of<7>(wide, count, k, a, b, c);
+          else tiles_of<8>(wide, count, k, a, b, c);
+        }
     }
   }
 
@@ -128,7 +144,10 @@ struct GemmDriver {
   // Loops 1 to 5.
   static void run(const Product& g) {
     const Index kc = block_length(g.k);
-    const bool packs_a = g.n > kTileCols * (g.trans_a ? kUnpackedPanelsTransposed : kUnpackedPanels);
+    const Index unpacked = !g.trans_a          ? kUnpackedPanels
+                           : g.lda >= kWideRow ? kUnpackedPanelsWide
+                                               : kUnpackedPanelsTransposed;
+    const bool packs_a = g.n > kTileCols * unpacked;
     const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
     float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);

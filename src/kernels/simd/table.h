@@ -7,6 +7,7 @@
 #include "kernels/simd/gemm_threads.h"
 #include "kernels/simd/matvec.h"
 #include "kernels/simd/norm.h"
+#include "kernels/simd/recurrent.h"
 #include "kernels/simd/reduce.h"
 #include "kernels/simd/rows.h"
 
@@ -40,6 +41,10 @@ constexpr Table<float> simd_table() {
   t.layer_norm_backward = simd_layer_norm_backward<V>;
   t.rms_norm = simd_rms_norm<V>;
   t.rms_norm_backward = simd_rms_norm_backward<V>;
+  t.lstm_gates = simd_lstm_gates<V>;
+  t.lstm_gates_backward = simd_lstm_gates_backward<V>;
+  t.gru_gates = simd_gru_gates<V>;
+  t.gru_gates_backward = simd_gru_gates_backward<V>;
   t.attention = simd_attention<V>;
   t.attention_backward = simd_attention_backward<V>;
   t.sum_squares = simd_sum_squares<V>;
