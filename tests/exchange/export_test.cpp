@@ -35,6 +35,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       {"dropout", {"0.5"}},
       {"position", {"sinusoidal", "rotary", "alibi", "none"}},
       {"norm", {"rms"}},
+      {"model", {"lstm"}},
       {"activation", {"gelu-erf", "relu", "silu"}},
       {"feed-forward", {"swiglu", "relu2"}},
       {"pre-norm", {"no"}},
