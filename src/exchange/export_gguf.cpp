@@ -23,7 +23,7 @@
 #include "exchange/gpt2.h"
 #include "formats/gguf.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/position_rotary.h"
+#include "nn/position_rotary.h"
 #include "os/file.h"
 
 namespace headlight {
@@ -119,9 +119,9 @@ void add_rows(std::vector<float>& values, TensorView& view, const std::vector<fl
 }  // namespace
 
 Exported export_gguf(const TrainedModel& trained, const std::string& path) {
+  check_gpt2_supported(trained.info.config, "gguf");
   const TransformerConfig& c = trained.transformer("--to gguf").config();
   check_is_gpt2(c, "gguf");
-  check_gpt2_supported(trained.info.config, "gguf");
   if (c.activation != Activation::kGelu)
     fail(
         "gguf: supports only the activation gelu; train a model with --activation gelu, or use --to hf, which stores "

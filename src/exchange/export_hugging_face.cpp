@@ -7,7 +7,7 @@
 #include "exchange/gpt2.h"
 #include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/position_rotary.h"
+#include "nn/position_rotary.h"
 #include "os/atomic_folder.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -95,9 +95,9 @@ Json config_json(const TrainedModel& trained) {
 }  // namespace
 
 Exported export_hugging_face(const TrainedModel& trained, const std::string& directory) {
+  check_gpt2_supported(trained.info.config, "hf");
   const TransformerConfig& c = trained.transformer("--to hf").config();
   check_is_gpt2(c, "hf");
-  check_gpt2_supported(trained.info.config, "hf");
   const bool neox = is_neox(c);
   const Gpt2Tensors tensors =
       gpt2_tensors(trained.transformer("--to hf"), neox ? Gpt2Naming::kNeoX : Gpt2Naming::kHuggingFace);

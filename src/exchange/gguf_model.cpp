@@ -6,7 +6,7 @@
 #include "exchange/byte_characters.h"
 #include "exchange/gpt2.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/position_rotary.h"
+#include "nn/position_rotary.h"
 
 namespace headlight {
 

@@ -11,7 +11,7 @@
 #include "exchange/sharded.h"
 #include "exchange/tokenizer_json.h"
 #include "headlight/base/error.h"
-#include "headlight/nn/position_rotary.h"
+#include "nn/position_rotary.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "training/state.h"

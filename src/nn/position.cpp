@@ -1,11 +1,11 @@
 // make_position(): creates a position encoding by kind.
 #include "headlight/nn/position.h"
 
-#include "headlight/nn/position_alibi.h"
-#include "headlight/nn/position_learned.h"
-#include "headlight/nn/position_none.h"
-#include "headlight/nn/position_rotary.h"
-#include "headlight/nn/position_sinusoidal.h"
+#include "nn/position_alibi.h"
+#include "nn/position_learned.h"
+#include "nn/position_none.h"
+#include "nn/position_rotary.h"
+#include "nn/position_sinusoidal.h"
 
 namespace headlight {
 

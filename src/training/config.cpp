@@ -50,7 +50,7 @@ Schedule RunConfig::schedule() const {
 void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   cost(1);  // checks combinations of the model's settings
-  if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr));
+  if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (all_data().empty() && grammar.empty()) {
     check_corpus_name("--corpus", corpus);

@@ -305,13 +305,13 @@ void Trainer::save_state() {
 void Trainer::load_state(const SafeTensors& file) {
   const std::string& name = file.source();
   if (metadata_uint64(file, "text") != info_.fingerprint)
-    fail(name, ": is of a run on another text; bring back the file that belongs to config.json");
+    fail(name, ": belongs to a run on another text; restore the file that belongs to config.json");
   const std::string optimizer = text_of(info_.config, "optimizer");
   // Missing in runs of version 0.1.0.
   if (const auto saved = file.metadata().find("optimizer");
       saved != file.metadata().end() && saved->second != optimizer)
     fail(name, ": holds the state of optimizer ", saved->second, ", and config.json names ", optimizer, "; write ",
-         saved->second, " there, or start again with --force");
+         saved->second, " there, or restart the run with --force");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
   Rng::State batches{}, dropout{};

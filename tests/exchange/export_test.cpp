@@ -70,7 +70,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
     }
   }
   EXPECT_EQ(held, 23);
-  EXPECT_EQ(refused, 21);
+  EXPECT_EQ(refused, 27);
 }
 
 // A non-default setting that is not on a format's list is refused.

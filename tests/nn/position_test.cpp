@@ -4,10 +4,10 @@
 #include <cmath>
 #include <complex>
 
-#include "headlight/nn/position_alibi.h"
-#include "headlight/nn/position_learned.h"
-#include "headlight/nn/position_rotary.h"
-#include "headlight/nn/position_sinusoidal.h"
+#include "nn/position_alibi.h"
+#include "nn/position_learned.h"
+#include "nn/position_rotary.h"
+#include "nn/position_sinusoidal.h"
 #include "nn/layers.h"
 
 namespace headlight::tests {

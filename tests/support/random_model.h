@@ -27,7 +27,7 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
   trained.step = 70;
   trained.val_loss = 1.25;
   seed_generator(3);
-  trained.model = std::make_unique<TransformerLM>(config.transformer(trained.info.vocabulary.size()));
+  trained.model = config.make_model(trained.info.vocabulary.size());
   Rng rng(4);
   for (const NamedTensor& p : trained.model->parameters()) {
     Tensor value = p.value;

@@ -93,8 +93,7 @@ int run_chat(const Arguments& args) {
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory, w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   const Vocabulary& vocabulary = trained.info.vocabulary;
-  if (w.int8) round_to_int8(trained.transformer("--int8"));
-  TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
+  TextGenerator text_generator = text_generator_of(trained, w.int8);
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));
   if (person) {

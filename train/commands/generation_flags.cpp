@@ -7,6 +7,7 @@
 
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
+#include "models/quantize.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
@@ -44,6 +45,15 @@ GenerationFlags generation_flags_of(const Arguments& args, Index chars) {
   // Short enough to retype.
   if (w.seed < 0) w.seed = static_cast<Index>(std::random_device()() % 1'000'000);
   return w;
+}
+
+TextGenerator text_generator_of(const TrainedModel& trained, bool int8) {
+  // Round the model itself too, so that the prompt is read with int8 weights, as in `eval --int8`.
+  if (int8) round_to_int8(trained.transformer("--int8"));
+  TextGenerator generator(*trained.model, int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
+  if (generator.reruns_window())
+    say("notice  this model cannot read single tokens; each token runs it on the whole window");
+  return generator;
 }
 
 std::string typed_text(std::string text, const Vocabulary& vocabulary) {

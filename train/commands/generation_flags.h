@@ -22,6 +22,10 @@ struct GenerationFlags {
 // Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
 GenerationFlags generation_flags_of(const Arguments& args, Index chars);
 
+// Generates text with the model, with int8 weights if asked. Says so if each token runs the model on the whole window.
+// `trained` must outlive the result. Error: int8, and the model is not a transformer.
+TextGenerator text_generator_of(const TrainedModel& trained, bool int8);
+
 // Text from standard input without its byte order mark, which is reported, unless tokens are bytes. Error: UTF-16 or UTF-32.
 std::string typed_text(std::string text, const Vocabulary& vocabulary);
 

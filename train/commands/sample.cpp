@@ -78,9 +78,7 @@ int run_sample(const Arguments& args) {
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
   if (start.empty()) start = fresh_start(trained.info);
-  // Round the model itself too, so that the prompt is read with int8 weights, as in `eval --int8`.
-  if (w.int8) round_to_int8(trained.transformer("--int8"));
-  TextGenerator text_generator(*trained.model, w.int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
+  TextGenerator text_generator = text_generator_of(trained, w.int8);
   Screen screen;
   const bool as_text = !json && !log_probabilities;
   for (Index i = 0; i < count; ++i) {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "headlight/nn/position_learned.h"
+#include "nn/position_learned.h"
 #include "heads/sources/expert_regression.h"
 #include "training/run_data.h"
 
