@@ -70,9 +70,9 @@ std::vector<Setting> make_settings() {
   number("val-fraction", &R::val_fraction, "Text", 0, 0.9, "fraction of the text, at its end, held out for validation");
 
   text("model", &R::model, "Model", "kind of model; see headlight models");
-  number("layers", &R::layers, "Model", 1, 1000, "layers, each with attention and a feed-forward part");
+  number("layers", &R::layers, "Model", 1, 1000, "number of layers");
   number("heads", &R::heads, "Model", 1, 1000, "attention heads per layer");
-  number("width", &R::width, "Model", 1, kBig, "model width; divisible by the number of heads");
+  number("width", &R::width, "Model", 1, kBig, "width of the model; in a transformer divisible by --heads");
   number("context", &R::context, "Model", 1, kBig, "context length in tokens");
   number("hidden", &R::hidden, "Model", -1, kBig,
          "width of the feed-forward parts; -1: four times --width (swiglu: 8/3), 0: none");
