@@ -77,7 +77,7 @@ double effective_tokens(double text_tokens, double seen_tokens) {
 
 double expected_loss(double parameters, double effective, double bigram_loss) {
   const double shakespeare =
-      1.349 + 422 / std::pow(std::max(parameters, 1.0), 0.7) + 3079 / std::pow(std::max(effective, 1.0), 0.7);
+      1.357 + 357 / std::pow(std::max(parameters, 1.0), 0.7) + 3761 / std::pow(std::max(effective, 1.0), 0.7);
   // With very little data, a model is no better than bigram counts.
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }

@@ -89,7 +89,8 @@ std::vector<Setting> make_settings() {
     text("feed-forward", &R::feed_forward, "Model", "").choices = names;
     s.back().help = "feed-forward part of each block: " + word_list(names, "or");
   }
-  choice("activation", choices_of<&R::activation, kActivations>(), "Model", "activation of the feed-forward part mlp: ");
+  choice("activation", choices_of<&R::activation, kActivations>(), "Model",
+         "activation of the feed-forward part mlp: ");
   yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each sublayer (no: after it)");
   yes_no("tied", &R::tied, "Model", "tie the output weights to the token embedding");
   yes_no("bias", &R::bias, "Model", "biases in linear layers");
@@ -118,8 +119,10 @@ std::vector<Setting> make_settings() {
       .lowest_excluded = true;
   number("warmup", &R::warmup, "Training", 0, 1e9, "warm-up steps, with a linearly increasing learning rate");
   choice("decay", choices_of<&R::decay, kDecays>(), "Training", "learning-rate decay after the warm-up: ");
-  number("beta1", &R::beta1, "Training", 0, 1, "AdamW's beta1 (decay rate of the first moment)").highest_excluded = true;
-  number("beta2", &R::beta2, "Training", 0, 1, "AdamW's beta2 (decay rate of the second moment)").highest_excluded = true;
+  number("beta1", &R::beta1, "Training", 0, 1, "AdamW's beta1 (decay rate of the first moment)").highest_excluded =
+      true;
+  number("beta2", &R::beta2, "Training", 0, 1, "AdamW's beta2 (decay rate of the second moment)").highest_excluded =
+      true;
   number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");

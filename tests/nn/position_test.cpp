@@ -4,11 +4,11 @@
 #include <cmath>
 #include <complex>
 
+#include "nn/layers.h"
 #include "nn/position_alibi.h"
 #include "nn/position_learned.h"
 #include "nn/position_rotary.h"
 #include "nn/position_sinusoidal.h"
-#include "nn/layers.h"
 
 namespace headlight::tests {
 namespace {

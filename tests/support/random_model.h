@@ -39,8 +39,7 @@ inline TrainedModel random_model(const RunConfig& config = small_config()) {
 inline std::vector<double> logits_of(const LanguageModel& model) {
   const NoGrad no_recording;
   std::vector<std::int32_t> ids;
-  for (Index i = 0; i < 2 * model.context(); ++i)
-    ids.push_back(static_cast<std::int32_t>(i * 7 % model.vocabulary()));
+  for (Index i = 0; i < 2 * model.context(); ++i) ids.push_back(static_cast<std::int32_t>(i * 7 % model.vocabulary()));
   return model(ids, 2).to_vector();
 }
 

@@ -288,8 +288,9 @@ TEST_F(TrainerTest, RefusesTheStateOfAnotherOptimizer) {
     train(c, run("run"));
     const std::string before = read_file(run("run") + "/state.safetensors");
     c.optimizer = to;
-    EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
-                         cat("state.safetensors: holds the state of ", line, " there, or restart the run with --force")));
+    EXPECT_TRUE(
+        contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
+                 cat("state.safetensors: holds the state of ", line, " there, or restart the run with --force")));
     EXPECT_TRUE(before == read_file(run("run") + "/state.safetensors"));
   }
 }

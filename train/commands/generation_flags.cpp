@@ -7,10 +7,10 @@
 
 #include "formats/safetensors_format.h"
 #include "headlight/base/error.h"
-#include "models/quantize.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
+#include "models/quantize.h"
 #include "training/run_directory.h"
 
 namespace headlight::cli {

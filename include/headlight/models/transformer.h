@@ -38,8 +38,8 @@ struct TransformerConfig {
   bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum
   Activation activation = Activation::kGelu;  // of the feed-forward part `mlp`
   std::string feed_forward = "mlp";           // a name in feed_forward_kinds()
-  bool bias = true;  // whether the linear layers of the blocks have biases
-  bool tied = true;  // tie the weights of the output projection to the token embedding
+  bool bias = true;                           // whether the linear layers of the blocks have biases
+  bool tied = true;                           // tie the weights of the output projection to the token embedding
 
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/position_learned.h"
 #include "heads/sources/expert_regression.h"
+#include "nn/position_learned.h"
 #include "training/run_data.h"
 
 namespace headlight {

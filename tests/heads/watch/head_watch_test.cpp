@@ -121,9 +121,8 @@ TEST_F(HeadWatchTest, ASnapshotIsOfTheWeightsOfItsStep) {
   const TrainedModel last = load_model(directory_ / "run", CheckpointChoice::kLast);
   ASSERT_EQ(h.snapshots.back().step, 12);
   Trainer fresh(config_, data(), "");
-  for (const auto& [model, s] :
-       {std::pair{&as_transformer(fresh.model(), "fresh"), h.snapshots.front()},
-        {&std::as_const(last.transformer("last")), h.snapshots.back()}}) {
+  for (const auto& [model, s] : {std::pair{&as_transformer(fresh.model(), "fresh"), h.snapshots.front()},
+                                 {&std::as_const(last.transformer("last")), h.snapshots.back()}}) {
     SCOPED_TRACE(s.step);
     const HeadWindows windows(text.validation, config_.context, kWatchedWindows);
     EXPECT_EQ(h.windows, windows.size());
