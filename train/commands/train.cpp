@@ -263,7 +263,7 @@ int run_train(const Arguments& args) {
 
 Command train_command() {
   return {.name = "train",
-          .summary = "Trains a transformer on a text, or on a built-in corpus.",
+          .summary = "Trains a model on a text, or on a built-in corpus.",
           .usage = "[--data FILE]... [--out DIR] [--preset NAME] [OPTIONS]",
           .examples = {"headlight train                               # built-in tales, under a minute",
                        "headlight train --data my.txt --out runs/mine # your own text, five minutes",
