@@ -99,6 +99,7 @@ Plan planned(const Asked& asked, const RunData& data, double seconds) {
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, measured on this machine"));
+  if (plan.config.model != "transformer") return;  // the scaling law is that of transformers
   say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
@@ -123,8 +124,12 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
   say_marks(d.marked);
-  say(cat("model   ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ",
-          c.context, ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
+  const bool transformer = c.model == "transformer";
+  say(cat("model   ",
+          transformer ? cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width,
+                            ", context ", c.context)
+                      : cat(c.model, ", ", trainer.model().summary()),
+          ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
           count_text(seen), " tokens",
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
@@ -152,8 +157,8 @@ void print_end(const Trainer& trainer, const std::string& directory) {
             std::isnan(trainer.floor()) ? ""
                                         : cat("; floor ", fixed_text(trainer.floor(), 4), " (",
                                               fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below)")));
-  say(cat("next    ", program_name(), " sample ", quoted(directory), "\n        ", program_name(), " heads ",
-          quoted(directory)));
+  say(cat("next    ", program_name(), " sample ", quoted(directory)));
+  if (trainer.config().model == "transformer") say(cat("        ", program_name(), " heads ", quoted(directory)));
 }
 
 int run_train(const Arguments& args) {
