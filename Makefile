@@ -21,6 +21,7 @@ all: ## build the program: build/headlight (Release)
 
 demo: all ## train on two built-in languages; show a text and what the attention heads learned
 	$(BUILD)/headlight train --preset chorus --out $(BUILD)/chorus --force
+	$(BUILD)/headlight heads show $(BUILD)/chorus all "$$(printf '\nladjcbijc2ajgf2')"
 	$(BUILD)/headlight heads $(BUILD)/chorus
 	$(BUILD)/headlight train --preset demo --out $(DEMO) --force
 	$(BUILD)/headlight sample $(DEMO) --chars 500 --seed 1

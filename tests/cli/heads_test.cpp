@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 #include "cli/tiny_run.h"
@@ -114,6 +115,7 @@ TEST_F(Heads, OfARunWithOneHead) {
   EXPECT_EQ(run_program({"heads", "prune", one, "--keep", "0", "--out", directory_ / "none"}).code, 0);
   EXPECT_EQ(run_program({"sample", directory_ / "none", "--chars", "5"}).code, 0) << "without any head";
   expect_refused({"heads", "show", directory_ / "none", "L0H0", "the"}, 1, "the model has no heads");
+  expect_refused({"heads", "show", directory_ / "none", "all", "the"}, 1, "all: the model has no heads");
   const Result none = run_program(Words{"heads", directory_ / "none"} + few_);
   EXPECT_EQ(none.code, 0) << none.err;
   EXPECT_EQ(run_program(Words{"heads", "report", directory_ / "none"} + few_).code, 0);
@@ -141,6 +143,41 @@ TEST_F(Heads, ShowDrawsTheAttention) {
   }
   EXPECT_TRUE(contains(run_program({"heads", "show", run_, "L0H1", "the box", "--color", "true"}).out, "\x1b[48;2;"));
   EXPECT_TRUE(contains(run_program({"heads", "show", run_, "L0H1", "the box", "--color", "256"}).out, "\x1b[48;5;"));
+}
+
+// Side by side: each head's map has the colors that its own map has.
+TEST_F(Heads, ShowDrawsAllHeads) {
+  // Colors of the cells of each row.
+  const auto colors = [&](const std::string& heads) {
+    const Result r = run_program({"heads", "show", finished(), heads, "the box", "--color", "true"});
+    std::vector<std::vector<std::string>> rows;
+    std::istringstream lines(r.out);
+    for (std::string line; std::getline(lines, line);) {
+      std::vector<std::string> row;
+      for (std::size_t at = 0; (at = line.find("\x1b[48;2;", at)) != std::string::npos; ++at)
+        row.push_back(line.substr(at, line.find('m', at) - at));
+      if (!row.empty()) rows.push_back(row);
+    }
+    return rows;
+  };
+  const auto all = colors("all"), first = colors("L0H0"), second = colors("L0H1");
+  ASSERT_EQ(all.size(), 7u);
+  EXPECT_NE(first, second);
+  for (std::size_t t = 0; t < 7; ++t) {
+    std::vector<std::string> both = first.at(t);
+    both.insert(both.end(), second.at(t).begin(), second.at(t).end());
+    EXPECT_EQ(all[t], both) << t;
+  }
+  const Result r = run_program({"heads", "show", run_, "all", "the box"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  expect_plain(r.out);
+  EXPECT_TRUE(contains(r.out, "\n\n    L0H0     L0H1\n    the\u2423box  the\u2423box\n  t \u2588        \u2588\n"))
+      << r.out;
+  const Json json = parse_json(run_program({"heads", "show", run_, "all", "the box", "--json"}).out, "show");
+  const Json alone = parse_json(run_program({"heads", "show", run_, "L0H1", "the box", "--json"}).out, "show");
+  const JsonView map = JsonView(json, "show").at("heads").at(Index{1});
+  EXPECT_EQ(map.at("head").as_string(), "L0H1");
+  EXPECT_EQ(map.at("weights").json(), JsonView(alone, "show").at("weights").json());
 }
 
 TEST_F(Heads, AblateTellsWhatIsLost) {
@@ -199,7 +236,7 @@ TEST_F(Heads, RefuseBadInput) {
   expect_run_kept({"heads", "show", finished(), "L0H0", "é"}, 1, "text: character 1 'é' is not in");
   expect_run_kept({"heads", "show", finished(), "L0H0", "the", "--color", "red"}, 2, "--color red: not one of");
   expect_run_kept({"heads", "show", finished(), "L0H0"}, 2,
-                  "an argument is missing; usage: headlight heads show DIR HEAD TEXT");
+                  "an argument is missing; usage: headlight heads show DIR HEAD|all TEXT");
   expect_run_kept({"heads", "ablate", finished(), "L0H7"}, 1, "L0H7: the model has no such head");
   expect_run_kept({"heads", "ablate", finished(), "L0H0", "--by", "men"}, 2, "--by men: not one of");
   expect_run_kept({"heads", "ablate", run_, "L0H0", "--by", "other", "--chars", "9"}, 2,
