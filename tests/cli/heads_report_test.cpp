@@ -112,6 +112,7 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   EXPECT_TRUE(contains(plain, "data-ready=\"yes\"")) << "the scripts ran to their end";
   for (const char* id : {"verdict", "effects", "heads", "explorer", "pruning", "pairs", "scatter"})
     EXPECT_TRUE(contains(plain, cat("<section id=\"", id, "\">"))) << id;
+  EXPECT_FALSE(contains(plain, "<section id=\"experts\">")) << "a text without experts";
   EXPECT_TRUE(contains(plain, "headlight train --watch-heads")) << "how to get what this run did not keep";
   const std::string there = opened(page_, "#head=L0H1&text=0&query=3&role=previous");
   EXPECT_TRUE(contains(there, "<button type=\"button\" aria-pressed=\"true\">L0H1</button>"));
@@ -179,6 +180,49 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
     };
     const bad = names.filter((name, i) => !sound(saved[i], name));
     document.title = seen.every(s => s) && bad.length === 0 ? 'all seen' : `seen ${seen.join(' ')} bad ${bad.join(' ')}`;
+  </script>)";
+  EXPECT_EQ(title_after(script), "all seen");
+}
+
+// On a text with experts: the numbers of the retention matrix are those of the data, a pair of tables per head, and what
+// is saved.
+TEST_F(HeadsReport, ABrowserShowsTheSourcesOfChorus) {
+  if (browser().empty()) GTEST_SKIP() << "no Chromium here";
+  const std::string run = directory_ / "chorus";
+  const Result trained =
+      run_program({"train", "--preset", "chorus", "--width", "16", "--heads", "2", "--steps", "150", "--lr", "0.02",
+                   "--batch", "4", "--corpus-chars", "8000", "--quiet", "--out", run});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Result r = run_program(Words{"heads", "report", run, "--out", page_} + few_);
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.out, "specialization index over sources ")) << r.out;
+  const std::string script = R"(<script>
+    const seen = [], all = selector => [...document.querySelectorAll(selector)], truth = study.experts;
+    const svgs = all('#experts svg'), texts = svg => [...svg.querySelectorAll('text')].map(t => t.textContent);
+    const expected = [truth.retention_whole, ...truth.heads.map(h => h.retention), truth.retention_without_heads]
+      .flatMap(k => truth.experts.map(e => fixed(k[e.name].value, 2)));
+    seen.push(svgs.length === 5, texts(svgs[0]).filter(t => /^−?\d+\.\d\d$/.test(t)).join() === expected.join());
+    seen.push(texts(svgs[1])[0] === 'Baseline: random subspaces, draw 1', texts(svgs[2])[0] === 'Baseline: untrained model 1');
+    // Each map of a pair is centered over columns and rows, and has the entries of its tooltips.
+    truth.heads.forEach((h, k) => {
+      const source = truth.experts.find(e => e.name === h.main_source), n = truth.symbols.length - 1;
+      const table = centeredTable(h.table, source.rows_compared), cells = [...svgs[3 + k].querySelectorAll('rect title')].map(t => t.textContent);
+      seen.push(cells.length === 2 * n * source.rows_compared.length, table.every(row => Math.abs(row.reduce((a, b) => a + b)) < 1e-9));
+      seen.push(table[0].every((_, c) => Math.abs(table.reduce((a, row) => a + row[c], 0)) < 1e-9));
+      seen.push(cells[0] === `learned by ${h.head}: after ${truth.symbols[source.rows_compared[0]]}, ${truth.symbols[1]} ${fixed(table[0][0], 2)}`);
+      const r = source.rows_compared;
+      const dot = (p, q) => p.reduce((s, v, i) => s + v * q[i], 0);
+      const x = table.flat(), y = centeredTable(source.table, r).flat();
+      seen.push(Math.abs(dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)) - h.table_match[source.name].correlation) < 1e-3);
+    });
+    const saved = [], names = [];
+    window.Blob = class { constructor(parts) { saved.push(parts[0]); } };
+    URL.createObjectURL = () => 'blob:none';
+    HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
+    all('button').filter(b => b.textContent.startsWith('Save as')).forEach(b => b.click());
+    seen.push(new Set(names).size === names.length, names.includes('retention.svg'), names.includes('table_L0H1.csv'));
+    seen.push(!saved.some(t => /NaN|undefined|\[object/.test(t)));
+    document.title = seen.every(s => s) ? 'all seen' : 'seen ' + seen.join(' ');
   </script>)";
   EXPECT_EQ(title_after(script), "all seen");
 }

@@ -26,14 +26,6 @@ std::string left_aligned(std::string text) {
   return text;
 }
 
-// The source with the largest loss when this head is ablated.
-std::size_t main_source(const ExpertStudy& study, std::size_t head) {
-  std::size_t best = 0;
-  for (std::size_t e = 1; e < study.experts.size(); ++e)
-    if (study.retention.parts[head][e].mean < study.retention.parts[head][best].mean) best = e;
-  return best;
-}
-
 std::string matrix_lines(const ExpertStudy& study) {
   std::string lines =
       "\nshare of each source that the model still uses (1: all, 0: nothing) when a head\n"
@@ -50,8 +42,7 @@ std::string matrix_lines(const ExpertStudy& study) {
   const auto never = [](std::size_t) { return false; };
   row("none", study.retention.whole, never);
   for (std::size_t h = 0; h < study.heads.size(); ++h)
-    row(head_name(study.heads[h]), study.retention.parts[h],
-        [&](std::size_t e) { return study.lost(h, e).low > kLosesShare; });
+    row(head_name(study.heads[h]), study.retention.parts[h], [&](std::size_t e) { return study.loses(h, e); });
   row("all heads", study.retention.none, never);
   return lines + "-: ablation removes more than a tenth of the source (95% interval).\n";
 }
@@ -60,7 +51,7 @@ std::string source_lines(const ExpertStudy& study) {
   if (!study.tables || !study.direct) return "";
   std::string lines = "\nhead        source      attention   kappa   writes   moves   table  shuffled\n";
   for (std::size_t h = 0; h < study.heads.size(); ++h) {
-    const std::size_t e = main_source(study, h);
+    const std::size_t e = study.main_source(h);
     const TableMatch& match = study.tables->match[h][e];
     std::string source = study.experts[e].name;
     source.resize(std::max<std::size_t>(source.size(), 10), ' ');

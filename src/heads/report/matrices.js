@@ -1,16 +1,37 @@
 // Matrices: damage by head and rule with its baselines; redundancy and similarity of pairs of heads.
 const linkTo = name => heads.includes(name) ? '#head=' + name : null;
 
+// One draw of a baseline as a matrix, with a chooser of the draw. draws: [draw][part][column]; indices: specialization
+// index of each draw; color(value, column).
+function baseline(kind, file, draws, indices, columns, color, {size, unit = '', table}) {
+  const [name, one] = {subspaces: ['Baseline: random subspaces, draw', 'draw'], untrained: ['Baseline: untrained model', 'model']}[kind];
+  let number = 0;
+  const note = element('p', {class: 'note'});
+  const figure = drawn(() => {
+    const parts = draws[number], index = indices.length === draws.length ? indices[number] : null;
+    if (!parts) { note.textContent = ''; return element('p', {class: 'note'}, `${name}: not measured.`); }
+    note.textContent = (index === null ? '' : `Specialization index ${fixed(index, 2)}; `) + (indices.length ?
+      `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
+    // A random subspace is not a head, so its row has a different name.
+    const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
+    return matrixFigure(`${name} ${number + 1}`, rows, columns, (r, c) => ({value: parts[r][c], color: color(parts[r][c], c),
+      title: `${rows[r]}, ${columns[c]}: ${fixed(parts[r][c], 3)}${unit}`}), {size: size()});
+  }, name);
+  const [choice] = chooser(one.charAt(0).toUpperCase() + one.slice(1), draws.map((_, i) => [i, String(i + 1)]), v => { number = +v; figure.again(); });
+  return element('div', {}, figure.place, note, ...(draws.length ? [element('div', {class: 'tools'}, choice), savers(file, figure.svg, table)] : []));
+}
+// Width of a cell: three matrices side by side if the cells stay legible.
+function cellSize(names) {
+  const fits = beside => Math.floor(((room(1150) - 16 * (beside - 1)) / beside - 44 - Math.min(84, 5 * names.at(-1).length)) / names.length);
+  return Math.max(30, Math.min(46, fits(3) >= 30 ? fits(3) : fits(1)));
+}
+
 function effectsSection() {
   const slots = study.slots.slice(1), all = study.slots[0];
   const stake = s => Math.max(s.loss_without_heads - s.loss, 0);
   const shade = (value, s) => oneSided(stake(s) >= 0.05 ? Math.sqrt(Math.max(0, value) / stake(s)) : 0);
   const columns = [all, ...slots], names = columns.map(s => s.name);
-  // Show the heads and two baselines side by side if the cells stay legible.
-  const size = () => {
-    const fits = beside => Math.floor(((room(1150) - 16 * (beside - 1)) / beside - 44 - Math.min(84, 5 * names.at(-1).length)) / names.length);
-    return Math.max(30, Math.min(46, fits(3) >= 30 ? fits(3) : fits(1)));
-  };
+  const size = () => cellSize(names);
   const own = drawn(() => matrixFigure('The heads of the trained model', heads, names, (r, c) => {
     const rise = study.heads[r].rise[names[c]];
     return {value: rise.mean, color: shade(rise.mean, columns[c]), marked: rise.low > 0.02,
@@ -20,22 +41,7 @@ function effectsSection() {
 
   const sets = {subspaces: study.rise_random_subspaces, untrained: study.rise_untrained};
   // The stakes of untrained models are not in the data, so their cells are shaded by the stakes of the trained model.
-  function baseline(kind, name, one, indices) {
-    let number = 0;
-    const note = element('p', {class: 'note'});
-    const figure = drawn(() => {
-      const parts = sets[kind][number], index = indices.length === sets[kind].length ? indices[number] : null;
-      if (!parts) { note.textContent = ''; return element('p', {class: 'note'}, `${name}: not measured.`); }
-      note.textContent = (index === null ? '' : `Specialization index ${fixed(index, 2)}; `) + (indices.length ?
-        `over ${indices.length} ${one}${indices.length === 1 ? '' : 's'}: ${fixed(Math.min(...indices), 2)} to ${fixed(Math.max(...indices), 2)}` : '');
-      // A random subspace is not a head, so its row has a different name.
-      const rows = kind === 'subspaces' ? heads.map(h => h.replace('H', ' #')) : heads;
-      return matrixFigure(`${name} ${number + 1}`, rows, names, (r, c) => ({value: parts[r][c], color: shade(parts[r][c], columns[c]),
-        title: `${rows[r]}, ${names[c]}: ${fixed(parts[r][c], 3)} nats`}), {size: size()});
-    }, name);
-    const [choice] = chooser(one.charAt(0).toUpperCase() + one.slice(1), sets[kind].map((_, i) => [i, String(i + 1)]), v => { number = +v; figure.again(); });
-    return element('div', {}, figure.place, note, ...(sets[kind].length ? [element('div', {class: 'tools'}, choice), savers(kind, figure.svg, table)] : []));
-  }
+  const beside = (kind, indices) => baseline(kind, kind, sets[kind], indices, names, (v, c) => shade(v, columns[c]), {size, unit: ' nats', table});
   const table = () => [['kind', 'draw', 'part', 'slots', 'rise_nats', 'low', 'high'],
     ...study.heads.flatMap(h => names.map(n => ['head', '', h.head, n, h.rise[n].mean, h.rise[n].low, h.rise[n].high])),
     ...Object.entries(sets).flatMap(([kind, draws]) => draws.flatMap((parts, d) =>
@@ -48,8 +54,7 @@ function effectsSection() {
     element('div', {class: 'beside close'}, element('div', {}, own.place,
       element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 if all heads affect the same subsets, 1 if each head affects its own.`),
       savers('effects', own.svg, table)),
-      baseline('subspaces', 'Baseline: random subspaces, draw', 'draw', study.specialization.random_subspaces),
-      baseline('untrained', 'Baseline: untrained model', 'model', study.specialization.untrained)));
+      beside('subspaces', study.specialization.random_subspaces), beside('untrained', study.specialization.untrained)));
 }
 
 // The first condition of the label that fails.

@@ -63,11 +63,11 @@ function seedsSection() {
 
 document.title = 'Heads of ' + study.run;
 document.getElementById('run').textContent = study.run;
-document.getElementById('about').textContent = `${data.model.layers} layers, ${heads.length} heads, width ${data.model.width}, context ` +
+document.getElementById('about').textContent = `${data.model.layers} ${data.model.layers === 1 ? 'layer' : 'layers'}, ${heads.length} ${heads.length === 1 ? 'head' : 'heads'}, width ${data.model.width}, context ` +
   `${data.model.context}, ${data.model.parameters} parameters; on ${study.text}: ${study.windows} windows, ${study.predictions} ` +
   `predictions, loss ${fixed(study.slots[0].loss, 4)}` + (study.slots[0].floor === null ? '' : ` (floor ${fixed(study.slots[0].floor, 4)})`);
 const main = document.getElementById('main');
-const sections = heads.length ? [seedsSection, verdictSection, effectsSection, headsSection, explorerSection, trainingSection, pruningSection, pairsSection, scatterSection]
+const sections = heads.length ? [seedsSection, verdictSection, expertsSection, effectsSection, headsSection, explorerSection, trainingSection, pruningSection, pairsSection, scatterSection]
   : [seedsSection, verdictSection];
 main.replaceChildren(...sections.map(s => s()).filter(Boolean));
 function goWhereTheAddressLeads() {

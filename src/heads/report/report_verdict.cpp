@@ -51,6 +51,35 @@ std::string against(double heads, std::span<const double> null) {
   return heads > highest(null) ? "above all of them" : "not above all of them: no evidence that heads are special";
 }
 
+// "<name> 0.30; random subspaces 0.10 to 0.40 (...); untrained models 0.00 to 0.20 (...)."
+std::string index_text(std::string_view name, double heads, std::span<const double> subspaces,
+                       std::span<const double> untrained) {
+  return cat(name, " ", fixed_text(heads, 2), "; random subspaces ", range_text(subspaces, 2), " (",
+             against(heads, subspaces), "); untrained models ", range_text(untrained, 2), " (",
+             against(heads, untrained), ").");
+}
+
+void add_specialization(std::vector<std::string>& says, const HeadStudy& study) {
+  says.push_back(index_text("How sure: specialization index", study.specialization, study.specialization_subspaces,
+                            study.specialization_untrained));
+  const auto dissociations = static_cast<double>(study.dissociations.size());
+  says.push_back(cat("Double dissociations: ", study.dissociations.size(), "; random subspaces ",
+                     range_text(study.dissociations_subspaces, 0), " (",
+                     against(dissociations, study.dissociations_subspaces), "); untrained models ",
+                     range_text(study.dissociations_untrained, 0), "."));
+}
+
+// On a text with experts all predictions have the same rule, so specialization is over sources instead of rules.
+void add_experts(std::vector<std::string>& says, const ExpertStudy& study) {
+  for (const std::string& sentence : head_sentences(study)) says.push_back(sentence);
+  const auto sources =
+      std::count_if(study.experts.begin(), study.experts.end(), [](const Expert& e) { return e.needs_attention; });
+  says.push_back(
+      cat("Sources that the model loses with exactly one head: ", study.experts_with_one_head(), " of ", sources, "."));
+  says.push_back(index_text("How sure: specialization index over sources", study.index, study.index_subspaces,
+                            study.index_untrained));
+}
+
 }  // namespace
 
 std::vector<std::string> report_verdict(const HeadStudy& study) {
@@ -81,16 +110,8 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
   for (const char* verdict : {"attention only", "sink", "redundant"})
     if (const auto found = by_verdict.find(verdict); found != by_verdict.end())
       says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));
-  says.push_back(cat("How sure: specialization index ", fixed_text(study.specialization, 2), "; random subspaces ",
-                     range_text(study.specialization_subspaces, 2), " (",
-                     against(study.specialization, study.specialization_subspaces), "); untrained models ",
-                     range_text(study.specialization_untrained, 2), " (",
-                     against(study.specialization, study.specialization_untrained), ")."));
-  const auto dissociations = static_cast<double>(study.dissociations.size());
-  says.push_back(cat("Double dissociations: ", study.dissociations.size(), "; random subspaces ",
-                     range_text(study.dissociations_subspaces, 0), " (",
-                     against(dissociations, study.dissociations_subspaces), "); untrained models ",
-                     range_text(study.dissociations_untrained, 0), "."));
+  if (study.experts) add_experts(says, *study.experts);
+  else add_specialization(says, study);
   says.push_back(cat("Prunable for ", kPrunableLoss, " nats: ", fixed_text(100 * study.prunable, 0),
                      "% of the heads in greedy order, in random orders ",
                      range_text(

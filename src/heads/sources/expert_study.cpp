@@ -50,11 +50,19 @@ Interval ExpertStudy::lost(std::size_t head, std::size_t expert) const {
   return {(whole - k.mean) / whole, (whole - k.high) / whole, (whole - k.low) / whole};
 }
 
+std::size_t ExpertStudy::main_source(std::size_t head) const {
+  const auto fall = [&](std::size_t e) { return retention.whole[e].mean - retention.parts[head][e].mean; };
+  std::size_t most = 0;
+  for (std::size_t e = 1; e < experts.size(); ++e)
+    if (fall(e) > fall(most)) most = e;
+  return most;
+}
+
 std::size_t ExpertStudy::experts_with_one_head() const {
   std::size_t count = 0;
   for (std::size_t e = 0; e < experts.size(); ++e) {
     std::size_t losing = 0;
-    for (std::size_t h = 0; h < heads.size(); ++h) losing += lost(h, e).low > kLosesShare ? 1 : 0;
+    for (std::size_t h = 0; h < heads.size(); ++h) losing += loses(h, e) ? 1 : 0;
     count += experts[e].needs_attention && losing == 1 ? 1 : 0;
   }
   return count;

@@ -39,6 +39,10 @@ struct ExpertStudy {
   // The share of an expert that the model loses when the head is ablated: (K unablated - K ablated) / K unablated, with
   // bounds from those of K ablated. NaN if the unablated model does not use the expert (K below kLosesShare).
   Interval lost(std::size_t head, std::size_t expert) const;
+  // Whether ablating the head loses the expert (kLosesShare).
+  bool loses(std::size_t head, std::size_t expert) const { return lost(head, expert).low > kLosesShare; }
+  // The expert whose retention K falls most when the head is ablated.
+  std::size_t main_source(std::size_t head) const;
   // The number of experts that need attention and are lost with exactly one head.
   std::size_t experts_with_one_head() const;
 };

@@ -54,9 +54,14 @@ Json head_json(const ExpertStudy& study, std::size_t h) {
     tables.set(study.experts[e].name,
                Json::object().set("correlation", m.correlation).set("null_95", m.null_95).set("p", m.p));
   }
+  Json loses = Json::array();
+  for (std::size_t e = 0; e < study.experts.size(); ++e)
+    if (study.loses(h, e)) loses.push(study.experts[e].name);
   const std::size_t columns = study.symbols.size() - 1;
   return Json::object()
       .set("head", head_name(study.heads[h]))
+      .set("main_source", study.experts[study.main_source(h)].name)
+      .set("loses", loses)
       .set("retention", to_json(study.retention.parts[h], study.experts))
       .set("attention", attention)
       .set("table_match", study.tables ? tables : Json())
@@ -77,12 +82,12 @@ Json to_json(const ExpertStudy& study) {
     const Expert& expert = study.experts[e];
     Json rows = Json::array();
     if (study.tables)
-      for (const std::size_t r : study.tables->rows[e]) rows.push(static_cast<double>(r));
+      for (const std::size_t r : study.tables->rows[e]) rows.push(static_cast<Index>(r));
     experts.push(Json::object()
                      .set("name", expert.name)
                      .set("reads", expert.reads)
                      .set("needs_attention", expert.needs_attention)
-                     .set("swaps", static_cast<double>(study.patching.swaps[e]))
+                     .set("swaps", study.patching.swaps[e])
                      .set("rows_compared", rows)
                      .set("table", study.tables ? table_json(study.tables->truth[e], n - 1) : Json()));
   }
@@ -94,7 +99,7 @@ Json to_json(const ExpertStudy& study) {
       .set("retention_whole", to_json(study.retention.whole, study.experts))
       .set("retention_without_heads", to_json(study.retention.none, study.experts))
       .set("patching_whole", to_json(study.patching.whole, study.experts))
-      .set("experts_with_one_head", static_cast<double>(study.experts_with_one_head()))
+      .set("experts_with_one_head", static_cast<Index>(study.experts_with_one_head()))
       .set("specialization", Json::object()
                                  .set("heads", study.index)
                                  .set("random_subspaces", numbers_json(study.index_subspaces))

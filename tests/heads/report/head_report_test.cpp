@@ -205,6 +205,85 @@ TEST_F(ReportData, HoldsTheAttentionAndTheMasks) {
   EXPECT_LT(report_page(json).size(), kReportBytes);
 }
 
+// Two heads, three sources: L0H0 loses "near" and L0H1 loses "far"; "self" needs no attention.
+ExpertStudy two_sources() {
+  const auto around = [](double k) { return Interval{k, k - 0.05, k + 0.05}; };
+  ExpertStudy study;
+  study.symbols = "<ab";
+  study.heads = {{0, 0}, {0, 1}};
+  for (const char* name : {"self", "near", "far"}) {
+    Expert& expert = study.experts.emplace_back();
+    expert.name = name;
+    expert.reads = cat("the ", name, " symbol");
+    expert.needs_attention = expert.name != "self";
+  }
+  study.retention.whole = {around(1), around(0.75), around(0.5)};
+  study.retention.parts = {{around(1), around(0.25), around(0.5)}, {around(1), around(0.75), around(0.125)}};
+  study.retention.none = {around(1), around(0), around(0)};
+  study.attention.assign(2, std::vector<RoleScore>(3));
+  study.attention[0][1].attention = study.attention[1][2].attention = 0.875;
+  LearnedTables tables;
+  tables.learned = {{1, -1, 2, -2, 3, -3}, {0, 0, 4, -4, 0, 0}};
+  tables.truth = {{0, 0, 0, 0, 0, 0}, {5, -5, 6, -6, 7, -7}, {0, 0, 8, -8, 9, -9}};
+  tables.rows = {{0, 1, 2}, {1, 2}, {1, 2}};
+  tables.match.assign(2, std::vector<TableMatch>(3));
+  tables.match[0][1] = {.correlation = 0.5, .null_95 = 0.25, .p = 0.125};
+  study.tables = tables;
+  study.patching = {.whole = Estimates(3), .heads = {Estimates(3), Estimates(3)}, .swaps = {0, 8, 8}};
+  study.index = 1;
+  study.index_subspaces = {0.25, 0.5};
+  study.index_untrained = {0.25};
+  study.subspaces.assign(2, study.retention);
+  study.subspaces[1].parts[1][2].mean = 0.375;
+  study.untrained.resize(1);
+  study.untrained[0].parts = {Estimates(3), Estimates(3)};
+  return study;
+}
+
+TEST_F(ReportData, HoldsTheSourcesOfATextWithExperts) {
+  RunData data;
+  data.vocabulary = vocabulary_;
+  data.validation = text_;
+  HeadStudy study = study_heads(
+      *model_, data, {.windows = 8, .untrained = 2, .untrained_ablated = 1, .subspaces = 2, .random_orders = 2});
+  EXPECT_EQ(report_data(*model_, data, study).find("study")->find("experts"), nullptr);
+  study.experts = two_sources();
+  const Json json = report_data(*model_, data, study);
+  const JsonView all = JsonView(json, "report").at("study").at("experts");
+  const JsonView first = all.at("heads").at(Index{0}), second = all.at("heads").at(Index{1});
+  EXPECT_EQ(first.at("main_source").as_string(), "near");
+  EXPECT_EQ(second.at("main_source").as_string(), "far");
+  EXPECT_EQ(json_text(first.at("loses").json()), "[\"near\"]");
+  EXPECT_EQ(json_text(second.at("loses").json()), "[\"far\"]");
+  EXPECT_EQ(json_text(second.at("retention").at("far").json()), R"({"value":0.125,"low":0.075,"high":0.175})");
+  EXPECT_EQ(json_text(first.at("table").json()), "[[1.0,-1.0],[2.0,-2.0],[3.0,-3.0]]");
+  EXPECT_EQ(json_text(first.at("table_match").at("near").json()), R"({"correlation":0.5,"null_95":0.25,"p":0.125})");
+  EXPECT_EQ(json_text(all.at("experts").at(Index{2}).at("table").json()), "[[0.0,0.0],[8.0,-8.0],[9.0,-9.0]]");
+  EXPECT_EQ(json_text(all.at("experts").at(Index{1}).at("rows_compared").json()), "[1,2]");
+  EXPECT_EQ(json_text(all.at("retention_random_subspaces").at(Index{1}).json()), "[[1.0,0.25,0.5],[1.0,0.75,0.375]]");
+  EXPECT_EQ(json_text(all.at("retention_whole").at("near").at("value").json()), "0.75");
+  EXPECT_EQ(all.at("experts_with_one_head").as_index(), 2);
+}
+
+// All predictions of such a text have one rule, so the verdict compares sources instead of rules.
+TEST_F(ReportData, VerdictOnSources) {
+  HeadStudy study;
+  study.roles.resize(1);
+  study.subsets = {{"all", {}}};
+  study.heads.resize(2);
+  for (HeadFinding& f : study.heads) f.mean.resize(1), f.verdict = "causal";
+  study.experts = two_sources();
+  std::string all;
+  for (const std::string& sentence : report_verdict(study)) all += sentence + "\n";
+  EXPECT_TRUE(contains(all, "L0H1 attends to the far symbol (attention 0.88); ablating it removes 75% of that source"));
+  EXPECT_TRUE(contains(all, "Sources that the model loses with exactly one head: 2 of 2.\n"));
+  EXPECT_TRUE(contains(all,
+                       "How sure: specialization index over sources 1.00; random subspaces 0.25 to 0.50 (above all "
+                       "of them); untrained models 0.25 to 0.25 (above all of them).\n"))
+      << all;
+  EXPECT_FALSE(contains(all, "issociation"));
+}
+
 TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   HeadStudy study;
   study.roles.resize(1);
