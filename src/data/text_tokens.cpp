@@ -97,7 +97,7 @@ void TextTokens::Source::refuse_unknown(const FileBytes& text, std::size_t start
       ++number;
       if (!set_.has(character))
         fail(source, ": character ", number, " ", printable(character), " is not in this model's vocabulary (",
-             vocabulary_.size(), " characters); the text must be of the characters that the model knows");
+             vocabulary_.size(), " characters); use a text of these characters only");
     }
   fail(source, ": changed while it was read; try again");
 }
@@ -164,7 +164,7 @@ void TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<s
     if (id < 0)
       fail(piece.text.path(), ": changed while it was in use: byte ",
            begin + static_cast<std::size_t>(at - bytes.data()),
-           " is no character of the vocabulary any more; bring the text back, and go on with it");
+           " no longer begins a character of the vocabulary; restore the text and run again with --resume");
     at += length;
   }
 }

@@ -57,8 +57,8 @@ void check_supported(const RunConfig& config, std::span<const char* const> suppo
         std::find(supported.begin(), supported.end(), std::string_view(s.name)) != supported.end())
       continue;
     if (text_of(config, s) != text_of(plain, s))
-      fail(format, ": cannot store this model's --", s.name, " ", text_of(config, s),
-           "; train a model without it, or use --to npz, which stores every model");
+      fail(format, ": cannot store a model with --", s.name, " ", text_of(config, s),
+           "; train one without it, or use --to npz, which stores every model");
   }
 }
 

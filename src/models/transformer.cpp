@@ -189,7 +189,9 @@ Tensor TransformerLM::operator()(std::span<const std::int32_t> ids, Index batch)
 
 const TransformerLM& as_transformer(const LanguageModel& model, const std::string& what) {
   const auto* transformer = dynamic_cast<const TransformerLM*>(&model);
-  if (!transformer) fail(what, ": needs a transformer; this model is another kind: ", model.summary());
+  if (!transformer)
+    fail(what, ": needs a transformer, but this model is not one (", model.summary(),
+         "); train one with --model transformer");
   return *transformer;
 }
 TransformerLM& as_transformer(LanguageModel& model, const std::string& what) {

@@ -37,7 +37,7 @@ constexpr double kEps = 1e-7;
 // Rows of a symmetric product that are computed together.
 constexpr Index kStrip = 24;
 
-// C [n,n] = alpha op(A) B, which the caller knows to be symmetric: computes strips of rows up to their last diagonal
+// C [n,n] = alpha op(A) B for factors whose product is symmetric. Computes strips of rows up to their last diagonal
 // element, and copies the part left of the diagonal to the other side.
 void symmetric_product(const kernels::Gemm<float>& g) {
   const auto& table = kernels::active<float>();

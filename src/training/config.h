@@ -32,7 +32,7 @@ struct RunConfig {
   double val_fraction = 0.1;
   // ---- model ----
   std::string model = "transformer";            // the family (models/registry.h)
-  std::map<std::string, std::string> own = {};  // values of the families' own settings that differ from the default
+  std::map<std::string, std::string> own = {};  // values given to the families' own settings
   Index layers = 4, heads = 4, width = 128, context = 64;
   Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
@@ -68,6 +68,8 @@ struct RunConfig {
   bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
+  // Whether the model is a TransformerLM, whose heads can be measured.
+  bool is_transformer() const { return model == "transformer"; }
   // The values of the settings that the family uses.
   ModelOptions model_options() const;
   // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.

@@ -119,9 +119,9 @@ void set_from_text(RunConfig& config, const Setting& s, std::string_view text) {
     config.own[s.name] = own_from_text(s, own->setting.kind, text);
   } else {
     if (!s.choices.empty()) choice_from_text(s, text);
+    if (s.name == std::string_view("model")) find_family(std::string(text));
     config.*std::get<std::string RunConfig::*>(s.field) = std::string(text);
     if (s.name == std::string_view("data")) config.more_data.clear();
-    if (s.name == std::string_view("model")) find_family(config.model);
   }
 }
 

@@ -7,9 +7,9 @@
 //
 // The constants were fitted to ten runs of this program with Muon on tiny Shakespeare: transformers of 4 layers, widths
 // 48 to 128, context 128, N from 111k to 786k, D from 1.1M to 8.1M, losses on the whole validation part from 1.46 to
-// 1.61. The largest residual is 0.010 nats. The law is an extrapolation outside these ranges and for other families of models, so the plan also
-// requires one parameter for every hundred tokens. For another text, the loss is scaled by the ratio of its bigram loss
-// to the bigram loss of tiny Shakespeare, 2.49.
+// 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other kinds of models, the law extrapolates, so
+// the plan also requires one parameter for every hundred tokens. For another text, the loss is scaled by the ratio of
+// its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
 //
 // Repeated tokens count less: R passes over U tokens are worth U + 15 U (1 - e^(-(R-1)/15)) fresh tokens (Muennighoff
 // et al. 2023, arXiv 2305.16264). A plan never gives a model more parameters than its text has tokens, because such a

@@ -60,7 +60,7 @@ TEST_F(Exchange, TrainingGoesOnFromItsWeights) {
   write_file_atomically(directory_ / "other.txt", text_ + "é");
   Words other = go_on;
   other[4] = directory_ / "other.txt";
-  expect_refused(other + Words{"--force"}, 1, "the text must be of the characters that the model knows");
+  expect_refused(other + Words{"--force"}, 1, "use a text of these characters only");
 }
 
 TEST_F(Exchange, NothingIsReplacedUnasked) {

@@ -2,13 +2,16 @@
 #include <algorithm>
 
 #include "base/version.h"
+#include "os/folder.h"
 #include "support/program.h"
+#include "support/temporary_directory.h"
 #include "training/config.h"
 
 namespace headlight {
 namespace {
 
-const Words kCommands = {"train", "sample", "chat", "eval", "heads", "info", "export", "import", "corpus", "bench"};
+const Words kCommands = {"train",  "sample", "chat",   "eval",  "heads", "info",
+                         "export", "import", "corpus", "bench", "models"};
 
 TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
   for (const std::string& command : kCommands) {
@@ -181,6 +184,24 @@ TEST(Usage, SettingsThatDoNotGoTogether) {
   expect_refused({"train", "--width", "1048576"}, 2, "use a smaller --width");
   expect_refused({"train", "--batch", "1048576", "--context", "1048576"}, 2, "use a smaller --width");
   expect_refused({"train", "--hidden", "1048576", "--layers", "1000", "--width", "1024"}, 2, "use a smaller --width");
+}
+
+TEST(Usage, OtherModelsRefuseWhatNeedsHeads) {
+  const TemporaryDirectory directory;
+  const std::string out = directory / "run";
+  expect_refused({"train", "--model", "lstm", "--watch-heads", "--out", out}, 2,
+                 "the model lstm has no attention heads");
+  expect_refused({"heads", "study", "--model", "gru", "--out", out}, 2, "the model gru has no attention heads");
+  expect_refused({"train", "--model", "lstm", "--heads", "2", "--out", out}, 2, "the model lstm has no such setting");
+  EXPECT_FALSE(path_exists(out)) << "nothing is written";
+  ASSERT_EQ(
+      run_program({"train", "--model", "rnn", "--layers", "1", "--width", "8", "--steps", "2", "--out", out}).code, 0);
+  expect_refused({"heads", out}, 1, "heads: needs a transformer, but this model is not one (1 layer, width 8, ");
+  expect_refused({"eval", out, "--int8"}, 1, "--int8: needs a transformer, ");
+  expect_refused({"export", out, "--to", "hf", "--out", directory / "hf"}, 1,
+                 "hf: cannot store a model with --model rnn");
+  EXPECT_FALSE(path_exists(directory / "hf"));
+  EXPECT_EQ(run_program({"sample", out, "--chars", "5"}).code, 0);
 }
 
 }  // namespace

@@ -82,11 +82,11 @@ TEST(Export, RefusesWhatIsNotOnTheList) {
   config.norm = NormKind::kRms;
   EXPECT_EQ(
       error_of([&] { check_supported(config, few, "hf"); }),
-      "hf: cannot store this model's --norm rms; train a model without it, or use --to npz, which stores every model");
+      "hf: cannot store a model with --norm rms; train one without it, or use --to npz, which stores every model");
   config = {};
   config.head_slopes = "0,1";
   EXPECT_TRUE(contains(error_of([&] { check_gpt2_supported(config, "gguf"); }),
-                       "gguf: cannot store this model's --head-slopes 0,1"));
+                       "gguf: cannot store a model with --head-slopes 0,1"));
 }
 
 // ---- reading back uses the file's own metadata ----

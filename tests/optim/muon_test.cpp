@@ -132,7 +132,7 @@ TEST(Muon, StackedMatricesAreSeparate) {
   }
 }
 
-// What is left of the attention of a layer whose heads were all pruned, and a gradient of zeros.
+// A layer whose heads were all pruned has matrices without rows or without columns. A gradient of zeros has norm 0.
 TEST(Muon, EmptyAndZeroMatricesWork) {
   const NamedTensor no_rows = matrix(Tensor::zeros({0, 8}), 3), no_cols = matrix(Tensor::zeros({8, 0}));
   const NamedTensor zero = matrix(Tensor::full({4, 4}, 2));

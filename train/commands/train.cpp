@@ -99,7 +99,7 @@ Plan planned(const Asked& asked, const RunData& data, double seconds) {
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, measured on this machine"));
-  if (plan.config.model != "transformer") return;  // the scaling law is that of transformers
+  if (!plan.config.is_transformer()) return;  // the scaling law is that of transformers
   say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
@@ -124,7 +124,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
   say_marks(d.marked);
-  const bool transformer = c.model == "transformer";
+  const bool transformer = c.is_transformer();
   say(cat("model   ",
           transformer ? cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width,
                             ", context ", c.context)
@@ -158,7 +158,7 @@ void print_end(const Trainer& trainer, const std::string& directory) {
                                         : cat("; floor ", fixed_text(trainer.floor(), 4), " (",
                                               fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below)")));
   say(cat("next    ", program_name(), " sample ", quoted(directory)));
-  if (trainer.config().model == "transformer") say(cat("        ", program_name(), " heads ", quoted(directory)));
+  if (trainer.config().is_transformer()) say(cat("        ", program_name(), " heads ", quoted(directory)));
 }
 
 int run_train(const Arguments& args) {

@@ -1,14 +1,14 @@
 // The registry of model families. A family that is registered here can be trained, resumed, sampled, evaluated and
 // planned by every command, with its own flags:
 //
-//   register_model({.name = "gru",
-//                   .help = "a recurrent network with gates",
+//   register_model({.name = "my-gru",
+//                   .help = "a GRU whose layers may add their input",
 //                   .shared = {"layers", "width", "dropout"},
 //                   .settings = {yes_no_setting("skip", false, "add the input of each layer to its output")},
 //                   .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
 //                     return std::make_unique<MyGru>(vocabulary, o.whole("width"), o.yes_no("skip"));
 //                   }});
-//   return command_line(argc, argv);   // headlight/command_line.h: --model gru, --skip, help and completion
+//   return command_line(argc, argv);   // headlight/command_line.h: --model my-gru, --skip, help and completion
 //
 // In this repository, add one line to the table in src/models/registry.cpp instead.
 #pragma once

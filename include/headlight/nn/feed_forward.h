@@ -1,5 +1,5 @@
-// FeedForward: the part of a transformer block that is applied to each position separately, x [B,T,C] -> [B,T,C]; and
-// Mlp (Vaswani et al. 2017), two linear layers with an activation between them.
+// FeedForward: the position-wise part of a transformer block, x [B,T,C] -> [B,T,C]. Mlp (Vaswani et al. 2017) has two
+// linear layers with an activation between them.
 #pragma once
 
 #include <deque>

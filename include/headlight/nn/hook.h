@@ -34,7 +34,7 @@ class Hook {
 
   // Called with each hooked activation. The result, of the same shape, replaces the activation.
   virtual Tensor on_activation(const HookSite& site, const Tensor& x) = 0;
-  // Return false if the hook does not need kAttentionWeights: the weights are then not computed separately.
+  // Return false if the hook does not need kAttentionWeights; attention then does not store them.
   virtual bool wants_weights() const { return true; }
 
   // The newest live hook of this thread, or null.

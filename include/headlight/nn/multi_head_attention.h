@@ -30,8 +30,8 @@ struct AttentionMask {
 struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 means width / heads
   double dropout = 0;   // dropout probability of the attention weights and of the result
-  // After pruning: original indices of the heads that survived, out of `original_head_count` heads. ALiBi uses the original
-  // index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
+  // After pruning: original indices of the heads that survived, out of `original_head_count` heads. ALiBi uses the
+  // original index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
   std::vector<Index> original_heads = {};
   Index original_head_count = 0;
   Index layer = 0;    // identifies this layer to hooks (HookSite::layer)

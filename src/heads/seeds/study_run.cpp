@@ -29,6 +29,8 @@ class SeedStudy {
 
   std::optional<SeedStudyOutcome> run() {
     plan_.config.check();
+    if (!plan_.config.is_transformer())
+      throw UsageError(cat("heads study: the model ", plan_.config.model, " has no attention heads; use transformer"));
     open();
     std::vector<SeedResult> results;
     for (Index seed = plan_.first; seed < plan_.first + plan_.seeds; ++seed) {
