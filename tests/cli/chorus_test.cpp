@@ -4,6 +4,7 @@
 
 #include "corpora/chorus.h"
 #include "formats/json.h"
+#include "os/file.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
 
@@ -63,6 +64,8 @@ TEST(ChorusHeads, PrintsTheMatrixOfItsJson) {
   words.insert(words.end(), few.begin(), few.end());
   const Result table = run_program(words);
   ASSERT_EQ(table.code, 0) << table.err;
+  words.push_back("--svg");
+  words.push_back(directory / "heads.svg");
   words.push_back("--json");
   const Json value = parse_json(run_program(words).out, "heads");
   const JsonView experts = JsonView(value, "heads").at("experts");
@@ -78,6 +81,7 @@ TEST(ChorusHeads, PrintsTheMatrixOfItsJson) {
     EXPECT_FALSE(head.at("sentence").as_string().empty());
   }
   EXPECT_TRUE(contains(table.out, "sources with one head  "));
+  EXPECT_TRUE(contains(read_file(directory / "heads.svg"), "Share of each source"));
   EXPECT_LE(widest_line(table.out), 81u);
 }
 

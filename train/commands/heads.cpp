@@ -15,9 +15,11 @@
 #include "heads/ablation/prediction_subsets.h"
 #include "heads/ablation/specialization.h"
 #include "heads/pruning/pruning.h"
+#include "heads/report/heads_picture.h"
 #include "heads/roles/head_scores.h"
 #include "heads/roles/roles.h"
 #include "heads/study/head_study.h"
+#include "os/file.h"
 #include "terminal/columns.h"
 
 namespace headlight::cli {
@@ -165,6 +167,10 @@ int run_heads(const Arguments& args) {
   HeadStudy study = study_heads(trained.transformer("heads"), data, options);
   line.clear();
   study.run = args.operands()[0];
+  if (const auto path = args.text("svg")) {
+    write_file_atomically(*path, heads_picture(trained.transformer("heads"), data, study));
+    say(cat("wrote ", *path));
+  }
   if (args.has("json")) {
     print(json_text(to_json(study)) + "\n");
     return 0;
@@ -205,10 +211,11 @@ StudyOptions study_options(const Arguments& args) {
 Command heads_command() {
   std::vector<Flag> flags = model_and_text_flags(study_flags("Options"));
   flags.push_back(study_seed_flag());
+  flags.push_back({"svg", "FILE", "also draw the attention of the heads and the matrix, as an SVG image"});
   for (Flag& flag : progress_flags("Options")) flags.push_back(std::move(flag));
   return {.name = "heads",
           .summary = "Shows what each attention head attends to, and the effect of ablating it.",
-          .usage = "DIR [--data FILE | --corpus NAME] [--json]",
+          .usage = "DIR [--data FILE | --corpus NAME] [--json] [--svg FILE]",
           .examples = {"headlight heads runs/tales", "headlight heads runs/mine --data other.txt --json",
                        "headlight heads show runs/tales L1H2 \"tom had a pan\""},
           .flags = std::move(flags),

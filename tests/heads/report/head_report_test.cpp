@@ -1,6 +1,8 @@
 // The report: the contents of its data, and escaping of text that could end the JSON block or become markup.
 #include "heads/report/head_report.h"
 
+#include "heads/report/heads_picture.h"
+
 #include <cmath>
 
 #include "heads/seeds/seed_summary.h"
@@ -263,6 +265,31 @@ TEST_F(ReportData, HoldsTheSourcesOfATextWithExperts) {
   EXPECT_EQ(json_text(all.at("retention_random_subspaces").at(Index{1}).json()), "[[1.0,0.25,0.5],[1.0,0.75,0.375]]");
   EXPECT_EQ(json_text(all.at("retention_whole").at("near").at("value").json()), "0.75");
   EXPECT_EQ(all.at("experts_with_one_head").as_index(), 2);
+}
+
+// The picture shows the attention of each head on the text, and the matrix.
+TEST_F(ReportData, PictureShowsAttentionAndMatrix) {
+  RunData data;
+  data.vocabulary = vocabulary_;
+  data.validation = text_;
+  HeadStudy study = study_heads(
+      *model_, data, {.windows = 8, .untrained = 2, .untrained_ablated = 1, .subspaces = 2, .random_orders = 2});
+  const auto count = [](const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++found;
+    return found;
+  };
+  const std::string by_subset = heads_picture(*model_, data, study);
+  EXPECT_TRUE(by_subset.starts_with("<svg ") && by_subset.ends_with("</svg>\n"));
+  EXPECT_TRUE(contains(by_subset, "Loss increase in nats when a head is ablated"));
+  study.experts = two_sources();
+  const std::string by_source = heads_picture(*model_, data, study);
+  EXPECT_TRUE(contains(by_source, ">L0H0: near<") && contains(by_source, ">L0H1: far<")) << by_source;
+  // The retention of `far` without L0H1, on a dark ground.
+  EXPECT_TRUE(contains(by_source, "fill=\"#ffffff\">0.13<")) << by_source;
+  // The first query of every head has its whole attention on the first key, whatever its weights are.
+  EXPECT_GE(count(by_source, "fill-opacity=\"1.00\""), 2u);
+  EXPECT_EQ(count(by_source, "<path class=\"frame\""), 2u);
 }
 
 // All predictions of such a text have one rule, so the verdict compares sources instead of rules.

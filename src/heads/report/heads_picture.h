@@ -1,0 +1,15 @@
+// A picture of a model's heads: their attention on one text, and the effect of ablating each of them.
+#pragma once
+
+#include <string>
+
+#include "heads/study/head_study.h"
+
+namespace headlight {
+
+// A complete SVG file, 900 pixels wide. Above: for each of the first eight heads, the attention on the first measured
+// text, at most 20 characters of it. Below: a matrix head x source with the retention, if the text has experts;
+// otherwise head x prediction subset with the loss increase in nats, for the six subsets with the largest increase.
+std::string heads_picture(const TransformerLM& model, const RunData& data, const HeadStudy& study);
+
+}  // namespace headlight
