@@ -169,8 +169,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
                     {"loss", pass.loss},
                     {"recorded", static_cast<double>(recorded)},
                     {"losses", static_cast<double>(by_differences / recorded)},
-                    {"apart", apart * 1e12},
-                    {"checked", checked * 1e9}};
+                    {"apart", apart * 1e15},
+                    {"checked", checked * 1e12}};
   result.finding =
       cat(right, " of 4 cases are right. The two engines' gradients differ by at most ", scientific(apart),
           ", and the scalar engine's differ from finite differences by at most ", scientific(checked), ".");
