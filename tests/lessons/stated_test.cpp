@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include "headlight/base/error.h"
+#include <cmath>
+
 #include "lessons/page.h"
-#include "os/file.h"
+#include "os/folder.h"
 #include "support/expect_error.h"
 
 namespace headlight::lessons {
@@ -27,10 +28,11 @@ TEST(Stated, ReadsNumbersBeforeMarkers) {
 }
 
 TEST(Stated, RefusesBrokenMarkers) {
-  EXPECT_ERROR(stated_values("loss <!--loss 0.05-->", "text"), "text: no number before the marker 'loss 0.05'");
-  EXPECT_ERROR(stated_values("1.5<!--loss-->", "text"), "needs a name and a spread");
-  EXPECT_ERROR(stated_values("1.5<!--loss wide-->", "text"), "needs a name and a spread");
-  EXPECT_ERROR(stated_values("1.5<!--loss 0.1", "text"), "a comment is not closed");
+  expect_error([&] { stated_values("loss <!--loss 0.05-->", "text"); },
+               {"text: no number before the marker 'loss 0.05'"});
+  expect_error([&] { stated_values("1.5<!--loss-->", "text"); }, {"needs a name and a spread"});
+  expect_error([&] { stated_values("1.5<!--loss wide-->", "text"); }, {"needs a name and a spread"});
+  expect_error([&] { stated_values("1.5<!--loss 0.1", "text"); }, {"a comment is not closed"});
 }
 
 // A value inside the spread holds; rounding of the stated value is allowed, nothing more.
@@ -47,10 +49,10 @@ TEST(Stated, ComparesARunWithItsText) {
   result.figures[0].value = std::nan("");
   EXPECT_EQ(differences(lesson, result).size(), 1u);
   result.figures.erase(result.figures.begin());
-  EXPECT_ERROR(differences(lesson, result), "which the experiment does not measure");
+  expect_error([&] { differences(lesson, result); }, {"which the experiment does not measure"});
   result.figures.push_back({"unknown", 1});
   result.figures.push_back({values[0].name, values[0].value});
-  EXPECT_ERROR(differences(lesson, result), "measures unknown, which the text does not state");
+  expect_error([&] { differences(lesson, result); }, {"measures unknown, which the text does not state"});
 }
 
 // The address of a link relative to a folder of the repository exists.
@@ -123,7 +125,7 @@ TEST(CoursePage, HoldsTextsFiguresAndMaps) {
 TEST(CoursePage, RefusesToBeTooLarge) {
   LessonRun run = run_of(lessons()[0]);
   run.result.finding = std::string(kCoursePageBytes, 'x');
-  EXPECT_ERROR(course_page({run}, 1), "draw fewer or shorter attention maps");
+  expect_error([&] { course_page({run}, 1); }, {"draw fewer or shorter attention maps"});
 }
 
 }  // namespace
