@@ -8,11 +8,13 @@ SECONDS_EACH ?= 60
 READERS ?=
 KILLS ?= 200
 KINDS ?=
+N ?= 0
+SOLUTION ?=
 
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
-.PHONY: all help demo test test-build interop bench bench-torch check format format-check tidy sanitize \
+.PHONY: all help demo exercise course course-check test test-build interop bench bench-torch check format format-check tidy sanitize \
 	fuzz kill-test portable install clean
 
 all: ## build the program: build/headlight (Release)
@@ -33,6 +35,24 @@ test-build:
 
 test: test-build ## build and run all tests
 	@cd $(BUILD) && ctest --output-on-failure --no-tests=error --timeout 600
+
+# The number of the exercise in two digits.
+EXERCISE = $(if $(SOLUTION),solution,exercise)_$(shell printf '%02d' $(N))
+
+exercise: ## check your answer to the exercise of lesson N=K; SOLUTION=1: the given answer
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS) --log-level=NOTICE >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target $(EXERCISE) >$(BUILD)/exercise.log 2>&1 || { \
+	  grep -E 'error|No rule' $(BUILD)/exercise.log | head -5 >&2; exit 1; }
+	@$(BUILD)/course/$(EXERCISE)
+
+course: all ## run all lessons on this machine and write build/course.html (some eight minutes)
+	$(BUILD)/headlight lesson all --answer --page $(BUILD)/course.html
+
+course-check: all ## check all answers of the exercises, and the figures of all lessons (some ten minutes)
+	@cmake -S . -B $(BUILD) $(CMAKE_FLAGS) --log-level=NOTICE
+	@cmake --build $(BUILD) -j $(JOBS) --target course_answers
+	@train/lessons/check_answers $(BUILD)/course
+	$(BUILD)/headlight lesson all --answer --check
 
 interop: all ## check exports and imports with transformers, NumPy and llama.cpp (makes build/interop; LLAMA=0: without)
 	@tests/interop/run $(BUILD)

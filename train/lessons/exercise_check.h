@@ -1,0 +1,57 @@
+// Runs the facts of an exercise in order and stops at the first that does not hold, with a message that teaches.
+#pragma once
+
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "headlight/base/text.h"
+
+namespace headlight::exercise {
+
+// Thrown by a stub: `start` says where to start, as in "start with scores[t][j] = dot(q[t], k[j])".
+struct NotWritten : std::runtime_error {
+  explicit NotWritten(const std::string& start) : std::runtime_error("not written yet: start with " + start) {}
+};
+
+// A fact about the student's code.
+struct Fact {
+  std::string name;                    // what holds: "each row sums to 1"
+  std::function<std::string()> check;  // empty if the fact holds; otherwise the first wrong value, with indices
+};
+
+// Whether two values agree to `tolerance`, relative to the larger of 1 and |expected|. False for NaN.
+inline bool close(double value, double expected, double tolerance = 1e-4) {
+  return std::abs(value - expected) <= tolerance * std::max(1.0, std::abs(expected));
+}
+
+// Prints one line a fact. Returns the exit code: 0 if all facts hold, otherwise 1.
+inline int check_facts(const char* title, const std::vector<Fact>& facts) {
+  std::printf("%s\n", title);
+  std::size_t number = 0;
+  for (const Fact& fact : facts) {
+    ++number;
+    std::string wrong;
+    try {
+      wrong = fact.check();
+    } catch (const std::exception& error) {
+      wrong = error.what();
+      if (wrong.empty()) wrong = "your code threw an exception without a message";
+    }
+    if (wrong.empty()) {
+      std::printf("  ok    %s\n", fact.name.c_str());
+      continue;
+    }
+    std::printf("  wrong %s\n        %s\n%zu of %zu facts hold\n", fact.name.c_str(), wrong.c_str(), number - 1,
+                facts.size());
+    return 1;
+  }
+  std::printf("all %zu facts hold\n", facts.size());
+  return 0;
+}
+
+}  // namespace headlight::exercise

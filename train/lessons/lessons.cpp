@@ -1,0 +1,15 @@
+// The table of lessons: one declaration and one line each.
+#include "lessons/lesson.h"
+
+namespace headlight::lessons {
+
+Lesson backpropagation();
+
+const std::vector<Lesson>& lessons() {
+  static const std::vector<Lesson> all = {
+      backpropagation(),
+  };
+  return all;
+}
+
+}  // namespace headlight::lessons
