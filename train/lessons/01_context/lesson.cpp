@@ -22,10 +22,10 @@ void shuffle(TokenText& text, Rng& rng) {
   text.ids = std::move(ids);
 }
 
-// The place at which 32 visible symbols help most over 4, as the loss grows from few symbols to many.
+// The place at which 32 visible symbols help most over 8: the probability of the true next symbol.
 Table best_place(const Losses& losses, const TokenText& text, const Vocabulary& vocabulary) {
   std::size_t best = 0;
-  const auto gain = [&](std::size_t i) { return losses[3][i] - losses[31][i]; };
+  const auto gain = [&](std::size_t i) { return losses[7][i] - losses[31][i]; };
   for (std::size_t i = 0; i < losses[0].size(); ++i)
     if (gain(i) > gain(best)) best = i;
   const Index place = kContext + static_cast<Index>(best);
@@ -84,8 +84,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
 
   const auto add = [&](const std::string& name, const Curves& c) {
     for (const std::size_t k : {1, 2, 3, 4, 8, 16, 32, 64}) result.figures.push_back({cat(name, "_", k), c.model[k]});
-    for (std::size_t k = 0; k < c.ngram.size(); ++k)
-      result.figures.push_back({cat(name, "_", k + 1, "gram"), c.ngram[k]});
+    for (std::size_t k = 0; k < c.ngram.size(); ++k) result.figures.push_back({cat(name, "_ngram", k + 1), c.ngram[k]});
     result.figures.push_back({name + "_floor", c.floor});
     result.figures.push_back({name + "_nine_tenths", static_cast<double>(c.nine_tenths())});
   };
@@ -93,7 +92,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   add("chorus", chorus);
   result.figures.push_back({"shuffled_gain", shuffled.gain(1, 64)});
   result.figures.push_back({"shuffled_64", shuffled.model[64]});
-  result.figures.push_back({"shuffled_1gram", shuffled.ngram[0]});
+  result.figures.push_back({"shuffled_ngram1", shuffled.ngram[0]});
+  result.figures.push_back({"shuffled_ngram5", shuffled.ngram[4]});
   result.figures.push_back({"chorus_third", chorus.gain(2, 3)});
   result.figures.push_back({"chorus_fourth", chorus.gain(3, 4)});
   const std::size_t needed = tales.nine_tenths();
@@ -112,7 +112,7 @@ Lesson context() {
           .folder = "01_context",
           .title = "Context",
           .claim = "a symbol's meaning depends on its neighbors",
-          .seconds = 30,
+          .seconds = 25,
           .minutes_to_read = 10,
           .exercise = "write the causal mask",
           .exercise_minutes = 20,
