@@ -224,8 +224,8 @@ ModelKind conv_kind() {
                 ModelCost cost;
                 cost.matrix_parameters = layers * (2 * kernel + 1) * width * width;
                 cost.parameters = cost.matrix_parameters + 2 * v * width;
-                // x, norm(x), two gates and their product in each layer; the taps of one layer at a time.
-                cost.activations = (5 * layers + 2 * kernel + 4) * width + 3 * v;
+                // x, norm(x), two gates and their product in each layer.
+                cost.activations = (5 * layers + 3) * width + 3 * v;
                 return cost;
               }};
 }

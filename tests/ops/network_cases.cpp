@@ -147,7 +147,7 @@ Call draw_conv1d(Rng& rng, Size size) {
   Conv1dOptions o;
   o.dilation = draw_between(rng, 1, 3);
   if (draw_bool(rng)) o.groups = draw_between(rng, 2, 3);
-  if (size == Size::kLarge) batch = 3, steps = 117, in = 60, out = 66, taps = 3, o.groups = draw_bool(rng) ? 6 : 1;
+  if (size == Size::kLarge) batch = 3, steps = 190, in = 60, out = 66, taps = 3, o.groups = draw_bool(rng) ? 6 : 1;
   else in *= o.groups, out *= o.groups;
   if (size == Size::kEmpty) {
     Index* const sizes[] = {&batch, &steps, &in, &out};
