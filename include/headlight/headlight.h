@@ -19,6 +19,7 @@
 
 #include "headlight/ops/ops.h"
 
+#include "headlight/nn/conv1d.h"
 #include "headlight/nn/dropout.h"
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"

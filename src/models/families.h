@@ -10,6 +10,7 @@ ModelKind transformer_kind();
 ModelKind rnn_kind();
 ModelKind gru_kind();
 ModelKind lstm_kind();
+ModelKind conv_kind();
 // The configuration that the settings of the family `transformer` describe. Error: a malformed list of heads.
 TransformerConfig transformer_config(const ModelOptions& options, Index vocabulary);
 

@@ -1,4 +1,4 @@
-// softmax (Bridle 1990), masked softmax and log-softmax over the last axis.
+// softmax (Bridle 1990), masked softmax and log-softmax over the last axis. Another axis is moved to the end first.
 //
 // Derivation of the backward passes for one row, by the chain rule (dx means dL/dx):
 //   softmax: y_i = e^{x_i} / Z with Z = sum_j e^{x_j}. The quotient rule gives
@@ -68,7 +68,10 @@ Tensor softmax_rows(const char* name, const Tensor& x, const Tensor& mask) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x) { return softmax_rows("softmax", x, {}); }
+Tensor softmax(const Tensor& x, int axis) {
+  if (axis_of("softmax", x, axis) == x.rank() - 1) return softmax_rows("softmax", x, {});
+  return transpose(softmax_rows("softmax", transpose(x, axis, -1), {}), axis, -1);
+}
 
 Tensor masked_softmax(const Tensor& x, const Tensor& mask) {
   check_same_dtype("masked_softmax", x, mask);
@@ -77,8 +80,8 @@ Tensor masked_softmax(const Tensor& x, const Tensor& mask) {
   return softmax_rows("masked_softmax", x, expand_to(mask.detach(), x.shape()));
 }
 
-Tensor log_softmax(const Tensor& x) {
-  need_axis("log_softmax", x);
+Tensor log_softmax(const Tensor& x, int axis) {
+  if (axis_of("log_softmax", x, axis) != x.rank() - 1) return transpose(log_softmax(transpose(x, axis, -1)), axis, -1);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

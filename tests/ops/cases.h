@@ -36,7 +36,16 @@ struct OpCase {
   std::string operation() const { return declaration.substr(0, declaration.find('(')); }
 };
 
+// All cases, from the parts below.
 const std::vector<OpCase>& op_cases();
+std::vector<OpCase> shape_cases();    // shape_cases.cpp
+std::vector<OpCase> network_cases();  // network_cases.cpp
+std::vector<OpCase> loss_cases();     // loss_cases.cpp
+
+// What cases are written with.
+using Inputs = std::span<const Tensor>;
+inline Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
+
 // What GoogleTest prints of a case.
 inline void PrintTo(const OpCase& one, std::ostream* out) { *out << one.declaration << ' ' << one.variant; }
 

@@ -27,10 +27,8 @@ std::string parameter_name(std::string parameter) {
   return parameter.substr(first + 1, last - first);
 }
 
-// "sum(x,axis,keep)" for each function of the header that returns a Tensor.
-std::multiset<std::string> declarations(const std::string& header) {
-  std::multiset<std::string> found;
-  const std::string start = "\nTensor ";
+// "sum(x,axis,keep)" for each function of the header whose result begins with `start`.
+void add_declarations(const std::string& header, const std::string& start, std::multiset<std::string>& found) {
   for (std::size_t at = header.find(start); at != std::string::npos; at = header.find(start, at + 1)) {
     const std::size_t name = at + start.size(), open = header.find('(', name);
     std::string declaration = header.substr(name, open - name) + "(";
@@ -49,6 +47,12 @@ std::multiset<std::string> declarations(const std::string& header) {
     }
     found.insert(declaration);
   }
+}
+
+// For each function that returns a tensor or several.
+std::multiset<std::string> declarations(const std::string& header) {
+  std::multiset<std::string> found;
+  for (const char* start : {"\nTensor ", "\nPoolVector<Tensor> "}) add_declarations(header, start, found);
   return found;
 }
 
@@ -70,8 +74,9 @@ TEST(Coverage, EveryDeclaredOperationHasACase) {
 
 TEST(Coverage, DeclarationsAreParsed) {
   const auto found = declarations(
-      "\nTensor f(const Tensor& x,\n  std::span<const int> ids = {1, 2}, double* out = g(1, 2));\nTensor f();\n");
-  EXPECT_EQ(found, (std::multiset<std::string>{"f(x,ids,out)", "f()"}));
+      "\nTensor f(const Tensor& x,\n  std::span<const int> ids = {1, 2}, double* out = g(1, 2));\nTensor f();\n"
+      "PoolVector<Tensor> h(int a);\n");
+  EXPECT_EQ(found, (std::multiset<std::string>{"f(x,ids,out)", "f()", "h(a)"}));
 }
 
 }  // namespace

@@ -14,8 +14,6 @@
 namespace headlight::tests {
 namespace {
 
-using Inputs = std::span<const Tensor>;
-
 void expect_equal(const Differentiable& fused, const Differentiable& composite, const std::vector<Tensor>& inputs,
                   const std::string& where = "") {
   for (const DType dtype : {DType::kFloat64, DType::kFloat32}) {

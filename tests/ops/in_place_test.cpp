@@ -76,6 +76,17 @@ TEST_P(InPlace, AnErrorOrTheSameGradient) {
 
 // The inputs that the derivative is computed from, by declaration or else by operation. All others may be changed.
 const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
+                                                              {"pow", {0, 1}},
+                                                              {"maximum", {0, 1}},
+                                                              {"minimum", {0, 1}},
+                                                              {"abs", {0}},
+                                                              {"sin", {0}},
+                                                              {"cos", {0}},
+                                                              {"clamp", {0}},
+                                                              {"logsumexp", {0}},
+                                                              {"conv1d", {0, 1}},
+                                                              {"binary_cross_entropy", {0}},
+                                                              {"binary_cross_entropy_with_logits", {0}},
                                                               {"div", {1}},
                                                               {"div(value,x)", {0}},
                                                               {"log", {0}},

@@ -8,8 +8,6 @@
 namespace headlight::tests {
 namespace {
 
-using Inputs = std::span<const Tensor>;
-
 enum class Kind { kRnn, kGru, kLstm };
 Index gates_of(Kind kind) { return kind == Kind::kRnn ? 1 : kind == Kind::kGru ? 3 : 4; }
 

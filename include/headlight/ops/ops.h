@@ -30,12 +30,25 @@ Tensor sub(double value, const Tensor& x);
 Tensor mul(const Tensor& x, double value);  // scale(x, value)
 Tensor div(const Tensor& x, double value);
 Tensor div(double value, const Tensor& x);
+// a^b. The derivative by b is 0 where a is 0 and b is not negative.
+Tensor pow(const Tensor& a, const Tensor& b);
+Tensor pow(const Tensor& x, double exponent);
+// The larger (smaller) of a and b; NaN if either is NaN. Equal elements get half of the gradient each.
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+// a where the mask is not 0, b elsewhere. The three shapes broadcast; the mask gets no gradient.
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
 
 // ---- elementwise functions; y has the shape of x ----
 Tensor neg(const Tensor& x);
+Tensor abs(const Tensor& x);  // derivative 0 at 0
+// min(max(x, low), high); the derivative at the bounds is 1. A bound may be infinite.
+Tensor clamp(const Tensor& x, double low, double high);
 Tensor exp(const Tensor& x);
 Tensor log(const Tensor& x);  // natural logarithm; NaN for negative x, as in IEEE 754
 Tensor sqrt(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);  // 1 / (1 + e^-x)
 Tensor relu(const Tensor& x);     // max(0, x), derivative 0 at 0
@@ -44,17 +57,37 @@ Tensor relu(const Tensor& x);     // max(0, x), derivative 0 at 0
 enum class Gelu { kTanh, kErf };
 Tensor gelu(const Tensor& x, Gelu form = Gelu::kTanh);
 Tensor silu(const Tensor& x);  // x sigmoid(x)
+// tanh(a) sigmoid(b) for the halves a and b of the last axis, the gate of WaveNet (van den Oord et al. 2016):
+// x [...,2n] -> [...,n]. Error: the size of the last axis is odd.
+Tensor gated_tanh(const Tensor& x);
 
 // ---- reductions ----
 // Reduce one axis (-1 is the last). The axis is removed, or kept with size 1 if `keep`. The sum over an empty axis is
-// 0; mean and max over an empty axis are errors. The gradient of max goes to the first of several equal maxima.
+// 0; mean, max and min over an empty axis are errors. The gradient of max and min goes to the first of several equal
+// elements.
 Tensor sum(const Tensor& x, int axis, bool keep = false);
 Tensor mean(const Tensor& x, int axis, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);
+Tensor min(const Tensor& x, int axis, bool keep = false);
+// log sum e^x, without overflow; -inf if all elements are -inf or the axis is empty.
+Tensor logsumexp(const Tensor& x, int axis, bool keep = false);
+// sum (x - mean)^2 / (n - correction), where n is the size of the axis: the unbiased variance by default, the biased
+// variance with correction 0. Error: n is not above the correction.
+Tensor var(const Tensor& x, int axis, bool keep = false, Index correction = 1);
 // Reduce all elements to a scalar [].
 Tensor sum(const Tensor& x);
 Tensor mean(const Tensor& x);
 Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
+// Reduce several axes. Errors: no axes, an axis given twice.
+Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+Tensor max(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+// The index of the first maximum along one axis, for each element of x without this axis in row-major order. NaN counts
+// as the maximum. Indices have no derivative. Error: the axis is empty.
+PoolVector<std::int32_t> argmax(const Tensor& x, int axis = -1);
+// The sums of the first 1, 2, ... elements along one axis; y has the shape of x.
+Tensor cumsum(const Tensor& x, int axis);
 
 // ---- matrix product ----
 struct MatmulOptions {
@@ -82,17 +115,24 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end);
 // Joins the parts along one axis. Errors: no parts; the sizes of the other axes differ.
 Tensor concat(std::span<const Tensor> parts, int axis);
 Tensor concat(std::initializer_list<Tensor> parts, int axis);
+// Joins parts of one shape along a new axis. Errors: no parts, different shapes, parts of rank 4.
+Tensor stack(std::span<const Tensor> parts, int axis);
+Tensor stack(std::initializer_list<Tensor> parts, int axis);
+// Cuts one axis into parts of `size` elements; the last part may be smaller. Error: size below 1.
+PoolVector<Tensor> split(const Tensor& x, int axis, Index size);
+// Adds `before` and `after` elements equal to `value` at the ends of one axis. Error: a negative number.
+Tensor pad(const Tensor& x, int axis, Index before, Index after, double value = 0);
 // The elements indices[0], indices[1], ... of one axis; indices may repeat (numpy.take, ONNX Gather).
 // Error: an index outside 0..size-1.
 Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> indices);
 
 // ---- softmax ----
-// y_i = e^{x_i} / sum_j e^{x_j} over the last axis, and its logarithm. The maximum is subtracted first to avoid
+// y_i = e^{x_i} / sum_j e^{x_j} over one axis, and its logarithm. The maximum is subtracted first to avoid
 // overflow. -inf means masked. The softmax of a row of -inf is all zeros, as for a query without visible keys.
 // PyTorch gives NaN for such a row.
-Tensor softmax(const Tensor& x);
-Tensor log_softmax(const Tensor& x);
-// Softmax over the elements whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked elements get
+Tensor softmax(const Tensor& x, int axis = -1);
+Tensor log_softmax(const Tensor& x, int axis = -1);
+// Softmax over the elements of the last axis whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked elements get
 // probability 0 and gradient 0, even for an infinite dy. A fully masked row is all zeros, never NaN.
 Tensor masked_softmax(const Tensor& x, const Tensor& mask);
 
@@ -101,6 +141,26 @@ inline constexpr std::int32_t kIgnoredTarget = -1;
 // The mean of -log softmax(logits)[target] in nats, over the targets other than kIgnoredTarget; 0 if all are ignored.
 // logits [...,V], one target per row -> []. Errors: the counts differ, a target outside 0..V-1.
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets);
+
+// What a loss returns of the losses of its elements: their mean [], their sum [], or all of them.
+enum class Reduction { kMean, kSum, kNone };
+struct CrossEntropyOptions {
+  int axis = -1;                           // the axis of the classes
+  Tensor weights = {};                     // [V]: multiplies the loss of each class; undefined: ones; no gradient
+  std::int32_t ignored = kIgnoredTarget;   // targets with this value have no loss
+  Reduction reduction = Reduction::kMean;  // the mean divides by the sum of the targets' weights
+  double label_smoothing = 0;              // share of the target distribution that is uniform over the classes
+};
+// The same with options, as in PyTorch. Targets are in row-major order of the logits' axes without the class axis; the
+// losses of Reduction::kNone have that shape. Errors also: weights are not [V], label_smoothing outside [0, 1].
+Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets, const CrossEntropyOptions& options);
+// (x - target)^2. Both get a gradient. Errors: the shapes differ; no elements to average.
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean);
+// -(t log p + (1 - t) log(1 - p)) for probabilities p. Logarithms below -100 count as -100, as in PyTorch. The target
+// gets no gradient. Errors: the shapes differ, p outside [0, 1], no elements to average.
+Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, Reduction reduction = Reduction::kMean);
+// The same for p = sigmoid(x), without overflow.
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean);
 
 // ---- normalization over the last axis; x [...,n], gamma and beta [n] -> [...,n] ----
 // gamma (x - mean) / sqrt(variance + eps) + beta, with the biased variance (Ba, Kiros, Hinton 2016).
@@ -154,6 +214,18 @@ Tensor gru(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tens
 // zeros. If `last_cell` is not null, *last_cell receives the cell after the last step [B,C], with its gradient.
 Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& h0 = {}, const Tensor& c0 = {},
             Tensor* last_cell = nullptr);
+
+// ---- convolution along a sequence ----
+struct Conv1dOptions {
+  Index dilation = 1;  // distance of the taps
+  Index groups = 1;    // the channels of a group of outputs depend on the same group of inputs only
+};
+// Causal convolution with stride 1: y_t = bias + sum_k W_k x_{t - (K-1-k) dilation}, where x is 0 before t = 0.
+// x [B,T,C], w [O, K C/groups], bias [O] or undefined -> [B,T,O]. Row o of w holds the taps one after the other, the
+// oldest first: column k C/groups + c multiplies channel c of the group. A PyTorch weight p [O, C/groups, K] is
+// reshape(permute(p, {0, 2, 1}), {O, -1}). Errors: sizes do not fit, dilation below 1, groups that divide C or O
+// with a remainder.
+Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv1dOptions& options = {});
 
 // ---- operators ----
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
