@@ -4,10 +4,12 @@
 namespace headlight::lessons {
 
 Lesson backpropagation();
+Lesson self_attention_lesson();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
+      self_attention_lesson(),
   };
   return all;
 }
