@@ -5,11 +5,13 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson context();
+Lesson self_attention_lesson();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       context(),
+      self_attention_lesson(),
   };
   return all;
 }
