@@ -4,10 +4,12 @@
 namespace headlight::lessons {
 
 Lesson backpropagation();
+Lesson many_heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
+      many_heads(),
   };
   return all;
 }
