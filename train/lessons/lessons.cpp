@@ -6,12 +6,14 @@ namespace headlight::lessons {
 Lesson backpropagation();
 Lesson context();
 Lesson self_attention_lesson();
+Lesson many_heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       context(),
       self_attention_lesson(),
+      many_heads(),
   };
   return all;
 }
