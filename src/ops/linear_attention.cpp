@@ -26,13 +26,9 @@ namespace {
 
 constexpr Index kChunk = 64;
 
-// y = phi(x) = e^min(x,0) + max(x,0) for n elements.
-template <class T>
-void phi(Index n, const T* x, T* y) {
-  for (Index i = 0; i < n; ++i) y[i] = std::min(x[i], T{0});
-  kernels::active<T>().unary(kernels::Unary::kExp, n, y, y);
-  for (Index i = 0; i < n; ++i) y[i] += std::max(x[i], T{0});
-}
+// phi'(x) = e^min(x,0), and phi(x) = e^min(x,0) + max(x,0).
+Tensor slope(const Tensor& x) { return exp(sub(x, relu(x))); }
+Tensor phi(const Tensor& x) { return add(slope(x), relu(x)); }
 
 // B H sequences of T tokens in `count` chunks of `size` tokens; the last chunk is padded with zeros.
 struct Chunks {
@@ -42,47 +38,35 @@ struct Chunks {
       : batch(b), heads(h), length(t), size(std::min(kChunk, std::max<Index>(t, 1))), count((t + size - 1) / size) {}
 
   Index rows() const { return batch * heads * length; }
-  // Calls f(head, token's row in [B,H,T], the same row in [BH,N,c]) for all tokens.
+  // Calls f(row in [B,H,T], the same row in [BH,N,c]) for all tokens.
   template <class F>
   void for_rows(Index columns, const F& f) const {
     parallel_for(rows(), row_grain(columns), [&](Index begin, Index end) {
       for (Index row = begin; row < end; ++row) f(row, row / length * count * size + row % length);
     });
   }
-  Tensor padded(Index columns, DType dtype) const {
+  // [BH,N,c,W], with zeros in the padding.
+  Tensor empty(Index columns, DType dtype) const {
     const Shape shape{batch * heads, count, size, columns};
     return length % size == 0 ? Tensor::empty(shape, dtype) : Tensor::zeros(shape, dtype);
   }
 };
 
-// phi(x) in chunks [BH,N,c,D], for x [B,G,T,D]; each key head is repeated for the heads that share it.
-Tensor features(const Chunks& n, const Tensor& x) {
-  const Index d = x.size(3), group = n.heads / std::max<Index>(1, x.size(1));
-  Tensor y = n.padded(d, x.dtype());
+// x [B,G,T,D] in chunks [BH,N,c,D], or [BH,N,c,D+1] with a last column of ones; each key head is repeated for the heads
+// that share it.
+Tensor chunked(const Chunks& n, const Tensor& x, bool ones = false) {
+  const Index d = x.size(3), wide = ones ? d + 1 : d, group = n.heads / std::max<Index>(1, x.size(1));
+  const Shape shape{n.batch * n.heads, n.count, n.size, wide};
+  if (x.numel() == shape.numel()) return reshape(x, shape);
+  Tensor y = n.empty(wide, x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* from = x.data<T>();
     T* to = y.data<T>();
-    n.for_rows(d, [&](Index row, Index place) {
+    n.for_rows(wide, [&](Index row, Index place) {
       const T* in = from + (row / n.length / group * n.length + row % n.length) * d;
-      phi(d, in, to + place * d);
-    });
-  });
-  return y;
-}
-
-// [v 1] in chunks [BH,N,c,E+1].
-Tensor with_ones(const Chunks& n, const Tensor& v) {
-  const Index e = v.size(3), group = n.heads / std::max<Index>(1, v.size(1));
-  Tensor y = n.padded(e + 1, v.dtype());
-  dispatch(v.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* from = v.data<T>();
-    T* to = y.data<T>();
-    n.for_rows(e, [&](Index row, Index place) {
-      const T* in = from + (row / n.length / group * n.length + row % n.length) * e;
-      std::copy_n(in, e, to + place * (e + 1));
-      to[place * (e + 1) + e] = 1;
+      std::copy(in, in + d, to + place * wide);
+      if (ones) to[place * wide + d] = 1;
     });
   });
   return y;
@@ -130,24 +114,19 @@ T inverse_of(T denominator) {
   return denominator < std::sqrt(std::numeric_limits<T>::min()) ? T{0} : 1 / denominator;
 }
 
-// The gradient of x [B,G,T,D] from that of its chunks [BH,N,c,W], W >= D: adds over the heads of a group, and multiplies
-// by phi'(x) if the features phi(x) are given.
-Tensor gathered(const Chunks& n, const Tensor& chunks, const Tensor& x, const Tensor& features = {}) {
+// The inverse of chunked() for gradients [BH,N,c,W], W >= D, of x [B,G,T,D]: adds over the heads of a group.
+Tensor gathered(const Chunks& n, const Tensor& chunks, const Tensor& x) {
   const Index w = chunks.size(3), d = x.size(3), g = x.size(1), group = n.heads / std::max<Index>(1, g);
-  Tensor dx = Tensor::empty(x.shape(), x.dtype());
+  if (x.numel() == chunks.numel()) return reshape(chunks, x.shape());
+  Tensor dx = Tensor::zeros(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *from = chunks.data<T>(), *phi_x = features.defined() ? features.data<T>() : nullptr;
+    const T* from = chunks.data<T>();
     T* to = dx.data<T>();
     Chunks(n.batch, g, n.length).for_rows(d, [&](Index row, Index) {
-      const Index head = row / n.length * group, token = row % n.length, sequence = n.count * n.size;
-      T* sum = to + row * d;
-      std::fill(sum, sum + d, T{0});
-      for (Index h = head; h < head + group; ++h)
-        kernels::active<T>().accumulate(d, from + (h * sequence + token) * w, sum);
-      if (!phi_x) return;
-      const T* p = phi_x + (head * sequence + token) * d;
-      for (Index i = 0; i < d; ++i) sum[i] *= std::min(p[i], T{1});
+      const T* first = from + (row / n.length * group * n.count * n.size + row % n.length) * w;
+      for (Index h = 0; h < group; ++h)
+        kernels::active<T>().accumulate(d, first + h * n.count * n.size * w, to + row * d);
     });
   });
   return dx;
@@ -173,7 +152,7 @@ Tensor weights_of(const Tensor& q, const Tensor& k) {
     Chunks n(b, h, t);
     n.size = t;
     n.count = 1;
-    return reshape(features(n, x), {b, h, n.size, d});
+    return reshape(chunked(n, phi(x)), {b, h, n.size, d});
   };
   Tensor a = tril(matmul(whole(q), whole(k), kRight));
   const Tensor totals = sum(a, -1);
@@ -199,7 +178,7 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
   {
     const NoGrad no_recording;
     if (weights) *weights = weights_of(q, k);
-    const Tensor queries = features(n, q), keys = features(n, k), values = with_ones(n, v);
+    const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
     Tensor sums = matmul(tril(matmul(queries, keys, kRight)), values);
     if (n.count > 1) sums = add(sums, matmul(queries, sums_of(Which::kEarlier, matmul(keys, values, kLeft))));
     dispatch(q.dtype(), [&](auto zero) {
@@ -216,8 +195,8 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
   record("linear_attention", z, {q, k, v},
          [n, q = q.detach(), k = k.detach(), v = v.detach(), z = z.detach(), inverse, e](const Tensor& dz,
                                                                                          const Gradients& d) {
-           const Tensor queries = features(n, q), keys = features(n, k), values = with_ones(n, v);
-           Tensor dsums = n.padded(e + 1, q.dtype());
+           const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
+           Tensor dsums = n.empty(e + 1, q.dtype());
            dispatch(q.dtype(), [&](auto zero) {
              using T = decltype(zero);
              const T *pdz = dz.data<T>(), *pz = z.data<T>(), *ratio = inverse.data<T>();
@@ -240,12 +219,12 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
                const Tensor earlier = sums_of(Which::kEarlier, matmul(keys, values, kLeft));
                dqueries = add(dqueries, matmul(dsums, earlier, kRight));
              }
-             d[0].add(gathered(n, dqueries, q, queries));
+             d[0].add(mul(gathered(n, dqueries, q), slope(q)));
            }
            if (d[1].needed()) {
              Tensor dkeys = matmul(dproducts, queries, kLeft);
              if (several) dkeys = add(dkeys, matmul(values, later, kRight));
-             d[1].add(gathered(n, dkeys, k, keys));
+             d[1].add(mul(gathered(n, dkeys, k), slope(k)));
            }
            if (d[2].needed()) {
              Tensor dvalues = matmul(tril(matmul(queries, keys, kRight)), dsums, kLeft);
