@@ -90,7 +90,7 @@ struct Binding {
 };
 Binding binding_of(const OperationBench& operation, MachineLimits& limits);
 
-// Causal attention on one sequence, with the number of heads and the width of a model.
+// The attention pattern of a model on one sequence, with the model's heads and width.
 struct AttentionBench {
   Index context = 0;
   double forward_seconds = 0, backward_seconds = 0;  // medians
@@ -103,8 +103,11 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
 
 // ---- a training step ----
 
+// The number of keys per query, on average, that the attention pattern of a transformer multiplies: half the context
+// for full attention. For linear attention, the chunk and the sums count as that many keys.
+double average_keys(const RunConfig& config);
 // Floating-point operations of one training step, by the usual estimate. Per token: 6 for each parameter of a matrix
-// product (2 forward, 4 backward), plus 6 x layers x context x width for causal attention (the masked half excluded).
+// product (2 forward, 4 backward), plus 12 x layers x keys x width for attention to average_keys() keys.
 double step_flops(const RunConfig& config, Index vocabulary);
 
 struct OperationTime {

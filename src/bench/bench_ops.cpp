@@ -254,16 +254,21 @@ Binding binding_of(const OperationBench& o, MachineLimits& limits) {
 
 std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<const Index> contexts, double budget) {
   std::vector<AttentionBench> out;
+  const std::shared_ptr<const AttentionPattern> pattern = make_attention(config.attention);
+  RunConfig sizes = config;
   Rng rng(1);
   for (const Index t : contexts) {
     if (t <= 0) fail("bench_attention: context ", t, " is not positive");
     const Index h = config.heads, d = config.width / h;
     std::vector<Tensor> qkv;
     for (int i = 0; i < 3; ++i) {
-      qkv.push_back(Tensor::normal({1, h, t, d}, 0, 1, rng, DType::kFloat32));
+      const Index heads = i > 0 && config.kv_heads > 0 ? config.kv_heads : h;
+      qkv.push_back(Tensor::normal({1, heads, t, d}, 0, 1, rng, DType::kFloat32));
       qkv.back().set_requires_grad(true);
     }
-    const auto run = [&] { return causal_attention(qkv[0], qkv[1], qkv[2]); };
+    AttentionOptions causal;
+    causal.causal = true;
+    const auto run = [&] { return (*pattern)(qkv[0], qkv[1], qkv[2], causal, nullptr); };
     const Times times = time_of(run, qkv, 3, budget / static_cast<double>(contexts.size()));
     const Tensor dy = Tensor::normal({1, h, t, d}, 0, 1, rng, DType::kFloat32);
     pool_reset_peak();
@@ -273,8 +278,9 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
       tape.backward(run(), dy);
     }
     const Index extra = pool_stats().bytes_peak - before;
-    const auto size = static_cast<double>(t);
-    out.push_back({t, times.forward, times.backward, 6 * size * size * static_cast<double>(h * d), extra});
+    sizes.context = t;
+    const double work = 12 * static_cast<double>(t) * average_keys(sizes) * static_cast<double>(h * d);
+    out.push_back({t, times.forward, times.backward, work, extra});
   }
   return out;
 }

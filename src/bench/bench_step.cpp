@@ -71,12 +71,22 @@ std::string trace_of(const Profile& profile) {
 
 }  // namespace
 
+double average_keys(const RunConfig& c) {
+  const auto context = static_cast<double>(c.context);
+  const auto step = make_attention(c.attention)->step();
+  if (step && step->linear) return 32 + static_cast<double>(c.head_size > 0 ? c.head_size : c.width / c.heads);
+  if (!step || step->window == 0 || step->window >= c.context) return context / 2;
+  const auto window = static_cast<double>(step->window);
+  return window * (1 - window / (2 * context));
+}
+
 double step_flops(const RunConfig& c, Index vocabulary) {
   const auto width = static_cast<double>(c.width), layers = static_cast<double>(c.layers);
   const double matrices = c.cost(vocabulary).matrix_parameters + width * static_cast<double>(vocabulary);
   const auto context = static_cast<double>(c.context);
   const double tokens = static_cast<double>(c.batch) * context;
-  return 6 * matrices * tokens + 6 * layers * context * width * tokens;
+  const double keys = c.is_transformer() ? average_keys(c) : context / 2;
+  return 6 * matrices * tokens + 12 * layers * keys * width * tokens;
 }
 
 StepBench bench_step(const RunConfig& config, Index vocabulary, double budget,

@@ -9,6 +9,9 @@
 //
 // Every matrix has strides in elements for batch, head and row; its columns are contiguous. The kernels therefore read
 // queries, keys and values in place, from [B,H,T,D] or packed in one [B,T,3HD].
+//
+// With grouped queries (Ainslie et al. 2023), `group` neighboring heads share the keys and values of one of H / group
+// key heads; k, v, dk and dv then have H / group matrices per batch.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +35,9 @@ struct Attention {
   Matrices<T> z;
   T *largest = nullptr, *inverse = nullptr;  // [B,H,T]; +inf and 0 if all scores are -inf or masked, so that p is 0
   T scale = 1;
+  Index group = 1;           // heads per key head; divides H
   bool causal = false;       // query t attends to keys 0 .. t + S - T; needs S >= T
+  Index window = 0;          // if above 0, only to the last `window` of these; needs `causal`
   Matrices<const T> mask{};  // [T,S], 0 where a query may not attend to a key; null data for none
   Matrices<const T> bias{};  // [T,S]; null data for none
   // Dropout of element i = ((b H + h) T + t) S + s, as in Table::dropout; a threshold of 0 disables it.
@@ -40,8 +45,12 @@ struct Attention {
   std::uint32_t dropout_threshold = 0;
   T dropout_scale = 1;
 
-  // Number of keys that causality allows query t.
+  // Query t attends to the keys first(t) .. visible(t) - 1.
   Index visible(Index t) const { return causal ? t + 1 + keys - queries : keys; }
+  Index first(Index t) const { return window > 0 && window < visible(t) ? visible(t) - window : 0; }
+
+  const T* keys_at(Index b, Index h) const { return k.at(b, h / group); }
+  const T* values_at(Index b, Index h) const { return v.at(b, h / group); }
 };
 
 // Given dz, and z, largest and inverse from the forward pass (derivation in reference/attention.h):

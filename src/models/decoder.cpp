@@ -20,6 +20,10 @@ Decoder::State::State(const TransformerLM& m)
   for (const Child<TransformerBlock>& block : model.blocks) {
     Layer& layer = layers.emplace_back();
     layer.heads = block->attn->heads();
+    layer.key_heads = block->attn->key_heads();
+    const std::optional<AttentionStep> pattern = block->attn->pattern().step();
+    if (!pattern) throw Mismatch(cat("decoder: the attention pattern does not describe its step", kTeachDecoder));
+    attention = *pattern;
     most_heads = std::max(most_heads, layer.heads);
     layer.norm1 = bind(*block->norm1);
     layer.qkv = bind(*block->attn->qkv);
@@ -34,13 +38,16 @@ Decoder::State::State(const TransformerLM& m)
     if (step->gate && !layer.gated_by_up) layer.gate = bind(*step->gate);
     layer.down = bind(*step->down);
   }
+  most_rows = attention.window > 0 ? std::min(context, attention.window) : context;
   if (model.norm) norm = bind(**model.norm);
   head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}};
 
   const auto floats = [](PoolVector<float>& v, Index count) { v.assign(static_cast<std::size_t>(count), 0.0f); };
   floats(x, width);
   floats(normal, width);
-  floats(packed, 3 * most_heads * head_size);
+  Index rows = 0;
+  for (const Layer& layer : layers) rows = std::max(rows, layer.qkv.rows());
+  floats(packed, rows);
   floats(z, most_heads * head_size);
   floats(y, width);
   floats(hidden, layers.empty() || !layers[0].up.weight.defined() ? 0 : layers[0].up.rows());
@@ -74,7 +81,7 @@ void Decoder::State::check_parameters() const {
 void Decoder::State::reset() {
   position = capacity = 0;
   history = {};
-  for (Layer& layer : layers) layer.keys = layer.values = layer.distance_bias = {};
+  for (Layer& layer : layers) layer.keys = layer.values = layer.distance_bias = layer.sums = layer.totals = {};
 }
 
 void Decoder::State::check_id(std::int32_t id) const {
@@ -84,12 +91,17 @@ void Decoder::State::check_id(std::int32_t id) const {
 // ---- the cache ----
 
 void Decoder::State::reserve(Index tokens) {
-  if (tokens <= capacity) return;
+  if (attention.linear && position == 0)
+    for (Layer& layer : layers) {
+      layer.sums = Tensor::zeros({layer.key_heads, head_size, head_size}, DType::kFloat32);
+      layer.totals = Tensor::zeros({layer.key_heads, head_size}, DType::kFloat32);
+    }
+  if (attention.linear || tokens <= capacity) return;
   constexpr Index kLeast = 64;
-  const Index more = std::min(context, std::max({tokens, 2 * capacity, kLeast}));
+  const Index more = std::min(most_rows, std::max({tokens, 2 * capacity, kLeast}));
   const Index kept = std::min(position, capacity);
   for (Layer& layer : layers) {
-    const Index heads = layer.heads;
+    const Index heads = layer.key_heads;
     Tensor keys = Tensor::zeros({heads, head_size, more}, DType::kFloat32);
     Tensor values = Tensor::zeros({heads, more, head_size}, DType::kFloat32);
     if (kept > 0) {
@@ -114,17 +126,25 @@ Tensor Decoder::State::bias_of(std::size_t layer, Index queries, Index keys) con
   return model.position->bias(config.heads, queries, keys, DType::kFloat32, which);
 }
 
-// Copies the (rotated) keys and the values [1,H,T,D] of the first T positions into the cache.
+// Puts the (rotated) keys and the values [1,G,T,D] of the first T positions into the cache: all of them into the sums, or
+// the last `most_rows`, position t in row t % most_rows.
 void Decoder::State::store(Layer& layer, const Tensor& k, const Tensor& v) {
   const Index count = k.size(2);
-  for (Index h = 0; h < layer.heads; ++h) {
-    const float* key = k.data<float>() + h * count * head_size;
-    float* keys = layer.keys.data<float>() + h * head_size * capacity;
-    for (Index t = 0; t < count; ++t)
-      for (Index d = 0; d < head_size; ++d) keys[d * capacity + t] = key[t * head_size + d];
-    std::copy_n(v.data<float>() + h * count * head_size, count * head_size,
-                layer.values.data<float>() + h * capacity * head_size);
-  }
+  for (Index h = 0; h < layer.key_heads; ++h)
+    for (Index t = attention.linear ? 0 : std::max<Index>(0, count - most_rows); t < count; ++t) {
+      const float *key = k.data<float>() + (h * count + t) * head_size,
+                  *value = v.data<float>() + (h * count + t) * head_size;
+      if (attention.linear) {
+        float* copy = packed.data();
+        std::copy_n(key, head_size, copy);
+        add_to_sums(layer, h, copy, value);
+        continue;
+      }
+      const Index row = t % most_rows;
+      float* keys = layer.keys.data<float>() + h * head_size * capacity;
+      for (Index d = 0; d < head_size; ++d) keys[d * capacity + row] = key[d];
+      std::copy_n(value, head_size, layer.values.data<float>() + (h * capacity + row) * head_size);
+    }
 }
 
 // ---- many tokens in one batch, with the ops of training ----
@@ -133,21 +153,22 @@ void Decoder::State::store(Layer& layer, const Tensor& k, const Tensor& v) {
 Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
   const auto t = static_cast<Index>(ids.size());
   position = 0;
-  reserve(t);
+  reserve(std::min(t, most_rows));
   Tensor in = model.position->embed((*model.tokens)(ids, Shape{1, t}));  // [1,T,C]
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const TransformerBlock& block = *model.blocks[static_cast<Index>(i)];
-    const Index heads = layers[i].heads;
+    const Index heads = layers[i].heads, key_heads = layers[i].key_heads;
     const Tensor h = config.pre_norm ? block.norm1(in) : in;
-    const Tensor qkv = permute(reshape(block.attn->qkv(h), {1, t, 3 * heads, head_size}), {0, 2, 1, 3});
-    const Tensor q = model.position->rotate(slice(qkv, 1, 0, heads));  // [1,H,T,D]
-    const Tensor k = model.position->rotate(slice(qkv, 1, heads, 2 * heads));
-    const Tensor v = slice(qkv, 1, 2 * heads, 3 * heads);
+    const Tensor qkv = permute(reshape(block.attn->qkv(h), {1, t, heads + 2 * key_heads, head_size}), {0, 2, 1, 3});
+    const Tensor q = model.position->rotate(slice(qkv, 1, 0, heads));                  // [1,H,T,D]
+    const Tensor k = model.position->rotate(slice(qkv, 1, heads, heads + key_heads));  // [1,G,T,D]
+    const Tensor v = slice(qkv, 1, heads + key_heads, heads + 2 * key_heads);
     store(layers[i], k, v);
     AttentionOptions options;
     options.causal = true;
     options.bias = bias_of(i, t, t);
-    const Tensor mixed = reshape(permute(attention(q, k, v, options), {0, 2, 1, 3}), {1, t, heads * head_size});
+    const Tensor mixed =
+        reshape(permute(block.attn->pattern()(q, k, v, options, nullptr), {0, 2, 1, 3}), {1, t, heads * head_size});
     in = block.attn->out(mixed, in);
     if (!config.pre_norm) in = block.norm1(in);
     if (!block.ff) continue;
@@ -223,9 +244,10 @@ Index Decoder::bytes_read(Index length) const {
   const auto of_projection = [](const State::Projection& p) { return p.weight.defined() ? p.bytes() : 0; };
   Index bytes = 4 * s.width + of_norm(s.norm) + of_projection(s.head);
   for (const State::Layer& layer : s.layers)
-    bytes += of_norm(layer.norm1) + of_norm(layer.norm2) + of_projection(layer.qkv) + of_projection(layer.out) +
-             of_projection(layer.up) + of_projection(layer.gate) + of_projection(layer.down) +
-             2 * 4 * layer.heads * s.head_size * length;
+    bytes +=
+        of_norm(layer.norm1) + of_norm(layer.norm2) + of_projection(layer.qkv) + of_projection(layer.out) +
+        of_projection(layer.up) + of_projection(layer.gate) + of_projection(layer.down) +
+        4 * layer.key_heads * s.head_size * (s.attention.linear ? s.head_size + 1 : 2 * std::min(length, s.most_rows));
   return bytes;
 }
 

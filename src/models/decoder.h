@@ -9,6 +9,9 @@
 //                   x += W_down f(W_up norm2(x))
 //   logits = W_head norm(x)                                        [V]
 //
+// With grouped queries, the heads of a group share one cached key and value. With a window of W tokens, the cache holds
+// min(W, T) of them. Linear attention caches its sums instead (src/ops/linear_attention.cpp), in constant memory.
+//
 // Each weight is used once per token, so memory bandwidth for weights and cache bounds the speed.
 //
 // When the cache holds a full context of T tokens, the next token makes room:

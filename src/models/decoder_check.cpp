@@ -56,14 +56,15 @@ class Comparison {
     compare(right, kept - 1, decoder_.next(id(c_.context)), c_.context);
   }
 
-  // With a full cache, a sliding decoder equals the model with an attention window of T in every block.
+  // With a full cache, a sliding decoder equals the model with an attention window of T in every block, or of its own.
   void slide() {
     const Index length = c_.context + 2;
     if (c_.context > kLongestWindow) return;
     Tensor window = Tensor::zeros({length, length}, DType::kFloat32);
     for (Index t = 0; t < length; ++t)
       for (Index s = std::max<Index>(0, t - c_.context + 1); s <= t; ++s) window.data<float>()[t * length + s] = 1;
-    const AttentionMask mask{.causal = true, .allowed = window};
+    const bool sums = make_attention(c_.attention)->step()->linear;  // hold all tokens, beyond the context too
+    const AttentionMask mask{.causal = true, .allowed = sums ? Tensor() : window};
     Tensor x = model_.position->embed(model_.tokens(ids_, Shape{1, length}));
     for (const Child<TransformerBlock>& block : model_.blocks) x = block(x, mask, model_.position.get());
     const Tensor right = model_.logits(x);

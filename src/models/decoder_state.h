@@ -53,13 +53,15 @@ struct Normalization {
 };
 
 struct Layer {
-  Index heads;  // H; may differ between layers
+  Index heads;      // H; may differ between layers
+  Index key_heads;  // G
   Normalization norm1, norm2;
   Projection qkv, out, up, gate, down;  // up and down are undefined without a feed-forward part, gate without a gate
   bool gated_by_up = false;             // the gate is `up` itself
   Activation f = Activation::kGelu;     // of the feed-forward part
-  Tensor keys;                          // [H,D,S]: transposed, so that the scores are a vector times a matrix
-  Tensor values;                        // [H,S,D]
+  Tensor keys;                          // [G,D,S]: transposed, so that the scores are a vector times a matrix
+  Tensor values;                        // [G,S,D]
+  Tensor sums, totals;                  // of linear attention instead: S [G,D,D] and n [G,D] (ops/linear_attention.cpp)
   Tensor distance_bias;                 // [H,1,S] for a query at the last of S positions; undefined without a bias
 };
 
@@ -86,12 +88,15 @@ struct Decoder::State {
   void read_one(std::int32_t id);
   void link_steps();
   void run(const Step& step, Index part, Index parts, Index slot, Index keys);
-  void attend(Layer& layer, Index head, const float* in, Index slot, Index keys);
+  void attend(Layer& layer, Index key_head, const float* in, Index slot, Index keys);
+  void mix_values(const Layer& layer, Index head, float* q, Index slot, Index keys, float* out);
+  void mix_sums(const Layer& layer, Index key_head, float* q, float* out);
   void check_parameters() const;
   void reset();  // forgets all tokens and releases the cache
   void quantize_weights();
   void reserve(Index tokens);
   void store(Layer& layer, const Tensor& k, const Tensor& v);
+  void add_to_sums(Layer& layer, Index key_head, float* k, const float* v);
   void compute_logits(const float* x);
   void check_id(std::int32_t id) const;
   Tensor bias_of(std::size_t layer, Index queries, Index keys) const;
@@ -109,7 +114,9 @@ struct Decoder::State {
   const TransformerLM& model;
   const TransformerConfig& config;
   const Index context, width, head_size;
-  Index most_heads = 0;  // of any layer
+  AttentionStep attention;  // of every layer
+  Index most_rows = 0;      // of the cache: the context, or fewer with a window
+  Index most_heads = 0;     // of any layer
   std::size_t parameters_known = 0;
 
   std::vector<Layer> layers;
@@ -118,8 +125,8 @@ struct Decoder::State {
   std::vector<Step> steps;
   Index most_bytes = 0;  // of weights read by any step
 
-  Index position = 0;  // of the next token; the cache holds the last `context` tokens before it
-  Index capacity = 0;  // S: allocated tokens; doubles up to the context
+  Index position = 0;  // of the next token; the cache holds the last `most_rows` tokens before it
+  Index capacity = 0;  // S: allocated tokens; doubles up to `most_rows`
   // With absolute positions, the ids since start(): a full cache starts again from the last ones. Empty with relative
   // ones.
   std::vector<std::int32_t> history;

@@ -13,6 +13,7 @@
 // normalized x.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "headlight/base/threads.h"
 #include "models/decoder_state.h"
@@ -51,6 +52,12 @@ kernels::Unary function_of(Activation activation) {
   }
   fail("decoder: unknown activation");
 }
+
+// phi of linear_attention(), in place; below the least denominator the output is 0.
+void apply_phi(Index n, float* x) {
+  for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
+}
+const float kLeastDenominator = std::sqrt(std::numeric_limits<float>::min());
 
 }  // namespace
 
@@ -92,7 +99,7 @@ void Decoder::State::run(const Step& step, Index part, Index parts, Index slot, 
   switch (step.kind) {
     case Step::Kind::kAttend: {
       const float* in = normalized();
-      const Range heads(step.layer->heads, part, parts);
+      const Range heads(step.layer->key_heads, part, parts);
       for (Index h = heads.begin; h < heads.end; ++h) attend(*step.layer, h, in, slot, keys);
       return;
     }
@@ -121,31 +128,66 @@ void Decoder::State::run(const Step& step, Index part, Index parts, Index slot, 
   }
 }
 
-// One head of one layer: computes its part of q, k and v from `in`, stores k and v, and writes its part of z.
-void Decoder::State::attend(Layer& layer, Index h, const float* in, Index slot, Index keys) {
-  const Index d = head_size, part_size = layer.heads * d;
-  float* q = packed.data() + h * d;
-  float* k = q + part_size;
-  float* v = k + part_size;
-  for (Index part = 0; part < 3; ++part)
-    layer.qkv.apply(part * part_size + h * d, part * part_size + (h + 1) * d, in, packed.data());
-  if (rotated.defined()) {
-    const float *cosine = rotated.data<float>(), *sine = cosine + d / 2;
-    for (float* vector : {q, k})
-      for (Index i = 0; i < d / 2; ++i) {
-        const float low = vector[i], high = vector[i + d / 2];
-        vector[i] = low * cosine[i] - high * sine[i];
-        vector[i + d / 2] = low * sine[i] + high * cosine[i];
-      }
-  }
-  float* all_keys = layer.keys.data<float>() + h * d * capacity;
-  float* all_values = layer.values.data<float>() + h * capacity * d;
-  for (Index i = 0; i < d; ++i) all_keys[i * capacity + slot] = k[i];
-  std::copy_n(v, d, all_values + slot * d);
+// S += phi(k)^T v, n += phi(k), for one key head; overwrites k.
+void Decoder::State::add_to_sums(Layer& layer, Index key_head, float* k, const float* v) {
+  const Index d = head_size;
+  float* sums = layer.sums.data<float>() + key_head * d * d;
+  apply_phi(d, k);
+  for (Index i = 0; i < d; ++i) active_kernels().multiply_add(d, k[i], v, sums + i * d);
+  active_kernels().accumulate(d, k, layer.totals.data<float>() + key_head * d);
+}
 
+// One key head of one layer, and the heads that share it: computes their parts of q, k and v from `in`, stores k and v,
+// and writes their parts of z.
+void Decoder::State::attend(Layer& layer, Index key_head, const float* in, Index slot, Index keys) {
+  const Index d = head_size, group = layer.heads / layer.key_heads;
+  const auto projected = [&](Index part) {  // one head of q, k or v
+    layer.qkv.apply(part * d, (part + 1) * d, in, packed.data());
+    return packed.data() + part * d;
+  };
+  const auto rotate = [&](float* vector) {
+    if (!rotated.defined()) return;
+    const float *cosine = rotated.data<float>(), *sine = cosine + d / 2;
+    for (Index i = 0; i < d / 2; ++i) {
+      const float low = vector[i], high = vector[i + d / 2];
+      vector[i] = low * cosine[i] - high * sine[i];
+      vector[i + d / 2] = low * sine[i] + high * cosine[i];
+    }
+  };
+  float* k = projected(layer.heads + key_head);
+  float* v = projected(layer.heads + layer.key_heads + key_head);
+  rotate(k);
+  if (attention.linear) {
+    add_to_sums(layer, key_head, k, v);
+  } else {
+    float* all_keys = layer.keys.data<float>() + key_head * d * capacity;
+    for (Index i = 0; i < d; ++i) all_keys[i * capacity + slot] = k[i];
+    std::copy_n(v, d, layer.values.data<float>() + (key_head * capacity + slot) * d);
+  }
+  for (Index h = key_head * group; h < (key_head + 1) * group; ++h) {
+    float* q = projected(h);
+    rotate(q);
+    if (attention.linear) mix_sums(layer, key_head, q, z.data() + h * d);
+    else mix_values(layer, h, q, slot, keys, z.data() + h * d);
+  }
+}
+
+// out = phi(q) S / (phi(q) n).
+void Decoder::State::mix_sums(const Layer& layer, Index key_head, float* q, float* out) {
+  const Index d = head_size;
+  apply_phi(d, q);
+  float total = 0;
+  active_kernels().vecmat(d, 1, q, layer.totals.data<float>() + key_head * d, 1, &total);
+  active_kernels().vecmat(d, d, q, layer.sums.data<float>() + key_head * d * d, d, out);
+  active_kernels().scale(d, total < kLeastDenominator ? 0 : 1 / total, out, out);
+}
+
+// out = softmax(q K^T / sqrt(D)) V over the cached keys.
+void Decoder::State::mix_values(const Layer& layer, Index h, float* q, Index slot, Index keys, float* out) {
+  const Index d = head_size, key_head = h / (layer.heads / layer.key_heads);
   active_kernels().scale(d, 1 / std::sqrt(static_cast<float>(d)), q, q);
   float* s = scores.data() + h * capacity;
-  active_kernels().vecmat(d, keys, q, all_keys, capacity, s);
+  active_kernels().vecmat(d, keys, q, layer.keys.data<float>() + key_head * d * capacity, capacity, s);
   if (layer.distance_bias.defined()) {
     // The bias is ordered by falling distance, ending with 0. The slots up to `slot` hold the most recent tokens; once
     // the cache has wrapped around, the slots after it hold the older ones.
@@ -154,11 +196,11 @@ void Decoder::State::attend(Layer& layer, Index h, const float* in, Index slot, 
     active_kernels().accumulate(keys - slot - 1, bias, s + slot + 1);
   }
   active_kernels().softmax_row(keys, s, nullptr, s);
-  active_kernels().vecmat(keys, d, s, all_values, d, z.data() + h * d);
+  active_kernels().vecmat(keys, d, s, layer.values.data<float>() + key_head * d * capacity, d, out);
 }
 
 void Decoder::State::read_one(std::int32_t id) {
-  const Index slot = position % context, keys = std::min(position + 1, context);
+  const Index slot = position % most_rows, keys = std::min(position + 1, most_rows);
   reserve(keys);
   std::copy_n(model.tokens->weight.value().data<float>() + id * width, width, embedded.data<float>());
   std::copy_n(model.position->embed(embedded, position).data<float>(), width, x.data());

@@ -79,6 +79,17 @@ void TransformerConfig::check() const {
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
          lower > 0 ? cat(lower, " or ", lower + heads) : cat(heads), ", or other heads");
   }
+  if (kv_heads != 0) within("key heads", kv_heads, 1);
+  if (kv_heads > 0 && heads % kv_heads != 0)
+    fail("model: ", heads, " heads are not divisible by ", counted(kv_heads, "key head"), "; use a divisor of ", heads);
+  if (grouped() && !layer_heads.empty())
+    fail("model: heads of single layers with ", counted(kv_heads, "key head"), "; omit one of the two");
+  {
+    const LayerScope where("model");
+    const auto step = make_attention(attention)->step();
+    if (step && step->linear && position == PositionKind::kAlibi)
+      fail("linear attention has no scores to which ALiBi could add; use other positions");
+  }
   if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
     fail("model: rotary positions need an even head size, but ",
          head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads),
@@ -105,7 +116,9 @@ double TransformerConfig::all_heads_width() const {
 double TransformerConfig::block_weights() const {
   const double matrices = hidden == 0 ? 0 : static_cast<double>(part_of(*this).matrices);
   const double each = static_cast<double>(layers) * matrices * static_cast<double>(hidden_size());
-  return static_cast<double>(width) * (4 * all_heads_width() + each);
+  // Queries and outputs, and keys and values.
+  const double shared = grouped() ? static_cast<double>(kv_heads) / static_cast<double>(heads) : 1;
+  return static_cast<double>(width) * ((2 + 2 * shared) * all_heads_width() + each);
 }
 
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
@@ -113,10 +126,12 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
       attn{this, "attn", c.width, c.heads_in(layer),
            AttentionLayerOptions{
                .head_size = c.size_of_heads(),
+               .key_heads = c.kv_heads_in(layer),
                .dropout = c.dropout,
                .original_heads = c.slopes.empty() ? std::vector<Index>{} : c.slopes[static_cast<std::size_t>(layer)],
                .original_head_count = c.heads,
                .layer = layer,
+               .pattern = make_attention(c.attention),
                .in = into(c),
                .out = out_of(c)}},
       pre_norm_(c.pre_norm) {

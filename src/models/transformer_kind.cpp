@@ -11,6 +11,7 @@ namespace headlight {
 namespace {
 
 constexpr Index kMostHeads = 1000;  // per layer
+constexpr Index kChunk = 64;        // of linear attention
 
 // Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
 std::optional<std::vector<Index>> parse_list(std::string_view text) {
@@ -66,8 +67,11 @@ ModelCost cost_of(const TransformerConfig& c) {
   cost.matrix_parameters = c.block_weights();
   cost.parameters = cost.matrix_parameters + tables * width;
   // About 6 * width and 3 * hidden in each layer, 4 * the heads' width, and the attention weights.
-  cost.activations = layers * (6 * width + 3 * real(c.hidden_size())) + 4 * c.all_heads_width() +
-                     heads * real(c.context) + 4 * width + 3 * real(c.vocabulary);
+  const double shared = c.grouped() ? real(c.kv_heads) / real(c.heads) : 1;
+  const auto step = make_attention(c.attention)->step();
+  const Index keys = !step ? c.context : step->linear ? kChunk : step->window > 0 ? step->window : c.context;
+  cost.activations = layers * (6 * width + 3 * real(c.hidden_size())) + (2 + 2 * shared) * c.all_heads_width() +
+                     heads * real(std::min(keys, c.context)) + 4 * width + 3 * real(c.vocabulary);
   return cost;
 }
 
@@ -88,6 +92,8 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   c.position = value_of(kPositions, o.text("position"));
   c.norm = value_of(kNorms, o.text("norm"));
   c.feed_forward = o.text("feed-forward");
+  c.attention = o.text("attention");
+  c.kv_heads = o.whole("kv-heads");
   c.activation = value_of(kActivations, o.text("activation"));
   c.pre_norm = o.yes_no("pre-norm");
   c.tied = o.yes_no("tied");
@@ -96,14 +102,15 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
 }
 
 ModelKind transformer_kind() {
-  return {.name = "transformer",
-          .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
-          .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "head-slopes", "dropout",
-                     "position", "norm", "feed-forward", "activation", "pre-norm", "tied", "bias"},
-          .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
-            return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
-          },
-          .cost = [](const ModelOptions& o, Index vocabulary) { return cost_of(transformer_config(o, vocabulary)); }};
+  return {
+      .name = "transformer",
+      .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
+      .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "head-slopes", "dropout", "position",
+                 "norm", "feed-forward", "attention", "kv-heads", "activation", "pre-norm", "tied", "bias"},
+      .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
+        return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
+      },
+      .cost = [](const ModelOptions& o, Index vocabulary) { return cost_of(transformer_config(o, vocabulary)); }};
 }
 
 }  // namespace headlight

@@ -2,6 +2,7 @@
 #include "headlight/nn/multi_head_attention.h"
 
 #include "base/words.h"
+#include "nn/attention_patterns.h"
 
 namespace headlight {
 
@@ -14,10 +15,23 @@ Index checked_head_size(Index width, Index heads, Index head_size) {
   return width / heads;
 }
 
-// The query, key and value projections are separate maps, stored as one matrix.
-LinearOptions stacked_by_3(LinearOptions options) {
-  options.stacked = 3;
+Index checked_key_heads(Index heads, Index key_heads) {
+  if (key_heads == 0) return heads;
+  if (key_heads < 0 || heads % key_heads != 0)
+    fail("attention: ", counted(heads, "head"), " cannot share ", counted(key_heads, "key head"),
+         "; use a divisor of the heads");
+  return key_heads;
+}
+
+// The query, key and value projections are separate maps, stored as one matrix. With grouped queries, the queries of
+// each G heads count as one map, so that all maps are of one size.
+LinearOptions stacked(LinearOptions options, Index heads, Index key_heads) {
+  options.stacked = key_heads > 0 ? heads / key_heads + 2 : 3;
   return options;
+}
+
+Index projection_rows(Index width, Index heads, const AttentionLayerOptions& o) {
+  return (heads + 2 * checked_key_heads(heads, o.key_heads)) * checked_head_size(width, heads, o.head_size);
 }
 
 void check_rank(const Tensor& x) {
@@ -36,11 +50,13 @@ AttentionMask AttentionMask::padding(std::span<const Index> lengths, Index keys,
 }
 
 MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& o)
-    : qkv{this, "qkv", width, 3 * heads * checked_head_size(width, heads, o.head_size), stacked_by_3(o.in)},
+    : qkv{this, "qkv", width, projection_rows(width, heads, o), stacked(o.in, heads, o.key_heads)},
       out{this, "out", heads * checked_head_size(width, heads, o.head_size), width, o.out},
       heads_(heads),
       head_size_(checked_head_size(width, heads, o.head_size)),
+      key_heads_(checked_key_heads(heads, o.key_heads)),
       layer_(o.layer),
+      pattern_(o.pattern ? o.pattern : full_attention()),
       original_heads_(o.original_heads),
       original_head_count_(o.original_heads.empty() ? heads : o.original_head_count),
       drop_(o.dropout) {}
@@ -48,23 +64,23 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position,
                                       const Tensor& residual) const {
   check_rank(x);
-  const Index b = x.size(0), t = x.size(1), h = heads_, d = head_size_;
+  const Index b = x.size(0), t = x.size(1), h = heads_, g = key_heads_, d = head_size_;
   if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
-  const Tensor projected = qkv(x);                                                       // [B,T,3HD]
+  const Tensor projected = qkv(x);                                                       // [B,T,(H+2G)D]
   const AttentionOptions how =
       options(mask, position ? position->bias(original_head_count_, t, t, x.dtype(), original_heads_) : Tensor());
   // When no hook is active and nothing is rotated, attention reads q, k and v in place.
   if (!Hook::active() && !(position && position->is_rotary()))
-    return finish(out, attention_packed(projected, h, how), drop_, residual);
-  const Tensor packed = permute(reshape(projected, {b, t, 3 * h, d}), {0, 2, 1, 3});  // [B,3H,T,D]
-  Tensor q = slice(packed, 1, 0, h);                                                  // [B,H,T,D]
-  Tensor k = slice(packed, 1, h, 2 * h);
-  const Tensor v = slice(packed, 1, 2 * h, 3 * h);
+    if (const Tensor z = pattern_->packed(projected, h, g, how); z.defined()) return finish(out, z, drop_, residual);
+  const Tensor packed = permute(reshape(projected, {b, t, h + 2 * g, d}), {0, 2, 1, 3});  // [B,H+2G,T,D]
+  Tensor q = slice(packed, 1, 0, h);                                                      // [B,H,T,D]
+  Tensor k = slice(packed, 1, h, h + g);                                                  // [B,G,T,D]
+  const Tensor v = slice(packed, 1, h + g, h + 2 * g);
   if (position) {
     q = position->rotate(q);
     k = position->rotate(k);
   }
-  return attend(q, k, v, how, residual);
+  return attend(*pattern_, q, k, v, how, residual);
 }
 
 Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const AttentionMask& mask) const {
@@ -72,15 +88,16 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const A
   check_rank(context);
   if (x.size(0) != context.size(0))
     fail("attention: x ", x.shape(), " and context ", context.shape(), " hold different numbers of sequences");
-  const Index b = x.size(0), h = heads_, d = head_size_, hd = h * d;
-  const auto part = [&](const Tensor& from, Index which) {
+  const Index b = x.size(0), h = heads_, g = key_heads_, d = head_size_;
+  const auto part = [&](const Tensor& from, Index first, Index heads) {
     const LayerScope scope("qkv");
-    const Tensor bias = qkv->bias ? slice(*qkv->bias, 0, which * hd, (which + 1) * hd) : Tensor();
-    const Tensor rows = linear(from, slice(qkv->weight, 0, which * hd, (which + 1) * hd), bias);  // [B,T,HD]
-    return permute(reshape(rows, {b, from.size(1), h, d}), {0, 2, 1, 3});                         // [B,H,T,D]
+    const Index begin = first * d, end = (first + heads) * d;
+    const Tensor bias = qkv->bias ? slice(*qkv->bias, 0, begin, end) : Tensor();
+    const Tensor rows = linear(from, slice(qkv->weight, 0, begin, end), bias);  // [B,T,HD]
+    return permute(reshape(rows, {b, from.size(1), heads, d}), {0, 2, 1, 3});   // [B,H,T,D]
   };
-  const Tensor q = part(x, 0), k = part(context, 1), v = part(context, 2);
-  return attend(q, k, v, options(mask, {}), {});
+  const Tensor q = part(x, 0, h), k = part(context, h, g), v = part(context, h + g, g);
+  return attend(*full_attention(), q, k, v, options(mask, {}), {});
 }
 
 AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor bias) const {
@@ -91,11 +108,11 @@ AttentionOptions MultiHeadAttention::options(const AttentionMask& mask, Tensor b
           .dropout = drop_.active_probability()};
 }
 
-Tensor MultiHeadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
-                                  const Tensor& residual) const {
+Tensor MultiHeadAttention::attend(const AttentionPattern& pattern, const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const AttentionOptions& options, const Tensor& residual) const {
   const bool wants_weights = Hook::active() && Hook::active()->wants_weights();
   Tensor weights;
-  Tensor z = attention(q, k, v, options, wants_weights ? &weights : nullptr);  // [B,H,T,D]
+  Tensor z = pattern(q, k, v, options, wants_weights ? &weights : nullptr);  // [B,H,T,D]
   if (wants_weights) run_hook({layer_, HookSite::Kind::kAttentionWeights}, weights);
   z = run_hook({layer_, HookSite::Kind::kHeadOutputs}, z);
   const Tensor rows = reshape(permute(z, {0, 2, 1, 3}), {q.size(0), q.size(2), heads_ * head_size_});  // [B,T,HD]

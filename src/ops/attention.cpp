@@ -30,6 +30,8 @@ void check_attention_options(const char* operation, const AttentionSizes& z, DTy
   if (o.causal && z.s < z.t)
     fail(operation, ": causal with ", z.t, " queries and only ", z.s,
          " keys: the first queries would have no key; pass at least as many keys");
+  if (o.window < 0) fail(operation, ": a window of ", o.window, " keys; use 1 or more, or 0 for no window");
+  if (o.window > 0 && !o.causal) fail(operation, ": a window needs causal attention; set causal too");
   if (!(o.dropout >= 0 && o.dropout < 1)) fail(operation, ": dropout ", o.dropout, " is outside [0, 1)");
   const Shape scores{z.b, z.h, z.t, z.s};
   for (const Tensor* extra : {&o.mask, &o.bias}) {
@@ -48,8 +50,8 @@ AttentionSizes check_attention(const Tensor& q, const Tensor& k, const Tensor& v
     fail("attention: q, k, v must be [B,H,T,D], got ", q.shape(), ", ", k.shape(), ", ", v.shape());
   check_same_dtype("attention", q, k);
   check_same_dtype("attention", q, v);
-  const AttentionSizes z{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
-  if (k.size(0) != z.b || k.size(1) != z.h || k.size(3) != z.d)
+  const AttentionSizes z{q.size(0), q.size(1), k.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
+  if (k.size(0) != z.b || (z.g == 0 ? z.h != 0 : z.h % z.g != 0) || k.size(3) != z.d)
     fail("attention: q ", q.shape(), " and k ", k.shape(), " differ in batch, heads or head size");
   if (!(v.shape().with(3, 0) == k.shape().with(3, 0)))
     fail("attention: k ", k.shape(), " and v ", v.shape(), " differ in batch, heads or length");
@@ -83,10 +85,10 @@ View heads_first(const Tensor& x) {
   const Index head = x.size(2) * x.size(3);
   return {x.detach(), 0, x.size(1) * head, head, x.size(3)};
 }
-// The heads in part `part` of `parts` equal column ranges of x [B,T,C]; each head has `size` adjacent columns.
-View columns(const Tensor& x, Index part, Index parts, Index size) {
+// The heads in the columns from `first` on of x [B,T,C]; each head has `size` adjacent columns.
+View columns(const Tensor& x, Index first, Index size) {
   const Index row = x.size(2);
-  return {x.detach(), part * (row / parts), x.size(1) * row, size, row};
+  return {x.detach(), first, x.size(1) * row, size, row};
 }
 
 // A mask or bias that broadcasts to [B,H,T,S], with its last axis expanded to S. Other repeated axes get stride 0.
@@ -113,6 +115,7 @@ struct Call {
   AttentionSizes sizes;
   double scale;
   bool causal;
+  Index window;
   Tensor mask, bias;
   double dropout;
   std::uint64_t key;
@@ -121,6 +124,7 @@ struct Call {
       : sizes(z),
         scale(attention_scale(o, z.d)),
         causal(o.causal),
+        window(o.window),
         mask(with_columns(o.mask, z.s)),
         bias(with_columns(o.bias, z.s)),
         dropout(o.dropout),
@@ -136,6 +140,7 @@ struct Call {
     a.keys = sizes.s;
     a.size = sizes.d;
     a.value_size = sizes.e;
+    a.group = sizes.group();
     a.q = q.read<T>();
     a.k = k.read<T>();
     a.v = v.read<T>();
@@ -144,6 +149,7 @@ struct Call {
     a.inverse = sums + rows;
     a.scale = static_cast<T>(scale);
     a.causal = causal;
+    a.window = window;
     a.mask = broadcast_matrices<T>(mask);
     a.bias = broadcast_matrices<T>(bias);
     a.dropout_key = key;
@@ -200,20 +206,27 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   return z;
 }
 
-Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o) {
-  if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % (3 * heads) != 0)
+Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o, Index key_heads) {
+  const Index g = key_heads > 0 ? key_heads : heads, all = heads + 2 * g;
+  if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % all != 0)
     fail("attention_packed: ", counted(heads, "head"), " of q, k, v must be [B,T,3HD], got ", qkv.shape());
-  const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / (3 * heads);
-  const AttentionSizes n{b, heads, t, t, d, d};
+  if (heads % g != 0)
+    fail("attention_packed: ", counted(heads, "head"), " cannot share ", counted(g, "key head"),
+         "; use a divisor of the heads");
+  const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / all;
+  const AttentionSizes n{b, heads, g, t, t, d, d};
   check_attention_options("attention_packed", n, qkv.dtype(), o);
   const Call call(n, o);
   Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), sums = empty_sums(n, qkv.dtype());
-  const auto part = [d](const Tensor& packed, Index i) { return columns(packed, i, 3, d); };
-  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), sums);
+  // The queries, keys or values.
+  const auto part = [heads, g, d](const Tensor& packed, Index i) {
+    return columns(packed, i == 0 ? 0 : (heads + (i - 1) * g) * d, d);
+  };
+  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, d), sums);
   record("attention_packed", z, {qkv, o.bias},
          [call, part, qkv = qkv.detach(), z = z.detach(), sums, d](const Tensor& dz, const Gradients& gradients) {
            const Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype());
-           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, 1, d), sums, columns(dz, 0, 1, d),
+           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, d), sums, columns(dz, 0, d),
                          part(dqkv, 0), part(dqkv, 1), part(dqkv, 2), gradients[1]);
            gradients[0].add(dqkv);
          });

@@ -5,9 +5,10 @@
 
 namespace headlight {
 
-// The sizes B, H, T, S, D, E of q [B,H,T,D], k [B,H,S,D], v [B,H,S,E].
+// The sizes B, H, G, T, S, D, E of q [B,H,T,D], k [B,G,S,D], v [B,G,S,E].
 struct AttentionSizes {
-  Index b, h, t, s, d, e;
+  Index b, h, g, t, s, d, e;
+  Index group() const { return g > 0 ? h / g : 1; }  // heads per key head
 };
 
 // Returns the sizes. Error: the shapes, types or options are inconsistent.

@@ -34,6 +34,7 @@ struct RunConfig {
   std::string model = "transformer";            // the family (models/registry.h)
   std::map<std::string, std::string> own = {};  // values given to the families' own settings
   Index layers = 4, heads = 4, width = 128, context = 64;
+  Index kv_heads = 0;       // heads of keys and values; 0: as many as heads
   Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
   Index head_size = 0;
@@ -42,6 +43,7 @@ struct RunConfig {
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
   std::string feed_forward = "mlp";
+  std::string attention = "full";
   Activation activation = Activation::kGelu;
   bool pre_norm = true, tied = true, bias = true;
   // ---- training ----

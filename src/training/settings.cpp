@@ -72,6 +72,8 @@ std::vector<Setting> make_settings() {
   text("model", &R::model, "Model", "kind of model; see headlight models");
   number("layers", &R::layers, "Model", 1, 1000, "number of layers");
   number("heads", &R::heads, "Model", 1, 1000, "attention heads per layer");
+  number("kv-heads", &R::kv_heads, "Model", 0, 1000,
+         "heads of keys and values, shared by groups of --heads; 0: as many as --heads");
   number("width", &R::width, "Model", 1, kBig, "width of the model; in a transformer divisible by --heads");
   number("context", &R::context, "Model", 1, kBig, "context length in tokens");
   number("hidden", &R::hidden, "Model", -1, kBig,
@@ -88,6 +90,12 @@ std::vector<Setting> make_settings() {
     for (const FeedForwardKind& kind : feed_forward_kinds()) names.push_back(kind.name);
     text("feed-forward", &R::feed_forward, "Model", "").choices = names;
     s.back().help = "feed-forward part of each block: " + word_list(names, "or");
+  }
+  {
+    std::vector<std::string> names;
+    for (const AttentionKind& kind : attention_kinds()) names.push_back(kind.shown());
+    text("attention", &R::attention, "Model", "").choices = names;
+    s.back().help = "attention pattern: " + word_list(names, "or") + " (the last W tokens)";
   }
   choice("activation", choices_of<&R::activation, kActivations>(), "Model",
          "activation of the feed-forward part mlp: ");
@@ -175,7 +183,8 @@ bool Setting::is_of(const std::string& family) const {
 const std::vector<Setting>& settings() {
   static std::vector<Setting> all;
   static std::size_t registered = 0;  // when `all` was made; registration only adds
-  if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size(); registered != now) {
+  if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size() + attention_kinds().size();
+      registered != now) {
     all = make_settings();
     registered = now;
   }

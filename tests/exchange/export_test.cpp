@@ -38,6 +38,8 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       {"model", {"lstm"}},
       {"activation", {"gelu-erf", "relu", "silu"}},
       {"feed-forward", {"swiglu", "relu2"}},
+      {"attention", {"window:4", "linear"}},
+      {"kv-heads", {"1"}},
       {"pre-norm", {"no"}},
       {"tied", {"no"}},
       {"bias", {"no"}}};
@@ -71,7 +73,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
     }
   }
   EXPECT_EQ(held, 23);
-  EXPECT_EQ(refused, 27);
+  EXPECT_EQ(refused, 33);
 }
 
 // A non-default setting that is not on a format's list is refused.

@@ -10,11 +10,13 @@ INSTANTIATE_TEST_SUITE_P(Tables, AttentionTest, testing::ValuesIn(isas_under_tes
 struct Setting {
   Index b, h, t, s, d, e;
   bool causal = false, masked = false, biased = false, dropped = false;
+  Index window = 0, group = 1;
 };
 
 std::string text(const Setting& s) {
   return cat(s.b, "x", s.h, " T ", s.t, " S ", s.s, " D ", s.d, " E ", s.e, s.causal ? " causal" : "",
-             s.masked ? " masked" : "", s.biased ? " biased" : "", s.dropped ? " dropout" : "");
+             s.masked ? " masked" : "", s.biased ? " biased" : "", s.dropped ? " dropout" : "", " window ", s.window,
+             " group ", s.group);
 }
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -60,6 +62,8 @@ Outputs<T> run(const Table<T>& table, const Setting& s, const Inputs<T>& in, flo
   a.largest = out.largest.data(), a.inverse = out.inverse.data();
   a.scale = T(scale);
   a.causal = s.causal;
+  a.window = s.window;
+  a.group = s.group;
   if (s.masked) a.mask = {in.mask.data(), s.t * s.s, 0, s.s};
   if (s.biased) a.bias = {in.bias.data(), 0, s.t * s.s, s.s};
   if (s.dropped) a.dropout_key = 77, a.dropout_threshold = 1u << 22, a.dropout_scale = T(4.0f / 3);
@@ -114,6 +118,36 @@ TEST_P(AttentionTest, EveryHeadSize) {
 TEST_P(AttentionTest, MoreQueriesThanKeysAndSeveralTiles) {
   expect_right(fast(), {1, 1, 110, 20, 8, 8});
   expect_right(fast(), {1, 1, 100, 600, 5, 9, true});
+}
+
+TEST_P(AttentionTest, Windows) {
+  for (const Index window : {1, 2, 5, 31, 47, 48, 130, 255, 300, 700})
+    for (const auto& [t, n] : {std::pair<Index, Index>{1, 1}, {49, 61}, {30, 300}, {600, 600}}) {
+      const bool extras = window % 2 == 1;
+      expect_right(fast(), {1, 2, t, n, 8, 16, true, extras, extras, extras, window});
+      expect_right(fast(), {1, 1, t, n, 7, 9, true, false, false, false, window});
+      if (HasFatalFailure()) return;
+    }
+}
+
+// Heads that share keys and values; the packed test layout then leaves gaps, which must stay unchanged.
+TEST_P(AttentionTest, GroupedQueries) {
+  for (const auto& [h, group] : {std::pair<Index, Index>{2, 2}, {4, 2}, {6, 3}})
+    for (const Index window : {0, 40})
+      for (const bool causal : {true, false}) {
+        if (window > 0 && !causal) continue;
+        expect_right(fast(), {2, h, 100, 120, 8, 12, causal, true, true, true, window, group});
+        if (HasFatalFailure()) return;
+      }
+  expect_right(fast(), {1, 4, 0, 5, 4, 4, false, false, false, false, 0, 2});
+}
+
+TEST_P(AttentionTest, AWindowAsLongAsTheKeysHasTheBitsOfNone) {
+  const Setting none{2, 2, 300, 300, 16, 16, true}, all{2, 2, 300, 300, 16, 16, true, false, false, false, 300};
+  const Inputs<float> in = draw(none);
+  const Outputs<float> a = run(fast(), none, in), b = run(fast(), all, in);
+  EXPECT_TRUE(same_bits(a.z, b.z));
+  EXPECT_TRUE(same_bits(a.dqkv, b.dqkv));
 }
 
 TEST_P(AttentionTest, NothingAtAll) {
@@ -174,7 +208,7 @@ TEST_P(AttentionTest, MinusInfinityInTheBiasIsAMask) {
 }
 
 TEST_P(AttentionTest, SameBitsForEveryNumberOfThreads) {
-  const Setting s{3, 2, 70, 70, 16, 16, true, true, true, true};
+  const Setting s{3, 2, 70, 70, 16, 16, true, true, true, true, 50, 2};
   const Inputs<float> in = draw(s);
   const Outputs<float> one = run(fast(), s, in);
   for (const int threads : {2, 3, 5}) {

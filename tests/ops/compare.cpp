@@ -101,4 +101,13 @@ std::string error_of(const std::function<void()>& call) {
   return {};
 }
 
+void expect_equal(const Differentiable& fused, const Differentiable& composite, const std::vector<Tensor>& inputs,
+                  const std::string& where) {
+  for (const DType dtype : {DType::kFloat64, DType::kFloat32}) {
+    const std::vector<Tensor> numbers = inputs_in({inputs, nullptr}, dtype);
+    EXPECT_TRUE(near(evaluate(fused, numbers), evaluate(composite, numbers), dtype == DType::kFloat64 ? 1e-12 : 1e-5))
+        << where << " " << to_text(dtype) << ", shapes " << shapes_text(inputs);
+  }
+}
+
 }  // namespace headlight::tests

@@ -45,6 +45,9 @@ double distance(const Tensor& left, const Tensor& right);
 ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b);
 ::testing::AssertionResult same_bits(const Outcome& a, const Outcome& b);
 bool all_finite(const Tensor& x);
+// Expects equal values and gradients in float64 and float32.
+void expect_equal(const Differentiable& fused, const Differentiable& composite, const std::vector<Tensor>& inputs,
+                  const std::string& where = "");
 
 // "[2,3], [3]"
 std::string shapes_text(const std::vector<Tensor>& tensors);

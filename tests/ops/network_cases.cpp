@@ -79,13 +79,18 @@ using Attention = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const 
 Call draw_attention(Rng& rng, Size size, Attention op) {
   Index b = draw_between(rng, 1, 2), h = draw_between(rng, 1, 2), t = draw_between(rng, 1, 4);
   Index s = t + draw_between(rng, 0, 2), d = draw_between(rng, 1, 3), e = draw_between(rng, 1, 3);
-  if (size == Size::kLarge) b = 2, h = 3, t = 110, s = 117, d = 56, e = 51;
+  Index group = draw_between(rng, 1, 2);
+  if (size == Size::kLarge) b = 2, h = 3, t = 110, s = 117, d = 56, e = 51, group = draw_bool(rng) ? 3 : 1;
   const bool causal = draw_bool(rng);
   if (!causal && size == Size::kSmall && draw_bool(rng)) std::swap(s, t);
   if (size == Size::kEmpty) (rng.below(3) == 0 ? b : rng.below(2) == 0 ? d : t) = 0;
   if (size == Size::kEmpty && !causal && draw_bool(rng)) s = 0;
   const Shape scores{b, h, t, s};
-  Call call{{draw_values(rng, {b, h, t, d}), draw_values(rng, {b, h, s, d}), draw_values(rng, {b, h, s, e})}, nullptr};
+  if (h % group != 0) group = 1;
+  const Index window = causal && draw_bool(rng) ? draw_between(rng, 1, size == Size::kLarge ? 80 : 5) : 0;
+  Call call{
+      {draw_values(rng, {b, h, t, d}), draw_values(rng, {b, h / group, s, d}), draw_values(rng, {b, h / group, s, e})},
+      nullptr};
   const bool biased = draw_bool(rng);
   if (biased) call.inputs.push_back(draw_values(rng, draw_broadcastable(rng, scores)));
   const Tensor mask = draw_bool(rng) ? draw_mask(rng, draw_broadcastable(rng, scores), 0.6) : Tensor();
@@ -93,6 +98,7 @@ Call draw_attention(Rng& rng, Size size, Attention op) {
   call.function = [=](Inputs in) {
     AttentionOptions o;
     o.causal = causal;
+    o.window = window;
     o.scale = factor;
     if (mask.defined()) o.mask = mask.to(in[0].dtype());
     if (biased) o.bias = in[3];
@@ -105,7 +111,8 @@ OpCase attention_case(const std::string& name, Attention op) {
   const auto bad = [op](const Shape& q, const Shape& k, const Shape& v, const AttentionOptions& o = {}) {
     return [=] { op(zeros(q), zeros(k), zeros(v), o, nullptr); };
   };
-  AttentionOptions causal, masked, biased;
+  AttentionOptions causal, masked, biased, window;
+  window.window = 2;
   causal.causal = true;
   masked.mask = zeros({3, 4});
   biased.bias = zeros({2, 5, 3, 3});
@@ -116,6 +123,8 @@ OpCase attention_case(const std::string& name, Attention op) {
               {bad({1, 2, 3, 4}, {1, 2, 3, 5}, {1, 2, 3, 5}), {"attention: ", "[1,2,3,4]", "[1,2,3,5]"}},
               {bad({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 5, 4}), {"attention: ", "[1,2,3,4]", "[1,2,5,4]"}},
               {bad({1, 2, 3, 4}, {1, 2, 2, 4}, {1, 2, 2, 4}, causal), {"attention: causal", "3 queries", "2 keys"}},
+              {bad({1, 3, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}), {"attention: ", "[1,3,3,4]", "[1,2,3,4]"}},
+              {bad({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, window), {"attention: a window needs causal"}},
               {bad({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, masked), {"attention: ", "[3,4]", "[1,2,3,3]"}},
               {bad({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, biased), {"attention: ", "[2,5,3,3]", "[1,2,3,3]"}}},
   };
@@ -124,10 +133,11 @@ OpCase attention_case(const std::string& name, Attention op) {
 Call draw_attention_packed(Rng& rng, Size size) {
   Index b = draw_between(rng, 1, 2), h = draw_between(rng, 1, 3), t = draw_between(rng, 1, 5),
         d = draw_between(rng, 1, 3);
-  if (size == Size::kLarge) b = 2, h = 3, t = 117, d = draw_bool(rng) ? 24 : 51;
+  if (size == Size::kLarge) b = 2, h = 3, t = 150, d = draw_bool(rng) ? 24 : 51;
   if (size == Size::kEmpty) (rng.below(2) == 0 ? b : t) = 0;
   const Shape scores{b, h, t, t};
-  Call call{{draw_values(rng, {b, t, 3 * h * d})}, nullptr};
+  const Index g = draw_bool(rng) ? 1 : h;
+  Call call{{draw_values(rng, {b, t, (h + 2 * g) * d})}, nullptr};
   const bool causal = draw_bool(rng), biased = draw_bool(rng);
   if (biased) call.inputs.push_back(draw_values(rng, draw_broadcastable(rng, scores)));
   const Tensor mask = draw_bool(rng) ? draw_mask(rng, draw_broadcastable(rng, scores), 0.6) : Tensor();
@@ -136,9 +146,19 @@ Call draw_attention_packed(Rng& rng, Size size) {
     o.causal = causal;
     if (mask.defined()) o.mask = mask.to(in[0].dtype());
     if (biased) o.bias = in[1];
-    return attention_packed(in[0], h, o);
+    return attention_packed(in[0], h, o, g);
   };
   return call;
+}
+
+Call draw_linear_attention(Rng& rng, Size size) {
+  Index b = draw_between(rng, 1, 2), g = draw_between(rng, 1, 2), group = draw_between(rng, 1, 2);
+  Index t = draw_between(rng, 1, 5), d = draw_between(rng, 1, 3), e = draw_between(rng, 1, 3);
+  if (size == Size::kLarge) b = 2, g = 3, group = 2, t = 150, d = 24, e = 19;  // three chunks, the last one a part
+  if (size == Size::kEmpty) (rng.below(3) == 0 ? b : rng.below(2) == 0 ? d : t) = 0;
+  // phi'' jumps at 0.
+  return {{draw_nonzero(rng, {b, g * group, t, d}), draw_nonzero(rng, {b, g, t, d}), draw_values(rng, {b, g, t, e})},
+          [](Inputs in) { return linear_attention(in[0], in[1], in[2]); }};
 }
 
 Call draw_conv1d(Rng& rng, Size size) {
@@ -258,7 +278,7 @@ std::vector<OpCase> network_cases() {
                {[] { dropout(zeros({2}), -0.1); }, {"dropout: probability -0.1"}},
                {[] { dropout(zeros({2}), std::nan("")); }, {"dropout: probability nan"}}}},
       attention_case("attention", attention),
-      {.declaration = "attention_packed(qkv,heads,options)",
+      {.declaration = "attention_packed(qkv,heads,options,key_heads)",
        .draw = draw_attention_packed,
        .bad = {{[] {
                   attention_packed(zeros({2, 6}), 1);
@@ -271,7 +291,25 @@ std::vector<OpCase> network_cases() {
                {[] {
                   attention_packed(zeros({1, 2, 9}), 2);
                 },
-                {"attention_packed: 2 heads", "[1,2,9]"}}}},
+                {"attention_packed: 2 heads", "[1,2,9]"}},
+               {[] {
+                  attention_packed(zeros({1, 2, 14}), 3, {}, 2);
+                },
+                {"attention_packed: 3 heads cannot share 2 key heads"}}}},
+      {.declaration = "linear_attention(q,k,v,weights)",
+       .draw = draw_linear_attention,
+       .bad = {{[] {
+                  linear_attention(zeros({2, 3, 4}), zeros({1, 2, 3, 4}), zeros({1, 2, 3, 4}));
+                },
+                {"linear_attention: ", "[2,3,4]"}},
+               {[] {
+                  linear_attention(zeros({1, 2, 3, 4}), zeros({1, 2, 4, 4}), zeros({1, 2, 4, 4}));
+                },
+                {"linear_attention: ", "[1,2,3,4]", "[1,2,4,4]"}},
+               {[] {
+                  linear_attention(zeros({1, 2, 3, 4}), zeros({1, 2, 3, 4}), zeros({1, 2, 5, 4}));
+                },
+                {"linear_attention: ", "[1,2,3,4]", "[1,2,5,4]"}}}},
       attention_case("attention_composite", attention_composite),
       recurrent_case("rnn(x,w,bias,h0)", "", 1, [](Inputs in) { return rnn(in[0], in[1], in[2], in[3]); }),
       recurrent_case("gru(x,w,bias,h0)", "", 3, [](Inputs in) { return gru(in[0], in[1], in[2], in[3]); }),

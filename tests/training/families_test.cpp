@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 
 #include "cli/allocations.h"
 #include "headlight/autograd/tape.h"
@@ -22,14 +23,14 @@ namespace {
 
 constexpr Index kVocabulary = 11;
 
-// `name` is a family, or "transformer feed-forward=swiglu": the transformer with one setting changed.
+// `name` is a family, or, for example, "transformer feed-forward=swiglu position=rotary": with some settings changed.
 RunConfig small(const std::string& name) {
   RunConfig c;
-  const std::size_t space = name.find(' ');
-  c.model = name.substr(0, space);
-  if (space != std::string::npos) {
-    const std::size_t sign = name.find('=');
-    set_from_text(c, *find_setting(name.substr(space + 1, sign - space - 1)), name.substr(sign + 1));
+  std::istringstream words(name);
+  words >> c.model;
+  for (std::string word; words >> word;) {
+    const std::size_t sign = word.find('=');
+    set_from_text(c, *find_setting(word.substr(0, sign)), word.substr(sign + 1));
   }
   c.layers = 2;
   c.heads = 2;
@@ -149,6 +150,44 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
   EXPECT_NE(error_of([&] { reader->start({}); }), "(no error)");
 }
 
+// A reader that drops its oldest tokens equals a model of three times the context whose window is the context. A reader
+// of absolute positions, whose table does not fit that model, starts again, and equals the model on the tokens it kept.
+TEST_P(Families, AReaderGivesTheModelsLogitsOverThreeTimesTheContext) {
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  RunConfig longer = c;
+  longer.context = 3 * c.context;
+  if (const auto step = make_attention(c.attention)->step(); step && !step->linear)
+    longer.attention = cat("window:", step->window > 0 ? std::min(step->window, c.context) : c.context);
+  const auto whole = longer.make_model(kVocabulary);
+  bool same = true;
+  for (std::size_t i = 0; i < whole->parameters().size(); ++i) {
+    const Tensor from = model->parameters()[i].value;
+    Tensor to = whole->parameters()[i].value;
+    same = same && to.shape() == from.shape();
+    if (same) to.copy_from(from.detach());
+  }
+  const NoGrad no_recording;
+  const std::vector<std::int32_t> ids = random_ids(longer.context, 5);
+  const std::span<const std::int32_t> all(ids);
+  const Tensor right = same ? (*whole)(ids, 1) : Tensor();
+  const auto reader = model->reader(WeightFormat::kFloat32);
+  ASSERT_TRUE(reader);
+  for (Index t = 0; t < longer.context; ++t) {
+    const std::span<const float> logits =
+        t == 0 ? reader->start(all.first(1)) : reader->next(ids[static_cast<std::size_t>(t)]);
+    Tensor expected = right;
+    Index row = t;
+    if (!same) {
+      const Index kept = reader->length();
+      expected = (*model)(all.subspan(static_cast<std::size_t>(t + 1 - kept), static_cast<std::size_t>(kept)), 1);
+      row = kept - 1;
+    }
+    for (Index i = 0; i < kVocabulary; ++i)
+      ASSERT_NEAR(logits[static_cast<std::size_t>(i)], expected.at({0, row, i}), 2e-4) << "token " << t;
+  }
+}
+
 TEST_P(Families, TrainsResumesAndLoads) {
   const TemporaryDirectory directory;
   const auto run = [&](const char* name) { return directory / name; };
@@ -214,6 +253,12 @@ std::vector<std::string> names() {
   std::vector<std::string> all;
   for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
   for (const FeedForwardKind& kind : feed_forward_kinds()) all.push_back("transformer feed-forward=" + kind.name);
+  for (const AttentionKind& kind : attention_kinds())
+    for (const char* more : {"", " position=rotary", " kv-heads=1 position=none"})
+      all.push_back("transformer attention=" + kind.name + (kind.argument.empty() ? "" : ":5") + more);
+  all.emplace_back("transformer attention=window:5 kv-heads=1 position=alibi");
+  all.emplace_back("transformer attention=window:1 position=rotary");
+  all.emplace_back("transformer attention=window:50 position=rotary");  // longer than the context
   return all;
 }
 INSTANTIATE_TEST_SUITE_P(Registered, Families, ::testing::ValuesIn(names()), [](const auto& test) {

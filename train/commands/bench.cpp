@@ -23,7 +23,7 @@ const std::vector<Benchmark>& benchmarks() {
       {"step", {"preset", "dropout", "trace"}, bench_step_report},
       {"gemm", {}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
-      {"attention", {"preset", "context"}, bench_attention_report},
+      {"attention", {"preset", "context", "attention"}, bench_attention_report},
       {"sample", {"preset", "int8"}, bench_sample_report},
   };
   return all;
@@ -59,6 +59,7 @@ int run_bench(const Arguments& args) {
   check_flags(benchmark, args);
   const std::string preset = args.text("preset", "cpu");
   RunConfig config = find_preset(preset).config;
+  if (const auto pattern = args.text("attention")) set_from_text(config, *find_setting("attention"), *pattern);
   config.dropout = args.real("dropout", config.dropout, 0, 0.99);
   const double seconds = args.real("seconds", 5, 0.01, 3600);
   if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
@@ -146,6 +147,14 @@ std::string megabytes(Index bytes) { return cat(fixed_text(static_cast<double>(b
 
 std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * share, 1), "%") : "-"; }
 
+// The flag of train, for `bench attention`.
+static Flag attention_flag() {
+  Flag flag{"attention", "KIND", "attention: ", "Options", "full"};
+  for (const AttentionKind& kind : attention_kinds()) flag.choices.push_back(kind.shown());
+  flag.help += "the pattern, " + word_list(flag.choices, "or");
+  return flag;
+}
+
 Command bench_command() {
   return {.name = "bench",
           .summary = "Measures the limits of this machine, and the share that training reaches.",
@@ -160,6 +169,7 @@ Command bench_command() {
                     {"dropout", "P", "step: dropout, instead of the preset's"},
                     {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
+                    attention_flag(),
                     {"int8", "", "sample: 8-bit weights"},
                     {"json", "", "print one JSON object"}},
           .notes = kNotes,

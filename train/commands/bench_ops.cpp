@@ -79,7 +79,8 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
   const Index heads = r.config.heads, size = r.config.width / heads;
   Json rows = Json::array();
   if (!r.json) {
-    print(cat("attention   causal, one sequence, ", counted(heads, "head"), " of size ", size, "\n\n"));
+    print(cat("attention   ", r.config.attention, ", causal, one sequence, ", counted(heads, "head"), " of size ", size,
+              "\n\n"));
     print("context  ms forward  ms backward   GFLOP/s  of peak   memory beyond q, k, v\n");
   }
   for (const AttentionBench& a : all) {
@@ -114,8 +115,8 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
   if (all.size() > 1)
     print(cat("\nMemory grows as context^", fixed_text(exponent, 2), " (1: linear, 2: quadratic).\n"));
   print(
-      "The work is 6 x context x width per character, forward and backward together,\n"
-      "without the masked half. The memory is the peak tensor storage: results,\n"
+      "The work is 12 x keys x width per character, forward and backward together;\n"
+      "a query of full attention has context / 2 keys on average. The memory is the peak tensor storage: results,\n"
       "gradients and temporaries.\n");
 }
 

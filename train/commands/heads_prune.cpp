@@ -129,6 +129,7 @@ int run_prune(const Arguments& args) {
   const Index windows = args.whole("windows", 64, 2, 100'000), seed = args.whole("seed", 1, 0, Index{1} << 53);
   auto [trained, data] = load_model_and_text(args);
   const TransformerLM& model = trained.transformer("heads prune");
+  if (writes) check_prunable(model.config());
   const HeadWindows all(data.validation.ids.empty() ? data.train : data.validation, model.config().context, windows);
   all.check_several();
   const HeadWindows choose = all.half(0), report = all.half(1);

@@ -28,6 +28,7 @@ int run_heads_report(const Arguments& args) {
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; omit --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
+  if (recovery > 0) check_prunable(trained.transformer("heads report").config());
   ProgressLine line(args);
   options.progress = line.progress();
   HeadStudy study = study_heads(trained.transformer("heads report"), data, options);

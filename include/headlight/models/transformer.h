@@ -23,8 +23,9 @@ struct TransformerConfig {
   Index vocabulary = 0;  // V
   Index context = 64;    // maximum number of tokens in a sequence
   Index layers = 4;
-  Index heads = 4;    // H
-  Index width = 128;  // C
+  Index heads = 4;     // H
+  Index kv_heads = 0;  // G, the number of heads of keys and values; 0 means H
+  Index width = 128;   // C
   // After pruning: the number of heads of each layer (may be 0). Empty: every layer has `heads` heads.
   std::vector<Index> layer_heads = {};
   Index head_size = 0;  // D; 0 means width / heads
@@ -38,12 +39,16 @@ struct TransformerConfig {
   bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum
   Activation activation = Activation::kGelu;  // of the feed-forward part `mlp`
   std::string feed_forward = "mlp";           // a name in feed_forward_kinds()
+  std::string attention = "full";             // a pattern in attention_kinds(), such as "window:32"
   bool bias = true;                           // whether the linear layers of the blocks have biases
   bool tied = true;                           // tie the weights of the output projection to the token embedding
 
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
   }
+  // Whether several heads share their keys and values.
+  bool grouped() const { return kv_heads > 0 && kv_heads != heads; }
+  Index kv_heads_in(Index layer) const { return grouped() ? kv_heads : heads_in(layer); }
   // The largest number of heads in any layer.
   Index most_heads() const;
   // D.

@@ -2,11 +2,18 @@
 // projection mixes their results. For one head step by step see self_attention.h.
 //
 //   q, k, v = x W_qkv^T + b          [B,T,3HD] -> three of [B,H,T,D]
-//   z = softmax(q k^T / sqrt(D)) v   [B,H,T,D]
+//   z = softmax(q k^T / sqrt(D)) v   [B,H,T,D], or another AttentionPattern
 //   y = z W_out^T + b                [B,T,HD] -> [B,T,C]
+//
+// With grouped queries (Ainslie et al. 2023), H / G neighboring heads share a key head; k and v are then [B,G,T,D].
 #pragma once
 
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "headlight/nn/hook.h"
@@ -27,22 +34,61 @@ struct AttentionMask {
   static AttentionMask padding(std::span<const Index> lengths, Index keys, bool causal = false);
 };
 
+// An attention pattern, applied to one query. Reading single tokens and counts follow from this description: a softmax
+// over the keys of the last `window` tokens (0: of all), or the sums S and n of linear_attention().
+struct AttentionStep {
+  Index window = 0;
+  bool linear = false;
+};
+
+// How a query combines the values of earlier tokens: the part of self-attention that --attention selects.
+class AttentionPattern {
+ public:
+  virtual ~AttentionPattern() = default;
+  // q [B,H,T,D], k and v [B,G,T,D] -> z [B,H,T,D]. A non-null `weights` receives the weights [B,H,T,T].
+  virtual Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                            Tensor* weights) const = 0;
+  // The same for a packed projection [B,T,(H+2G)D] -> [B,T,HD]; undefined if the pattern does not read it in place.
+  virtual Tensor packed(const Tensor& /*qkv*/, Index /*heads*/, Index /*key_heads*/, const AttentionOptions&) const {
+    return {};
+  }
+  // Without a description, generation runs the model on the whole window for each token.
+  virtual std::optional<AttentionStep> step() const { return std::nullopt; }
+};
+
+// A pattern that --attention selects by name. Register a pattern before command_line() (headlight/command_line.h), or
+// add it to the table in src/nn/attention_patterns.cpp.
+struct AttentionKind {
+  std::string name, help;
+  std::string argument;  // such as "W": the pattern is selected by NAME:W, W a whole number from 1; empty: by NAME
+  std::function<std::shared_ptr<const AttentionPattern>(Index argument)> make;
+  // The name as in lists of choices: "full", "window:W".
+  std::string shown() const { return argument.empty() ? name : name + ":" + argument; }
+};
+// Errors: no name or make, a name that is taken.
+void register_attention(AttentionKind kind);
+const std::deque<AttentionKind>& attention_kinds();
+// The pattern that `text` selects, such as "window:32". Error: no such pattern; the message lists all of them.
+std::shared_ptr<const AttentionPattern> make_attention(const std::string& text);
+
 struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 means width / heads
+  Index key_heads = 0;  // G, a divisor of the heads; 0 means as many
   double dropout = 0;   // dropout probability of the attention weights and of the result
   // After pruning: original indices of the heads that survived, out of `original_head_count` heads. ALiBi uses the
   // original index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
   std::vector<Index> original_heads = {};
   Index original_head_count = 0;
-  Index layer = 0;    // identifies this layer to hooks (HookSite::layer)
-  LinearOptions in;   // options of the projection to q, k, v
-  LinearOptions out;  // options of the output projection
+  Index layer = 0;                                            // identifies this layer to hooks (HookSite::layer)
+  std::shared_ptr<const AttentionPattern> pattern = nullptr;  // of self-attention; null: full
+  LinearOptions in;                                           // options of the projection to q, k, v
+  LinearOptions out;                                          // options of the output projection
 };
 
 class MultiHeadAttention : public Module {
  public:
   // `width` is C, `heads` is H. If head_size is given, H may be 0; the output is then the bias of `out`. Errors, if
-  // head_size is 0: H below 1, C not divisible by H.
+  // head_size is 0: H below 1, C not divisible by H. Error: H not divisible by G.
   MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& options = {});
 
   // Self-attention: x [B,T,C] -> [B,T,C]. `position` rotates queries and keys and biases the scores; null: no position
@@ -54,18 +100,21 @@ class MultiHeadAttention : public Module {
   Tensor cross(const Tensor& x, const Tensor& context, const AttentionMask& mask = {}) const;
 
   Index heads() const { return heads_; }
+  Index key_heads() const { return key_heads_; }
   Index head_size() const { return head_size_; }
+  const AttentionPattern& pattern() const { return *pattern_; }
 
-  // The rows of qkv.weight are the queries of heads 0 .. H-1, then the keys, then the values.
-  Child<Linear> qkv;  // weight [3HD, C]
+  // The rows of qkv.weight are the queries of heads 0 .. H-1, then the keys of G heads, then their values.
+  Child<Linear> qkv;  // weight [(H+2G)D, C]
   Child<Linear> out;  // weight [C, HD]
 
  private:
   AttentionOptions options(const AttentionMask& mask, Tensor bias) const;
-  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
-                const Tensor& residual) const;
+  Tensor attend(const AttentionPattern& pattern, const Tensor& q, const Tensor& k, const Tensor& v,
+                const AttentionOptions& options, const Tensor& residual) const;
 
-  Index heads_, head_size_, layer_;
+  Index heads_, head_size_, key_heads_, layer_;
+  std::shared_ptr<const AttentionPattern> pattern_;
   std::vector<Index> original_heads_;
   Index original_head_count_;
   Dropout drop_;

@@ -186,19 +186,30 @@ struct AttentionOptions {
   Tensor mask;          // 1: visible, 0: masked; broadcasts to [B,H,T,S]; undefined: all visible; no gradient
   Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]; undefined: none; gets a gradient
   double dropout = 0;   // dropout probability of the attention weights, in [0, 1)
+  Index window = 0;     // if above 0, a query attends only to the last `window` keys that `causal` allows
 };
-// masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,H,S,D], v [B,H,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
+// masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,G,S,D], v [B,G,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
+// G is H, or a divisor of H: H / G neighboring heads then share a key head (grouped queries, Ainslie et al. 2023).
 // If `weights` is not null, *weights receives the attention weights [B,H,T,S] before dropout, without gradient.
-// Otherwise each thread holds only one tile of the weights, and memory grows linearly with T and S.
-// The output of a query without visible keys is zero. Errors: sizes or types differ, causal with S < T.
+// Otherwise each thread holds only one tile of the weights, and memory grows linearly with T and S. With a window,
+// time grows linearly too. The output of a query without visible keys is zero. Errors: sizes or types differ, causal
+// with S < T, a window without causal.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
-// Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,3HD] -> [B,T,HD]. The columns of
-// qkv are the queries of all heads, then the keys, then the values. Error: the last axis is not divisible by 3H.
-Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& options = {});
+// Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,(H+2G)D] -> [B,T,HD]. The columns
+// of qkv are the queries of all heads, then the keys of G = `key_heads` heads (0: H), then the values. Errors: H is not
+// divisible by G, or the last axis by H+2G.
+Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& options = {}, Index key_heads = 0);
 // attention() composed of the operations above: the reference that the tests compare attention() with.
 Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                            Tensor* weights = nullptr);
+// Causal linear attention (Katharopoulos et al. 2020), in time and memory linear in T: q [B,H,T,D], k [B,G,T,D],
+// v [B,G,T,E], with G as in attention() -> [B,H,T,E]. With phi(x) = elu(x) + 1,
+//   z_t = phi(q_t) S_t / (phi(q_t) n_t),   S_t = sum_{s<=t} phi(k_s)^T v_s [D,E],   n_t = sum_{s<=t} phi(k_s) [D]
+// z is 0 where the denominator is below 1e-19 (float32), that is where every phi(q_t) phi(k_s) is.
+// If `weights` is not null, *weights receives phi(q_t) phi(k_s) / (phi(q_t) n_t) as [B,H,T,T], without gradient.
+// Error: sizes or types differ.
+Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tensor* weights = nullptr);
 // Rotates each pair (x[i], x[i + D/2]) at position t by the angle (t + offset) base^(-2i/D): rotary position encoding
 // (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);

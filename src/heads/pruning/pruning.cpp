@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/words.h"
 #include "headlight/base/error.h"
 #include "headlight/base/random.h"
 #include "heads/ablation/block_runs.h"
@@ -62,8 +63,15 @@ Replacement pruning_replacement(const TransformerConfig& config) {
   return config.bias ? Replacement::kConstant : Replacement::kZero;
 }
 
+void check_prunable(const TransformerConfig& config) {
+  if (config.grouped())
+    fail("prune: the ", config.heads, " heads of each layer share ", counted(config.kv_heads, "key head"),
+         ", so none can be removed; train a model without --kv-heads");
+}
+
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
                                              const HeadMeans& means) {
+  check_prunable(model.config());
   TransformerConfig config = model.config();
   config.head_size = config.size_of_heads();
   config.layer_heads.clear();

@@ -77,11 +77,12 @@ void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const Role
         for (Index t = 0; t < length; ++t) {
           const float* w = row(b, t);
           top[static_cast<std::size_t>(b * length + t)] = std::max_element(w, w + t + 1) - w;
-          if (t == 0) continue;
+          const Index seen = sums.window_ > 0 ? std::min(t + 1, sums.window_) : t + 1;
+          if (seen < 2) continue;
           double entropy = 0;
           for (Index j = 0; j <= t; ++j)
             if (w[j] > 0) entropy -= static_cast<double>(w[j]) * std::log(static_cast<double>(w[j]));
-          even.value += entropy / std::log(static_cast<double>(t + 1));
+          even.value += entropy / std::log(static_cast<double>(seen));
           ++even.queries;
         }
       }
@@ -91,7 +92,9 @@ void add_scores(HeadScores& sums, Index layer, const Tensor& weights, const Role
           const std::span<const std::int32_t> keys = masks.keys(q);
           const Index b = q.window - first_window;
           score.attention += sum_over(row(b, q.t), keys);
-          score.chance += static_cast<double>(keys.size()) / static_cast<double>(q.t + 1);
+          const Index seen = sums.window_ > 0 ? std::min(q.t + 1, sums.window_) : q.t + 1;
+          const auto visible = std::lower_bound(keys.begin(), keys.end(), static_cast<std::int32_t>(q.t + 1 - seen));
+          score.chance += static_cast<double>(keys.end() - visible) / static_cast<double>(seen);
           const Index most = top[static_cast<std::size_t>(b * length + q.t)];
           score.top += std::binary_search(keys.begin(), keys.end(), static_cast<std::int32_t>(most)) ? 1 : 0;
           ++score.queries;
@@ -144,10 +147,15 @@ HeadScores merged(const HeadScores& a, const HeadScores& b) {
   return both;
 }
 
+HeadScores scores_for(const TransformerConfig& config, std::size_t roles) {
+  const auto step = make_attention(config.attention)->step();
+  return HeadScores(config.layers, config.most_heads(), roles, step ? step->window : 0);
+}
+
 std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks) {
   const NoGrad no_recording;
   const TransformerConfig& config = model.config();
-  std::vector<HeadScores> halves(2, HeadScores(config.layers, config.most_heads(), masks.roles()));
+  std::vector<HeadScores> halves(2, scores_for(config, masks.roles()));
   for (const HeadWindows::Piece& piece : windows.pieces()) {
     KeepWeights hook(config.layers);
     model(piece.batch.inputs, piece.batch.rows);

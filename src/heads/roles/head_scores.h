@@ -2,7 +2,8 @@
 //
 // For a role with keys R_t at query t, over all its queries in all windows:
 //   S  = mean of sum over j in R_t of A[t,j]       the head's attention
-//   S0 = mean of |R_t| / (t+1)                     the value of uniform attention
+//   S0 = mean of |R_t| / (t+1)                     the value of uniform attention; with a window of W tokens, of those
+//                                                  keys of R_t that the query sees, over min(t+1, W)
 //   S~ = as S, with the attention of the next window, (w+1) mod N of all N: the part that position alone explains
 //   kappa   = (S - S0) / (1 - S0)                  1: all attention, 0: chance level, negative: below chance
 //   kappa_c = (S - S~) / (1 - S~)                  for content roles
@@ -60,10 +61,12 @@ struct RoleScore {
 
 class HeadScores {
  public:
-  HeadScores(Index layers, Index heads, std::size_t roles)
+  // With a window, queries see only the last `window` keys; 0: all.
+  HeadScores(Index layers, Index heads, std::size_t roles, Index window = 0)
       : layers_(layers),
         heads_(heads),
         roles_(roles),
+        window_(window),
         scores_(static_cast<std::size_t>(layers * heads) * roles),
         evenness_(static_cast<std::size_t>(layers * heads)) {}
 
@@ -74,7 +77,7 @@ class HeadScores {
   const RoleScore& at(Index layer, Index head, std::size_t role) const {
     return scores_[place(layer, head) * roles_ + role];
   }
-  // Mean of entropy / ln(t+1) over all queries t >= 1: 1 for uniform attention, 0 for a single key.
+  // Mean of entropy / ln(keys that the query sees) over all queries that see at least two: 1 for uniform attention, 0 for a single key.
   double evenness(Index layer, Index head) const { return evenness_[place(layer, head)].value; }
 
  private:
@@ -89,6 +92,7 @@ class HeadScores {
 
   Index layers_, heads_;
   std::size_t roles_;
+  Index window_;
   std::vector<RoleScore> scores_;
   std::vector<Evenness> evenness_;
 };
@@ -101,6 +105,8 @@ void finish_scores(HeadScores& sums);
 // The scores of two texts together, from the finished scores of each.
 HeadScores merged(const HeadScores& a, const HeadScores& b);
 
+// Empty scores for all heads of a model.
+HeadScores scores_for(const TransformerConfig& config, std::size_t roles);
 // The scores of every head of a model for each role. `masks` must be made from `windows`.
 HeadScores score_heads(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks);
 // The scores on the first and on the second half of the windows.

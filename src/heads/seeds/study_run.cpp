@@ -138,6 +138,7 @@ class SeedStudy {
     std::optional<HeadStudy> study;
     const RunConfig config = config_for(seed);
     const RunData data = load_run_data(config);
+    if (plan_.recovery > 0) check_prunable(config.transformer(1));
     try {
       say(cat("seed ", seed, "  training"));
       if (!train(config, data) || !keep_going()) return false;

@@ -47,17 +47,18 @@ std::vector<double> table_of_head(const TransformerLM& model, HeadId id, std::sp
                                   std::span<const std::int32_t> to) {
   const std::vector<double> circuit = output_circuit(model, id);
   const TransformerConfig& c = model.config();
-  const Index width = c.width, size = c.size_of_heads(), heads = c.heads_in(id.layer);
-  const std::vector<double> qkv = values_of(model.blocks[id.layer]->attn->qkv->weight.value());  // [3HD,C]
-  const std::vector<double> embedding = values_of(model.tokens->weight.value());                 // [V,C]
+  const MultiHeadAttention& attention = *model.blocks[id.layer]->attn;
+  const Index width = c.width, size = c.size_of_heads(), heads = attention.heads(), shared = attention.key_heads();
+  const Index first = (heads + shared + id.head / (heads / shared)) * size;       // of the rows of the head's values
+  const std::vector<double> qkv = values_of(attention.qkv->weight.value());       // [(H+2G)D,C]
+  const std::vector<double> embedding = values_of(model.tokens->weight.value());  // [V,C]
   std::vector<double> table, x(at(width)), v(at(size));
   for (const std::int32_t symbol : from) {
     std::copy_n(embedding.begin() + symbol * width, width, x.begin());
     apply_gain(*model.blocks[id.layer]->norm1, x);
     for (Index d = 0; d < size; ++d) {
       v[at(d)] = 0;
-      for (Index i = 0; i < width; ++i)
-        v[at(d)] += qkv[at((2 * heads * size + id.head * size + d) * width + i)] * x[at(i)];
+      for (Index i = 0; i < width; ++i) v[at(d)] += qkv[at((first + d) * width + i)] * x[at(i)];
     }
     for (const std::int32_t next : to) {
       double logit = 0;

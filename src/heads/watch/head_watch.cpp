@@ -18,9 +18,7 @@ namespace {
 // Hook that scores the attention of every batch that runs. Batches must come in the order of the windows.
 struct ScoreAttention : Hook {
   ScoreAttention(const TransformerConfig& config, const RoleMasks& m)
-      : scores(config.layers, config.most_heads(), m.roles()),
-        masks(m),
-        seen(static_cast<std::size_t>(config.layers)) {}
+      : scores(scores_for(config, m.roles())), masks(m), seen(static_cast<std::size_t>(config.layers)) {}
   HeadScores scores;
   const RoleMasks& masks;
   std::vector<Index> seen;  // [layer]: windows scored so far

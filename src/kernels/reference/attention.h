@@ -18,13 +18,14 @@ class Query {
   Query(const Attention<T>& a, Index b, Index h, Index t)
       : a_(a),
         q_(a.q.at(b, h) + t * a.q.row),
-        k_(a.k.at(b, h)),
+        k_(a.keys_at(b, h)),
         mask_(a.mask.data ? a.mask.at(b, h) + t * a.mask.row : nullptr),
         bias_(a.bias.data ? a.bias.at(b, h) + t * a.bias.row : nullptr),
+        begin_(a.first(t)),
         visible_(a.visible(t)),
         first_(((b * a.heads + h) * a.queries + t) * a.keys) {}
 
-  bool allows(Index s) const { return s < visible_ && (!mask_ || mask_[s] != 0); }
+  bool allows(Index s) const { return s >= begin_ && s < visible_ && (!mask_ || mask_[s] != 0); }
   // scale q k_s + bias_s, rounded to T so that storing the largest score as T is exact.
   double score(Index s) const {
     double sum = 0;
@@ -42,7 +43,7 @@ class Query {
  private:
   const Attention<T>& a_;
   const T *q_, *k_, *mask_, *bias_;
-  Index visible_, first_;
+  Index begin_, visible_, first_;
 };
 
 // For each batch, head and query t:
@@ -71,7 +72,7 @@ void attention(const Attention<T>& a) {
           const double p = std::exp(query.score(s) - largest);
           total += p;
           const double weight = query.dropped(s, p);
-          const T* v = a.v.at(b, h) + s * a.v.row;
+          const T* v = a.values_at(b, h) + s * a.v.row;
           for (Index e = 0; e < a.value_size; ++e)
             sum[static_cast<std::size_t>(e)] += weight * static_cast<double>(v[e]);
         }
@@ -98,18 +99,19 @@ void attention(const Attention<T>& a) {
 template <class T>
 void attention_backward(const AttentionBackward<T>& g) {
   const Attention<T>& a = g.forward;
-  parallel_for(a.batches * a.heads, 1, [&](Index begin, Index end) {
+  parallel_for(a.batches * a.heads / a.group, 1, [&](Index begin, Index end) {
     const auto cells = [](Index rows, Index columns) {
       return std::vector<double>(static_cast<std::size_t>(rows * columns));
     };
     for (Index i = begin; i < end; ++i) {
-      const Index b = i / a.heads, h = i % a.heads;
+      const Index key_heads = a.heads / a.group, b = i / key_heads, shared = i % key_heads;
       std::vector<double> dk = cells(a.keys, a.size), dv = cells(a.keys, a.value_size);
-      for (Index t = 0; t < a.queries; ++t) {
+      for (Index row = 0; row < a.group * a.queries; ++row) {
+        const Index h = shared * a.group + row / a.queries, t = row % a.queries, at = (b * a.heads + h) * a.queries + t;
         const Query<T> query(a, b, h, t);
         const T *q = a.q.at(b, h) + t * a.q.row, *z = a.z.at(b, h) + t * a.z.row, *dz = g.dz.at(b, h) + t * g.dz.row;
-        const double largest = static_cast<double>(a.largest[i * a.queries + t]);
-        const double inverse = static_cast<double>(a.inverse[i * a.queries + t]);
+        const double largest = static_cast<double>(a.largest[at]);
+        const double inverse = static_cast<double>(a.inverse[at]);
         double dot = 0;
         for (Index e = 0; e < a.value_size; ++e) dot += static_cast<double>(dz[e]) * static_cast<double>(z[e]);
         std::vector<double> dq = cells(1, a.size);
@@ -118,7 +120,7 @@ void attention_backward(const AttentionBackward<T>& g) {
           if (dbias) dbias[s] = 0;
           if (!query.allows(s)) continue;
           const double p = std::exp(query.score(s) - largest) * inverse;
-          const T *k = a.k.at(b, h) + s * a.k.row, *v = a.v.at(b, h) + s * a.v.row;
+          const T *k = a.keys_at(b, h) + s * a.k.row, *v = a.values_at(b, h) + s * a.v.row;
           double dp = 0;
           const double weight = query.dropped(s, p);
           for (Index e = 0; e < a.value_size; ++e) {
@@ -137,9 +139,9 @@ void attention_backward(const AttentionBackward<T>& g) {
       }
       for (Index s = 0; s < a.keys; ++s) {
         for (Index d = 0; d < a.size; ++d)
-          g.dk.at(b, h)[s * g.dk.row + d] = static_cast<T>(dk[static_cast<std::size_t>(s * a.size + d)]);
+          g.dk.at(b, shared)[s * g.dk.row + d] = static_cast<T>(dk[static_cast<std::size_t>(s * a.size + d)]);
         for (Index e = 0; e < a.value_size; ++e)
-          g.dv.at(b, h)[s * g.dv.row + e] = static_cast<T>(dv[static_cast<std::size_t>(s * a.value_size + e)]);
+          g.dv.at(b, shared)[s * g.dv.row + e] = static_cast<T>(dv[static_cast<std::size_t>(s * a.value_size + e)]);
       }
     }
   });

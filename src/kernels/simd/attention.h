@@ -23,7 +23,9 @@
 // At the end Z / l is softmax(x) V. Every exponent is <= 0, so nothing overflows (Milakov and Gimelshein 2018,
 // algorithm 3, for l; Dao et al. 2022, algorithm 1, for Z).
 //
-// In a tile on the diagonal, each product is split into steps that also skip the upper right part (Staircase).
+// In a tile on the diagonal, each product is split into steps that also skip the upper right part (Staircase). With a
+// window, the tiles of a block of queries begin at the first key that its first query sees, and the products also skip
+// the lower left part; time is then linear in T.
 //
 // Two full tiles fit the level 2 cache, two short ones level 1. All products run on the micro-kernel of the matrix
 // product (gemm_tile.h). It reads its left factor in place. It reads its right factor in place too, as matrix rows,
@@ -98,17 +100,24 @@ struct AttentionTiles {
     }
   }
 
-  // The causal part of a tile: row r attends to the tile's keys before `seen` + r, or to all of them when `whole`.
+  // The visible part of a tile: row r attends to the tile's keys before `seen` + r, or to all of them when `whole`. With
+  // a window, it attends only to the last `window` of these.
   struct Staircase {
-    Index rows, keys, seen;
+    Index rows, keys, seen, window;
     bool whole;
     Staircase(const Attention<float>& a, Index row, Index row_count, Index first_key, Index key_count)
-        : rows(row_count), keys(key_count), seen(a.visible(row) - first_key), whole(!a.causal) {}
+        : rows(row_count), keys(key_count), seen(a.visible(row) - first_key), window(a.window), whole(!a.causal) {}
+    // Row r attends to the keys from_of(r) .. keys_of(r) - 1.
     Index keys_of(Index r) const { return whole ? keys : Driver::min(keys, seen + r < 0 ? 0 : seen + r); }
+    Index from_of(Index r) const {
+      return window > 0 && seen + r > window ? Driver::min(keys_of(r), seen + r - window) : 0;
+    }
+    // The rows first_row_of(key) .. end_row_of(key) - 1 attend to the key.
     Index first_row_of(Index key) const { return whole || key < seen ? 0 : key - seen + 1; }
+    Index end_row_of(Index key) const { return window > 0 ? Driver::min(rows, key - seen + window + 1) : rows; }
   };
 
-  // The three products with a tile. They skip non-causal elements, except a few beside each step of the staircase;
+  // The three products with a tile. They skip invisible elements, except a few beside each step of the staircase;
   // where the tile is a factor, those must be zeros (clear_beside).
   //
   // Tile [rows,keys] = A B, for A [rows,k].
@@ -116,33 +125,39 @@ struct AttentionTiles {
                                 Index stride) {
     for (Index j = 0; j < s.keys; j += kCols, b.data += b.next) {
       const Index first = s.first_row_of(j), cols = Driver::min(kCols, Driver::round_up(s.keys - j, V::kLanes));
-      multiply(s.rows - first, cols, k, a + first * a_row, a_row, 1, b, tile + first * stride + j, stride, false);
+      const Index end = s.end_row_of(j + cols - 1);
+      if (first < end)
+        multiply(end - first, cols, k, a + first * a_row, a_row, 1, b, tile + first * stride + j, stride, false);
     }
   }
   // C [rows,columns] (+)= tile B, for B [keys,columns].
   static void product_of_tile(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
                               float* c, Index ldc, bool accumulate) {
     for (Index r = 0, height; r < s.rows; r += height) {
-      height = Driver::min(s.keys_of(r) == s.keys ? s.rows : kTileRows, s.rows - r);
-      const Index k = s.keys_of(r + height - 1);
-      if (k > 0) multiply(height, columns, k, tile + r * stride, stride, 1, b, c + r * ldc, ldc, accumulate);
+      const bool rest = s.keys_of(r) == s.keys && s.from_of(s.rows - 1) == 0;
+      height = Driver::min(rest ? s.rows : kTileRows, s.rows - r);
+      const Index from = s.from_of(r), k = s.keys_of(r + height - 1) - from;
+      if (k > 0)
+        multiply(height, columns, k, tile + r * stride + from, stride, 1, b.from_row(from), c + r * ldc, ldc,
+                 accumulate);
     }
   }
   // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, overwrites the others.
   static void product_of_transposed(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
                                     float* c, Index ldc, Index old) {
-    const Index seen_by_all = s.keys_of(0);
-    for (Index key = 0, height; key < s.keys; key += height) {
+    const Index all_begin = s.from_of(s.rows - 1), all_end = s.keys_of(0);  // these keys are seen by all rows
+    for (Index key = s.from_of(0), height; key < s.keys; key += height) {
       const Index end = key < old ? old : s.keys;
-      height = Driver::min(key < seen_by_all ? seen_by_all - key : kTileRows, end - key);
-      const Index first = s.first_row_of(key);
-      multiply(height, columns, s.rows - first, tile + first * stride + key, 1, stride, b.from_row(first),
-               c + key * ldc, ldc, key < old);
+      height = Driver::min(key >= all_begin && key < all_end ? all_end - key : kTileRows, end - key);
+      const Index first = s.first_row_of(key), last = s.end_row_of(key + height - 1);
+      multiply(height, columns, last - first, tile + first * stride + key, 1, stride, b.from_row(first), c + key * ldc,
+               ldc, key < old);
     }
   }
-  // Zeros the elements beside a step of the staircase that a product may read past the causal part of a row.
-  static void clear_beside(float* x) {
-    for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(x + i);
+  // Zeros the elements beside a step of the staircase that a product may read outside the visible part of a row.
+  static void clear_beside(Index from, Index end, float* row) {
+    clear(from > kTileRows ? from - kTileRows : 0, from, row);
+    for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(row + end + i);
   }
 
   // Row t of one head's bias and mask, starting at first_key; null if there is none.
@@ -235,8 +250,12 @@ struct AttentionTiles {
   // Heads per chunk: one, or all of them if the whole loop is too little work for several threads.
   static Index grain(const Attention<float>& a) {
     const Index pairs = a.batches * a.heads;
-    return pairs * a.queries * a.keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
+    const Index keys = a.window > 0 ? Driver::min(a.keys, a.window + kQueryBlock) : a.keys;
+    return pairs * a.queries * keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
   }
+
+  // The first key of the first tile of the queries from i on: whole panels before the first visible key.
+  static Index first_tile(const Attention<float>& a, Index i) { return a.first(i) / kCols * kCols; }
 
   // ---- one sequence and head ----
 
@@ -244,30 +263,34 @@ struct AttentionTiles {
     const Index stride = tile_stride(a);
     Room room{workspace(Workspace::kAttention,
                         panels_size(a.size, a.keys) + copy_size(a.keys, a.value_size) + kQueryBlock * stride)};
-    const Panels kt = transposed(a.k.at(b, h), a.k.row, a.keys, a.size, room);
-    const Panels v = as_panels(a.v.at(b, h), a.v.row, a.keys, a.value_size, room);
+    const Panels kt = transposed(a.keys_at(b, h), a.k.row, a.keys, a.size, room);
+    const Panels v = as_panels(a.values_at(b, h), a.v.row, a.keys, a.value_size, room);
     float* tile = room.take(kQueryBlock * stride);
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
+      const Index begin = first_tile(a, i);
       const float* q = a.q.at(b, h) + i * a.q.row;
       float* z = a.z.at(b, h) + i * a.z.row;
       Running so_far[kQueryBlock];
-      for (Index j = 0; j < limit; j += kKeyBlock) {
+      for (Index j = begin; j < limit; j += kKeyBlock) {
         const Index n = Driver::min(kKeyBlock, limit - j);
         const Staircase stairs(a, i, rows, j, n);
         product_into_tile(stairs, a.size, q, a.q.row, kt.from_panel(j / kCols), tile, stride);
         float here[kQueryBlock];
-        for (Index r = 0; r < rows; ++r)
-          here[r] = largest_score(stairs.keys_of(r), a.scale, Extras(a, b, h, i + r, j), tile + r * stride);
+        for (Index r = 0; r < rows; ++r) {
+          const Index from = stairs.from_of(r), seen = stairs.keys_of(r) - from;
+          here[r] = largest_score(seen, a.scale, Extras(a, b, h, i + r, j + from), tile + r * stride + from);
+        }
         for (Index r = 0; r < rows; ++r) {
           float* p = tile + r * stride;
-          const Index seen = stairs.keys_of(r);
-          const float before = softmax_row(seen, a.scale, Extras(a, b, h, i + r, j), here[r], p, so_far[r]);
-          if (j > 0) scale_row(a.value_size, before, z + r * a.z.row);
-          drop_row(a, seen, element(a, b, h, i + r, j), p);
-          clear_beside(p + seen);
+          const Index from = stairs.from_of(r), seen = stairs.keys_of(r) - from;
+          const Extras extras(a, b, h, i + r, j + from);
+          const float before = softmax_row(seen, a.scale, extras, here[r], p + from, so_far[r]);
+          if (j > begin) scale_row(a.value_size, before, z + r * a.z.row);
+          drop_row(a, seen, element(a, b, h, i + r, j + from), p + from);
+          clear_beside(from, from + seen, p);
         }
-        product_of_tile(stairs, a.value_size, tile, stride, v.from_row(j), z, a.z.row, j > 0);
+        product_of_tile(stairs, a.value_size, tile, stride, v.from_row(j), z, a.z.row, j > begin);
       }
       const Index first = query(a, b, h, i);
       finish(rows, a.value_size, so_far, z, a.z.row, a.largest + first, a.inverse + first);
@@ -296,28 +319,41 @@ struct AttentionTiles {
     drop_row(a, n, first, p);
   }
 
-  static void backward(const AttentionBackward<float>& g, Index b, Index h) {
+  // One sequence and key head, with all the heads that share it.
+  static void backward(const AttentionBackward<float>& g, Index b, Index key_head) {
     const Attention<float>& a = g.forward;
     const Index stride = tile_stride(a);
     Room room{workspace(Workspace::kAttention, panels_size(a.size, a.keys) + panels_size(a.value_size, a.keys) +
                                                    copy_size(a.keys, a.size) + copy_size(a.queries, a.size) +
                                                    copy_size(a.queries, a.value_size) + 2 * kQueryBlock * stride)};
-    const Panels kt = transposed(a.k.at(b, h), a.k.row, a.keys, a.size, room);
-    const Panels vt = transposed(a.v.at(b, h), a.v.row, a.keys, a.value_size, room);
-    const Panels k = as_panels(a.k.at(b, h), a.k.row, a.keys, a.size, room);
-    const Panels q = as_panels(a.q.at(b, h), a.q.row, a.queries, a.size, room);
-    const Panels dz = as_panels(g.dz.at(b, h), g.dz.row, a.queries, a.value_size, room);
+    const float *keys = a.k.at(b, key_head), *values = a.v.at(b, key_head);
+    const Panels kt = transposed(keys, a.k.row, a.keys, a.size, room);
+    const Panels vt = transposed(values, a.v.row, a.keys, a.value_size, room);
+    const Panels k = as_panels(keys, a.k.row, a.keys, a.size, room);
     float* tile_p = room.take(kQueryBlock * stride);
     float* tile_ds = room.take(kQueryBlock * stride);
-    float *dk = g.dk.at(b, h), *dv = g.dv.at(b, h);
-    if (g.dbias) clear(0, a.queries * a.keys, g.dbias_at(b, h, 0, 0));
-    for (Index s = 0; s < a.keys && a.queries == 0; ++s) {
+    float *dk = g.dk.at(b, key_head), *dv = g.dv.at(b, key_head);
+    // Keys before `begun` have partial sums in dk and dv; the other rows are still uninitialized.
+    Index begun = a.queries == 0 ? a.keys : a.first(0);
+    for (Index s = 0; s < begun; ++s) {
       clear(0, a.size, dk + s * g.dk.row);
       clear(0, a.value_size, dv + s * g.dv.row);
     }
-    Index begun = 0;  // keys before this one have partial sums in dk and dv; the other rows are still uninitialized
+    for (Index h = key_head * a.group; h < (key_head + 1) * a.group; ++h)
+      begun = backward_head(g, b, h, kt, vt, k, room, tile_p, tile_ds, stride, begun);
+  }
+
+  // One head; returns the new value of `begun`.
+  static Index backward_head(const AttentionBackward<float>& g, Index b, Index h, const Panels& kt, const Panels& vt,
+                             const Panels& k, Room room, float* tile_p, float* tile_ds, Index stride, Index begun) {
+    const Attention<float>& a = g.forward;
+    const Panels q = as_panels(a.q.at(b, h), a.q.row, a.queries, a.size, room);
+    const Panels dz = as_panels(g.dz.at(b, h), g.dz.row, a.queries, a.value_size, room);
+    float *dk = g.dk.at(b, h / a.group), *dv = g.dv.at(b, h / a.group);
+    if (g.dbias) clear(0, a.queries * a.keys, g.dbias_at(b, h, 0, 0));
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
+      const Index begin = first_tile(a, i);
       const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
       const float* z_rows = a.z.at(b, h) + i * a.z.row;
       const float *largest = a.largest + query(a, b, h, i), *inverse = a.inverse + query(a, b, h, i);
@@ -329,25 +365,26 @@ struct AttentionTiles {
         dot[r] = sum_terms<V>(a.value_size, [&](Index e, auto lanes) {
           return V::load(dz_rows + r * g.dz.row + e, lanes) * V::load(z_rows + r * a.z.row + e, lanes);
         });
-      for (Index j = 0; j < limit; j += kKeyBlock) {
+      for (Index j = begin; j < limit; j += kKeyBlock) {
         const Index n = Driver::min(kKeyBlock, limit - j), old = Driver::min(n, begun > j ? begun - j : 0);
         const Staircase stairs(a, i, rows, j, n);
         product_into_tile(stairs, a.size, q_rows, a.q.row, kt.from_panel(j / kCols), tile_p, stride);
         product_into_tile(stairs, a.value_size, dz_rows, g.dz.row, vt.from_panel(j / kCols), tile_ds, stride);
         for (Index r = 0; r < rows; ++r) {
           float *p = tile_p + r * stride, *ds = tile_ds + r * stride;
-          const Index seen = stairs.keys_of(r);
-          backward_row(a, seen, element(a, b, h, i + r, j), Extras(a, b, h, i + r, j), largest[r], inverse[r], dot[r],
-                       p, ds, g.dbias_at(b, h, i + r, j));
-          clear_beside(p + seen);
-          clear_beside(ds + seen);
+          const Index from = stairs.from_of(r), seen = stairs.keys_of(r) - from, first = j + from;
+          backward_row(a, seen, element(a, b, h, i + r, first), Extras(a, b, h, i + r, first), largest[r], inverse[r],
+                       dot[r], p + from, ds + from, g.dbias_at(b, h, i + r, first));
+          clear_beside(from, from + seen, p);
+          clear_beside(from, from + seen, ds);
         }
         product_of_transposed(stairs, a.value_size, tile_p, stride, dz.from_row(i), dv + j * g.dv.row, g.dv.row, old);
-        product_of_tile(stairs, a.size, tile_ds, stride, k.from_row(j), dq_rows, g.dq.row, j > 0);
+        product_of_tile(stairs, a.size, tile_ds, stride, k.from_row(j), dq_rows, g.dq.row, j > begin);
         product_of_transposed(stairs, a.size, tile_ds, stride, q.from_row(i), dk + j * g.dk.row, g.dk.row, old);
       }
       begun = limit > begun ? limit : begun;
     }
+    return begun;
   }
 };
 
@@ -360,8 +397,9 @@ void simd_attention(const Attention<float>& a) {
 
 template <class V>
 void simd_attention_backward(const AttentionBackward<float>& g) {
-  parallel_for(g.forward.batches * g.forward.heads, AttentionTiles<V>::grain(g.forward), [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) AttentionTiles<V>::backward(g, i / g.forward.heads, i % g.forward.heads);
+  const Index key_heads = g.forward.heads / g.forward.group;
+  parallel_for(g.forward.batches * key_heads, AttentionTiles<V>::grain(g.forward), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) AttentionTiles<V>::backward(g, i / key_heads, i % key_heads);
   });
 }
 
