@@ -63,7 +63,7 @@ struct Communities {
     float* f = features.data<float>();
     for (Index i = 0; i < kNodes; ++i) {
       community.push_back(static_cast<std::int32_t>(rng.below(kCount)));
-      const bool is_marked = rng.uniform() < 0.15;
+      const bool is_marked = rng.uniform() < 0.2;
       if (is_marked) f[i * kCount + community.back()] = 1;
       unmarked.push_back(is_marked ? kIgnoredTarget : community.back());
     }
@@ -71,7 +71,7 @@ struct Communities {
       for (Index added = 0; added < kDegree;) {
         const auto j = static_cast<std::int32_t>(rng.below(kNodes));
         const bool same = community[static_cast<std::size_t>(i)] == community[static_cast<std::size_t>(j)];
-        if (j == i || (!same && rng.uniform() > 0.05)) continue;
+        if (j == i || (!same && rng.uniform() > 0.02)) continue;
         edges.push_back({j, i});
         ++added;
       }
@@ -85,7 +85,7 @@ double accuracy(bool with_edges) {
   AdamW optimizer(model.parameters(), {});
   Rng rng(2);
   const auto edges_of = [&](const Communities& graph) { return with_edges ? graph.edges : std::vector<Edge>(); };
-  for (int step = 0; step < 150; ++step) {
+  for (int step = 0; step < 200; ++step) {
     const Communities graph(rng);
     Tape tape;
     tape.backward(cross_entropy(model(graph.features, edges_of(graph)), graph.unmarked));
