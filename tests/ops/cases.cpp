@@ -264,7 +264,7 @@ std::vector<OpCase> arithmetic_cases() {
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases = arithmetic_cases();
-    for (const auto& more : {shape_cases(), network_cases(), loss_cases()})
+    for (const auto& more : {shape_cases(), network_cases(), loss_cases(), graph_and_distillation_cases()})
       cases.insert(cases.end(), more.begin(), more.end());
     return cases;
   }();

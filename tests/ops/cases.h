@@ -38,9 +38,10 @@ struct OpCase {
 
 // All cases, from the parts below.
 const std::vector<OpCase>& op_cases();
-std::vector<OpCase> shape_cases();    // shape_cases.cpp
-std::vector<OpCase> network_cases();  // network_cases.cpp
-std::vector<OpCase> loss_cases();     // loss_cases.cpp
+std::vector<OpCase> shape_cases();                   // shape_cases.cpp
+std::vector<OpCase> network_cases();                 // network_cases.cpp
+std::vector<OpCase> loss_cases();                    // loss_cases.cpp
+std::vector<OpCase> graph_and_distillation_cases();  // graph_cases.cpp
 
 // What cases are written with.
 using Inputs = std::span<const Tensor>;
