@@ -4,10 +4,12 @@
 namespace headlight::lessons {
 
 Lesson backpropagation();
+Lesson positions();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
+      positions(),
   };
   return all;
 }
