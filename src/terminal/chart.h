@@ -83,12 +83,12 @@ struct Level {
   double y = 0;
 };
 struct Chart {
-  std::string title;   // SVG only
-  std::string x_name;  // "step"
-  std::string y_name;  // "loss"; SVG only
+  std::string title = "";   // SVG only
+  std::string x_name = "";  // "step"
+  std::string y_name = "";  // "loss"; SVG only
   double x_end = 0;    // right edge; if not positive, the x of the last point
-  std::vector<Series> series;
-  std::vector<Level> levels;
+  std::vector<Series> series = {};
+  std::vector<Level> levels = {};
 };
 
 // The range of the y axis: contains all levels and points, except that points in the first twentieth of the x range do

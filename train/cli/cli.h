@@ -161,6 +161,7 @@ Command heads_ablate_command();
 Command heads_prune_command();
 Command heads_recover_command();
 Command corpus_command();
+Command lesson_command();
 Command models_command();
 Command bench_command();
 Command completion_command();
