@@ -1,6 +1,7 @@
 // Lesson 6: attention alone ignores order; an order task with five position encodings, and beyond the trained length.
 #include <cstdio>
 
+#include "base/format.h"
 #include "headlight/headlight.h"
 #include "lessons/06_positions/order_task.h"
 #include "lessons/06_positions/permutation.h"
@@ -18,14 +19,14 @@ struct Encoding {
 };
 const Encoding kEncodings[] = {{PositionKind::kNone, "none", Ink::kRed},
                                {PositionKind::kSinusoidal, "sinusoidal", Ink::kYellow},
-                               {PositionKind::kSinusoidal, "large-word sinusoidal", Ink::kCyan, 50},
+                               {PositionKind::kSinusoidal, "scaled sinusoidal", Ink::kCyan, 50},
                                {PositionKind::kLearned, "learned", Ink::kGreen},
                                {PositionKind::kRotary, "rotary", Ink::kBlue},
                                {PositionKind::kAlibi, "alibi", Ink::kMagenta}};
 
-std::string number(double value, const char* format) {
+std::string power_text(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, format, value);
+  std::snprintf(text, sizeof text, "%.1e", value);
   return text;
 }
 
@@ -58,12 +59,13 @@ void add_map(const TransformerLM& model, const std::string& name, AttentionMap& 
 void permutations(LessonResult& result) {
   Table table{
       "Same vectors after reordering the words?", {"attention", "largest difference", "outputs that differ"}, {}};
-  for (const PermutationRow& row : permutation_test()) {
-    table.rows.push_back({row.meaning, number(row.largest, "%.1e"), cat(row.unequal, " of ", row.outputs)});
+  const std::vector<PermutationRow> rows = permutation_test();
+  for (const PermutationRow& row : rows) {
+    table.rows.push_back({row.meaning, power_text(row.largest), cat(row.unequal, " of ", row.outputs)});
     // Figures have a fixed number of decimals in the text, so rounding errors are stated in units of 1e-7 or 1e-16.
     const double unit = row.largest < 1e-12 ? 1e-16 : row.largest < 1e-4 ? 1e-7 : 1;
     result.figures.push_back({row.name, row.largest / unit});
-    result.figures.push_back({row.name + "_unequal", static_cast<double>(row.unequal)});
+    if (&row - rows.data() < 3) result.figures.push_back({row.name + "_unequal", static_cast<double>(row.unequal)});
   }
   result.tables.push_back(std::move(table));
 }
@@ -90,7 +92,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
                        const std::vector<double>& loss) {
     const double inside = mean_loss(loss, kBack, kTrained), next = mean_loss(loss, kTrained, 2 * kTrained),
                  far = mean_loss(loss, 3 * kTrained, kTested);
-    table.rows.push_back({layers, name, learned, number(inside, "%.3f"), number(next, "%.3f"), number(far, "%.3f")});
+    table.rows.push_back({layers, name, learned, fixed_text(inside, 3), fixed_text(next, 3), fixed_text(far, 3)});
     const std::string figure = layers.empty() ? "bag" : cat(name.substr(0, name.find(' ')), "_", layers);
     result.figures.push_back({figure, inside});
     result.figures.push_back({figure + "_far", far});
@@ -121,8 +123,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   result.charts.push_back(std::move(chart));
   result.maps.push_back(std::move(map));
   result.answer = none_2 >= bag - 0.05 ? 0 : none_2 > 0.1 ? 1 : 2;
-  result.finding = cat("Two causal layers without positions reach ", number(none_2, "%.2f"),
-                       " nats; no model that ignores order can go below ", number(bag, "%.2f"), ".");
+  result.finding = cat("Two causal layers without positions reach ", fixed_text(none_2, 2),
+                       " nats; no model that ignores order can go below ", fixed_text(bag, 2), ".");
   return result;
 }
 
@@ -141,8 +143,8 @@ Lesson positions() {
           .needs = "lesson 3",
           .question =
               "Two causal layers without any position encoding learn to name the word two back. The best guess "
-              "that ignores order costs 1.72 nats. Where does their loss end?",
-          .choices = {"At 1.72 or above: attention ignores order", "Below 1.72, but far above 0",
+              "that ignores order costs 1.7 nats. Where does their loss end?",
+          .choices = {"At 1.7 or above: attention ignores order", "Below 1.7, but far above 0",
                       "At 0: they name the word exactly"},
           .files = {"include/headlight/nn/position.h", "src/nn/position_sinusoidal.h", "src/nn/position_learned.h",
                     "src/nn/position_rotary.h", "src/ops/rotate.cpp", "src/nn/position_alibi.h",
