@@ -23,6 +23,7 @@
 #include "headlight/nn/embedding.h"
 #include "headlight/nn/feed_forward.h"
 #include "headlight/nn/gradcheck.h"
+#include "headlight/nn/graph_attention.h"
 #include "headlight/nn/hook.h"
 #include "headlight/nn/linear.h"
 #include "headlight/nn/module.h"

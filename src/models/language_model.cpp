@@ -1,9 +1,14 @@
-// The checks of a model's input that all families share.
+// What all families share: the checks of a model's input, and the default of carry().
 #include "headlight/models/language_model.h"
 
 #include "base/words.h"
 
 namespace headlight {
+
+Tensor LanguageModel::carry(std::span<const std::int32_t> ids, Index batch, std::span<Tensor> state) const {
+  if (!state.empty()) fail("model: ", counted(state.size(), "carried tensor"), " for a model that carries none");
+  return (*this)(ids, batch);
+}
 
 Index LanguageModel::sequence_length(std::span<const std::int32_t> ids, Index batch) const {
   const auto count = static_cast<Index>(ids.size());

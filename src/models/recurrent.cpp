@@ -17,6 +17,7 @@ struct Sizes {
   RecurrentKind kind;
   Index vocabulary, context, layers, width;
   double dropout;
+  bool stateful;
 };
 
 class RecurrentLM : public LanguageModel {
@@ -34,16 +35,43 @@ class RecurrentLM : public LanguageModel {
     for (const Child<Recurrent>& layer : layers_) x = drop_(layer(x));  // each sequence starts from zeros
     return head_(x);                                                    // [B,T,V]
   }
+  // For each layer h, and with an LSTM also c.
+  std::vector<Tensor> initial_state(Index batch) const override {
+    if (!sizes_.stateful) return {};
+    std::vector<Tensor> state;
+    for (Index i = 0; i < sizes_.layers * tensors_per_layer(); ++i)
+      state.push_back(Tensor::zeros({batch, sizes_.width}, tokens_->weight.value().dtype()));
+    return state;
+  }
+  Tensor carry(std::span<const std::int32_t> ids, Index batch, std::span<Tensor> state) const override {
+    if (!sizes_.stateful) return LanguageModel::carry(ids, batch, state);
+    if (static_cast<Index>(state.size()) != sizes_.layers * tensors_per_layer())
+      fail("recurrent model: ", counted(state.size(), "carried tensor"), "; pass those of initial_state()");
+    const Index length = sequence_length(ids, batch);
+    Tensor x = drop_(tokens_(ids, Shape{batch, length}));
+    std::size_t next = 0;
+    for (const Child<Recurrent>& layer : layers_) {
+      Tensor& h = state[next++];
+      Tensor* const c = sizes_.kind == RecurrentKind::kLstm ? &state[next++] : nullptr;
+      RecurrentState between{h, c ? *c : Tensor()};
+      x = drop_(layer(x, &between));
+      h = between.h.detach();
+      if (c) *c = between.c.detach();
+    }
+    return head_(x);
+  }
   Index vocabulary() const override { return sizes_.vocabulary; }
   Index context() const override { return sizes_.context; }
   std::string summary() const override {
-    return cat(counted(sizes_.layers, "layer"), ", width ", sizes_.width, ", context ", sizes_.context);
+    return cat(counted(sizes_.layers, "layer"), ", width ", sizes_.width, ", context ", sizes_.context,
+               sizes_.stateful ? ", stateful" : "");
   }
   std::unique_ptr<TokenReader> reader(WeightFormat format) const override;
 
  private:
   // Normal, as in the transformer, so that the first loss is close to log V.
   static constexpr double kStddev = 0.02;
+  Index tensors_per_layer() const { return sizes_.kind == RecurrentKind::kLstm ? 2 : 1; }
   friend class RecurrentReader;
 
   Child<Embedding> tokens_;
@@ -98,13 +126,16 @@ ModelKind recurrent_kind(const char* name, const char* help, RecurrentKind kind,
   return {.name = name,
           .help = help,
           .shared = {"layers", "width", "dropout"},
+          .settings = {yes_no_setting("stateful", false,
+                                      "carry the state from one training window to the next window of the text")},
           .make = [kind](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
             return std::make_unique<RecurrentLM>(Sizes{.kind = kind,
                                                        .vocabulary = vocabulary,
                                                        .context = o.whole("context"),
                                                        .layers = o.whole("layers"),
                                                        .width = o.whole("width"),
-                                                       .dropout = o.real("dropout")});
+                                                       .dropout = o.real("dropout"),
+                                                       .stateful = o.yes_no("stateful")});
           },
           .cost =
               [gates](const ModelOptions& o, Index vocabulary) {

@@ -21,34 +21,78 @@ void for_each_prediction(const Evaluation& evaluation, Each each) {
       each(static_cast<std::size_t>(place), static_cast<double>(evaluation.losses[next++]));
 }
 
+// Appends the losses of a batch of windows; those of row r to losses_of(r).
+template <class LossesOf>
+void append_losses(const Tensor& logits, const Batch& batch, const LossesOf& losses_of) {
+  const Tensor log_p = log_softmax(logits);  // [B,T,V]
+  const float* p = log_p.data<float>();
+  const Index vocabulary = log_p.size(-1), context = log_p.size(1);
+  for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+    if (batch.targets[i] == kIgnoredTarget) continue;
+    const auto at = static_cast<Index>(i);
+    losses_of(at / context).push_back(-p[at * vocabulary + batch.targets[i]]);
+  }
+}
+
+// Evaluates a model that carries a state: in lanes of consecutive windows, each starting from a zero state. A lane has
+// about eight windows or more, so that few predictions lack their history.
+Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, Index most, Index most_lanes) {
+  const Index context = model.context(), predictions = static_cast<Index>(text.size()) - 1;
+  const Index all = std::max<Index>(0, (predictions + context - 1) / context);
+  const Index count = most > 0 ? std::min(most, all) : all;
+  const Index lanes = std::clamp<Index>(count / 8, 1, most_lanes);
+  const auto windows_in = [&](Index lane) { return (lane + 1) * count / lanes - lane * count / lanes; };
+  const auto window = [&](Index lane, Index k) {
+    const Index start = (lane * all / lanes + k) * context;
+    return Window{start, start + 1, std::min(start + context, predictions)};
+  };
+  Evaluation result;
+  std::vector<std::vector<float>> losses(static_cast<std::size_t>(lanes));
+  std::vector<Tensor> state = model.initial_state(lanes);
+  const Index longest = (count + lanes - 1) / lanes;
+  Batch batch;
+  for (Index k = 0; k < longest; ++k) {
+    std::vector<Window> windows;
+    // A lane that has ended gets a window without targets.
+    for (Index lane = 0; lane < lanes; ++lane)
+      windows.push_back(k < windows_in(lane) ? window(lane, k) : Window{0, 1, 0});
+    fill_windows({text, {}}, windows, context, batch);
+    append_losses(model.carry(batch.inputs, lanes, state), batch,
+                  [&](Index lane) -> std::vector<float>& { return losses[static_cast<std::size_t>(lane)]; });
+  }
+  for (Index lane = 0; lane < lanes; ++lane) {
+    for (Index k = 0; k < windows_in(lane); ++k) result.windows.push_back(window(lane, k));
+    const std::vector<float>& of = losses[static_cast<std::size_t>(lane)];
+    result.losses.insert(result.losses.end(), of.begin(), of.end());
+  }
+  return result;
+}
+
 }  // namespace
 
 Evaluation evaluate(const LanguageModel& model, const TokenText& text, Index most) {
   if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
   const NoGrad no_recording;
   const Index context = model.context();
-  Evaluation result;
-  result.windows = evaluation_windows(text, context, most);
   constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy with little memory
-  const auto rows = static_cast<std::size_t>(std::max<Index>(1, kBatchTokens / context));
-  double sum = 0;
-  Batch batch;
-  for (std::size_t first = 0; first < result.windows.size(); first += rows) {
-    const std::size_t count = std::min(rows, result.windows.size() - first);
-    const std::span<const Window> windows = std::span(result.windows).subspan(first, count);
-    fill_windows(text, windows, context, batch);
-    const Tensor log_p = log_softmax(model(batch.inputs, batch.rows));  // [B,T,V]
-    const float* p = log_p.data<float>();
-    const Index vocabulary = log_p.size(-1);
-    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
-      if (batch.targets[i] == kIgnoredTarget) continue;
-      const auto row = static_cast<Index>(i);
-      const float loss = -p[row * vocabulary + batch.targets[i]];
-      result.losses.push_back(loss);
-      sum += static_cast<double>(loss);
-      ++result.predictions;
+  const Index rows = std::max<Index>(1, kBatchTokens / context);
+  Evaluation result;
+  if (!model.initial_state(1).empty()) {
+    result = evaluate_in_lanes(model, text.ids, most, rows);
+  } else {
+    result.windows = evaluation_windows(text, context, most);
+    const std::span<const Window> all = result.windows;
+    Batch batch;
+    for (std::size_t first = 0; first < all.size(); first += static_cast<std::size_t>(rows)) {
+      const std::size_t count = std::min(static_cast<std::size_t>(rows), all.size() - first);
+      fill_windows(text, all.subspan(first, count), context, batch);
+      append_losses(model(batch.inputs, batch.rows), batch,
+                    [&](Index) -> std::vector<float>& { return result.losses; });
     }
   }
+  double sum = 0;
+  for (const float loss : result.losses) sum += static_cast<double>(loss);
+  result.predictions = static_cast<Index>(result.losses.size());
   result.loss = result.predictions > 0 ? sum / static_cast<double>(result.predictions) : 0;
   return result;
 }

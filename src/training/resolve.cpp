@@ -6,6 +6,8 @@
 
 #include "headlight/base/error.h"
 #include "os/file.h"
+#include "os/folder.h"
+#include "training/text_files.h"
 
 namespace headlight {
 
@@ -139,7 +141,10 @@ RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& pla
 
 RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::string& directory) {
   RunConfig config = stored.config;
-  if (asked.flags.count("data") > 0) config.folder = "";
+  if (asked.flags.count("data") > 0) {
+    if (!config.teacher.empty()) config.teacher = path_from(config.folder, config.teacher);
+    config.folder = "";
+  }
   for (const Setting& s : settings()) {
     const auto given = asked.flags.find(s.name);
     if (given == asked.flags.end()) continue;
@@ -151,6 +156,12 @@ RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::
     config = changed;
   }
   if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());
+  if (asked.flags.count("teacher") > 0 && !config.teacher.empty() && !is_absolute_path(config.teacher))
+    config.teacher = cat(current_folder(), "/", config.teacher);  // config.folder is that of the stored paths
+  if (config.teacher.empty() != stored.config.teacher.empty())
+    throw UsageError(cat("--teacher ", config.teacher.empty() ? "''" : config.teacher, ": the run in ", directory,
+                         config.teacher.empty() ? " has a teacher" : " has no teacher",
+                         ", and a resumed run keeps this; omit the flag, or start over with --force"));
   return config;
 }
 

@@ -48,6 +48,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   // Store the folder that relative paths refer to, so that commands started in another folder find the text.
   std::vector<std::string> paths = info.config.all_data();
   if (!info.config.grammar.empty()) paths.push_back(info.config.grammar);
+  if (!info.config.teacher.empty()) paths.push_back(info.config.teacher);
   const auto relative = [](const std::string& path) { return path != "-" && !is_absolute_path(path); };
   if (std::any_of(paths.begin(), paths.end(), relative))
     text.set("folder", info.config.folder.empty() ? current_folder() : info.config.folder);
@@ -63,6 +64,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   if (!info.program.empty()) document.set("program", info.program);
   if (!info.imported_from.empty()) document.set("imported_from", info.imported_from);
   if (!info.initialized_from.empty()) document.set("initialised_from", info.initialized_from);
+  if (info.teacher_fingerprint != 0) document.set("teacher_fingerprint", info.teacher_fingerprint);
   document.set("settings", to_json(info.config)).set("vocabulary", vocabulary).set("text", text);
   return pretty_json_text(document);
 }
@@ -102,6 +104,7 @@ RunInfo RunDirectory::load_info() const {
                                    {"imported_from", &info.imported_from},
                                    {"initialised_from", &info.initialized_from}})
     if (const auto text = view.find(key)) *field = text->as_string();
+  if (const auto teacher = view.find("teacher_fingerprint")) info.teacher_fingerprint = teacher->as_uint64();
   info.source = view.at("text").at("source").as_string();
   info.fingerprint = view.at("text").at("fingerprint").as_uint64();
   if (const auto folder = view.at("text").find("folder")) info.config.folder = folder->as_string();

@@ -33,7 +33,8 @@ struct RunInfo {
   std::vector<double> counting = {};
   // Initial weights: the imported file or directory of another program, or the run they come from. Empty: none.
   std::string imported_from, initialized_from;
-  std::string program;  // the version of Headlight that started the run; empty if unknown
+  std::uint64_t teacher_fingerprint = 0;  // Teacher::fingerprint; 0: no teacher
+  std::string program;                    // the version of Headlight that started the run; empty if unknown
 };
 
 class RunDirectory {

@@ -144,6 +144,14 @@ std::vector<Setting> make_settings() {
   number("watch-every", &R::watch_every, "Training", 0, 1e9,
          "with --watch-heads: steps between records; 0: about 40 records, denser early")
       .free_on_resume = true;
+  text("teacher", &R::teacher, "Distillation",
+       "run whose predictions the model also learns to match; any kind of model with the same vocabulary")
+      .free_on_resume = true;  // the run may have moved; the fingerprint check compares the weights
+  number("distill-weight", &R::distill_weight, "Distillation", 0, 1,
+         "weight of the distillation loss; the cross-entropy has the rest");
+  number("distill-temperature", &R::distill_temperature, "Distillation", 0, 1000,
+         "softmax temperature of teacher and student in the distillation loss")
+      .lowest_excluded = true;
   return s;
 }
 

@@ -40,6 +40,7 @@ constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
 Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start)
     : data_(std::move(data)), directory_(std::move(directory)), schedule_(config.schedule()) {
   config.check();
+  if (!config.teacher.empty()) teacher_ = std::make_unique<Teacher>(config, data_.vocabulary, directory_.path());
   info_ = {.config = config,
            .vocabulary = data_.vocabulary,
            .source = data_.source,
@@ -48,6 +49,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
            .marks_removed = !data_.marked.empty(),
            .imported_from = "",
            .initialized_from = start ? start->source : "",
+           .teacher_fingerprint = teacher_ ? teacher_->fingerprint() : 0,
            .program = version()};
   if (config.threads > 0) set_thread_count(static_cast<int>(config.threads));
   const auto seed = static_cast<std::uint64_t>(config.seed);
@@ -55,6 +57,14 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   batches_ = Rng(mix64(seed ^ kBatchStream));
   model_ = config.make_model(data_.vocabulary.size());
   if (start) copy_parameters(start->model, *model_);
+  if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
+    if (!data_.fresh.empty())
+      throw UsageError(cat("--corpus ", data_.fresh, ": has independent sequences, and the model ", config.model,
+                           " carries its state along a text; train it without a state, or on another text"));
+    lanes_.emplace(data_.train.ids, config.context, config.batch * config.accumulate, seed);
+    carried_.assign(static_cast<std::size_t>(config.accumulate), state);
+    zero_carried();
+  }
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
   if (!data_.has_floor()) info_.counting = counting_losses(data_, 2);
@@ -87,6 +97,9 @@ std::unique_ptr<Trainer> Trainer::resume(const RunConfig& config, RunData data, 
   const SafeTensors file = load_checked(state);
   check_size(file, kModelPrefix, config.cost(data.vocabulary.size()));
   auto trainer = std::make_unique<Trainer>(config, std::move(data), "");
+  if (trainer->info_.teacher_fingerprint != known.teacher_fingerprint)
+    fail(path, ": the run was distilled from other weights than those in ", config.teacher,
+         "; name the original teacher with --teacher, or start over with --force");
   trainer->directory_ = directory;
   trainer->lock_ = std::move(lock);
   trainer->info_.initialized_from = known.initialized_from;
@@ -227,24 +240,50 @@ void Trainer::validate() {
 // how --batch and --accumulate divide the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
-  draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+  if (lanes_) {
+    if (lanes_->starts_epoch(step_)) zero_carried();
+    lanes_->fill(step_, batch_);
+  } else {
+    draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+  }
   const auto size = static_cast<std::size_t>(c.batch * c.context);
   double loss = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(c.accumulate); ++i) {
     const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
     const auto targets = std::span(batch_.targets).subspan(i * size, size);
+    const Tensor taught = teacher_ ? teacher_->logits(inputs, c.batch) : Tensor();
     Tape tape;
-    const Tensor batch_loss = cross_entropy((*model_)(inputs, c.batch), targets);
-    tape.backward(batch_loss);
-    loss += batch_loss.item();
+    const Tensor logits = model_->carry(inputs, c.batch, lanes_ ? std::span(carried_[i]) : std::span<Tensor>());
+    const Tensor entropy = cross_entropy(logits, targets);
+    const Tensor total = teacher_
+                             ? add(scale(entropy, 1 - c.distill_weight),
+                                   scale(distillation_loss(logits, taught, c.distill_temperature), c.distill_weight))
+                             : entropy;
+    tape.backward(total);
+    // The cross-entropy is reported, so that runs with and without a teacher compare.
+    loss += std::isfinite(total.item()) ? entropy.item() : total.item();
   }
   return loss;
+}
+
+// The tensors of an earlier step are replaced, not written, because carried_before_ shares them.
+void Trainer::zero_carried() {
+  for (std::vector<Tensor>& state : carried_)
+    for (Tensor& tensor : state) tensor = Tensor::zeros_like(tensor);
+}
+
+std::vector<NamedTensor> Trainer::carried() const {
+  std::vector<NamedTensor> all;
+  for (std::size_t i = 0; i < carried_.size(); ++i)
+    for (std::size_t k = 0; k < carried_[i].size(); ++k) all.push_back({cat(i, ".", k), carried_[i][k]});
+  return all;
 }
 
 void Trainer::train_step(StepRecord& record) {
   const RunConfig& c = info_.config;
   const double began = monotonic_seconds();
   const Rng batches_before = batches_, dropout_before = generator();
+  carried_before_ = carried_;
   const double loss = forward_backward();
   // The gradients are summed over the batches; the update uses their mean.
   const auto batches = static_cast<double>(c.accumulate);
@@ -254,6 +293,7 @@ void Trainer::train_step(StepRecord& record) {
     // Repeat the same step with checks, to find the operation that failed.
     batches_ = batches_before;
     generator() = dropout_before;
+    carried_ = carried_before_;
     model_->zero_grad();
     const FiniteCheck check;
     forward_backward();
@@ -279,10 +319,11 @@ void Trainer::save_state() {
   const double began = monotonic_seconds();
   check_weights();
   log_.flush_to_disk();  // even after a power failure, the log must include every step before the checkpoint
-  const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state();
+  const std::vector<NamedTensor> parameters = model_->parameters(), state = optimizer_->state(), lanes = carried();
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
   for (const NamedTensor& s : state) views.push_back(stored(kOptimizerPrefix + s.name, s.value));
+  for (const NamedTensor& s : lanes) views.push_back(stored(kCarriedPrefix + s.name, s.value));
   views.push_back(tensor_view<std::uint64_t>("random.batches", {4}, batches_.state()));
   views.push_back(tensor_view<std::uint64_t>("random.generator", {4}, generator().state()));
   save_checked(directory_.file("state.safetensors"), views,
@@ -314,6 +355,7 @@ void Trainer::load_state(const SafeTensors& file) {
          saved->second, " there, or restart the run with --force");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
+  load_parameters(file, carried(), kCarriedPrefix);
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);
   file.read("random.generator", dropout);

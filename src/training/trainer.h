@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,11 @@
 #include "headlight/optim/optimizer.h"
 #include "headlight/training/evaluate.h"
 #include "os/folder.h"
+#include "training/lanes.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 #include "training/run_log.h"
+#include "training/teacher.h"
 
 namespace headlight {
 
@@ -26,12 +29,13 @@ class Trainer {
  public:
   // Starts a run: builds the model and, if `directory` is not empty, creates the directory and its config.json. Removes
   // the files of an earlier run there without asking.
-  // Errors: those of config.check(); a directory that is not writable or that another process is training in; initial
-  // weights of another shape.
+  // Errors: those of config.check(), Teacher and Lanes; a directory that is not writable or that another process is
+  // training in; initial weights of another shape.
   Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start = nullptr);
   // Resumes the run in `directory` from its last checkpoint. A run without a checkpoint starts over. `config` may
   // differ from the stored configuration in settings with free_on_resume.
-  // Errors: a damaged checkpoint; no checkpoint in a run with initial weights; a text that differs from the run's text.
+  // Errors: a damaged checkpoint; no checkpoint in a run with initial weights; a text or a teacher that differs from the
+  // run's.
   static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);
 
   // Starts a run from the weights of a model, such as a pruned model, and saves a checkpoint at step 0.
@@ -52,6 +56,7 @@ class Trainer {
 
   const LanguageModel& model() const { return *model_; }
   const RunData& data() const { return data_; }
+  const Teacher* teacher() const { return teacher_.get(); }  // null: the run is not distilled
   const RunConfig& config() const { return info_.config; }
   const std::string& directory() const { return directory_.path(); }  // empty: the run writes no files
   const RunInfo& info() const { return info_; }
@@ -79,6 +84,9 @@ class Trainer {
   void checkpoint();
   void validate();
   double forward_backward();
+  void zero_carried();
+  // The state of the model's lanes as tensors with names, for checkpoints.
+  std::vector<NamedTensor> carried() const;
   void train_step(StepRecord& record);
   void save_state();
   bool save_is_due() const;
@@ -97,6 +105,9 @@ class Trainer {
   DirectoryLock lock_;  // excludes other processes that train in the same directory
   RunLog log_;
   std::unique_ptr<LanguageModel> model_;
+  std::unique_ptr<Teacher> teacher_;
+  std::optional<Lanes> lanes_;                                 // for a model that carries a state
+  std::vector<std::vector<Tensor>> carried_, carried_before_;  // of each of the `accumulate` batches of a step
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   Rng batches_;  // samples the training windows; dropout uses generator()

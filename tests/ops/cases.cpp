@@ -709,7 +709,7 @@ std::vector<OpCase> network_cases() {
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases = arithmetic_cases();
-    for (const auto& more : {matrix_and_shape_cases(), network_cases()})
+    for (const auto& more : {matrix_and_shape_cases(), network_cases(), graph_and_distillation_cases()})
       cases.insert(cases.end(), more.begin(), more.end());
     return cases;
   }();

@@ -37,6 +37,7 @@ struct OpCase {
 };
 
 const std::vector<OpCase>& op_cases();
+std::vector<OpCase> graph_and_distillation_cases();  // a part of op_cases()
 // What GoogleTest prints of a case.
 inline void PrintTo(const OpCase& one, std::ostream* out) { *out << one.declaration << ' ' << one.variant; }
 

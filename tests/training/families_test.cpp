@@ -213,6 +213,7 @@ TEST_P(Families, CostCountsTheParameters) {
 std::vector<std::string> names() {
   std::vector<std::string> all;
   for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
+  for (const char* recurrent : {"rnn", "gru", "lstm"}) all.push_back(cat(recurrent, " stateful=yes"));
   for (const FeedForwardKind& kind : feed_forward_kinds()) all.push_back("transformer feed-forward=" + kind.name);
   return all;
 }

@@ -130,6 +130,10 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
                             ", context ", c.context)
                       : cat(c.model, ", ", trainer.model().summary()),
           ": ", count_text(static_cast<double>(trainer.model().parameter_count())), " parameters"));
+  if (const Teacher* teacher = trainer.teacher())
+    say_wrapped("teacher ", cat(c.teacher, ": ", teacher->model().summary(), ": ",
+                                count_text(static_cast<double>(teacher->model().parameter_count())), " parameters; ",
+                                c.distill_weight, " of the loss, temperature ", c.distill_temperature));
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
           count_text(seen), " tokens",
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
@@ -194,6 +198,8 @@ int run_train(const Arguments& args) {
   }
   config.check();
   if (args.has("watch-every") && !config.watch_heads) throw UsageError("--watch-every: needs --watch-heads; add it");
+  for (const char* flag : {"distill-weight", "distill-temperature"})
+    if (args.has(flag) && config.teacher.empty()) throw UsageError(cat("--", flag, ": needs --teacher; add it"));
   const bool print_config = args.has("print-config");
   if (print_config && (resume || !asked.wants_plan())) {
     print(pretty_json_text(to_json(config)));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "headlight/nn/module.h"
 
@@ -41,6 +42,12 @@ class LanguageModel : public Module {
   // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
+  // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty, the
+  // default: none. Training then draws windows at random; otherwise it reads the text in order, in B = `batch` lanes.
+  virtual std::vector<Tensor> initial_state(Index /*batch*/) const { return {}; }
+  // As operator(), but starts from `state` (tensors as initial_state() gives them), and replaces these tensors by the
+  // state after the last token, detached. The default, for models without a state, calls operator().
+  virtual Tensor carry(std::span<const std::int32_t> ids, Index batch, std::span<Tensor> state) const;
   virtual Index vocabulary() const = 0;  // V
   virtual Index context() const = 0;     // the most tokens in a sequence of a training batch
   // The architecture in a few words, such as "4 layers of 4 heads, width 128, context 64".

@@ -101,6 +101,10 @@ inline constexpr std::int32_t kIgnoredTarget = -1;
 // The mean of -log softmax(logits)[target] in nats, over the targets other than kIgnoredTarget; 0 if all are ignored.
 // logits [...,V], one target per row -> []. Errors: the counts differ, a target outside 0..V-1.
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets);
+// Knowledge distillation (Hinton et al. 2015): the mean over rows of T^2 KL(softmax(teacher / T) || softmax(logits / T))
+// in nats, with T = `temperature`; 0 if there are no rows. logits and teacher [...,V] -> []. `teacher` gets no gradient.
+// Errors: the shapes differ, V = 0, T not above 0.
+Tensor distillation_loss(const Tensor& logits, const Tensor& teacher, double temperature = 1);
 
 // ---- normalization over the last axis; x [...,n], gamma and beta [n] -> [...,n] ----
 // gamma (x - mean) / sqrt(variance + eps) + beta, with the biased variance (Ba, Kiros, Hinton 2016).
@@ -154,6 +158,24 @@ Tensor gru(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tens
 // zeros. If `last_cell` is not null, *last_cell receives the cell after the last step [B,C], with its gradient.
 Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Tensor& h0 = {}, const Tensor& c0 = {},
             Tensor* last_cell = nullptr);
+
+// ---- graphs ----
+// A directed edge: the target receives the source's features.
+struct Edge {
+  std::int32_t source, target;
+};
+struct GraphAttentionOptions {
+  double slope = 0.2;       // of LeakyReLU for negative scores
+  bool self_loops = false;  // add the edge i -> i to each node i without one
+};
+// Graph attention of H heads over the N nodes of a graph (Velickovic et al. 2018): h [N,HD] -> [N,HD]. With the edges
+// j -> i of a target i, head by head:
+//   y_i = sum_j w_ij h_j,  w_i = softmax over j of LeakyReLU(source . h_j + target . h_i)
+// source and target [H,D] are the halves of the paper's vector a. A repeated edge counts as many times as it stands in
+// `edges`. A node without incoming edges gets zeros. Time and memory are proportional to N + the number of edges.
+// Errors: sizes or types differ, a node outside 0..N-1.
+Tensor graph_attention(const Tensor& h, const Tensor& source, const Tensor& target, std::span<const Edge> edges,
+                       const GraphAttentionOptions& options = {});
 
 // ---- operators ----
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }

@@ -39,7 +39,8 @@ RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Ind
   config.lr /= kSlower;
   config.min_lr = std::min(config.min_lr, config.lr);
   config.warmup = std::min(config.warmup, steps / 10);
-  config.watch_heads = false;  // a setting of the original training only
+  config.watch_heads = false;  // settings of the original training only
+  config.teacher.clear();
   config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
   return config;
 }
