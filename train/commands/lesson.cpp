@@ -26,15 +26,18 @@ using namespace lessons;
 
 struct Interrupted {};
 
+// At most 80 columns.
 std::string list_of_lessons() {
-  std::string text = "      lesson                            run  read  exercise\n";
+  std::string text = "    lesson                             run   read  exercise  difficulty  needs\n";
   for (const Lesson& lesson : lessons::lessons())
     text +=
-        cat(right_in(cat(lesson.number), 4), "  ", left_in(lesson.title, 30), right_in(cat(lesson.seconds, " s"), 7),
-            right_in(cat(lesson.minutes_to_read, "'"), 6), "  ", lesson.exercise, ": ", lesson.exercise_minutes,
-            "', difficulty ", lesson.difficulty, lesson.needs.empty() ? "" : cat(", needs ", lesson.needs), "\n");
-  return cat(text, "\n", program_name(),
-             " lesson N asks a question, runs the experiment of lesson N, and shows the answer.\n");
+        cat(right_in(cat(lesson.number), 2), "  ", left_in(lesson.title, 31), right_in(cat(lesson.seconds, " s"), 7),
+            right_in(cat(lesson.minutes_to_read, " min"), 8), right_in(cat(lesson.exercise_minutes, " min"), 9),
+            right_in(cat(lesson.difficulty, " of 5"), 10), "  ", lesson.needs.empty() ? "-" : lesson.needs, "\n");
+  return cat(
+      text, "\n",
+      wrapped("", cat(program_name(), " lesson N asks a question, runs the experiment of lesson N, and shows the ",
+                      "answer. make exercise N=K checks your answer to the exercise of lesson K.")));
 }
 
 std::string table_text(const Table& table) {
