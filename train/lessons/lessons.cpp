@@ -5,11 +5,13 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson positions();
+Lesson heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       positions(),
+      heads(),
   };
   return all;
 }
