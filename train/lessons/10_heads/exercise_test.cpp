@@ -197,11 +197,12 @@ std::string ablated_values() {
 std::string other_heads() {
   constexpr int B = 2, H = 3, T = 2, D = 4, h = 0;
   const Vec z = outputs(B * H * T * D), y = mean_ablate(z, B, H, T, D, h);
+  if (y.size() != z.size()) return cat("the result has ", y.size(), " numbers; expected ", z.size());
   for (std::size_t i = 0; i < z.size(); ++i) {
     const int head = static_cast<int>(i) / (T * D) % H;
     if (head != h && y[i] != z[i])
       return cat("head ", head, " changed: element ", i, " was ", z[i], " and is ", y[i], "; only head ", h,
-                 " is ablated (B = 2, H = 3, T = 2, D = 4)");
+                 " is ablated (B = 2, H = 3, T = 2, D = 4), and element [b,h,t,d] is at ((b * H + h) * T + t) * D + d");
   }
   return "";
 }
@@ -234,8 +235,8 @@ int main() {
                       {"chance is the score of uniform attention", chance_is_uniform},
                       {"kappa: 0 is chance, 1 is perfect", kappa_scale},
                       {"kappa is NaN where it is undefined", kappa_undefined},
-                      {"the ablated head has its mean at each position", ablated_values},
                       {"the other heads keep their outputs", other_heads},
+                      {"the ablated head has its mean at each position", ablated_values},
                       {"a single sequence is its own mean", single_sequence},
                       {"ablating twice is ablating once", twice}});
 }
