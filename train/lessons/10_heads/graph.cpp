@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/format.h"
 #include "headlight/headlight.h"
 #include "headlight/nn/graph_attention.h"
 
@@ -36,15 +37,15 @@ std::vector<Edge> ring_with_chords() {
 
 Tensor leaky_relu(const Tensor& x, double slope) { return relu(x) - scale(relu(neg(x)), slope); }
 
-Index unequal(const Tensor& a, const Tensor& b) {
+double largest_difference(const Tensor& a, const Tensor& b) {
   const std::vector<double> x = a.to_vector(), y = b.to_vector();
-  Index count = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) count += x[i] != y[i];
-  return count;
+  double largest = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(x[i] - y[i]));
+  return largest;
 }
 
 // The causal mask is a graph: an edge from every position to itself and to all later positions.
-void compare_causal(GraphResult& result) {
+double causal_difference() {
   constexpr Index kPositions = 48;
   std::vector<Edge> edges;
   for (std::int32_t t = 0; t < kPositions; ++t)
@@ -54,14 +55,11 @@ void compare_causal(GraphResult& result) {
   AttentionOptions by_option, by_edges;
   by_option.causal = true;
   by_edges.mask = mask_of(edges, kPositions);
-  const Tensor causal = attention(q, k, v, by_option);
-  result.outputs = causal.numel();
-  result.causal_unequal = unequal(causal, attention(q, k, v, by_edges));
+  return largest_difference(attention(q, k, v, by_option), attention(q, k, v, by_edges));
 }
 
 // A GraphAttention layer against attention() whose scores are the bias LeakyReLU(source . h_j + target . h_i).
-void compare_layer(GraphResult& result) {
-  const std::vector<Edge> edges = ring_with_chords();
+double layer_difference(const std::vector<Edge>& edges, AttentionMap& map) {
   const GraphAttention layer(kIn, kSize, kHeads);
   const Tensor x = Tensor::normal({kNodes, kIn}, 0, 1, generator());
   const Tensor y = layer(x, edges);  // [N,HD]
@@ -78,30 +76,29 @@ void compare_layer(GraphResult& result) {
   const Tensor z = attention(nothing, nothing, h, options, &weights);
   const Tensor dense = reshape(permute(z, {0, 2, 1, 3}), {kNodes, kHeads * kSize});
 
-  const std::vector<double> a = y.to_vector(), b = dense.to_vector();
-  for (std::size_t i = 0; i < a.size(); ++i)
-    result.layer_difference = std::max(result.layer_difference, std::abs(a[i] - b[i]));
-  result.edges = static_cast<Index>(edges.size());
-  result.pairs = kNodes * kNodes;
-  result.map = {.title = "GraphAttention on a ring with chords (untrained): weights only on edges",
-                .queries = {},
-                .keys = {},
-                .heads = {}};
-  for (Index i = 0; i < kNodes; ++i) result.map.queries.push_back(cat(i));
-  result.map.keys = result.map.queries;
+  for (Index i = 0; i < kNodes; ++i) map.queries.push_back(cat(i));
+  map.keys = map.queries;
   for (Index head = 0; head < kHeads; ++head) {
     const std::vector<double> w = slice(weights, 1, head, head + 1).to_vector();
-    result.map.heads.push_back({cat("head ", head), {w.begin(), w.end()}});
+    map.heads.push_back({cat("head ", head), {w.begin(), w.end()}});
   }
+  return largest_difference(y, dense);
 }
 
 }  // namespace
 
-GraphResult compare_graph_attention() {
-  GraphResult result{0, 0, 0, 0, 0, {}};
-  compare_causal(result);
-  compare_layer(result);
-  return result;
+void add_graphs(LessonResult& result) {
+  const std::vector<Edge> edges = ring_with_chords();
+  AttentionMap map{"GraphAttention on a ring with chords (untrained): weights only on edges", {}, {}, {}};
+  const double causal = causal_difference() / 1e-7, layer = layer_difference(edges, map) / 1e-7;
+  result.figures.push_back({"causal_difference", causal});
+  result.figures.push_back({"graph_difference", layer});
+  result.figures.push_back({"edges", static_cast<double>(edges.size())});
+  result.tables.push_back({"A graph is a mask: largest difference",
+                           {"comparison", "in units of 1e-7"},
+                           {{"causal mask, and edges from each position to later ones", fixed_text(causal, 1)},
+                            {"GraphAttention, and attention with bias and mask", fixed_text(layer, 1)}}});
+  result.maps.push_back(std::move(map));
 }
 
 }  // namespace headlight::lessons
