@@ -7,6 +7,8 @@ Lesson backpropagation();
 Lesson context();
 Lesson self_attention_lesson();
 Lesson many_heads();
+Lesson positions();
+Lesson heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
@@ -14,6 +16,8 @@ const std::vector<Lesson>& lessons() {
       context(),
       self_attention_lesson(),
       many_heads(),
+      positions(),
+      heads(),
   };
   return all;
 }
