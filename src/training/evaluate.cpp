@@ -12,6 +12,9 @@ namespace headlight {
 
 namespace {
 
+// Every evaluation of a text hides the same tokens.
+constexpr std::uint64_t kEvaluationSeed = 0xe7;
+
 // Calls each(position in the text, loss) for every prediction.
 template <class Each>
 void for_each_prediction(const Evaluation& evaluation, Each each) {
@@ -26,24 +29,36 @@ void for_each_prediction(const Evaluation& evaluation, Each each) {
 Evaluation evaluate(const LanguageModel& model, const TokenText& text, Index most) {
   if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
   const NoGrad no_recording;
-  const Index context = model.context();
+  // Padding would be visible to a model that reads in both directions.
+  const bool masked = model.objective() == Objective::kMasked;
+  const Index context = masked ? std::min(model.context(), static_cast<Index>(text.ids.size())) : model.context();
   Evaluation result;
-  result.windows = evaluation_windows(text, context, most);
+  result.windows = model.objective() == Objective::kPairs
+                       ? document_windows(text, context, most)
+                       : evaluation_windows(text, context, most, masked ? Padding::kNone : Padding::kAllowed);
   constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy with little memory
   const auto rows = static_cast<std::size_t>(std::max<Index>(1, kBatchTokens / context));
   double sum = 0;
   Batch batch;
+  Rng rng(kEvaluationSeed);
   for (std::size_t first = 0; first < result.windows.size(); first += rows) {
     const std::size_t count = std::min(rows, result.windows.size() - first);
     const std::span<const Window> windows = std::span(result.windows).subspan(first, count);
     fill_windows(text, windows, context, batch);
+    model.prepare(batch.inputs, batch.targets, batch.rows, rng);
     const Tensor log_p = log_softmax(model(batch.inputs, batch.rows));  // [B,T,V]
     const float* p = log_p.data<float>();
     const Index vocabulary = log_p.size(-1);
+    bool exact = true;
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {
-      if (batch.targets[i] == kIgnoredTarget) continue;
       const auto row = static_cast<Index>(i);
-      const float loss = -p[row * vocabulary + batch.targets[i]];
+      if (row % context == 0) exact = true;
+      const float* const of_row = p + row * vocabulary;
+      const std::int32_t target = batch.targets[i];
+      if (target != kIgnoredTarget) exact = exact && std::max_element(of_row, of_row + vocabulary) == of_row + target;
+      if (exact && row % context == context - 1) ++result.exact;
+      if (target == kIgnoredTarget) continue;
+      const float loss = -of_row[target];
       result.losses.push_back(loss);
       sum += static_cast<double>(loss);
       ++result.predictions;

@@ -312,7 +312,7 @@ TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
 
 TEST(Corpus, UnknownNamesListTheKnown) {
   EXPECT_EQ(corpus_names(), (std::vector<std::string>{"tales", "repeats", "repeats-fixed", "roles", "markov", "chorus",
-                                                      "chorus-induction"}));
+                                                      "chorus-induction", "numbers"}));
   for (const std::string& name : corpus_names()) EXPECT_GE(corpus(name, 1, 1).size(), 1);
   try {
     corpus("tails", 10, 1);
