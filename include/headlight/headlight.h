@@ -37,6 +37,7 @@
 
 #include "headlight/models/language_model.h"
 #include "headlight/models/registry.h"
+#include "headlight/models/sequence_models.h"
 #include "headlight/models/transformer.h"
 
 #include "headlight/optim/optimizer.h"

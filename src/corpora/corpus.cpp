@@ -6,6 +6,7 @@
 #include "base/embedded.h"
 #include "corpora/chorus.h"
 #include "corpora/grammar/grammar.h"
+#include "corpora/numbers.h"
 #include "corpora/sequences.h"
 #include "headlight/base/error.h"
 
@@ -76,6 +77,13 @@ const std::vector<Corpus>& corpora() {
         "that symbol takes two layers.",
         kChorusInduction.length, kChorusAlphabet},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_chorus(kChorusInduction, chars, seed, trace); }},
+      {{"numbers",
+        "Pairs of a number up to 9999 in digits and in English words, one pair a line, separated by a tab, in both "
+        "directions. A tenth of the numbers is held out for validation.",
+        0,
+        {},
+        true},
+       draw_numbers},
   };
   return all;
 }

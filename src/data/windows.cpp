@@ -125,6 +125,31 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context, Ind
   return windows;
 }
 
+std::vector<Window> document_windows(const TokenText& text, Index context, Index most) {
+  const auto all = static_cast<Index>(text.starts.size());
+  const Index count = most > 0 ? std::min(most, all) : all;
+  std::vector<Window> windows;
+  for (Index i = 0; i < count; ++i) {
+    const Index start = text.starts[static_cast<std::size_t>(i * all / count)];
+    windows.push_back({start, start + 1, std::min(start + context, length(text) - 1)});
+  }
+  return windows;
+}
+
+void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
+  if (text.starts.empty()) fail("windows: the text has no documents; pass a text with document starts");
+  batch.rows = rows;
+  batch.inputs.assign(static_cast<std::size_t>(rows * context), 0);
+  batch.targets.assign(batch.inputs.size(), kIgnoredTarget);
+  for (Index row = 0; row < rows; ++row) {
+    const Index start = text.starts[static_cast<std::size_t>(rng.below(static_cast<Index>(text.starts.size())))];
+    const auto count = static_cast<std::size_t>(std::min(context, length(text) - 1 - start));
+    const auto at = static_cast<std::size_t>(row * context);
+    text.ids.read(start, std::span(batch.inputs).subspan(at, count));
+    text.ids.read(start + 1, std::span(batch.targets).subspan(at, count));
+  }
+}
+
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch) {
   const Index n = length(text);
   batch.rows = static_cast<Index>(windows.size());

@@ -55,7 +55,9 @@ E value_of(const Named<E> (&table)[N], std::string_view name) {
   return std::find_if(std::begin(table), std::end(table), [&](const auto& n) { return n.name == name; })->value;
 }
 
-ModelCost cost_of(const TransformerConfig& c) {
+}  // namespace
+
+ModelCost transformer_cost(const TransformerConfig& c) {
   c.check();
   const auto real = [](Index n) { return static_cast<double>(n); };
   const double width = real(c.width), layers = real(c.layers);
@@ -75,9 +77,12 @@ ModelCost cost_of(const TransformerConfig& c) {
   return cost;
 }
 
-}  // namespace
+std::vector<std::string> block_settings() {
+  return {"layers", "heads",        "width",      "hidden",   "dropout", "position",
+          "norm",   "feed-forward", "activation", "pre-norm", "tied",    "bias"};
+}
 
-TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
+TransformerConfig block_config(const ModelOptions& o, Index vocabulary) {
   TransformerConfig c;
   c.vocabulary = vocabulary;
   c.context = o.whole("context");
@@ -85,9 +90,6 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   c.heads = o.whole("heads");
   c.width = o.whole("width");
   c.hidden = o.whole("hidden");
-  c.layer_heads = parse_layer_heads(o.text("layer-heads"));
-  c.head_size = o.whole("head-size");
-  c.slopes = parse_head_slopes(o.text("head-slopes"));
   c.dropout = o.real("dropout");
   c.position = value_of(kPositions, o.text("position"));
   c.norm = value_of(kNorms, o.text("norm"));
@@ -101,6 +103,14 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   return c;
 }
 
+TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
+  TransformerConfig c = block_config(o, vocabulary);
+  c.layer_heads = parse_layer_heads(o.text("layer-heads"));
+  c.head_size = o.whole("head-size");
+  c.slopes = parse_head_slopes(o.text("head-slopes"));
+  return c;
+}
+
 ModelKind transformer_kind() {
   return {
       .name = "transformer",
@@ -110,7 +120,8 @@ ModelKind transformer_kind() {
       .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
         return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
       },
-      .cost = [](const ModelOptions& o, Index vocabulary) { return cost_of(transformer_config(o, vocabulary)); }};
+      .cost = [](const ModelOptions& o,
+                 Index vocabulary) { return transformer_cost(transformer_config(o, vocabulary)); }};
 }
 
 }  // namespace headlight

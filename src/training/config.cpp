@@ -54,7 +54,10 @@ void RunConfig::check() const {
     throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
-  if (all_data().empty() && grammar.empty()) {
+  if (!pairs.empty() && !(all_data().empty() && grammar.empty()))
+    throw UsageError(cat("--pairs and --", grammar.empty() ? "data" : "grammar", " cannot both be given"));
+  if (pairs == "-") throw UsageError("--pairs -: is not a file; name a file of pairs");
+  if (all_data().empty() && grammar.empty() && pairs.empty()) {
     check_corpus_name("--corpus", corpus);
     const Index length = corpus_info(corpus).sequence_length;
     if (length > 0 && context > length)

@@ -25,6 +25,7 @@ struct RunConfig {
   // ---- text ----
   std::string data;                    // a file, a folder, or "-" (standard input); empty: use `corpus`
   std::vector<std::string> more_data;  // further paths, appended to `data`
+  std::string pairs;                   // a file of pairs, instead of `data`
   std::string corpus = "tales";
   std::string grammar;  // a grammar file; if set, the text is generated from this grammar
   Index corpus_chars = 2'000'000;

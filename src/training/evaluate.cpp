@@ -12,6 +12,9 @@ namespace headlight {
 
 namespace {
 
+// Every evaluation of a text hides the same tokens.
+constexpr std::uint64_t kEvaluationSeed = 0xe7;
+
 // Calls each(position in the text, loss) for every prediction.
 template <class Each>
 void for_each_prediction(const Evaluation& evaluation, Each each) {
@@ -32,6 +35,23 @@ void append_losses(const Tensor& logits, const Batch& batch, const LossesOf& los
     const auto at = static_cast<Index>(i);
     losses_of(at / context).push_back(-p[at * vocabulary + batch.targets[i]]);
   }
+}
+
+// The number of rows all of whose predicted tokens have the largest logit.
+Index exact_rows(const Tensor& logits, const Batch& batch) {
+  const float* const all = logits.data<float>();
+  const Index context = logits.size(1), vocabulary = logits.size(2);
+  Index exact = 0;
+  for (Index row = 0; row < batch.rows; ++row) {
+    bool right = true;
+    for (Index i = row * context; i < (row + 1) * context && right; ++i) {
+      const std::int32_t target = batch.targets[static_cast<std::size_t>(i)];
+      const float* const of_row = all + i * vocabulary;
+      right = target == kIgnoredTarget || std::max_element(of_row, of_row + vocabulary) == of_row + target;
+    }
+    exact += right;
+  }
+  return exact;
 }
 
 // Evaluates a model that carries a state: in lanes of consecutive windows, each starting from a zero state. A lane has
@@ -73,21 +93,28 @@ Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, I
 Evaluation evaluate(const LanguageModel& model, const TokenText& text, Index most) {
   if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
   const NoGrad no_recording;
-  const Index context = model.context();
+  // Padding would be visible to a model that reads in both directions.
+  const bool masked = model.objective() == Objective::kMasked;
+  const Index context = masked ? std::min(model.context(), static_cast<Index>(text.ids.size())) : model.context();
   constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy with little memory
   const Index rows = std::max<Index>(1, kBatchTokens / context);
   Evaluation result;
   if (!model.initial_state(1).empty()) {
     result = evaluate_in_lanes(model, text.ids, most, rows);
   } else {
-    result.windows = evaluation_windows(text, context, most);
+    result.windows = model.objective() == Objective::kPairs
+                         ? document_windows(text, context, most)
+                         : evaluation_windows(text, context, most, masked ? Padding::kNone : Padding::kAllowed);
     const std::span<const Window> all = result.windows;
     Batch batch;
+    Rng rng(kEvaluationSeed);
     for (std::size_t first = 0; first < all.size(); first += static_cast<std::size_t>(rows)) {
       const std::size_t count = std::min(static_cast<std::size_t>(rows), all.size() - first);
       fill_windows(text, all.subspan(first, count), context, batch);
-      append_losses(model(batch.inputs, batch.rows), batch,
-                    [&](Index) -> std::vector<float>& { return result.losses; });
+      model.prepare(batch.inputs, batch.targets, batch.rows, rng);
+      const Tensor logits = model(batch.inputs, batch.rows);
+      append_losses(logits, batch, [&](Index) -> std::vector<float>& { return result.losses; });
+      result.exact += exact_rows(logits, batch);
     }
   }
   double sum = 0;

@@ -71,6 +71,24 @@ std::vector<Preset> make_presets() {
   chorus_induction.layers = 2;
   chorus_induction.steps = 2000;
 
+  // A pair a row; the longest has 48 tokens with the line break before it.
+  RunConfig numbers;
+  numbers.corpus = "numbers";
+  numbers.model = "encoder-decoder";
+  numbers.layers = 2;
+  numbers.heads = 4;
+  numbers.width = 64;
+  numbers.context = 48;
+  numbers.batch = 32;
+  numbers.steps = 1500;
+  numbers.lr = 3e-3;
+  numbers.min_lr = 1e-4;
+  numbers.warmup = 100;
+  numbers.beta2 = 0.98;
+  numbers.weight_decay = 0.01;
+  numbers.eval_every = 250;
+  numbers.eval_windows = 500;
+
   RunConfig micro;
   micro.layers = 2;
   micro.width = 64;
@@ -95,6 +113,7 @@ std::vector<Preset> make_presets() {
           {"chorus", "1 attention-only layer, 4 heads, for the corpus chorus: ten seconds on two cores", chorus},
           {"chorus-induction", "as chorus with 2 layers, for the corpus chorus-induction: under a minute",
            chorus_induction},
+          {"numbers", "2 layers in encoder and decoder, for the corpus numbers and for --pairs: a minute", numbers},
           {"micro", "2 layers, 4 heads, width 64, context 64, batch 16: seconds", micro},
           {"cpu", "4 layers, 4 heads, width 128, context 64, batch 12: minutes (nanoGPT's CPU recipe)", cpu},
           {"baby", "6 layers, 6 heads, width 384, context 256, batch 64: hours (nanoGPT's GPU recipe)", baby}};

@@ -28,8 +28,10 @@ void apply_file(RunConfig& config, const Asked& asked) {
   from_json(config, JsonView(*asked.file, asked.file_name));
   if (asked.minutes) config.steps = steps;
   // A flag that names another kind of text overrides the file.
-  if (asked.flags.count("grammar") || asked.flags.count("corpus")) set_from_text(config, *find_setting("data"), "");
-  if (asked.flags.count("data") || asked.flags.count("corpus")) config.grammar = "";
+  const auto given = [&](const char* name) { return asked.flags.count(name) > 0; };
+  if (given("grammar") || given("corpus") || given("pairs")) set_from_text(config, *find_setting("data"), "");
+  if (given("data") || given("corpus") || given("pairs")) config.grammar = "";
+  if (given("data") || given("corpus") || given("grammar")) config.pairs = "";
 }
 
 void apply_flags(RunConfig& config, const Asked& asked) {
@@ -41,6 +43,7 @@ void apply_flags(RunConfig& config, const Asked& asked) {
 
 std::string implied_preset(const Asked& asked) {
   if (asked.has("data")) return "cpu";
+  if (asked.has("pairs")) return "numbers";
   if (asked.has("grammar")) return "demo";
   RunConfig config;
   apply_file(config, asked);
@@ -76,6 +79,9 @@ void refuse_contradictions(const Asked& asked) {
   const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
   if (asked.minutes && asked.flags.count("steps") > 0)
     throw UsageError("--minutes and --steps cannot both be given, because --minutes chooses the steps");
+  for (const char* other : {"corpus", "corpus-chars", "grammar", "data"})
+    if (both("pairs", other)) throw UsageError(cat("--pairs and --", other, " cannot both be given"));
+  if (asked.minutes && asked.has("pairs")) throw UsageError("--minutes: no plan for pairs; set --steps instead");
   for (const char* other : {"corpus", "corpus-chars"})
     if (both("data", other)) throw UsageError(cat("--data and --", other, " cannot both be given"));
 }

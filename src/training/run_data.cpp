@@ -1,6 +1,9 @@
 // Text loading, the split into training and validation parts, and batches of fresh sequences.
 #include "training/run_data.h"
 
+#include <algorithm>
+
+#include "base/utf8.h"
 #include "base/words.h"
 #include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
@@ -51,6 +54,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   if (validation_chars > 0) validation = draw(validation_chars, kValidationText, Trace::kFull);
   const std::string alphabet = config.grammar.empty() ? corpus_info(config.corpus).alphabet : "";
   if (!alphabet.empty()) data.fresh = config.corpus;
+  data.pairs = config.grammar.empty() && corpus_info(config.corpus).pairs;
   data.vocabulary = known                               ? *known
                     : config.tokens == TokenUnit::kByte ? Vocabulary::bytes()
                     : !alphabet.empty()                 ? Vocabulary::of_text(alphabet, data.source)
@@ -79,6 +83,74 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   return data;
 }
 
+// Splits a file of pairs into lines without their line breaks. Errors: a line that is not one pair.
+std::vector<std::string> pairs_of(const std::string& text, const std::string& source) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string line = text.substr(at, end - at);
+    if (line.ends_with('\r')) line.pop_back();
+    at = end + 1;
+    const auto tabs = std::count(line.begin(), line.end(), '\t');
+    const auto refuse = [&](const std::string& what) {
+      fail(source, ": line ", lines.size() + 1, " ", what, "; write a source, a tab and a target in every line");
+    };
+    if (tabs != 1) refuse(tabs == 0 ? "has no tab" : cat("has ", tabs, " tabs"));
+    if (line.starts_with('\t') || line.ends_with('\t'))
+      refuse(line.starts_with('\t') ? "has no source" : "has no target");
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+// Tab and line break get the ids 0 and 1.
+Vocabulary vocabulary_of_pairs(const std::string& text, const std::string& source) {
+  std::u32string characters = U"\t\n", rest = decode_utf8(text, source);
+  std::sort(rest.begin(), rest.end());
+  rest.erase(std::unique(rest.begin(), rest.end()), rest.end());
+  for (const char32_t c : rest)
+    if (c != U'\t' && c != U'\n') characters += c;
+  return Vocabulary::of_characters(characters, source);
+}
+
+// Each part begins with a line break, so that every line follows one.
+TokenText tokens_of_pairs(std::span<const std::string> lines, const Vocabulary& vocabulary, const std::string& source) {
+  TokenText tokens;
+  std::vector<std::int32_t> ids = vocabulary.encode("\n", source);
+  for (const std::string& line : lines) {
+    tokens.starts.push_back(static_cast<Index>(ids.size()) - 1);
+    const std::vector<std::int32_t> more = vocabulary.encode(line + '\n', source);
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  tokens.ids = TokenIds(std::move(ids));
+  return tokens;
+}
+
+RunData from_pairs(const RunConfig& config, const Vocabulary* known) {
+  RunData data;
+  data.source = config.pairs;
+  data.pairs = true;
+  if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; leave --tokens out");
+  const std::string text = read_text(path_from(config.folder, config.pairs));
+  if (const auto problem = find_invalid_utf8(text)) refuse_invalid_utf8(*problem, data.source);
+  const std::vector<std::string> lines = pairs_of(text, data.source);
+  const auto count = static_cast<Index>(lines.size());
+  const Index held_out = static_cast<Index>(config.val_fraction * static_cast<double>(count));
+  std::string all;
+  for (const std::string& line : lines) all += line + '\n';
+  data.vocabulary = known ? *known : vocabulary_of_pairs(all, data.source);
+  if (data.vocabulary.is_bytes() || !data.vocabulary.characters().starts_with(U"\t\n"))
+    fail(data.source,
+         ": the model's vocabulary does not begin with a tab and a line break; use a model trained on pairs");
+  const std::span<const std::string> parts = lines;
+  data.train = tokens_of_pairs(parts.first(static_cast<std::size_t>(count - held_out)), data.vocabulary, data.source);
+  if (held_out > 0)
+    data.validation = tokens_of_pairs(parts.last(static_cast<std::size_t>(held_out)), data.vocabulary, data.source);
+  data.document_end = document_end(data.train);
+  data.fingerprint = fingerprint_of(data.train, data.validation);
+  return data;
+}
+
 std::string name_of(const std::vector<std::string>& paths) {
   const std::string first = paths[0] == "-" ? "standard input" : paths[0];
   return paths.size() == 1 ? first : cat(first, " and ", paths.size() - 1, " more");
@@ -96,9 +168,31 @@ TokenIds take_files(RunData& data, const std::vector<std::string>& paths, TextTo
 
 }  // namespace
 
+Index RunData::longest_pair() const {
+  Index longest = 0;
+  for (const TokenText* part : {&train, &validation})
+    for (std::size_t i = 0; i < part->starts.size(); ++i) {
+      const Index end = i + 1 < part->starts.size() ? part->starts[i + 1] : static_cast<Index>(part->ids.size()) - 1;
+      longest = std::max(longest, end - part->starts[i]);
+    }
+  return longest;
+}
+
+void RunData::forget_truth() {
+  validation_log_probability.clear();
+  validation_evidence.clear();
+  validation_rule.clear();
+  rule_names.clear();
+  validation_references.clear();
+  expert_symbols.clear();
+  validation_experts.clear();
+}
+
 RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
   RunData data;
-  if (config.data.empty()) {
+  if (!config.pairs.empty()) {
+    data = from_pairs(config, known);
+  } else if (config.data.empty()) {
     data = from_generator(config, known);
   } else {
     std::vector<std::string> paths = config.all_data();

@@ -25,6 +25,9 @@ struct RunData {
   std::string fresh;
   // The tokens that end a document of a corpus (windows.h); empty for plain text.
   std::vector<std::int32_t> document_end;
+  // Whether each document is a pair: a source, a tab, a target and a line break. The ids of tab and line break are
+  // kPairTab and kPairEnd.
+  bool pairs = false;
   // The log of each validation token's true probability, in nats; empty if the distribution is unknown.
   std::vector<double> validation_log_probability;
   // The distance from each validation token back to its evidence, in tokens; 0: none (corpora/traced_text.h).
@@ -41,6 +44,10 @@ struct RunData {
 
   // The text to evaluate models on: the validation part, or the training part if there is no validation part.
   const TokenText& measured_text() const { return validation.ids.empty() ? train : validation; }
+  // The tokens that a model of pairs must read at once: the longest pair with the line break before it.
+  Index longest_pair() const;
+  // Clears the probabilities of the next token and everything that is compared with them.
+  void forget_truth();
   bool has_floor() const { return !validation_log_probability.empty(); }
 };
 

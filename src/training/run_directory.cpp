@@ -49,6 +49,7 @@ std::string RunDirectory::info_text(const RunInfo& info) {
   std::vector<std::string> paths = info.config.all_data();
   if (!info.config.grammar.empty()) paths.push_back(info.config.grammar);
   if (!info.config.teacher.empty()) paths.push_back(info.config.teacher);
+  if (!info.config.pairs.empty()) paths.push_back(info.config.pairs);
   const auto relative = [](const std::string& path) { return path != "-" && !is_absolute_path(path); };
   if (std::any_of(paths.begin(), paths.end(), relative))
     text.set("folder", info.config.folder.empty() ? current_folder() : info.config.folder);

@@ -63,6 +63,8 @@ std::vector<Setting> make_settings() {
   text("data", &R::data, "Text",
        "UTF-8 text to train on: a file, a folder or - (standard input); repeatable (default: a built-in corpus)")
       .free_on_resume = true;  // the file may have moved; the fingerprint check compares the texts
+  text("pairs", &R::pairs, "Text", "a file of pairs to train on: a source, a tab and a target in each line")
+      .free_on_resume = true;  // as `data`
   text("corpus", &R::corpus, "Text", "built-in corpus, used without --data");
   text("grammar", &R::grammar, "Text", "generate the text from this grammar file instead");
   number("corpus-chars", &R::corpus_chars, "Text", 1000, 1e8, "characters to generate from a corpus or grammar");

@@ -31,6 +31,22 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
       Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
 }
 
+// Refuses texts that the model's objective cannot use.
+void check_objective(const LanguageModel& model, const RunConfig& config, const RunData& data) {
+  const Objective objective = model.objective();
+  if (objective == Objective::kPairs) {
+    if (!data.pairs || data.vocabulary.is_bytes() || !data.vocabulary.characters().starts_with(U"\t\n"))
+      throw UsageError(
+          cat("--model ", config.model, ": needs pairs of characters; give --pairs FILE or --corpus numbers"));
+    if (const Index longest = data.longest_pair(); longest > config.context)
+      fail(data.source, ": the longest pair has ", longest, " tokens with its line break, but --context is ",
+           config.context, "; use --context ", longest, " or more");
+  } else if (data.pairs && data.fresh.empty() && static_cast<Index>(data.train.ids.size()) <= config.context) {
+    fail(data.source, ": the training part has ", counted(data.train.ids.size(), "token"), ", but a context of ",
+         config.context, " needs at least ", config.context + 1, "; use a shorter --context");
+  }
+}
+
 constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";
 // Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
@@ -56,6 +72,9 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   seed_generator(mix64(seed ^ kParameterStream));
   batches_ = Rng(mix64(seed ^ kBatchStream));
   model_ = config.make_model(data_.vocabulary.size());
+  check_objective(*model_, config, data_);
+  // The known probabilities are those of the next token.
+  if (model_->objective() != Objective::kNextToken) data_.forget_truth();
   if (start) copy_parameters(start->model, *model_);
   if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
     if (!data_.fresh.empty())
@@ -67,7 +86,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   }
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
-  if (!data_.has_floor()) info_.counting = counting_losses(data_, 2);
+  if (!data_.has_floor() && model_->objective() == Objective::kNextToken) info_.counting = counting_losses(data_, 2);
   RunDirectory::info_text(info_);  // fail before removing files if the info cannot be stored
   make_directories(directory_.path());
   lock_ = DirectoryLock(directory_.path(), kBusy);
@@ -240,12 +259,16 @@ void Trainer::validate() {
 // how --batch and --accumulate divide the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
+  const Index rows = c.batch * c.accumulate;
   if (lanes_) {
     if (lanes_->starts_epoch(step_)) zero_carried();
     lanes_->fill(step_, batch_);
+  } else if (model_->objective() == Objective::kPairs) {
+    random_documents(data_.train, c.context, rows, batches_, batch_);
   } else {
-    draw_batch(data_, c.context, c.batch * c.accumulate, batches_, batch_);
+    draw_batch(data_, c.context, rows, batches_, batch_);
   }
+  model_->prepare(batch_.inputs, batch_.targets, batch_.rows, batches_);
   const auto size = static_cast<std::size_t>(c.batch * c.context);
   double loss = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(c.accumulate); ++i) {

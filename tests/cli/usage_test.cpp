@@ -11,7 +11,7 @@ namespace headlight {
 namespace {
 
 const Words kCommands = {"train",  "sample", "chat",   "eval",  "heads", "info",
-                         "export", "import", "corpus", "bench", "models"};
+                         "export", "import", "corpus", "bench", "models", "fill"};
 
 TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
   for (const std::string& command : kCommands) {

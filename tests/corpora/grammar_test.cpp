@@ -312,7 +312,7 @@ TEST(Corpus, TheExampleInTheReadmeIsAGrammar) {
 
 TEST(Corpus, UnknownNamesListTheKnown) {
   EXPECT_EQ(corpus_names(), (std::vector<std::string>{"tales", "repeats", "repeats-fixed", "roles", "markov", "chorus",
-                                                      "chorus-induction"}));
+                                                      "chorus-induction", "numbers"}));
   for (const std::string& name : corpus_names()) EXPECT_GE(corpus(name, 1, 1).size(), 1);
   try {
     corpus("tails", 10, 1);
@@ -321,7 +321,7 @@ TEST(Corpus, UnknownNamesListTheKnown) {
     EXPECT_STREQ(
         error.what(),
         "corpus: there is no corpus 'tails'; choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, "
-        "chorus-induction");
+        "chorus-induction, numbers");
   }
   EXPECT_THROW(corpus("tales", 0, 1), Error);
   EXPECT_THROW(corpus("tales", kMaxCorpusChars + 1, 1), Error);

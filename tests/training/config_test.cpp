@@ -221,7 +221,8 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.data = c.grammar = "x"; }), "--data and --grammar"));
   EXPECT_TRUE(contains(
       line([](RunConfig& c) { c.corpus = "tale"; }),
-      "choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction; did you mean tales?"));
+      "choose one of: tales, repeats, repeats-fixed, roles, markov, chorus, chorus-induction, numbers; did you "
+      "mean tales?"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.width = 1 << 20; }), "GB of memory; use a smaller --width"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.hidden = 1 << 20, c.layers = 1000; }), "GB of memory"));
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));
@@ -258,8 +259,8 @@ TEST(Presets, AreWhatTheyAreSaidToBe) {
   EXPECT_EQ(baby.dropout, 0.2);
   EXPECT_EQ(find_preset("demo").config.data, "");
   EXPECT_EQ(error_of([] { find_preset("bay"); }),
-            "--preset bay: not one of demo, repeats, roles, markov, chorus, chorus-induction, micro, cpu, baby; did "
-            "you mean baby?");
+            "--preset bay: not one of demo, repeats, roles, markov, chorus, chorus-induction, numbers, micro, cpu, "
+            "baby; did you mean baby?");
 }
 
 // For users of the library: every range and choice of the table, whatever the setting.

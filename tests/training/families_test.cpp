@@ -1,7 +1,8 @@
-// Checks that every registered model family must pass: causality to the bit, derivatives, thread invariance, training,
+// Checks that every registered model family must pass: causality to the bit, objectives, derivatives, thread invariance, training,
 // saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -41,6 +42,10 @@ RunConfig small(const std::string& name) {
   c.eval_every = 4;
   c.warmup = 2;
   c.corpus_chars = 4000;
+  if (c.make_model(kVocabulary)->objective() == Objective::kPairs) {
+    c.corpus = "numbers";
+    c.context = 48;
+  }
   return c;
 }
 
@@ -62,11 +67,27 @@ std::vector<std::int32_t> random_ids(Index count, std::uint64_t seed) {
   return ids;
 }
 
+// `rows` sequences that the model accepts.
+std::vector<std::int32_t> random_inputs(const LanguageModel& model, Index length, Index rows) {
+  std::vector<std::int32_t> ids = random_ids(rows * length, 2);
+  if (model.objective() != Objective::kPairs) return ids;
+  // A line break, a source, a tab, a target and a line break; the parts differ in length.
+  for (Index row = 0; row < rows; ++row) {
+    const auto at = [&](Index t) -> std::int32_t& { return ids[static_cast<std::size_t>(row * length + t)]; };
+    for (Index t = 0; t < length; ++t) at(t) = 2 + at(t) % static_cast<std::int32_t>(kVocabulary - 2);
+    at(0) = 1;
+    at(1 + row % 2) = 0;
+    at(length - 1 - row % 2) = 1;
+  }
+  return ids;
+}
+
 class Families : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Families, LogitsDependOnThePastOnly) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
+  if (model->objective() != Objective::kNextToken) GTEST_SKIP() << "the objective is not the next token";
   const NoGrad no_recording;
   const std::vector<std::int32_t> ids = random_ids(2 * c.context, 1);
   const Tensor before = (*model)(ids, 2);
@@ -90,12 +111,59 @@ TEST_P(Families, LogitsDependOnThePastOnly) {
     for (Index i = 0; i < kVocabulary; ++i) EXPECT_NEAR(prefix.at({0, t, i}), before.at({0, t, i}), 1e-4);
 }
 
+TEST_P(Families, LogitsOfAMaskedModelDependOnAllTokensOfTheSequence) {
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  if (model->objective() != Objective::kMasked) GTEST_SKIP() << "the objective is not to restore hidden tokens";
+  const NoGrad no_recording;
+  const std::vector<std::int32_t> ids = random_ids(2 * c.context, 1);
+  const Tensor before = (*model)(ids, 2);
+  const auto row = [&](const Tensor& y, Index b, Index t) { return slice(slice(y, 0, b, b + 1), 1, t, t + 1); };
+  for (Index changed = 0; changed < c.context; ++changed) {
+    std::vector<std::int32_t> other = ids;
+    other[static_cast<std::size_t>(c.context + changed)] = static_cast<std::int32_t>(kVocabulary);  // the mask
+    const Tensor after = (*model)(other, 2);
+    for (Index t = 0; t < c.context; ++t) {
+      EXPECT_EQ(row(after, 0, t).to_vector(), row(before, 0, t).to_vector()) << "another sequence";
+      EXPECT_NE(row(after, 1, t).to_vector(), row(before, 1, t).to_vector()) << changed << " " << t;
+    }
+  }
+}
+
+TEST_P(Families, OnlyModelsOfTheNextTokenContinueTexts) {
+  const auto model = random_model(small(GetParam()));
+  if (model->objective() == Objective::kNextToken) GTEST_SKIP() << "the model continues texts";
+  Rng rng(1);
+  const std::int32_t prompt[] = {1, 2};
+  EXPECT_TRUE(contains(error_of([&] { generate(*model, prompt, 3, {}, rng); }), "does not continue a text"));
+  EXPECT_FALSE(model->reader(WeightFormat::kFloat32));
+}
+
+// Every choice of prepare() comes from its generator, and the number of targets does not depend on it.
+TEST_P(Families, PrepareIsDeterministic) {
+  const RunConfig c = small(GetParam());
+  const auto model = random_model(c);
+  const std::vector<std::int32_t> ids = random_inputs(*model, c.context, 3), next = random_ids(3 * c.context, 7);
+  const auto prepared = [&](std::uint64_t seed) {
+    std::pair result(ids, next);
+    Rng rng(seed);
+    model->prepare(result.first, result.second, 3, rng);
+    return result;
+  };
+  EXPECT_EQ(prepared(1), prepared(1));
+  const auto ignored = [](const auto& p) { return std::count(p.second.begin(), p.second.end(), kIgnoredTarget); };
+  EXPECT_EQ(ignored(prepared(1)), ignored(prepared(2)));
+  if (model->objective() == Objective::kNextToken) {
+    EXPECT_EQ(prepared(1), std::pair(ids, next));
+  }
+}
+
 TEST_P(Families, GradientsOfAllParameters) {
   const DTypeScope doubles(DType::kFloat64);
   RunConfig c = small(GetParam());
   c.context = 5;
   const auto model = random_model(c);
-  const std::vector<std::int32_t> ids = random_ids(10, 2), targets = random_ids(10, 3);
+  const std::vector<std::int32_t> ids = random_inputs(*model, 5, 2), targets = random_ids(10, 3);
   // Small steps, because a part such as relu2 has a kink in its derivative.
   const GradcheckOptions options{.tolerance = 1e-5, .step = 1e-5};
   const GradcheckResult result = gradcheck(
@@ -105,7 +173,8 @@ TEST_P(Families, GradientsOfAllParameters) {
 
 TEST_P(Families, EveryThreadCountGivesTheSameBits) {
   const RunConfig c = small(GetParam());
-  const std::vector<std::int32_t> ids = random_ids(3 * c.context, 2), targets = random_ids(3 * c.context, 3);
+  const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
+                                  targets = random_ids(3 * c.context, 3);
   std::vector<std::vector<double>> first;
   const int before = thread_count();
   for (const int threads : {1, 2, 3, 7}) {
@@ -125,6 +194,7 @@ TEST_P(Families, EveryThreadCountGivesTheSameBits) {
 TEST_P(Families, AReaderGivesTheModelsLogits) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
+  if (model->objective() != Objective::kNextToken) GTEST_SKIP() << "a reader continues a text, and the model does not";
   const auto reader = model->reader(WeightFormat::kFloat32);
   ASSERT_TRUE(reader) << "every built-in family reads single tokens";
   const NoGrad no_recording;
@@ -221,13 +291,18 @@ TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
   AdamW optimizer(model->parameters(), {});
-  const std::vector<std::int32_t> ids = random_ids(3 * c.context, 2), targets = random_ids(3 * c.context, 3);
+  const std::vector<std::int32_t> ids = random_inputs(*model, c.context, 3), next = random_ids(3 * c.context, 3);
+  std::vector<std::int32_t> inputs = ids, targets = next;
+  Rng rng(5);
   Index before = 0;
   for (int step = 0; step < 5; ++step) {
     if (step == 2) before = cli::allocated_bytes();
+    std::copy(ids.begin(), ids.end(), inputs.begin());
+    std::copy(next.begin(), next.end(), targets.begin());
+    model->prepare(inputs, targets, 3, rng);
     {
       Tape tape;
-      tape.backward(cross_entropy((*model)(ids, 3), targets));
+      tape.backward(cross_entropy((*model)(inputs, 3), targets));
     }
     optimizer.step(1e-3);
     model->zero_grad();

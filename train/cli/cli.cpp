@@ -240,9 +240,21 @@ ModelAndText load_model_and_text(const Arguments& args) {
     if (!args.has("quiet")) say_marks(loaded.data.marked);
     return loaded;
   }
+  if (const auto pairs = args.text("pairs")) {
+    if (args.has("data") || args.has("corpus"))
+      throw UsageError(cat("--pairs and --", args.has("data") ? "data" : "corpus", " cannot both be given"));
+    RunConfig config = info.config;
+    config.folder = "";
+    config.pairs = *pairs;
+    config.val_fraction = 0;
+    loaded.data = load_run_data(config, &info.vocabulary);
+    loaded.data.validation = std::move(loaded.data.train);
+    loaded.data.train = {};
+    return loaded;
+  }
   if (const auto name = args.text("corpus")) {
     RunConfig config = info.config;
-    config.data = config.grammar = "";
+    config.data = config.grammar = config.pairs = "";
     config.more_data.clear();
     config.corpus = *name;
     check_corpus_name("--corpus", *name);

@@ -148,6 +148,7 @@ std::string padded(std::string text, std::size_t width);
 // The commands, each in its own file. commands() lists them in the order of --help.
 Command train_command();
 Command sample_command();
+Command fill_command();
 Command chat_command();
 Command eval_command();
 Command heads_command();

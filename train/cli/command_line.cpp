@@ -18,13 +18,17 @@
 namespace headlight::cli {
 
 std::vector<Command> commands() {
-  return {train_command(),        sample_command(),      chat_command(),
-          eval_command(),         heads_command(),       heads_show_command(),
-          heads_ablate_command(), heads_prune_command(), heads_recover_command(),
-          heads_report_command(), heads_study_command(), info_command(),
-          export_command(),       import_command(),      plot_command(),
-          corpus_command(),       bench_command(),       models_command(),
-          lesson_command(),       completion_command(),  man_command()};
+  return {train_command(),        sample_command(),
+          chat_command(),         fill_command(),
+          eval_command(),         heads_command(),
+          heads_show_command(),   heads_ablate_command(),
+          heads_prune_command(),  heads_recover_command(),
+          heads_report_command(), heads_study_command(),
+          info_command(),         export_command(),
+          import_command(),       plot_command(),
+          corpus_command(),       bench_command(),
+          models_command(),       lesson_command(),
+          completion_command(),   man_command()};
 }
 
 namespace {

@@ -126,6 +126,8 @@ int run_corpus(const Arguments& args) {
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const TracedText text = grammar ? generate(Grammar::parse(read_text_file(*grammar), *grammar), chars, seed)
                                   : corpus(args.operands()[0], chars, seed);
+  if (!text.traced() && (trace || args.has("rules")))
+    fail("--seed ", seed, ": the held-out text of ", args.operands()[0], " has no probabilities; use another seed");
   print(trace ? trace_table(text) : text.text);
   finish_output();
   const CorpusInfo info = grammar ? CorpusInfo() : corpus_info(args.operands()[0]);
@@ -135,9 +137,11 @@ int run_corpus(const Arguments& args) {
   const auto documents = text.document_starts.size();
   const char* unit = sequences ? "symbol" : "character";
   std::string known =
-      wrapped("", cat("floor ", fixed_text(loss_where(text.log_probability, counts), 4), " nats a ", unit, " over ",
-                      count, " ", unit, "s in ", documents, sequences ? " line" : " document",
-                      documents == 1 ? "" : "s", ": no model has a lower expected loss"));
+      !text.traced()
+          ? wrapped("", cat(counted(documents, "held-out pair"), ", without probabilities; another seed has them"))
+          : wrapped("", cat("floor ", fixed_text(loss_where(text.log_probability, counts), 4), " nats a ", unit,
+                            " over ", count, " ", unit, "s in ", documents, sequences ? " line" : " document",
+                            documents == 1 ? "" : "s", ": no model has a lower expected loss"));
   if (!info.meaning.empty()) known += wrapped("", info.meaning);
   if (args.has("rules")) known += rule_table(text, counts);
   known.pop_back();  // say() adds the line break

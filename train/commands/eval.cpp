@@ -17,6 +17,7 @@
 #include "headlight/ops/ops.h"
 #include "headlight/training/evaluate.h"
 #include "models/quantize.h"
+#include "training/gap_accuracy.h"
 #include "training/run_data.h"
 #include "training/run_directory.h"
 
@@ -27,7 +28,9 @@ namespace {
 std::vector<Flag> eval_flags() {
   std::vector<Flag> flags =
       model_and_text_flags({{"windows", "N", "windows to evaluate, evenly spaced; 0: the whole text", "Options", "0"}});
+  flags.insert(flags.begin() + 2, {"gaps", "N", "also hide N single characters, and measure the share restored"});
   flags.insert(flags.begin() + 2, {"int8", "", "int8 weights, as in sample --int8"});
+  flags.insert(flags.begin() + 1, {"pairs", "FILE", "use this file of pairs instead"});
   flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
   return flags;
 }
@@ -77,21 +80,32 @@ int run_eval(const Arguments& args) {
     fail(args.operands()[0], ": the run has no validation text (--val-fraction 0); pass a text with --data");
   const bool int8 = args.has("int8");
   if (int8) round_to_int8(trained.transformer("--int8"));
+  const LanguageModel& model = *trained.model;
+  const bool continues = model.objective() == Objective::kNextToken, pairs = model.objective() == Objective::kPairs;
+  if (pairs && !data.pairs)
+    throw UsageError(cat(data.source, ": the model ", trained.info.config.model, " needs pairs; give --pairs FILE"));
   if (const auto file = args.text("logits")) {
+    if (!continues)
+      fail("--logits: the model ", trained.info.config.model, " has no logits of next tokens; leave it out");
     const Index saved = save_logits(*file, *trained.model, data.validation, windows);
     say(cat("logits of ", counted(saved, "window"), " written to ", *file));
   }
   const Evaluation e = evaluate(*trained.model, data.validation, windows);
-  const bool has_floor = data.has_floor();
+  std::optional<GapAccuracy> gaps;
+  if (const Index count = args.whole("gaps", 0, 0, 1'000'000); count > 0)
+    gaps = gap_accuracy(model, data.validation, count);
+  const double exact = static_cast<double>(e.exact) / std::max(1.0, static_cast<double>(e.windows.size()));
+  const bool has_floor = data.has_floor() && continues;
   const std::vector<RuleLoss> by_rule =
       has_floor ? loss_by_rule(e, data.validation_log_probability, data.validation_rule, data.rule_names)
                 : std::vector<RuleLoss>();
   const std::vector<ReferenceLoss> readers =
-      data.validation_references.empty()
+      data.validation_references.empty() || !continues
           ? std::vector<ReferenceLoss>()
           : reference_losses(e, data.validation_log_probability, data.validation_references);
-  const bool other_text = args.has("data") || args.has("corpus");
-  const Counting counting = counted_on(other_text ? trained_on(trained.info) : data, data.validation, e);
+  const bool other_text = args.has("data") || args.has("corpus") || args.has("pairs");
+  const Counting counting =
+      continues ? counted_on(other_text ? trained_on(trained.info) : data, data.validation, e) : Counting();
   const double floor = has_floor ? floor_of(e.windows, data.validation_log_probability) : 0;
   if (args.has("json")) {
     Json json = Json::object();
@@ -104,9 +118,15 @@ int run_eval(const Arguments& args) {
         .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
         .set("bits_per_token", Json::finite_or_null(e.loss / std::numbers::ln2))
         .set("floor", has_floor ? Json(floor) : Json());
+    if (pairs) json.set("exact", exact);
     Json counted = Json::object();
     for (const auto& [name, loss] : counting.losses) counted.set(name, loss);
     json.set("counting", counted).set("counted_tokens", counting.tokens);
+    if (gaps) {
+      Json measured = Json::object().set("count", gaps->gaps).set("restored", gaps->filled);
+      if (continues) measured.set("restored_by_sequence", gaps->by_sequence);
+      json.set("gaps", measured);
+    }
     if (has_floor) {
       Json rules = Json::array();
       for (const RuleLoss& r : by_rule)
@@ -132,12 +152,20 @@ int run_eval(const Arguments& args) {
       cat("text         ", data.source, other_text ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step,
             int8 ? ", rounded to int8" : "", "\n"));
-  print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", unit, "\n"));
+  print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", continues || pairs ? "" : "hidden ", unit, "\n"));
   if (has_floor)
     print(cat("floor        ", fixed_text(floor, 4), " nats (entropy floor); the model is ",
               fixed_text(e.loss - floor, 4), " above\n"));
   print(cat("perplexity   ", fixed_text(std::exp(e.loss), 3), "\n"));
   print(cat("bits         ", fixed_text(e.loss / std::numbers::ln2, 4), " a ", unit, "\n"));
+  if (pairs)
+    print(
+        cat("exact        ", fixed_text(100 * exact, 2), "% of ", e.windows.size(), " targets, by greedy decoding\n"));
+  if (gaps) {
+    const auto percent = [](double share) { return cat(fixed_text(100 * share, 1), "%"); };
+    print(cat("gaps         ", percent(gaps->filled), " of ", gaps->gaps, " hidden ", unit, "s restored",
+              continues ? cat(" from the left; ", percent(gaps->by_sequence), " by the likeliest window") : "", "\n"));
+  }
   if (!counting.losses.empty()) {
     print(cat("\nn-gram models of the training part      loss  perplexity   bits a ", unit, "\n"));
     std::vector<std::pair<std::string, double>> rows = counting.losses;

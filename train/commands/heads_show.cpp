@@ -1,8 +1,8 @@
 // headlight heads show: draws the attention of one head or all heads on a text in the terminal.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
+#include "attention_cells.h"
 #include "base/format.h"
 #include "base/words.h"
 #include "cli/cli.h"
@@ -12,6 +12,7 @@
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
+#include "headlight/models/sequence_models.h"
 #include "headlight/models/transformer.h"
 #include "headlight/nn/hook.h"
 #include "headlight/ops/ops.h"
@@ -23,56 +24,6 @@
 namespace headlight::cli {
 
 namespace {
-
-enum class Colors { kTrue, k256, kNone };
-
-Colors colors_of(const Arguments& args) {
-  const std::string given = args.text("color", "auto");
-  if (given == "true") return Colors::kTrue;
-  if (given == "256") return Colors::k256;
-  if (given == "none") return Colors::kNone;
-  if (given != "auto") throw UsageError(cat("--color ", given, ": not one of auto, true, 256, none"));
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  const std::string term = variable("TERM"), depth = variable("COLORTERM");
-  if (!stdout_is_terminal() || !variable("NO_COLOR").empty() || term.empty() || term == "dumb") return Colors::kNone;
-  if (depth == "truecolor" || depth == "24bit") return Colors::kTrue;
-  return term.find("256") != std::string::npos ? Colors::k256 : Colors::kNone;
-}
-
-// A token as one terminal column: spaces and line breaks are visible, and tokens that are not one column wide are a
-// dot.
-std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
-  const std::string piece = vocabulary.piece(id);
-  if (piece == " ") return "\u2423";
-  if (piece == "\n") return "\u21b5";
-  if (piece == "\t") return "\u21e5";
-  if (piece.size() == 1) return piece[0] > ' ' && piece[0] < 0x7f ? piece : "\u00b7";
-  const char32_t c = vocabulary.is_bytes() ? U'\0' : vocabulary.characters()[static_cast<std::size_t>(id)];
-  // Only scripts of single-width characters: combining marks and wide characters would shift the following columns.
-  const bool narrow = (c >= 0xa1 && c < 0x300) || (c >= 0x370 && c < 0x590) || (c >= 0x1e00 && c < 0x2000);
-  return narrow ? piece : "\u00b7";
-}
-
-// One attention weight, 0 to 1, as a cell. The square root makes small weights distinguishable.
-std::string cell(double weight, Colors colors) {
-  const double x = std::sqrt(std::clamp(weight, 0.0, 1.0));
-  if (colors == Colors::kNone) {
-    constexpr const char* kShades[] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
-    return kShades[std::min(4, static_cast<int>(x * 5))];
-  }
-  // From black over orange to white: lightness increases with the weight, so the scale is readable without color
-  // vision.
-  const auto level = [&](double from, double to) {
-    return static_cast<int>(std::lround(255 * std::clamp((x - from) / (to - from), 0.0, 1.0)));
-  };
-  const int red = level(0, 0.6), green = level(0.2, 0.9), blue = level(0.6, 1);
-  if (colors == Colors::kTrue) return cat("\x1b[48;2;", red, ";", green, ";", blue, "m \x1b[0m");
-  const auto six = [](int value) { return (value * 5 + 127) / 255; };
-  return cat("\x1b[48;5;", 16 + 36 * six(red) + 6 * six(green) + six(blue), "m \x1b[0m");
-}
 
 // The attention weights of every layer: [layer], each of shape [1, heads, T, T].
 struct KeepWeights : Hook {
@@ -154,6 +105,8 @@ int run_heads_show(const Arguments& args) {
   const Colors colors = colors_of(args);
   const TrainedModel trained =
       load_model(words[0], args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest);
+  if (const auto* pairs = dynamic_cast<const EncoderDecoder*>(trained.model.get()))
+    return show_alignment(args, trained, *pairs, colors);
   const TransformerConfig& config = trained.transformer("heads show").config();
   const bool all = words[1] == "all";
   const std::vector<HeadId> heads = all ? all_heads(config) : std::vector{parse_head(words[1], config)};
@@ -204,7 +157,8 @@ Command heads_show_command() {
       .usage = "DIR HEAD|all TEXT",
       .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
                    "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt",
-                   "headlight heads show runs/tales all \"tom had a pan\""},
+                   "headlight heads show runs/tales all \"tom had a pan\"",
+                   "headlight heads show runs/numbers L1H0 1234  # encoder-decoder: the cross-attention"},
       .flags = {with_choices({"color", "KIND", "true, 256, none, or auto: as the terminal supports", "Options", "auto"},
                              {"true", "256", "none", "auto"}),
                 {"last", "", "use the last checkpoint instead of the best one"},

@@ -16,6 +16,7 @@
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 #include "headlight/generation/generate.h"
+#include "headlight/models/sequence_models.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
 #include "models/decoder.h"
@@ -67,6 +68,27 @@ std::string token_line(const Vocabulary& vocabulary, const SampledToken& drawn) 
   return cat(vocabulary.name(drawn.token), "\t", fixed_text(drawn.log_probability, 4), "\n");
 }
 
+// Prints the target of each line of the prompt.
+int run_translate(const Arguments& args, const TrainedModel& trained, const EncoderDecoder& model) {
+  for (const auto& [flag, value] : args.values())
+    if (flag != "prompt" && flag != "json" && flag != "last")
+      throw UsageError(cat("--", flag, ": the model ", trained.info.config.model,
+                           " takes the most probable token at each step; leave it out"));
+  const Vocabulary& vocabulary = trained.info.vocabulary;
+  const std::string prompt = prompt_of(args, vocabulary);
+  if (prompt.empty()) throw UsageError("--prompt: is missing; give the source to map to a target");
+  if (prompt.find('\t') != std::string::npos) throw UsageError("--prompt: has a tab; give only the source");
+  for (std::size_t at = 0; at <= prompt.size();) {
+    const std::size_t end = std::min(prompt.find('\n', at), prompt.size());
+    const std::string source = prompt.substr(at, end - at);
+    at = end + 1;
+    const std::string target = vocabulary.decode(model.translate(vocabulary.encode(source, "prompt")));
+    if (args.has("json")) print(json_text(Json::object().set("source", source).set("target", target)) + "\n");
+    else print(target + "\n");
+  }
+  return 0;
+}
+
 int run_sample(const Arguments& args) {
   GenerationFlags w = generation_flags_of(args, 500);
   const Index count = args.whole("count", 1, 1, 1'000'000);
@@ -74,6 +96,9 @@ int run_sample(const Arguments& args) {
   w.options.log_probabilities = log_probabilities;
   const TrainedModel trained =
       load_model(args.operands()[0], w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
+  if (const auto* pairs = dynamic_cast<const EncoderDecoder*>(trained.model.get()))
+    return run_translate(args, trained, *pairs);
+  check_continues_text(*trained.model, args.operands()[0]);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
@@ -156,6 +181,7 @@ Command sample_command() {
       .examples = {"headlight sample runs/tales", "headlight sample runs/mine --prompt \"ROMEO:\" --chars 300 --seed 7",
                    "headlight sample runs/mine --temperature 0  # always the most likely character",
                    "headlight sample runs/mine --count 3 --stop \".\"",
+                   "headlight sample runs/numbers --prompt 1234  # a model of pairs: the target of a source",
                    "echo \"Once upon\" | headlight sample runs/mine -"},
       .flags = sample_flags(),
       .least_operands = 1,

@@ -71,7 +71,10 @@ std::vector<Flag> train_flags() {
 
 // The default of --out: "runs/hamlet" for texts/hamlet.txt.
 std::string default_directory(const RunConfig& config) {
-  std::string name = !config.data.empty() ? config.data : !config.grammar.empty() ? config.grammar : config.corpus;
+  std::string name = !config.data.empty()      ? config.data
+                     : !config.pairs.empty()   ? config.pairs
+                     : !config.grammar.empty() ? config.grammar
+                                               : config.corpus;
   while (name.size() > 1 && name.back() == '/') name.pop_back();  // a trailing slash of a folder
   name = name.substr(name.find_last_of('/') + 1);
   if (const std::size_t dot = name.find_last_of('.'); dot != std::string::npos && dot > 0) name.resize(dot);
@@ -90,6 +93,7 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 
 // Plans the run for the time budget, with speeds measured on this machine.
 Plan planned(const Asked& asked, const RunData& data, double seconds) {
+  if (data.pairs) throw UsageError("--minutes: no plan for pairs; set --steps instead");
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
   if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
@@ -161,7 +165,9 @@ void print_end(const Trainer& trainer, const std::string& directory) {
             std::isnan(trainer.floor()) ? ""
                                         : cat("; floor ", fixed_text(trainer.floor(), 4), " (",
                                               fixed_text(trainer.best_val_loss() - trainer.floor(), 4), " below)")));
-  say(cat("next    ", program_name(), " sample ", quoted(directory)));
+  const bool masked = trainer.model().objective() == Objective::kMasked;
+  say(cat("next    ", program_name(), masked ? " fill " : " sample ", quoted(directory),
+          masked ? " TEXT_WITH_GAPS" : ""));
   if (trainer.config().is_transformer()) say(cat("        ", program_name(), " heads ", quoted(directory)));
 }
 

@@ -205,6 +205,7 @@ void TrainingProgress::plain_line(const StepRecord& r) const {
 
 // Generates a new sample whenever the share of time for sampling allows. The first, short sample comes within seconds.
 void TrainingProgress::refresh_sample() {
+  if (trainer_.model().objective() != Objective::kNextToken) return;
   const double now = monotonic_seconds(), elapsed = now - began_;
   constexpr Index kLong = 1500, kShort = 80;
   const double allowed = elapsed * kSamplingShare - sampling_;

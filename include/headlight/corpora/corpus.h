@@ -24,6 +24,9 @@ struct CorpusInfo {
   // in length.
   Index sequence_length = 0;
   std::string alphabet = {};  // for sequences: all possible characters, ascending
+  // Whether each document is a pair: a line with a source, a tab and a target. Texts of seed 2 then contain only pairs
+  // that texts of other seeds never contain.
+  bool pairs = false;
 };
 // Error: an unknown name.
 const CorpusInfo& corpus_info(std::string_view name);

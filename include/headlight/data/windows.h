@@ -64,6 +64,11 @@ struct Window {
 enum class Padding { kAllowed, kNone };
 std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most = 0,
                                        Padding padding = Padding::kAllowed);
+// Windows for models that read one document at a time: one for each document, beginning at its start and reaching as far
+// as the text goes. If `most` is positive and there are more documents, `most` of them, evenly spaced.
+std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
+// Fills `batch` with `rows` of these windows, drawn uniformly with replacement. Error: no documents.
+void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
 // Makes the batch of these windows: one row each.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);
 

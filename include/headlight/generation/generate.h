@@ -1,10 +1,11 @@
-// Text generation: sampling from logits, and continuing a prompt token by token.
+// Text generation: sampling from logits, continuing a prompt token by token, and filling gaps.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "headlight/base/random.h"
@@ -40,10 +41,13 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& op
 SampledToken draw_token(std::span<const float> logits, std::span<const std::int32_t> before,
                         const SampleOptions& options, Rng& rng);
 
+// Error: the model does not predict the next token, so that it cannot continue a text; the message begins with `where`.
+void check_continues_text(const LanguageModel& model, const std::string& where);
+
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
 // generation by returning false. The model's input is the last `context` tokens. For models trained on documents, whose
 // windows all begin at a document end, pass `document_end`: if those tokens contain a document end, the input starts at
-// the first one. Error: an empty prompt.
+// the first one. Errors: an empty prompt, check_continues_text().
 //
 // Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as the
 // text, or the current document, fits the context; beyond that, the reader defines which tokens the logits depend on
@@ -64,7 +68,8 @@ std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std:
 // Generates many texts with one model: builds the reader once.
 class TextGenerator {
  public:
-  // The model must outlive this object. Error: an int8 format, and the model has no reader for it.
+  // The model must outlive this object. Errors: an int8 format, and the model has no reader for it;
+  // check_continues_text().
   explicit TextGenerator(const LanguageModel& model, WeightFormat format = WeightFormat::kFloat32);
   // Whether the model has no reader, so that each token runs the model on the whole window.
   bool reruns_window() const { return !reader_; }
@@ -77,5 +82,21 @@ class TextGenerator {
   const LanguageModel& model_;
   std::unique_ptr<TokenReader> reader_;  // null: generate_full_context()
 };
+
+// A gap that fill_gaps() filled.
+struct FilledGap {
+  std::size_t place = 0;  // index in the ids
+  std::int32_t token = 0;
+  Index round = 0;                  // counted from 0; gaps filled in earlier rounds were visible
+  std::vector<double> probability;  // [V]: of each token, when the gap was filled
+};
+enum class FillOrder {
+  kConfidentFirst,  // one gap a round, the one whose best token is most probable; the others see its token
+  kAtOnce,          // all in one round, each independently of the others
+};
+// Replaces each id V, a gap, by its most probable token. Returns the gaps in the order of the text.
+// Errors: a model with another objective than kMasked, no gaps, more ids than the context, an id outside 0..V.
+std::vector<FilledGap> fill_gaps(const LanguageModel& model, std::span<std::int32_t> ids,
+                                 FillOrder order = FillOrder::kConfidentFirst);
 
 }  // namespace headlight

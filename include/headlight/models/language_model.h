@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/base/random.h"
 #include "headlight/nn/module.h"
 
 namespace headlight {
@@ -37,9 +38,16 @@ class TokenReader {
   virtual Index length() const = 0;
 };
 
+// The task that a model learns. It decides which predictions the logits are, and which commands accept the model.
+enum class Objective {
+  kNextToken,  // the logits at t depend on ids 0..t only and predict id t+1
+  kMasked,     // the logits at t depend on all ids and predict the token at t; id V hides a token from the model
+  kPairs,      // each sequence holds a source and a target; the logits at t predict token t of the target
+};
+
 class LanguageModel : public Module {
  public:
-  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]. The logits at t depend on ids 0..t only.
+  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]; see Objective for what they depend on.
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
   // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty, the
@@ -52,6 +60,12 @@ class LanguageModel : public Module {
   virtual Index context() const = 0;     // the most tokens in a sequence of a training batch
   // The architecture in a few words, such as "4 layers of 4 heads, width 128, context 64".
   virtual std::string summary() const = 0;
+  virtual Objective objective() const { return Objective::kNextToken; }
+  // Turns B = `batch` windows of a text into inputs and targets of the objective, in place; called before every training
+  // step and evaluation. On entry targets[i] is the token after inputs[i], or kIgnoredTarget where a prediction does not
+  // count. On exit targets[i] belongs to row i of the logits. All random choices must come from `rng`.
+  virtual void prepare(std::span<std::int32_t> /*inputs*/, std::span<std::int32_t> /*targets*/, Index /*batch*/,
+                       Rng& /*rng*/) const {}
   // A reader of single tokens; null: the model has none for this format. Without a float32 reader, generation runs the
   // model on the whole window for each token.
   virtual std::unique_ptr<TokenReader> reader(WeightFormat /*format*/) const { return nullptr; }

@@ -1,0 +1,29 @@
+// The cells of attention maps in the terminal, and the map of a pair's cross-attention.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/cli.h"
+#include "headlight/data/vocabulary.h"
+#include "headlight/models/sequence_models.h"
+#include "training/run_directory.h"
+
+namespace headlight::cli {
+
+enum class Colors { kTrue, k256, kNone };
+// From --color, or by what standard output supports. Error (UsageError): an unknown kind.
+Colors colors_of(const Arguments& args);
+
+// A token as one terminal column: spaces and line breaks are visible, and tokens that are not one column wide are a
+// dot.
+std::string column_text(const Vocabulary& vocabulary, std::int32_t id);
+
+// One attention weight, 0 to 1, as a cell. The square root makes small weights distinguishable.
+std::string cell(double weight, Colors colors);
+
+// heads show DIR HEAD|all SOURCE of an encoder-decoder: translates the source and draws the cross-attention weights;
+// rows are target tokens, columns are source tokens. Errors: an unknown head, a source that does not fit.
+int show_alignment(const Arguments& args, const TrainedModel& trained, const EncoderDecoder& model, Colors colors);
+
+}  // namespace headlight::cli
