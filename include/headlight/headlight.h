@@ -32,7 +32,6 @@
 #include "headlight/nn/norm.h"
 #include "headlight/nn/position.h"
 #include "headlight/nn/recurrent.h"
-#include "headlight/nn/residual.h"
 #include "headlight/nn/self_attention.h"
 
 #include "headlight/models/language_model.h"

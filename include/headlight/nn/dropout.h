@@ -1,8 +1,10 @@
 // Dropout: in training, sets each element to zero with probability p and multiplies the others by 1/(1-p) (Srivastava
-// et al. 2014); otherwise the identity. "In training" means that a tape is recording. x [...] -> [...].
+// et al. 2014); otherwise the identity. "In training" means that a tape is recording. x [...] -> [...]. finish() ends a
+// sublayer with dropout and the sum with the residual stream.
 #pragma once
 
 #include "headlight/autograd/tape.h"
+#include "headlight/nn/linear.h"
 #include "headlight/nn/module.h"
 #include "headlight/ops/ops.h"
 
@@ -22,5 +24,13 @@ class Dropout : public Module {
  private:
   double p_;
 };
+
+// residual + drop(last(x)), or drop(last(x)) if the residual is undefined. x [...,in], residual [...,out] -> [...,out].
+// Without dropout the sum is fused into the linear layer, with bit-identical results.
+inline Tensor finish(const Child<Linear>& last, const Tensor& x, const Dropout& drop, const Tensor& residual) {
+  if (!residual.defined()) return drop(last(x));
+  if (drop.active_probability() > 0) return add(residual, drop(last(x)));
+  return last(x, residual);
+}
 
 }  // namespace headlight

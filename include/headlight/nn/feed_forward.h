@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "headlight/nn/residual.h"
 
 namespace headlight {
 

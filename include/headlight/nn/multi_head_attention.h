@@ -18,7 +18,6 @@
 
 #include "headlight/nn/hook.h"
 #include "headlight/nn/position.h"
-#include "headlight/nn/residual.h"
 
 namespace headlight {
 
