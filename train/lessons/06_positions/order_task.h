@@ -14,7 +14,7 @@ inline constexpr Index kWords = 8;                  // the words are a, b, ... h
 inline constexpr Index kBack = 2;                   // the target at t is the word at t - kBack
 inline constexpr Index kTrained = 32;               // words in a training sequence
 inline constexpr Index kTested = 4 * kTrained;      // words in a test sequence
-inline constexpr Index kSteps = 1500, kBatch = 16;  // each model sees kSteps kBatch kTrained words
+inline constexpr Index kSteps = 1500, kBatch = 16;  // a training run has kSteps kBatch kTrained words
 
 // Returns the first step from which the training loss stayed below 0.1, or -1 if it did not end there.
 Index train_order(TransformerLM& model, std::uint64_t seed, const std::string& what, const LessonProgress& progress);

@@ -2,7 +2,7 @@
 //
 // A [T,T] is the attention of one causal head: A[t * T + j] is the weight of key j for query t; rows sum to 1, and
 // weights of later keys (j > t) are 0. R [T,T] is a role: R[t * T + j] is 1 if key j belongs to the role of query t, otherwise
-// 0. A query is eligible if its role contains a key that it can see (j <= t); R may also mark later keys, which do
+// 0. A query is eligible if its role contains a visible key (j <= t); R may also mark later keys, which do
 // not count.
 //
 // Example, T = 2, the role "previous token": R = {0, 0, 1, 0}. Only query 1 is eligible. For A = {1, 0, 0.8, 0.2} the score is
@@ -26,7 +26,7 @@ inline double score(const std::vector<float>& A, const std::vector<float>& R, in
 // S0: the score of uniform causal attention, whose query t gives 1 / (t + 1) to each of the keys 0 .. t.
 inline double chance(const std::vector<float>& R, int T) {
   (void)R, (void)T;
-  throw NotWritten("a row of uniform attention: how many keys does query t see?");
+  throw NotWritten("a row of uniform attention: how many keys does query t have?");
 }
 
 // (S - S0) / (1 - S0): 0 for uniform attention, 1 if all attention lies on the role. NaN where this is undefined: no

@@ -87,12 +87,12 @@ std::string later_keys() {
   const double value = score(a, r, 3);
   if (const std::string wrong =
           differs("the score where query 0 has only the later key 2 as its role, and query 2 has key 2", value, 1,
-                  close(value, 0.5) ? ": query 0 cannot see key 2 and is not eligible" : "");
+                  close(value, 0.5) ? ": key 2 is masked for query 0, which is not eligible" : "");
       !wrong.empty())
     return wrong;
   const double s0 = chance(r, 3);
   return differs("chance for the same role", s0, 1.0 / 3,
-                 ": query 0 cannot see key 2, so only query 2 counts, with 1 of 3 keys");
+                 ": key 2 is masked for query 0, so only query 2 counts, with 1 of 3 keys");
 }
 
 std::string chance_previous() {
@@ -100,8 +100,8 @@ std::string chance_previous() {
   const Vec r = one_key(T, previous);
   const double value = chance(r, T), right = (1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 3;
   std::string hint;
-  if (close(value, 1.0 / 4)) hint = ": this is 1 / T; query t sees only t + 1 keys, so it gives 1 / (t + 1) to each";
-  else if (close(value, (1.0 + 1.0 / 2 + 1.0 / 3) / 3)) hint = ": query t sees t + 1 keys, itself included, not t";
+  if (close(value, 1.0 / 4)) hint = ": this is 1 / T; query t has only t + 1 keys, so it gives 1 / (t + 1) to each";
+  else if (close(value, (1.0 + 1.0 / 2 + 1.0 / 3) / 3)) hint = ": query t has t + 1 keys, itself included, not t";
   else if (close(value, (1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4))
     hint = ": query 0 has no previous token and is not eligible";
   else if (close(value, 3.0 / 10))
@@ -180,7 +180,7 @@ std::string ablated_values() {
         const double value = y[index(b, h, t, d)];
         if (close(value, mean)) continue;
         std::string hint;
-        if (value == 0) hint = ": this is zero-ablation, which moves the model to inputs that it never sees";
+        if (value == 0) hint = ": this is zero-ablation, which moves the model to inputs that it never had in training";
         else if (close(value, over_all)) hint = ": this is the mean over positions too; each position has its own mean";
         else if (close(value, z[index(b, h, t, d)])) hint = ": the head still has its own output";
         else if (close(value, mean * B)) hint = ": this is the sum over the sequences; divide by B";
@@ -230,7 +230,7 @@ int main() {
                      {{"all attention on the role scores 1", perfect_head},
                       {"the score adds attention", part_of_attention},
                       {"all role keys of a query count, the query once", several_keys},
-                      {"keys that a query cannot see do not count", later_keys},
+                      {"masked keys do not count", later_keys},
                       {"chance: query t spreads its attention over t + 1 keys", chance_previous},
                       {"chance is the score of uniform attention", chance_is_uniform},
                       {"kappa: 0 is chance, 1 is perfect", kappa_scale},

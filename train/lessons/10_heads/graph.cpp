@@ -15,7 +15,7 @@ namespace {
 
 constexpr Index kNodes = 12, kIn = 8, kSize = 8, kHeads = 2;
 
-// [N,N]: 1 at [i,j] if there is an edge j -> i, so that query i sees key j.
+// [N,N]: 1 at [i,j] if there is an edge j -> i, so that key j is visible to query i.
 Tensor mask_of(const std::vector<Edge>& edges, Index nodes) {
   Tensor mask = Tensor::zeros({nodes, nodes});
   for (const Edge& edge : edges) mask.data<float>()[edge.target * nodes + edge.source] = 1;

@@ -1,4 +1,4 @@
-// expect: query t sees only t + 1 keys
+// expect: query t has only t + 1 keys
 // A wrong answer to exercise 10.
 #pragma once
 

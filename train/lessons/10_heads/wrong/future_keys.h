@@ -1,4 +1,4 @@
-// expect: query 0 cannot see key 2 and is not eligible
+// expect: key 2 is masked for query 0, which is not eligible
 // A wrong answer to exercise 10.
 #pragma once
 
