@@ -85,7 +85,8 @@ ModelKind encoder_kind() {
       .name = "encoder",
       .help = "a transformer that reads in both directions and fills gaps (BERT, Devlin et al. 2019)",
       .shared = block_settings(),
-      .settings = {real_setting("mask-share", 0.15, 0.01, 0.9, "encoder: share of the tokens hidden in training")},
+      .settings = {real_setting("mask-share", 0.15, 0, 0.9,
+                                "encoder: share of the tokens hidden in training, at least one")},
       .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
         return std::make_unique<EncoderLM>(block_config(o, vocabulary), o.real("mask-share"));
       },

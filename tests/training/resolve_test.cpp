@@ -82,7 +82,9 @@ TEST(Resolve, TheFirstPlaceThatGivesAValueWins) {
 // Whatever the setting: its flag goes over the file, and the file over the preset and the plan.
 TEST(Resolve, HoldsForEverySetting) {
   for (const Setting& s : settings()) {
-    if (s.name == std::string("data") || s.name == std::string("grammar") || s.name == std::string("corpus")) continue;
+    if (s.name == std::string("data") || s.name == std::string("grammar") || s.name == std::string("corpus") ||
+        s.name == std::string("pairs"))
+      continue;
     if (s.describes_model() && !s.is_of("transformer")) continue;  // these need another --model; see models_test.cpp
     if (s.name == std::string("model")) continue;
     const auto other = [&](const RunConfig& than) -> std::string {
