@@ -96,14 +96,16 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
       fail("plan: a speed of ", tokens_per_second, " tokens/s; it must be above 0");
     return tokens_per_second;
   };
-  if (const RunConfig c = resolve(asked); !find_family(c.model).cost)
-    throw UsageError(
-        cat("--minutes: no plan for the model ", c.model, ", which gives no cost; set its sizes and --steps instead"));
+  const RunConfig fixed = resolve(asked);
+  if (!find_family(fixed.model).cost)
+    throw UsageError(cat("--minutes: no plan for the model ", fixed.model,
+                         ", which gives no cost; set its sizes and --steps instead"));
   const double began = monotonic_seconds();
   const bool only = asked.has_size();
   Plan best;
   int worse = 0;
   for (const Size& size : kSizes) {
+    if (!only && fixed.kv_heads > 0 && size.heads % fixed.kv_heads != 0) continue;
     const auto candidate = [&](double tokens) {
       return resolve(asked, [&](RunConfig& c) {
         c.layers = size.layers;

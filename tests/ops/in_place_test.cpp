@@ -99,6 +99,7 @@ const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
                                                               {"softplus", {0}},
                                                               {"attention_packed", {0, 1}},
                                                               {"attention_composite", {0, 1, 2}},
+                                                              {"linear_attention", {0, 1, 2}},
                                                               // 2 is the bias, or without one a state
                                                               {"rnn", {1, 2, 3}},
                                                               {"gru", {1, 2, 3}},

@@ -106,6 +106,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
                 static_cast<double>(all.size() - 1);
   if (r.json) {
     object.set("preset", r.preset)
+        .set("attention", r.config.attention)
         .set("heads", heads)
         .set("head_size", size)
         .set("contexts", rows)

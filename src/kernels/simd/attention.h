@@ -24,8 +24,7 @@
 // algorithm 3, for l; Dao et al. 2022, algorithm 1, for Z).
 //
 // In a tile on the diagonal, each product is split into steps that also skip the upper right part (Staircase). With a
-// window, the tiles of a block of queries begin at the first key that its first query sees, and the products also skip
-// the lower left part; time is then linear in T.
+// window, tiles begin near the first visible key, and products also skip the lower left part: time is linear in T.
 //
 // Two full tiles fit the level 2 cache, two short ones level 1. All products run on the micro-kernel of the matrix
 // product (gemm_tile.h). It reads its left factor in place. It reads its right factor in place too, as matrix rows,
@@ -125,21 +124,19 @@ struct AttentionTiles {
                                 Index stride) {
     for (Index j = 0; j < s.keys; j += kCols, b.data += b.next) {
       const Index first = s.first_row_of(j), cols = Driver::min(kCols, Driver::round_up(s.keys - j, V::kLanes));
-      const Index end = s.end_row_of(j + cols - 1);
-      if (first < end)
-        multiply(end - first, cols, k, a + first * a_row, a_row, 1, b, tile + first * stride + j, stride, false);
+      const Index count = s.end_row_of(j + cols - 1) - first;
+      if (count > 0) multiply(count, cols, k, a + first * a_row, a_row, 1, b, tile + first * stride + j, stride, false);
     }
   }
   // C [rows,columns] (+)= tile B, for B [keys,columns].
   static void product_of_tile(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
                               float* c, Index ldc, bool accumulate) {
     for (Index r = 0, height; r < s.rows; r += height) {
-      const bool rest = s.keys_of(r) == s.keys && s.from_of(s.rows - 1) == 0;
-      height = Driver::min(rest ? s.rows : kTileRows, s.rows - r);
+      const bool whole = s.keys_of(r) == s.keys && s.from_of(s.rows - 1) == 0;
+      height = Driver::min(whole ? s.rows : kTileRows, s.rows - r);
       const Index from = s.from_of(r), k = s.keys_of(r + height - 1) - from;
-      if (k > 0)
-        multiply(height, columns, k, tile + r * stride + from, stride, 1, b.from_row(from), c + r * ldc, ldc,
-                 accumulate);
+      const float* a = tile + r * stride + from;
+      if (k > 0) multiply(height, columns, k, a, stride, 1, b.from_row(from), c + r * ldc, ldc, accumulate);
     }
   }
   // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, overwrites the others.
@@ -186,7 +183,6 @@ struct AttentionTiles {
     for (Index i = begin; i < end; ++i) x[i] = 0;
   }
   static void scale_row(Index n, float factor, float* x) { simd_scale<V>(n, factor, x, x); }
-
   // The state of a row's online softmax: m and l of the header comment.
   struct Running {
     float largest = -__builtin_inff(), sum = 0;
@@ -237,7 +233,6 @@ struct AttentionTiles {
   static void drop_row(const Attention<float>& a, Index n, Index first, float* x) {
     if (a.dropout_threshold > 0) simd_dropout<V>(n, a.dropout_key, first, a.dropout_threshold, a.dropout_scale, x, x);
   }
-
   static Index query(const Attention<float>& a, Index b, Index h, Index t) { return (b * a.heads + h) * a.queries + t; }
   static Index element(const Attention<float>& a, Index b, Index h, Index t, Index s) {
     return query(a, b, h, t) * a.keys + s;
@@ -254,10 +249,10 @@ struct AttentionTiles {
     return pairs * a.queries * keys * (a.size + a.value_size) < kParallelWork ? pairs : 1;
   }
 
-  // The first key of the first tile of the queries from i on: whole panels before the first visible key.
-  static Index first_tile(const Attention<float>& a, Index i) { return a.first(i) / kCols * kCols; }
-
   // ---- one sequence and head ----
+
+  // Where the first tile of the queries from i on begins: at the panel of the first visible key.
+  static Index first_tile(const Attention<float>& a, Index i) { return a.first(i) / kCols * kCols; }
 
   static void forward(const Attention<float>& a, Index b, Index h) {
     const Index stride = tile_stride(a);
@@ -284,8 +279,8 @@ struct AttentionTiles {
         for (Index r = 0; r < rows; ++r) {
           float* p = tile + r * stride;
           const Index from = stairs.from_of(r), seen = stairs.keys_of(r) - from;
-          const Extras extras(a, b, h, i + r, j + from);
-          const float before = softmax_row(seen, a.scale, extras, here[r], p + from, so_far[r]);
+          const auto before =
+              softmax_row(seen, a.scale, Extras(a, b, h, i + r, j + from), here[r], p + from, so_far[r]);
           if (j > begin) scale_row(a.value_size, before, z + r * a.z.row);
           drop_row(a, seen, element(a, b, h, i + r, j + from), p + from);
           clear_beside(from, from + seen, p);
@@ -326,10 +321,9 @@ struct AttentionTiles {
     Room room{workspace(Workspace::kAttention, panels_size(a.size, a.keys) + panels_size(a.value_size, a.keys) +
                                                    copy_size(a.keys, a.size) + copy_size(a.queries, a.size) +
                                                    copy_size(a.queries, a.value_size) + 2 * kQueryBlock * stride)};
-    const float *keys = a.k.at(b, key_head), *values = a.v.at(b, key_head);
-    const Panels kt = transposed(keys, a.k.row, a.keys, a.size, room);
-    const Panels vt = transposed(values, a.v.row, a.keys, a.value_size, room);
-    const Panels k = as_panels(keys, a.k.row, a.keys, a.size, room);
+    const Panels kt = transposed(a.k.at(b, key_head), a.k.row, a.keys, a.size, room);
+    const Panels vt = transposed(a.v.at(b, key_head), a.v.row, a.keys, a.value_size, room);
+    const Panels k = as_panels(a.k.at(b, key_head), a.k.row, a.keys, a.size, room);
     float* tile_p = room.take(kQueryBlock * stride);
     float* tile_ds = room.take(kQueryBlock * stride);
     float *dk = g.dk.at(b, key_head), *dv = g.dv.at(b, key_head);

@@ -89,6 +89,14 @@ TEST_F(Pruning, HeadsKeepTheirSlopes) {
 TEST_F(Pruning, RefusesWhatItCannotDo) {
   const HeadMeans means(*model_, windows_);
   EXPECT_TRUE(contains(error_of([&] { without_heads(*model_, std::vector<HeadId>{{0, 3}}, means); }), "no head L0H3"));
+  TransformerConfig grouped;
+  grouped.kv_heads = 1;
+  make(grouped);
+  EXPECT_EQ(
+      error_of([&] {
+        without_heads(*model_, std::vector<HeadId>{{0, 1}}, HeadMeans(*model_, windows_));
+      }),
+      "prune: the 3 heads of each layer share 1 key head, so none can be removed; train a model without --kv-heads");
 }
 
 TEST_F(Pruning, CurvesBeginWholeAndEndBare) {

@@ -305,6 +305,27 @@ TEST(HeadScores, ChanceOfManyKeysCountsThemAll) {
   EXPECT_NEAR(s.attention, s.chance, 1e-6);
 }
 
+// With a window, uniform attention over the visible keys is at chance level for every role.
+TEST(HeadScores, ChanceCountsTheKeysInTheWindow) {
+  const Looking at("the cat sat on the mat, and the hat was there\n");
+  const auto length = static_cast<Index>(at.ids().size());
+  const auto uniform = [](Index, Index t, float* row) {
+    const Index seen = std::min<Index>(t + 1, 3);
+    for (Index j = t + 1 - seen; j <= t; ++j) row[j] = 1 / static_cast<float>(seen);
+  };
+  HeadScores scores(1, 1, basic_roles().size(), 3);
+  add_scores(scores, 0, attention(1, 1, length, uniform), RoleMasks(basic_roles(), at.text(), length), 0);
+  finish_scores(scores);
+  for (std::size_t r = 0; r < basic_roles().size(); ++r) {
+    EXPECT_NEAR(scores.at(0, 0, r).attention, scores.at(0, 0, r).chance, 1e-6) << basic_roles()[r].name;
+    EXPECT_NEAR(scores.at(0, 0, r).kappa(), 0, 1e-6) << basic_roles()[r].name;
+  }
+  EXPECT_NEAR(scores.at(0, 0, index_of("previous")).chance,
+              (1 / 2.0 + static_cast<double>(length - 2) / 3) / static_cast<double>(length - 1), 1e-6);
+  EXPECT_EQ(scores.at(0, 0, index_of("offset-5")).chance, 0);
+  EXPECT_NEAR(scores.evenness(0, 0), 1, 1e-6);
+}
+
 TEST(HeadScores, WithoutQueriesAreNothing) {
   const Looking at("abc");
   const HeadScores scores = scores_of(attention(1, 4, 3, four_heads), at);
