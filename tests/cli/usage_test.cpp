@@ -1,7 +1,9 @@
 // Tests of usage errors: help, unknown words, and numbers out of range, each reported in one line before any work.
 #include <algorithm>
+#include <map>
 
 #include "base/version.h"
+#include "headlight/models/registry.h"
 #include "os/folder.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -77,8 +79,15 @@ TEST(Help, NamesEveryCommandAndEverySetting) {
   for (const Words& words : {Words{"-h"}, Words{"help"}, Words{"help", "--help"}})
     EXPECT_EQ(run_program(words).out, r.out) << shown(words);
   const std::string train = run_program({"train", "--help"}).out;
-  for (const Setting& s : settings())
-    EXPECT_TRUE(contains(train, cat("\n  --", s.is_switch() ? "[no-]" : "", s.name, " "))) << s.name;
+  std::map<std::string, std::string> help;  // of families with settings of their own
+  for (const ModelKind& kind : model_kinds())
+    if (!kind.settings.empty()) help[kind.name] = run_program({"train", "--model", kind.name, "--help"}).out;
+  for (const Setting& s : settings()) {
+    std::string text = train;
+    for (const auto& [family, own] : help)
+      if (s.describes_model() && !s.is_of("transformer") && s.is_of(family)) text = own;
+    EXPECT_TRUE(contains(text, cat("\n  --", s.is_switch() ? "[no-]" : "", s.name, " "))) << s.name;
+  }
   for (const Preset& preset : presets()) EXPECT_TRUE(contains(train, cat("\n  ", preset.name, " ")));
 }
 

@@ -36,6 +36,7 @@ struct Network {
          down = parameter({kWidth, 4 * kWidth});
   Tensor slope = parameter({kHeads, 1, 1});
   Tensor recurrent = parameter({4 * kWidth, kWidth});
+  Tensor filter = parameter({4 * kWidth, 3 * kWidth}), class_weights = Tensor::ones({kVocabulary});
 
   // Each head's part [B,H,T,D] of the packed projection.
   static Tensor heads(const Tensor& packed, Index which) {
@@ -58,9 +59,15 @@ struct Network {
     const Tensor h = lstm(linear(x, up, up_bias), recurrent, up_bias, {}, {}, &cell);
     const Tensor state = gru(linear(h, qkv), qkv, qkv_bias, cell);
     x = add(x, add(state, rnn(x, slice(qkv, 0, 0, kWidth))));
+    const Tensor gate = gated_tanh(conv1d(x, filter, up_bias, {.dilation = 2}));  // [B,T,2C]
+    const PoolVector<Tensor> halves = split(gate, -1, kWidth);
+    x = add(x, maximum(clamp(halves[0], -0.5, 0.5), minimum(abs(halves[1]), pow(halves[1], 2))));
+    x = add(x, pad(slice(sum(stack({sin(cumsum(x, 1)), x}, 0), {0}), 1, 1, kTime), 1, 1, 0));
     const Tensor logits = linear(x, table);  // [B,T,V], the table tied
     const Tensor size = mean(mul(logits, logits));
-    return add(cross_entropy(logits, targets), scale(sqrt(add(size, Tensor::scalar(1))), 1e-3));
+    const Tensor smooth = cross_entropy(logits, targets, {.weights = class_weights, .label_smoothing = 0.1});
+    return add(add(cross_entropy(logits, targets), scale(mul(smooth, mean(logsumexp(logits, -1))), 1e-2)),
+               scale(sqrt(add(size, Tensor::scalar(1))), 1e-3));
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 
 #include "headlight/nn/linear.h"
 
@@ -9,8 +10,8 @@ namespace headlight {
 
 class Conv1d : public Module {
  public:
-  // `kernel` is the number of taps K: y_t depends on x_t, x_{t-dilation}, ..., x_{t-(K-1) dilation}. Initial weights are
-  // those of a Linear with K in/groups inputs. Errors: kernel below 1, groups that divide in or out with a remainder.
+  // `kernel` is the number of taps K: y_t depends on x_t, x_{t-dilation}, ..., x_{t-(K-1) dilation}. Initial weights
+  // are those of a Linear with K in/groups inputs. Errors: kernel below 1, groups do not divide in and out.
   Conv1d(Index in, Index out, Index kernel, const Conv1dOptions& taps = {}, const LinearOptions& options = {})
       : weight{this,
                "weight",

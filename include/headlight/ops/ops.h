@@ -132,8 +132,8 @@ Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> indices);
 // PyTorch gives NaN for such a row.
 Tensor softmax(const Tensor& x, int axis = -1);
 Tensor log_softmax(const Tensor& x, int axis = -1);
-// Softmax over the elements of the last axis whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked elements get
-// probability 0 and gradient 0, even for an infinite dy. A fully masked row is all zeros, never NaN.
+// Softmax over the elements of the last axis whose mask is not 0. The mask broadcasts to x and gets no gradient. Masked
+// elements get probability 0 and gradient 0, even for an infinite dy. A fully masked row is all zeros, never NaN.
 Tensor masked_softmax(const Tensor& x, const Tensor& mask);
 
 // ---- loss ----
@@ -237,9 +237,9 @@ struct Conv1dOptions {
 };
 // Causal convolution with stride 1: y_t = bias + sum_k W_k x_{t - (K-1-k) dilation}, where x is 0 before t = 0.
 // x [B,T,C], w [O, K C/groups], bias [O] or undefined -> [B,T,O]. Row o of w holds the taps one after the other, the
-// oldest first: column k C/groups + c multiplies channel c of the group. A PyTorch weight p [O, C/groups, K] is
-// reshape(permute(p, {0, 2, 1}), {O, -1}). Errors: sizes do not fit, dilation below 1, groups that divide C or O
-// with a remainder.
+// oldest first: column k C/groups + c multiplies channel c of the group. A PyTorch weight p [O, C/groups, K]
+// becomes w = reshape(permute(p, {0, 2, 1}), {O, -1}). Errors: sizes do not fit, dilation below 1, groups do not divide
+// C and O.
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv1dOptions& options = {});
 
 // ---- graphs ----
