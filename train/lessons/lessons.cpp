@@ -5,11 +5,13 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson self_attention_lesson();
+Lesson scaling();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       self_attention_lesson(),
+      scaling(),
   };
   return all;
 }
