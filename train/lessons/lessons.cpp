@@ -6,6 +6,7 @@ namespace headlight::lessons {
 Lesson backpropagation();
 Lesson context();
 Lesson self_attention_lesson();
+Lesson scaling();
 Lesson many_heads();
 Lesson positions();
 Lesson heads();
@@ -15,6 +16,7 @@ const std::vector<Lesson>& lessons() {
       backpropagation(),
       context(),
       self_attention_lesson(),
+      scaling(),
       many_heads(),
       positions(),
       heads(),

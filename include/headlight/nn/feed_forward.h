@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "headlight/nn/dropout.h"
 
 namespace headlight {
 

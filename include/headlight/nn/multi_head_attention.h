@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "headlight/nn/dropout.h"
 #include "headlight/nn/hook.h"
 #include "headlight/nn/position.h"
 

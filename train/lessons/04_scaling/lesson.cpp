@@ -1,0 +1,174 @@
+// Lesson 4: the softmax of scaled and unscaled scores against d_k, and training with and without the scaling.
+#include "lessons/lesson.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/format.h"
+#include "headlight/headlight.h"
+#include "lessons/03_self_attention/copying.h"
+#include "lessons/04_scaling/scaled_model.h"
+
+namespace headlight::lessons {
+
+namespace {
+
+double root(Index size) { return std::sqrt(static_cast<double>(size)); }
+
+// The attention of 64 queries over 64 keys, all entries normal with variance 1; means over 32 draws.
+struct Softmax {
+  double stddev = 0;          // of the scores
+  double seen = 0;            // effective number of keys
+  double largest = 0;         // weight
+  double median = 0;          // of the gradient of a row of scores, if each weight has a random gradient of variance 1
+  double query_gradient = 0;  // mean norm of the gradient of a query
+};
+Softmax measure_softmax(Index size, double divisor, std::uint64_t seed) {
+  constexpr Index kCount = 64, kDraws = 32;
+  Rng rng(seed);
+  Softmax result;
+  std::vector<double> norms;
+  const double rows = static_cast<double>(kCount * kDraws);
+  for (Index draw = 0; draw < kDraws; ++draw) {
+    const Tensor q = Tensor::normal({kCount, size}, 0, 1, rng), k = Tensor::normal({kCount, size}, 0, 1, rng);
+    Tensor scores = matmul(q, k, {.transpose_b = true, .scale = 1 / divisor});
+    scores.set_requires_grad(true);
+    Tape tape;
+    const Tensor weights = softmax(scores);
+    tape.backward(weights, Tensor::normal(weights.shape(), 0, 1, rng));
+    const Tensor dscores = scores.grad();
+    const std::vector<double> s = scores.to_vector(), w = weights.to_vector(), ds = dscores.to_vector(),
+                              dq = matmul(dscores, k, {.scale = 1 / divisor}).to_vector();
+    for (const double score : s) result.stddev += score * score / (rows * kCount);
+    for (Index t = 0; t < kCount; ++t) {
+      const double* row = w.data() + t * kCount;
+      result.seen += effective_count(row, kCount) / rows;
+      result.largest += *std::max_element(row, row + kCount) / rows;
+      double of_scores = 0, of_query = 0;
+      for (Index i = 0; i < kCount; ++i) of_scores += std::pow(ds[static_cast<std::size_t>(t * kCount + i)], 2);
+      for (Index i = 0; i < size; ++i) of_query += std::pow(dq[static_cast<std::size_t>(t * size + i)], 2);
+      norms.push_back(std::sqrt(of_scores));
+      result.query_gradient += std::sqrt(of_query) / rows;
+    }
+  }
+  result.stddev = std::sqrt(result.stddev);
+  std::nth_element(norms.begin(), norms.begin() + kCount * kDraws / 2, norms.end());
+  result.median = norms[kCount * kDraws / 2];
+  return result;
+}
+
+void softmax_against_size(const LessonOptions& options, const LessonProgress& progress, LessonResult& result) {
+  Table table{
+      "Random queries and 64 random keys, all entries with variance 1",
+      {"d_k", "scores", "standard deviation", "effective number", "largest weight", "median |dscores|", "mean |dq|"},
+      {}};
+  Chart chart{.title = "Keys that share the weight, of 64",
+              .x_name = "log2 of d_k",
+              .y_name = "effective number",
+              .series = {{"divided by sqrt(d_k)", Ink::kBlue, {}}, {"not divided", Ink::kYellow, {}}}};
+  for (const Index size : {4, 8, 16, 32, 64, 128, 256}) {
+    progress("softmax", size, 256);
+    for (const bool scaled : {true, false}) {
+      const Softmax s = measure_softmax(size, scaled ? root(size) : 1, options.seed);
+      chart.series[scaled ? 0 : 1].points.push_back({std::log2(static_cast<double>(size)), s.seen});
+      if (size != 4 && size != 16 && size != 64 && size != 256) continue;
+      table.rows.push_back({cat(size), scaled ? "divided" : "not", fixed_text(s.stddev, 2), fixed_text(s.seen, 1),
+                            fixed_text(s.largest, 2), fixed_text(s.median, 3), fixed_text(s.query_gradient, 3)});
+      if (size == 64) continue;
+      const std::string name = cat(scaled ? "_with_" : "_without_", size);
+      for (const auto& [what, value] :
+           {std::pair{"stddev", s.stddev}, {"seen", s.seen}, {"median", s.median}, {"query", s.query_gradient}})
+        result.figures.push_back({what + name, value});
+    }
+  }
+  result.tables.push_back(table);
+  result.charts.push_back(chart);
+}
+
+LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
+  LessonResult result;
+  softmax_against_size(options, progress, result);
+
+  const LessonText text = lesson_text("chorus", 200'000, kScalingContext, options.seed);
+  const auto outcome = [&](const ScalingRun& run) { return train_scaled(run, text, options.seed, progress); };
+  Table rates{"Validation loss after 500 steps on chorus, initial weights of stddev 0.02",
+              {"d_k", "scores", "rate 0.001", "rate 0.003", "rate 0.01"},
+              {}},
+      unit{"The same at rate 0.003, from queries and keys of variance 1",
+           {"d_k", "scores", "loss", "largest gradient"},
+           {}};
+  Chart chart{.title = "Loss after training",
+              .x_name = "log10 of the learning rate",
+              .y_name = "validation loss",
+              .series = {}};
+  double small[2] = {0, 0};  // at d_k = 16 and rate 0.003: divided, not divided
+  for (const Index size : {16, 256})
+    for (const bool scaled : {true, false}) {
+      const std::string name = cat(scaled ? "_with_" : "_without_", size);
+      ScalingRun r{.head_size = size, .divisor = scaled ? root(size) : 1};
+      std::vector<std::string> row{cat(size), scaled ? "divided" : "not"};
+      Series series{cat("d_k = ", size, scaled ? ", divided" : ", not"),
+                    static_cast<Ink>(static_cast<int>(Ink::kBlue) + static_cast<int>(chart.series.size())),
+                    {}};
+      for (const double rate : {0.001, 0.003, 0.01}) {
+        r.rate = rate;
+        const double loss = outcome(r).loss;
+        row.push_back(fixed_text(loss, 2));
+        series.points.push_back({std::log10(rate), loss});
+        result.figures.push_back({cat("loss_", rate * 1000, name), loss});
+        if (size == 16 && rate == 0.003) small[scaled ? 0 : 1] = loss;
+      }
+      rates.rows.push_back(row);
+      chart.series.push_back(series);
+      r.rate = 0.003;
+      r.stddev = 0.125;  // 1/sqrt(width): after the norm, queries and keys have variance 1
+      const ScalingOutcome o = outcome(r);
+      unit.rows.push_back({cat(size), scaled ? "divided" : "not", fixed_text(o.loss, 2), fixed_text(o.gradient, 1)});
+      result.figures.insert(result.figures.end(), {{"unit" + name, o.loss}, {"gradient" + name, o.gradient}});
+    }
+
+  // Controls: no attention at all, only the mean of the values; and "not divided", with the scaling moved into the weights.
+  const double uniform = outcome({.head_size = 16, .divisor = 1e9}).loss;
+  const double moved_16 = outcome({.head_size = 16, .divisor = 1, .query_share = 0.5}).loss,
+               moved_256 = outcome({.head_size = 256, .divisor = 1, .query_share = 0.25}).loss;
+  result.tables.insert(
+      result.tables.end(),
+      {rates,
+       unit,
+       {"Controls at rate 0.003",
+        {"model", "loss"},
+        {{"d_k = 16, all scores 0: every head averages", fixed_text(uniform, 2)},
+         {"d_k = 16, not divided; weights and rate of q and k halved", fixed_text(moved_16, 2)},
+         {"d_k = 256, not divided; weights and rate of q and k quartered", fixed_text(moved_256, 2)}}}});
+  result.charts.push_back(chart);
+  result.figures.insert(result.figures.end(), {{"uniform", uniform}, {"moved_16", moved_16}, {"moved_256", moved_256}});
+  result.answer = small[1] > small[0] + 0.02 ? 0 : 1;
+  result.finding = cat("At d_k = 16 the loss ends at ", fixed_text(small[0], 2), " with the division and at ",
+                       fixed_text(small[1], 2), " without it.");
+  return result;
+}
+
+}  // namespace
+
+Lesson scaling() {
+  return {.number = 4,
+          .folder = "04_scaling",
+          .title = "Scaling by sqrt(d_k)",
+          .claim = "without dividing the scores by sqrt(d_k), training is unstable",
+          .seconds = 40,
+          .minutes_to_read = 20,
+          .exercise = "the variance of a score, and scaled attention weights",
+          .exercise_minutes = 35,
+          .difficulty = 3,
+          .needs = "",
+          .question =
+              "A model with d_k = 16 is trained without dividing its scores by sqrt(16) = 4, from the usual small "
+              "initial weights. All else is equal. How does its loss end, compared with the model that divides?",
+          .choices = {"higher: the division is needed", "as low or lower"},
+          .files = {"include/headlight/nn/self_attention.h", "train/lessons/04_scaling/scaled_model.cpp",
+                    "src/ops/attention.h", "src/kernels/reference/rows.h"},
+          .run = run};
+}
+
+}  // namespace headlight::lessons
