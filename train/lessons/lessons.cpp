@@ -5,11 +5,13 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson many_heads();
+Lesson inside();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       many_heads(),
+      inside(),
   };
   return all;
 }
