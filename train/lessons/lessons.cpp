@@ -9,6 +9,7 @@ Lesson self_attention_lesson();
 Lesson scaling();
 Lesson many_heads();
 Lesson positions();
+Lesson inside();
 Lesson heads();
 
 const std::vector<Lesson>& lessons() {
@@ -19,6 +20,7 @@ const std::vector<Lesson>& lessons() {
       scaling(),
       many_heads(),
       positions(),
+      inside(),
       heads(),
   };
   return all;

@@ -1,0 +1,32 @@
+// Exercise 7: remove heads from an attention layer. Read layer.h first: it has the layout of the matrices.
+//
+//   prune_heads: the layer without the heads that are not in `kept`. The matrices become smaller: with K kept heads, qkv
+//   is [3KD, C] and out is [C, KD]. C and D stay, and H becomes K.
+//
+// Let z [HD] be the outputs of all heads at one position. The layer computes y = out z + out_bias. The pruned layer must
+// compute the y that the full layer computes when the outputs of the removed heads are replaced by constants:
+//
+//   z[hD + d] = mean[hD + d] for every removed head h            mean [HD]; all zeros: the heads are simply masked
+//
+// These constants add the same vector to y at every position, so the pruned layer keeps that vector in out_bias.
+//
+// Example: C = 1, H = 2, D = 1, qkv = {1, 2,  3, 4,  5, 6}, out = {7, 8}, out_bias = {10}, mean = {0, 0.5}, kept = {0}:
+//   pruned: H = 1, qkv = {1, 3, 5}, out = {7}, out_bias = {10 + 8 * 0.5} = {14}
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "lessons/07_inside/layer.h"
+#include "lessons/exercise_check.h"
+
+namespace headlight::lessons {
+
+// `kept` is ascending, without duplicates, and may be empty.
+inline AttentionLayer prune_heads(const AttentionLayer& layer, const std::vector<std::size_t>& kept,
+                                  const std::vector<float>& mean) {
+  (void)layer, (void)kept, (void)mean;
+  throw exercise::NotWritten("for each part (0: queries, 1: keys, 2: values), copy the D rows of every kept head");
+}
+
+}  // namespace headlight::lessons

@@ -1,0 +1,20 @@
+// One matrix product, C = A B of square row-major n x n matrices, written five ways. Each way changes one thing.
+#pragma once
+
+#include <span>
+
+#include "headlight/base/index.h"
+
+namespace headlight::lessons {
+
+struct WayToMultiply {
+  const char* name;
+  const char* change;  // what differs from the way before
+  int threads;         // 1, or 0: thread_count()
+  // a, b and c hold n x n numbers; n must be divisible by 48.
+  void (*multiply)(Index n, const float* a, const float* b, float* c);
+};
+
+std::span<const WayToMultiply> ways_to_multiply();
+
+}  // namespace headlight::lessons

@@ -1,0 +1,30 @@
+// The timed and measured parts of lesson 7: products and the memory of attention.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "lessons/lesson.h"
+
+namespace headlight::lessons {
+
+// The least time of several runs: other programs can only add to it.
+template <class Run>
+double least_seconds(int runs, const Run& run) {
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < runs; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    run();
+    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  return least;
+}
+
+// Both append their tables and figures to the result.
+// C = A B with n = 480: all five ways, with the same instruction set for the library as for the intrinsics.
+void measure_products(const LessonProgress& progress, LessonResult& result);
+// The memory that attention allocates, including its result, as T doubles.
+void measure_memory(const LessonProgress& progress, LessonResult& result);
+
+}  // namespace headlight::lessons
