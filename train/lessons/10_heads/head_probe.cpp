@@ -120,7 +120,7 @@ AttentionMap attention_map(const std::string& title, const LanguageModel& model,
   for (const std::int32_t id : part.batch.inputs) map.queries.push_back(id == 0 ? "|" : vocabulary.piece(id));
   map.keys = map.queries;
   const Activations run = run_and_record(model, part);
-  for (std::size_t layer = 0; layer < run.weights.size(); ++layer)
+  for (std::size_t layer = run.weights.size(); layer-- > 0;)
     for (Index h = 0; h < run.weights[layer].size(1); ++h) {
       const std::vector<double> w = slice(run.weights[layer], 1, h, h + 1).to_vector();
       map.heads.push_back({cat("L", layer, "H", h), {w.begin(), w.end()}});

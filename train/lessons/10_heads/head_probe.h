@@ -58,7 +58,7 @@ struct MeasuredHead {
   double increase;
 };
 std::vector<MeasuredHead> measure_heads(const LanguageModel& model, const ProbeText& text);
-// The attention of all heads on the first `shown` symbols of the text.
+// The attention of all heads on the first `shown` symbols of the text, the last layer first.
 AttentionMap attention_map(const std::string& title, const LanguageModel& model, const ProbeText& text,
                            const Vocabulary& vocabulary, Index shown);
 

@@ -130,7 +130,7 @@ Lesson heads() {
       .folder = "10_heads",
       .title = "What a head does",
       .claim = "The attention map of a head shows what the head does.",
-      .seconds = 25,
+      .seconds = 20,
       .minutes_to_read = 15,
       .exercise = "score a head against chance and ablate it",
       .exercise_minutes = 40,
