@@ -65,7 +65,7 @@ struct RunConfig {
   bool watch_heads = false;
   Index watch_every = 0;
   std::string teacher;  // the directory of a run to distill from (training/teacher.h); empty: none
-  double distill_weight = 0.5, distill_temperature = 2;
+  double distill_weight = 0.9, distill_temperature = 1;
   // Not a setting: the folder that relative paths in `data`, `grammar` and `teacher` refer to. Empty: the current folder.
   std::string folder;
   // Not a setting: keep a byte order mark at the start of a file as a character, for runs of versions that kept the

@@ -73,8 +73,8 @@ TEST_F(Distillation, AWeightOfZeroChangesNoBit) {
   train(c, "without");
   EXPECT_EQ(weights("with"), weights("without"));
   c = student();
-  train(c, "half");
-  EXPECT_NE(weights("half"), weights("without"));
+  train(c, "taught");
+  EXPECT_NE(weights("taught"), weights("without"));
 }
 
 TEST_F(Distillation, TheStudentApproachesTheTeacher) {
@@ -179,7 +179,7 @@ TEST_F(Distillation, AResumedRunKeepsItsTeacher) {
   asked.flags = {{"teacher", ""}};
   expect_error([&] { resolve_resumed(asked, stored, "r"); }, {"--teacher '': the run in r has a teacher"});
   asked.flags = {{"distill-weight", "0.25"}};
-  expect_error([&] { resolve_resumed(asked, stored, "r"); }, {"--distill-weight 0.25: the run in r has 0.5"});
+  expect_error([&] { resolve_resumed(asked, stored, "r"); }, {"--distill-weight 0.25: the run in r has 0.9"});
   RunInfo untaught = stored;
   untaught.config.teacher.clear();
   asked.flags = {{"teacher", "t"}};

@@ -183,9 +183,12 @@ TEST_P(Stateful, EvaluationReadsTheTextLikeAReader) {
   }
   EXPECT_NEAR(e.loss, sum / 189, 1e-5);
   // With a limit, the lanes are spread over the text.
-  const Evaluation some = evaluate(*model, {ids, {}}, 9);
-  EXPECT_EQ(some.windows.size(), 9u);
-  EXPECT_EQ(some.predictions, 9 * 12);
+  for (int i = 0; i < 210; ++i) ids.push_back(ids[static_cast<std::size_t>(i)]);  // 34 windows
+  const Evaluation some = evaluate(*model, {ids, {}}, 16);
+  ASSERT_EQ(some.windows.size(), 16u);
+  EXPECT_EQ(some.predictions, 16 * 12);
+  EXPECT_EQ(some.windows[7].start, 7 * 12);
+  EXPECT_EQ(some.windows[8].start, 17 * 12);
   EXPECT_EQ(evaluate(*model, {std::vector<std::int32_t>{1, 2}, {}}).predictions, 1);
 }
 
