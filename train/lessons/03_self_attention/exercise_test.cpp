@@ -112,6 +112,7 @@ std::string rows_sum_to_one() {
       hint = ": the columns sum to 1, so the softmax runs over queries, not keys";
     else if (close(sum(12, [&](int i) { return p(i / 4, i % 4); }), 1, 1e-6))
       hint = ": the whole matrix sums to 1; each row needs a sum of its own";
+    else if (t > 0 && total < 1) hint = ": does the sum start at 0 for each row?";
     else if (p(t, 0) > 0 && total > 1) hint = ": divide by the sum of the exponentials of this row";
     return cat("row ", t, " sums to ", total, "; expected 1", hint);
   }
@@ -136,14 +137,22 @@ std::string softmax_of(const Matrix& x, const std::string& hint) {
   return wrong.empty() ? "" : cat("for the scores ", x(0, 0), ", ", x(0, 1), ", ...: ", wrong, ": ", hint);
 }
 std::string large_scores() {
-  return softmax_of(Matrix(1, 3, {1000, 1001, 999}), "e^1000 overflows; subtract the row's largest score first");
+  for (const Matrix& x : {Matrix(1, 3, {1000, 1001, 999}), Matrix(1, 3, {2000, 0, -1})})
+    if (const std::string wrong = softmax_of(x, "e^1000 overflows; subtract the row's largest score first");
+        !wrong.empty())
+      return wrong;
+  return "";
 }
 std::string low_scores() {
   return softmax_of(Matrix(1, 3, {-1000, -1001, -1e4}),
                     "the largest score here is -1000; start the search with a score of the row, not with 0 or -1");
 }
 std::string rows_far_apart() {
-  return softmax_of(Matrix(2, 2, {1, 2, 2001, 2000}), "each row needs its own largest score, not one for all rows");
+  for (const Matrix& x : {Matrix(2, 2, {1, 2, 2001, 2000}), Matrix(2, 2, {2001, 2000, 1, 2})})
+    if (const std::string wrong = softmax_of(x, "each row needs its own largest score, and nothing from other rows");
+        !wrong.empty())
+      return wrong;
+  return "";
 }
 std::string masked_keys() {
   constexpr double kMasked = -std::numeric_limits<double>::infinity();
@@ -153,9 +162,11 @@ std::string masked_keys() {
 
 std::string output() {
   const Matrix p = right_softmax(numbers(2, 3)), v = numbers(3, 5);
-  return compare("z", attention_output(p, v), right_output(p, v), "one row per query, one column per channel of v",
-                 {{made(2, 5, [&](int t, int e) { return right_output(p, v)(t, e) / 3; }),
-                   "divided by the number of keys; the weights sum to 1 already"}});
+  return compare(
+      "z", attention_output(p, v), right_output(p, v), "one row per query, one column per channel of v",
+      {{made(2, 5, [&](int t, int e) { return right_output(p, v)(t, e) / 3; }),
+        "divided by the number of keys; the weights sum to 1 already"},
+       {made(2, 5, [&](int t, int e) { return p(t, 2) * v(2, e); }), "only the last key counts; add up with +="}});
 }
 
 // ---- backward ----
@@ -176,7 +187,9 @@ std::string values_gradient() {
 std::string weights_gradient() {
   const Matrix dz = numbers(3, 2), v = numbers(4, 2);
   const Matrix expected = made(3, 4, [&](int t, int s) { return sum(2, [&](int e) { return dz(t, e) * v(s, e); }); });
-  return compare("dweights", grad_weights(dz, v), expected, "the shape of the weights, one row per query");
+  return compare(
+      "dweights", grad_weights(dz, v), expected, "the shape of the weights, one row per query",
+      {{made(3, 4, [&](int t, int s) { return dz(t, 1) * v(s, 1); }), "only the last channel counts; add up with +="}});
 }
 
 std::string scores_gradient() {
@@ -201,6 +214,8 @@ std::string scores_gradient() {
         "the sum lacks the weights: dot = sum_s weights(t,s) dweights(t,s)"},
        {with([&](int t, int s) { return 2 * dp(t, s) - dot(t, s); }),
         "the sign is reversed: weights (dweights - dot), not (dot - dweights)"},
+       {made(3, 4, [&](int t, int s) { return p(t, s) * dp(t, s) - dot(t, s); }),
+        "parentheses: weights(t,s) multiplies the difference"},
        {made(3, 4, [&](int t, int s) { return dp(t, s) - dot(t, s); }), "multiply the difference by weights(t,s)"},
        {made(3, 4,
              [&](int t, int s) {

@@ -176,8 +176,7 @@ std::string one_score(const std::vector<double>& rows, const std::vector<double>
   const Matrix q(static_cast<int>(rows.size()), 1, rows), k(static_cast<int>(keys.size()), 1, keys);
   const std::string wrong =
       wrong_weights(attention_weights(q, k, 2), softmax_of(q, k, [](double score) { return score / 2; }), {});
-  return wrong.empty() ? ""
-                       : cat("scores up to ", dot(q, static_cast<int>(rows.size()) - 1, k, 0), ": ", wrong, ": ", hint);
+  return wrong.empty() ? "" : cat("queries ", rows.front(), ", ..., keys ", keys.front(), ", ...: ", wrong, ": ", hint);
 }
 std::string high() {
   return one_score({100}, {100, 99.99, 99.98}, "e^5000 overflows; subtract the row's largest score");
@@ -186,7 +185,10 @@ std::string low() {
   return one_score({100}, {-100, -100.01, -100.02},
                    "start the search for the largest score with a score of the row, not with 0");
 }
-std::string far_apart() { return one_score({0, 100}, {100, 99.99}, "each row needs its own largest score"); }
+std::string far_apart() {
+  const std::string wrong = one_score({0, 100}, {100, 99.99}, "each row needs its own largest score");
+  return wrong.empty() ? one_score({100, 0}, {100, 99.99}, "each row needs its own largest score") : wrong;
+}
 std::string sizes() {
   Rng rng(3);
   for (const int queries : {1, 5, 0})

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "base/format.h"
-#include "headlight/headlight.h"
-#include "lessons/03_self_attention/copying.h"
+#include "headlight/base/text.h"
+#include "lessons/04_scaling/random_scores.h"
 #include "lessons/04_scaling/scaled_model.h"
 
 namespace headlight::lessons {
@@ -15,48 +15,6 @@ namespace headlight::lessons {
 namespace {
 
 double root(Index size) { return std::sqrt(static_cast<double>(size)); }
-
-// The attention of 64 queries over 64 keys, all entries normal with variance 1; means over 32 draws.
-struct Softmax {
-  double stddev = 0;          // of the scores
-  double seen = 0;            // effective number of keys
-  double largest = 0;         // weight
-  double median = 0;          // of the gradient of a row of scores, if each weight has a random gradient of variance 1
-  double query_gradient = 0;  // mean norm of the gradient of a query
-};
-Softmax measure_softmax(Index size, double divisor, std::uint64_t seed) {
-  constexpr Index kCount = 64, kDraws = 32;
-  Rng rng(seed);
-  Softmax result;
-  std::vector<double> norms;
-  const double rows = static_cast<double>(kCount * kDraws);
-  for (Index draw = 0; draw < kDraws; ++draw) {
-    const Tensor q = Tensor::normal({kCount, size}, 0, 1, rng), k = Tensor::normal({kCount, size}, 0, 1, rng);
-    Tensor scores = matmul(q, k, {.transpose_b = true, .scale = 1 / divisor});
-    scores.set_requires_grad(true);
-    Tape tape;
-    const Tensor weights = softmax(scores);
-    tape.backward(weights, Tensor::normal(weights.shape(), 0, 1, rng));
-    const Tensor dscores = scores.grad();
-    const std::vector<double> s = scores.to_vector(), w = weights.to_vector(), ds = dscores.to_vector(),
-                              dq = matmul(dscores, k, {.scale = 1 / divisor}).to_vector();
-    for (const double score : s) result.stddev += score * score / (rows * kCount);
-    for (Index t = 0; t < kCount; ++t) {
-      const double* row = w.data() + t * kCount;
-      result.seen += effective_count(row, kCount) / rows;
-      result.largest += *std::max_element(row, row + kCount) / rows;
-      double of_scores = 0, of_query = 0;
-      for (Index i = 0; i < kCount; ++i) of_scores += std::pow(ds[static_cast<std::size_t>(t * kCount + i)], 2);
-      for (Index i = 0; i < size; ++i) of_query += std::pow(dq[static_cast<std::size_t>(t * size + i)], 2);
-      norms.push_back(std::sqrt(of_scores));
-      result.query_gradient += std::sqrt(of_query) / rows;
-    }
-  }
-  result.stddev = std::sqrt(result.stddev);
-  std::nth_element(norms.begin(), norms.begin() + kCount * kDraws / 2, norms.end());
-  result.median = norms[kCount * kDraws / 2];
-  return result;
-}
 
 void softmax_against_size(const LessonOptions& options, const LessonProgress& progress, LessonResult& result) {
   Table table{
@@ -91,7 +49,13 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   softmax_against_size(options, progress, result);
 
   const LessonText text = lesson_text("chorus", 200'000, kScalingContext, options.seed);
-  const auto outcome = [&](const ScalingRun& run) { return train_scaled(run, text, options.seed, progress); };
+  double runs = 0, diverged = 0;
+  const auto outcome = [&](const ScalingRun& run) {
+    const ScalingOutcome o = train_scaled(run, text, options.seed, progress);
+    ++runs;
+    diverged += std::isfinite(o.loss) ? 0 : 1;
+    return o;
+  };
   Table rates{"Validation loss after 500 steps on chorus, initial weights of stddev 0.02",
               {"d_k", "scores", "rate 0.001", "rate 0.003", "rate 0.01"},
               {}},
@@ -102,7 +66,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
               .x_name = "log10 of the learning rate",
               .y_name = "validation loss",
               .series = {}};
-  double small[2] = {0, 0};  // at d_k = 16 and rate 0.003: divided, not divided
+  double small[2] = {0, 0}, large[2] = {0, 0};  // d_k = 16 and 256 at rate 0.003: divided, not divided
   for (const Index size : {16, 256})
     for (const bool scaled : {true, false}) {
       const std::string name = cat(scaled ? "_with_" : "_without_", size);
@@ -117,7 +81,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
         row.push_back(fixed_text(loss, 2));
         series.points.push_back({std::log10(rate), loss});
         result.figures.push_back({cat("loss_", rate * 1000, name), loss});
-        if (size == 16 && rate == 0.003) small[scaled ? 0 : 1] = loss;
+        if (rate == 0.003) (size == 16 ? small : large)[scaled ? 0 : 1] = loss;
       }
       rates.rows.push_back(row);
       chart.series.push_back(series);
@@ -142,10 +106,17 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
          {"d_k = 16, not divided; weights and rate of q and k halved", fixed_text(moved_16, 2)},
          {"d_k = 256, not divided; weights and rate of q and k quartered", fixed_text(moved_256, 2)}}}});
   result.charts.push_back(chart);
-  result.figures.insert(result.figures.end(), {{"uniform", uniform}, {"moved_16", moved_16}, {"moved_256", moved_256}});
+  result.figures.insert(result.figures.end(),
+                        {{"uniform", uniform},
+                         {"moved_16", moved_16},
+                         {"moved_256", moved_256},
+                         {"moved_apart", std::max(std::abs(moved_16 - small[0]), std::abs(moved_256 - large[0]))},
+                         {"runs", runs},
+                         {"diverged", diverged}});
   result.answer = small[1] > small[0] + 0.02 ? 0 : 1;
   result.finding = cat("At d_k = 16 the loss ends at ", fixed_text(small[0], 2), " with the division and at ",
-                       fixed_text(small[1], 2), " without it.");
+                       fixed_text(small[1], 2), " without it; at d_k = 256, at ", fixed_text(large[0], 2), " and ",
+                       fixed_text(large[1], 2), ". ", runs - diverged, " of ", runs, " runs ended with a finite loss.");
   return result;
 }
 
@@ -167,7 +138,7 @@ Lesson scaling() {
               "initial weights. All else is equal. How does its loss end, compared with the model that divides?",
           .choices = {"higher: the division is needed", "as low or lower"},
           .files = {"include/headlight/nn/self_attention.h", "train/lessons/04_scaling/scaled_model.cpp",
-                    "src/ops/attention.h", "src/kernels/reference/rows.h"},
+                    "src/ops/attention.cpp", "src/kernels/reference/rows.h"},
           .run = run};
 }
 
