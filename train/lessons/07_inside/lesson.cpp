@@ -139,7 +139,7 @@ Lesson inside() {
               "removed, the cheapest first and without training again, for at most 0.02 nats of loss?",
           .choices = {"none", "1 or 2", "3 or 4", "5 or more"},
           .files = {"src/heads/pruning/pruning.cpp", "train/lessons/07_inside/products.cpp", "src/kernels/simd/gemm.h",
-                    "src/kernels/simd/gemm_tile.h", "src/kernels/attention.h", "include/headlight/base/threads.h"},
+                    "src/kernels/simd/gemm_tile.h", "src/kernels/simd/attention.h", "include/headlight/base/threads.h"},
           .run = run};
 }
 
