@@ -11,7 +11,7 @@ using Axes = std::initializer_list<int>;
 
 // Which axes of x are reduced.
 std::array<bool, Shape::kMaxRank> reduced_axes(const char* operation, const Tensor& x, Axes axes) {
-  if (axes.size() == 0) fail(operation, ": no axes; ", operation, "(x) reduces all elements");
+  if (axes.size() == 0) fail(operation, ": no axes to reduce; name at least one");
   std::array<bool, Shape::kMaxRank> reduced{};
   for (const int given : axes) {
     const auto axis = static_cast<std::size_t>(axis_of(operation, x, given));
@@ -58,6 +58,15 @@ Tensor mean(const Tensor& x, Axes axes, bool keep) {
 }
 Tensor max(const Tensor& x, Axes axes, bool keep) {
   return over_axes("max", x, axes, keep, false, [](const Tensor& rows) { return max(rows, -1); });
+}
+Tensor min(const Tensor& x, Axes axes, bool keep) {
+  return over_axes("min", x, axes, keep, false, [](const Tensor& rows) { return min(rows, -1); });
+}
+Tensor logsumexp(const Tensor& x, Axes axes, bool keep) {
+  return over_axes("logsumexp", x, axes, keep, true, [](const Tensor& rows) { return logsumexp(rows, -1); });
+}
+Tensor var(const Tensor& x, Axes axes, bool keep, Index correction) {
+  return over_axes("var", x, axes, keep, false, [=](const Tensor& rows) { return var(rows, -1, false, correction); });
 }
 
 }  // namespace headlight

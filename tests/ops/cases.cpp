@@ -147,7 +147,8 @@ OpCase axes_case(const std::string& name, ReduceAxes op, bool filled, Draw draw)
                {name + ": no axes"}}},
       .float_bound = 5e-5,
   };
-  if (filled) made.bad.push_back({[op] { op(zeros({2, 0}), {0, 1}, false); }, {name + ": ", "[2,0]", "empty"}});
+  if (filled && name != "logsumexp")
+    made.bad.push_back({[op] { op(zeros({2, 0}), {0, 1}, false); }, {name + ": ", "[2,0]", "empty"}});
   return made;
 }
 
@@ -252,6 +253,29 @@ std::vector<OpCase> arithmetic_cases() {
       axes_case("sum", sum, false, draw_around_zero),
       axes_case("mean", mean, true, draw_around_zero),
       axes_case("max", max, true, draw_distinct),
+      axes_case("min", min, true, draw_distinct),
+      axes_case("logsumexp", logsumexp, true, draw_around_zero),
+      {.declaration = "var(x,axes,keep,correction)",
+       .draw =
+           [](Rng& rng, Size size) {
+             ShapeAndAxis drawn = draw_filled_axis(rng, size);
+             while (drawn.shape.rank() < 2 || drawn.shape[drawn.axis] * drawn.shape[drawn.shape.rank() / 2] < 2 ||
+                    drawn.shape.axis_index(drawn.axis) == drawn.shape.rank() / 2)
+               drawn = draw_filled_axis(rng, size);
+             const bool keep = draw_bool(rng);
+             return Call{{draw_values(rng, drawn.shape)}, [=](Inputs in) {
+                           return var(in[0], {drawn.shape.rank() / 2, drawn.axis}, keep);
+                         }};
+           },
+       .bad = {{[] {
+                  var(zeros({2, 3}), {0, 2});
+                },
+                {"var: ", "axis 2", "[2,3]"}},
+               {[] {
+                  var(zeros({1, 1}), {0, 1});
+                },
+                {"var: ", "more than 1"}}},
+       .float_bound = 5e-5},
       total_case("min", min, true, draw_distinct),
       total_case("sum", sum, false, draw_around_zero),
       total_case("mean", mean, true, draw_around_zero),

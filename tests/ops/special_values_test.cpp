@@ -142,6 +142,11 @@ TEST(SpecialValues, ReductionsOverSeveralAxes) {
   expect_values(sum(x, {2, 0}), {60, 92, 124});
   expect_values(mean(x, {-1}), {1.5, 5.5, 9.5, 13.5, 17.5, 21.5});
   expect_values(max(x, {0, 1, 2}), {23});
+  expect_values(min(x, {1, 2}), {0, 12});
+  expect_values(var(Tensor::of({2, 2}, {1, 3, 5, 7}, DType::kFloat64), {0, 1}), {20.0 / 3});
+  expect_values(var(Tensor::of({2, 2}, {1, 3, 5, 7}, DType::kFloat64), {0, 1}, false, 0), {5});
+  expect_values(logsumexp(Tensor::zeros({3, 2, 4}, DType::kFloat64), {0, 2}), {std::log(12.0), std::log(12.0)});
+  expect_values(logsumexp(Tensor::zeros({0, 2}), {0, 1}), {-kInf});
   EXPECT_EQ(to_text(sum(x, {0, 2}, true).shape()), "[1,3,1]");
   EXPECT_EQ(to_text(sum(x, {0, 1, 2}).shape()), "[]");
 }

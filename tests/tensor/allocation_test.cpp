@@ -62,7 +62,7 @@ struct Network {
     const Tensor gate = gated_tanh(conv1d(x, filter, up_bias, {.dilation = 2}));  // [B,T,2C]
     const PoolVector<Tensor> halves = split(gate, -1, kWidth);
     x = add(x, maximum(clamp(halves[0], -0.5, 0.5), minimum(abs(halves[1]), pow(halves[1], 2))));
-    x = add(x, pad(slice(sum(stack({sin(cumsum(x, 1)), x}, 0), {0}), 1, 1, kTime), 1, 1, 0));
+    x = add(x, scale(pad(slice(sum(stack({sin(cumsum(x, 1)), x}, 0), {0}), 1, 1, kTime), 1, 1, 0), 0.01));
     const Tensor logits = linear(x, table);  // [B,T,V], the table tied
     const Tensor size = mean(mul(logits, logits));
     const Tensor smooth = cross_entropy(logits, targets, {.weights = class_weights, .label_smoothing = 0.1});

@@ -79,10 +79,13 @@ Tensor sum(const Tensor& x);
 Tensor mean(const Tensor& x);
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
-// Reduce several axes. Errors: no axes, an axis given twice.
+// Reduce several axes, with the same rules. Errors also: no axes, an axis given twice.
 Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor max(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+Tensor min(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+Tensor logsumexp(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
+Tensor var(const Tensor& x, std::initializer_list<int> axes, bool keep = false, Index correction = 1);
 // The index of the first maximum along one axis, for each element of x without this axis in row-major order. NaN counts
 // as the maximum. Indices have no derivative. Error: the axis is empty.
 PoolVector<std::int32_t> argmax(const Tensor& x, int axis = -1);
