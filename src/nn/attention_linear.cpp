@@ -19,7 +19,7 @@ class LinearAttention : public AttentionPattern {
 }  // namespace
 
 AttentionKind linear_kind() {
-  return {"linear", "sums over all earlier tokens, in time linear in the context", "",
+  return {"linear", "sums over all earlier tokens, in linear time", "",
           [](Index) -> std::shared_ptr<const AttentionPattern> { return std::make_shared<LinearAttention>(); }};
 }
 

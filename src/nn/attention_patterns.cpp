@@ -33,9 +33,7 @@ class SoftmaxAttention : public AttentionPattern {
 
 std::deque<AttentionKind>& kinds() {
   static std::deque<AttentionKind> all{
-      {"full", "each token attends to all earlier tokens", "", [](Index) { return full_attention(); }},
-      window_kind(),
-      linear_kind()};
+      {"full", "all earlier tokens", "", [](Index) { return full_attention(); }}, window_kind(), linear_kind()};
   return all;
 }
 

@@ -3,8 +3,6 @@
 
 namespace headlight {
 
-AttentionKind window_kind() {
-  return {"window", "each token attends to the last W tokens, itself included", "W", softmax_attention};
-}
+AttentionKind window_kind() { return {"window", "the last W tokens", "W", softmax_attention}; }
 
 }  // namespace headlight

@@ -94,10 +94,13 @@ std::vector<Setting> make_settings() {
     s.back().help = "feed-forward part of each block: " + word_list(names, "or");
   }
   {
-    std::vector<std::string> names;
-    for (const AttentionKind& kind : attention_kinds()) names.push_back(kind.shown());
+    std::vector<std::string> names, notes;
+    for (const AttentionKind& kind : attention_kinds()) {
+      names.push_back(kind.shown());
+      notes.push_back(cat(kind.shown(), " (", kind.help, ")"));
+    }
     text("attention", &R::attention, "Model", "").choices = names;
-    s.back().help = "attention pattern: " + word_list(names, "or") + " (the last W tokens)";
+    s.back().help = "what a token attends to: " + word_list(notes, "or");
   }
   choice("activation", choices_of<&R::activation, kActivations>(), "Model",
          "activation of the feed-forward part mlp: ");

@@ -24,7 +24,10 @@ Setting setting(const char* name) {
 // Values of a setting that are allowed: the ends of its range (when they belong to it) and something between.
 std::vector<std::string> allowed_values(const Setting& s) {
   if (s.is_switch()) return {"yes", "no"};
-  if (!s.choices.empty()) return s.choices;
+  std::vector<std::string> choices = s.choices;  // "window:W" stands for "window:7"
+  for (std::string& value : choices)
+    if (const std::size_t colon = value.find(':'); colon < value.size()) value.replace(colon + 1, value.size(), "7");
+  if (!choices.empty()) return choices;
   if (s.name == std::string("model")) {
     std::vector<std::string> names;
     for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);

@@ -89,7 +89,7 @@ TEST(Resolve, HoldsForEverySetting) {
     if (s.name == std::string("model")) continue;
     const auto other = [&](const RunConfig& than) -> std::string {
       if (s.is_switch()) return text_of(than, s) == "yes" ? "no" : "yes";
-      if (!s.choices.empty()) return s.choices[text_of(than, s) == s.choices[0] ? 1 : 0];
+      if (!s.choices.empty()) return text_of(than, s) == s.choices[0] ? s.choices.back() : s.choices[0];
       if (std::holds_alternative<std::string RunConfig::*>(s.field)) return text_of(than, s) + "1";
       for (const char* value : {"0.25", "0.5", "1", "2", "1000", "1001", "1002"}) {
         RunConfig tried;
