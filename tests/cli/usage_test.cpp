@@ -12,7 +12,7 @@
 namespace headlight {
 namespace {
 
-const Words kCommands = {"train",  "sample", "chat",   "eval",  "heads", "info",
+const Words kCommands = {"train",  "sample", "chat",   "eval",  "heads",  "info",
                          "export", "import", "corpus", "bench", "models", "fill"};
 
 TEST(Help, IsThereForEveryCommandAndWinsAnywhere) {
