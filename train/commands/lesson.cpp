@@ -140,7 +140,7 @@ Json run_json(const LessonRun& run, std::uint64_t seed) {
         figures.set(figure.name, Json::object()
                                      .set("value", Json::finite_or_null(figure.value))
                                      .set("stated", stated.value)
-                                     .set("spread", stated.spread)
+                                     .set("spread", Json::finite_or_null(stated.spread))
                                      .set("holds", std::none_of(wrong.begin(), wrong.end(), [&](const Difference& d) {
                                             return d.name == figure.name;
                                           })));

@@ -14,14 +14,7 @@ Lesson heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
-      backpropagation(),
-      context(),
-      self_attention_lesson(),
-      scaling(),
-      many_heads(),
-      positions(),
-      inside(),
-      heads(),
+      backpropagation(), context(), self_attention_lesson(), scaling(), many_heads(), positions(), inside(), heads(),
   };
   return all;
 }

@@ -1,6 +1,7 @@
 // Writes the course as one HTML page. train/lessons/page/ has its frame, style and script.
 #include "lessons/page.h"
 
+#include <cmath>
 #include <filesystem>
 #include <map>
 
@@ -26,9 +27,9 @@ std::string with_placeholders(const LessonRun& run, std::map<std::string, std::s
     for (const Figure& figure : run.result.figures)
       if (figure.name == stated.name) measured = figure.value;
     const std::string key = cat(html.size());
-    html[key] = cat("<span class=\"figure\" title=\"stated: ", fixed_text(stated.value, stated.decimals), " ± ",
-                    cat(stated.spread), "; measured here: ", cat(measured), "\">",
-                    fixed_text(measured, stated.decimals), "</span>");
+    html[key] = cat("<span class=\"figure\" title=\"stated: ", fixed_text(stated.value, stated.decimals),
+                    std::isfinite(stated.spread) ? cat(" ± ", stated.spread) : "", "; measured here: ", cat(measured),
+                    "\">", fixed_text(measured, stated.decimals), "</span>");
     const std::size_t marker = text.find("<!--", stated.number_end);
     out += cat(std::string(text.substr(copied, stated.begin - copied)), "\x01", key, "\x02",
                std::string(text.substr(stated.number_end, marker - stated.number_end)));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "headlight/base/error.h"
 #include "headlight/base/text.h"
@@ -50,7 +51,10 @@ std::vector<StatedValue> stated_values(std::string_view text, const std::string&
     StatedValue stated;
     const std::size_t space = marker.find(' ');
     stated.name = marker.substr(0, space);
-    if (space == std::string_view::npos || !parsed(marker.substr(space + 1), stated.spread) || !(stated.spread >= 0))
+    const bool time = space != std::string_view::npos && marker.substr(space + 1) == "time";
+    if (time) stated.spread = std::numeric_limits<double>::infinity();
+    else if (space == std::string_view::npos || !parsed(marker.substr(space + 1), stated.spread) ||
+             !(stated.spread >= 0))
       fail(source, ": the marker '", std::string(marker), "' needs a name and a spread, as in 'loss 0.05'");
     // The number stands directly before the marker; a unit such as '%' or 'x' may follow it.
     std::size_t end = open;

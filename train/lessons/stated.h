@@ -1,4 +1,5 @@
-// The values that the text of a lesson states: `1.32<!--loss_64 0.05-->` states that figure loss_64 is 1.32 +- 0.05.
+// The values that the text of a lesson states: `1.32<!--loss_64 0.05-->` states that figure loss_64 is 1.32 +- 0.05, and
+// `3.1<!--speedup time-->` that it was 3.1 in one run. A time depends on the machine, so any value confirms the text.
 #pragma once
 
 #include <string>
@@ -15,11 +16,11 @@ std::string_view course_part(std::string_view name);
 
 struct StatedValue {
   std::string name;
-  double value = 0, spread = 0;
-  int decimals = 0;            // of the value, as printed
-  std::size_t begin = 0;       // of the number, in the text
-  std::size_t number_end = 0;  // past the number's last digit
-  std::size_t end = 0;         // past the marker
+  double value = 0, spread = 0;  // spread: infinite for a time
+  int decimals = 0;              // of the value, as printed
+  std::size_t begin = 0;         // of the number, in the text
+  std::size_t number_end = 0;    // past the number's last digit
+  std::size_t end = 0;           // past the marker
 };
 // The stated values in the order of the text. A marker has no space after "<!--". Errors, each beginning with `source`:
 // a marker without a number before it, without a name or a spread.
