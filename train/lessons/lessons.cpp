@@ -5,11 +5,13 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson context();
+Lesson recurrence();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
       backpropagation(),
       context(),
+      recurrence(),
   };
   return all;
 }
