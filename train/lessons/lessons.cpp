@@ -5,6 +5,7 @@ namespace headlight::lessons {
 
 Lesson backpropagation();
 Lesson context();
+Lesson recurrence();
 Lesson self_attention_lesson();
 Lesson scaling();
 Lesson many_heads();
@@ -14,7 +15,15 @@ Lesson heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
-      backpropagation(), context(), self_attention_lesson(), scaling(), many_heads(), positions(), inside(), heads(),
+      backpropagation(),
+      context(),
+      recurrence(),
+      self_attention_lesson(),
+      scaling(),
+      many_heads(),
+      positions(),
+      inside(),
+      heads(),
   };
   return all;
 }

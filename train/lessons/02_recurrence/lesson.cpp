@@ -1,0 +1,133 @@
+// Lesson 2: recall of one symbol against its distance, for recurrent networks and attention of equal size.
+#include "lessons/lesson.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+#include "base/format.h"
+#include "lessons/02_recurrence/recall.h"
+
+namespace headlight::lessons {
+
+namespace {
+
+constexpr Index kFixedRows = 8, kFixedSteps = 1500, kMixedRows = 16, kMixedSteps = 3000;
+constexpr Index kDistances[] = {4, 8, 16, 32, 64};
+constexpr Ink kInks[] = {Ink::kRed, Ink::kYellow, Ink::kGreen, Ink::kBlue};
+
+std::string power_of_ten(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0e", value);
+  return text;
+}
+
+// Distances from 1 to 64, short ones more often: each of 1-2, 2-4, ... 32-64 has the same share.
+std::vector<Index> mixed_distances(Rng& rng) {
+  std::vector<Index> distances;
+  for (Index row = 0; row < kMixedRows; ++row)
+    distances.push_back(static_cast<Index>(std::exp(rng.uniform() * std::log(kFarthest + 0.99))));
+  return distances;
+}
+
+// The share that a fresh model recalls after training at one distance.
+double fixed_recall(const Family& family, Index distance, std::uint64_t seed,
+                    const std::function<void(Index)>& progress) {
+  const std::unique_ptr<LanguageModel> model = make_model(family, seed);
+  const std::vector<Index> distances(kFixedRows, distance);
+  train_recall(
+      *model, kFixedSteps, seed, [&](Rng& rng) { return recall(distance, distances, rng); }, progress);
+  return accuracy(*model, distance, distance);
+}
+
+LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
+  LessonResult result;
+  Table fixed{"Share of facts recalled, trained at that distance only", {"model", "width", "parameters"}, {}},
+      mixed{"Share of facts recalled, trained on a mix of distances", {"model"}, {}},
+      before{"Gradient norm at the fact, before training", {"model"}, {}},
+      after{"Gradient norm at the fact, after the mixed training", {"model"}, {}};
+  for (Table* table : {&fixed, &mixed, &before, &after})
+    for (const Index distance : kDistances) table->columns.push_back(cat(distance));
+  Chart recalled{.title = "Recall against distance, trained at that distance only",
+                 .x_name = "log2 of the distance",
+                 .y_name = "share recalled",
+                 .levels = {{"chance", 1.0 / kFacts}}},
+      arriving{.title = "Gradient at the fact, before training", .x_name = "distance", .y_name = "log10 of the norm"};
+  std::map<std::string, double> figures;
+
+  for (std::size_t f = 0; f < kFamilies.size(); ++f) {
+    const Family& family = kFamilies[f];
+    const auto progress_of = [&](const std::string& what, Index steps) {
+      return [&progress, what = cat(family.name, ", ", what), steps](Index step) { progress(what, step, steps); };
+    };
+    const auto record = [&](const char* what, Index distance, double value) {
+      return figures[cat(family.short_name, "_", what, "_", distance)] = value;
+    };
+    const std::unique_ptr<LanguageModel> model = make_model(family, options.seed);
+    const Index width = model->parameters().front().value.size(1), parameters = parameters_of(*model);
+    figures[cat(family.short_name, "_width")] = static_cast<double>(width);
+    figures[cat(family.short_name, "_parameters")] = static_cast<double>(parameters);
+    fixed.rows.push_back({family.name, cat(width), cat(parameters)});
+    for (Table* table : {&mixed, &before, &after}) table->rows.push_back({family.name});
+    recalled.series.push_back({family.name, kInks[f], {}});
+    arriving.series.push_back({family.name, kInks[f], {}});
+
+    for (const Index distance : kDistances) {
+      const double norm = gradient(*model, distance),
+                   share = fixed_recall(family, distance, options.seed,
+                                        progress_of(cat("distance ", distance), kFixedSteps));
+      before.rows[f].push_back(power_of_ten(norm));
+      arriving.series[f].points.push_back(
+          {static_cast<double>(distance), record("before", distance, std::log10(norm))});
+      fixed.rows[f].push_back(fixed_text(record("fixed", distance, share), 2));
+      recalled.series[f].points.push_back({std::log2(static_cast<double>(distance)), share});
+    }
+    train_recall(
+        *model, kMixedSteps, options.seed, [](Rng& rng) { return recall(kLength, mixed_distances(rng), rng); },
+        progress_of("mixed distances", kMixedSteps));
+    for (const Index distance : kDistances) {
+      const double norm = gradient(*model, distance), share = accuracy(*model, kLength, distance);
+      mixed.rows[f].push_back(fixed_text(record("mixed", distance, share), 2));
+      after.rows[f].push_back(power_of_ten(norm));
+      record("after", distance, std::log10(norm));
+    }
+  }
+  figures["rnn_fall"] = figures["rnn_before_64"] - figures["rnn_before_4"];
+
+  result.tables = {fixed, before, mixed, after};
+  result.charts = {recalled, arriving};
+  for (const auto& [name, value] : figures) result.figures.push_back({name, value});
+  const double alone = figures["rnn_fixed_32"], with_short = figures["rnn_mixed_32"];
+  result.answer = with_short > 0.5 && alone < 0.25 ? 1 : 0;
+  result.finding =
+      cat("At distance 32 the tanh-RNN recalls ", fixed_text(alone, 2),
+          " of the facts if it is trained at that distance only, and ", fixed_text(with_short, 2),
+          " after the mixed training. The LSTM recalls ", fixed_text(figures["lstm_fixed_8"], 2), " at distance 8 and ",
+          fixed_text(figures["lstm_fixed_64"], 2), " at 64, the GRU ", fixed_text(figures["gru_fixed_64"], 2),
+          " and attention ", fixed_text(figures["attention_fixed_64"], 2), " at 64.");
+  return result;
+}
+
+}  // namespace
+
+Lesson recurrence() {
+  return {.number = 2,
+          .folder = "02_recurrence",
+          .title = "Recurrence forgets",
+          .claim = "recurrent networks lose distant facts; gates help; attention does not lose them",
+          .seconds = 30,
+          .minutes_to_read = 12,
+          .exercise = "write an LSTM step and its gradients",
+          .exercise_minutes = 40,
+          .difficulty = 3,
+          .needs = "exercise 0",
+          .question =
+              "A tanh-RNN trained to recall a symbol at distance 32, and only at that distance, stays at chance. Why?",
+          .choices = {"its state cannot hold a symbol for 32 steps",
+                      "its state could hold it, but at this distance there is no gradient from which to learn to"},
+          .files = {"include/headlight/nn/recurrent.h", "src/kernels/reference/recurrent.h", "src/ops/recurrent.cpp"},
+          .run = run};
+}
+
+}  // namespace headlight::lessons
