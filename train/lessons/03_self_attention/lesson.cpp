@@ -93,7 +93,7 @@ Lesson self_attention_lesson() {
           .folder = "03_self_attention",
           .title = "Self-attention",
           .claim = "attention is a weighted sum of values; queries and keys set the weights, and not equally",
-          .seconds = 5,
+          .seconds = 8,
           .minutes_to_read = 25,
           .exercise = "attention forward, then its backward pass by hand",
           .exercise_minutes = 60,

@@ -127,7 +127,7 @@ Lesson scaling() {
           .folder = "04_scaling",
           .title = "Scaling by sqrt(d_k)",
           .claim = "without dividing the scores by sqrt(d_k), training is unstable",
-          .seconds = 40,
+          .seconds = 30,
           .minutes_to_read = 20,
           .exercise = "the variance of a score, and scaled attention weights",
           .exercise_minutes = 35,
