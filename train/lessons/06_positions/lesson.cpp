@@ -70,14 +70,6 @@ void permutations(LessonResult& result) {
   result.tables.push_back(std::move(table));
 }
 
-Series curve(const std::string& name, Ink ink, const std::vector<double>& loss) {
-  constexpr Index kMerged = 4;
-  Series series{name, ink, {}};
-  for (Index t = kBack; t + kMerged <= kTested; t += kMerged)
-    series.points.push_back({static_cast<double>(t) + kMerged / 2.0, mean_loss(loss, t, t + kMerged)});
-  return series;
-}
-
 LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   LessonResult result;
   seed_generator(options.seed);
@@ -114,7 +106,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       const Index learned = train_order(model, options.seed, what, progress);
       const std::vector<double> loss = loss_by_position(model, options.seed);
       const double inside = add(cat(layers), encoding.name, learned < 0 ? "never" : cat(learned), loss);
-      if (layers == 2) chart.series.push_back(curve(encoding.name, encoding.ink, loss));
+      if (layers == 2) chart.series.push_back(loss_curve(encoding.name, encoding.ink, loss));
       if (layers == 2 && encoding.kind == PositionKind::kNone) none_2 = inside;
       if (layers == 1 || (layers == 2 && encoding.kind == PositionKind::kNone)) add_map(model, what, map);
     }

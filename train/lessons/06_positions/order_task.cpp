@@ -82,4 +82,12 @@ double mean_loss(const std::vector<double>& by_position, Index first, Index last
   return sum / static_cast<double>(last - first);
 }
 
+Series loss_curve(const std::string& name, Ink ink, const std::vector<double>& loss) {
+  constexpr Index kMerged = 4;
+  Series series{name, ink, {}};
+  for (Index t = kBack; t + kMerged <= kTested; t += kMerged)
+    series.points.push_back({static_cast<double>(t) + kMerged / 2.0, mean_loss(loss, t, t + kMerged)});
+  return series;
+}
+
 }  // namespace headlight::lessons
