@@ -363,6 +363,32 @@ TEST(Registry, RefusesNamesThatAreTakenAndSettingsThatDiffer) {
   EXPECT_TRUE(contains(error_of([] { register_model({.name = "x", .help = "", .make = {}}); }), "make function"));
 }
 
+TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
+  const auto make = [](Index) -> std::shared_ptr<const AttentionPattern> { return nullptr; };
+  EXPECT_TRUE(contains(error_of([&] { register_attention({"window", "", "W", make}); }), "there is a pattern window"));
+  EXPECT_TRUE(contains(error_of([&] { register_attention({"", "", "", make}); }), "needs a name"));
+  EXPECT_TRUE(contains(error_of([] { register_attention({"x", "", "", {}}); }), "make function"));
+  const auto check = [](auto change) {
+    TransformerConfig c;
+    c.vocabulary = 5;
+    change(c);
+    return error_of([&] { c.check(); });
+  };
+  for (const char* text : {"", "Full", "full:2", "window", "window:", "window:0", "window:-1", "window:2x"})
+    EXPECT_EQ(check([&](TransformerConfig& c) { c.attention = text; }),
+              cat("model: no attention pattern ", text,
+                  "; use full, window:W or linear, with a whole number from 1 after a colon"));
+  EXPECT_EQ(check([](TransformerConfig& c) { c.attention = "linear", c.position = PositionKind::kAlibi; }),
+            "model: linear attention has no scores to which ALiBi could add; use other positions");
+  EXPECT_EQ(check([](TransformerConfig& c) { c.kv_heads = 3; }),
+            "model: 4 heads are not divisible by 3 key heads; use a divisor of 4");
+  EXPECT_EQ(check([](TransformerConfig& c) {
+              c.kv_heads = 2, c.layer_heads = {4, 4, 4, 2};
+            }),
+            "model: heads of single layers with 2 key heads; omit one of the two");
+  EXPECT_EQ(check([](TransformerConfig& c) { c.kv_heads = 4, c.attention = "window:5000"; }), "(no error)");
+}
+
 TEST(Registry, RefusesSettingsOfOtherFamilies) {
   Asked asked;
   asked.flags = {{"model", "no-such"}};

@@ -117,8 +117,8 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
     print(cat("\nMemory grows as context^", fixed_text(exponent, 2), " (1: linear, 2: quadratic).\n"));
   print(
       "The work is 12 x keys x width per character, forward and backward together;\n"
-      "a query of full attention has context / 2 keys on average. The memory is the peak tensor storage: results,\n"
-      "gradients and temporaries.\n");
+      "a query of full attention has context / 2 keys on average. The memory is the\n"
+      "peak tensor storage: results, gradients and temporaries.\n");
 }
 
 }  // namespace headlight::cli
