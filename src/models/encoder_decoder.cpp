@@ -227,23 +227,24 @@ Tensor EncoderDecoder::alignment(std::span<const std::int32_t> source, std::span
 }
 
 ModelKind encoder_decoder_kind() {
-  return {.name = "encoder-decoder",
-          .help = "maps a source to a target by cross-attention (Vaswani et al. 2017); needs --pairs",
-          .shared = block_settings(),
-          .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
-            return std::make_unique<EncoderDecoder>(block_config(o, vocabulary));
-          },
-          .cost =
-              [](const ModelOptions& o, Index vocabulary) {
-                const TransformerConfig c = block_config(o, vocabulary);
-                checked_bidirectional(c);
-                ModelCost cost = transformer_cost(c);
-                const double crosses = 4 * c.all_heads_width() * static_cast<double>(c.width);
-                cost.parameters += cost.matrix_parameters + crosses;
-                cost.matrix_parameters = 2 * cost.matrix_parameters + crosses;
-                cost.activations *= 2.4;  // two stacks, and cross-attention
-                return cost;
-              }};
+  return {
+      .name = "encoder-decoder",
+      .help = "maps a source to a target by cross-attention (Vaswani et al. 2017); needs --pairs or --corpus numbers",
+      .shared = block_settings(),
+      .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
+        return std::make_unique<EncoderDecoder>(block_config(o, vocabulary));
+      },
+      .cost =
+          [](const ModelOptions& o, Index vocabulary) {
+            const TransformerConfig c = block_config(o, vocabulary);
+            checked_bidirectional(c);
+            ModelCost cost = transformer_cost(c);
+            const double crosses = 4 * c.all_heads_width() * static_cast<double>(c.width);
+            cost.parameters += cost.matrix_parameters + crosses;
+            cost.matrix_parameters = 2 * cost.matrix_parameters + crosses;
+            cost.activations *= 2.4;  // two stacks, and cross-attention
+            return cost;
+          }};
 }
 
 }  // namespace headlight

@@ -198,5 +198,35 @@ TEST(FillWindows, IgnoresWhatDoesNotCount) {
   EXPECT_EQ(batch.targets, (std::vector<std::int32_t>{1, 2, x, x, 9, x, x, x}));
 }
 
+// Models of pairs read one document at a time: every document has a window, also the last one.
+TEST(DocumentWindows, OneForEachDocument) {
+  const TokenText text = counted(12, {0, 3, 9});
+  const std::vector<Window> windows = document_windows(text, 5);
+  ASSERT_EQ(windows.size(), 3u);
+  EXPECT_EQ(windows[0].start, 0);
+  EXPECT_EQ(windows[0].first, 1);
+  EXPECT_EQ(windows[0].last, 5);
+  EXPECT_EQ(windows[2].start, 9);
+  EXPECT_EQ(windows[2].last, 11);
+  EXPECT_EQ(document_windows(text, 5, 2)[1].start, 3);
+  Rng rng(1);
+  Batch batch;
+  random_documents(text, 5, 300, rng, batch);
+  EXPECT_EQ(batch.rows, 300);
+  std::vector<Index> counts(12);
+  constexpr std::int32_t x = kIgnoredTarget;
+  for (std::size_t row = 0; row < 300; ++row) {
+    const auto at = batch.inputs.begin() + static_cast<std::ptrdiff_t>(5 * row);
+    const auto target = batch.targets.begin() + static_cast<std::ptrdiff_t>(5 * row);
+    ++counts[static_cast<std::size_t>(*at)];
+    if (*at != 9) continue;
+    EXPECT_EQ(std::vector(at, at + 2), (std::vector<std::int32_t>{9, 10}));
+    EXPECT_EQ(std::vector(target, target + 5), (std::vector<std::int32_t>{10, 11, x, x, x}));
+  }
+  for (const Index start : text.starts)
+    EXPECT_NEAR(static_cast<double>(counts[static_cast<std::size_t>(start)]), 100, 30);
+  EXPECT_NE(error_of([&] { random_documents(counted(12), 5, 1, rng, batch); }), "(no error)");
+}
+
 }  // namespace
 }  // namespace headlight

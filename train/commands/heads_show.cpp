@@ -158,7 +158,7 @@ Command heads_show_command() {
       .examples = {"headlight heads show runs/tales L1H2 \"tom had a pan. tom\"",
                    "headlight heads show runs/tales L0H0 \"tom had a pan\" --color none > map.txt",
                    "headlight heads show runs/tales all \"tom had a pan\"",
-                   "headlight heads show runs/numbers L1H0 1234  # encoder-decoder: the cross-attention"},
+                   "headlight heads show runs/numbers L1H0 1234  # cross-attention"},
       .flags = {with_choices({"color", "KIND", "true, 256, none, or auto: as the terminal supports", "Options", "auto"},
                              {"true", "256", "none", "auto"}),
                 {"last", "", "use the last checkpoint instead of the best one"},

@@ -181,7 +181,7 @@ Command sample_command() {
       .examples = {"headlight sample runs/tales", "headlight sample runs/mine --prompt \"ROMEO:\" --chars 300 --seed 7",
                    "headlight sample runs/mine --temperature 0  # always the most likely character",
                    "headlight sample runs/mine --count 3 --stop \".\"",
-                   "headlight sample runs/numbers --prompt 1234  # a model of pairs: the target of a source",
+                   "headlight sample runs/numbers --prompt 1234  # the target of a source",
                    "echo \"Once upon\" | headlight sample runs/mine -"},
       .flags = sample_flags(),
       .least_operands = 1,

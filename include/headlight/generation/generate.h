@@ -1,6 +1,7 @@
 // Text generation: sampling from logits, continuing a prompt token by token, and filling gaps.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
