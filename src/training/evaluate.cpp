@@ -61,7 +61,10 @@ Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, I
   const Index all = std::max<Index>(0, (predictions + context - 1) / context);
   const Index count = most > 0 ? std::min(most, all) : all;
   const Index lanes = std::clamp<Index>(count / 8, 1, most_lanes);
-  const auto windows_in = [&](Index lane) { return (lane + 1) * count / lanes - lane * count / lanes; };
+  // Part of the text: equal lanes, which then do not overlap.
+  const auto windows_in = [&](Index lane) {
+    return count == all ? (lane + 1) * all / lanes - lane * all / lanes : count / lanes;
+  };
   const auto window = [&](Index lane, Index k) {
     const Index start = (lane * all / lanes + k) * context;
     return Window{start, start + 1, std::min(start + context, predictions)};

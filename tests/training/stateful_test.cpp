@@ -189,6 +189,12 @@ TEST_P(Stateful, EvaluationReadsTheTextLikeAReader) {
   EXPECT_EQ(some.predictions, 16 * 12);
   EXPECT_EQ(some.windows[7].start, 7 * 12);
   EXPECT_EQ(some.windows[8].start, 17 * 12);
+  for (Index most = 1; most <= 34; ++most) {
+    const std::vector<Window> windows = evaluate(*model, {ids, {}}, most).windows;
+    EXPECT_LE(static_cast<Index>(windows.size()), most);
+    EXPECT_GT(static_cast<Index>(windows.size()), most - 8);
+    for (std::size_t i = 1; i < windows.size(); ++i) EXPECT_GT(windows[i].start, windows[i - 1].start) << most;
+  }
   EXPECT_EQ(evaluate(*model, {std::vector<std::int32_t>{1, 2}, {}}).predictions, 1);
 }
 

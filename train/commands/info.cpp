@@ -41,8 +41,10 @@ double weight_bytes(const LanguageModel& model) {
 
 std::string origin_of(const RunInfo& info) {
   if (!info.imported_from.empty()) return cat("imported from ", info.imported_from);
-  if (!info.initialized_from.empty()) return cat("trained here, starting from the weights of ", info.initialized_from);
-  return "trained here, starting from random weights";
+  const std::string start =
+      info.initialized_from.empty() ? "random weights" : "the weights of " + info.initialized_from;
+  const std::string& teacher = info.config.teacher;
+  return cat("trained here, starting from ", start, teacher.empty() ? "" : ", distilled from " + teacher);
 }
 
 std::string fingerprint_text(std::uint64_t fingerprint) {
