@@ -38,7 +38,8 @@ std::unique_ptr<LanguageModel> attention_model() {
 }
 
 std::unique_ptr<LanguageModel> recurrent_model(const std::string& name, Index width) {
-  const ModelOptions options({{"layers", "1"}, {"width", cat(width)}, {"dropout", "0"}, {"context", cat(kLength + 1)}});
+  const ModelOptions options(
+      {{"layers", "1"}, {"width", cat(width)}, {"dropout", "0"}, {"stateful", "no"}, {"context", cat(kLength + 1)}});
   return find_model(name)->make(options, kSymbols);
 }
 
