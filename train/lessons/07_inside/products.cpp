@@ -16,7 +16,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kBlock = 48;               // numbers of each block, in each direction: 3 blocks take 27 KB
+constexpr Index kBlock = 32;               // numbers of each block, in each direction: 3 blocks take 12 KB
 constexpr Index kRows = 4, kColumns = 16;  // of the tile of C that way 3 keeps in registers
 
 // 1. Three loops. The inner loop reads a column of B: each number is in another cache line.

@@ -11,7 +11,7 @@ struct WayToMultiply {
   const char* name;
   const char* change;  // what differs from the way before
   int threads;         // 1, or 0: thread_count()
-  // a, b and c hold n x n numbers; n must be divisible by 48.
+  // a, b and c hold n x n numbers; n must be divisible by 32.
   void (*multiply)(Index n, const float* a, const float* b, float* c);
 };
 
