@@ -94,8 +94,6 @@ TransformerConfig block_config(const ModelOptions& o, Index vocabulary) {
   c.position = value_of(kPositions, o.text("position"));
   c.norm = value_of(kNorms, o.text("norm"));
   c.feed_forward = o.text("feed-forward");
-  c.attention = o.text("attention");
-  c.kv_heads = o.whole("kv-heads");
   c.activation = value_of(kActivations, o.text("activation"));
   c.pre_norm = o.yes_no("pre-norm");
   c.tied = o.yes_no("tied");
@@ -105,6 +103,8 @@ TransformerConfig block_config(const ModelOptions& o, Index vocabulary) {
 
 TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   TransformerConfig c = block_config(o, vocabulary);
+  c.attention = o.text("attention");
+  c.kv_heads = o.whole("kv-heads");
   c.layer_heads = parse_layer_heads(o.text("layer-heads"));
   c.head_size = o.whole("head-size");
   c.slopes = parse_head_slopes(o.text("head-slopes"));
