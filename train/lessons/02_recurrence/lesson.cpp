@@ -31,16 +31,6 @@ std::vector<Index> mixed_distances(Rng& rng) {
   return distances;
 }
 
-// The share that a fresh model recalls after training at one distance.
-double fixed_recall(const Family& family, Index distance, std::uint64_t seed,
-                    const std::function<void(Index)>& progress) {
-  const std::unique_ptr<LanguageModel> model = make_model(family, seed);
-  const std::vector<Index> distances(kFixedRows, distance);
-  train_recall(
-      *model, kFixedSteps, seed, [&](Rng& rng) { return recall(distance, distances, rng); }, progress);
-  return accuracy(*model, distance, distance);
-}
-
 LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   LessonResult result;
   Table fixed{"Share of facts recalled, trained at that distance only", {"model", "width", "parameters"}, {}},
@@ -49,6 +39,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       after{"Gradient norm at the fact, after the mixed training", {"model"}, {}};
   for (Table* table : {&fixed, &mixed, &before, &after})
     for (const Index distance : kDistances) table->columns.push_back(cat(distance));
+  before.columns.push_back("32, after 100 steps at 32");
   Chart recalled{.title = "Recall against distance, trained at that distance only",
                  .x_name = "log2 of the distance",
                  .y_name = "share recalled",
@@ -58,9 +49,6 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
 
   for (std::size_t f = 0; f < kFamilies.size(); ++f) {
     const Family& family = kFamilies[f];
-    const auto progress_of = [&](const std::string& what, Index steps) {
-      return [&progress, what = cat(family.name, ", ", what), steps](Index step) { progress(what, step, steps); };
-    };
     const auto record = [&](const char* what, Index distance, double value) {
       return figures[cat(family.short_name, "_", what, "_", distance)] = value;
     };
@@ -74,18 +62,28 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
     arriving.series.push_back({family.name, kInks[f], {}});
 
     for (const Index distance : kDistances) {
-      const double norm = gradient(*model, distance),
-                   share = fixed_recall(family, distance, options.seed,
-                                        progress_of(cat("distance ", distance), kFixedSteps));
+      const double norm = gradient(*model, distance);
       before.rows[f].push_back(power_of_ten(norm));
       arriving.series[f].points.push_back(
           {static_cast<double>(distance), record("before", distance, std::log10(norm))});
-      fixed.rows[f].push_back(fixed_text(record("fixed", distance, share), 2));
+    }
+    for (const Index distance : kDistances) {
+      const std::unique_ptr<LanguageModel> fresh = make_model(family, options.seed);
+      const auto next = [&](Rng& rng) { return recall(distance, std::vector<Index>(kFixedRows, distance), rng); };
+      train_recall(*fresh, kFixedSteps, options.seed, next, [&](Index step) {
+        progress(cat(family.name, ", distance ", distance), step, kFixedSteps);
+        if (distance != 32 || step != 100) return;
+        const double norm = gradient(*fresh, distance);
+        before.rows[f].push_back(power_of_ten(norm));
+        record("early", distance, std::log10(norm));
+      });
+      const double share = record("fixed", distance, accuracy(*fresh, distance, distance));
+      fixed.rows[f].push_back(fixed_text(share, 2));
       recalled.series[f].points.push_back({std::log2(static_cast<double>(distance)), share});
     }
     train_recall(
         *model, kMixedSteps, options.seed, [](Rng& rng) { return recall(kLength, mixed_distances(rng), rng); },
-        progress_of("mixed distances", kMixedSteps));
+        [&](Index step) { progress(family.name + ", mixed distances", step, kMixedSteps); });
     for (const Index distance : kDistances) {
       const double norm = gradient(*model, distance), share = accuracy(*model, kLength, distance);
       mixed.rows[f].push_back(fixed_text(record("mixed", distance, share), 2));
@@ -93,7 +91,10 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       record("after", distance, std::log10(norm));
     }
   }
-  figures["rnn_fall"] = figures["rnn_before_64"] - figures["rnn_before_4"];
+  for (const Family& family : kFamilies) {
+    const std::string name = family.short_name + "_";
+    figures[name + "fall"] = figures[name + "before_64"] - figures[name + "before_4"];
+  }
 
   result.tables = {fixed, before, mixed, after};
   result.charts = {recalled, arriving};
