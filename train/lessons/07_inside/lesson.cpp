@@ -75,22 +75,8 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
   // Masking and removing are the same function, up to rounding.
   const double masked = loss_without(model, measuring, means, {order.begin(), order.begin() + kRemoved});
   const double difference = std::abs(mean_loss(token_losses(*pruned, measuring)) - masked);
-  const Batch& batch = measuring.pieces()[0].batch;
-  double full_seconds = kNoLimit, pruned_seconds = kNoLimit;
-  for (int i = 0; i < 20; ++i) {
-    full_seconds = std::min(full_seconds, least_seconds(3, [&] { model(batch.inputs, batch.rows); }));
-    pruned_seconds = std::min(pruned_seconds, least_seconds(3, [&] { (*pruned)(batch.inputs, batch.rows); }));
-    tell();
-  }
-  const double kib = static_cast<double>(model.parameter_count()) / 256,
-               pruned_kib = static_cast<double>(pruned->parameter_count()) / 256;
-  const double bytes_share = pruned_kib / kib, time_share = pruned_seconds / full_seconds;
-  result.tables.push_back(
-      {"Four heads removed",
-       {"", "8 heads", "4 heads", "share"},
-       {{"weights in KiB", fixed_text(kib, 1), fixed_text(pruned_kib, 1), fixed_text(bytes_share, 2)},
-        {"ms for 64 sequences", fixed_text(full_seconds * 1e3, 2), fixed_text(pruned_seconds * 1e3, 2),
-         fixed_text(time_share, 2)}}});
+  compare_sizes(model, *pruned, measuring.pieces()[0].batch, progress, result);
+
   // The same 300 steps for the models with four, three and all heads, because every model gains from more training.
   const std::unique_ptr<TransformerLM> three = without_heads(model, std::span(order).first(kRemoved + 1), means);
   const auto longer = [&](TransformerLM& m, const char* what) {
@@ -103,16 +89,15 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
   const double four = greedy[kRemoved] - greedy[0], five = greedy[kRemoved + 1] - greedy[0],
                four_random = random[kRemoved] - random[0];
   const auto free = static_cast<Index>(std::lround(prunable_fraction(greedy, kHeads) * kHeads));
-  result.figures = {{"full", greedy[0]},
-                    {"free", static_cast<double>(free)},
-                    {"four", four},
-                    {"four_trained", four_trained},
-                    {"five", five},
-                    {"five_trained", five_trained},
-                    {"four_random", four_random},
-                    {"masked_difference", difference * 1e6},
-                    {"bytes_share", bytes_share},
-                    {"time_share", time_share}};
+  result.figures.insert(result.figures.end(), {{"full", greedy[0]},
+                                               {"free", static_cast<double>(free)},
+                                               {"four", four},
+                                               {"four_trained", four_trained},
+                                               {"five", five},
+                                               {"five_trained", five_trained},
+                                               {"four_random", four_random},
+                                               {"masked_difference", difference * 1e6}});
+
   result.finding =
       cat("Removing 4 of 8 heads costs ", fixed_text(four, 3), " nats, and ", fixed_text(four_trained, 3),
           " nats if all models train for 300 more steps. Removing 5 costs ", fixed_text(five, 3), " and ",
