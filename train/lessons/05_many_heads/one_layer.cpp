@@ -38,7 +38,8 @@ TransformerConfig one_layer(const LessonText& text, Index context, Index heads, 
           .heads = heads,
           .width = 64,
           .hidden = 0,
-          .position = position};
+          .position = position,
+          .tied = false};
 }
 
 std::vector<double> validation_log_probability(const LessonText& text) {

@@ -12,7 +12,7 @@ namespace headlight::lessons {
 inline constexpr Index kWindows = 64;  // of the validation text, in all measurements
 
 // One attention layer of width 64 without a feed-forward part. The sizes of its matrices do not depend on the number of
-// heads.
+// heads. The output has a matrix of its own (untied), so that the expert of the last symbol needs no head.
 TransformerConfig one_layer(const LessonText& text, Index context, Index heads, PositionKind position);
 
 // The true log-probabilities of the validation text.

@@ -1,4 +1,4 @@
-// Times five matrix products, and measures the memory of attention with and without all weights.
+// Times a pruned model and five matrix products, and measures the memory of attention with and without all weights.
 //
 // The machine's peak and the choice of the instruction set come from internal headers, which `headlight bench` uses.
 #include "lessons/07_inside/speed.h"
@@ -15,6 +15,28 @@
 #include "lessons/07_inside/products.h"
 
 namespace headlight::lessons {
+
+void compare_sizes(const TransformerLM& model, const TransformerLM& pruned, const Batch& batch,
+                   const LessonProgress& progress, LessonResult& result) {
+  double full_seconds = std::numeric_limits<double>::infinity(),
+         pruned_seconds = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 20; ++i) {
+    full_seconds = std::min(full_seconds, least_seconds(3, [&] { model(batch.inputs, batch.rows); }));
+    pruned_seconds = std::min(pruned_seconds, least_seconds(3, [&] { pruned(batch.inputs, batch.rows); }));
+    progress("timing both models", i, 20);
+  }
+  const double kib = static_cast<double>(model.parameter_count()) / 256,
+               pruned_kib = static_cast<double>(pruned.parameter_count()) / 256;
+  const double bytes_share = pruned_kib / kib, time_share = pruned_seconds / full_seconds;
+  result.tables.push_back(
+      {"Four heads removed",
+       {"", "8 heads", "4 heads", "share"},
+       {{"weights in KiB", fixed_text(kib, 1), fixed_text(pruned_kib, 1), fixed_text(bytes_share, 2)},
+        {"ms for 64 sequences", fixed_text(full_seconds * 1e3, 2), fixed_text(pruned_seconds * 1e3, 2),
+         fixed_text(time_share, 2)}}});
+  result.figures.push_back({"bytes_share", bytes_share});
+  result.figures.push_back({"time_share", time_share});
+}
 
 void measure_products(const LessonProgress& progress, LessonResult& result) {
   constexpr Index kSize = 480;

@@ -1,10 +1,12 @@
-// The timed and measured parts of lesson 7: products and the memory of attention.
+// The timed and measured parts of lesson 7: a pruned model, products, and the memory of attention.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
 
+#include "headlight/data/windows.h"
+#include "headlight/models/transformer.h"
 #include "lessons/lesson.h"
 
 namespace headlight::lessons {
@@ -21,7 +23,10 @@ double least_seconds(int runs, const Run& run) {
   return least;
 }
 
-// Both append their tables and figures to the result.
+// All three append their tables and figures to the result.
+// The bytes of the weights and the time for one batch, alternating between the models.
+void compare_sizes(const TransformerLM& model, const TransformerLM& pruned, const Batch& batch,
+                   const LessonProgress& progress, LessonResult& result);
 // C = A B with n = 480: all five ways, with the same instruction set for the library as for the intrinsics.
 void measure_products(const LessonProgress& progress, LessonResult& result);
 // The memory that attention allocates, including its result, as T doubles.
