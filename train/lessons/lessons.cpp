@@ -11,6 +11,7 @@ Lesson scaling();
 Lesson many_heads();
 Lesson positions();
 Lesson inside();
+Lesson simpler_models();
 Lesson heads();
 
 const std::vector<Lesson>& lessons() {
@@ -23,6 +24,7 @@ const std::vector<Lesson>& lessons() {
       many_heads(),
       positions(),
       inside(),
+      simpler_models(),
       heads(),
   };
   return all;
