@@ -73,7 +73,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
     }
   }
   EXPECT_EQ(held, 23);
-  EXPECT_EQ(refused, 33);
+  EXPECT_EQ(refused, 37);
 }
 
 // A non-default setting that is not on a format's list is refused.
