@@ -149,10 +149,13 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   const bool conv_on_offset = figures["conv_learned"] < figures["full_learned"],
              conv_on_recall = figures["conv_recall"] < figures["full_recall"];
   result.answer = conv_on_offset && !conv_on_recall ? 0 : conv_on_offset ? 2 : 1;
+  const auto learned = [&](const char* name) {
+    const double percent = figures[cat(name, "_learned")];
+    return percent < 100 ? cat("after ", fixed_text(percent, 0), "% of the training") : std::string("not within it");
+  };
   result.finding =
-      cat("At equal cost the convolution learns the fixed offset after ", fixed_text(figures["conv_learned"], 0),
-          "% of the training, attention after ", fixed_text(figures["full_learned"], 0),
-          "%. On recall attention ends at ", fixed_text(figures["full_recall"], 2), " nats, the convolution at ",
+      cat("At equal cost the convolution learns the fixed offset ", learned("conv"), ", attention ", learned("full"),
+          ". On recall attention ends at ", fixed_text(figures["full_recall"], 2), " nats, the convolution at ",
           fixed_text(figures["conv_recall"], 2), " and the window at ", fixed_text(figures["window_recall"], 2), ".");
   return result;
 }
