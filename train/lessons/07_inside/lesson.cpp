@@ -102,7 +102,7 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
       cat("Removing 4 of 8 heads costs ", fixed_text(four, 3), " nats, and ", fixed_text(four_trained, 3),
           " nats if all models train for 300 more steps. Removing 5 costs ", fixed_text(five, 3), " and ",
           fixed_text(five_trained, 3), " nats, and removing 4 at random ", fixed_text(four_random, 2), " nats.");
-  result.answer = four_trained > kPrunableLoss ? 0 : five_trained > kPrunableLoss ? 1 : 2;
+  result.answer = four_trained < 0.02 ? 0 : four_trained < 0.1 ? 1 : 2;
 }
 
 LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
@@ -116,25 +116,25 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
 }  // namespace
 
 Lesson inside() {
-  return {
-      .number = 7,
-      .folder = "07_inside",
-      .title = "Inside: redundancy, pruning, speed",
-      .claim = "heads can be redundant, and efficient products matter",
-      .seconds = 30,
-      .minutes_to_read = 12,
-      .exercise = "remove heads from an attention layer",
-      .exercise_minutes = 30,
-      .difficulty = 3,
-      .needs = "exercise 5",
-      .question =
-          "A model with 8 heads in two layers learns `chorus`, which needs four look-ups. The least useful heads are "
-          "removed, and the smaller model trains for another tenth of the time. How many can go for at most "
-          "0.02 nats of loss?",
-      .choices = {"fewer than four", "four, but not five", "five or more"},
-      .files = {"src/heads/pruning/pruning.cpp", "train/lessons/07_inside/products.cpp", "src/kernels/simd/gemm.h",
-                "src/kernels/simd/gemm_tile.h", "src/kernels/simd/attention.h", "include/headlight/base/threads.h"},
-      .run = run};
+  return {.number = 7,
+          .folder = "07_inside",
+          .title = "Inside: redundancy, pruning, speed",
+          .claim = "heads can be redundant, and efficient products matter",
+          .seconds = 30,
+          .minutes_to_read = 12,
+          .exercise = "remove heads from an attention layer",
+          .exercise_minutes = 30,
+          .difficulty = 3,
+          .needs = "exercise 5",
+          .question =
+              "A model with 8 heads in two layers learns `chorus`, which needs four look-ups. Its four least useful "
+              "heads are "
+              "removed, and the smaller model trains for 300 more steps. How much higher is its loss than that of "
+              "the full model after the same steps?",
+          .choices = {"less than 0.02 nats", "0.02 to 0.1 nats", "more than 0.1 nats"},
+          .files = {"src/heads/pruning/pruning.cpp", "train/lessons/07_inside/products.cpp", "src/kernels/simd/gemm.h",
+                    "src/kernels/simd/gemm_tile.h", "src/kernels/simd/attention.h", "include/headlight/base/threads.h"},
+          .run = run};
 }
 
 }  // namespace headlight::lessons

@@ -39,7 +39,7 @@ void compare_sizes(const TransformerLM& model, const TransformerLM& pruned, cons
 }
 
 void measure_products(const LessonProgress& progress, LessonResult& result) {
-  constexpr Index kSize = 480;
+  constexpr Index kSize = 288;
   const Isa before = current_isa();
   if (isa_available(Isa::kAvx2)) set_isa(Isa::kAvx2);
   Rng rng(1);
@@ -56,7 +56,7 @@ void measure_products(const LessonProgress& progress, LessonResult& result) {
       way.multiply(kSize, std::as_const(a).data<float>(), std::as_const(b).data<float>(), c.data());
     };
     run();  // wakes the threads
-    seconds.push_back(least_seconds(seconds.empty() ? 2 : 20, run));
+    seconds.push_back(least_seconds(seconds.empty() ? 3 : 40, run));
     if (first.empty()) first = c;
     for (std::size_t i = 0; i < c.size(); ++i) {
       apart = std::max(apart, static_cast<double>(std::abs(c[i] - first[i])));

@@ -27,7 +27,7 @@ double least_seconds(int runs, const Run& run) {
 // The bytes of the weights and the time for one batch, alternating between the models.
 void compare_sizes(const TransformerLM& model, const TransformerLM& pruned, const Batch& batch,
                    const LessonProgress& progress, LessonResult& result);
-// C = A B with n = 480: all five ways, with the same instruction set for the library as for the intrinsics.
+// C = A B with n = 288: all five ways, with the same instruction set for the library as for the intrinsics.
 void measure_products(const LessonProgress& progress, LessonResult& result);
 // The memory that attention allocates, including its result, as T doubles.
 void measure_memory(const LessonProgress& progress, LessonResult& result);
