@@ -14,6 +14,7 @@
 #include "headlight/training/checkpoint.h"
 #include "os/folder.h"
 #include "training/counting.h"
+#include "training/objective.h"
 #include "training/state.h"
 
 namespace headlight {
@@ -29,22 +30,6 @@ std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedT
   return std::make_unique<Muon>(
       std::move(parameters),
       Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
-}
-
-// Refuses texts that the model's objective cannot use.
-void check_objective(const LanguageModel& model, const RunConfig& config, const RunData& data) {
-  const Objective objective = model.objective();
-  if (objective == Objective::kPairs) {
-    if (!data.pairs || data.vocabulary.is_bytes() || !data.vocabulary.characters().starts_with(U"\t\n"))
-      throw UsageError(
-          cat("--model ", config.model, ": needs pairs of characters; give --pairs FILE or --corpus numbers"));
-    if (const Index longest = data.longest_pair(); longest > config.context)
-      fail(data.source, ": the longest pair has ", longest, " tokens with its line break, but --context is ",
-           config.context, "; use --context ", longest, " or more");
-  } else if (data.pairs && data.fresh.empty() && static_cast<Index>(data.train.ids.size()) <= config.context) {
-    fail(data.source, ": the training part has ", counted(data.train.ids.size(), "token"), ", but a context of ",
-         config.context, " needs at least ", config.context + 1, "; use a shorter --context");
-  }
 }
 
 constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";
@@ -73,6 +58,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   batches_ = Rng(mix64(seed ^ kBatchStream));
   model_ = config.make_model(data_.vocabulary.size());
   check_objective(*model_, config, data_);
+  if (teacher_) check_teacher_objective(teacher_->model(), *model_, config);
   // The known probabilities are those of the next token.
   if (model_->objective() != Objective::kNextToken) data_.forget_truth();
   if (start) copy_parameters(start->model, *model_);
