@@ -11,6 +11,7 @@ Lesson scaling();
 Lesson many_heads();
 Lesson positions();
 Lesson inside();
+Lesson three_shapes();
 Lesson heads();
 
 const std::vector<Lesson>& lessons() {
@@ -23,6 +24,7 @@ const std::vector<Lesson>& lessons() {
       many_heads(),
       positions(),
       inside(),
+      three_shapes(),
       heads(),
   };
   return all;
