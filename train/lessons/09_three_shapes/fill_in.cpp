@@ -11,7 +11,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kSteps = 1200, kTests = 400;
+constexpr Index kSteps = 800, kTests = 300;
 constexpr double kPeak = 3e-3;
 
 // One more than the symbols of the text: the encoder's mask. The causal model gets an unused symbol instead, so that

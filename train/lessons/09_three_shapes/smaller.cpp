@@ -9,7 +9,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kSteps = 500, kOrders = 3, kWindows = 200;
+constexpr Index kSteps = 400, kOrders = 3, kWindows = 200;
 constexpr double kTeacherShare = 0.9;
 
 // The loss of a student after training on windows in the given order. Without a teacher it learns from the text alone.

@@ -2,6 +2,7 @@
 #include "lessons/09_three_shapes/translation.h"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 
 #include "base/format.h"
@@ -76,10 +77,13 @@ double exact(const EncoderDecoder& model, const std::vector<NumberPair>& pairs) 
   return 100.0 * static_cast<double>(right) / static_cast<double>(pairs.size());
 }
 
-// For each symbol of the words: the first and the last digit that it belongs to; {-1, -1} for a space.
+// For each symbol of the words: the first and the last digit that it belongs to; {-1, -1} for a space. A letter begins a
+// word that names a digit ("six"), begins "hundred" or "thousand", or stands later in a word.
+enum class Letter { kDigitName, kUnit, kLater };
+constexpr std::size_t kLetters = 3;
 struct Owner {
   int first, last;
-  bool begins_word;
+  Letter letter;
 };
 std::vector<Owner> owners(const NumberPair& pair) {
   const auto digits = static_cast<int>(pair.digits.size());
@@ -95,20 +99,28 @@ std::vector<Owner> owners(const NumberPair& pair) {
     if (word == "thousand" || next == "thousand") place = 3;
     else if (word == "hundred" || next == "hundred") place = 2;
     else if (teen || ends("ty")) place = 1;
-    if (i > 0) result.push_back({-1, -1, false});
+    if (i > 0) result.push_back({-1, -1, Letter::kLater});
+    const bool unit = word == "hundred" || word == "thousand";
     for (std::size_t letter = 0; letter < word.size(); ++letter)
-      result.push_back({digits - 1 - place, digits - 1 - (teen ? 0 : place), letter == 0});
+      result.push_back({digits - 1 - place, digits - 1 - (teen ? 0 : place),
+                        letter > 0 ? Letter::kLater
+                        : unit     ? Letter::kUnit
+                                   : Letter::kDigitName});
   }
   return result;
 }
 
 // Counts of letters, and of those that attend most to their digit.
 struct Aligned {
-  Index first = 0, first_right = 0, later = 0, later_right = 0;
-  double all_share() const { return share(first_right + later_right, first + later); }
-  double first_share() const { return share(first_right, first); }
-  double later_share() const { return share(later_right, later); }
-  static double share(Index part, Index of) { return 100.0 * static_cast<double>(part) / static_cast<double>(of); }
+  std::array<Index, kLetters> count{}, right{};
+  double share(Letter letter) const {
+    const auto i = static_cast<std::size_t>(letter);
+    return 100.0 * static_cast<double>(right[i]) / static_cast<double>(count[i]);
+  }
+  double share() const {
+    return 100.0 * static_cast<double>(right[0] + right[1] + right[2]) /
+           static_cast<double>(count[0] + count[1] + count[2]);
+  }
 };
 
 // One entry per head, and a last one for the mean of the heads.
@@ -127,8 +139,9 @@ std::vector<Aligned> alignments(const EncoderDecoder& model, const std::vector<N
         const Index most = std::max_element(row, row + columns) - row;
         const bool right = most >= owner[t].first && most <= owner[t].last;
         Aligned& to = result[static_cast<std::size_t>(h)];
-        (owner[t].begins_word ? to.first : to.later) += 1;
-        (owner[t].begins_word ? to.first_right : to.later_right) += right;
+        const auto letter = static_cast<std::size_t>(owner[t].letter);
+        ++to.count[letter];
+        to.right[letter] += right;
       }
   }
   return result;
@@ -169,32 +182,34 @@ double translate_numbers(const LessonOptions& options, const LessonProgress& pro
   });
   const std::vector<Aligned> after = alignments(model, tests);
   Table table{"Letters that attend most to the digit of their word (numbers never trained on)",
-              {"weights", "all letters", "first letter of a word", "later letters", "untrained, all letters"},
+              {"weights", "first letter of a digit's name", "of hundred, thousand", "later letters", "all letters",
+               "untrained, all letters"},
               {}};
   std::size_t best = 0;
   for (std::size_t h = 0; h < after.size(); ++h) {
-    if (h < kHeads && after[h].all_share() > after[best].all_share()) best = h;
+    if (h < kHeads && after[h].share(Letter::kDigitName) > after[best].share(Letter::kDigitName)) best = h;
     const auto percent = [](double value) { return fixed_text(value, 1) + "%"; };
     table.rows.push_back({h < kHeads ? cat("head ", h) : std::string("mean of the heads"),
-                          percent(after[h].all_share()), percent(after[h].first_share()),
-                          percent(after[h].later_share()), percent(before[h].all_share())});
+                          percent(after[h].share(Letter::kDigitName)), percent(after[h].share(Letter::kUnit)),
+                          percent(after[h].share(Letter::kLater)), percent(after[h].share()),
+                          percent(before[h].share())});
   }
   result.tables.push_back(std::move(table));
-  for (const char* shown : {"1234"})
-    for (const NumberPair& pair : tests)
-      if (pair.digits.size() == 4 && (void(shown), pair.shown_words.size() > 34)) {
-        result.maps.push_back(drawn(model, pair));
-        break;
-      }
+  const auto longest = std::max_element(tests.begin(), tests.end(), [](const NumberPair& a, const NumberPair& b) {
+    return a.words.size() < b.words.size();
+  });
+  result.maps.push_back(drawn(model, *longest));
+  const Aligned& all = after[kHeads];
   result.figures.insert(result.figures.end(), {{"exact", exact(model, tests)},
-                                               {"align_mean", after[kHeads].all_share()},
-                                               {"align_first", after[kHeads].first_share()},
-                                               {"align_later", after[kHeads].later_share()},
-                                               {"align_best", after[best].all_share()},
-                                               {"align_best_first", after[best].first_share()},
-                                               {"align_best_later", after[best].later_share()},
-                                               {"align_untrained", before[kHeads].all_share()}});
-  return after[kHeads].later_share();
+                                               {"align_all", all.share()},
+                                               {"align_first", all.share(Letter::kDigitName)},
+                                               {"align_unit", all.share(Letter::kUnit)},
+                                               {"align_later", all.share(Letter::kLater)},
+                                               {"align_best_first", after[best].share(Letter::kDigitName)},
+                                               {"align_best_later", after[best].share(Letter::kLater)},
+                                               {"align_untrained_first", before[kHeads].share(Letter::kDigitName)},
+                                               {"align_untrained", before[kHeads].share()}});
+  return all.share(Letter::kDigitName);
 }
 
 }  // namespace headlight::lessons

@@ -5,8 +5,8 @@
 
 namespace headlight::lessons {
 
-// Adds the accuracy, the alignment scores and the maps to the result. Returns the share in % of the letters after a
-// word's first that attend most to the digit of their word.
+// Adds the accuracy, the alignment scores and the maps to the result. Returns the share in % of the
+// first letters of digits' names that attend most to their digit, by the mean of the heads.
 double translate_numbers(const LessonOptions& options, const LessonProgress& progress, LessonResult& result);
 
 }  // namespace headlight::lessons
