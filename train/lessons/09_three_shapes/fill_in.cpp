@@ -12,18 +12,17 @@ namespace headlight::lessons {
 namespace {
 
 constexpr Index kSteps = 800, kTests = 300;
-constexpr double kPeak = 3e-3;
+constexpr double kPeak = 3e-3, kMaskShare = 0.4;
 
 // One more than the symbols of the text: the encoder's mask. The causal model gets an unused symbol instead, so that
 // both have equally many parameters.
 TransformerConfig config_of(Index vocabulary) {
-  return {.vocabulary = vocabulary, .context = kTalesContext, .layers = 2, .heads = 4, .width = 64};
-}
-
-template <class Model>
-Model made(Index vocabulary, std::uint64_t seed) {
-  seed_generator(seed);
-  return Model(config_of(vocabulary));
+  return {.vocabulary = vocabulary,
+          .context = kTalesContext,
+          .layers = 2,
+          .heads = 4,
+          .width = 64,
+          .position = PositionKind::kRotary};
 }
 
 void train_on_tales(LanguageModel& model, const TokenText& text, std::uint64_t seed, const std::string& what,
@@ -95,7 +94,8 @@ TalesModels untrained_tales_models(std::uint64_t seed) {
   text.split.train.starts.clear();  // windows may begin anywhere
   text.split.validation.starts.clear();
   const Index symbols = text.vocabulary.size();
-  return {std::move(text), made<TransformerLM>(symbols + 1, seed), made<EncoderLM>(symbols, seed)};
+  seed_generator(seed);
+  return {std::move(text), TransformerLM(config_of(symbols + 1)), EncoderLM(config_of(symbols), kMaskShare)};
 }
 
 GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const LessonProgress& progress,

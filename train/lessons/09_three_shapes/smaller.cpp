@@ -9,15 +9,19 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kSteps = 400, kOrders = 3, kWindows = 200;
+constexpr Index kSteps = 300, kOrders = 3, kWindows = 200;
 constexpr double kTeacherShare = 0.9;
 
 // The loss of a student after training on windows in the given order. Without a teacher it learns from the text alone.
 double student_loss(const TalesModels& models, const TransformerLM* teacher, std::uint64_t order,
                     const std::string& what, const LessonProgress& progress, Index* parameters = nullptr) {
   seed_generator(order);
-  TransformerLM student(
-      {.vocabulary = models.causal.vocabulary(), .context = kTalesContext, .layers = 1, .heads = 2, .width = 32});
+  TransformerLM student({.vocabulary = models.causal.vocabulary(),
+                         .context = kTalesContext,
+                         .layers = 1,
+                         .heads = 2,
+                         .width = 32,
+                         .position = PositionKind::kRotary});
   if (parameters != nullptr) *parameters = student.parameter_count();
   Rng windows(order);
   Batch batch;
