@@ -134,17 +134,18 @@ GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const L
   result.tables.push_back(std::move(table));
   result.charts.push_back(std::move(chart));
   const GapAccuracy accuracy{percent(encoder[31]), percent(causal[0]), percent(causal[31])};
-  result.figures.insert(result.figures.end(),
-                        {{"causal_parameters", static_cast<double>(models.causal.parameter_count())},
-                         {"encoder_parameters", static_cast<double>(models.encoder.parameter_count())},
-                         {"symbols", static_cast<double>(symbols)},
-                         {"gap_encoder", accuracy.encoder},
-                         {"gap_encoder_0", percent(encoder[0])},
-                         {"gap_encoder_4", percent(encoder[4])},
-                         {"gap_next", accuracy.next_symbol},
-                         {"gap_causal_1", percent(causal[1])},
-                         {"gap_causal_4", percent(causal[4])},
-                         {"gap_causal", accuracy.continuation}});
+  result.figures.insert(
+      result.figures.end(),
+      {{"parameters", static_cast<double>(models.causal.parameter_count())},
+       {"parameters_differ", static_cast<double>(models.causal.parameter_count() - models.encoder.parameter_count())},
+       {"symbols", static_cast<double>(symbols)},
+       {"gap_encoder", accuracy.encoder},
+       {"gap_encoder_0", percent(encoder[0])},
+       {"gap_encoder_4", percent(encoder[4])},
+       {"gap_next", accuracy.next_symbol},
+       {"gap_causal_1", percent(causal[1])},
+       {"gap_causal_4", percent(causal[4])},
+       {"gap_causal", accuracy.continuation}});
   return accuracy;
 }
 

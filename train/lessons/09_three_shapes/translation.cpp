@@ -13,7 +13,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kContext = 52, kSourceSize = 5, kBatch = 32, kSteps = 700, kHeads = 4;
+constexpr Index kContext = 52, kSourceSize = 5, kTargetSize = 46, kBatch = 32, kSteps = 700, kHeads = 4;
 
 struct NumberPair {
   std::vector<std::int32_t> digits, words;
@@ -47,11 +47,10 @@ struct PairBatch {
     put(sources, {}, kPairEnd, kSourceSize - static_cast<Index>(pair.digits.size()) - 1);
     lengths.push_back(static_cast<Index>(pair.digits.size()) + 1);
     inputs.push_back(kPairTab);
-    put(inputs, pair.words, kPairEnd, kWords - 1);
+    put(inputs, pair.words, kPairEnd, kTargetSize - 1);
     put(targets, pair.words, kPairEnd, static_cast<Index>(pair.words.size()) + 1);
-    put(targets, {}, kIgnoredTarget, kWords - static_cast<Index>(pair.words.size()) - 1);
+    put(targets, {}, kIgnoredTarget, kTargetSize - static_cast<Index>(pair.words.size()) - 1);
   }
-  static constexpr Index kWords = 46;
   Tensor logits(const EncoderDecoder& model) const {
     const AttentionMask mask = AttentionMask::padding(lengths, kSourceSize);
     return model.decode(inputs, model.encode(sources, static_cast<Index>(lengths.size()), mask), mask);
@@ -68,8 +67,8 @@ double exact(const EncoderDecoder& model, const std::vector<NumberPair>& pairs) 
   Index right = 0;
   for (std::size_t pair = 0; pair < pairs.size(); ++pair) {
     bool all = true;
-    for (Index t = 0; t < PairBatch::kWords; ++t, row += model.vocabulary()) {
-      const std::int32_t target = batch.targets[pair * PairBatch::kWords + static_cast<std::size_t>(t)];
+    for (Index t = 0; t < kTargetSize; ++t, row += model.vocabulary()) {
+      const std::int32_t target = batch.targets[pair * kTargetSize + static_cast<std::size_t>(t)];
       all &= target == kIgnoredTarget || std::max_element(row, row + model.vocabulary()) == row + target;
     }
     right += all;
