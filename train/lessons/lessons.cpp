@@ -12,6 +12,7 @@ Lesson many_heads();
 Lesson positions();
 Lesson inside();
 Lesson simpler_models();
+Lesson three_shapes();
 Lesson heads();
 
 const std::vector<Lesson>& lessons() {
@@ -25,6 +26,7 @@ const std::vector<Lesson>& lessons() {
       positions(),
       inside(),
       simpler_models(),
+      three_shapes(),
       heads(),
   };
   return all;

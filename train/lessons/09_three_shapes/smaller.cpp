@@ -1,0 +1,105 @@
+// A model made smaller: int8 weights, and a distilled student against the same student trained alone.
+#include "lessons/09_three_shapes/smaller.h"
+
+#include "base/format.h"
+#include "lessons/09_three_shapes/optimize.h"
+#include "models/quantize.h"
+
+namespace headlight::lessons {
+
+namespace {
+
+constexpr Index kSteps = 300, kOrders = 3, kWindows = 200;
+constexpr double kTeacherShare = 0.9;
+
+// The loss of a student after training on windows in the given order. Without a teacher it learns from the text alone.
+double student_loss(const TalesModels& models, const TransformerLM* teacher, std::uint64_t order,
+                    const std::string& what, const LessonProgress& progress, Index* parameters = nullptr) {
+  seed_generator(order);
+  TransformerLM student({.vocabulary = models.causal.vocabulary(),
+                         .context = kTalesContext,
+                         .layers = 1,
+                         .heads = 2,
+                         .width = 32,
+                         .position = PositionKind::kRotary});
+  if (parameters != nullptr) *parameters = student.parameter_count();
+  Rng windows(order);
+  Batch batch;
+  optimize(student, kSteps, 5e-3, what, progress, [&] {
+    random_windows(models.text.split.train, kTalesContext, kTalesBatch, windows, batch);
+    const Tensor logits = student(batch.inputs, batch.rows), loss = cross_entropy(logits, batch.targets);
+    if (teacher == nullptr) return loss;
+    const Tensor taught = [&] {
+      const NoGrad no_recording;
+      return (*teacher)(batch.inputs, batch.rows);
+    }();
+    return add(scale(loss, 1 - kTeacherShare), scale(distillation_loss(logits, taught), kTeacherShare));
+  });
+  return evaluate(student, models.text.split.validation, kWindows).loss;
+}
+
+// Bytes of the model in float32, and with int8 weight matrices.
+struct Bytes {
+  double float32 = 0, int8 = 0;
+};
+Bytes bytes_of(const TransformerLM& model) {
+  Bytes bytes;
+  for (const NamedTensor& parameter : model.parameters()) {
+    const double size = 4 * static_cast<double>(parameter.value.numel());
+    bytes.float32 += size;
+    const bool is_matrix = parameter.value.rank() == 2 && parameter.name.find("position") == std::string::npos;
+    if (is_matrix) {
+      const QuantizedMatrix q = quantize(parameter.value);
+      bytes.int8 += static_cast<double>(q.values.size() + 4 * q.scales.size());
+    } else {
+      bytes.int8 += size;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void make_smaller(TalesModels& models, const LessonOptions& options, const LessonProgress& progress,
+                  LessonResult& result) {
+  Table students{"The same student, alone and taught: loss in nats",
+                 {"order of the windows", "alone", "taught", "difference"},
+                 {}};
+  double alone_mean = 0, taught_mean = 0, least = 1e9, most = -1e9;
+  Index parameters = 0;
+  for (Index order = 0; order < kOrders; ++order) {
+    const std::uint64_t seed = options.seed * 100 + static_cast<std::uint64_t>(order);
+    const double alone =
+        student_loss(models, nullptr, seed, cat("student alone, order ", order + 1), progress, &parameters);
+    const double taught =
+        student_loss(models, &models.causal, seed, cat("student taught, order ", order + 1), progress);
+    students.rows.push_back(
+        {cat(order + 1), fixed_text(alone, 4), fixed_text(taught, 4), fixed_text(taught - alone, 4)});
+    alone_mean += alone / kOrders;
+    taught_mean += taught / kOrders;
+    least = std::min(least, taught - alone);
+    most = std::max(most, taught - alone);
+  }
+  const double before = evaluate(models.causal, models.text.split.validation, kWindows).loss;
+  const Bytes bytes = bytes_of(models.causal);
+  round_to_int8(models.causal);
+  const double after = evaluate(models.causal, models.text.split.validation, kWindows).loss;
+  result.tables.push_back({"The causal model, with weights of 4 bytes and of 1 byte",
+                           {"weights", "bytes", "loss in nats"},
+                           {{"float32", fixed_text(bytes.float32, 0), fixed_text(before, 5)},
+                            {"int8", fixed_text(bytes.int8, 0), fixed_text(after, 5)}}});
+  result.tables.push_back(std::move(students));
+  result.figures.insert(result.figures.end(), {{"bytes_float32", bytes.float32},
+                                               {"bytes_int8", bytes.int8},
+                                               {"bytes_ratio", bytes.float32 / bytes.int8},
+                                               {"teacher_loss", before},
+                                               {"int8_increase", after - before},
+                                               {"student_parameters", static_cast<double>(parameters)},
+                                               {"alone", alone_mean},
+                                               {"taught", taught_mean},
+                                               {"gain_mean", taught_mean - alone_mean},
+                                               {"gain_least", most},
+                                               {"gain_most", least}});
+}
+
+}  // namespace headlight::lessons
