@@ -81,6 +81,9 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
                            {{"float32", fixed_text(bytes.float32, 0), fixed_text(before, 5)},
                             {"int8", fixed_text(bytes.int8, 0), fixed_text(after, 5)}}});
   result.tables.push_back(std::move(students));
+  result.figures.insert(
+      result.figures.end(),
+      {{"bytes_float32", bytes.float32}, {"bytes_int8", bytes.int8}, {"bytes_ratio", bytes.float32 / bytes.int8}});
 }
 
 }  // namespace headlight::lessons
