@@ -137,15 +137,7 @@ GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const L
   result.figures.insert(
       result.figures.end(),
       {{"parameters", static_cast<double>(models.causal.parameter_count())},
-       {"parameters_differ", static_cast<double>(models.causal.parameter_count() - models.encoder.parameter_count())},
-       {"symbols", static_cast<double>(symbols)},
-       {"gap_encoder", accuracy.encoder},
-       {"gap_encoder_0", percent(encoder[0])},
-       {"gap_encoder_4", percent(encoder[4])},
-       {"gap_next", accuracy.next_symbol},
-       {"gap_causal_1", percent(causal[1])},
-       {"gap_causal_4", percent(causal[4])},
-       {"gap_causal", accuracy.continuation}});
+       {"parameters_differ", static_cast<double>(models.causal.parameter_count() - models.encoder.parameter_count())}});
   return accuracy;
 }
 

@@ -33,7 +33,7 @@ Lesson three_shapes() {
       .folder = "09_three_shapes",
       .title = "Three shapes of transformer",
       .claim = "encoders fill gaps, decoders continue, encoder-decoders translate",
-      .seconds = 40,
+      .seconds = 30,
       .minutes_to_read = 15,
       .exercise = "cross-attention with a padding mask",
       .exercise_minutes = 35,

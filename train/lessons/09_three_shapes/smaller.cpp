@@ -14,7 +14,7 @@ constexpr double kTeacherShare = 0.9;
 
 // The loss of a student after training on windows in the given order. Without a teacher it learns from the text alone.
 double student_loss(const TalesModels& models, const TransformerLM* teacher, std::uint64_t order,
-                    const std::string& what, const LessonProgress& progress, Index* parameters = nullptr) {
+                    const std::string& what, const LessonProgress& progress) {
   seed_generator(order);
   TransformerLM student({.vocabulary = models.causal.vocabulary(),
                          .context = kTalesContext,
@@ -22,7 +22,6 @@ double student_loss(const TalesModels& models, const TransformerLM* teacher, std
                          .heads = 2,
                          .width = 32,
                          .position = PositionKind::kRotary});
-  if (parameters != nullptr) *parameters = student.parameter_count();
   Rng windows(order);
   Batch batch;
   optimize(student, kSteps, 5e-3, what, progress, [&] {
@@ -65,20 +64,13 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
   Table students{"The same student, alone and taught: loss in nats",
                  {"order of the windows", "alone", "taught", "difference"},
                  {}};
-  double alone_mean = 0, taught_mean = 0, least = 1e9, most = -1e9;
-  Index parameters = 0;
   for (Index order = 0; order < kOrders; ++order) {
     const std::uint64_t seed = options.seed * 100 + static_cast<std::uint64_t>(order);
-    const double alone =
-        student_loss(models, nullptr, seed, cat("student alone, order ", order + 1), progress, &parameters);
+    const double alone = student_loss(models, nullptr, seed, cat("student alone, order ", order + 1), progress);
     const double taught =
         student_loss(models, &models.causal, seed, cat("student taught, order ", order + 1), progress);
     students.rows.push_back(
         {cat(order + 1), fixed_text(alone, 4), fixed_text(taught, 4), fixed_text(taught - alone, 4)});
-    alone_mean += alone / kOrders;
-    taught_mean += taught / kOrders;
-    least = std::min(least, taught - alone);
-    most = std::max(most, taught - alone);
   }
   const double before = evaluate(models.causal, models.text.split.validation, kWindows).loss;
   const Bytes bytes = bytes_of(models.causal);
@@ -89,17 +81,9 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
                            {{"float32", fixed_text(bytes.float32, 0), fixed_text(before, 5)},
                             {"int8", fixed_text(bytes.int8, 0), fixed_text(after, 5)}}});
   result.tables.push_back(std::move(students));
-  result.figures.insert(result.figures.end(), {{"bytes_float32", bytes.float32},
-                                               {"bytes_int8", bytes.int8},
-                                               {"bytes_ratio", bytes.float32 / bytes.int8},
-                                               {"teacher_loss", before},
-                                               {"int8_increase", after - before},
-                                               {"student_parameters", static_cast<double>(parameters)},
-                                               {"alone", alone_mean},
-                                               {"taught", taught_mean},
-                                               {"gain_mean", taught_mean - alone_mean},
-                                               {"gain_least", most},
-                                               {"gain_most", least}});
+  result.figures.insert(
+      result.figures.end(),
+      {{"bytes_float32", bytes.float32}, {"bytes_int8", bytes.int8}, {"bytes_ratio", bytes.float32 / bytes.int8}});
 }
 
 }  // namespace headlight::lessons
