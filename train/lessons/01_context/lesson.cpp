@@ -86,7 +86,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
     for (const std::size_t k : {1, 2, 3, 4, 8, 16, 32, 64}) result.figures.push_back({cat(name, "_", k), c.model[k]});
     for (std::size_t k = 0; k < c.ngram.size(); ++k) result.figures.push_back({cat(name, "_ngram", k + 1), c.ngram[k]});
     result.figures.push_back({name + "_floor", c.floor});
-    result.figures.push_back({name + "_nine_tenths", static_cast<double>(c.nine_tenths())});
+    if (name == "tales") result.figures.push_back({name + "_nine_tenths", static_cast<double>(c.nine_tenths())});
   };
   add("tales", tales);
   add("chorus", chorus);
