@@ -136,7 +136,12 @@ GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const L
   const GapAccuracy accuracy{percent(encoder[31]), percent(causal[0]), percent(causal[31])};
   result.figures.insert(
       result.figures.end(),
-      {{"parameters", static_cast<double>(models.causal.parameter_count())},
+      {{"gap_encoder", accuracy.encoder},
+       {"gap_encoder_left", percent(encoder[0])},
+       {"gap_left", percent(causal[0])},
+       {"gap_two", percent(causal[2])},
+       {"gap_all", percent(causal[31])},
+       {"parameters", static_cast<double>(models.causal.parameter_count())},
        {"parameters_differ", static_cast<double>(models.causal.parameter_count() - models.encoder.parameter_count())}});
   return accuracy;
 }

@@ -64,11 +64,14 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
   Table students{"The same student, alone and taught: loss in nats",
                  {"order of the windows", "alone", "taught", "difference"},
                  {}};
+  double gain = 0, won = 0;
   for (Index order = 0; order < kOrders; ++order) {
     const std::uint64_t seed = options.seed * 100 + static_cast<std::uint64_t>(order);
     const double alone = student_loss(models, nullptr, seed, cat("student alone, order ", order + 1), progress);
     const double taught =
         student_loss(models, &models.causal, seed, cat("student taught, order ", order + 1), progress);
+    gain += (alone - taught) / kOrders;
+    won += taught < alone ? 1 : 0;
     students.rows.push_back(
         {cat(order + 1), fixed_text(alone, 4), fixed_text(taught, 4), fixed_text(taught - alone, 4)});
   }
@@ -81,9 +84,12 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
                            {{"float32", fixed_text(bytes.float32, 0), fixed_text(before, 5)},
                             {"int8", fixed_text(bytes.int8, 0), fixed_text(after, 5)}}});
   result.tables.push_back(std::move(students));
-  result.figures.insert(
-      result.figures.end(),
-      {{"bytes_float32", bytes.float32}, {"bytes_int8", bytes.int8}, {"bytes_ratio", bytes.float32 / bytes.int8}});
+  result.figures.insert(result.figures.end(), {{"gain", gain},
+                                               {"won", won},
+                                               {"int8_increase", 1000 * (after - before)},
+                                               {"bytes_float32", bytes.float32},
+                                               {"bytes_int8", bytes.int8},
+                                               {"bytes_ratio", bytes.float32 / bytes.int8}});
 }
 
 }  // namespace headlight::lessons
