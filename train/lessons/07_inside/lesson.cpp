@@ -75,7 +75,9 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
   // Masking and removing are the same function, up to rounding.
   const double masked = loss_without(model, measuring, means, {order.begin(), order.begin() + kRemoved});
   const double difference = std::abs(mean_loss(token_losses(*pruned, measuring)) - masked);
-  compare_sizes(model, *pruned, measuring.pieces()[0].batch, progress, result);
+  Batch batch;
+  fill_windows(text.split.validation, std::span(measuring.windows()).first(8), kContext, batch);
+  compare_sizes(model, *pruned, batch, progress, result);
 
   // The same 300 steps for the models with four, three and all heads, because every model gains from more training.
   const std::unique_ptr<TransformerLM> three = without_heads(model, std::span(order).first(kRemoved + 1), means);
