@@ -29,25 +29,30 @@ inline bool close(double value, double expected, double tolerance = 1e-4) {
   return std::abs(value - expected) <= tolerance * std::max(1.0, std::abs(expected));
 }
 
-// Prints one line a fact. Returns the exit code: 0 if all facts hold, otherwise 1.
+// Prints one line a fact: its name before it is checked, so that the name of a fact that crashes is on the screen. Returns
+// the exit code: 0 if all facts hold, otherwise 1.
 inline int check_facts(const char* title, const std::vector<Fact>& facts) {
   std::printf("%s\n", title);
-  std::size_t number = 0;
+  std::size_t right = 0;
   for (const Fact& fact : facts) {
-    ++number;
-    std::string wrong;
+    std::printf("  %s: ", fact.name.c_str());
+    std::fflush(stdout);
+    std::string wrong, verdict = "FAIL";
     try {
       wrong = fact.check();
+    } catch (const NotWritten& todo) {
+      verdict = "TODO", wrong = todo.what();
     } catch (const std::exception& error) {
-      wrong = error.what();
-      if (wrong.empty()) wrong = "your code threw an exception without a message";
+      wrong = std::string("your code threw an exception: ") + error.what();
+    } catch (...) {
+      wrong = "your code threw something that is no std::exception";
     }
     if (wrong.empty()) {
-      std::printf("  ok    %s\n", fact.name.c_str());
+      std::printf("ok\n");
+      ++right;
       continue;
     }
-    std::printf("  wrong %s\n        %s\n%zu of %zu facts hold\n", fact.name.c_str(), wrong.c_str(), number - 1,
-                facts.size());
+    std::printf("%s\n        %s\n%zu of %zu facts hold\n", verdict.c_str(), wrong.c_str(), right, facts.size());
     return 1;
   }
   std::printf("all %zu facts hold\n", facts.size());
