@@ -6,6 +6,7 @@
 
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
+#include "lessons/07_inside/speed.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -58,6 +59,17 @@ __attribute__((target("avx2,fma"))) void tile_avx2(Index n, const float* a, cons
     _mm256_storeu_ps(c + r * n, sum[r][0]);
     _mm256_storeu_ps(c + r * n + 8, sum[r][1]);
   }
+}
+
+// Nothing but multiply-adds on registers, in 12 sums: 192 floating-point operations a round.
+__attribute__((target("avx2,fma"))) float multiply_adds(Index rounds) {
+  const __m256 factor = _mm256_set1_ps(0.999f), one = _mm256_set1_ps(1);
+  __m256 sum[12];
+  for (int i = 0; i < 12; ++i) sum[i] = _mm256_set1_ps(static_cast<float>(i));
+  for (Index r = 0; r < rounds; ++r)
+    for (__m256& s : sum) s = _mm256_fmadd_ps(s, factor, one);
+  for (int i = 1; i < 12; ++i) sum[0] = _mm256_add_ps(sum[0], sum[i]);
+  return _mm256_cvtss_f32(sum[0]);
 }
 #endif
 
@@ -115,5 +127,17 @@ constexpr std::array<WayToMultiply, 5> kWays = {{
 }  // namespace
 
 std::span<const WayToMultiply> ways_to_multiply() { return kWays; }
+
+double peak_gflops() {
+#if defined(__x86_64__)
+  if (!isa_available(Isa::kAvx2)) return 0;
+  constexpr Index kRounds = 200'000;
+  float result = 0;  // used, so that the compiler keeps the loop
+  const double seconds = least_seconds(40, [&] { result += multiply_adds(kRounds); });
+  return result > 0 ? 192e-9 * kRounds / seconds : 0;
+#else
+  return 0;
+#endif
+}
 
 }  // namespace headlight::lessons

@@ -17,4 +17,7 @@ struct WayToMultiply {
 
 std::span<const WayToMultiply> ways_to_multiply();
 
+// The multiply-adds that one core can do with AVX2, in GFLOP/s; 0 on a CPU without AVX2.
+double peak_gflops();
+
 }  // namespace headlight::lessons

@@ -1,6 +1,6 @@
 // Times a pruned model and five matrix products, and measures the memory of attention with and without all weights.
 //
-// The machine's peak and the choice of the instruction set come from internal headers, which `headlight bench` uses.
+// The choice of the instruction set comes from an internal header.
 #include "lessons/07_inside/speed.h"
 
 #include <cmath>
@@ -8,7 +8,6 @@
 
 #include "base/format.h"
 #include "base/isa.h"
-#include "bench/bench.h"
 #include "headlight/base/text.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
@@ -45,18 +44,23 @@ void measure_products(const LessonProgress& progress, LessonResult& result) {
   Rng rng(1);
   const Tensor a = Tensor::normal({kSize, kSize}, 0, 1, rng), b = Tensor::normal({kSize, kSize}, 0, 1, rng);
   std::vector<float> c(kSize * kSize), first;
-  MachineLimits limits;
-  const double one = fma_peak(1), all = limits.fma_peak();
+  const double one = peak_gflops(), all = one * thread_count();
   Table table{cat("C = A B, n = ", kSize, ", float32"), {"way", "threads", "GFLOP/s", "of peak", "against naive"}, {}};
   std::vector<double> seconds;
   double apart = 0, size = 0;
-  for (const WayToMultiply& way : ways_to_multiply()) {
-    progress("five products", static_cast<Index>(seconds.size()), 5);
+  // The library runs twice, first on one thread.
+  std::vector<WayToMultiply> ways(ways_to_multiply().begin(), ways_to_multiply().end());
+  ways.insert(ways.end() - 1, ways.back());
+  ways[4].threads = 1;
+  const int threads = thread_count();
+  for (const WayToMultiply& way : ways) {
+    progress("five products", static_cast<Index>(seconds.size()), 6);
+    set_thread_count(way.threads == 1 ? 1 : threads);
     const auto run = [&] {
       way.multiply(kSize, std::as_const(a).data<float>(), std::as_const(b).data<float>(), c.data());
     };
     run();  // wakes the threads
-    seconds.push_back(least_seconds(seconds.empty() ? 3 : 40, run));
+    seconds.push_back(least_seconds(seconds.empty() ? 10 : 40, run));
     if (first.empty()) first = c;
     for (std::size_t i = 0; i < c.size(); ++i) {
       apart = std::max(apart, static_cast<double>(std::abs(c[i] - first[i])));
@@ -64,7 +68,7 @@ void measure_products(const LessonProgress& progress, LessonResult& result) {
     }
     const double gflops = 2e-9 * kSize * kSize * kSize / seconds.back();
     const double peak = way.threads == 1 ? one : all;
-    table.rows.push_back({way.name, cat(way.threads == 1 ? 1 : thread_count()), fixed_text(gflops, 1),
+    table.rows.push_back({way.name, cat(thread_count()), fixed_text(gflops, 1),
                           peak > 0 ? cat(fixed_text(100 * gflops / peak, 0), "%") : "-",
                           cat(fixed_text(seconds[0] / seconds.back(), 0), "x")});
   }
@@ -73,11 +77,10 @@ void measure_products(const LessonProgress& progress, LessonResult& result) {
     table.rows.push_back({"peak of multiply-adds", cat(thread_count()), fixed_text(all, 1), "100%",
                           cat(fixed_text(all * seconds[0] / (2e-9 * kSize * kSize * kSize), 0), "x")});
   result.tables.push_back(table);
-  const double others = *std::min_element(seconds.begin(), seconds.end() - 1);
   result.figures.insert(result.figures.end(), {{"product_difference", apart / size * 1e6},
                                                {"blocked_faster", seconds[1] < seconds[0] ? 1.0 : 0.0},
                                                {"intrinsics_faster", seconds[2] < seconds[1] ? 1.0 : 0.0},
-                                               {"library_fastest", seconds[4] < others ? 1.0 : 0.0}});
+                                               {"library_faster", seconds[4] < seconds[2] ? 1.0 : 0.0}});
 }
 
 void measure_memory(const LessonProgress& progress, LessonResult& result) {
