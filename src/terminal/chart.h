@@ -86,7 +86,7 @@ struct Chart {
   std::string title = "";   // SVG only
   std::string x_name = "";  // "step"
   std::string y_name = "";  // "loss"; SVG only
-  double x_end = 0;    // right edge; if not positive, the x of the last point
+  double x_end = 0;         // right edge; if not positive, the x of the last point
   std::vector<Series> series = {};
   std::vector<Level> levels = {};
 };

@@ -17,17 +17,8 @@ Lesson heads();
 
 const std::vector<Lesson>& lessons() {
   static const std::vector<Lesson> all = {
-      backpropagation(),
-      context(),
-      recurrence(),
-      self_attention_lesson(),
-      scaling(),
-      many_heads(),
-      positions(),
-      inside(),
-      simpler_models(),
-      three_shapes(),
-      heads(),
+      backpropagation(), context(), recurrence(),     self_attention_lesson(), scaling(), many_heads(),
+      positions(),       inside(),  simpler_models(), three_shapes(),          heads(),
   };
   return all;
 }

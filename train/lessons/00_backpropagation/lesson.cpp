@@ -6,12 +6,12 @@
 #include <cmath>
 #include <cstdio>
 
-#include "lessons/00_backpropagation/scalar.h"
 #include "base/format.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/random.h"
 #include "headlight/base/text.h"
 #include "headlight/ops/ops.h"
+#include "lessons/00_backpropagation/scalar.h"
 
 namespace headlight::lessons {
 
