@@ -13,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-constexpr std::array kSizes = {"layers", "heads", "width", "hidden", "context", "batch", "accumulate"};
+constexpr std::array kSizeSettings = {"layers", "heads", "width", "hidden", "context", "batch", "accumulate"};
 // The settings that --minutes determines.
 constexpr std::array kTimed = {"steps", "warmup", "eval-every", "eval-windows", "stop-on-divergence"};
 
@@ -102,7 +102,8 @@ bool Asked::has(std::string_view name) const {
 }
 
 bool Asked::has_size() const {
-  return preset || start || std::any_of(kSizes.begin(), kSizes.end(), [&](auto name) { return has(name); });
+  return preset || start ||
+         std::any_of(kSizeSettings.begin(), kSizeSettings.end(), [&](auto name) { return has(name); });
 }
 
 bool Asked::wants_plan() const { return minutes || (has("data") && !has("steps") && !has_size()); }

@@ -7,11 +7,11 @@ namespace headlight {
 
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 double number_or_nan(const JsonView& view, const char* key) {
   const auto found = view.find(key);
-  return found ? found->as_double() : kUnknown;
+  return found ? found->as_double() : kMissing;
 }
 
 std::string text_or_empty(const JsonView& view, const char* key) {
