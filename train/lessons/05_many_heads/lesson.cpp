@@ -109,7 +109,7 @@ Lesson many_heads() {
           .difficulty = 2,
           .needs = "lesson 3",
           .question =
-              "A prediction of `chorus` needs four earlier symbols at once; a prediction of `roles` needs one, and "
+              "A prediction of chorus needs four earlier symbols at once; a prediction of roles needs one, and "
               "which one it is varies. On which text does one wide head come within 0.1 nats of four narrow heads?",
           .choices = {"on both", "on roles only", "on chorus only", "on neither"},
           .files = {"include/headlight/nn/multi_head_attention.h", "src/nn/multi_head_attention.cpp",
