@@ -26,7 +26,7 @@ void measure_retention(const TransformerLM& model, const LessonText& text, Lesso
   const ExpertTables tables(text, model.context(), kWindows);
   const Tensor means = mean_outputs(model, tables.batch());
   Table table{cat("Retention on chorus, ", model.config().heads, " heads: 1 = used fully, 0 = not used"),
-              {"ablated", "reads most"},
+              {"ablated", "loses most"},
               {}};
   for (const Expert& expert : text.text.experts) table.columns.push_back(expert.name);
   const std::vector<double> whole = tables.retention(model);
@@ -87,8 +87,11 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   result.finding =
       cat("With one head instead of four the loss is ", fixed_text(chorus_gap, 2), " nats higher on chorus, and ",
           fixed_text(one - four, 3), " nats higher on the look-ups of roles.");
-  result.charts.push_back(
-      {.title = "Loss above the floor on chorus", .x_name = "heads", .y_name = "nats", .series = {losses}});
+  result.charts.push_back({.title = "Loss above the floor on chorus",
+                           .x_name = "heads",
+                           .y_name = "nats",
+                           .series = {losses},
+                           .levels = {{"1 head", losses.points[0].y}}});
   return result;
 }
 
@@ -106,7 +109,7 @@ Lesson many_heads() {
           .difficulty = 2,
           .needs = "lesson 3",
           .question =
-              "A prediction of `chorus` needs four earlier symbols at once; a prediction of `roles` needs one, and "
+              "A prediction of chorus needs four earlier symbols at once; a prediction of roles needs one, and "
               "which one it is varies. On which text does one wide head come within 0.1 nats of four narrow heads?",
           .choices = {"on both", "on roles only", "on chorus only", "on neither"},
           .files = {"include/headlight/nn/multi_head_attention.h", "src/nn/multi_head_attention.cpp",

@@ -129,7 +129,7 @@ Lesson inside() {
           .difficulty = 3,
           .needs = "exercise 5",
           .question =
-              "A model with 8 heads in two layers learns `chorus`, which needs four look-ups. Its four least useful "
+              "A model with 8 heads in two layers learns chorus, which needs four look-ups. Its four least useful "
               "heads are "
               "removed, and the smaller model trains for 300 more steps. How much higher is its loss than that of "
               "the full model after the same steps?",
