@@ -129,7 +129,7 @@ void check_request(std::span<const std::int32_t> prompt, Index count) {
 
 void check_continues_text(const LanguageModel& model, const std::string& where) {
   if (model.objective() == Objective::kMasked)
-    fail(where, ": the model fills gaps and does not continue a text; use headlight fill, or fill_gaps()");
+    fail(where, ": the model fills gaps and does not continue a text; use headlight fill");
   if (model.objective() == Objective::kPairs)
     fail(where,
          ": the model maps a source to a target and does not continue a text; use headlight sample --prompt SOURCE, or "

@@ -63,9 +63,10 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   if (model_->objective() != Objective::kNextToken) data_.forget_truth();
   if (start) copy_parameters(start->model, *model_);
   if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
-    if (!data_.fresh.empty())
-      throw UsageError(cat("--corpus ", data_.fresh, ": has independent sequences, and the model ", config.model,
-                           " carries its state along a text; train it without a state, or on another text"));
+    if (!data_.fresh.empty() || data_.pairs)
+      throw UsageError(cat(data_.fresh.empty() ? data_.source : cat("--corpus ", data_.fresh),
+                           ": has independent sequences, and the model ", config.model,
+                           " carries its state along a text; use --no-stateful, or another text"));
     lanes_.emplace(data_.train.ids, config.context, config.batch * config.accumulate, seed);
     carried_.assign(static_cast<std::size_t>(config.accumulate), state);
     zero_carried();

@@ -260,6 +260,9 @@ TEST(StatefulErrors, TextsWithoutAnOrderAreRefused) {
   c.corpus = "chorus";
   expect_error([&] { Trainer(c, load_run_data(c), directory / "run"); },
                {"--corpus chorus: has independent sequences, and the model gru carries its state"});
+  c.corpus = "numbers";
+  expect_error([&] { Trainer(c, load_run_data(c), directory / "run"); },
+               {"numbers", "has independent sequences", "use --no-stateful"});
   c = small("gru");
   c.batch = 1000;
   expect_error([&] { Trainer(c, load_run_data(c), directory / "run"); }, {"--batch: 1000 lanes", "smaller --batch"});

@@ -83,6 +83,7 @@ std::size_t ask(const Lesson& lesson, bool answer) {
 }
 
 LessonRun measured(const Lesson& lesson, const LessonOptions& options, ProgressLine& line) {
+  stated_values(text_of(lesson), lesson.folder);  // a malformed text is an error before the experiment, not after
   const double start = monotonic_seconds();
   LessonRun run{&lesson, {}, 0};
   run.result = lesson.run(options, [&](const std::string& what, Index done, Index of) {
