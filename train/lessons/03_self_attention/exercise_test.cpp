@@ -236,7 +236,8 @@ std::string queries_gradient() {
   return compare("dq", grad_queries(ds, k), right_dq(ds, k, root(5)), "the shape of q: one row per query",
                  {{right_dq(ds, k, 1), kScaledToo},
                   {right_dq(ds, k, 5), "divided by D; divide by sqrt(D), once"},
-                  {right_dq(ds, k, 2), "divided by the integer part of sqrt(D); compute the root in double"},
+                  {right_dq(ds, k, 2),
+                   "divided by 2, the integer part of sqrt(D) and the root of S = 4; divide by sqrt(D) = 2.236"},
                   {right_dq(ds, k, root(4)), "divided by the root of S, the number of keys; D is k.columns"}});
 }
 
@@ -244,13 +245,13 @@ std::string keys_gradient() {
   const Matrix ds = numbers(3, 4), q = numbers(3, 5);
   const auto turned = [](const Matrix& m) { return made(m.columns, m.rows, [&](int i, int j) { return m(j, i); }); };
   const Matrix back = turned(ds), square = numbers(3, 3);
-  const std::string wrong = compare(
-      "dk", grad_keys(square, q), right_dq(turned(square), q, root(5)), "the shape of k: one row per key",
-      {{right_dq(square, q, root(5)), "row s of dk collects column s of dscores: dk = dscores^T q / sqrt(D)"},
-       {right_dq(square, q, 1), "row s of dk collects column s of dscores; and divide by sqrt(D)"},
-       {right_dq(turned(square), q, 1), kScaledToo},
-       {right_dq(turned(square), q, 5), "divided by D; divide by sqrt(D), once"},
-       {right_dq(turned(square), q, root(3)), "divided by the root of T, the number of queries; D is q.columns"}});
+  const std::string wrong =
+      compare("dk", grad_keys(square, q), right_dq(turned(square), q, root(5)), "the shape of k: one row per key",
+              {{right_dq(square, q, root(5)), "row s of dk collects column s of dscores: dk = dscores^T q / sqrt(D)"},
+               {right_dq(square, q, 1), "row s of dk collects column s of dscores; and divide by sqrt(D)"},
+               {right_dq(turned(square), q, 1), kScaledToo},
+               {right_dq(turned(square), q, 5), "divided by D; divide by sqrt(D), once"},
+               {right_dq(turned(square), q, root(3)), "divided by the root of the number of rows; D is q.columns"}});
   if (!wrong.empty()) return wrong;
   return compare("dk", grad_keys(ds, q), right_dq(back, q, root(5)), "the shape of k: one row per key",
                  {{right_dq(back, q, root(4)), "divided by the root of S, the number of keys; D is q.columns"}});
