@@ -13,8 +13,9 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kFixedRows = 8, kFixedSteps = 1500, kMixedRows = 16, kMixedSteps = 3000;
+constexpr Index kFixedRows = 8, kFixedSteps = 1500, kMixedRows = 16, kMixedSteps = 2000;
 constexpr Index kDistances[] = {4, 8, 16, 32, 64}, kFarthestFixed = 32;
+constexpr double kFixedRate = 5e-3, kMixedRate = 1e-2;
 constexpr Ink kInks[] = {Ink::kRed, Ink::kYellow, Ink::kGreen, Ink::kBlue};
 
 std::string power_of_ten(double value) {
@@ -40,7 +41,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   for (const Index distance : kDistances)
     for (Table* table : {&fixed, &mixed, &before, &after})
       if (table != &fixed || distance <= kFarthestFixed) table->columns.push_back(cat(distance));
-  before.columns.push_back("32, after 100 steps at 32");
+  before.columns.push_back("32, after 200 steps at 32");
   Chart recalled{.title = "Recall against distance, trained at that distance only",
                  .x_name = "log2 of the distance",
                  .y_name = "share recalled",
@@ -72,9 +73,9 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       if (distance > kFarthestFixed) break;
       const std::unique_ptr<LanguageModel> fresh = make_model(family, options.seed);
       const auto next = [&](Rng& rng) { return recall(distance, std::vector<Index>(kFixedRows, distance), rng); };
-      train_recall(*fresh, kFixedSteps, options.seed, next, [&](Index step) {
+      train_recall(*fresh, kFixedSteps, kFixedRate, options.seed, next, [&](Index step) {
         progress(cat(family.name, ", distance ", distance), step, kFixedSteps);
-        if (distance != kFarthestFixed || step != 100) return;
+        if (distance != kFarthestFixed || step != 200) return;
         const double norm = gradient(*fresh, distance);
         before.rows[f].push_back(power_of_ten(norm));
         record("early", distance, std::log10(norm));
@@ -84,7 +85,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       recalled.series[f].points.push_back({std::log2(static_cast<double>(distance)), share});
     }
     train_recall(
-        *model, kMixedSteps, options.seed, [](Rng& rng) { return recall(kLength, mixed_distances(rng), rng); },
+        *model, kMixedSteps, kMixedRate, options.seed,
+        [](Rng& rng) { return recall(kLength, mixed_distances(rng), rng); },
         [&](Index step) { progress(family.name + ", mixed distances", step, kMixedSteps); });
     for (const Index distance : kDistances) {
       const double norm = gradient(*model, distance), share = accuracy(*model, kLength, distance);

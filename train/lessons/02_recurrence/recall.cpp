@@ -59,9 +59,9 @@ std::unique_ptr<LanguageModel> make_model(const Family& family, std::uint64_t se
   return recurrent ? recurrent_model(family.short_name, width) : attention_model();
 }
 
-void train_recall(LanguageModel& model, Index steps, std::uint64_t seed, const std::function<Batch(Rng&)>& next,
-                  const std::function<void(Index)>& progress) {
-  const Schedule schedule{.peak = 5e-3, .lowest = 5e-4, .warmup = steps / 20, .steps = steps};
+void train_recall(LanguageModel& model, Index steps, double learning_rate, std::uint64_t seed,
+                  const std::function<Batch(Rng&)>& next, const std::function<void(Index)>& progress) {
+  const Schedule schedule{.peak = learning_rate, .lowest = learning_rate / 10, .warmup = steps / 20, .steps = steps};
   AdamW optimizer(model.parameters(), {});
   Rng rng(seed);
   for (Index step = 0; step < steps; ++step) {

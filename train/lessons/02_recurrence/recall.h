@@ -31,9 +31,9 @@ Index parameters_of(const LanguageModel& model);
 // the width whose number of parameters is closest to that.
 std::unique_ptr<LanguageModel> make_model(const Family& family, std::uint64_t seed);
 
-// Trains on `steps` batches of next(rng), calling progress(step).
-void train_recall(LanguageModel& model, Index steps, std::uint64_t seed, const std::function<Batch(Rng&)>& next,
-                  const std::function<void(Index)>& progress);
+// Trains on `steps` batches of next(rng), with AdamW and a cosine schedule. Calls progress(step) before each step.
+void train_recall(LanguageModel& model, Index steps, double learning_rate, std::uint64_t seed,
+                  const std::function<Batch(Rng&)>& next, const std::function<void(Index)>& progress);
 
 // The share of 256 sequences in which the fact is the most probable of all symbols. Chance is 1/8.
 double accuracy(const LanguageModel& model, Index length, Index distance);
