@@ -92,6 +92,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       const double norm = gradient(*model, distance), share = accuracy(*model, kLength, distance);
       mixed.rows[f].push_back(fixed_text(record("mixed", distance, share), 2));
       after.rows[f].push_back(power_of_ten(norm));
+      record("after", distance, std::log10(norm));
     }
   }
   for (const Family& family : kFamilies) {
