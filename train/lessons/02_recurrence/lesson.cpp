@@ -102,7 +102,14 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
 
   result.tables = {fixed, before, mixed, after};
   result.charts = {recalled, arriving};
-  for (const auto& [name, value] : figures) result.figures.push_back({name, value});
+  // The text states these figures; the tables have the others.
+  const auto stated = [](const std::string& name) {
+    if (name.find("_after_") != std::string::npos) return name == "rnn_after_64";
+    if (name.find("_mixed_") != std::string::npos) return name.ends_with("_64") || name == "rnn_mixed_32";
+    return name != "attention_fall" && name != "attention_width";
+  };
+  for (const auto& [name, value] : figures)
+    if (stated(name)) result.figures.push_back({name, value});
   const double alone = figures["rnn_fixed_32"], with_short = figures["rnn_mixed_32"];
   result.answer = with_short > 0.5 && alone < 0.25 ? 1 : 0;
   result.finding = cat("At distance 32 the tanh-RNN recalls ", fixed_text(alone, 2),
