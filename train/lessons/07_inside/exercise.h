@@ -1,12 +1,13 @@
 // Exercise 7: remove heads from an attention layer. Read layer.h first: it has the layout of the matrices.
 //
-//   prune_heads: the layer without the heads that are not in `kept`. The matrices become smaller: with K kept heads, qkv
-//   is [3KD, C] and out is [C, KD]. C and D stay, and H becomes K.
+//   prune_heads: returns a copy of the layer with only the heads in `kept`. The matrices become smaller: with K kept heads,
+//   qkv is [3KD, C], qkv_bias [3KD], out [C, KD] and out_bias [C]. C and D stay, and H becomes K.
 //
 // Let z [HD] be the outputs of all heads at one position. The layer computes y = out z + out_bias. The pruned layer must
 // compute the y that the full layer computes when the outputs of the removed heads are replaced by constants:
 //
-//   z[hD + d] = mean[hD + d] for every removed head h            mean [HD]; all zeros: the heads are simply masked
+//   z[hD + d] = mean[hD + d] for every removed head h     mean [HD]; all zeros: the removed heads are masked. The means
+//                                                         of kept heads are ignored.
 //
 // These constants add the same vector to y at every position, so the pruned layer keeps that vector in out_bias.
 //
