@@ -11,6 +11,9 @@ KINDS ?=
 N ?= 0
 SOLUTION ?=
 
+# The makefiles that CMake writes would announce each folder.
+MAKEFLAGS += --no-print-directory
+
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
