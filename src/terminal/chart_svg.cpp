@@ -71,7 +71,7 @@ std::string chart_svg(const Chart& chart, int width, int height) {
   }
   svg += segment(left, bottom, right, bottom, "stroke=\"#888888\"");
   svg += label(right, bottom + 36, "end", chart.x_name);
-  svg += label(left, top - 12, "end", chart.y_name);
+  svg += label(10, top - 12, "start", chart.y_name);
   for (const Level& level : chart.levels) {
     if (!std::isfinite(level.y)) continue;
     svg += segment(left, y_of(level.y), right, y_of(level.y), "stroke=\"#888888\" stroke-dasharray=\"6 5\"");

@@ -118,7 +118,9 @@ class Converter {
 
   void list() {
     const bool numbered = is_number_item(trimmed(line()));
-    out_ += numbered ? "<ol>\n" : "<ul>\n";
+    // A list that goes on after something else keeps its numbers.
+    const std::string number(trimmed(line()).substr(0, trimmed(line()).find('.')));
+    out_ += !numbered ? "<ul>\n" : number == "1" ? "<ol>\n" : cat("<ol start=\"", number, "\">\n");
     while (at_ < lines_.size()) {
       std::string_view now = trimmed(line());
       if (numbered ? !is_number_item(now) : !now.starts_with("- ")) break;
