@@ -112,7 +112,7 @@ Lesson context() {
           .folder = "01_context",
           .title = "Context",
           .claim = "a symbol's meaning depends on its neighbors",
-          .seconds = 25,
+          .seconds = 35,
           .minutes_to_read = 10,
           .exercise = "write the causal mask",
           .exercise_minutes = 20,

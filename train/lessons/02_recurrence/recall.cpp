@@ -108,4 +108,19 @@ double gradient(LanguageModel& model, Index distance) {
   return std::exp(sum / kFacts);
 }
 
+double saturation(const Family& family, const LanguageModel& model) {
+  const NoGrad no_recording;
+  Rng rng(12345);
+  const Batch batch = recall(kLength, std::vector<Index>(16, kFarthest), rng);
+  const std::vector<NamedTensor> p = model.parameters();  // tokens, weight_ih, weight_hh, bias_ih, bias_hh, ...
+  const Tensor x = linear(embedding(p[0].value, batch.inputs, {batch.rows, kLength + 1}), p[1].value, p[3].value);
+  const auto layer = [&] {
+    if (family.short_name == "rnn") return rnn(x, p[2].value, p[4].value);
+    return family.short_name == "gru" ? gru(x, p[2].value, p[4].value) : lstm(x, p[2].value, p[4].value);
+  };
+  const std::vector<double> states = layer().to_vector();  // [B,T,C]
+  const auto beyond = std::count_if(states.begin(), states.end(), [](double h) { return std::abs(h) > 0.9; });
+  return static_cast<double>(beyond) / static_cast<double>(states.size());
+}
+
 }  // namespace headlight::lessons

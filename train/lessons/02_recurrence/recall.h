@@ -42,4 +42,7 @@ double accuracy(const LanguageModel& model, Index length, Index distance);
 // the eight facts. The fact occurs once in its sequence, so this gradient has come back over exactly `distance` steps.
 double gradient(LanguageModel& model, Index distance);
 
+// The share of the states h that lie beyond -0.9 or 0.9 while a recurrent network reads sequences of the mixed training.
+double saturation(const Family& family, const LanguageModel& model);
+
 }  // namespace headlight::lessons
