@@ -30,7 +30,7 @@ constexpr Index kChunk = 64;
 Tensor slope(const Tensor& x) { return exp(sub(x, relu(x))); }
 Tensor phi(const Tensor& x) { return add(slope(x), relu(x)); }
 
-// B H sequences of T tokens in `count` chunks of `size` tokens; the last chunk is padded with zeros.
+// Sizes of B H sequences of T tokens, divided into `count` chunks of `size` tokens. Zeros pad the last chunk.
 struct Chunks {
   Index batch, heads, length, size, count;
 
@@ -85,7 +85,7 @@ Tensor tril(Tensor x) {
   return x;
 }
 
-// For each matrix of a sequence [BH,N,D,W], the sum of the earlier ones, or of the later ones.
+// x [BH,N,D,W] -> the same shape: the sum over all earlier chunks, or over all later chunks, excluding the own one.
 enum class Which { kEarlier, kLater };
 Tensor sums_of(Which which, const Tensor& x) {
   const Index count = x.size(1), size = x.size(2) * x.size(3);
@@ -114,7 +114,8 @@ T inverse_of(T denominator) {
   return denominator < std::sqrt(std::numeric_limits<T>::min()) ? T{0} : 1 / denominator;
 }
 
-// The inverse of chunked() for gradients [BH,N,c,W], W >= D, of x [B,G,T,D]: adds over the heads of a group.
+// The backward pass of chunked(): gradients of chunks [BH,N,c,W], W >= D, to the gradient of x [B,G,T,D]. Heads that share
+// a key head add up.
 Tensor gathered(const Chunks& n, const Tensor& chunks, const Tensor& x) {
   const Index w = chunks.size(3), d = x.size(3), g = x.size(1), group = n.heads / std::max<Index>(1, g);
   if (x.numel() == chunks.numel()) return reshape(chunks, x.shape());

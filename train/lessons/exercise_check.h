@@ -13,7 +13,7 @@
 
 namespace headlight::exercise {
 
-// Thrown by a stub: `start` says where to start, as in "start with scores[t][j] = dot(q[t], k[j])".
+// Thrown by a stub: `start` says where to start, as in "scores[t][j] = dot(q[t], k[j])".
 struct NotWritten : std::runtime_error {
   explicit NotWritten(const std::string& start) : std::runtime_error("not written yet: start with: " + start) {}
 };

@@ -18,7 +18,7 @@ namespace headlight {
 // id V is the mask, which stands for a hidden token.
 class EncoderLM : public LanguageModel {
  public:
-  // `mask_share` is the share of the tokens to predict in training. Initial weights are as in TransformerLM.
+  // `mask_share` is the share of the tokens to predict in training. The weights are initialized as in TransformerLM.
   // Errors: those of config.check(); ALiBi positions, whose bias assumes that keys precede the query.
   explicit EncoderLM(const TransformerConfig& config, double mask_share = 0.15);
 
@@ -52,8 +52,8 @@ class EncoderLM : public LanguageModel {
 inline constexpr std::int32_t kPairTab = 0, kPairEnd = 1;
 
 // A transformer block with cross-attention. Pre-norm: x += self(norm1(x)); x += cross(norm2(x), memory);
-// x += ff(norm3(x)). Post-norm normalizes each sum instead. Queries of `cross` come from x, keys and values from the
-// memory, the encoder's output.
+// x += ff(norm3(x)). Post-norm normalizes each sum instead. `cross` computes queries from x, and keys and values from
+// `memory`, the encoder's output.
 class DecoderBlock : public Module {
  public:
   // `layer` is the block's index. To hooks, the block's self-attention is layer config.layers + `layer`, and its
@@ -79,8 +79,8 @@ class DecoderBlock : public Module {
 // target from left to right; in each of its blocks it attends to the target so far and to the encoder's output.
 class EncoderDecoder : public LanguageModel {
  public:
-  // config.layers blocks in the encoder and as many in the decoder. Both embed tokens with the same table. Initial
-  // weights are as in TransformerLM. Errors: those of config.check(); fewer than 2 tokens; ALiBi positions.
+  // The encoder and the decoder have config.layers blocks each and share one table of embeddings. The weights are
+  // initialized as in TransformerLM. Errors: as for config.check(); a vocabulary of fewer than 2 tokens; ALiBi.
   explicit EncoderDecoder(const TransformerConfig& config);
 
   // ids: B = `batch` rows of T tokens, each a pair "source TAB target LINE-BREAK", optionally after another line break;
@@ -92,8 +92,8 @@ class EncoderDecoder : public LanguageModel {
   Index context() const override { return config_.context; }
   std::string summary() const override;
   Objective objective() const override { return Objective::kPairs; }
-  // Aligns the targets with the logits: targets[t] of a row becomes token t of its target, up to the line break; the
-  // rest becomes kIgnoredTarget.
+  // Moves the targets of each row to its beginning: targets[t] becomes token t of the row's target, up to the line
+  // break, because logits t predict that token. All other targets become kIgnoredTarget.
   void prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const override;
 
   // The same in two stages. encode(): ids [B,S] of sources, padded to S -> memory [B,S,C]. decode(): ids [B,T] of the

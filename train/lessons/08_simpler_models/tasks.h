@@ -12,7 +12,8 @@ namespace headlight::lessons {
 
 inline constexpr Index kTokens = 64;  // T: symbols of a sequence
 
-// Symbols: facts 0..63, "key k has value v" as kValues k + v, and queries 64..79, "what is the value of key k?".
+// Symbols: 0..63 are facts; kValues k + v states that key k has value v. 64..79 are queries; 64 + k asks for the value
+// of key k.
 inline constexpr Index kKeys = 16, kValues = 4, kKinds = kKeys * kValues + kKeys;
 
 // *Fixed offset*: random facts; the target at each place is the symbol kOffset places back.
