@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "headlight/base/error.h"
+#include "training/run_log.h"
 #include "training/trainer.h"
 
 namespace headlight {
@@ -150,6 +151,22 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
   return best;
 }
 
+std::optional<Index> PlanCorrection::after(const StepRecord& record) {
+  const RunConfig& c = plan_.config;
+  if (record.step == 0) first_seconds_ = record.seconds;
+  if (record.step == 1) second_seconds_ = record.seconds;
+  // The learning rate of the steps so far does not depend on their number, and only step 0 was validated.
+  const Index last = std::min(c.warmup, c.eval_every) - 1;
+  if (record.step != last || last < 5) return std::nullopt;
+  const double step_seconds = (record.seconds - second_seconds_) / as_real(last - 1);
+  const double validation_seconds = std::max(0.0, first_seconds_ - step_seconds);
+  const double each = step_seconds + validation_seconds / as_real(c.eval_every);
+  const double more = std::max(0.0, plan_.seconds - record.seconds - validation_seconds) / each;
+  const Index steps = std::max(c.warmup + 1, last + 1 + static_cast<Index>(more));
+  if (std::abs(as_real(steps - c.steps)) < 0.02 * as_real(c.steps)) return std::nullopt;
+  return steps;
+}
+
 double measured_speed(const RunConfig& config, const RunData& data, double seconds) {
   RunConfig c = config;
   c.steps = 1'000'000;
@@ -162,15 +179,25 @@ double measured_speed(const RunConfig& config, const RunData& data, double secon
   some.vocabulary = data.vocabulary;
   some.train.ids = data.train.ids;
   Trainer trainer(c, std::move(some), "");
-  Index steps = 0;
-  double begin = 0, elapsed = 0;
+  // Parts of at least three steps and a sixth of the time each.
+  Index steps = 0, part_steps = 0;
+  double began = 0, part_began = 0, fastest = 0;  // fastest: steps per second
   trainer.run([&](const StepRecord&) {
     const double now = monotonic_seconds();
-    if (++steps == 2) begin = now;  // later steps allocate no memory
-    elapsed = now - begin;
-    return steps < 5 || elapsed < seconds;
+    if (++steps == 2) {  // later steps allocate no memory
+      began = part_began = now;
+      return true;
+    }
+    if (steps < 2) return true;
+    const double took = std::max(1e-9, now - part_began);
+    if (++part_steps >= 3 && took >= seconds / 6) {
+      fastest = std::max(fastest, as_real(part_steps) / took);
+      part_steps = 0;
+      part_began = now;
+    }
+    return fastest == 0 || now - began < seconds;
   });
-  return as_real((steps - 2) * c.batch * c.context * c.accumulate) / std::max(1e-9, elapsed);
+  return fastest * as_real(c.batch * c.context * c.accumulate);
 }
 
 }  // namespace headlight

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "training/config.h"
 #include "training/resolve.h"
@@ -52,9 +53,25 @@ double usual_lr(Index width);
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
 
+struct StepRecord;
+// Corrects the steps of a plan by the speed of the run itself. A short measurement before the run can be far off on a
+// machine that is busy for a moment.
+class PlanCorrection {
+ public:
+  explicit PlanCorrection(const Plan& plan) : plan_(plan) {}
+  // Call after every step. Once, at the end of warmup or before the second validation, returns the number of steps that
+  // fills the planned time, unless it is within 2% of the plan's.
+  std::optional<Index> after(const StepRecord& record);
+
+ private:
+  Plan plan_;
+  double first_seconds_ = 0, second_seconds_ = 0;  // time since the start after the first and the second step
+};
+
 struct RunData;
 // Trains a model of this configuration for about `seconds`, at least two warmup and three timed steps, and returns the
-// tokens per second.
+// tokens per second of the fastest part,
+// because other programs can only slow it down.
 double measured_speed(const RunConfig& config, const RunData& data, double seconds = 0.3);
 
 }  // namespace headlight

@@ -133,11 +133,20 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
   return trainer;
 }
 
+void Trainer::set_steps(Index steps) {
+  const Index warmup = info_.config.warmup;
+  if (step_ > warmup) fail("trainer: the steps can change up to step ", warmup, ", and this is step ", step_);
+  if (steps < std::max<Index>({1, warmup, step_}))
+    fail("trainer: ", counted(steps, "step"), " is too few after ", step_, ", with ", warmup, " to warm up");
+  info_.config.steps = schedule_.steps = steps;
+  if (!directory_.path().empty()) directory_.save_info(info_);
+}
+
 void Trainer::run(const std::function<bool(const StepRecord&)>& each,
                   const std::function<void(const StepRecord&)>& before) {
   started_ = saved_at_ = monotonic_seconds();
-  const Index steps = info_.config.steps;
   while (true) {
+    const Index steps = info_.config.steps;
     const bool due = step_ % info_.config.eval_every == 0 || step_ >= steps;
     // Rule losses are not in the checkpoint; validate again after a resume.
     if (due && (!validated_ || (data_.has_floor() && rules_.empty()))) checkpoint();

@@ -54,6 +54,11 @@ class Trainer {
   void run(const std::function<bool(const StepRecord&)>& each = {},
            const std::function<void(const StepRecord&)>& before = {});
 
+  // Changes the number of steps, at the latest at the end of warmup. Until then the learning rate does not depend on it,
+  // so the run stays the one that `config()` describes.
+  // Errors: warmup is over; fewer steps than the warmup or than were made.
+  void set_steps(Index steps);
+
   const LanguageModel& model() const { return *model_; }
   const RunData& data() const { return data_; }
   const Teacher* teacher() const { return teacher_.get(); }  // null: the run is not distilled

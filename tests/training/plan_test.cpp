@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "support/expect_error.h"
 #include "support/tiny_run.h"
+#include "training/run_log.h"
 
 namespace headlight {
 namespace {
@@ -106,6 +107,48 @@ TEST(Plan, ExpectsWhatItsLawSays) {
   EXPECT_EQ(effective_tokens(1000, 900), 900);
   EXPECT_NEAR(effective_tokens(1000, 2000), 1967.4, 0.1);
   EXPECT_LT(effective_tokens(1000, 1e9), 16'000.1);
+}
+
+// The records of a run whose steps and validations take so many seconds each.
+std::vector<StepRecord> records(Index steps, Index eval_every, double step_seconds, double validation_seconds) {
+  std::vector<StepRecord> all;
+  double seconds = 0;
+  for (Index s = 0; s < steps; ++s) {
+    if (s % eval_every == 0) seconds += validation_seconds;
+    seconds += step_seconds;
+    StepRecord r;
+    r.step = s;
+    r.seconds = seconds;
+    all.push_back(r);
+  }
+  return all;
+}
+
+TEST(PlanCorrection, FillsTheTimeAtTheSpeedOfTheRun) {
+  Plan p = plan(60);
+  ASSERT_GT(p.config.warmup, 10);
+  const double planned = p.seconds / static_cast<double>(p.config.steps);
+  for (const double factor : {0.5, 2.0}) {
+    PlanCorrection correction(p);
+    std::vector<Index> corrected;
+    const double step = factor * planned, validation = 10 * step;
+    for (const StepRecord& r : records(p.config.warmup, p.config.eval_every, step, validation))
+      if (const auto steps = correction.after(r)) corrected.push_back(*steps);
+    ASSERT_EQ(corrected.size(), 1u);
+    // Every eval_every-th step validates, and so does the last.
+    const auto n = static_cast<double>(corrected[0]), every = static_cast<double>(p.config.eval_every);
+    EXPECT_NEAR(n * step + (n / every + 1) * validation, p.seconds, 0.01 * p.seconds) << factor;
+  }
+  PlanCorrection correction(p);
+  for (const StepRecord& r : records(p.config.warmup, p.config.eval_every, 0.99 * planned, 0))
+    EXPECT_EQ(correction.after(r), std::nullopt) << "within 2% of the plan";
+}
+
+TEST(PlanCorrection, LeavesARunOfFewSteps) {
+  Plan p = plan(60);
+  p.config.warmup = 3;
+  PlanCorrection correction(p);
+  for (const StepRecord& r : records(20, p.config.eval_every, 100, 0)) EXPECT_EQ(correction.after(r), std::nullopt);
 }
 
 TEST(MeasuredSpeed, IsOfRealStepsAndLeavesNothingBehind) {

@@ -1,4 +1,4 @@
-// Tests of the training loop: steps, bit-identical resume, best weights, divergence, initial weights.
+// Tests of the training loop: steps, best weights, divergence, initial weights.
 #include "training/trainer.h"
 
 #include <gtest/gtest.h>
@@ -9,28 +9,10 @@
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
 #include "support/expect_error.h"
-#include "support/tiny_run.h"
+#include "trainer_fixture.h"
 
 namespace headlight {
 namespace {
-
-class TrainerTest : public testing::Test {
- protected:
-  ~TrainerTest() override { set_thread_count(before_); }
-  RunData data(const RunConfig& config, std::uint64_t seed = 1) { return tiny_data(directory_, config, seed); }
-  std::string run(const char* name) const { return directory_ / name; }
-  std::vector<StepRecord> train(const RunConfig& config, const std::string& out = "") {
-    std::vector<StepRecord> records;
-    Trainer trainer(config, data(config), out);
-    trainer.run([&](const StepRecord& r) {
-      records.push_back(r);
-      return true;
-    });
-    return records;
-  }
-  TemporaryDirectory directory_;
-  const int before_ = thread_count();
-};
 
 TEST_F(TrainerTest, LearnsTheText) {
   RunConfig c = tiny_config();
@@ -149,83 +131,6 @@ TEST_F(TrainerTest, TheSeedDecides) {
   EXPECT_NE(a[0].loss, other[0].loss);
 }
 
-// ---- resuming ---------------------------------------------------------------------------------------------------------
-
-struct Kind {
-  const char* name;
-  void (*change)(RunConfig&);
-};
-
-class Resume : public TrainerTest, public testing::WithParamInterface<Kind> {
- protected:
-  Resume() { GetParam().change(config_); }
-  void resume(const std::string& out) { Trainer::resume(config_, data(config_), out)->run(); }
-  RunConfig config_ = tiny_config();
-};
-
-TEST_P(Resume, AfterAStopAtAnyStepIsBitIdentical) {
-  train(config_, run("whole"));
-  for (const Index stop : {0, 1, 4, 5, 7, 11}) {
-    const std::string out = run("stopped");
-    Trainer(config_, data(config_), out).run([&](const StepRecord& r) { return r.step != stop; });
-    resume(out);
-    SCOPED_TRACE(stop);
-    expect_same_run(run("whole"), out);
-  }
-}
-
-// As after a kill: what the trainer had in memory is lost, the files are those of the last checkpoint.
-TEST_P(Resume, AfterAKillAtAnyStepIsBitIdentical) {
-  train(config_, run("whole"));
-  for (const Index last : {0, 1, 5, 6, 10}) {
-    const std::string out = run("killed");
-    struct Killed {};
-    try {
-      Trainer(config_, data(config_), out).run([&](const StepRecord& r) -> bool {
-        if (r.step == last) throw Killed();
-        return true;
-      });
-    } catch (const Killed&) {
-    }
-    resume(out);
-    SCOPED_TRACE(last);
-    expect_same_run(run("whole"), out);
-  }
-}
-
-TEST_P(Resume, ManyTimesIsBitIdentical) {
-  train(config_, run("whole"));
-  const std::string out = run("often");
-  Trainer(config_, data(config_), out).run([](const StepRecord&) { return false; });
-  for (int i = 0; i < 11; ++i)
-    Trainer::resume(config_, data(config_), out)->run([](const StepRecord&) { return false; });
-  resume(out);
-  expect_same_run(run("whole"), out);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Runs, Resume,
-    testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
-                    Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
-                    Kind{"sgd", [](RunConfig& c) { c.optimizer = OptimizerKind::kSgd, c.weight_decay = 0.01; }},
-                    Kind{"muon", [](RunConfig& c) { c.optimizer = OptimizerKind::kMuon, c.dropout = 0.1; }},
-                    Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
-                    Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
-                    Kind{"bytes_rotary",
-                         [](RunConfig& c) {
-                           c.tokens = TokenUnit::kByte, c.position = PositionKind::kRotary, c.tied = false;
-                         }}),
-    [](const auto& kind) { return std::string(kind.param.name); });
-
-TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
-  RunConfig c = tiny_config();
-  train(c, run("whole"));
-  Trainer(c, data(c), run("stopped")).run([](const StepRecord& r) { return r.step != 6; });
-  c.threads = 2;
-  Trainer::resume(c, data(c), run("stopped"))->run();
-  EXPECT_TRUE(read_file(run("whole") + "/state.safetensors") == read_file(run("stopped") + "/state.safetensors"));
-}
-
 TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
   RunConfig c = tiny_config();
   c.optimizer = OptimizerKind::kMuon;
@@ -276,102 +181,6 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   const auto records = train(c, run("run"));
   EXPECT_LT(records.back().val_loss, records.front().val_loss);
   EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
-}
-
-TEST_F(TrainerTest, RefusesTheStateOfAnotherOptimizer) {
-  RunConfig c = tiny_config();
-  for (const auto& [from, to, line] : {std::tuple{OptimizerKind::kAdamW, OptimizerKind::kMuon,
-                                                  "optimizer adamw, and config.json names muon; write adamw"},
-                                       std::tuple{OptimizerKind::kMuon, OptimizerKind::kSgd,
-                                                  "optimizer muon, and config.json names sgd; write muon"}}) {
-    c.optimizer = from;
-    train(c, run("run"));
-    const std::string before = read_file(run("run") + "/state.safetensors");
-    c.optimizer = to;
-    EXPECT_TRUE(
-        contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
-                 cat("state.safetensors: holds the state of ", line, " there, or restart the run with --force")));
-    EXPECT_TRUE(before == read_file(run("run") + "/state.safetensors"));
-  }
-}
-
-TEST_F(TrainerTest, AFinishedRunStaysAsItIs) {
-  const RunConfig c = tiny_config();
-  train(c, run("run"));
-  const Files before = files_of(run("run"));
-  const auto trainer = Trainer::resume(c, data(c), run("run"));
-  EXPECT_TRUE(trainer->finished());
-  trainer->run();
-  Files after = files_of(run("run"));
-  EXPECT_EQ(timeless(before.at("log.jsonl")), timeless(after.at("log.jsonl")));
-  EXPECT_EQ(timeless_csv(before.at("log.csv")), timeless_csv(after.at("log.csv")));
-  for (const char* name : {"log.jsonl", "log.csv"}) after[name] = before.at(name);
-  EXPECT_TRUE(before == after);
-}
-
-TEST_F(TrainerTest, GoesOnFurtherThanPlanned) {
-  RunConfig c = tiny_config();
-  train(c, run("run"));
-  c.steps = 20;
-  const auto trainer = Trainer::resume(c, data(c), run("run"));
-  EXPECT_FALSE(trainer->finished());
-  EXPECT_EQ(trainer->step(), 12);
-  trainer->run();
-  EXPECT_EQ(trainer->step(), 20);
-  EXPECT_EQ(RunDirectory(run("run")).load_info().config.steps, 20);
-}
-
-TEST_F(TrainerTest, CannotBeResumedToFewerStepsThanItHas) {
-  RunConfig c = tiny_config();
-  train(c, run("run"));
-  const Files before = files_of(run("run"));
-  c.steps = 11;
-  EXPECT_TRUE(
-      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "is already at step 12; use more steps"));
-  EXPECT_TRUE(before == files_of(run("run")));
-}
-
-TEST_F(TrainerTest, ResumesTheSameTextOnly) {
-  const RunConfig c = tiny_config();
-  train(c, run("run"));
-  const Files before = files_of(run("run"));
-  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c, 2), run("run")); }),
-                       "the run was trained on a text that differs from "));
-  EXPECT_TRUE(before == files_of(run("run")));
-  // A state of another run with the same shapes.
-  write_file_atomically(directory_ / "text2.txt", tiny_text(1, 201));
-  Trainer(c, data(c, 2), run("other")).run();
-  write_file_atomically(run("run") + "/state.safetensors", read_file(run("other") + "/state.safetensors"));
-  EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }),
-                       "state.safetensors: belongs to a run on another text"));
-}
-
-TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
-  const RunConfig c = tiny_config();
-  train(c, run("whole"));
-  { const Trainer trainer(c, data(c), run("run")); }
-  EXPECT_FALSE(path_exists(run("run") + "/state.safetensors"));
-  Trainer::resume(c, data(c), run("run"))->run();
-  expect_same_run(run("whole"), run("run"));
-  // But weights that were trained are not thrown away.
-  remove_file(run("run") + "/state.safetensors");
-  const Files before = files_of(run("run"));
-  ASSERT_GT(load_model(run("run")).step, 0);
-  EXPECT_TRUE(
-      contains(error_of([&] { Trainer::resume(c, data(c), run("run")); }), "does not exist, so the run cannot resume"));
-  EXPECT_TRUE(before == files_of(run("run")));
-}
-
-TEST_F(TrainerTest, RemovesWhatAKilledWriterLeft) {
-  const RunConfig c = tiny_config();
-  train(c, run("run"));
-  write_file_atomically(run("run") + "/state.safetensors.tmp.99", "half");
-  write_file_atomically(run("run") + "/mine.txt", "keep");
-  Trainer::resume(c, data(c), run("run"))->run();
-  EXPECT_FALSE(path_exists(run("run") + "/state.safetensors.tmp.99"));
-  EXPECT_EQ(read_file(run("run") + "/mine.txt"), "keep");
-  const Trainer again(c, data(c), run("run"));
-  EXPECT_EQ(files_of(run("run")).size(), 2u) << "a new run: config.json and mine.txt";
 }
 
 // ---- best, last, divergence ---------------------------------------------------------------------------------------------

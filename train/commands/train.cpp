@@ -247,7 +247,13 @@ int run_train(const Arguments& args) {
   HeadWatch* const watching = watch ? &*watch : nullptr;
   TrainingProgress progress(*trainer, was_finished ? std::min(view, View::kPlain) : view, watching);
   std::string warning;
+  std::optional<PlanCorrection> correction;
+  if (plan && !asked.has("steps")) correction.emplace(*plan);
   run_watched(*trainer, watching, [&](const StepRecord& record) {
+    if (const std::optional<Index> steps = correction ? correction->after(record) : std::nullopt) {
+      trainer->set_steps(*steps);
+      progress.correct_steps();
+    }
     progress.show(record);
     if (const std::string text = std::isnan(record.val_loss) ? "" : trainer->warning(); !text.empty()) {
       warning = cat("warning: ", text);

@@ -167,6 +167,11 @@ double TrainingProgress::seconds_left(const StepRecord& r) const {
   return steps * tokens / speed_ + static_cast<double>(std::max<Index>(0, validations)) * validation_seconds_;
 }
 
+void TrainingProgress::correct_steps() {
+  board_.steps = trainer_.config().steps;
+  if (view_ == View::kPlain) say(cat("plan    ", counted(board_.steps, "step"), " instead, by the speed so far"));
+}
+
 void TrainingProgress::show(const StepRecord& r) {
   update(r);
   if (view_ == View::kQuiet) return;

@@ -28,6 +28,8 @@ class TrainingProgress {
 
   // Call after each step. Drawing and sampling take at most about 1 % of the time.
   void show(const StepRecord& record);
+  // Call after Trainer::set_steps().
+  void correct_steps();
   // Leaves the full screen and prints the last frame as ordinary output.
   void finish() noexcept;
 
