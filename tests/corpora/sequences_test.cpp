@@ -14,78 +14,11 @@
 
 #include "corpora/grammar/grammar.h"
 #include "headlight/base/error.h"
+#include "listed_sequences.h"
 #include "support/expect_error.h"
 
 namespace headlight {
 namespace {
-
-using Strings = std::map<std::string, double>;
-using Next = std::map<char, double>;
-
-std::vector<std::string> lines_of(const TracedText& text) {
-  std::vector<std::string> lines;
-  for (std::size_t i = 0; i < text.document_starts.size(); ++i) {
-    const auto begin = static_cast<std::size_t>(text.document_starts[i]);
-    lines.push_back(text.text.substr(begin, text.text.find('\n', begin) - begin));
-  }
-  return lines;
-}
-
-double probability_of(const Strings& strings, const std::string& prefix) {
-  double sum = 0;
-  for (auto at = strings.lower_bound(prefix); at != strings.end() && at->first.rfind(prefix, 0) == 0; ++at)
-    sum += at->second;
-  return sum;
-}
-
-// The log-probability of each symbol is that which the list of all sequences gives it, and sequences come as often as
-// the list says (Pearson's statistic: mean `cells - 1`, deviation sqrt(2 (cells - 1))).
-void expect_as_listed(const TracedText& text, const Strings& strings) {
-  EXPECT_NEAR(probability_of(strings, ""), 1, 1e-12);
-  Strings counts;
-  const std::vector<std::string> lines = lines_of(text);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    ASSERT_EQ(strings.count(lines[i]), 1u) << lines[i] << " is impossible";
-    if (++counts[lines[i]] > 1) continue;
-    const auto start = static_cast<std::size_t>(text.document_starts[i]);
-    for (std::size_t k = 0; k < lines[i].size(); ++k)
-      ASSERT_NEAR(
-          text.log_probability[start + k],
-          std::log(probability_of(strings, lines[i].substr(0, k + 1)) / probability_of(strings, lines[i].substr(0, k))),
-          1e-12)
-          << lines[i] << " at " << k;
-  }
-  double statistic = 0, cells = 0, rare = 0, rare_expected = 0;
-  const auto cell = [&](double count, double expected) {
-    statistic += (count - expected) * (count - expected) / expected;
-    ++cells;
-  };
-  for (const auto& [line, p] : strings) {
-    const double expected = p * static_cast<double>(lines.size());
-    if (expected >= 8) cell(counts[line], expected);
-    else rare += counts[line], rare_expected += expected;
-  }
-  if (rare_expected >= 8) cell(rare, rare_expected);
-  ASSERT_GE(cells, 5);
-  EXPECT_LT(statistic, cells - 1 + 5 * std::sqrt(2 * (cells - 1)));
-}
-
-// The mean loss of each rule, in nats.
-std::map<std::string, double> floor_by_rule(const TracedText& text, std::span<const double> log_probability) {
-  std::map<std::string, double> sum, count;
-  for (std::size_t i = 0; i < text.text.size(); ++i) {
-    sum[text.rule_names[text.rule[i]]] -= log_probability[i];
-    ++count[text.rule_names[text.rule[i]]];
-  }
-  for (auto& [rule, loss] : sum) loss /= count[rule];
-  return sum;
-}
-
-// Nats a symbol, the line breaks aside.
-double floor_of_symbols(const TracedText& text) {
-  return text.floor() * static_cast<double>(text.size()) /
-         static_cast<double>(text.size() - static_cast<Index>(text.document_starts.size()));
-}
 
 // ---- repeats --------------------------------------------------------------------------------------------------------
 
@@ -275,99 +208,6 @@ TEST(Roles, Floors) {
   EXPECT_NEAR(floors.at("key-first"), std::log(12.0), 1e-9);
   EXPECT_NEAR(floors.at("topic-first"), std::log(12.0), 1e-9);
   EXPECT_NEAR(floor_of_symbols(text), 2.30, 0.01);
-}
-
-// ---- markov ---------------------------------------------------------------------------------------------------------
-
-// ln P(line) with the chances integrated out: Dirichlet-multinomial, row by row.
-double log_evidence(const std::string& line, const MarkovOptions& o) {
-  std::map<char, Next> rows;
-  for (std::size_t i = 1; i < line.size(); ++i) ++rows[line[i - 1]][line[i]];
-  const auto k = static_cast<double>(o.symbols);
-  double sum = -std::log(k);
-  for (const auto& [from, row] : rows) {
-    double n = 0;
-    for (const auto& [to, count] : row) {
-      sum += std::lgamma(o.concentration + count) - std::lgamma(o.concentration);
-      n += count;
-    }
-    sum += std::lgamma(k * o.concentration) - std::lgamma(k * o.concentration + n);
-  }
-  return sum;
-}
-
-Strings all_markov(const MarkovOptions& o) {
-  Strings strings{{"", 1}};
-  for (Index i = 0; i < o.length; ++i) {
-    Strings longer;
-    for (const auto& [prefix, p] : strings)
-      for (Index s = 0; s < o.symbols; ++s) longer[prefix + static_cast<char>('a' + s)] = 0;
-    strings = longer;
-  }
-  for (auto& [line, p] : strings) p = std::exp(log_evidence(line, o));
-  return strings;
-}
-
-// That sequences come as often as the integral says is a test of the rows' distribution too.
-TEST(Markov, AreAsListed) {
-  for (const MarkovOptions o : {MarkovOptions{.symbols = 3, .concentration = 0.3, .length = 5},
-                                MarkovOptions{.symbols = 2, .concentration = 1, .length = 6},
-                                MarkovOptions{.symbols = 2, .concentration = 2.5, .length = 7}}) {
-    const TracedText text = draw_markov(o, 120'000, 6);
-    const Strings strings = all_markov(o);
-    expect_as_listed(text, strings);
-    double entropy = 0;
-    for (const auto& [line, p] : strings) entropy -= p * std::log(p);
-    EXPECT_NEAR(floor_of_symbols(text), entropy / static_cast<double>(o.length), 0.01);
-  }
-}
-
-TEST(Markov, AtFullSizeIsTheClosedForm) {
-  const TracedText text = corpus("markov", 20'000, 8);
-  const std::vector<std::string> lines = lines_of(text);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const auto begin = text.log_probability.begin() + text.document_starts[i];
-    ASSERT_NEAR(std::accumulate(begin, begin + 64, 0.0), log_evidence(lines[i], {}), 1e-9) << lines[i];
-  }
-}
-
-double digamma(double x) { return (std::lgamma(x + 1e-5) - std::lgamma(x - 1e-5)) / 2e-5; }
-
-TEST(Markov, References) {
-  const TracedText text = corpus("markov", 1'000'000, 8);
-  std::map<std::string, double> loss, second;
-  const auto documents = static_cast<double>(text.document_starts.size());
-  for (const Reference& r : text.references) {
-    loss[r.name] = -std::accumulate(r.log_probability.begin(), r.log_probability.end(), 0.0) / documents / 64;
-    for (const std::int64_t start : text.document_starts)
-      second[r.name] -= r.log_probability[static_cast<std::size_t>(start + 1)] / documents;
-  }
-  EXPECT_NEAR(loss.at("uniform"), std::log(4.0), 1e-9);
-  // After any first symbol the next comes from one row, whose mean entropy is known.
-  EXPECT_NEAR(second.at("matrix"), digamma(4 * 0.3 + 1) - digamma(0.3 + 1), 0.01);
-  const double optimum = floor_of_symbols(text);
-  EXPECT_LT(loss.at("matrix"), optimum - 0.1);
-  EXPECT_LT(optimum, loss.at("bigram") - 0.02);
-  EXPECT_LT(loss.at("bigram"), loss.at("unigram") - 0.2);
-  EXPECT_LT(loss.at("unigram"), loss.at("uniform") - 0.2);
-  // The readers' own counts, once more.
-  for (std::size_t d = 0; d < 20; ++d) {
-    const auto start = static_cast<std::size_t>(text.document_starts[d]);
-    const std::string line = text.text.substr(start, 64);
-    for (std::size_t i = 1; i < 64; ++i) {
-      const auto same = static_cast<double>(std::count(line.begin(), line.begin() + static_cast<Index>(i), line[i]));
-      double pair = 0, before = 0;
-      for (std::size_t j = 1; j < i; ++j) {
-        before += line[j - 1] == line[i - 1] ? 1 : 0;
-        pair += line[j - 1] == line[i - 1] && line[j] == line[i] ? 1 : 0;
-      }
-      ASSERT_NEAR(text.references[1].log_probability[start + i], std::log((same + 1) / (static_cast<double>(i) + 4)),
-                  1e-12);
-      ASSERT_NEAR(text.references[2].log_probability[start + i], std::log((pair + 1) / (before + 4)), 1e-12);
-      EXPECT_EQ(text.rule_names[text.rule[start + i]], before > 0 ? "seen" : "unseen");
-      EXPECT_EQ(text.evidence[start + i] > 0, pair > 0);
-    }
-  }
 }
 
 // ---- all ------------------------------------------------------------------------------------------------------------
