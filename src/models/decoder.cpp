@@ -122,8 +122,7 @@ void Decoder::State::reserve(Index tokens) {
 // The position bias of a layer's scores, [H,T,S]; undefined without one.
 Tensor Decoder::State::bias_of(std::size_t layer, Index queries, Index keys) const {
   if (layers[layer].heads == 0) return {};
-  const std::span<const Index> which = config.slopes.empty() ? std::span<const Index>{} : config.slopes[layer];
-  return model.position->bias(config.heads, queries, keys, DType::kFloat32, which);
+  return model.position->bias(config.heads, queries, keys, DType::kFloat32);
 }
 
 // Puts the (rotated) keys and the values [1,G,T,D] of the first T positions into the cache: all of them into the sums, or

@@ -56,24 +56,8 @@ void TransformerConfig::check() const {
     fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", but the model has ", layers,
          "; give one number per layer");
   for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
-  const bool some_heads = std::any_of(layer_heads.begin(), layer_heads.end(), [](Index n) { return n > 0; });
-  if (some_heads && position == PositionKind::kAlibi && slopes.empty())
-    fail("model: ALiBi with fewer heads needs their slopes; give the slope indices, or use other positions");
-  if (!slopes.empty()) {
-    if (position != PositionKind::kAlibi)
-      fail("model: slopes apply only to ALiBi positions; omit the slopes, or use ALiBi");
-    if (static_cast<Index>(slopes.size()) != layers)
-      fail("model: slopes are given for ", counted(slopes.size(), "layer"), ", but the model has ", layers,
-           "; give one list per layer");
-    for (Index layer = 0; layer < layers; ++layer) {
-      const std::vector<Index>& of_layer = slopes[static_cast<std::size_t>(layer)];
-      if (static_cast<Index>(of_layer.size()) != heads_in(layer))
-        fail("model: layer ", layer, " has ", counted(heads_in(layer), "head"), " and ",
-             counted(of_layer.size(), "slope"), "; give one slope per head");
-      for (const Index slope : of_layer)
-        if (slope < 0 || slope >= heads) fail("model: slope ", slope, " is outside 0 to ", heads - 1);
-    }
-  }
+  if (!layer_heads.empty() && position == PositionKind::kAlibi)
+    fail("model: ALiBi with different heads in each layer; omit layer_heads, or use other positions");
   if (head_size == 0 && width % heads != 0) {
     const Index lower = width / heads * heads;
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
@@ -124,16 +108,13 @@ double TransformerConfig::block_weights() const {
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", c.norm, c.width},
       attn{this, "attn", c.width, c.heads_in(layer),
-           AttentionLayerOptions{
-               .head_size = c.size_of_heads(),
-               .key_heads = c.kv_heads_in(layer),
-               .dropout = c.dropout,
-               .original_heads = c.slopes.empty() ? std::vector<Index>{} : c.slopes[static_cast<std::size_t>(layer)],
-               .original_head_count = c.heads,
-               .layer = layer,
-               .pattern = make_attention(c.attention),
-               .in = into(c),
-               .out = out_of(c)}},
+           AttentionLayerOptions{.head_size = c.size_of_heads(),
+                                 .key_heads = c.kv_heads_in(layer),
+                                 .dropout = c.dropout,
+                                 .layer = layer,
+                                 .pattern = make_attention(c.attention),
+                                 .in = into(c),
+                                 .out = out_of(c)}},
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);

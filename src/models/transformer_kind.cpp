@@ -34,21 +34,6 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
-// Parses a list of lists such as "0,2//1": three layers, the second without heads.
-std::vector<std::vector<Index>> parse_head_slopes(std::string_view text) {
-  std::vector<std::vector<Index>> layers;
-  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
-    const std::size_t end = std::min(text.find('/', at), text.size());
-    const auto slopes = parse_list(text.substr(at, end - at));
-    if (!slopes)
-      throw UsageError(cat("--head-slopes ", text, ": expected the slope indices of each layer's heads, 0 to ",
-                           kMostHeads, ", as in 0,2/1"));
-    layers.push_back(*slopes);
-    at = end + 1;
-  }
-  return layers;
-}
-
 // The value with this name; the settings table has checked that there is one.
 template <class E, std::size_t N>
 E value_of(const Named<E> (&table)[N], std::string_view name) {
@@ -107,21 +92,19 @@ TransformerConfig transformer_config(const ModelOptions& o, Index vocabulary) {
   c.kv_heads = o.whole("kv-heads");
   c.layer_heads = parse_layer_heads(o.text("layer-heads"));
   c.head_size = o.whole("head-size");
-  c.slopes = parse_head_slopes(o.text("head-slopes"));
   return c;
 }
 
 ModelKind transformer_kind() {
-  return {
-      .name = "transformer",
-      .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
-      .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "head-slopes", "dropout", "position",
-                 "norm", "feed-forward", "attention", "kv-heads", "activation", "pre-norm", "tied", "bias"},
-      .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
-        return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
-      },
-      .cost = [](const ModelOptions& o,
-                 Index vocabulary) { return transformer_cost(transformer_config(o, vocabulary)); }};
+  return {.name = "transformer",
+          .help = "self-attention and feed-forward blocks (GPT-2, Radford et al. 2019)",
+          .shared = {"layers", "heads", "width", "hidden", "layer-heads", "head-size", "dropout", "position", "norm",
+                     "feed-forward", "attention", "kv-heads", "activation", "pre-norm", "tied", "bias"},
+          .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
+            return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
+          },
+          .cost = [](const ModelOptions& o,
+                     Index vocabulary) { return transformer_cost(transformer_config(o, vocabulary)); }};
 }
 
 }  // namespace headlight

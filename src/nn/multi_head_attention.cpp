@@ -57,8 +57,6 @@ MultiHeadAttention::MultiHeadAttention(Index width, Index heads, const Attention
       key_heads_(checked_key_heads(heads, o.key_heads)),
       layer_(o.layer),
       pattern_(o.pattern ? o.pattern : full_attention()),
-      original_heads_(o.original_heads),
-      original_head_count_(o.original_heads.empty() ? heads : o.original_head_count),
       drop_(o.dropout) {}
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position,
@@ -67,8 +65,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
   const Index b = x.size(0), t = x.size(1), h = heads_, g = key_heads_, d = head_size_;
   if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
   const Tensor projected = qkv(x);                                                       // [B,T,(H+2G)D]
-  const AttentionOptions how =
-      options(mask, position ? position->bias(original_head_count_, t, t, x.dtype(), original_heads_) : Tensor());
+  const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
   // When no hook is active and nothing is rotated, attention reads q, k and v in place.
   if (!Hook::active() && !(position && position->is_rotary()))
     if (const Tensor z = pattern_->packed(projected, h, g, how); z.defined()) return finish(out, z, drop_, residual);

@@ -5,8 +5,6 @@
 #pragma once
 
 #include <cmath>
-#include <cstddef>
-#include <span>
 
 #include "headlight/nn/position.h"
 
@@ -20,16 +18,15 @@ class AlibiPosition : public PositionEncoding {
   }
 
   // [H,T,S]; query t is at position t + S - T.
-  Tensor bias(Index heads, Index queries, Index keys, DType dtype, std::span<const Index> which = {}) const override {
-    const Index count = which.empty() ? heads : static_cast<Index>(which.size());
+  Tensor bias(Index heads, Index queries, Index keys, DType dtype) const override {
     PoolVector<double> values;
-    values.reserve(static_cast<std::size_t>(count * queries * keys));
-    for (Index h = 0; h < count; ++h) {
-      const double m = slope(which.empty() ? h : which[static_cast<std::size_t>(h)], heads);
+    values.reserve(static_cast<std::size_t>(heads * queries * keys));
+    for (Index h = 0; h < heads; ++h) {
+      const double m = slope(h, heads);
       for (Index t = keys - queries; t < keys; ++t)
         for (Index s = 0; s < keys; ++s) values.push_back(-m * static_cast<double>(t - s));
     }
-    return Tensor::of({count, queries, keys}, values, dtype);
+    return Tensor::of({heads, queries, keys}, values, dtype);
   }
   bool relative() const override { return true; }
 };

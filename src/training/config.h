@@ -39,7 +39,6 @@ struct RunConfig {
   Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
   Index head_size = 0;
-  std::string head_slopes;  // "0,2/1,3": ALiBi slope indices by layer, for a pruned model
   double dropout = 0;
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;

@@ -201,6 +201,8 @@ void from_json(RunConfig& config, const JsonView& json) {
       keys.push_back(s.key());
       if (keys.back() == key) found = &s;
     }
+    // Removed setting of earlier versions, for pruned models with ALiBi.
+    if (key == "head_slopes" && value.as_string().empty()) continue;
     if (!found) json.refuse(cat("unknown setting ", key, suggestion(key, keys)));
     if (key == "data" && value.json().is_array()) {
       config.data.clear();

@@ -82,8 +82,6 @@ std::vector<Setting> make_settings() {
          "width of the feed-forward parts; -1: four times --width (swiglu: 8/3), 0: none");
   text("layer-heads", &R::layer_heads, "Model", "heads of each layer, as in 4,2,0 (set by heads prune)");
   number("head-size", &R::head_size, "Model", 0, kBig, "width of a head; 0: --width divided by --heads");
-  text("head-slopes", &R::head_slopes, "Model",
-       "ALiBi: slope indices of each layer's heads, as in 0,2/1 (set by heads prune)");
   number("dropout", &R::dropout, "Model", 0, 1, "dropout probability").highest_excluded = true;
   choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
   choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");

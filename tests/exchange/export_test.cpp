@@ -31,7 +31,6 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       {"hidden", {"0", "5"}},
       {"layer-heads", {"2,1"}},
       {"head-size", {"4", "6"}},
-      {"head-slopes", {"0,1/1,0"}},
       {"dropout", {"0.5"}},
       {"position", {"sinusoidal", "rotary", "alibi", "none"}},
       {"norm", {"rms"}},
@@ -52,8 +51,6 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       RunConfig config = small_config();
       set_from_text(config, s, value);
       if (s.name == std::string("layer-heads")) config.head_size = 4;
-      if (s.name == std::string("head-slopes"))
-        config.layer_heads = "2,2", config.head_size = 4, config.position = PositionKind::kAlibi;
       const TrainedModel trained = random_model(config);
       for (const auto& [write, format] : kChecked) {
         SCOPED_TRACE(cat(format, " --", s.name, " ", value));
@@ -73,7 +70,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
     }
   }
   EXPECT_EQ(held, 23);
-  EXPECT_EQ(refused, 37);
+  EXPECT_EQ(refused, 35);
 }
 
 // A non-default setting that is not on a format's list is refused.
@@ -87,9 +84,9 @@ TEST(Export, RefusesWhatIsNotOnTheList) {
       error_of([&] { check_supported(config, few, "hf"); }),
       "hf: cannot store a model with --norm rms; train one without it, or use --to npz, which stores every model");
   config = {};
-  config.head_slopes = "0,1";
+  config.attention = "linear";
   EXPECT_TRUE(contains(error_of([&] { check_gpt2_supported(config, "gguf"); }),
-                       "gguf: cannot store a model with --head-slopes 0,1"));
+                       "gguf: cannot store a model with --attention linear"));
 }
 
 // ---- reading back uses the file's own metadata ----

@@ -52,14 +52,12 @@ std::vector<Variant> variants() {
     add_variant("NoBias", [](TransformerConfig& c) { c.bias = false; });
     add_variant("NoBlocks", [](TransformerConfig& c) { c.layers = 0; });
     add_variant("OneHead", [](TransformerConfig& c) { c.heads = 1, c.hidden = -1; });
-    add_variant("HeadsTakenAway", [](TransformerConfig& c) {
-      c.head_size = c.width / c.heads;
-      c.layer_heads.assign(static_cast<std::size_t>(c.layers), 0);
-      c.layer_heads[0] = c.heads - 1;
-      if (c.position != PositionKind::kAlibi) return;
-      c.slopes.resize(static_cast<std::size_t>(c.layers));
-      for (Index h = 1; h < c.heads; ++h) c.slopes[0].push_back(h);
-    });
+    if (kPositionKinds[p] != PositionKind::kAlibi)
+      add_variant("HeadsTakenAway", [](TransformerConfig& c) {
+        c.head_size = c.width / c.heads;
+        c.layer_heads.assign(static_cast<std::size_t>(c.layers), 0);
+        c.layer_heads[0] = c.heads - 1;
+      });
     // Large enough that rows are split over threads, with odd sizes.
     add_variant("Wide",
                 [](TransformerConfig& c) { c.width = 210, c.heads = 3, c.hidden = 641, c.context = 24, c.layers = 1; });

@@ -327,10 +327,13 @@ TEST(Config, RunsOfEarlierVersionsAreRead) {
   EXPECT_FALSE(c.tied);
   EXPECT_TRUE(c.watch_heads);
   EXPECT_FALSE(c.stop_on_divergence);
-  // What is written today is what was written then, and the settings that came later.
+  // What is written today is what was written then, and the settings that came later. Empty head_slopes are skipped.
   const Json old = parse_json(read_file(directory / "config.json"), "old"), now = to_json(c);
-  for (const auto& [key, value] : JsonView(old, "old").at("settings").members())
+  for (const auto& [key, value] : JsonView(old, "old").at("settings").members()) {
+    if (key == "head_slopes") continue;
+    ASSERT_TRUE(now.find(key)) << key;
     EXPECT_TRUE(*now.find(key) == value.json()) << key;
+  }
 }
 
 TEST(Words, CountTheirNouns) {
@@ -379,18 +382,8 @@ TEST(Config, LayerHeadsAreAList) {
   }
   c.layer_heads = "4,2,0,1";
   c.position = PositionKind::kAlibi;
-  EXPECT_THROW(c.check(), UsageError) << "which slopes are left?";
-  c.head_slopes = "0,1,2,3/1,3//2";
-  EXPECT_NO_THROW(c.check());
-  EXPECT_EQ(c.transformer(10).slopes, (std::vector<std::vector<Index>>{{0, 1, 2, 3}, {1, 3}, {}, {2}}));
-  for (const char* bad : {"0,1,2,3/1,3", "0,1,2,3/1,3//4", "0,1,2,3/1//2", "0,1,2,3/1,3//", "0,1,2,3/1,x//2", "/"}) {
-    c.head_slopes = bad;
-    EXPECT_THROW(c.check(), UsageError) << bad;
-  }
+  EXPECT_THROW(c.check(), UsageError) << "the slopes depend on the number of heads";
   c.position = PositionKind::kLearned;
-  c.head_slopes = "0,1,2,3/1,3//2";
-  EXPECT_THROW(c.check(), UsageError) << "no slopes without ALiBi";
-  c.head_slopes = "";
   c.head_size = 1 << 20;
   c.layer_heads = "1000,1000,1000,1000";
   EXPECT_THROW(c.check(), UsageError) << "more memory than there is";

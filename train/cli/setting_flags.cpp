@@ -14,7 +14,7 @@ const char* placeholder_of(const Setting& s) {
   if (s.is_switch()) return "";
   if (std::holds_alternative<Index RunConfig::*>(s.field)) return "N";
   if (std::holds_alternative<double RunConfig::*>(s.field)) return "X";
-  if (s.name == std::string_view("layer-heads") || s.name == std::string_view("head-slopes")) return "LIST";
+  if (s.name == std::string_view("layer-heads")) return "LIST";
   if (!s.choices.empty()) return "KIND";
   if (const auto* own = std::get_if<OwnField>(&s.field))
     return own->setting.kind == ModelSetting::Kind::kWhole ? "N" : "X";

@@ -29,11 +29,8 @@ struct TransformerConfig {
   // After pruning: the number of heads of each layer (may be 0). Empty: every layer has `heads` heads.
   std::vector<Index> layer_heads = {};
   Index head_size = 0;  // D; 0 means width / heads
-  // After pruning with ALiBi: for each layer, the original indices of its heads, which select their slopes. Empty: head
-  // h has slope h.
-  std::vector<std::vector<Index>> slopes = {};
-  Index hidden = -1;   // F of the feed-forward parts; -1 means 8 C / matrices (4 C for `mlp`); 0: attention only
-  double dropout = 0;  // probability, in [0, 1)
+  Index hidden = -1;    // F of the feed-forward parts; -1 means 8 C / matrices (4 C for `mlp`); 0: attention only
+  double dropout = 0;   // probability, in [0, 1)
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
   bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum

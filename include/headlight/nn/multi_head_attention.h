@@ -75,11 +75,7 @@ struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 means width / heads
   Index key_heads = 0;  // G, a divisor of the heads; 0 means as many
   double dropout = 0;   // dropout probability of the attention weights and of the result
-  // After pruning: original indices of the heads that survived, out of `original_head_count` heads. ALiBi uses the
-  // original index to select a head's slope. Empty: the heads are 0, 1, ... H-1 of H.
-  std::vector<Index> original_heads = {};
-  Index original_head_count = 0;
-  Index layer = 0;                                            // identifies this layer to hooks (HookSite::layer)
+  Index layer = 0;      // identifies this layer to hooks (HookSite::layer)
   std::shared_ptr<const AttentionPattern> pattern = nullptr;  // of self-attention; null: full
   LinearOptions in;                                           // options of the projection to q, k, v
   LinearOptions out;                                          // options of the output projection
@@ -115,8 +111,6 @@ class MultiHeadAttention : public Module {
 
   Index heads_, head_size_, key_heads_, layer_;
   std::shared_ptr<const AttentionPattern> pattern_;
-  std::vector<Index> original_heads_;
-  Index original_head_count_;
   Dropout drop_;
 };
 

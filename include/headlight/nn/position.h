@@ -25,11 +25,8 @@ class PositionEncoding : public Module {
   virtual Tensor rotate(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
   virtual bool is_rotary() const { return false; }
   // The bias added to the scores of T queries over S keys: [H,T,S], or undefined for no bias. The queries are at the
-  // last T of the S positions. `which` selects heads by index out of H and gives [which.size(),T,S]; empty: all heads.
-  virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType,
-                      std::span<const Index> /*which*/ = {}) const {
-    return {};
-  }
+  // last T of the S positions.
+  virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
   // True if the encoding depends on relative positions only. The decoder may then drop the oldest tokens and reuse the
   // cached keys and values of the rest (models/decoder.h).
   virtual bool relative() const { return false; }

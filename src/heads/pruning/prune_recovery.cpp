@@ -18,22 +18,11 @@ std::string layer_heads_text(const TransformerConfig& config) {
   return text;
 }
 
-std::string slopes_text(const TransformerConfig& config) {
-  std::string text;
-  for (std::size_t layer = 0; layer < config.slopes.size(); ++layer) {
-    text += layer > 0 ? "/" : "";
-    for (std::size_t i = 0; i < config.slopes[layer].size(); ++i)
-      text += cat(i > 0 ? "," : "", config.slopes[layer][i]);
-  }
-  return text;
-}
-
 }  // namespace
 
 RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Index steps) {
   constexpr double kSlower = 3;
   config.layer_heads = layer_heads_text(pruned);
-  config.head_slopes = slopes_text(pruned);
   config.head_size = pruned.head_size;
   config.steps = steps;
   config.lr /= kSlower;

@@ -67,6 +67,8 @@ void check_prunable(const TransformerConfig& config) {
   if (config.grouped())
     fail("prune: the ", config.heads, " heads of each layer share ", counted(config.kv_heads, "key head"),
          ", so none can be removed; train a model without --kv-heads");
+  if (config.position == PositionKind::kAlibi)
+    fail("prune: the slopes of ALiBi positions depend on the number of heads; train a model with other positions");
 }
 
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
@@ -85,13 +87,6 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
     (std::find(removed.begin(), removed.end(), id) == removed.end() ? kept : gone)[static_cast<std::size_t>(id.layer)]
         .push_back(id.head);
   for (const std::vector<Index>& layer : kept) config.layer_heads.push_back(static_cast<Index>(layer.size()));
-  if (config.position == PositionKind::kAlibi) {
-    // Every remaining head keeps its slope.
-    config.slopes = kept;
-    if (const auto& before = model.config().slopes; !before.empty())
-      for (std::size_t l = 0; l < kept.size(); ++l)
-        for (Index& slope : config.slopes[l]) slope = before[l][static_cast<std::size_t>(slope)];
-  }
 
   auto pruned = [&] {
     const KeepGenerator keep;

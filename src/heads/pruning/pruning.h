@@ -22,10 +22,9 @@ namespace headlight {
 inline constexpr double kPrunableLoss = 0.02;  // nats: the loss increase that the prunable fraction allows
 
 Replacement pruning_replacement(const TransformerConfig& config);
-// Error: heads of this model cannot be removed, because they share keys and values.
+// Error: heads of this model cannot be removed, because they share keys and values, or with ALiBi.
 void check_prunable(const TransformerConfig& config);
-// A copy of the model without these heads. With ALiBi, the remaining heads keep their slopes. Errors: no such head, that
-// of check_prunable().
+// A copy of the model without these heads. Errors: no such head, those of check_prunable().
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
                                              const HeadMeans& means);
 
