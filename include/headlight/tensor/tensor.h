@@ -173,7 +173,7 @@ struct NamedTensor {
   std::string name;  // "blocks.0.attn.qkv.weight"
   Tensor value;      // shares the parameter's storage and gradient
   ParamRole role = ParamRole::kOther;
-  Index stacked = 1;  // the number of equal matrices, one below the other, that a kMatrix consists of
+  Index stacked = 1;  // for kMatrix: the number of matrices of equal size that are stacked along the rows
 };
 
 }  // namespace headlight
