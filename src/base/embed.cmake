@@ -1,5 +1,6 @@
 # Generates a C++ source file that contains the bytes of the input files and a table of them.
-#   cmake -DOUTPUT=file.cpp "-DINPUTS=a.grammar;b.grammar" -DHEADER=base/embedded.h -DTABLE=kEmbeddedFile -DNAME=NAME_WE -P embed.cmake
+#   cmake -DOUTPUT=file.cpp "-DINPUTS=a.grammar;b.grammar" -DHEADER=base/embedded.h -DTABLE=kEmbeddedFile
+#         -DNAME=NAME_WE -P embed.cmake
 # With TABLE=kEmbeddedFile the table is kEmbeddedFiles and its size kEmbeddedFileCount.
 # NAME=NAME_WE drops everything after the first dot of a file's name; NAME=NAME keeps it; NAME=FOLDER is the name of the
 # file's folder.
