@@ -135,7 +135,7 @@ class Bench {
                    Work{0, moved}});
   }
 
-  // Both gradients of add equal dy, so that the backward pass has no work.
+  // Both gradients of add are dy itself, so the backward pass has no work.
   void add_case(std::vector<Case>& all, Index n, Index w) {
     const Tensor x = input({n, w}), y = input({n, w});
     all.push_back({"add", cat(n, " x ", w), {x, y}, [=] { return add(x, y); }, Work{0, 3 * count(x)}, Work{}});
