@@ -56,8 +56,8 @@ inline constexpr std::int32_t kPairTab = 0, kPairEnd = 1;
 // `memory`, the encoder's output.
 class DecoderBlock : public Module {
  public:
-  // `layer` is the block's index. To hooks, the block's self-attention is layer config.layers + `layer`, and its
-  // cross-attention is layer 2 config.layers + `layer`.
+  // `layer` is the block's index. For hooks, the block's self-attention has HookSite::layer = config.layers + `layer`,
+  // and its cross-attention has 2 * config.layers + `layer`.
   DecoderBlock(const TransformerConfig& config, Index layer);
 
   // x [B,T,C], memory [B,S,C] -> [B,T,C]. `source` masks the memory's padding.
