@@ -258,7 +258,7 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
   RunConfig sizes = config;
   Rng rng(1);
   for (const Index t : contexts) {
-    if (t <= 0) fail("bench_attention: context ", t, " is not positive");
+    if (t <= 0) fail("bench_attention: context ", t, " is not positive; use at least 1");
     const Index h = config.heads, d = config.width / h;
     std::vector<Tensor> qkv;
     for (int i = 0; i < 3; ++i) {

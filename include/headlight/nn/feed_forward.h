@@ -25,7 +25,7 @@ inline Tensor activate(Activation kind, const Tensor& x) {
     case Activation::kSilu:
       return silu(x);
   }
-  fail("feed_forward: unknown activation");
+  fail("feed_forward: unknown activation; use a value of Activation");
 }
 
 // Describes a feed-forward part at one position by two or three matrices. Single-token decoding, int8 quantization and

@@ -50,7 +50,7 @@ class Recurrent : public Module {
 
   // One step: x [B,in] -> [B,C].
   Tensor step(const Tensor& x, RecurrentState& state) const {
-    if (x.rank() != 2) fail("recurrent step: x is ", x.shape(), " and should be [B,in]");
+    if (x.rank() != 2) fail("recurrent step: x is ", x.shape(), "; pass [B,in]");
     (*this)(reshape(x, {x.size(0), 1, x.size(1)}), &state);
     return state.h;
   }
