@@ -28,8 +28,8 @@ inline Tensor activate(Activation kind, const Tensor& x) {
   fail("feed_forward: unknown activation; use a value of Activation");
 }
 
-// Describes a feed-forward part at one position by two or three matrices. Single-token decoding, int8 quantization and
-// parameter counts use this description:
+// Describes a feed-forward part at one position by two or three matrices. Single-token decoding and int8 quantization
+// use this description:
 //   h = f(gate x) * (up x), or f(up x) without a gate;   y = down h
 struct FeedForwardStep {
   Activation f;
