@@ -1,4 +1,4 @@
-// The public API: everything someone writing an op, a layer, a model or a training loop needs, in reading order.
+// The public API in reading order: everything needed to write an operation, a layer, a model or a training loop.
 #pragma once
 
 // IWYU pragma: begin_exports

@@ -66,7 +66,8 @@ GradcheckResult check(const Differentiable& f, std::span<const Tensor> inputs, s
     name = operations_of(tape);
     if (y.dtype() != DType::kFloat64) fail("gradcheck: ", name, ": the result is ", y.dtype(), "; compute in float64");
     for (const Checked& c : checked)
-      if (!same_numbers(c.value, c.before)) fail("gradcheck: ", name, ": the function changes its ", c.name);
+      if (!same_numbers(c.value, c.before))
+        fail("gradcheck: ", name, ": the function changes its ", c.name, "; write to a clone()");
     if (const std::string wrong = every_leaf ? unchecked_leaf(tape, checked) : ""; !wrong.empty()) {
       outcome.passed = false;
       outcome.message = cat(name, ": ", wrong);
@@ -84,7 +85,7 @@ GradcheckResult check(const Differentiable& f, std::span<const Tensor> inputs, s
   const auto value = [&] {
     const Tensor y = f(inputs);
     if (!(y.shape() == result))
-      fail("gradcheck: ", name, ": the result's shape changed from ", result, " to ", y.shape());
+      fail("gradcheck: ", name, ": the result's shape changed from ", result, " to ", y.shape(), "; return one shape");
     return weighted_sum(y, weights);
   };
   for (Checked& c : checked) {

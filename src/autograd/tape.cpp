@@ -142,10 +142,12 @@ void Tape::backward(const Tensor& loss) {
 void Tape::backward(const Tensor& result, const Tensor& gradient) {
   if (consumed_) fail("backward: this tape was already consumed; record the computation again on a new Tape");
   if (!result.slot() || result.slot()->tape != id_)
-    fail("backward: the result was not recorded on this tape, or none of its inputs requires a gradient");
+    fail("backward: the result was not recorded on this tape, or none of its inputs requires a gradient; compute it ",
+         "from a tensor with set_requires_grad(true) while the tape is alive");
   if (!gradient.defined() || !(gradient.shape() == result.shape()) || gradient.dtype() != result.dtype())
     fail("backward: the result is ", result.dtype(), " ", result.shape(), ", the gradient given for it ",
-         gradient.defined() ? cat(gradient.dtype(), " ", gradient.shape()) : std::string("is not defined"));
+         gradient.defined() ? cat(gradient.dtype(), " ", gradient.shape()) : std::string("is not defined"),
+         "; give a gradient of the result's type and shape");
   if (scope_.orphaned())
     fail("backward: the thread that recorded this tape has ended; call backward() in the recording thread");
   const NoGrad no_recording;

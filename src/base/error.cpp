@@ -18,7 +18,7 @@ std::string one_line(const std::string& message) {
   return line;
 }
 
-// The path one step further; made when it runs for the first time.
+// Returns the child `name` of `outer` (null: of the root); creates the child when its layer first runs.
 LayerPath* inside(LayerPath* outer, const std::string& name) {
   thread_local LayerPath root;
   LayerPath& parent = outer ? *outer : root;

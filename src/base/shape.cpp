@@ -13,8 +13,8 @@ Shape::Shape(const Index* sizes, int rank) {
   Index elements = 1;  // skips zeros, so that [0, 2^60] is an error too
   for (int i = 0; i < rank; ++i) {
     const Index size = sizes[i];
-    if (size < 0) fail("shape: size ", size, " of axis ", i, " is negative");
-    if (size > 0 && elements > kMaxElements / size) fail("shape: more than 2^40 elements");
+    if (size < 0) fail("shape: size ", size, " of axis ", i, " is negative; use 0 or more");
+    if (size > 0 && elements > kMaxElements / size) fail("shape: more than 2^40 elements; use smaller sizes");
     if (size > 0) elements *= size;
     sizes_[static_cast<std::size_t>(i)] = size;
   }

@@ -77,8 +77,8 @@ void pause() {
 // training step.
 constexpr int kSpins = 2000;
 
-// Spin rounds for which a thief backs off from an active share, about 4 us (Zen 4), and rounds between two reads of its
-// counter: each read takes the cache line away from the owner.
+// Spin rounds for which a thief backs off from an active share, about 4 us (Zen 4), and rounds between two reads of the
+// owner's counter: each read takes the counter's cache line from the owner's core.
 constexpr int kPatience = 256, kRoundsToLook = 8;
 
 class Team {
@@ -144,10 +144,10 @@ class Team {
     std::atomic<std::uint64_t> word = 0;
   };
 
-  // A seqlock (Boehm 2012): a reader discards the fields if they changed meanwhile. The number is 0 during the change;
-  // a reader that acquires a new field also sees that 0, which was stored before the field was released. The final
-  // store of the number and the read of sleepers_ after it must not be reordered, nor the two accesses in sleep(): all
-  // four are seq_cst.
+  // A seqlock (Boehm 2012): the number is 0 while the fields change, and a reader discards the fields if the number
+  // changed during the read. A reader that acquires a new field also sees the 0, which was stored before the field was
+  // released. The final store of the number and the read of sleepers_ after it must not be reordered, nor the two
+  // accesses in sleep(): all four are seq_cst.
   void publish(const Chain& chain) {
     published_.number.store(0, std::memory_order_relaxed);
     published_.loops.store(chain.loops, std::memory_order_release);
@@ -192,8 +192,9 @@ class Team {
   }
 
   // Claims and runs chunks of one share, that of thread self + i, until none are left; returns how many. A non-null
-  // `patience` is the remaining back-off from an active owner. All chunks of a finished loop are claimed. Relaxed order
-  // suffices: a compare-exchange reads the latest value, and finished() synchronizes the chunks' writes.
+  // `patience` is the remaining back-off from an active owner. A late thread claims nothing, because all chunks of a
+  // finished loop are claimed. Relaxed order suffices: a compare-exchange reads the latest value, and finished()
+  // synchronizes the chunks' writes.
   Index claim(const Chain& chain, Index loop, int self, int i, int* patience) {
     const std::uint64_t number = chain.number + static_cast<std::uint64_t>(loop);
     const int owner = self + i < size_ ? self + i : self + i - size_;
@@ -302,7 +303,7 @@ class Team {
   std::array<Word, kMaxThreads> claimed_, finished_;  // claimed: by share; finished: by thread
   alignas(64) std::atomic<bool> failed_ = false;
   std::exception_ptr failure_;
-  std::vector<std::thread> threads_;  // with OpenMP the one that hosts its team
+  std::vector<std::thread> threads_;  // with OpenMP: one thread, which hosts the OpenMP team
 };
 
 std::atomic<int>& chosen_count() {

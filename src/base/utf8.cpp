@@ -171,7 +171,8 @@ std::u32string decode_utf8(std::string_view text, const std::string& source) {
 
 void append_utf8(std::string& bytes, char32_t character) {
   if (character > 0x10FFFF || (character >= 0xD800 && character <= 0xDFFF))
-    fail("utf-8: ", code_point_name(character), " is not a Unicode character");
+    fail("utf-8: ", code_point_name(character),
+         " is not a Unicode character; use a code point up to U+10FFFF, no surrogate");
   const auto continuation = [=](int shift) { return static_cast<char>(0x80 | ((character >> shift) & 0x3F)); };
   if (character < 0x80) {
     bytes += static_cast<char>(character);

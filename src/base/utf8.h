@@ -1,6 +1,6 @@
 // Strict conversion between UTF-8 bytes and Unicode code points ("characters" below), after RFC 3629.
 //
-// Invalid are overlong forms, surrogates (U+D800 to U+DFFF), code points past U+10FFFF, and truncated sequences.
+// Overlong forms, surrogates (U+D800 to U+DFFF), code points past U+10FFFF, and truncated sequences are invalid.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,16 @@
 
 namespace headlight {
 
-// The bytes that some programs put at the start of a UTF-8 file: U+FEFF. It is not part of the text.
+// The UTF-8 bytes of U+FEFF, which some programs write at the start of a file. The mark is not part of the text.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 inline constexpr std::size_t kEncodingSample = 4096;
-// The encoding, by its iconv name, of a text whose first kEncodingSample bytes are those of UTF-16 or UTF-32: with a byte order mark of these ("UTF-16"), or
-// as Latin text without one ("UTF-16LE"). Empty: no sign of either.
+// Detects UTF-16 and UTF-32 from the first kEncodingSample bytes of a text. Returns the encoding's iconv name, such as
+// "UTF-16" (the text begins with a byte order mark) or "UTF-16LE" (no mark, but the zero bytes of Latin text). Empty:
+// neither was detected.
 std::string other_encoding(std::string_view text);
-// Error: the text has another encoding. The line names it and the command that converts the file at `path` ("" or "-": a
-// pipe).
+// Throws if other_encoding() detects an encoding. The message names the encoding and the command that converts the file
+// at `path` ("" or "-": a pipe).
 void refuse_other_encodings(std::string_view text, const std::string& source, const std::string& path);
 
 // The first invalid sequence of a text.
@@ -29,7 +30,7 @@ struct Utf8Problem {
   std::string reason;  // "0xE9 begins a character that is cut short"
 };
 std::optional<Utf8Problem> find_invalid_utf8(std::string_view text);
-// Throws the error that a text to learn from is not UTF-8. The message begins with `source`.
+// Throws the error for training text that is not UTF-8. The message begins with `source`.
 [[noreturn]] void refuse_invalid_utf8(const Utf8Problem& problem, const std::string& source);
 
 // Whether a byte has the form 10xxxxxx, that is, does not begin a character.
@@ -75,7 +76,7 @@ std::string encode_utf8(char32_t character);
 std::string encode_utf8(std::u32string_view characters);
 void append_utf8(std::string& bytes, char32_t character);
 
-// Decodes a stream of bytes piece by piece. A character that a piece cuts is held until the next piece.
+// Decodes a stream of bytes piece by piece. A character that is split between two pieces is held until the next piece.
 // Each maximal prefix of an invalid character becomes one U+FFFD (Unicode 15, section 3.9, as in browsers).
 class Utf8Stream {
  public:

@@ -17,7 +17,7 @@ std::string word_list(const std::vector<std::string>& words, std::string_view co
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
   // The optimal string alignment distance counts substitutions, insertions, deletions and swaps of neighboring letters.
-  // Allowed are one edit, or a third of the word's length if that is more.
+  // The limit is one edit, or a third of the word's length if that is more.
   std::string best;
   std::size_t smallest = std::max<std::size_t>(2, word.size() / 3 + 1);
   for (const std::string& name : names) {

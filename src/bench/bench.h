@@ -20,10 +20,10 @@ enum class Traffic {
   kRead,  // only reads, as in a matrix-vector product
   kCopy,  // copies one half to the other and back; each byte read and each byte written counts
 };
-// Bandwidth of `threads` threads together in GB/s (1e9 bytes), while each thread repeatedly passes over its own part of
-// `bytes` bytes. The result is the bandwidth of the smallest cache that holds `bytes`, or of main memory if none does
-// (use at least four times the last-level cache; 2^28 is enough). Returns the best of several runs of about 0.01 s
-// each. Each thread's part is rounded to a multiple of 512 bytes.
+// The total bandwidth of `threads` threads in GB/s (1e9 bytes). `bytes` bytes are divided among the threads, and each
+// thread passes over its own part repeatedly. The result is the bandwidth of the smallest cache that holds `bytes`, or
+// of main memory if none does (use at least four times the last-level cache; 2^28 is enough). Returns the best of
+// several runs of about 0.01 s each. Each thread's part is rounded to a multiple of 512 bytes.
 // Errors: bytes outside 1..2^32, threads outside 1..256.
 double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
 
@@ -90,7 +90,7 @@ struct Binding {
 };
 Binding binding_of(const OperationBench& operation, MachineLimits& limits);
 
-// The attention pattern of a model on one sequence, with the model's heads and width.
+// Times of a model's attention pattern on one sequence, with the model's heads and width.
 struct AttentionBench {
   Index context = 0;
   double forward_seconds = 0, backward_seconds = 0;  // medians
@@ -103,8 +103,8 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
 
 // ---- a training step ----
 
-// The number of keys per query, on average, that the attention pattern of a transformer multiplies: half the context
-// for full attention. For linear attention, the chunk and the sums count as that many keys.
+// The average number of keys per query in the attention pattern of a transformer: half the context for full attention.
+// For linear attention: the number of keys whose cost equals that of a chunk and the sums.
 double average_keys(const RunConfig& config);
 // Floating-point operations of one training step, by the usual estimate. Per token: 6 for each parameter of a matrix
 // product (2 forward, 4 backward), plus 12 x layers x keys x width for attention to average_keys() keys.

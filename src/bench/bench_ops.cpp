@@ -135,7 +135,7 @@ class Bench {
                    Work{0, moved}});
   }
 
-  // Both gradients of add equal dy, so that the backward pass has no work.
+  // Both gradients of add are dy itself, so the backward pass has no work.
   void add_case(std::vector<Case>& all, Index n, Index w) {
     const Tensor x = input({n, w}), y = input({n, w});
     all.push_back({"add", cat(n, " x ", w), {x, y}, [=] { return add(x, y); }, Work{0, 3 * count(x)}, Work{}});
@@ -258,7 +258,7 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
   RunConfig sizes = config;
   Rng rng(1);
   for (const Index t : contexts) {
-    if (t <= 0) fail("bench_attention: context ", t, " is not positive");
+    if (t <= 0) fail("bench_attention: context ", t, " is not positive; use at least 1");
     const Index h = config.heads, d = config.width / h;
     std::vector<Tensor> qkv;
     for (int i = 0; i < 3; ++i) {

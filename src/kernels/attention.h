@@ -5,7 +5,8 @@
 //   z = drop(p) v              [T,E]
 //   largest = max s, inverse = 1 / sum exp(s - largest)   [T]   for the backward pass: p = exp(s - largest) inverse
 //
-// (In exact arithmetic log sum exp s alone would suffice; rounded, it loses the sum when s is far from 0.)
+// (In exact arithmetic, storing log sum exp s would suffice. In floating point, its rounding loses the sum if s is far
+// from 0.)
 //
 // Every matrix has strides in elements for batch, head and row; its columns are contiguous. The kernels therefore read
 // queries, keys and values in place, from [B,H,T,D] or packed in one [B,T,3HD].
@@ -55,7 +56,7 @@ struct Attention {
 
 // Given dz, and z, largest and inverse from the forward pass (derivation in reference/attention.h):
 //   dv = drop(p)^T dz,  dp = drop(dz v^T),  ds = p (dp - rowsum(dz z)),  dq = scale ds k,  dk = scale ds^T q
-// dq, dk and dv are overwritten, and so is a non-null dbias [B,H,T,S], with ds.
+// Overwrites dq, dk and dv, and stores ds in a non-null dbias [B,H,T,S].
 template <class T>
 struct AttentionBackward {
   Attention<T> forward;

@@ -1,9 +1,9 @@
 // The kernel table: every performance-critical loop as a function of pointers, sizes and strides.
 //
-// Kernels see no tensors, report no errors (callers check the shapes) and allocate only thread-local workspaces.
-// `reference.cpp` fills the table with plain loops, in float and in double, and *defines* the correct results.
-// `portable.cpp`, `avx2.cpp` and `avx512.cpp` fill the float table from one source (simd/*.h), written over a vector
-// type. tests/kernels compares every entry of every table with the reference.
+// Kernels take pointers instead of tensors, report no errors (callers check the shapes) and allocate only thread-local
+// workspaces. `reference.cpp` fills the table with plain loops, in float and in double, and *defines* the correct
+// results. `portable.cpp`, `avx2.cpp` and `avx512.cpp` fill the float table from one source (simd/*.h), written over a
+// vector type. tests/kernels compares every entry of every table with the reference.
 //
 // Rules for every entry:
 //  - a result depends neither on the number of threads nor on an element's position in its row (the vector body and
@@ -32,7 +32,8 @@ enum class Binary { kAdd, kSub, kMul, kDiv };
 //   C is m x n, row-major with leading dimension ldc. A stride of 0 repeats an input over that batch axis.
 // A non-null `bias` [n] is added to every row of C; alpha must be 1 then. A non-null `addend` is added last, to the
 // rounded result, so the bits equal those of a separate addition.
-// The kernel is multithreaded. With k = 0 the product is 0, so C becomes 0 or the bias, or stays when accumulating.
+// The kernel is multithreaded. With k = 0 the product is 0, so C becomes 0 or the bias, or does not change when
+// accumulating.
 // C never overlaps A or B.
 template <class T>
 struct Gemm {
@@ -58,8 +59,8 @@ struct Gemm {
 // Number of int8 weights that share one scale. Groups run along a row; a row is padded with zeros to whole groups.
 inline constexpr Index kInt8Group = 64;
 
-// log sum exp x as largest + log_sum. Subtract the two terms one after the other: far from 0, their rounded sum loses
-// log_sum.
+// log sum exp x as largest + log_sum. Subtract the two terms one after the other: if x is far from 0, their rounded sum
+// loses log_sum.
 template <class T>
 struct LogSumExp {
   T largest, log_sum;  // log_sum = log sum exp(x - largest)
@@ -168,7 +169,7 @@ struct Table {
   void (*transpose)(Index rows, Index cols, const T* x, Index ldx, T* y, Index ldy);
 };
 
-// The table of an instruction set. Float64 exists for checking; the reference always computes it.
+// The table of an instruction set. Float64 is for gradient checks and always uses the reference.
 const Table<float>& table(Isa isa);
 const Table<float>& float_reference();
 const Table<double>& double_reference();

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Removed at the end, with all that is in it, and then those folders above it that were made for it and are empty.
+// A temporary folder. The destructor removes the folder with its contents, then those of its parent folders that the
+// constructor created, if they are empty.
 class Scratch {
  public:
   explicit Scratch(const std::string& path) : path_(path) {
@@ -24,7 +25,7 @@ class Scratch {
          above = above.parent_path())
       made_.push_back(above.string());
     std::error_code ignored;
-    fs::remove_all(path_, ignored);  // of a process that had this number and died
+    fs::remove_all(path_, ignored);  // left by a dead process with the same process number
     make_directories(path_);
   }
   ~Scratch() {
@@ -63,7 +64,7 @@ void write_folder_atomically(const std::string& path, const std::function<void(c
   const std::string target = without_end_slashes(path);
   const bool exists = is_directory(target);
   if (!exists && path_exists(target)) fail(path, ": cannot be created: a file is in the way; choose another name");
-  // Within a folder that exists: what lies beside it may be on another disk.
+  // If the target exists, write inside the target: its parent folder may be on another disk.
   const std::string folder = temporary_path(exists ? target + "/export" : target);
   try {
     const Scratch scratch(folder);

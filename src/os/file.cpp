@@ -19,7 +19,7 @@ namespace headlight {
 
 namespace fs = std::filesystem;
 
-// ---- reading ----------------------------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -86,7 +86,7 @@ std::size_t FileReader::read(std::span<char> buffer) {
   return have;
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -150,12 +150,12 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::write(std::string_view bytes) {
-  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before");
+  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before; create a new AtomicFile");
   if (const int error = write_all(stream_, bytes)) give_up(error);
 }
 
 void AtomicFile::commit(const std::function<void(const std::string& temporary)>& check) {
-  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before");
+  if (!stream_) fail(path_, ": cannot be written: the file was committed or abandoned before; create a new AtomicFile");
   if (const int error = flush(stream_)) give_up(error);
   if (stream_ == stdout) {
     stream_ = nullptr;
@@ -205,7 +205,8 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
 }
 
 void append_line(const std::string& path, std::string_view line) {
-  if (line.find('\n') != std::string_view::npos) fail(path, ": a log line must not contain a line break");
+  if (line.find('\n') != std::string_view::npos)
+    fail(path, ": a log line must not contain a line break; use append_lines()");
   append_lines(path, line);
 }
 

@@ -61,8 +61,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
-  // May be called once. Calling write() or commit() afterwards is an error. `check` gets the temporary file's path before the
-  // rename; if it throws, the target stays unchanged. It is not called where the target is written directly.
+  // May be called once. Calling write() or commit() afterwards is an error. `check` gets the temporary file's path
+  // before the rename; if it throws, the target stays unchanged. If the target is written directly, `check` is not
+  // called.
   void commit(const std::function<void(const std::string& temporary)>& check = {});
 
  private:

@@ -16,7 +16,7 @@ FileBytes::FileBytes(const std::string& path, Index disk_from) : path_(path) {
   std::error_code unsized;
   if (path != "-" && std::filesystem::is_regular_file(path, unsized)) {
     const auto size = std::filesystem::file_size(path, unsized);
-    // If the file cannot be opened, read_file either succeeds or reports the reason.
+    // If open_file() fails, continue with read_file(), which succeeds or reports the reason.
     if (!unsized && size >= static_cast<std::uintmax_t>(disk_from) && (descriptor_ = system::open_file(path)) >= 0) {
       size_ = static_cast<std::size_t>(size);
       return;

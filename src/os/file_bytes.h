@@ -11,7 +11,8 @@ namespace headlight {
 
 class FileBytes {
  public:
-  // Regular files of at least this many bytes stay on the disk. Smaller files, pipes, devices and "-" are held in memory.
+  // Regular files of at least this many bytes stay on the disk. Smaller files, pipes, devices and "-" are held in
+  // memory.
   static constexpr Index kDiskFrom = Index{32} << 20;
   // Errors: as for read_file (os/file.h).
   explicit FileBytes(const std::string& path, Index disk_from = kDiskFrom);
@@ -27,7 +28,7 @@ class FileBytes {
   std::size_t size() const { return size_; }
   bool is_on_disk() const { return descriptor_ >= 0; }
   // Copies the bytes from offset `first` on; first + to.size() <= size(). Several threads may read at a time.
-  // Replacing the file by another file is harmless, because the descriptor keeps the old one.
+  // Replacing the file is harmless, because the descriptor still refers to the old file.
   // Errors: the file was truncated, or cannot be read.
   void read(std::size_t first, std::span<char> to) const;
   // At most `most` bytes from offset `first` on, fewer at the end of the file. Errors: as for read().

@@ -63,7 +63,8 @@ Tensor Tensor::arange(double start, double stop, double step, DType dtype) {
   if (step == 0 || !std::isfinite(step) || !std::isfinite(count))
     fail("tensor: arange(", start, ", ", stop, ", ", step,
          ") has no end; give finite numbers and a step that is not 0");
-  if (count > static_cast<double>(Shape::kMaxElements)) fail("tensor: arange() of more than 2^40 elements");
+  if (count > static_cast<double>(Shape::kMaxElements))
+    fail("tensor: arange() of more than 2^40 elements; use a larger step");
   Tensor t = empty({count > 0 ? static_cast<Index>(count) : 0}, dtype);
   for (Index i = 0; i < t.numel_; ++i) {
     // Computed from start each time, because repeated addition would accumulate rounding errors.
@@ -87,7 +88,7 @@ Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, dtype)
 
 Tensor Tensor::of(const Shape& shape, std::span<const double> values, DType dtype) {
   if (static_cast<Index>(values.size()) != shape.numel())
-    fail("tensor: ", counted(values.size(), "value"), " for the shape ", shape);
+    fail("tensor: ", counted(values.size(), "value"), " for the shape ", shape, "; give one value per element");
   Tensor t = empty(shape, dtype);
   if (dtype == DType::kFloat32)
     std::transform(values.begin(), values.end(), t.data<float>(), [](double v) { return static_cast<float>(v); });
@@ -112,7 +113,7 @@ Tensor Tensor::uniform(const Shape& shape, double low, double high, Rng& rng, DT
 }
 
 const void* Tensor::read(DType wanted) const {
-  if (!storage_) fail("tensor: used before it was given a value");
+  if (!storage_) fail("tensor: used before it was given a value; assign a tensor first");
   if (wanted != dtype_) fail("tensor: ", dtype_, " read as ", wanted, "; convert it with to()");
   check_unchanged();
   return storage_->data;
@@ -135,12 +136,13 @@ void Tensor::check_unchanged() const {
 }
 
 double Tensor::item() const {
-  if (numel_ != 1) fail("tensor: item() needs one element, the shape is ", shape_);
+  if (numel_ != 1) fail("tensor: item() needs one element, the shape is ", shape_, "; use at() or to_vector()");
   return dtype_ == DType::kFloat32 ? static_cast<double>(*data<float>()) : *data<double>();
 }
 
 double Tensor::at(std::initializer_list<Index> index) const {
-  if (static_cast<int>(index.size()) != rank()) fail("tensor: ", index.size(), " indices for the shape ", shape_);
+  if (static_cast<int>(index.size()) != rank())
+    fail("tensor: ", index.size(), " indices for the shape ", shape_, "; give one index per axis");
   Index offset = 0;
   int axis = 0;
   for (const Index i : index) {
@@ -179,14 +181,16 @@ Tensor Tensor::detach() const {
 
 Tensor Tensor::alias(const Shape& shape) const {
   if (shape.numel() != numel_)
-    fail("reshape: ", shape_, " has ", counted(numel_, "element"), ", ", shape, " has ", shape.numel());
+    fail("reshape: ", shape_, " has ", counted(numel_, "element"), ", ", shape, " has ", shape.numel(),
+         "; use a shape of as many elements");
   Tensor same = detach();
   same.shape_ = shape;
   return same;
 }
 
 void Tensor::copy_from(const Tensor& other) {
-  if (!(other.shape_ == shape_)) fail("copy: ", other.shape_, " into ", shape_);
+  if (!(other.shape_ == shape_))
+    fail("copy: the shapes differ: ", other.shape_, " into ", shape_, "; reshape one of them");
   if (numel_ == 0) return;
   if (other.dtype_ == dtype_) {
     std::memmove(write(dtype_), other.read(dtype_), static_cast<std::size_t>(numel_) * element_bytes(dtype_));

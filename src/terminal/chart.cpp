@@ -52,7 +52,7 @@ std::string legend(const Chart& chart, int columns, bool colors) {
   return text;
 }
 
-// The label left of each row, or "".
+// The label to the left of each row, or "".
 std::vector<std::string> row_labels(const Ticks& ticks, const Range& range, int rows) {
   std::vector<std::string> labels(static_cast<std::size_t>(rows));
   for (const double value : ticks.values) {

@@ -22,7 +22,7 @@ std::string right_in(std::string_view text, int columns);
 // The text wrapped into at most `rows` lines of at most `columns` columns. Keeps line breaks; turns tabs into spaces.
 std::vector<std::string> wrapped(std::string_view text, int columns, int rows);
 
-// Colors from the 16-color palette of the terminal, which its user may have changed.
+// Colors of the 16-color palette of the terminal. The user may have changed the palette.
 enum class Ink : unsigned char { kPlain, kFaint, kBold, kBlue, kYellow, kGreen, kMagenta, kCyan, kRed };
 // The text inside the escape codes of an ink. Returns the text unchanged if `colors` is false or the ink is kPlain.
 std::string inked(std::string_view text, Ink ink, bool colors);

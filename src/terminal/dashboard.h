@@ -36,12 +36,12 @@ struct Dashboard {
   Index sample_step = -1;
   std::string notice;
   std::vector<std::string> facts;  // further lines about the latest validation
-  std::vector<HeadLine> heads;     // empty unless heads are watched
+  std::vector<HeadLine> heads;     // empty without --watch-heads
 };
 
-// Renders a frame of at most `rows` lines of at most `columns` columns. As the window shrinks, it drops the sample
-// first, then the title, the heads, the chart and the figures; the progress bar always stays. Heads that do not fit one
-// per line are arranged in columns, and heads that still do not fit are omitted.
+// Renders a frame of at most `rows` lines of at most `columns` columns. As the window shrinks, the frame drops the
+// sample first, then the title, the heads, the chart and the figures; the progress bar always stays. Heads that do not
+// fit one per line are arranged in columns, and heads that still do not fit are omitted.
 std::vector<std::string> dashboard_frame(const Dashboard& board, int columns, int rows, bool colors);
 
 // "▁▂▅█  ": a curve of values in [0, 1] over the steps 0 to `steps`, in exactly `columns` characters. Each character

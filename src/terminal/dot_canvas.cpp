@@ -12,7 +12,7 @@ void Curve::add(double x, double y) {
   if (!std::isfinite(x) || !std::isfinite(y)) return;
   if (count_ == 0 || count_ == merged_) {
     if (static_cast<Index>(points_.size()) >= std::max<Index>(capacity_, 2)) {
-      // Every point here is the mean of `merged_` samples, so the mean of two points is that of their samples.
+      // Every point here is the mean of `merged_` samples, so the mean of two points is the mean of all their samples.
       std::size_t kept = 0;
       for (std::size_t i = 0; i + 1 < points_.size(); i += 2)
         points_[kept++] = {(points_[i].x + points_[i + 1].x) / 2, (points_[i].y + points_[i + 1].y) / 2};
@@ -50,7 +50,7 @@ std::size_t DotCanvas::cell_of(int x, int y) const {
 
 void DotCanvas::dot(int x, int y, Ink ink) {
   if (x < 0 || y < 0 || x >= width() || y >= height()) return;
-  // Unicode numbers the upper three dots of the left column, those of the right column, then the lowest two.
+  // Unicode numbers the upper three dots of the left column first, then those of the right column, then the lowest two.
   constexpr unsigned char kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
   const std::size_t cell = cell_of(x, y);
   dots_[cell] = static_cast<unsigned char>(dots_[cell] | kBits[y % 4][x % 2]);

@@ -36,15 +36,15 @@ struct GradcheckResult {
 using Differentiable = std::function<Tensor(std::span<const Tensor>)>;
 
 // Differentiates L = sum(f(inputs) * fixed random weights) with respect to every element of every input: once by
-// the tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h, which is of
-// order h^4 and has an error of about 1e-11. f must depend on its inputs alone; if f uses dropout, f must call
-// seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
+// the tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h, whose
+// truncation error is of order h^4. The error is about 1e-11. f must depend on its inputs alone; if f uses dropout, f
+// must call seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
 // Errors: an input is not float64, f changes its inputs, or f's result changes shape.
 // For a layer use nn/gradcheck.h, which also checks the gradients of the layer's parameters.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options = {});
-// Also checks the gradients of `parameters`, which f must read itself; parameters that require no gradient are skipped.
-// Fails if f reads a tensor that requires a gradient and is neither an input nor a parameter. Clears the parameters'
-// gradients.
+// Also checks the gradients of `parameters`, which f reads directly, not through `inputs`. Skips parameters that
+// require no gradient. Fails if f reads a tensor that requires a gradient and is neither an input nor a parameter.
+// Clears the parameters' gradients.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, std::span<const NamedTensor> parameters,
                           const GradcheckOptions& options);
 

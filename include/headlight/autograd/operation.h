@@ -10,8 +10,8 @@
 
 namespace headlight {
 
-// Calls f(float{}) or f(double{}). Inside f, whose parameter is named `zero`, `using T = decltype(zero);` names the
-// element type.
+// Calls f(float{}) or f(double{}), as dtype says. In a lambda `[&](auto zero) { ... }`, the element type is
+// `decltype(zero)`.
 template <class F>
 auto dispatch(DType dtype, const F& f) {
   return dtype == DType::kFloat32 ? f(float{}) : f(double{});
@@ -19,7 +19,7 @@ auto dispatch(DType dtype, const F& f) {
 
 // Elements per chunk of an elementwise loop: about ten microseconds of work, several times the cost of waking a thread.
 inline constexpr Index kGrain = 16384;
-// Rows of n elements per chunk: about kGrain elements, but at least one row.
+// Rows per chunk, for rows of n elements: about kGrain elements in total, but at least one row.
 inline Index row_grain(Index n) { return n >= kGrain ? 1 : kGrain / (n > 0 ? n : 1); }
 
 inline void check_same_dtype(const char* operation, const Tensor& a, const Tensor& b) {
@@ -34,8 +34,8 @@ inline int axis_of(const char* operation, const Tensor& x, int axis) {
   return index;
 }
 
-// An output tensor for a backward function that reads each element of dy before writing the same element: dy's own
-// storage if no other handle shares it, otherwise a new tensor.
+// The output of a backward function that may overwrite dy, because the function reads each element of dy before it
+// writes the same element. Shares dy's storage if no other handle does; otherwise a new tensor.
 inline Tensor overwritten(const Tensor& dy) {
   return dy.unique() ? dy.detach() : Tensor::empty(dy.shape(), dy.dtype());
 }

@@ -32,11 +32,11 @@ struct Rematerialization {
 std::size_t recompute_bytes();
 void set_recompute_bytes(std::size_t bytes);
 
-// A tensor saved for the backward pass: either its numbers or the recipe that recomputes them.
+// A tensor saved for the backward pass: either its numbers or a function that recomputes them.
 class Saved {
  public:
   explicit Saved(const Tensor& x) {
-    // After an in-place write the recipe would give the old numbers.
+    // After an in-place write, recomputing would give the old numbers.
     if (x.slot() && x.slot()->recipe && x.slot()->recipe_version == x.version()) recipe_ = x.slot()->recipe;
     else tensor_ = x.detach();
   }
@@ -48,7 +48,8 @@ class Saved {
 };
 
 // Registers `make`, a function without arguments that recomputes y. Call after record(). Does nothing if y was not
-// recorded or is smaller than recompute_bytes(). The captures of `make` live as long as a Saved of y or y's slot.
+// recorded or is smaller than recompute_bytes(). The captures of `make` live until y's slot and every Saved of y are
+// destroyed.
 template <class Make>
 void rematerializable(Tensor& y, Make make) {
   if (!y.slot() || y.slot()->tape == 0) return;

@@ -148,11 +148,11 @@ class NoGrad {
 //     d[1].add(mul(dy, a));
 //   });
 //
-// Only the captures of the function are saved for the backward pass. Call record() after the result is written, and
-// capture detached handles, detached in the capture list. A detached handle does not refer to the tape, and stores the
-// version of the numbers, so that a later in-place write is detected. The version is checked by detach(), alias() and
-// const data(): in the function, call these on a captured handle only if its numbers are needed. record() does nothing
-// without a tape or if no input needs a gradient.
+// Only the captures of the function are saved for the backward pass. Call record() after writing the result, and detach
+// the captured handles in the capture list. A detached handle does not refer to the tape, and stores the version of the
+// numbers, so that a later in-place write is detected. detach(), alias() and const data() check the version, so call
+// them on a captured handle only where the function needs its numbers. record() does nothing without a tape or if no
+// input needs a gradient.
 template <class F>
 void record(const char* operation, Tensor& output, std::span<const Tensor> inputs, F backward) {
   Tape* tape = Tape::current();

@@ -32,8 +32,9 @@ class ScopeLink {
   ScopeLink** top_;  // the top of the thread's stack; null after the thread has ended
 };
 
-// There is one stack for each thread and Value type. An object stays in the stack of the thread that created it. A
-// different thread may destroy the object, either after the creating thread has ended or with ordinary synchronization.
+// There is one stack for each thread and Value type. An object stays in the stack of the thread that created it.
+// Another thread may destroy the object if the creating thread has ended, or if a lock or join orders the accesses of
+// the two threads.
 template <class Value>
 class Scoped : public ScopeLink {
  public:

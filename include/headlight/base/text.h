@@ -10,7 +10,7 @@ namespace headlight {
 // A number with up to six significant digits ("0.1", "1e-06", "nan").
 std::string number_text(double value);
 
-// Appends a piece. Not inline, to keep the many error messages small in code size.
+// Appends a piece. Not inline, so that each of the many error messages adds little code.
 void append_text(std::string& out, std::string_view piece);
 void append_text(std::string& out, char piece);
 void append_text(std::string& out, long long piece);

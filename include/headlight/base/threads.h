@@ -12,7 +12,7 @@
 namespace headlight {
 
 // Number of threads of a parallel loop. Default: OMP_NUM_THREADS, or else the number of CPUs available to this process;
-// always 1 in a build without threads (without OpenMP, unless the thread sanitizer is on).
+// always 1 in a build without threads. Builds without OpenMP have no threads, except builds for the thread sanitizer.
 int thread_count();
 // Sets the number of threads. Error: n outside 1..256. Without threads the number stays 1.
 void set_thread_count(int n);
@@ -47,7 +47,8 @@ void parallel_for(Index n, Index grain, const Body& body) {
 
 // A chain of short loops: calls body(step, part) for all parts 0..parts-1 of step 0, then of step 1, and so on. A step
 // begins when all parts of the previous step are done, and sees their writes. Synchronizing between steps costs half as
-// much as a parallel_for. More parts than thread_count() gain nothing; more than 65,535 run on the calling thread.
+// much as a parallel_for. More parts than thread_count() are no faster. More than 65,535 parts run on the calling
+// thread alone.
 template <class Body>
 void parallel_steps(Index steps, Index parts, const Body& body) {
   detail::run_chunks(

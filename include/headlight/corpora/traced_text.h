@@ -13,26 +13,26 @@ namespace headlight {
 // A reference predictor with which a model is compared, such as the unigram counts of the line so far.
 struct Reference {
   std::string name, meaning;  // "unigram", "counts the symbols ..."
-  // ln P(character) under the reference, one value a character. Nats.
+  // ln P(character) under the reference, in nats, one value per character.
   std::vector<double> log_probability;
-  // True if the reference uses nothing but the preceding text, and the generator can produce every character to which
-  // the reference gives a positive probability. Only then can KL(reference || model) be estimated from the text.
+  // True if the reference depends on the preceding text only, and gives positive probability only to characters that
+  // the generator can produce. Only then can KL(reference || model) be estimated from the text.
   bool comparable = false;
 };
 
-// One factor of a product of experts (corpora/chorus.h). A character of the same document, the expert's evidence,
-// selects a row of the expert's table.
+// One factor of a product of experts (corpora/chorus.h). The expert's evidence, an earlier character of the same
+// document, selects a row of the expert's table.
 struct Expert {
   std::string name, reads;      // "back-3", "the symbol three back"
   bool needs_attention = true;  // false: the evidence is always the last character
-  // [evidence][next]: the value added to the logit of each next symbol. Both indices follow TracedText::expert_symbols.
+  // [evidence][next]: the value added to the logit of symbol `next`. Both indices follow TracedText::expert_symbols.
   // Column 0 is unused, because experts never predict the first symbol, the line break.
   std::vector<double> table;
-  // The distance to the evidence of character i, which is text[i - evidence[i]]; 0: no evidence, nothing is added.
+  // The distance from character i to its evidence, text[i - evidence[i]]; 0: no evidence, so the expert adds nothing.
   std::vector<std::int32_t> evidence;
 };
 
-// A concatenation of independent documents. log_probability, rule and evidence hold one value a character; they are
+// A concatenation of independent documents. log_probability, rule and evidence hold one value per character; they are
 // empty if the text was generated without its trace.
 struct TracedText {
   std::string text;
@@ -56,7 +56,7 @@ struct TracedText {
   Index size() const { return static_cast<Index>(text.size()); }
   bool traced() const { return log_probability.size() == text.size() && !text.empty(); }
 
-  // The entropy floor (lowest achievable mean loss), in nats a character, of the whole text or of characters
+  // The entropy floor (lowest achievable mean loss), in nats per character, of the whole text or of characters
   // begin..end-1.
   // Errors: no trace, an empty range, a range outside the text.
   double floor() const { return floor(0, size()); }

@@ -56,16 +56,17 @@ struct Window {
 // Windows that together predict every token at most once.
 //
 // Plain text is divided into consecutive windows, which predict every token except the first. With documents, each
-// window begins at a document start; its targets end before the last document that begins inside it, and the next
-// window begins there. Tokens more than `context` tokens after the start of their document are never predicted.
+// window begins at a document start. Its targets end before the last document that begins inside it; the next window
+// begins with that document. Tokens more than `context` tokens after the start of their document are never predicted.
 //
-// If `most` is positive and there are more windows than that, returns `most` of them, evenly spaced. Padding::kNone
+// If `most` is positive and there are more than `most` windows, returns `most` of them, evenly spaced. Padding::kNone
 // excludes windows that need padding.
 enum class Padding { kAllowed, kNone };
 std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most = 0,
                                        Padding padding = Padding::kAllowed);
-// Windows for models that read one document at a time: one for each document, beginning at its start and reaching as far
-// as the text goes. If `most` is positive and there are more documents, `most` of them, evenly spaced.
+// Windows for models that read one document at a time: one per document, which begins at the document start and has
+// `context` targets, or fewer at the end of the text. If `most` is positive and there are more than `most` documents,
+// returns `most` windows, evenly spaced.
 std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
 // Fills `batch` with `rows` of these windows, drawn uniformly with replacement. Error: no documents.
 void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);

@@ -70,8 +70,8 @@ struct TensorView {
 template <class T>
 TensorView tensor_view(std::string name, std::vector<Index> shape, std::span<const T> values);
 
-// Converts the values of a tensor of any floating-point type to floats. Errors, which begin with `source`: another
-// number of elements, a type that is not floating-point.
+// Converts the values of a tensor of any floating-point type to floats. Errors, which begin with `source`: the number
+// of elements differs, a type that is not floating-point.
 void copy_values(const TensorView& tensor, const std::string& source, std::span<float> values);
 
 using Metadata = std::map<std::string, std::string>;
@@ -96,7 +96,7 @@ class SafeTensors {
 
   // Copies the values of a tensor. Floats and doubles are converted from any floating-point type (F64 to float rounds
   // to nearest); integers must be stored in exactly the type that is read.
-  // Errors, which name the file and the tensor: no such tensor, another number of elements, another type.
+  // Errors, which name the file and the tensor: no such tensor, the number of elements differs, the type differs.
   void read(std::string_view name, std::span<float> values) const;
   void read(std::string_view name, std::span<double> values) const;
   void read(std::string_view name, std::span<std::int32_t> values) const;

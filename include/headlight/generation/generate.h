@@ -42,21 +42,22 @@ std::int32_t sample_token(std::span<const float> logits, const SampleOptions& op
 SampledToken draw_token(std::span<const float> logits, std::span<const std::int32_t> before,
                         const SampleOptions& options, Rng& rng);
 
-// Error: the model does not predict the next token, so that it cannot continue a text; the message begins with `where`.
+// Checks that the model can continue a text. Error: the model does not predict the next token; the message begins with
+// `where`.
 void check_continues_text(const LanguageModel& model, const std::string& where);
 
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
 // generation by returning false. The model's input is the last `context` tokens. For models trained on documents, whose
-// windows all begin at a document end, pass `document_end`: if those tokens contain a document end, the input starts at
-// the first one. Errors: an empty prompt, check_continues_text().
+// windows all begin at a document end, pass `document_end`: if the last `context` tokens contain a document end, the
+// input starts at the first such end. Errors: an empty prompt, check_continues_text().
 //
-// Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as the
-// text, or the current document, fits the context; beyond that, the reader defines which tokens the logits depend on
-// (a transformer's: models/decoder.h). If the model has no reader, this function is generate_full_context().
+// Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as
+// the text, or the current document, fits the context. Beyond that, the reader defines which tokens the logits depend
+// on (a transformer's: models/decoder.h). If the model has no reader, this function is generate_full_context().
 std::vector<std::int32_t> generate(const LanguageModel& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
-// The same with an existing reader, which starts again.
+// The same with an existing reader, which first forgets its tokens.
 std::vector<std::int32_t> generate(TokenReader& reader, Index context, std::span<const std::int32_t> prompt,
                                    Index count, const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});
@@ -72,7 +73,7 @@ class TextGenerator {
   // The model must outlive this object. Errors: an int8 format, and the model has no reader for it;
   // check_continues_text().
   explicit TextGenerator(const LanguageModel& model, WeightFormat format = WeightFormat::kFloat32);
-  // Whether the model has no reader, so that each token runs the model on the whole window.
+  // True if the model has no reader; generation then runs the model on the whole window for each token.
   bool reruns_window() const { return !reader_; }
   // As generate() above.
   std::vector<std::int32_t> generate(std::span<const std::int32_t> prompt, Index count, const SampleOptions& options,
@@ -92,11 +93,11 @@ struct FilledGap {
   std::vector<double> probability;  // [V]: of each token, when the gap was filled
 };
 enum class FillOrder {
-  kConfidentFirst,  // one gap a round, the one whose best token is most probable; the others see its token
-  kAtOnce,          // all in one round, each independently of the others
+  kConfidentFirst,  // one gap per round: the gap whose best token is most probable; later rounds see this token
+  kAtOnce,          // all gaps in one round, each independently of the others
 };
-// Replaces each id V, a gap, by its most probable token. Returns the gaps in the order of the text.
-// Errors: a model with another objective than kMasked, no gaps, more ids than the context, an id outside 0..V.
+// Replaces each gap (id V) by its most probable token. Returns the gaps in the order of the text.
+// Errors: the objective of the model is not kMasked, no gaps, more ids than the context, an id outside 0..V.
 std::vector<FilledGap> fill_gaps(const LanguageModel& model, std::span<std::int32_t> ids,
                                  FillOrder order = FillOrder::kConfidentFirst);
 

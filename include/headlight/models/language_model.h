@@ -38,7 +38,7 @@ class TokenReader {
   virtual Index length() const = 0;
 };
 
-// The task that a model learns. It decides which predictions the logits are, and which commands accept the model.
+// The task that a model learns. The task determines what the logits predict, and which commands accept the model.
 enum class Objective {
   kNextToken,  // the logits at t depend on ids 0..t only and predict id t+1
   kMasked,     // the logits at t depend on all ids and predict the token at t; id V hides a token from the model
@@ -50,24 +50,26 @@ class LanguageModel : public Module {
   // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]; see Objective for what they depend on.
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
-  // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty, the
-  // default: none. Training then draws windows at random; otherwise it reads the text in order, in B = `batch` lanes.
+  // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty (the
+  // default): the model has no state. Training draws windows at random for a model without a state, and reads the text
+  // in order, in B = `batch` lanes, for a model with a state.
   virtual std::vector<Tensor> initial_state(Index /*batch*/) const { return {}; }
   // As operator(), but starts from `state` (tensors as initial_state() gives them), and replaces these tensors by the
   // state after the last token, detached. The default, for models without a state, calls operator().
   virtual Tensor carry(std::span<const std::int32_t> ids, Index batch, std::span<Tensor> state) const;
   virtual Index vocabulary() const = 0;  // V
-  virtual Index context() const = 0;     // the most tokens in a sequence of a training batch
+  virtual Index context() const = 0;     // the maximum number of tokens in a training sequence
   // The architecture in a few words, such as "4 layers of 4 heads, width 128, context 64".
   virtual std::string summary() const = 0;
   virtual Objective objective() const { return Objective::kNextToken; }
-  // Turns B = `batch` windows of a text into inputs and targets of the objective, in place; called before every training
-  // step and evaluation. On entry targets[i] is the token after inputs[i], or kIgnoredTarget where a prediction does not
-  // count. On exit targets[i] belongs to row i of the logits. All random choices must come from `rng`.
+  // Turns B = `batch` windows of a text into inputs and targets of the objective, in place; called before every
+  // training step and evaluation. On entry targets[i] is the token after inputs[i], or kIgnoredTarget where a
+  // prediction does not count. On exit targets[i] belongs to row i of the logits. All random choices must come from
+  // `rng`.
   virtual void prepare(std::span<std::int32_t> /*inputs*/, std::span<std::int32_t> /*targets*/, Index /*batch*/,
                        Rng& /*rng*/) const {}
-  // A reader of single tokens; null: the model has none for this format. Without a float32 reader, generation runs the
-  // model on the whole window for each token.
+  // Creates a reader of single tokens; null: the model has no reader for this format. Without a float32 reader,
+  // generation runs the model on the whole window for each token.
   virtual std::unique_ptr<TokenReader> reader(WeightFormat /*format*/) const { return nullptr; }
 
  protected:

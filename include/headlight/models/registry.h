@@ -57,7 +57,7 @@ class ModelOptions {
   std::map<std::string, std::string> values_;  // flag name -> value as a flag takes it
 };
 
-// What plans and memory estimates need to know about a model.
+// The costs of a model, for plans and memory estimates.
 struct ModelCost {
   double parameters = 0;         // all of them; small vectors such as biases may be left out
   double matrix_parameters = 0;  // in the matrices between embedding and output; each costs 2 FLOPs per token

@@ -30,8 +30,8 @@ class EncoderLM : public LanguageModel {
   Objective objective() const override { return Objective::kMasked; }
   std::int32_t mask() const { return static_cast<std::int32_t>(config_.vocabulary); }
   // Chooses the share `mask_share` of each sequence's tokens, at least one, as the targets; all other targets become
-  // kIgnoredTarget. A chosen input becomes the mask (80%), a random token (10%) or stays (10%), so that the
-  // representation of a visible token also has to predict the token.
+  // kIgnoredTarget. A chosen input becomes the mask (80%), a random token (10%) or stays (10%), so that the model must
+  // also predict tokens that are visible.
   void prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const override;
 
   const TransformerConfig& config() const { return config_; }
@@ -56,8 +56,8 @@ inline constexpr std::int32_t kPairTab = 0, kPairEnd = 1;
 // `memory`, the encoder's output.
 class DecoderBlock : public Module {
  public:
-  // `layer` is the block's index. To hooks, the block's self-attention is layer config.layers + `layer`, and its
-  // cross-attention is layer 2 config.layers + `layer`.
+  // `layer` is the block's index. For hooks, the block's self-attention has HookSite::layer = config.layers + `layer`,
+  // and its cross-attention has 2 * config.layers + `layer`.
   DecoderBlock(const TransformerConfig& config, Index layer);
 
   // x [B,T,C], memory [B,S,C] -> [B,T,C]. `source` masks the memory's padding.
@@ -76,7 +76,7 @@ class DecoderBlock : public Module {
 };
 
 // The transformer of Vaswani et al. 2017: an encoder reads the source in both directions, and a decoder generates the
-// target from left to right; in each of its blocks it attends to the target so far and to the encoder's output.
+// target from left to right. Each decoder block attends to the target so far and to the encoder's output.
 class EncoderDecoder : public LanguageModel {
  public:
   // The encoder and the decoder have config.layers blocks each and share one table of embeddings. The weights are
@@ -85,8 +85,8 @@ class EncoderDecoder : public LanguageModel {
 
   // ids: B = `batch` rows of T tokens, each a pair "source TAB target LINE-BREAK", optionally after another line break;
   // tokens after the pair are padding. -> logits [B,T,V]: row t predicts token t of the target, given the source and
-  // the target's earlier tokens; the token after the last one is a line break. Further rows are meaningless.
-  // Error: a row without a tab, and those of LanguageModel.
+  // the target's earlier tokens. The row after the last token predicts the line break; later rows are meaningless.
+  // Errors: a row without a tab; those of LanguageModel.
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override;
   Index vocabulary() const override { return config_.vocabulary; }
   Index context() const override { return config_.context; }
@@ -96,7 +96,7 @@ class EncoderDecoder : public LanguageModel {
   // break, because logits t predict that token. All other targets become kIgnoredTarget.
   void prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const override;
 
-  // The same in two stages. encode(): ids [B,S] of sources, padded to S -> memory [B,S,C]. decode(): ids [B,T] of the
+  // operator() in two stages. encode(): ids [B,S] of sources, padded to S -> memory [B,S,C]. decode(): ids [B,T] of the
   // tokens before each prediction, which begin with a tab -> logits [B,T,V]. `source` is AttentionMask::padding() of
   // the sources' lengths, or AttentionMask::none().
   Tensor encode(std::span<const std::int32_t> ids, Index batch, const AttentionMask& source) const;
@@ -105,8 +105,9 @@ class EncoderDecoder : public LanguageModel {
   // The target of a source, by greedy decoding: the most probable token at each step, until a line break or until the
   // pair fills the context. Errors: a source that does not fit the context; an id outside 0..V-1.
   std::vector<std::int32_t> translate(std::span<const std::int32_t> source) const;
-  // The weights of the cross-attention for a pair [L,H,T+1,S+1]: row t is the prediction of token t of the target (the
-  // last one predicts the end), and its columns are the tokens of the source and its end. Errors: as for translate().
+  // The cross-attention weights for a pair, [L,H,T+1,S+1]. Row t belongs to the prediction of target token t, and the
+  // last row to the prediction of the end; the columns are the source tokens and the end of the source. Errors: as for
+  // translate().
   Tensor alignment(std::span<const std::int32_t> source, std::span<const std::int32_t> target) const;
 
   const TransformerConfig& config() const { return config_; }

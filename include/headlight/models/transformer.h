@@ -29,7 +29,7 @@ struct TransformerConfig {
   // After pruning: the number of heads of each layer (may be 0). Empty: every layer has `heads` heads.
   std::vector<Index> layer_heads = {};
   Index head_size = 0;  // D; 0 means width / heads
-  Index hidden = -1;    // F of the feed-forward parts; -1 means 8 C / matrices (4 C for `mlp`); 0: attention only
+  Index hidden = -1;    // F; -1 means 8 C / FeedForwardKind::matrices (4 C for `mlp`); 0: attention only
   double dropout = 0;   // probability, in [0, 1)
   PositionKind position = PositionKind::kLearned;
   NormKind norm = NormKind::kLayer;
@@ -94,7 +94,7 @@ class TransformerLM : public LanguageModel {
   // A Decoder (src/models/decoder.h). Null if a hook is active, because a reader runs no hooks, or if the decoder does
   // not support the model.
   std::unique_ptr<TokenReader> reader(WeightFormat format) const override;
-  // The same in stages: embed(), then run_block() for each layer, then logits() of the last block's output.
+  // operator() in stages: embed(), then run_block() for each layer, then logits() of the last block's output.
   Tensor embed(std::span<const std::int32_t> ids, Index batch) const;  // [B,T,C]
   Tensor run_block(Index layer, const Tensor& x) const;                // [B,T,C] -> [B,T,C]
   Tensor logits(const Tensor& x) const;                                // [B,T,C] -> [B,T,V]

@@ -25,11 +25,11 @@ inline Tensor activate(Activation kind, const Tensor& x) {
     case Activation::kSilu:
       return silu(x);
   }
-  fail("feed_forward: unknown activation");
+  fail("feed_forward: unknown activation; use a value of Activation");
 }
 
-// A feed-forward part, applied to one position, in terms of two or three matrices. Reading single tokens, int8 weights
-// and counts of weights follow from this description:
+// Describes a feed-forward part at one position by two or three matrices. Single-token decoding and int8 quantization
+// use this description:
 //   h = f(gate x) * (up x), or f(up x) without a gate;   y = down h
 struct FeedForwardStep {
   Activation f;
@@ -42,7 +42,8 @@ class FeedForward : public Module {
  public:
   // residual + drop(y); the residual is [B,T,C] or undefined.
   virtual Tensor operator()(const Tensor& x, const Tensor& residual = {}) const = 0;
-  // Without a description, generation runs the model on the whole window for each token.
+  // The description for single-token decoding; without one, generation runs the model on the whole window for each
+  // token.
   virtual std::optional<FeedForwardStep> step() const { return std::nullopt; }
 };
 
@@ -57,7 +58,7 @@ struct FeedForwardOptions {
 // (headlight/command_line.h), or add it to the table in src/nn/feed_forward.cpp.
 struct FeedForwardKind {
   std::string name, help;
-  Index matrices;  // of C F weights each; the default F is 8 C / matrices, so that all parts are of one size
+  Index matrices;  // of C F weights each; the default F, 8 C / matrices, gives all parts the same number of weights
   std::function<std::unique_ptr<FeedForward>(const FeedForwardOptions&)> make;
 };
 // Errors: no name or make, a name that is taken.

@@ -5,7 +5,7 @@
 //   const std::vector<Edge> edges = {{0, 1}, {2, 1}};        // node 1 attends to nodes 0 and 2
 //   Tensor y = layer(x, edges);
 //
-// Several graphs form a batch as one graph whose parts have no edges between them.
+// To batch several graphs, pass them as one graph without edges between them.
 #pragma once
 
 #include <cmath>
@@ -18,7 +18,7 @@ namespace headlight {
 class GraphAttention : public Module {
  public:
   // `size` is D. By default each node also attends to itself, as in the paper. Weights are initialized as in the paper
-  // (Glorot, Bengio 2010). The activation function between layers (the paper's ELU) is the caller's.
+  // (Glorot, Bengio 2010). The caller applies the activation function between layers (ELU in the paper).
   GraphAttention(Index in, Index size, Index heads,
                  const GraphAttentionOptions& options = {.slope = 0.2, .self_loops = true})
       : weight{this, "weight", {heads * size, in}, glorot(in, heads * size), ParamRole::kMatrix},

@@ -11,7 +11,7 @@ namespace headlight {
 
 struct LinearOptions {
   bool bias = true;
-  // Standard stddev of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
+  // Standard deviation of the initial weights, which are normal with mean 0. Negative: uniform in [-b, b) with
   // b = 1/sqrt(in), PyTorch's default.
   double stddev = -1;
   // ParamRole of the weight, and the number of matrices stacked in it (see NamedTensor).

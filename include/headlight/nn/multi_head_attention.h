@@ -34,8 +34,9 @@ struct AttentionMask {
   static AttentionMask padding(std::span<const Index> lengths, Index keys, bool causal = false);
 };
 
-// An attention pattern, applied to one query. Reading single tokens and counts follow from this description: a softmax
-// over the keys of the last `window` tokens (0: of all), or the sums S and n of linear_attention().
+// Describes an attention pattern for one query: a softmax over the keys of the last `window` tokens (0: of all tokens),
+// or, if `linear`, the sums S and n of linear_attention(). Single-token decoding and cost estimates use this
+// description.
 struct AttentionStep {
   Index window = 0;
   bool linear = false;
@@ -48,11 +49,13 @@ class AttentionPattern {
   // q [B,H,T,D], k and v [B,G,T,D] -> z [B,H,T,D]. A non-null `weights` receives the weights [B,H,T,T].
   virtual Tensor operator()(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                             Tensor* weights) const = 0;
-  // The same for a packed projection [B,T,(H+2G)D] -> [B,T,HD]; undefined if the pattern does not read it in place.
+  // The same for a packed projection [B,T,(H+2G)D] -> [B,T,HD]; undefined if the pattern does not support the packed
+  // layout.
   virtual Tensor packed(const Tensor& /*qkv*/, Index /*heads*/, Index /*key_heads*/, const AttentionOptions&) const {
     return {};
   }
-  // Without a description, generation runs the model on the whole window for each token.
+  // The description for single-token decoding; without one, generation runs the model on the whole window for each
+  // token.
   virtual std::optional<AttentionStep> step() const { return std::nullopt; }
 };
 
@@ -60,9 +63,9 @@ class AttentionPattern {
 // add it to the table in src/nn/attention_patterns.cpp.
 struct AttentionKind {
   std::string name, help;
-  std::string argument;  // such as "W": the pattern is selected by NAME:W, W a whole number from 1; empty: by NAME
+  std::string argument;  // such as "W": NAME:W selects the pattern, where W is a whole number from 1; empty: NAME does
   std::function<std::shared_ptr<const AttentionPattern>(Index argument)> make;
-  // The name as in lists of choices: "full", "window:W".
+  // The name for lists of choices: "full", "window:W".
   std::string shown() const { return argument.empty() ? name : name + ":" + argument; }
 };
 // Errors: no name or make, a name that is taken.
@@ -73,7 +76,7 @@ std::shared_ptr<const AttentionPattern> make_attention(const std::string& text);
 
 struct AttentionLayerOptions {
   Index head_size = 0;  // D; 0 means width / heads
-  Index key_heads = 0;  // G, a divisor of the heads; 0 means as many
+  Index key_heads = 0;  // G, a divisor of H; 0 means H
   double dropout = 0;   // dropout probability of the attention weights and of the result
   Index layer = 0;      // identifies this layer to hooks (HookSite::layer)
   std::shared_ptr<const AttentionPattern> pattern = nullptr;  // of self-attention; null: full

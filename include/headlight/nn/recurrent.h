@@ -19,7 +19,7 @@ namespace headlight {
 
 enum class RecurrentKind { kRnn, kGru, kLstm };
 
-// What a layer carries from step to step. Undefined tensors are zeros.
+// The state that a layer carries from step to step. Undefined tensors are zeros.
 struct RecurrentState {
   Tensor h;  // [B,C]
   Tensor c;  // [B,C], the cell of an LSTM
@@ -28,7 +28,7 @@ struct RecurrentState {
   RecurrentState detach() const { return {h.defined() ? h.detach() : Tensor(), c.defined() ? c.detach() : Tensor()}; }
 };
 
-// The layer of a kind that is chosen at run time.
+// A recurrent layer whose kind is chosen at run time.
 class Recurrent : public Module {
  public:
   Recurrent(RecurrentKind kind, Index in, Index width)
@@ -39,7 +39,7 @@ class Recurrent : public Module {
         kind_(kind) {}
 
   // Starts from *state, and stores the state after the last step there; null: starts from zeros.
-  // Errors: x is not [B,T,in]; the state is not that of B sequences.
+  // Errors: x is not [B,T,in]; the state is not [B,C].
   Tensor operator()(const Tensor& x, RecurrentState* state = nullptr) const {
     const RecurrentState from = state ? *state : RecurrentState();
     const Tensor gates_x = linear(x, weight_ih, bias_ih);  // [B,T,GC], one product for all steps
@@ -50,7 +50,7 @@ class Recurrent : public Module {
 
   // One step: x [B,in] -> [B,C].
   Tensor step(const Tensor& x, RecurrentState& state) const {
-    if (x.rank() != 2) fail("recurrent step: x is ", x.shape(), " and should be [B,in]");
+    if (x.rank() != 2) fail("recurrent step: x is ", x.shape(), "; pass [B,in]");
     (*this)(reshape(x, {x.size(0), 1, x.size(1)}), &state);
     return state.h;
   }
@@ -67,7 +67,7 @@ class Recurrent : public Module {
   }
   static Init initial(Index width) { return Init::uniform(1 / std::sqrt(static_cast<double>(width))); }
 
-  // Stores the last of the states h in *state. Without steps the state stays.
+  // Stores the last of the states h in *state; without steps, *state does not change.
   static Tensor finish(const Tensor& h, RecurrentState* state) {
     const Index steps = h.size(1);
     if (state && steps > 0) state->h = reshape(slice(h, 1, steps - 1, steps), {h.size(0), h.size(2)});

@@ -30,7 +30,7 @@ Tensor sub(double value, const Tensor& x);
 Tensor mul(const Tensor& x, double value);  // scale(x, value)
 Tensor div(const Tensor& x, double value);
 Tensor div(double value, const Tensor& x);
-// a^b. The derivative by b is 0 where a is 0 and b is not negative.
+// a^b. The derivative with respect to b is 0 where a is 0 and b is not negative.
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor pow(const Tensor& x, double exponent);
 // The larger (smaller) of a and b; NaN if either is NaN. Equal elements get half of the gradient each.
@@ -86,8 +86,8 @@ Tensor max(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor min(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor logsumexp(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor var(const Tensor& x, std::initializer_list<int> axes, bool keep = false, Index correction = 1);
-// The index of the first maximum along one axis, for each element of x without this axis in row-major order. NaN counts
-// as the maximum. Indices have no derivative. Error: the axis is empty.
+// The indices of the first maximum along one axis, in row-major order of x's shape without this axis. NaN counts as the
+// maximum. Indices have no derivative. Error: the axis is empty.
 PoolVector<std::int32_t> argmax(const Tensor& x, int axis = -1);
 // The sums of the first 1, 2, ... elements along one axis; y has the shape of x.
 Tensor cumsum(const Tensor& x, int axis);
@@ -144,12 +144,12 @@ inline constexpr std::int32_t kIgnoredTarget = -1;
 // The mean of -log softmax(logits)[target] in nats, over the targets other than kIgnoredTarget; 0 if all are ignored.
 // logits [...,V], one target per row -> []. Errors: the counts differ, a target outside 0..V-1.
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets);
-// Knowledge distillation (Hinton et al. 2015): the mean over rows of T^2 KL(softmax(teacher / T) || softmax(logits / T))
-// in nats, with T = `temperature`; 0 if there are no rows. logits and teacher [...,V] -> []. `teacher` gets no gradient.
+// Knowledge distillation (Hinton et al. 2015): the mean over rows of T^2 KL(softmax(teacher/T) || softmax(logits/T)) in
+// nats, with T = `temperature`; 0 if there are no rows. logits and teacher [...,V] -> []. `teacher` gets no gradient.
 // Errors: the shapes differ, V = 0, T not above 0.
 Tensor distillation_loss(const Tensor& logits, const Tensor& teacher, double temperature = 1);
 
-// What a loss returns of the losses of its elements: their mean [], their sum [], or all of them.
+// How a loss combines the losses of its elements: their mean [], their sum [], or not at all.
 enum class Reduction { kMean, kSum, kNone };
 struct CrossEntropyOptions {
   int axis = -1;                           // the axis of the classes
@@ -158,8 +158,8 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::kMean;  // the mean divides by the sum of the targets' weights
   double label_smoothing = 0;              // share of the target distribution that is uniform over the classes
 };
-// The same with options, as in PyTorch. Targets are in row-major order of the logits' axes without the class axis; the
-// losses of Reduction::kNone have that shape. Errors also: weights are not [V], label_smoothing outside [0, 1].
+// cross_entropy() with options, as in PyTorch. Targets are in row-major order of the logits' axes without the class
+// axis; the losses of Reduction::kNone have that shape. Errors also: label_smoothing outside [0, 1], weights not [V].
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets, const CrossEntropyOptions& options);
 // (x - target)^2. Both get a gradient. Errors: the shapes differ; no elements to average.
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean);
@@ -203,9 +203,9 @@ struct AttentionOptions {
 // with S < T, a window without causal.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
-// Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,(H+2G)D] -> [B,T,HD]. The columns
-// of qkv are the queries of all heads, then the keys of G = `key_heads` heads (0: H), then the values. Errors: H is not
-// divisible by G, or the last axis by H+2G.
+// Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,(H+2G)D] -> [B,T,HD]. The
+// columns of qkv are the queries of all heads, then the keys of G = `key_heads` heads (0: H), then the values. Errors:
+// H is not divisible by G, or the last axis by H+2G.
 Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& options = {}, Index key_heads = 0);
 // attention() composed of the operations above: the reference that the tests compare attention() with.
 Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
@@ -213,7 +213,7 @@ Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, co
 // Causal linear attention (Katharopoulos et al. 2020), in time and memory linear in T: q [B,H,T,D], k [B,G,T,D],
 // v [B,G,T,E], with G as in attention() -> [B,H,T,E]. With phi(x) = elu(x) + 1,
 //   z_t = phi(q_t) S_t / (phi(q_t) n_t),   S_t = sum_{s<=t} phi(k_s)^T v_s [D,E],   n_t = sum_{s<=t} phi(k_s) [D]
-// z is 0 where the denominator is below 1e-19 (float32), that is where every phi(q_t) phi(k_s) is.
+// z is 0 where the denominator is below 1e-19 (float32), that is, where every product phi(q_t) phi(k_s) is that small.
 // If `weights` is not null, *weights receives phi(q_t) phi(k_s) / (phi(q_t) n_t) as [B,H,T,T], without gradient.
 // Error: sizes or types differ.
 Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tensor* weights = nullptr);
@@ -236,7 +236,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Ten
 // ---- convolution along a sequence ----
 struct Conv1dOptions {
   Index dilation = 1;  // distance of the taps
-  Index groups = 1;    // the channels of a group of outputs depend on the same group of inputs only
+  Index groups = 1;    // output channels depend only on the input channels of the same group
 };
 // Causal convolution with stride 1: y_t = bias + sum_k W_k x_{t - (K-1-k) dilation}, where x is 0 before t = 0.
 // x [B,T,C], w [O, K C/groups], bias [O] or undefined -> [B,T,O]. Row o of w holds the taps one after the other, the
@@ -257,9 +257,9 @@ struct GraphAttentionOptions {
 // Graph attention of H heads over the N nodes of a graph (Velickovic et al. 2018): h [N,HD] -> [N,HD]. With the edges
 // j -> i of a target i, head by head:
 //   y_i = sum_j w_ij h_j,  w_i = softmax over j of LeakyReLU(source . h_j + target . h_i)
-// source and target [H,D] are the halves of the paper's vector a. A repeated edge counts as many times as it stands in
-// `edges`. A node without incoming edges gets zeros. Time and memory are proportional to N + the number of edges.
-// Errors: sizes or types differ, a node outside 0..N-1.
+// source and target [H,D] are the halves of the paper's vector a. An edge that occurs several times in `edges` counts
+// that many times. A node without incoming edges gets zeros. Time and memory are proportional to N + the number of
+// edges. Errors: sizes or types differ, a node outside 0..N-1.
 Tensor graph_attention(const Tensor& h, const Tensor& source, const Tensor& target, std::span<const Edge> edges,
                        const GraphAttentionOptions& options = {});
 

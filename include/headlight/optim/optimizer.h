@@ -15,7 +15,8 @@ double gradient_norm(std::span<const NamedTensor> parameters);
 
 class Optimizer {
  public:
-  // How step() divides the parameters of role kMatrix: like all others, or into whole matrices.
+  // How step() divides the parameters of role kMatrix: into ranges of elements, like all other parameters, or into
+  // whole matrices.
   enum class MatrixRule { kElementwise, kWhole };
   // Stores handles to the parameters. Errors: no parameters, a parameter that is not float32.
   explicit Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule = MatrixRule::kElementwise);

@@ -115,7 +115,8 @@ class Tensor {
   // true: makes this a leaf, whose gradient backward() accumulates. Handles copied from the leaf afterwards share the
   // gradient; handles copied before do not. false: the leaf and all handles that share its gradient stop accumulating
   // and keep the current gradient; true resumes. true has no effect on an accumulating leaf or a result of a live
-  // tape. Errors: false on a result; true on a result whose tape was destroyed or has run backward. Use detach().
+  // tape. Errors: false on a result; true on a result whose tape was destroyed or has run backward; use detach()
+  // instead.
   void set_requires_grad(bool value);
   // True for a leaf that accumulates its gradient and for a result recorded on a tape.
   bool requires_grad() const;
@@ -150,7 +151,7 @@ struct GradSlot {
   std::uint64_t tape = 0;  // id of the recording tape; 0 for a leaf
   Tensor grad;             // undefined until the first gradient is added
   std::shared_ptr<const Rematerialization> recipe;
-  std::uint32_t recipe_version = 0;  // version() of the result when the recipe was stored
+  std::uint32_t recipe_version = 0;  // version() of the result when `recipe` was stored
 };
 // Creates an empty slot with the tensor's shape and type.
 std::shared_ptr<GradSlot> make_slot(const Tensor& tensor);
@@ -160,7 +161,7 @@ inline bool Tensor::requires_grad() const { return slot_ && slot_->collects; }
 std::string to_text(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
-// What a layer uses a parameter for. Optimizers choose their rule by role, not by name or rank.
+// The purpose of a parameter in its layer. Optimizers choose their rule by role, not by name or rank.
 enum class ParamRole {
   kOther,      // biases, gains, and everything without a declared role
   kMatrix,     // [out, in], maps activations to activations inside the model
@@ -173,7 +174,7 @@ struct NamedTensor {
   std::string name;  // "blocks.0.attn.qkv.weight"
   Tensor value;      // shares the parameter's storage and gradient
   ParamRole role = ParamRole::kOther;
-  Index stacked = 1;  // the number of equal matrices, one below the other, that a kMatrix consists of
+  Index stacked = 1;  // for kMatrix: the number of matrices of equal size that are stacked along the rows
 };
 
 }  // namespace headlight

@@ -95,7 +95,7 @@ void attention(const Attention<T>& a) {
 //     so the sum over S keys is a dot product over E channels
 //   s = scale q k^T + bias      =>  dq = scale ds k,  dk = scale ds^T q,  dbias = ds
 //   1. dot = sum_e dz_te z_te
-//   2. for each allowed key s: p_ts again from the saved largest and inverse; then dv_s, ds_ts, dq_t, dk_s
+//   2. for each allowed key s: recompute p_ts from the saved largest and inverse; then dv_s, ds_ts, dq_t, dk_s
 template <class T>
 void attention_backward(const AttentionBackward<T>& g) {
   const Attention<T>& a = g.forward;

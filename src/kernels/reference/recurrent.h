@@ -1,4 +1,5 @@
-// Reference gate kernels of recurrent layers, for one row of n hidden units; src/ops/recurrent.cpp derives the formulas.
+// Reference gate kernels of recurrent layers, for one row of n hidden units; src/ops/recurrent.cpp derives the
+// formulas.
 #pragma once
 
 #include <cmath>

@@ -23,13 +23,12 @@
 // At the end Z / l is softmax(x) V. Every exponent is <= 0, so nothing overflows (Milakov and Gimelshein 2018,
 // algorithm 3, for l; Dao et al. 2022, algorithm 1, for Z).
 //
-// In a tile on the diagonal, each product is split into steps that also skip the upper right part (Staircase). With a
-// window, tiles begin near the first visible key, and products also skip the lower left part: time is linear in T.
+// A tile on the diagonal is multiplied in steps that also skip its upper right part (Staircase). With a window, tiles
+// begin near the first visible key, and products also skip the lower left part: time is linear in T.
 //
-// Two full tiles fit the level 2 cache, two short ones level 1. All products run on the micro-kernel of the matrix
-// product (gemm_tile.h). It reads its left factor in place. It reads its right factor in place too, as matrix rows,
-// unless the factor is needed transposed (K^T, V^T) or its rows are not whole vectors: then panels are packed once per
-// head.
+// Two full tiles fit the level 2 cache; two tiles with few keys fit level 1. All products run on the micro-kernel of
+// the matrix product (gemm_tile.h), which reads both factors in place. There is one exception: a right factor that is
+// needed transposed (K^T, V^T), or whose rows are not whole vectors, is packed into panels once per head.
 //
 // Memory per thread is linear in the number of keys: K^T, V^T and two tiles.
 #pragma once
@@ -99,8 +98,8 @@ struct AttentionTiles {
     }
   }
 
-  // The visible part of a tile: row r attends to the tile's keys before `seen` + r, or to all of them when `whole`. With
-  // a window, it attends only to the last `window` of these.
+  // The visible part of a tile: row r attends to the tile's keys before `seen` + r, or to all keys if `whole`. With a
+  // window, row r attends only to the last `window` of these.
   struct Staircase {
     Index rows, keys, seen, window;
     bool whole;
@@ -116,8 +115,8 @@ struct AttentionTiles {
     Index end_row_of(Index key) const { return window > 0 ? Driver::min(rows, key - seen + window + 1) : rows; }
   };
 
-  // The three products with a tile. They skip invisible elements, except a few beside each step of the staircase;
-  // where the tile is a factor, those must be zeros (clear_beside).
+  // The three products with a tile. They skip invisible elements, except a few beside each step of the staircase.
+  // Where the tile is a factor, these few elements must be zeros (clear_beside).
   //
   // Tile [rows,keys] = A B, for A [rows,k].
   static void product_into_tile(const Staircase& s, Index k, const float* a, Index a_row, Panels b, float* tile,
@@ -142,7 +141,7 @@ struct AttentionTiles {
   // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, overwrites the others.
   static void product_of_transposed(const Staircase& s, Index columns, const float* tile, Index stride, const Panels& b,
                                     float* c, Index ldc, Index old) {
-    const Index all_begin = s.from_of(s.rows - 1), all_end = s.keys_of(0);  // these keys are seen by all rows
+    const Index all_begin = s.from_of(s.rows - 1), all_end = s.keys_of(0);  // all rows attend to these keys
     for (Index key = s.from_of(0), height; key < s.keys; key += height) {
       const Index end = key < old ? old : s.keys;
       height = Driver::min(key >= all_begin && key < all_end ? all_end - key : kTileRows, end - key);
@@ -251,7 +250,8 @@ struct AttentionTiles {
 
   // ---- one sequence and head ----
 
-  // Where the first tile of the queries from i on begins: at the panel of the first visible key.
+  // The first key of the first tile for the queries from i on: the first key of the panel that holds query i's first
+  // visible key.
   static Index first_tile(const Attention<float>& a, Index i) { return a.first(i) / kCols * kCols; }
 
   static void forward(const Attention<float>& a, Index b, Index h) {

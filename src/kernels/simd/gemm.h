@@ -135,7 +135,8 @@ struct GemmDriver {
   }
 
   // Block length along k: nearly equal blocks, multiples of 8. Never three blocks: two threads that divide the blocks
-  // among themselves (gemm_threads.h) would both read the middle one. (With five or more, sharing one matters less.)
+  // among themselves (gemm_threads.h) would both read the middle one. (With five or more blocks, reading one block
+  // twice matters less.)
   static Index block_length(Index k) {
     const Index fewest = (k + kBlocking.kc - 1) / kBlocking.kc, blocks = fewest == 3 ? 4 : fewest;
     return min(k, round_up((k + blocks - 1) / blocks, 8));

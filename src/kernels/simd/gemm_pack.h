@@ -36,8 +36,8 @@ void pack_transposed(Index rows, Index cols, const float* in, Index ld_in, float
   if (c < cols) edge(cols - c, typename V::First{cols - c});
 }
 
-// Steps of k that are copied for every panel before the next steps. The source is then read along its rows, and its
-// cache lines are still cached when the neighboring panel needs the rest of them.
+// Steps of k per pass: these steps are copied for every panel before the next steps. The source is then read along its
+// rows, and a cache line is still cached when the neighboring panel needs the rest of the line.
 inline constexpr Index kCopySteps = 8;
 
 // Packs a block of B [k, n] into consecutive panels [k, width]; missing columns are zeros.

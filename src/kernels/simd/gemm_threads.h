@@ -3,8 +3,8 @@
 //
 //   1. A batch of products: each thread computes some of them.
 //
-//   2. A single product: C is cut into one rectangle per thread. Some blocks of A or B are then packed by several
-//      threads, about 1 part in m (or n) of the work.
+//   2. A single product: C is cut into one rectangle per thread. Several threads then pack the same blocks of
+//      A or B; packing is about 1 part in m (or n) of the work.
 //
 //   3. Both factors stored with k outermost, as in a weight's gradient dW = dY^T X, where k runs over the batch: the
 //      blocks of k are divided instead.
@@ -46,7 +46,7 @@ struct GemmThreads {
     Index rows, cols;
     Index m, n;
   };
-  // The grid for this many threads whose largest rectangle costs least.
+  // The grid for `threads` threads that minimizes the cost of the largest rectangle.
   static Grid choose_grid(Index m, Index n, Index threads) {
     Grid best{1, 1, m, n};
     Index best_cost = 0;

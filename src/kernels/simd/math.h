@@ -50,7 +50,7 @@ template <class V>
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2.
 template <class V>
 [[gnu::always_inline]] inline V exp(V x) {
-  // Outside these bounds the result is inf or 0. min and max return a NaN in their second argument.
+  // Outside these bounds the result is inf or 0. min and max propagate a NaN in their second argument.
   x = V::max(V::set(-110.0f), V::min(V::set(90.0f), x));
   // Adding 1.5 * 2^23 rounds to an integer.
   const V shift = V::set(12582912.0f);
@@ -147,7 +147,7 @@ template <class V>
 [[gnu::always_inline]] inline Gate<V> gate(V x) {
   const V e = exp(V::negate(x));
   const V one = V::set(1.0f), open = one / (one + e);
-  // For a large e the product rounds to 1; but e may be infinite there, and `open` 0 or denormal, so select 1.
+  // For a large e, closed = e * open rounds to 1. Select 1, because e may be infinite, and `open` 0 or denormal.
   return {open, V::select(V::set(1e30f) > e, e * open, one)};
 }
 
