@@ -1,7 +1,7 @@
 // Pruning: orders in which to remove heads, pruning curves, and models with heads removed.
 //
-// Removing a head folds its mean output into the bias of the output projection; a model without biases drops it. A
-// pruned model therefore computes the same function as the full model with those heads ablated by
+// Removing a head folds its mean output into the bias of the output projection. In a model without biases, the mean
+// output is lost. A pruned model therefore computes the same function as the full model with those heads ablated by
 // Replacement::kConstant (kZero without biases).
 #pragma once
 
@@ -24,8 +24,8 @@ inline constexpr double kPrunableLoss = 0.02;  // nats: the loss increase that t
 Replacement pruning_replacement(const TransformerConfig& config);
 // Error: heads of this model cannot be removed, because they share keys and values.
 void check_prunable(const TransformerConfig& config);
-// A copy of the model without these heads. With ALiBi, the remaining heads keep their slopes. Errors: no such head, that
-// of check_prunable().
+// A copy of the model without these heads. With ALiBi, the remaining heads keep their slopes. Errors: no such head; the
+// error of check_prunable().
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
                                              const HeadMeans& means);
 
@@ -60,10 +60,10 @@ double prunable_fraction(std::span<const double> curve, std::size_t heads, doubl
 struct PruneOrder {
   std::string name;
   std::vector<HeadId> removed;  // in order of removal
-  std::vector<double> losses;   // with the first 0, 1, 2, ... of them removed; NaN where not measured
+  std::vector<double> losses;   // [heads removed]; NaN where not measured
 };
 
-// Orders are chosen on the first half of the windows, and losses measured on the second.
+// Orders are chosen on the first half of the windows; losses are measured on the second half.
 struct PruneStudy {
   std::size_t heads = 0;
   // "greedy"; in a study with complete curves also "by single ablation", "by gate gradient", and "worst first", which

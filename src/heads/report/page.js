@@ -13,7 +13,7 @@ function verdictSection() {
     ...parts.flatMap(([, name, items]) => items.length ? [element('h3', {}, name), element('ul', {}, ...items)] : []));
 }
 
-// Tables over several seeds: values with the intervals of their means. Cells that are no interval, number or text are left
+// Tables over several seeds: values with the intervals of their means. Cells that are neither an interval, a number nor text are left
 // out. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
 const seedTables = {summary: 'Over all seeds', comparisons: 'Heads minus their baselines, within each seed', runs: 'Each seed',
   rules: 'Largest loss increase of a single head, by prediction subset',
