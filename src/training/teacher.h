@@ -1,5 +1,5 @@
-// The teacher of a distilled run: the model of a trained run, of any family. The student, the model in training, also
-// learns to match the teacher's predictions (Hinton, Vinyals, Dean 2015; formulas in ops/distillation.cpp).
+// The teacher of a distilled run: a trained model of any family. The student, the model in training, also learns to
+// match the teacher's predictions (Hinton, Vinyals, Dean 2015; formulas in ops/distillation.cpp).
 #pragma once
 
 #include <cstdint>

@@ -44,7 +44,7 @@ struct ExpertStudy {
   bool loses(std::size_t head, std::size_t expert) const { return lost(head, expert).low > kLosesShare; }
   // The expert whose retention K falls most when the head is ablated.
   std::size_t main_source(std::size_t head) const;
-  // Of the experts that need attention, the number that the model loses by ablating one head and no other.
+  // Of the experts that need attention, the number for which there is exactly one head whose ablation loses the expert.
   std::size_t experts_with_one_head() const;
 };
 
