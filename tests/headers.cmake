@@ -1,4 +1,4 @@
-# Compiles every public header alone: a file that includes nothing else must compile. Names: CXX, SOURCE, WORK.
+# Compiles every public header alone: a file that includes nothing else must compile. Variables: CXX, SOURCE, WORK.
 # The standard headers are precompiled and included first, which makes this twice as fast; tests/base/includes_test.cpp
 # checks that each header includes the standard headers that it uses.
 cmake_minimum_required(VERSION 3.18)
@@ -7,7 +7,7 @@ list(LENGTH headers count)
 if(count LESS 30)
   message(FATAL_ERROR "only ${count} headers under ${SOURCE}/include")
 endif()
-# Nothing changed since it passed?
+# Skip the check if no header changed since it passed.
 set(changed OFF)
 foreach(file "${CMAKE_CURRENT_LIST_FILE}" ${headers})
   get_filename_component(file "${file}" ABSOLUTE BASE_DIR "${SOURCE}/include")
@@ -34,7 +34,7 @@ list(REMOVE_DUPLICATES standard)
 list(JOIN standard "\n" standard)
 file(WRITE "${WORK}/standard.h" "${standard}\n")
 set(compile "${CXX}" -std=c++20 -x c++)
-# .gch is found by GCC and by Clang. Without it the text is read instead.
+# GCC and Clang use standard.h.gch if it exists, otherwise standard.h.
 execute_process(COMMAND "${CXX}" -std=c++20 -x c++-header standard.h -o standard.h.gch WORKING_DIRECTORY "${WORK}")
 execute_process(COMMAND ${compile} -fsyntax-only -include standard.h "-I${SOURCE}/include" ${units}
                 WORKING_DIRECTORY "${WORK}" RESULT_VARIABLE code ERROR_VARIABLE errors)

@@ -51,7 +51,7 @@ void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   cost(1);  // checks combinations of the model's settings
   if (watch_heads && !is_transformer())
-    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
+    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; omit --watch-heads"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))

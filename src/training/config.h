@@ -65,10 +65,11 @@ struct RunConfig {
   Index watch_every = 0;
   std::string teacher;  // the directory of a run to distill from (training/teacher.h); empty: none
   double distill_weight = 0.9, distill_temperature = 1;
-  // Not a setting: the folder that relative paths in `data`, `grammar` and `teacher` refer to. Empty: the current folder.
+  // Not a setting: the folder to which relative paths in `data`, `grammar` and `teacher` refer; empty: the current
+  // folder.
   std::string folder;
-  // Not a setting: keep a byte order mark at the start of a file as a character, for runs of versions that kept the
-  // mark.
+  // Not a setting: treat a byte order mark at the start of a file as a character. Set for runs of older versions, whose
+  // vocabulary contains the mark.
   bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
@@ -78,7 +79,8 @@ struct RunConfig {
   ModelOptions model_options() const;
   // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.
   std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
-  // Zeros if the family gives no cost. Error: a UsageError for an impossible combination of the model's settings.
+  // The cost of the model; zeros if the family has no cost function. Error: a UsageError for an impossible combination
+  // of the model's settings.
   ModelCost cost(Index vocabulary) const;
   // The configuration of a transformer; the family must be `transformer`.
   TransformerConfig transformer(Index vocabulary) const;
@@ -110,7 +112,7 @@ struct Setting {
   double lowest = 0, highest = 0;         // range of a number
   std::vector<std::string> choices = {};  // names of an enum's values
   bool lowest_excluded = false, highest_excluded = false;
-  // Whether --resume accepts a value that differs from the stored one. Such a setting does not affect results, or
+  // Whether --resume accepts a value that differs from the stored value. Such a setting does not affect results, or
   // extends the run (steps), or is checked against the fingerprint of the text (data).
   bool free_on_resume = false;
 
@@ -122,14 +124,14 @@ struct Setting {
   bool is_of(const std::string& family) const;
 };
 
-// All settings, in the order --help shows them. Own settings of families come last among those of the model.
+// All settings, in the order of --help. In the group "Model", settings that families declare themselves come last.
 const std::vector<Setting>& settings();
 // Finds a setting by flag name; null if there is none.
 const Setting* find_setting(std::string_view name);
 
 // Sets a setting from text. Error: a UsageError that names the flag, the value and the allowed values.
 void set_from_text(RunConfig& config, const Setting& setting, std::string_view text);
-// The value as a flag takes it; for an enum, the name of the choice.
+// The value as text, in the form that the flag accepts; for an enum, the name of the choice.
 std::string text_of(const RunConfig& config, const Setting& setting);
 std::string text_of(const RunConfig& config, std::string_view name);  // `name` is a flag name
 // Error: the UsageError of set_from_text() if the configuration holds a value that is not allowed.
@@ -148,7 +150,7 @@ struct Preset {
 const std::vector<Preset>& presets();
 // Error: a UsageError that lists the names.
 const Preset& find_preset(std::string_view name);
-// The preset that trains on a built-in corpus; "demo" if no preset does.
+// The name of the preset for a built-in corpus; "demo" for a corpus that has no preset.
 std::string preset_of_corpus(std::string_view corpus);
 
 // Error: a UsageError that lists the families.

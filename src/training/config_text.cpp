@@ -71,7 +71,7 @@ bool yes_from_text(const Setting& s, std::string_view text) {
   return text == "yes";
 }
 
-// Whether `text` is the choice, or, for a choice such as "window:W", the same with a whole number from 1 for the W.
+// Whether `text` matches the choice. The choice "window:W" matches "window:" followed by a whole number from 1.
 bool is_choice(const std::string& choice, std::string_view text) {
   const std::size_t colon = choice.find(':');
   if (colon == std::string::npos) return choice == text;
@@ -102,7 +102,7 @@ std::string own_from_text(const Setting& s, ModelSetting::Kind kind, std::string
   return {};
 }
 
-// How a setting is written in JSON.
+// The type of a setting's value in JSON.
 enum class JsonKind { kWhole, kReal, kYesNo, kText };
 JsonKind json_kind(const Setting& s) {
   if (std::holds_alternative<Index RunConfig::*>(s.field)) return JsonKind::kWhole;
@@ -191,7 +191,7 @@ Json to_json(const RunConfig& config) {
 }
 
 void from_json(RunConfig& config, const JsonView& json) {
-  // First the family, because the other keys depend on it.
+  // Check the family first, because the other keys depend on the family.
   if (const auto family = json.find("model"); family && !find_model(family->as_string()))
     family->refuse(cat("this program has no model ", family->as_string(), "; use the program that trained the run"));
   for (const auto& [key, value] : json.members()) {

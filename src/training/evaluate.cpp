@@ -12,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-// Every evaluation of a text hides the same tokens.
+// Fixed, so that every evaluation of a masked model hides the same tokens of a text.
 constexpr std::uint64_t kEvaluationSeed = 0xe7;
 
 // Calls each(position in the text, loss) for every prediction.
@@ -24,7 +24,7 @@ void for_each_prediction(const Evaluation& evaluation, Each each) {
       each(static_cast<std::size_t>(place), static_cast<double>(evaluation.losses[next++]));
 }
 
-// Appends the losses of a batch of windows; those of row r to losses_of(r).
+// Appends the losses of each row r of a batch to losses_of(r).
 template <class LossesOf>
 void append_losses(const Tensor& logits, const Batch& batch, const LossesOf& losses_of) {
   const Tensor log_p = log_softmax(logits);  // [B,T,V]
@@ -37,7 +37,7 @@ void append_losses(const Tensor& logits, const Batch& batch, const LossesOf& los
   }
 }
 
-// The number of rows all of whose predicted tokens have the largest logit.
+// The number of rows in which every target has the largest logit.
 Index exact_rows(const Tensor& logits, const Batch& batch) {
   const float* const all = logits.data<float>();
   const Index context = logits.size(1), vocabulary = logits.size(2);
@@ -54,14 +54,14 @@ Index exact_rows(const Tensor& logits, const Batch& batch) {
   return exact;
 }
 
-// Evaluates a model that carries a state: in lanes of consecutive windows, each starting from a zero state. A lane has
+// Evaluates a model that carries a state, in lanes of consecutive windows. Each lane starts from a zero state and has
 // about eight windows or more, so that few predictions lack their history.
 Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, Index most, Index most_lanes) {
   const Index context = model.context(), predictions = static_cast<Index>(text.size()) - 1;
   const Index all = std::max<Index>(0, (predictions + context - 1) / context);
   const Index count = most > 0 ? std::min(most, all) : all;
   const Index lanes = std::clamp<Index>(count / 8, 1, most_lanes);
-  // Part of the text: equal lanes, which then do not overlap.
+  // When only a part of the text is evaluated, all lanes have the same number of windows and do not overlap.
   const auto windows_in = [&](Index lane) {
     return count == all ? (lane + 1) * all / lanes - lane * all / lanes : count / lanes;
   };
@@ -94,7 +94,7 @@ Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, I
 }  // namespace
 
 Evaluation evaluate(const LanguageModel& model, const TokenText& text, Index most) {
-  if (most < 0) fail("evaluate: ", most, " windows; use 0 for all of them or a count above it");
+  if (most < 0) fail("evaluate: ", most, " windows; use a positive number, or 0 for all windows");
   const NoGrad no_recording;
   // Padding would be visible to a model that reads in both directions.
   const bool masked = model.objective() == Objective::kMasked;

@@ -14,8 +14,8 @@ struct GapAccuracy {
 
 // Hides one token in each of `gaps` whole windows of the text, evenly spaced, at a random place other than the first.
 // The windows and places depend only on the text, the context and `gaps`. A masked model predicts the gap from both
-// sides. A model of the next token predicts the gap from its left context; `by_sequence` tries all V tokens in the gap
-// and takes the token with which the window, including everything right of the gap, is most probable.
+// sides. A causal model predicts the gap from its left context. `by_sequence` tries all V tokens in the gap and takes
+// the token that makes the whole window most probable, so the tokens right of the gap count too.
 // Errors: a model of another objective, no window in the text.
 GapAccuracy gap_accuracy(const LanguageModel& model, const TokenText& text, Index gaps);
 

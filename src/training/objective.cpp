@@ -24,8 +24,8 @@ void check_objective(const LanguageModel& model, const RunConfig& config, const 
 
 void check_teacher_objective(const LanguageModel& teacher, const LanguageModel& student, const RunConfig& config) {
   if (teacher.objective() != student.objective())
-    fail("--teacher ", config.teacher, ": predicts other tokens than --model ", config.model,
-         ", so it cannot teach it; use a teacher of the same kind of prediction");
+    fail("--teacher ", config.teacher, ": has another objective than --model ", config.model,
+         "; use a teacher that predicts the same tokens");
 }
 
 }  // namespace headlight

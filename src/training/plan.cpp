@@ -138,7 +138,7 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
     worse = better ? 0 : worse + 1;
     if (worse == 2) break;  // larger sizes are slower still
   }
-  // Measure the speed of the final configuration, and subtract the time spent on progress.
+  // Measure the speed of the final configuration, and subtract the time spent on measuring.
   if (!only) best.tokens_per_second = measured(best.config);
   best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
   set_steps(best.config, best.seconds, best.tokens_per_second, text);

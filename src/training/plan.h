@@ -7,9 +7,9 @@
 //
 // The constants were fitted to ten runs of this program with Muon on tiny Shakespeare: transformers of 4 layers, widths
 // 48 to 128, context 128, N from 111k to 786k, D from 1.1M to 8.1M, losses on the whole validation part from 1.46 to
-// 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other kinds of models, the law extrapolates, so
-// the plan also requires one parameter for every hundred tokens. For another text, the loss is scaled by the ratio of
-// its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
+// 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other kinds of models, the law extrapolates.
+// The plan therefore also requires one parameter for every hundred tokens. For another text, the loss is scaled by the
+// ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
 //
 // Repeated tokens count less: R passes over U tokens are worth U + 15 U (1 - e^(-(R-1)/15)) fresh tokens (Muennighoff
 // et al. 2023, arXiv 2305.16264). A plan never gives a model more parameters than its text has tokens, because such a
@@ -45,9 +45,9 @@ double expected_loss(double parameters, double effective_tokens, double bigram_l
 double usual_lr(Index width);
 
 // Returns the configuration with the lowest expected loss after `seconds` (which include the time for planning). Tries
-// a dozen sizes from 25k to 25M parameters, smallest first; if `asked` sets a size, tries only this size.
-// Every candidate is resolve(asked, ...), so all values in `asked` are kept. `speed` measures a candidate in tokens per
-// second; sizes beyond the best are not measured. Batch, context, learning rate, warmup, dropout and the validation
+// a dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row that are not better. If
+// `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked` are kept.
+// `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the validation
 // schedule follow from size and tokens (reasons in plan.cpp).
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,

@@ -8,7 +8,8 @@ namespace {
 
 std::vector<Preset> make_presets() {
   // Small batches at a high learning rate. Learned positions, because heads must match repeated text by content at any
-  // distance; rotary positions rotate queries and keys by distance and learn this match several times more slowly.
+  // distance. Rotary positions make attention scores depend on distance, so heads learn this match several times
+  // more slowly.
   RunConfig demo;
   demo.layers = 2;
   demo.heads = 4;
@@ -71,7 +72,7 @@ std::vector<Preset> make_presets() {
   chorus_induction.layers = 2;
   chorus_induction.steps = 2000;
 
-  // A pair a row; the longest has 48 tokens with the line break before it.
+  // Each row of a batch is one pair. The longest pair has 48 tokens, including the line break before it.
   RunConfig numbers;
   numbers.corpus = "numbers";
   numbers.model = "encoder-decoder";

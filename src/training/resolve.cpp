@@ -164,7 +164,7 @@ RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::
   }
   if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());
   if (asked.flags.count("teacher") > 0 && !config.teacher.empty() && !is_absolute_path(config.teacher))
-    config.teacher = cat(current_folder(), "/", config.teacher);  // config.folder is that of the stored paths
+    config.teacher = cat(current_folder(), "/", config.teacher);  // config.folder applies to stored paths only
   if (config.teacher.empty() != stored.config.teacher.empty())
     throw UsageError(cat("--teacher ", config.teacher.empty() ? "''" : config.teacher, ": the run in ", directory,
                          config.teacher.empty() ? " has a teacher" : " has no teacher",

@@ -11,8 +11,9 @@
 // With --init, the sizes and the vocabulary of the initial model override all sources; a flag or a file that gives
 // another value is an error.
 // With --minutes, the plan's steps, warmup, eval_every, eval_windows and stop_on_divergence override the preset (3),
-// and the plan's steps also override the file (2). Two rules connect settings: in a plan, min_lr is at most lr unless
-// min_lr was given; a flag that names a text clears a text of another kind in the file.
+// and the plan's steps also override the file (2).
+// Two rules connect settings. In a plan, min_lr is at most lr, unless the user gave min_lr. A flag that names a text
+// overrides a text of another kind in the file.
 #pragma once
 
 #include <functional>

@@ -30,7 +30,7 @@ std::string read_text(const std::string& path) {
 
 TokenText tokens_of(const TracedText& text, const Vocabulary& vocabulary, const std::string& source) {
   TokenText tokens{vocabulary.encode(text.text, source), {}};
-  // The first document has no token before it.
+  // `starts` holds the token before each document. The first document has no token before it.
   for (const std::int64_t start : text.document_starts)
     if (start > 0) tokens.starts.push_back(start - 1);
   return tokens;

@@ -20,8 +20,8 @@ struct RunData {
   std::vector<std::string> marked;  // files whose byte order mark was removed
   Vocabulary vocabulary = Vocabulary::bytes();
   TokenText train, validation;
-  // The name of a corpus of sequences (corpora/sequences.h): training generates new sequences for every batch, so none
-  // is repeated, and `train` is only a sample. Empty: training draws windows from `train`.
+  // The name of a corpus of sequences (corpora/sequences.h): training generates new sequences for every batch, and
+  // `train` is only a sample. Empty: training draws windows from `train`.
   std::string fresh;
   // The tokens that end a document of a corpus (windows.h); empty for plain text.
   std::vector<std::int32_t> document_end;
@@ -44,9 +44,10 @@ struct RunData {
 
   // The text to evaluate models on: the validation part, or the training part if there is no validation part.
   const TokenText& measured_text() const { return validation.ids.empty() ? train : validation; }
-  // The tokens that a model of pairs must read at once: the longest pair with the line break before it.
+  // The smallest context for a model of pairs: the length in tokens of the longest pair, with the line break before it.
   Index longest_pair() const;
-  // Clears the probabilities of the next token and everything that is compared with them.
+  // Clears the true probabilities, rules, evidence and references. They describe the prediction of the next token, so
+  // models with another objective cannot be compared with them.
   void forget_truth();
   bool has_floor() const { return !validation_log_probability.empty(); }
 };

@@ -2,7 +2,7 @@
 //
 //   config.json         the resolved configuration, the vocabulary, the source and fingerprint of the text
 //   model.safetensors   the weights of the best step (lowest validation loss; the last step without validation)
-//   state.safetensors   the last checkpoint, for --resume: weights, optimizer and random number states, position
+//   state.safetensors   the last checkpoint, for --resume: weights, optimizer, random and carried state, step
 //   log.jsonl           one JSON object per step; log.csv holds the same data for spreadsheets
 //   heads.jsonl         head scores during training, with --watch-heads (heads/watch/head_history.h)
 //
@@ -31,7 +31,7 @@ struct RunInfo {
   bool marks_removed = false;              // byte order marks were removed from the text's files
   // The text's unigram and bigram losses (training/counting.h), in nats. Empty: not measured, or the floor is known.
   std::vector<double> counting = {};
-  // Initial weights: the imported file or directory of another program, or the run they come from. Empty: none.
+  // Origin of the initial weights: a file or directory of another program, or a run. Empty: none.
   std::string imported_from, initialized_from;
   std::uint64_t teacher_fingerprint = 0;  // Teacher::fingerprint; 0: no teacher
   std::string program;                    // the version of Headlight that started the run; empty if unknown

@@ -108,7 +108,7 @@ std::vector<Setting> make_settings() {
   for (const ModelKind& kind : model_kinds()) {
     for (const ModelSetting& own : kind.settings) {
       const auto same = [&](const Setting& other) { return own.name == other.name; };
-      if (std::any_of(s.begin(), s.end(), same)) continue;  // declared by two families alike
+      if (std::any_of(s.begin(), s.end(), same)) continue;  // another family declares the same setting
       s.push_back({.name = own.name.c_str(),
                    .field = OwnField{own},
                    .group = kModelGroup,
@@ -193,7 +193,7 @@ bool Setting::is_of(const std::string& family) const {
 
 const std::vector<Setting>& settings() {
   static std::vector<Setting> all;
-  static std::size_t registered = 0;  // when `all` was made; registration only adds
+  static std::size_t registered = 0;  // number of kinds when `all` was made; kinds are never removed
   if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size() + attention_kinds().size();
       registered != now) {
     all = make_settings();

@@ -37,7 +37,7 @@ Teacher::Teacher(const RunConfig& config, const Vocabulary& vocabulary, const st
   // A path may have several spellings, so compare the files.
   const std::string own = cat(directory, "/config.json"), its = cat(path, "/config.json");
   if (!directory.empty() && path_exists(own) && path_exists(its) && read_file(own) == read_file(its))
-    throw UsageError(cat(where, ": is the run's own directory; choose another --out, so that the teacher stays"));
+    throw UsageError(cat(where, ": is the run's own directory; choose another --out, to keep the teacher"));
   TrainedModel loaded;
   try {
     loaded = load_model(path);

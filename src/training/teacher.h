@@ -1,5 +1,5 @@
-// The teacher of a distilled run: a trained run of any family, whose predictions the model of the run, the student, also
-// learns to match (Hinton, Vinyals, Dean 2015; formulas in ops/distillation.cpp).
+// The teacher of a distilled run: a trained model of any family. The student, the model in training, also learns to
+// match the teacher's predictions (Hinton, Vinyals, Dean 2015; formulas in ops/distillation.cpp).
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace headlight {
 
 class Teacher {
  public:
-  // Loads the best weights of the run config.teacher, for a student with this vocabulary in `directory` (empty: none).
-  // Errors: no trained run there, or the run of the student itself; another vocabulary; a context shorter than the
-  // student's.
+  // Loads the best weights of the run config.teacher. `vocabulary` and `directory` are the student's; `directory` is
+  // empty if the student's run writes no files. Errors: no trained run, or the student's own run; another vocabulary; a
+  // context shorter than the student's.
   Teacher(const RunConfig& config, const Vocabulary& vocabulary, const std::string& directory);
 
   // The logits [B,T,V], without a tape and without dropout. Each sequence starts from a zero state.

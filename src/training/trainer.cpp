@@ -59,7 +59,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   model_ = config.make_model(data_.vocabulary.size());
   check_objective(*model_, config, data_);
   if (teacher_) check_teacher_objective(teacher_->model(), *model_, config);
-  // The known probabilities are those of the next token.
+  // The text's true probabilities are those of the next token, so other objectives have no entropy floor.
   if (model_->objective() != Objective::kNextToken) data_.forget_truth();
   if (start) copy_parameters(start->model, *model_);
   if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
@@ -182,7 +182,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       if (!directory_.path().empty()) save_state();
       break;
     }
-    // Skip non-finite weights: the next step fails and names the operation.
+    // Do not save non-finite weights: the next step fails and names the operation.
     if (save_is_due() && non_finite_weight().empty()) save_state();
   }
   log_.flush();
@@ -279,13 +279,13 @@ double Trainer::forward_backward() {
                                    scale(distillation_loss(logits, taught, c.distill_temperature), c.distill_weight))
                              : entropy;
     tape.backward(total);
-    // The cross-entropy is reported, so that runs with and without a teacher compare.
+    // Report the cross-entropy, so that the losses of runs with and without a teacher are comparable.
     loss += std::isfinite(total.item()) ? entropy.item() : total.item();
   }
   return loss;
 }
 
-// The tensors of an earlier step are replaced, not written, because carried_before_ shares them.
+// Replaces the tensors instead of writing zeros into them, because carried_before_ shares them.
 void Trainer::zero_carried() {
   for (std::vector<Tensor>& state : carried_)
     for (Tensor& tensor : state) tensor = Tensor::zeros_like(tensor);
@@ -378,7 +378,7 @@ void Trainer::load_state(const SafeTensors& file) {
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);
   file.read("random.generator", dropout);
-  for (const Rng::State& state : {batches, dropout})  // this generator would return zeros forever
+  for (const Rng::State& state : {batches, dropout})  // a generator in this state returns only zeros
     if (state == Rng::State{}) fail(name, ": a random state is all zeros; restore a copy");
   batches_.set_state(batches);
   generator().set_state(dropout);

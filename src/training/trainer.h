@@ -34,8 +34,7 @@ class Trainer {
   Trainer(const RunConfig& config, RunData data, std::string directory, const InitialWeights* start = nullptr);
   // Resumes the run in `directory` from its last checkpoint. A run without a checkpoint starts over. `config` may
   // differ from the stored configuration in settings with free_on_resume.
-  // Errors: a damaged checkpoint; no checkpoint in a run with initial weights; a text or a teacher that differs from the
-  // run's.
+  // Errors: a damaged checkpoint; no checkpoint in a run with initial weights; another text or teacher than the run's.
   static std::unique_ptr<Trainer> resume(const RunConfig& config, RunData data, const std::string& directory);
 
   // Starts a run from the weights of a model, such as a pruned model, and saves a checkpoint at step 0.
@@ -77,8 +76,9 @@ class Trainer {
   double last_val_loss() const { return val_loss_; }
   // The training loss of the last update; NaN before the first update.
   double last_loss() const { return loss_; }
-  // The number of most recent consecutive validations that were worse than a uniform guess: after warmup, and both the
-  // validation loss and the last training loss exceed max(log V, validation loss of step 0) by more than 0.1 nats.
+  // The number of consecutive validations, up to the most recent, that were worse than a uniform guess. A validation
+  // counts if warmup is over and both the validation loss and the last training loss exceed max(log V, validation loss
+  // of step 0) by more than 0.1 nats.
   Index worse_validations() const { return worse_validations_; }
   static constexpr Index kWorseValidations = 3;  // fewer can be a transient after warmup
   // A warning to print after a validation, or "". Warns at the third consecutive validation worse than a uniform guess,
@@ -111,8 +111,9 @@ class Trainer {
   RunLog log_;
   std::unique_ptr<LanguageModel> model_;
   std::unique_ptr<Teacher> teacher_;
-  std::optional<Lanes> lanes_;                                 // for a model that carries a state
-  std::vector<std::vector<Tensor>> carried_, carried_before_;  // of each of the `accumulate` batches of a step
+  std::optional<Lanes> lanes_;  // for a model that carries a state
+  // [accumulated batch]: the carried state; carried_before_ holds the state at the start of the step.
+  std::vector<std::vector<Tensor>> carried_, carried_before_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   Rng batches_;  // samples the training windows; dropout uses generator()

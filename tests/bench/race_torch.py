@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Races Headlight against PyTorch: the same transformer trained on the same sizes, and text written with it.
+"""Compares the speed of Headlight and PyTorch: training and generation with the same transformer.
 
 usage: race_torch.py [--program build/headlight] [--presets micro,cpu,baby] [--threads 1,2]
                      [--seconds S] [--turns N] [--compile] [--no-train] [--no-generate]
 
-Both take turns in one run, since on a shared machine only that compares fairly. A training step is: forward,
-cross-entropy, backward, clipping to norm 1, AdamW (PyTorch's fused one where it has one), gradients dropped; random
-tokens, float32, no dropout. A turn of `--seconds` gives a median step, the best turn counts, for both alike. The ratio
-is PyTorch's time over Headlight's, each with its best number of threads (and PyTorch with or without torch.compile):
-above 1 Headlight is faster. Text is written one character at a time, once the context is full. PyTorch runs the whole
-context for each, as nanoGPT does; Headlight does what `headlight sample` does.
+Both programs take turns in one run, because only this comparison is fair on a shared machine. A training step consists
+of forward, cross-entropy, backward, clipping to norm 1, AdamW (fused if PyTorch has a fused version) and dropping the
+gradients, on random tokens in float32 without dropout. A turn of `--seconds` gives a median step time; the best turn of
+each program counts. The ratio is PyTorch's time over Headlight's, each with its best number of threads (and PyTorch with
+or without torch.compile): above 1, Headlight is faster. Generation adds one character at a time to a full context. PyTorch
+runs the whole context for each character, as nanoGPT does; Headlight generates as `headlight sample` does.
 """
 import argparse
 import json

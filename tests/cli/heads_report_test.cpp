@@ -129,12 +129,12 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
     document.querySelectorAll('.heads button')[1].click();
     seen.push(location.hash.includes('L0H1'));
     cell(5).dispatchEvent(new MouseEvent('mouseover', {bubbles: true}));
-    seen.push(says().startsWith('From 5 '));
+    seen.push(says().startsWith('Query 5 '));
     cell(4).click();
     cell(6).dispatchEvent(new MouseEvent('mouseover', {bubbles: true}));
-    seen.push(says().startsWith('From 4 '), location.hash.includes('query=4'));
+    seen.push(says().startsWith('Query 4 '), location.hash.includes('query=4'));
     key('ArrowRight', document.getElementById('text'));
-    seen.push(says().startsWith('From 5 '));
+    seen.push(says().startsWith('Query 5 '));
     key('Escape', document);
     seen.push(says().startsWith('Role '), !location.hash.includes('query'));
     const svg = svgText(document.querySelector('#effects svg'));

@@ -1,4 +1,4 @@
-// A test fixture with a tiny training run of the built program, which takes a few milliseconds.
+// A test fixture with a tiny training run of the built program. The run takes a few milliseconds.
 #pragma once
 
 #include "headlight/corpora/corpus.h"

@@ -1,4 +1,4 @@
-// Tests of train --watch-heads: its output with and without a terminal, and the files it writes.
+// Tests of train --watch-heads: its output with and without a terminal, and its files.
 #include "cli/tiny_run.h"
 #include "heads/watch/head_history.h"
 #include "support/on_terminal.h"

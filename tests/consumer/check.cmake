@@ -1,5 +1,6 @@
-# Installs Headlight into a folder of its own, moves it, and builds and runs the consumer against it: by find_package, and
-# by pkg-config with a plain compiler line where pkg-config is. Names: BUILD, SOURCE, WORK, CXX, VERSION.
+# Installs Headlight into a new folder, moves the folder, and builds and runs the consumer with the moved copy: with
+# find_package, and, if pkg-config is installed, with pkg-config and a plain compiler line.
+# Variables: BUILD, SOURCE, WORK, CXX, VERSION.
 cmake_minimum_required(VERSION 3.18)
 
 function(run)
@@ -14,7 +15,7 @@ endfunction()
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/first")
-# A space in the new name, as folders have them.
+# The new name has a space, as names of folders may.
 file(RENAME "${WORK}/first" "${WORK}/the prefix")
 set(prefix "${WORK}/the prefix")
 run("${prefix}/bin/headlight" --version)
@@ -33,7 +34,7 @@ if(NOT EXISTS "${prefix}/share/doc/headlight/LICENSE")
   message(FATAL_ERROR "the license was not installed")
 endif()
 
-# Nothing that is installed knows where it was built.
+# Installed files must not contain paths of the build.
 file(GLOB_RECURSE descriptions "${prefix}/*.cmake" "${prefix}/*.pc")
 foreach(description ${descriptions})
   file(READ "${description}" text)
@@ -51,7 +52,7 @@ run("${CMAKE_COMMAND}" --build "${WORK}/package")
 run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/consumer")
 message(STATUS "by find_package:\n${out}")
 
-# The program with models of our own. run_mine(ARGS...) runs it; expect(TEXT) wants TEXT in what it printed.
+# The program with the user's models. run_mine(ARGS...) runs the program; expect(TEXT) fails unless its output has TEXT.
 macro(run_mine)
   run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/mine" ${ARGV})
 endmacro()
@@ -75,7 +76,7 @@ run_mine(completion bash)
 expect("--skip")
 set(small --width 8 --context 8 --batch 2 --eval-every 4 --corpus-chars 2000 --warmup 2 --seed 1 --plain)
 run_mine(train --model minimal-gru --skip --steps 8 --out whole ${small})
-# A finished run is extended.
+# Extend a finished run.
 run_mine(train --model minimal-gru --skip --steps 4 --decay constant --min-lr 0 --out part ${small})
 run_mine(train --resume --steps 8 --out part)
 run_mine(sample whole --chars 20 --seed 1)
@@ -86,19 +87,19 @@ run_mine(info whole)
 expect("minimal-gru: width 8, context 8")
 run_mine(train --feed-forward cosine --layers 1 --heads 2 --steps 4 --out cosine ${small})
 run_mine(sample cosine --chars 20 --seed 1)
-# The program without the family says who has it, and leaves the run alone.
+# A program without the family refuses the run with an error that says what to use.
 execute_process(COMMAND "${prefix}/bin/headlight" info "${WORK}/whole" RESULT_VARIABLE code ERROR_VARIABLE error
                 OUTPUT_QUIET)
 if(code EQUAL 0 OR NOT error MATCHES "this program has no model minimal-gru; use the program that trained the run")
   message(FATAL_ERROR "info on a run of an unknown family ended with ${code}: ${error}")
 endif()
 
-# The sources as a part of another project: that they are configured without a clash; they are not built once more.
+# The sources as a part of another project must configure without conflicts. They are not built again, to save time.
 foreach(from subdirectory fetch)
   run(${configure} -B "${WORK}/${from}" "-DHEADLIGHT_FROM=${from}" "-DHEADLIGHT_SOURCE=${SOURCE}")
 endforeach()
 
-# A version that this is not is refused.
+# find_package must refuse another version.
 file(WRITE "${WORK}/later/CMakeLists.txt"
      "cmake_minimum_required(VERSION 3.18)\nproject(later CXX)\nfind_package(Headlight 99 QUIET)\n"
      "if(Headlight_FOUND)\n  message(FATAL_ERROR \"found as version 99\")\nendif()\n"
@@ -126,7 +127,7 @@ run("${CXX}" -std=c++20 "${SOURCE}/tests/consumer/main.cpp" "${SOURCE}/tests/con
 run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/plain")
 message(STATUS "by pkg-config:\n${out}")
 
-# The model in README.md, built with the line that stands there.
+# The model in README.md, built as README.md shows.
 file(READ "${SOURCE}/README.md" readme)
 string(FIND "${readme}" "#include \"headlight/command_line.h\"" begin)
 string(SUBSTRING "${readme}" ${begin} -1 readme)

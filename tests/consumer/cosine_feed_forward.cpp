@@ -1,4 +1,4 @@
-// A feed-forward part of our own: y = down(value(x) * cos(angle(x))), with the layer of cosine_layer.h.
+// A user-defined feed-forward part: y = down(value(x) * cos(angle(x))), built from the layer in cosine_layer.h.
 #include "cosine_layer.h"
 #include "minimal_gru.h"
 

@@ -1,4 +1,4 @@
-// da = dy cos(b);   db = -dy a sin(b)
+// y = a cos(b);   da = dy cos(b);   db = -dy a sin(b)
 #include "cosine_gate.h"
 
 #include <cmath>
@@ -9,12 +9,12 @@ using namespace headlight;
 
 namespace {
 
-// f(a, b) of each pair of elements.
+// Applies f to each pair of elements.
 template <class F>
 Tensor each(const Tensor& a, const Tensor& b, const F& f) {
   Tensor y = Tensor::empty(a.shape(), a.dtype());
   dispatch(a.dtype(), [&](auto zero) {
-    using T = decltype(zero);  // float, or double when gradcheck asks
+    using T = decltype(zero);  // float, or double under gradcheck
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = y.data<T>();
     parallel_for(a.numel(), kGrain, [&](Index begin, Index end) {
@@ -30,7 +30,7 @@ Tensor cosine_gate(const Tensor& a, const Tensor& b) {
   check_same_dtype("cosine_gate", a, b);
   if (!(a.shape() == b.shape())) fail("cosine_gate: shapes differ: ", a.shape(), " and ", b.shape());
   Tensor y = each(a, b, [](auto x, auto angle) { return x * std::cos(angle); });
-  // Saved: a result that can be computed again need not be stored.
+  // Saved lets the tape recompute a result instead of storing it.
   record("cosine_gate", y, {a, b}, [a = Saved(a), b = Saved(b)](const Tensor& dy, const Gradients& d) {
     const Tensor angle = b.get();
     if (d[0].needed()) d[0].add(each(dy, angle, [](auto g, auto x) { return g * std::cos(x); }));

@@ -1,11 +1,11 @@
-// An operation of our own: y = a cos(b), element by element.
+// A user-defined operation: y = a cos(b), elementwise.
 #pragma once
 
 #include "headlight/headlight.h"
 
 namespace mine {
 
-// a and b of one shape and type. Errors: others.
+// Errors: a and b differ in shape or type.
 headlight::Tensor cosine_gate(const headlight::Tensor& a, const headlight::Tensor& b);
 
 }  // namespace mine

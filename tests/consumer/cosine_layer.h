@@ -1,4 +1,4 @@
-// A layer of our own: value(x) * cos(angle(x)). x [B,T,C] -> [B,T,F].
+// A user-defined layer: value(x) * cos(angle(x)). x [B,T,C] -> [B,T,F].
 #pragma once
 
 #include "cosine_gate.h"

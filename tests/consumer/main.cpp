@@ -1,4 +1,5 @@
-// Checks the gradients of both against finite differences, trains the layer, and saves and loads it. Exit code 0: all well.
+// Tests the user-defined operation and layer: gradients against finite differences, errors, training, and saving and
+// loading. The exit code is 0 if all checks pass.
 #include <cmath>
 #include <cstdio>
 
@@ -25,10 +26,10 @@ void gradients() {
   const mine::CosineLayer layer(4, 5);
   const GradcheckResult whole = gradcheck(layer, [&](std::span<const Tensor> in) { return layer(in[0]); }, {draw()});
   check("the gradients of the layer and its parameters", whole.passed, whole.message);
-  // And that the check would have seen a wrong one: here that of b is left out.
+  // gradcheck must report a wrong gradient: detach() drops the gradient of b.
   const GradcheckResult wrong =
       gradcheck([](std::span<const Tensor> in) { return mine::cosine_gate(in[0], in[1].detach()); }, {draw(), draw()});
-  check("a gradient that is left out is noticed", !wrong.passed);
+  check("gradcheck reports a missing gradient", !wrong.passed);
 }
 
 void errors() {
@@ -38,7 +39,7 @@ void errors() {
   } catch (const Error& e) {
     line = e.what();
   }
-  check("an error inside the layer names it", line.rfind("value: linear: ", 0) == 0, line);
+  check("an error inside the layer names the layer", line.rfind("value: linear: ", 0) == 0, line);
 }
 
 // Learns x0 cos(x1) from examples.

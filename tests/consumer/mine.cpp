@@ -1,4 +1,4 @@
-// Headlight's program with a model and a feed-forward part of our own.
+// The headlight program with a user-defined model and a user-defined feed-forward part.
 #include "headlight/command_line.h"
 #include "minimal_gru.h"
 

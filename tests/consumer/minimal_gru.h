@@ -1,4 +1,4 @@
-// The family `minimal-gru` and the feed-forward part `cosine`.
+// The user-defined model family `minimal-gru` and feed-forward part `cosine`.
 #pragma once
 
 #include "headlight/headlight.h"

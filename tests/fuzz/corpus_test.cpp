@@ -1,5 +1,5 @@
 // Reads the files of tests/fuzz/corpus: each bad-* must fail with the expected one-line error, each good-* must be
-// accepted. Add the inputs that a fuzzer finds to that folder.
+// accepted. Add every input that a fuzzer finds to tests/fuzz/corpus.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 
 const std::string kCorpus = HEADLIGHT_SOURCE_DIR "/tests/fuzz/corpus";
 
-// expected.txt: "json/bad-nan: line 1, column 2: ...", a line a file.
+// expected.txt has one line per file: "json/bad-nan: line 1, column 2: ...".
 std::map<std::string, std::string> expected_lines() {
   std::map<std::string, std::string> expected;
   std::istringstream text(read_file(HEADLIGHT_SOURCE_DIR "/tests/fuzz/expected.txt"));
@@ -58,17 +58,17 @@ TEST(Corpus, BadFilesAreRefusedInOneLineAndGoodOnesRead) {
         EXPECT_EQ(line, "");
         continue;
       }
-      EXPECT_EQ(file.rfind("bad-", 0), 0u) << "a name says whether the file is good or bad";
+      EXPECT_EQ(file.rfind("bad-", 0), 0u) << "the name must begin with good- or bad-";
       seen.insert(name);
       const auto wanted = expected.find(name);
-      if (wanted == expected.end()) ADD_FAILURE() << "not in expected.txt; it is refused with: " << line;
+      if (wanted == expected.end()) ADD_FAILURE() << "not in expected.txt; the error is: " << line;
       else EXPECT_TRUE(contains(line, wanted->second));
     }
   }
-  for (const auto& [name, part] : expected) EXPECT_TRUE(seen.count(name)) << name << " is expected and not there";
+  for (const auto& [name, part] : expected) EXPECT_TRUE(seen.count(name)) << name << " has no file";
 }
 
-// The checks of headlight/io/safetensors.h, by their numbers.
+// A file bad-N... fails check N of headlight/formats/safetensors.h.
 TEST(Corpus, EveryCheckOfSafetensorsHasAFile) {
   std::set<char> checks;
   for (const std::string& file : list_directory(kCorpus + "/safetensors"))
@@ -76,7 +76,7 @@ TEST(Corpus, EveryCheckOfSafetensorsHasAFile) {
   EXPECT_EQ(std::string(checks.begin(), checks.end()), "123456789");
 }
 
-// Bytes changed, cut and repeated at random: a little of what the fuzzers do, in every run of the tests.
+// Changes, truncates and repeats bytes at random: a short version of the fuzzers, in every test run.
 TEST(Corpus, DamagedFilesAreReadOrRefused) {
   Rng rng(9);
   for (const Reader& reader : readers()) {

@@ -30,7 +30,7 @@ void expect(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
 }
 
-// For readers that take a path. Not flushed to the disk, as write_file_atomically would.
+// Writes a file for readers that take a path. Unlike write_file_atomically(), does not flush to the disk: faster.
 void put(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -43,7 +43,7 @@ void read_safetensors(const std::string& bytes) {
     std::vector<float> values(tensor.data.size() / static_cast<std::size_t>(bytes_of(tensor.type)));
     try {
       copy_values(tensor, "file", values);
-    } catch (const Error&) {  // whole numbers
+    } catch (const Error&) {  // integer tensors do not convert
     }
   }
 }
@@ -56,18 +56,18 @@ void read_gguf(const std::string& bytes) {
   expect(sum + 1 > 0 && file.source() == "file", "gguf");
 }
 
-// What is read is written so that it reads the same.
+// The written JSON must read back as the same value.
 void read_json(const std::string& bytes) {
   const Json value = parse_json(bytes, "file");
   const std::string line = json_text(value), pretty = pretty_json_text(value);
   expect(json_text(parse_json(line, "again")) == line, "JSON does not read back as it was written");
-  expect(json_text(parse_json(pretty, "again")) == line, "JSON does not read back as it was written for people");
+  expect(json_text(parse_json(pretty, "again")) == line, "pretty JSON does not read back as it was written");
 }
 
 void read_grammar(const std::string& bytes) {
   const Grammar grammar = Grammar::parse(bytes, "file");
   const TracedText text = generate(grammar, 64, 1, Trace::kFull);
-  // What the grammar writes, it reads.
+  // The grammar must give its own text a probability above 0.
   for (const double p : score(grammar, text.text)) expect(std::isfinite(p), "a grammar finds its own text impossible");
 }
 
@@ -81,7 +81,7 @@ void read_config(const std::string& bytes) {
   const Json copy = parse_json(text, "again");
   from_json(again, JsonView(copy, "again"));
   expect(json_text(to_json(again)) == text, "a configuration does not read back as it was written");
-  expect(config.memory(65) >= 0, "a configuration takes less than no memory");
+  expect(config.memory(65) >= 0, "a configuration has a negative memory estimate");
 }
 
 void read_run(const std::string& bytes) {
@@ -100,7 +100,7 @@ void read_tokenizer(const std::string& bytes) {
          "a vocabulary does not read back as it was written");
 }
 
-// config.json of a model of Hugging Face's, beside weights and a tokenizer that are sound.
+// The config.json of a Hugging Face model, with valid weights and a valid tokenizer.
 void read_import(const std::string& bytes) {
   static const TemporaryDirectory directory;
   static const std::string path = directory / "model";
@@ -110,7 +110,7 @@ void read_import(const std::string& bytes) {
   expect(trained.model != nullptr, "an import without a model");
 }
 
-// The index of a model in two files, beside files that are sound.
+// The index of a model in two shards, with valid shards.
 void read_shards(const std::string& bytes) {
   static const TemporaryDirectory directory;
   static const std::string path = directory / "model";
@@ -132,12 +132,12 @@ void read_run_log(const std::string& bytes) {
   const std::string path = directory / "log.jsonl";
   put(path, bytes);
   const std::vector<StepRecord> records = read_log(path);
-  // What a resume keeps of it reads again.
+  // The log must be readable after a resume removed lines.
   RunLog(directory.path()).cut_from(5);
   expect(read_log(path).size() <= records.size(), "a log that was cut has more lines");
 }
 
-// What is read is written so that it reads the same, and a run can go on from it.
+// The written history must read back as the same history, and a run must be able to resume with it.
 void read_heads(const std::string& bytes) {
   static const TemporaryDirectory directory;
   const std::string path = directory / "heads.jsonl", again = directory / "again.jsonl";

@@ -1,4 +1,4 @@
-# Training goes on where Headlight's ended, on as many machines as `accelerate launch go_on.py` is told of.
+# Continues the training of an exported model in PyTorch; `accelerate launch go_on.py` uses several machines.
 import accelerate, torch, transformers
 model = transformers.AutoModelForCausalLM.from_pretrained("mine-hf")
 tokenizer = transformers.AutoTokenizer.from_pretrained("mine-hf")

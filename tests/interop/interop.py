@@ -1,8 +1,8 @@
-"""Models exported by Headlight, read by the programs they are for; models made by those, read by Headlight.
+"""Checks that other programs read Headlight's exports, and that Headlight reads the models of other programs.
 
 usage: interop.py HEADLIGHT DIRECTORY   (tests/interop/run calls it)
 
-Every check prints a line; the first that fails ends the script with an error.
+Every check prints one line. The first check that fails ends the script with an error.
 """
 import json
 import os

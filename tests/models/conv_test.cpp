@@ -1,4 +1,4 @@
-// Tests of the family conv: how far it sees, and its reader beyond the context.
+// Tests of the family conv: its receptive field, and its single-token reader beyond the context.
 #include <gtest/gtest.h>
 
 #include <map>

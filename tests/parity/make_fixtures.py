@@ -3,13 +3,11 @@
 
     python3 tests/parity/make_fixtures.py
 
-writes tests/fixtures/parity_*.safetensors. It needs torch and nothing else; the files in the repository were made with
-torch 1.13.0 (Debian's python3-torch), parity_special_values with torch 2.15.0. The tests read the files and need no
-Python.
+writes tests/fixtures/parity_*.safetensors. The script needs only torch. The files in the repository were made with torch
+1.13.0 (Debian's python3-torch), parity_special_values with torch 2.15.0. The tests read the files and need no Python.
 
-Inputs are rounded to float32 before they are used; all results are computed in float64 and stored as float32. So what
-the tests see is the error of Headlight alone, up to 6e-8. Special values are computed in both types and stored as
-float64.
+Inputs are rounded to float32 first; results are computed in float64 and stored as float32. The tests therefore measure the
+error of Headlight alone, up to 6e-8. Special values are computed in both types and stored as float64.
 """
 import json
 import math

@@ -4,8 +4,8 @@
     python3 tests/parity/make_muon_fixture.py
 
 writes tests/fixtures/parity_muon.safetensors: ten steps of Muon on a tall, a wide and three stacked matrices, and of
-AdamW on an embedding and a bias. It needs numpy and nothing else. The steps of Polar Express are computed here by the Remez
-algorithm, and applied to the matrices themselves, without Gram matrices. All results are computed in float64.
+AdamW on an embedding and a bias. The script needs only numpy. It computes the coefficients of Polar Express with the Remez
+algorithm and applies them to the matrices themselves, without Gram matrices. All results are computed in float64.
 """
 import json
 import os

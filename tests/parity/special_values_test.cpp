@@ -1,5 +1,5 @@
 // Compares every elementwise operation with PyTorch at zeros, denormals, infinities, NaN and large values: values and
-// gradients, in both types, on every kernel set. Signs of zeros count. decided() lists each intended difference.
+// gradients, in both types, on every kernel set. Signs of zeros count. decided() lists the intended differences.
 #include <gtest/gtest.h>
 
 #include <cmath>

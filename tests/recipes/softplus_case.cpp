@@ -1,4 +1,4 @@
-// Runs the checks of all operations on the recipe's operation.
+// Adds the operation of the recipe to the cases, so that the checks of all operations run on it.
 #include "ops/cases.h"
 
 namespace headlight {

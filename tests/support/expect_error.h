@@ -10,6 +10,7 @@
 
 namespace headlight {
 
+// The message of the Error that the action throws; "(no error)" if the action throws none.
 template <class Action>
 std::string error_of(const Action& action) {
   try {

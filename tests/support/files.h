@@ -15,6 +15,7 @@ namespace headlight {
 
 using Files = std::map<std::string, std::string>;  // name to bytes
 
+// The files directly in the directory.
 inline Files files_of(const std::string& directory) {
   Files files;
   for (const std::string& name : list_directory(directory))
@@ -22,7 +23,7 @@ inline Files files_of(const std::string& directory) {
   return files;
 }
 
-// Those in all folders below it too; of a folder, "/" and no bytes.
+// The files in the directory and all folders below it. A folder has an entry "name/" without bytes.
 inline Files tree_of(const std::string& directory) {
   Files files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
@@ -33,7 +34,7 @@ inline Files tree_of(const std::string& directory) {
   return files;
 }
 
-// log.jsonl without what a clock says.
+// log.jsonl without the values that depend on the clock.
 inline std::string timeless(const std::string& log) {
   std::string text;
   for (std::size_t at = 0; at < log.size();) {
@@ -52,7 +53,7 @@ inline std::string timeless(const std::string& log) {
   return text;
 }
 
-// log.csv likewise: without its last two columns.
+// log.csv without the two columns that depend on the clock.
 inline std::string timeless_csv(const std::string& log) {
   std::string text;
   for (std::size_t at = 0; at < log.size();) {
@@ -67,7 +68,7 @@ inline std::string timeless_csv(const std::string& log) {
   return text;
 }
 
-// That two run directories hold the same run, bit for bit, but for what a clock says.
+// Fails unless two run directories are bit-identical, except for values that depend on the clock.
 inline void expect_same_run(const std::string& a, const std::string& b) {
   Files x = files_of(a), y = files_of(b);
   for (Files* files : {&x, &y}) {

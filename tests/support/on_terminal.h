@@ -11,10 +11,9 @@
 
 namespace headlight {
 
-// The program on a terminal of its own.
 class OnTerminal {
  public:
-  // `variables`: "NAME=value". `ignored`: signals.
+  // `variables`: environment variables as "NAME=value". `ignored`: signals that the program ignores.
   OnTerminal(const Words& words, int columns, int rows, const std::vector<std::string>& variables = {},
              const std::vector<int>& ignored = {}) {
     winsize size{};
@@ -53,7 +52,7 @@ class OnTerminal {
     const auto written = write(terminal_, text, std::char_traits<char>::length(text));
     static_cast<void>(written);
   }
-  // Reads until the text was seen; false when the program has ended or has been silent for a minute.
+  // Reads until the output contains the text. Returns false if the program ends or prints nothing for a minute.
   bool read_until(const std::string& text) {
     char buffer[4096];
     while (seen.find(text, from_) == std::string::npos) {
@@ -67,14 +66,14 @@ class OnTerminal {
     from_ = seen.size();
     return true;
   }
-  // The same, and what came behind it in one piece is still to be read.
+  // As read_until(), but output after the text stays available to the next call.
   bool read_past(const std::string& text) {
     const std::size_t begin = from_;
     if (!read_until(text)) return false;
     from_ = seen.find(text, begin) + text.size();
     return true;
   }
-  // Closes the terminal, as an SSH connection that breaks does: the program gets SIGHUP, and no write to it succeeds.
+  // Closes the terminal, like a broken SSH connection: the program gets SIGHUP, and its writes fail.
   void hang_up() {
     close(terminal_);
     terminal_ = -1;

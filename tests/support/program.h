@@ -24,29 +24,29 @@ inline Words operator+(Words a, const Words& b) {
 }
 
 struct Result {
-  int code = -1;    // 128 + the signal when one ended it
+  int code = -1;    // exit code, or 128 + the signal that ended the program
   std::string out;  // standard output
   std::string err;  // standard error
 };
 
 struct Surroundings {
-  std::string folder = "";  // where it runs; empty: here
-  std::string input = "";   // a file as standard input; empty: nothing
-  std::string output = "";  // a file or device as standard output
+  std::string folder = "";  // working directory; empty: that of the test
+  std::string input = "";   // a file as standard input; empty: /dev/null
+  std::string output = "";  // a file or device as standard output; empty: Result::out
   rlim_t file_size = RLIM_INFINITY;
-  rlim_t data = RLIM_INFINITY;              // bytes of memory of its own; mapped files do not count
-  bool ordinary_user = false;               // without root's right to read and write everything
-  std::vector<std::string> variables = {};  // "NAME=value"
-  std::vector<int> ignored = {};            // signals, as nohup ignores SIGHUP
+  rlim_t data = RLIM_INFINITY;              // bytes of private memory; mapped files do not count
+  bool ordinary_user = false;               // drop root, so that file permissions apply
+  std::vector<std::string> variables = {};  // environment variables as "NAME=value"
+  std::vector<int> ignored = {};            // ignored signals, as nohup ignores SIGHUP
 };
 
-// In a child: signals as a shell in the foreground leaves them, whatever runs the tests.
+// Resets signals in a child process, because the program that runs the tests may ignore some.
 inline void set_signals(const std::vector<int>& ignored) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) std::signal(number, SIG_DFL);
   for (const int number : ignored) std::signal(number, SIG_IGN);
 }
 
-// A program that is running.
+// A running program. The destructor kills it.
 class Program {
  public:
   explicit Program(const Words& words, const Surroundings& s = {}) {
@@ -84,7 +84,7 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // Nothing once the program has ended: kill(-1, ...) would reach every process there is.
+  // Does nothing after the program has ended: kill(-1, ...) would signal every process.
   void signal(int number) {
     if (id_ > 0) kill(id_, number);
   }
@@ -118,7 +118,8 @@ inline std::string shown(const Words& words) {
   return text;
 }
 
-// That a command fails with this exit code and exactly one line, which begins "headlight: " and contains `part`.
+// Fails unless the command ends with this exit code and prints exactly one line, on standard error, which begins with
+// "headlight: " and contains `part`.
 inline void expect_refused(const Words& words, int code, const std::string& part, const Surroundings& s = {}) {
   const Result r = run_program(words, s);
   EXPECT_EQ(r.code, code) << shown(words) << "\n" << r.err;

@@ -15,7 +15,7 @@ inline RunConfig small_config() {
   return c;
 }
 
-// A model with random weights everywhere, also where training starts from zeros and ones.
+// All parameters are random, including biases and norms, which training starts at 0 and 1.
 inline TrainedModel random_model(const RunConfig& config = small_config()) {
   TrainedModel trained;
   trained.info.config = config;

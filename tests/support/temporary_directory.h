@@ -15,7 +15,7 @@ class TemporaryDirectory {
  public:
   TemporaryDirectory() {
     static std::atomic<int> count = 0;
-    // temporary_path() ends in the process, so that programs running at once do not meet.
+    // temporary_path() appends the process id, so that concurrent test programs use different directories.
     const std::string name = temporary_path("headlight_test_" + std::to_string(count++));
     path_ = (place() / name).string();
     std::filesystem::remove_all(path_);
@@ -32,7 +32,7 @@ class TemporaryDirectory {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:
-  // In memory where the system has such a place: checkpoints are flushed to the disk, and there are thousands here.
+  // In memory if the system has /dev/shm, because tests flush thousands of checkpoints, which is slow on a disk.
   static std::filesystem::path place() {
     const std::filesystem::path memory = "/dev/shm";
     std::error_code ignored;

@@ -24,7 +24,7 @@ inline RunConfig tiny_config() {
   return c;
 }
 
-// A text with something to learn; another one for each seed.
+// A text with learnable structure, different for each seed.
 inline std::string tiny_text(std::uint64_t seed = 1, int words = 200) {
   const char* list[] = {"the cat", " sat on", " a mat", ", and", " so", " it was é", ".\n"};
   Rng rng(seed);

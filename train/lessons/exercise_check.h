@@ -1,4 +1,4 @@
-// Runs the facts of an exercise in order and stops at the first that does not hold, with a message that teaches.
+// Checks an exercise: runs its facts in order, stops at the first that fails, and prints a message for the student.
 #pragma once
 
 #include <cmath>
@@ -29,8 +29,8 @@ inline bool close(double value, double expected, double tolerance = 1e-4) {
   return std::abs(value - expected) <= tolerance * std::max(1.0, std::abs(expected));
 }
 
-// Prints one line a fact: its name before it is checked, so that the name of a fact that crashes is on the screen. Returns
-// the exit code: 0 if all facts hold, otherwise 1.
+// Prints one line per fact. Prints the name before the check runs, so that the output ends with the fact that crashes
+// the program. Returns the exit code: 0 if all facts hold, otherwise 1.
 inline int check_facts(const char* title, const std::vector<Fact>& facts) {
   std::printf("%s\n", title);
   std::size_t right = 0;
@@ -45,7 +45,7 @@ inline int check_facts(const char* title, const std::vector<Fact>& facts) {
     } catch (const std::exception& error) {
       wrong = std::string("your code threw an exception: ") + error.what();
     } catch (...) {
-      wrong = "your code threw something that is no std::exception";
+      wrong = "your code threw an object that is not a std::exception";
     }
     if (wrong.empty()) {
       std::printf("ok\n");

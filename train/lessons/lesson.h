@@ -1,7 +1,7 @@
 // A lesson of the course: a claim, a question, an experiment that answers the question, and what to read and do next.
 //
-// A lesson is a folder train/lessons/NN_name/ with README.md (the text), lesson.cpp (the experiment), exercise.h (a stub),
-// exercise_test.cpp, solution.h and wrong/*.h, plus one line in lessons.cpp.
+// A lesson is a folder train/lessons/NN_name/ with README.md (the text), lesson.cpp (the experiment), exercise.h (a
+// stub), exercise_test.cpp, solution.h and wrong/*.h, plus one line in lessons.cpp.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct LessonOptions {
   std::uint64_t seed = 1;  // of the weights and the data
 };
 
-// Reports that part `done` of `of` of `what` is finished, as in ("attention, seed 1", 120, 400). Throws if the reader
-// stopped the program, so an experiment calls it at least once a second.
+// Reports that `done` of the `of` units of the stage `what` are finished, as in ("attention, seed 1", 120, 400). Throws
+// when the user interrupts the program, so an experiment calls this function at least once per second.
 using LessonProgress = std::function<void(const std::string& what, Index done, Index of)>;
 
 // A measured value that the README states as `VALUE<!--name SPREAD-->`: `1.32<!--loss_64 0.05-->` holds if the value
@@ -36,13 +36,13 @@ struct Table {
   std::vector<std::vector<std::string>> rows;
 };
 
-// The attention of some heads on one sequence: the course page shows it as an interactive map.
+// The attention of some heads on one sequence, shown as an interactive map on the course page.
 struct AttentionMap {
   std::string title;
-  std::vector<std::string> queries;  // T symbols, one a row
-  std::vector<std::string> keys;     // S symbols, one a column
+  std::vector<std::string> queries;  // T symbols, one per row
+  std::vector<std::string> keys;     // S symbols, one per column
   struct Head {
-    std::string name;            // "L0H2", or what it does
+    std::string name;            // "L0H2", or the role of the head
     std::vector<float> weights;  // [T,S], row-major; rows sum to 1
   };
   std::vector<Head> heads;

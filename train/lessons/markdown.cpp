@@ -118,7 +118,7 @@ class Converter {
 
   void list() {
     const bool numbered = is_number_item(trimmed(line()));
-    // A list that goes on after something else keeps its numbers.
+    // A list that continues after another block keeps its numbering.
     const std::string number(trimmed(line()).substr(0, trimmed(line()).find('.')));
     out_ += !numbered ? "<ul>\n" : number == "1" ? "<ol>\n" : cat("<ol start=\"", number, "\">\n");
     while (at_ < lines_.size()) {
@@ -140,7 +140,7 @@ class Converter {
     std::string text;
     for (; at_ < lines_.size(); ++at_) {
       const std::string_view now = trimmed(line());
-      // A paragraph has at least one line.
+      // Take at least one line, so that html() always advances.
       if (!text.empty() && (now.empty() || now.starts_with("```") || now.starts_with("#") || now.starts_with("|") ||
                             now.starts_with("- ") || now.starts_with("<details>") || now == "</details>" ||
                             now.starts_with("<summary>")))
@@ -150,7 +150,7 @@ class Converter {
     out_ += cat("<p>", inline_html(text), "</p>\n");
   }
 
-  // With `code`, nothing but placeholders has a meaning.
+  // If `code` is set, only placeholders are interpreted; all other markup is escaped.
   std::string inline_html(std::string_view text, bool code = false) const {
     std::string html;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -181,7 +181,7 @@ class Converter {
     return html;
   }
 
-  // The '*' that closes the one at `open`, or npos: `2 * 3 * 4` is no emphasis.
+  // The position of the '*' that closes the emphasis opened at `open`; npos if there is none, as in `2 * 3 * 4`.
   static std::size_t emphasis_end(std::string_view text, std::size_t open) {
     if (open + 1 >= text.size() || text[open + 1] == ' ') return std::string_view::npos;
     if (open > 0 && std::isalnum(static_cast<unsigned char>(text[open - 1]))) return std::string_view::npos;

@@ -13,9 +13,9 @@ std::string html_escaped(std::string_view text);
 
 struct MarkdownOptions {
   int heading = 2;  // the level of "# ": 2 makes it <h2>
-  // The address of a link; empty: addresses stay as they are.
+  // Maps the address of a link to its address in the HTML; empty: addresses stay unchanged.
   std::function<std::string(std::string_view)> address = {};
-  // Placeholders: text between the characters 0x01 and 0x02 is replaced by what this function returns, as HTML.
+  // Returns the HTML that replaces a placeholder: text between the characters 0x01 and 0x02.
   std::function<std::string(std::string_view)> placeholder = {};
 };
 std::string markdown_to_html(std::string_view text, const MarkdownOptions& options);

@@ -16,8 +16,8 @@ namespace headlight::lessons {
 
 namespace {
 
-// The stated numbers of a text as placeholders, and their HTML: the value measured by this run, with the stated one in
-// the tooltip.
+// Replaces the stated values of a text by placeholders. Fills `html` with the HTML of each placeholder: the value that
+// this run measured, with the stated value in the tooltip.
 std::string with_placeholders(const LessonRun& run, std::map<std::string, std::string>& html) {
   const std::string_view text = text_of(*run.lesson);
   std::string out;
@@ -94,7 +94,7 @@ std::string results_html(const LessonRun& run, std::uint64_t seed) {
   return html + "</section>\n";
 }
 
-// The address of a link in the file `folder`/..., as seen from the page.
+// Maps the address of a link in a file of `folder` to its address from the page.
 std::string address_from(const std::string& folder, std::string_view to, const std::string& top) {
   if (to.starts_with("http") || to.starts_with("#")) return std::string(to);
   const std::string path = (std::filesystem::path(folder) / std::string(to)).lexically_normal().generic_string();
@@ -110,7 +110,7 @@ std::string lesson_html(const LessonRun& run, std::uint64_t seed, const std::str
   const Lesson& lesson = *run.lesson;
   std::map<std::string, std::string> numbers;
   std::string text = with_placeholders(run, numbers);
-  // The results stand before what they show.
+  // Insert the results before the section that interprets them.
   std::size_t at = text.find("\n## What it shows");
   if (at == std::string::npos) at = text.size();
   numbers["run"] = results_html(run, seed);

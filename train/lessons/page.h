@@ -1,4 +1,4 @@
-// The course as one offline page: the texts, with the figures, tables, charts and attention maps of this machine's runs.
+// The course as one offline page: the texts, with the figures, tables, charts and attention maps of the given runs.
 #pragma once
 
 #include <string>

@@ -56,7 +56,7 @@ std::vector<StatedValue> stated_values(std::string_view text, const std::string&
     else if (space == std::string_view::npos || !parsed(marker.substr(space + 1), stated.spread) ||
              !(stated.spread >= 0))
       fail(source, ": the marker '", std::string(marker), "' needs a name and a spread, as in 'loss 0.05'");
-    // The number stands directly before the marker; a unit such as '%' or 'x' may follow it.
+    // The number precedes the marker. Only '%', '*' and '`' may stand between them.
     std::size_t end = open;
     while (end > 0 && (text[end - 1] == '%' || text[end - 1] == '*' || text[end - 1] == '`')) --end;
     std::size_t begin = end;

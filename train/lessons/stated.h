@@ -1,5 +1,6 @@
-// The values that the text of a lesson states: `1.32<!--loss_64 0.05-->` states that figure loss_64 is 1.32 +- 0.05, and
-// `3.1<!--speedup time-->` that it was 3.1 in one run. A time depends on the machine, so any value confirms the text.
+// The values that the text of a lesson states. `1.32<!--loss_64 0.05-->` states that the figure loss_64 is
+// 1.32 +- 0.05. `3.1<!--speedup time-->` states that the figure speedup was 3.1 in one run. A time depends on the
+// machine, so every measured value agrees with the text.
 #pragma once
 
 #include <string>
@@ -26,7 +27,7 @@ struct StatedValue {
 // a marker without a number before it, without a name or a spread.
 std::vector<StatedValue> stated_values(std::string_view text, const std::string& source);
 
-// A stated value that the run does not confirm.
+// A stated value with which the run disagrees.
 struct Difference {
   std::string name;
   double measured;

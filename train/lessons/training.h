@@ -23,11 +23,11 @@ LessonText lesson_text(const std::string& name, Index chars, Index context, std:
 struct TrainingOptions {
   Index steps = 500;
   Index batch = 16;
-  double learning_rate = 2e-3;  // peak; after a warmup of a twentieth of the steps it falls to a tenth, along a cosine
-  double clip = 1;              // largest norm of the gradient
+  double learning_rate = 2e-3;  // peak; warmup for a twentieth of the steps, then cosine decay to a tenth of the peak
+  double clip = 1;              // maximum gradient norm
   std::uint64_t seed = 1;       // of the windows
 };
-// Trains the model on random windows of its context and calls `progress` with `what`.
+// Trains the model on random windows as long as its context. Reports each step to `progress` as stage `what`.
 void train(LanguageModel& model, const TokenText& text, const TrainingOptions& options, const std::string& what,
            const LessonProgress& progress);
 

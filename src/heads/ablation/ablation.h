@@ -19,7 +19,7 @@ enum class Replacement {
   kMean,      // mean-ablation: the mean over windows at position t; primary, as it disturbs the model least
   kZero,      // zero-ablation: 0
   kResample,  // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
-  kConstant,  // the mean over windows and positions: a bias can hold it, so pruning leaves exactly this value
+  kConstant,  // the mean over windows and positions; pruning folds this mean into a bias, with the same result
 };
 
 // Mean outputs z of all heads over the windows of a text.
@@ -37,7 +37,8 @@ class HeadMeans {
 };
 
 // Hook that ablates these heads in every model that runs during its lifetime. The sequence may be shorter than the
-// context. kResample uses the next row of the batch, so run ablation_windows(). Error: kOther with a batch of one row.
+// context. kResample uses the next row of the batch, so run the model on ablation_windows(). Error: kResample with a
+// batch of one row.
 class AblateHeads : public Hook {
  public:
   // `means` must outlive this object.

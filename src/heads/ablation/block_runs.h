@@ -1,5 +1,5 @@
-// Repeated runs of one model on the same windows that differ only from some block on. The input of each block is kept,
-// so a run starts at the first block that differs. For example, ablating a head of layer 3 changes nothing before it.
+// Runs one model repeatedly on the same windows when only the later blocks change. The input of each block is kept, so
+// a run starts at the first block that changes. For example, ablating a head of layer 3 changes no earlier block.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class BlockRuns {
 
   // The losses of the kept run (at first, the constructor's run), laid out as token_losses().
   const std::vector<float>& kept() const { return losses_; }
-  // The losses after running the blocks from `first` on again, on the input that `first` had in the kept run.
+  // Runs the blocks from `first` on, on the input of block `first` in the kept run, and returns the losses.
   std::vector<float> losses(Index first) const;
   // As losses(), but the new run becomes the kept run.
   const std::vector<float>& keep(Index first);

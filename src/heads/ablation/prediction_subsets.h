@@ -1,5 +1,5 @@
-// Prediction subsets ("slots"), such as the predictions that one rule decides, and loss increases on them with
-// bootstrap intervals.
+// Prediction subsets, such as the predictions that one rule decides, and loss increases on them with bootstrap
+// intervals. Files and the report's data call a prediction subset "slots".
 #pragma once
 
 #include <cstddef>
@@ -30,11 +30,12 @@ std::vector<PredictionSubset> rule_subsets(const HeadWindows& windows, std::span
 //   word start, in word (from the second character on), space (white space), other
 // The others overlap with them:
 //   repeats   the target is the character that followed the most recent earlier copy of the last two characters
-//   same word the target continues the word as an earlier copy of it did (at least 3 characters so far)
+//   same word the target is the character that followed the most recent earlier copy of the word so far (at least 3
+//             characters)
 //   closer    the target is a closing bracket or quote whose opener is at least 3 positions back
 std::vector<PredictionSubset> text_subsets(const HeadWindows& windows, const TokenClasses& classes);
-// The predictions that a head copying from the role's keys would decide: queries where every key of the role holds the
-// target character or, if evidence is given, where one of the keys is the evidence.
+// The predictions that a head can make by copying a character from the role's keys. Without evidence: queries where
+// every key holds the target character. With evidence: queries where one of the keys is the evidence.
 PredictionSubset role_subset(const HeadWindows& windows, const RoleMasks& masks, std::size_t role, std::string name,
                              std::span<const std::int32_t> evidence_of_target);
 

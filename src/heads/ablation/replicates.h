@@ -27,9 +27,9 @@ struct Replicates {
 };
 
 // `by_head` holds the ablations of single heads, with losses; subset 0 is all predictions. `truth` is the log of each
-// prediction's true probability, or empty. `strongest` is the loss increase on a subset when one head is ablated: the
-// head with the largest increase there in the full sample. `share` is `strongest` divided by the loss increase when all
-// heads are ablated; NaN when that is below kLeastStake. Uses the first kReplicates resamples of the setting's
+// prediction's true probability, or empty. `strongest` is the loss increase on a subset when the head with the largest
+// increase in the full sample is ablated. `share` is `strongest` divided by the loss increase when all heads are
+// ablated; NaN when the divisor is below kLeastStake. Uses the first kReplicates resamples of the setting's
 // bootstrap.
 Replicates headline_replicates(const AblationSetting& setting, std::span<const float> before,
                                const AblationResult& by_head, std::span<const double> truth);
@@ -38,8 +38,8 @@ Replicates headline_replicates(const AblationSetting& setting, std::span<const f
 std::vector<double> prunable_replicates(const std::vector<std::vector<float>>& losses, Index context, std::size_t heads,
                                         const Bootstrap& bootstrap);
 
-// {loss, above_floor, specialization, double_dissociations, prunable_fraction, subsets: {name: {strongest, share}}}, with
-// numbers rounded to six significant digits.
+// {loss, above_floor, specialization, double_dissociations, prunable_fraction, subsets: {name: {strongest, share}}}.
+// Numbers are rounded to six significant digits.
 Json to_json(const Replicates& replicates, std::span<const PredictionSubset> subsets);
 
 }  // namespace headlight

@@ -54,12 +54,13 @@ std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const H
 Matrix damage(const AblationResult& result);
 
 // Specialization index: I(head; subset) / min(H(head), H(subset)) of the matrix normalized to sum 1. 0 when all heads
-// matter for the subsets in the same proportions or the matrix is zero; 1 when each head matters for a subset of its
-// own.
+// matter for the subsets in the same proportions or the matrix is zero; 1 when each head matters for one subset and no
+// two heads share a subset.
 double specialization_index(const Matrix& damage);
 
-// Heads a and b, subsets r and s: ablating a hurts r (its interval lies above kHurts) and not s (its interval lies
-// below); ablating b hurts s and not r. At most one per pair r < s: that with the largest loss increases.
+// Heads a and b, subsets r and s: ablating a hurts r (the interval of the loss increase lies above kHurts) and not s
+// (the interval lies below kHurts); ablating b hurts s and not r. Each pair r < s counts at most once, with the two
+// heads of the largest loss increases.
 struct DoubleDissociation {
   std::size_t head_a, head_b, subset_r, subset_s;
 };

@@ -1,7 +1,7 @@
 // Pruning: orders in which to remove heads, pruning curves, and models with heads removed.
 //
-// Removing a head folds its mean output into the bias of the output projection; a model without biases drops it. A
-// pruned model therefore computes the same function as the full model with those heads ablated by
+// Removing a head folds its mean output into the bias of the output projection. In a model without biases, the mean
+// output is lost. A pruned model therefore computes the same function as the full model with those heads ablated by
 // Replacement::kConstant (kZero without biases).
 #pragma once
 
@@ -59,10 +59,10 @@ double prunable_fraction(std::span<const double> curve, std::size_t heads, doubl
 struct PruneOrder {
   std::string name;
   std::vector<HeadId> removed;  // in order of removal
-  std::vector<double> losses;   // with the first 0, 1, 2, ... of them removed; NaN where not measured
+  std::vector<double> losses;   // [heads removed]; NaN where not measured
 };
 
-// Orders are chosen on the first half of the windows, and losses measured on the second.
+// Orders are chosen on the first half of the windows; losses are measured on the second half.
 struct PruneStudy {
   std::size_t heads = 0;
   // "greedy"; in a study with complete curves also "by single ablation", "by gate gradient", and "worst first", which

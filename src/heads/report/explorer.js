@@ -1,4 +1,4 @@
-// Attention explorer: point at a character of a text to see a head's attention from there.
+// Attention explorer: shows a head's attention from the character under the pointer.
 const state = {head: heads[0], text: 0, query: null, role: null, locked: false};
 
 const cache = new Map();
@@ -87,10 +87,10 @@ function explorerSection() {
       let on = 0, keys = 0;
       for (let j = 0; j <= t; ++j) if (inRole(t, j)) { on += weight(t, j); ++keys; }
       const next = t + 1 < text.length ? text.tokens[t + 1] : text.next;
-      says.textContent = `From ${t} “${shownToken(text.tokens[t])}”` + (next === null ? '' : `, before “${shownToken(next)}”`) +
+      says.textContent = `Query ${t} “${shownToken(text.tokens[t])}”` + (next === null ? '' : `, before “${shownToken(next)}”`) +
         (text.rules[t] ? ` (rule ${text.rules[t]})` : '') + (text.losses[t] === null ? '' : `, loss ${fixed(text.losses[t], 2)}`) +
-        `: maximum ${fixed(weight(t, most), 2)} at ${most} “${shownToken(text.tokens[most])}”. ` +
-        (keys ? `On the role ${fixed(on, 2)}, by chance ${fixed(keys / (t + 1), 2)}. ` : 'Not a query of this role. ') + roleText;
+        `: largest weight ${fixed(weight(t, most), 2)}, on key ${most} “${shownToken(text.tokens[most])}”. ` +
+        (keys ? `Attention on the role ${fixed(on, 2)}, by chance ${fixed(keys / (t + 1), 2)}. ` : 'Not a query of this role. ') + roleText;
     }
   }
   const map = drawn(() => {

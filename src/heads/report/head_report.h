@@ -1,6 +1,5 @@
-// The report of a study of heads: a self-contained HTML page that needs no network and no other file. The browser draws
-// all figures from one block of JSON within the page. This header declares the functions that make the block and the
-// page.
+// The report of a study of heads: a self-contained HTML page. The browser draws all figures from one block of JSON in
+// the page. This header declares the functions that make the block and the page.
 #pragma once
 
 #include <cstddef>

@@ -42,10 +42,10 @@ std::string shaded(double x, double y, double width, double height, double stren
              "\"/>\n");
 }
 
-// A line break and a space are visible.
+// Replaces a line break and a space by visible symbols.
 std::string symbol(const std::string& token) { return token == "\n" ? "\u21b5" : token == " " ? "\u2423" : token; }
 
-// What a head attends to: its source, or its label.
+// The title of a head's attention map: the source that the head reads, or the head's label.
 std::string title_of(const HeadStudy& study, std::size_t head) {
   const HeadFinding& f = study.heads[head];
   if (study.experts) return cat(head_name(f.id), ": ", study.experts->experts[study.experts->main_source(head)].name);

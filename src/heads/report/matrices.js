@@ -76,7 +76,7 @@ function headsSection() {
     score(h).kappa_content, h.rise.all.mean, h.rise.all.low, h.rise.all.high, h.kinds_disagree, h.gate_importance, h.verdict])];
   return element('section', {id: 'heads'}, element('h2', {}, 'The heads'),
     element('p', {}, 'kappa: share of attention on the role beyond chance; kappa_c: beyond what position alone explains. In ' +
-      'brackets: the closest role of a head without a label. *: mean-, zero- and resample-ablation disagree. Increase: of the loss, in nats, when the head is ablated.'),
+      'brackets: the closest role of a head without a label. *: mean-, zero- and resample-ablation disagree. Increase: the loss increase in nats when the head is ablated.'),
     element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of heads'}, element('table', {}, head, ...rows)),
     savers('heads', null, table));
 }
@@ -102,8 +102,8 @@ function pairsSection() {
   });
   const [label] = chooser('Show', Object.entries(kinds).map(([k, v]) => [k, v[0]]), v => { kind = v; figure.again(); });
   return element('section', {id: 'pairs'}, element('h2', {}, 'Which heads back each other up'),
-    element('p', {}, 'Redundancy: loss increase of ablating both heads minus the sum for each alone, in nats. Orange: the heads back each other up ' +
-      '(each can replace the other). Blue: less than the sum; the heads depend on each other.'),
+    element('p', {}, 'Redundancy, in nats: the loss increase when both heads are ablated, minus the sum of the increases when each is ablated alone. ' +
+      'Orange: above 0; the heads back each other up (each can replace the other). Blue: below 0; the heads depend on each other.'),
     element('div', {class: 'tools'}, label), figure.place,
     savers('pairs', figure.svg, () => [['measure', 'a', 'b', 'value'], ...Object.values(kinds).flatMap(([name, values]) =>
       heads.flatMap((a, i) => heads.flatMap((b, j) => i < j ? [[name, a, b, values[i][j]]] : [])))]));

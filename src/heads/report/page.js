@@ -13,11 +13,11 @@ function verdictSection() {
     ...parts.flatMap(([, name, items]) => items.length ? [element('h3', {}, name), element('ul', {}, ...items)] : []));
 }
 
-// Tables over several seeds: values with the intervals of their means. Cells that are no interval, number or text are left
-// out. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
+// Tables over several seeds: values with the intervals of their means. Shows only cells that are intervals, numbers or
+// text. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
 const seedTables = {summary: 'Over all seeds', comparisons: 'Heads minus their baselines, within each seed', runs: 'Each seed',
   rules: 'Largest loss increase of a single head, by prediction subset',
-  labels: 'Labels, and in how many seeds some head has them', carriers: 'The heads with the largest loss increases, and the head of each role', stability: 'Similarity of the seeds',
+  labels: 'Labels, and the number of seeds in which some head has each label', carriers: 'The heads with the largest loss increases, and the head of each role', stability: 'Similarity of the seeds',
   onset: 'Onset: the first step of each role and loss', order: 'Order of onsets, by pair (p is not corrected for the number of pairs)', pruning: 'Pruning'};
 const openTables = ['summary', 'comparisons'];
 const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;
@@ -47,7 +47,7 @@ function seedsVerdict(s) {
   const labels = (s.labels ?? []).map(l => `${l.label} (${l.seeds})`);
   return [
     ...(s.comparisons ?? []).map(c => c.says.charAt(0).toUpperCase() + c.says.slice(1) + '.'),
-    labels.length ? `Labels, in how many of ${counted.length} seeds some head has them: ${labels.join(', ')}.` : 'No head has a label in any seed.',
+    labels.length ? `Labels, with the number of seeds (of ${counted.length}) in which some head has the label: ${labels.join(', ')}.` : 'No head has a label in any seed.',
     counted.length === s.runs.length ? 'No seed failed.' : `Failed: ${s.runs.filter(r => r.failed).map(r => `seed ${r.seed} (${r.failed})`).join(', ')}.`,
     ...(counted.length < 5 ? [`With ${counted.length} ${counted.length === 1 ? 'seed' : 'seeds'} the intervals are unreliable; use five or more.`] : [])];
 }
@@ -70,11 +70,11 @@ const main = document.getElementById('main');
 const sections = heads.length ? [seedsSection, verdictSection, expertsSection, effectsSection, headsSection, explorerSection, trainingSection, pruningSection, pairsSection, scatterSection]
   : [seedsSection, verdictSection];
 main.replaceChildren(...sections.map(s => s()).filter(Boolean));
-function goWhereTheAddressLeads() {
+function scrollToAddress() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const id = wanted.has('step') ? 'training' : wanted.has('head') ? 'explorer' : null;
   if (id) document.getElementById(id)?.scrollIntoView();
 }
-window.addEventListener('hashchange', goWhereTheAddressLeads);
-goWhereTheAddressLeads();
+window.addEventListener('hashchange', scrollToAddress);
+scrollToAddress();
 document.documentElement.dataset.ready = 'yes';

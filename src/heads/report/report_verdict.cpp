@@ -22,7 +22,7 @@ double highest(std::span<const double> values) {
 
 std::string heads_text(std::size_t n) { return cat(n, n == 1 ? " head" : " heads"); }
 
-// For each prediction subset, the head whose ablation costs most there; heads in order of their number of subsets.
+// Names the head with the largest loss increase on each prediction subset, heads with the most subsets first.
 std::string strongest(const HeadStudy& study) {
   std::map<std::size_t, std::vector<std::string>> by_head;
   for (std::size_t s = 1; s < study.subsets.size(); ++s) {

@@ -1,10 +1,10 @@
 // The attention label of a head: the role that its attention plays, if four conditions hold.
 //   1. The role's kappa is at least 0.4 and exceeds the kappa of every unrelated role by at least 0.1. Two roles are
-//      related if they name the same places or one is a special case of the other (role_masks.h). Among roles that name
-//      the same places, the first positional role gives the label, or the first role if none is positional. A head that
-//      reaches 0.4 on two or three unrelated roles without the margin is mixed and carries all their names.
-//   2. The role's kappa exceeds the 99th percentile of the untrained baseline: of the highest kappa of any head for any
-//      role, over untrained models of the same shape.
+//      related if they are alike (have nearly the same keys) or one is a special case of the other (role_masks.h).
+//      Among alike roles, the first positional role gives the label, or the first role if none is positional. A head
+//      that reaches 0.4 on two or three unrelated roles without the margin is mixed and carries all their names.
+//   2. The role's kappa exceeds the 99th percentile of the untrained baseline. The baseline has one value per untrained
+//      model of the same shape: the highest kappa of any head for any role.
 //   3. For content roles, kappa_c is at least 0.2.
 //   4. Both halves of the text give the same roles under condition 1.
 // Conditions 2 and 3 must hold for every role of a mixed head. If a condition fails, the head is unlabelled, and the
@@ -24,7 +24,7 @@ namespace headlight {
 
 inline constexpr double kLabelKappa = 0.4, kLabelMargin = 0.1, kLabelContent = 0.2, kLabelPercentile = 0.99;
 inline constexpr std::size_t kMostMixed = 3;  // a head with more roles than this is unlabelled
-inline constexpr Index kLabelQueries = 20;    // a role with fewer queries in the text is not considered
+inline constexpr Index kLabelQueries = 20;    // roles with fewer queries in the text are ignored
 inline constexpr double kUniform = 0.9;       // a head with at least this evenness is called uniform
 
 // The untrained baseline: for each of `models` newly initialized models, the highest kappa of any head for any role

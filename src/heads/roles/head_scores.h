@@ -2,8 +2,8 @@
 //
 // For a role with keys R_t at query t, over all its queries in all windows:
 //   S  = mean of sum over j in R_t of A[t,j]       the head's attention
-//   S0 = mean of |R_t| / (t+1)                     the value of uniform attention; with a window of W tokens, of those
-//                                                  keys of R_t that the query sees, over min(t+1, W)
+//   S0 = mean of |R_t| / (t+1)                     the value of uniform attention; with an attention window of W
+//                                                  tokens, (keys of R_t in the window) / min(t+1, W)
 //   S~ = as S, with the attention of the next window, (w+1) mod N of all N: the part that position alone explains
 //   kappa   = (S - S0) / (1 - S0)                  1: all attention, 0: chance level, negative: below chance
 //   kappa_c = (S - S~) / (1 - S~)                  for content roles
@@ -44,7 +44,7 @@ struct RoleScore {
   double elsewhere = 0;  // S~
   double top = 0;        // share of queries whose largest attention weight is on one of the role's keys
   Index queries = 0;     // eligible queries; if 0, the other values are 0
-  Index compared = 0;    // queries that S~ is the mean over; 0 when there was no other window
+  Index compared = 0;    // queries that S~ averages; 0 when there was no other window
   // 0 when there are no queries or S0 = 1.
   double kappa() const { return queries > 0 && chance < 1 ? (attention - chance) / (1 - chance) : 0; }
   // ln(S / S0): 0 at chance level, ln 2 at twice chance; NaN when S or S0 is 0. Used for character classes: vowels, for
@@ -61,7 +61,7 @@ struct RoleScore {
 
 class HeadScores {
  public:
-  // With a window, queries see only the last `window` keys; 0: all.
+  // `window`: the number of last keys that a query attends to; 0: all.
   HeadScores(Index layers, Index heads, std::size_t roles, Index window = 0)
       : layers_(layers),
         heads_(heads),
@@ -77,7 +77,8 @@ class HeadScores {
   const RoleScore& at(Index layer, Index head, std::size_t role) const {
     return scores_[place(layer, head) * roles_ + role];
   }
-  // Mean of entropy / ln(keys that the query sees) over all queries that see at least two: 1 for uniform attention, 0 for a single key.
+  // Mean of entropy / ln(number of visible keys), over the queries with at least two visible keys: 1 for uniform
+  // attention, 0 for attention to a single key.
   double evenness(Index layer, Index head) const { return evenness_[place(layer, head)].value; }
 
  private:

@@ -27,7 +27,7 @@ struct MeasuredText {
   TokenClasses classes;
   std::vector<std::int32_t> evidence;  // of each target; empty when unknown
   std::vector<std::uint8_t> rule;
-  std::vector<std::vector<std::int32_t>> experts;  // [expert]: its evidence for each target
+  std::vector<std::vector<std::int32_t>> experts;  // [expert]: as `evidence`, for this expert
 };
 
 // The roles that can be measured on this text: roles_for(), and one role per expert.
@@ -40,7 +40,7 @@ std::vector<double> mean_on(std::span<const float> losses, std::span<const Predi
 // The entropy floor on each subset; empty when the truth is unknown.
 std::vector<double> floor_on(const MeasuredText& text, const RunData& data, std::span<const PredictionSubset> subsets);
 
-// A token as printable text: the token itself if it is a character, its number if it is a byte that is not one.
+// A token as printable text: the character, or the number of a byte that is not a character.
 std::string shown_token(const Vocabulary& vocabulary, std::int32_t id);
 // The name of the rule that generated the target at this place; "" where nothing is predicted or the rule is unknown.
 std::string rule_at(const MeasuredText& text, const RunData& data, Index place);

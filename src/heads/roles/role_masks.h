@@ -38,11 +38,11 @@ class RoleMasks {
 
   // Whether role a is a special case of role b. On their shared queries, at least 90% of a's keys are keys of b but not
   // the reverse; if both hold, b is the role with fewer queries. A head that plays a then also plays b, and a is the
-  // better name. False if the two share fewer than half of the queries of the role with fewer.
+  // more precise name. False if the two roles share fewer than half of the queries of the role with fewer queries.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
-  // Whether two roles name the same places: on their shared queries, the Jaccard index of their keys is at least
-  // kSameRole. A head that plays one then plays the other on those queries. False if too few queries are shared, as
-  // above.
+  // Whether two roles have nearly the same keys: on their shared queries, the Jaccard index of their keys is at least
+  // kSameRole. A head that plays one role then plays the other on those queries. False if too few queries are shared,
+  // as above.
   bool alike(std::size_t a, std::size_t b) const { return alike_[a * roles() + b]; }
 
  private:

@@ -19,14 +19,14 @@ struct TokenClasses {
 
   std::vector<bool> space;       // white space, line breaks included
   std::vector<bool> line_break;  // \n, \r and their Unicode relatives
-  std::vector<bool> word;        // letters and digits; beyond ASCII, whatever is not white space
+  std::vector<bool> word;        // letters and digits; beyond ASCII, all that is not white space
   std::vector<bool> vowel, capital, digit, punctuation;  // of ASCII
   // For a closing token, the token that opens it: ( for ), " for ". -1 for all other tokens.
   std::vector<std::int32_t> opener;
   std::vector<bool> opens;  // opening brackets and quotes
 };
 
-// The input of a role: token ids and, where the language provides it, the truth about them.
+// The input of a role: token ids and, if the language provides them, their evidence and rules.
 struct RoleText {
   std::span<const std::int32_t> ids;
   const TokenClasses* classes = nullptr;
@@ -43,7 +43,7 @@ struct Role {
   std::string name;
   std::string meaning;  // "the character before"
   // Fills `keys` (given empty) with the positions j <= t that query t attends to in this role, ascending. Leaves `keys`
-  // empty when t is not an eligible query, because other roles would name the same keys there.
+  // empty when t is not an eligible query, because other roles would have the same keys there.
   std::function<void(const RoleText&, Index t, std::vector<Index>& keys)> keys;
   // Roles of one family are alternatives: a head can play only one of them, for example one offset.
   std::string family;

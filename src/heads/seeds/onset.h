@@ -40,7 +40,7 @@ std::vector<Onset> onsets_of(const JsonView& array);
 // The onset of one event over seeds.
 struct OnsetSummary {
   std::string event;
-  Index seeds = 0;  // that have the event
+  Index seeds = 0;  // number of seeds with the event
   // Median and range of the steps; -1 if no seed has a step. The median of an even number of steps is the lower of the
   // two middle ones, so that it is the step of a snapshot.
   struct Steps {

@@ -29,8 +29,8 @@ struct Carrier {
 // with kappa >= kLabelKappa of some head in some seed. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 
-// The assignment of rows to columns of a square matrix with the highest sum, as the column of each row (Hungarian
-// method: Kuhn 1955, Munkres 1957; O(n^3)).
+// The assignment of rows to columns of a square matrix that maximizes the sum of the assigned elements. Returns the
+// column of each row. Hungarian method (Kuhn 1955, Munkres 1957), O(n^3).
 std::vector<std::size_t> best_assignment(const std::vector<std::vector<double>>& similarity);
 
 // Similarity of heads p (rows of a) and q (rows of b): 2 p.q / (|p|^2 + |q|^2), which is 1 only for equal profiles; 0
@@ -45,16 +45,16 @@ struct SeedPair {
   Index seed_a = 0, seed_b = 0;
   double matched = 0;    // mean similarity of matched heads
   double unmatched = 0;  // mean over all pairs of heads: the value of a random pairing
-  // Matched after each part of the profiles was permuted among the heads of its seed: the null, because matching finds
-  // similarity even among heads that do not recur.
+  // Mean similarity when heads are matched after each part of the profiles was permuted among the heads of its seed.
+  // This is the null value, because matching finds similarity even among heads that do not recur.
   double shuffled = 0;
   double same_layer = 0;  // share of matched heads in the same layer
 };
-inline constexpr std::size_t kMatchedHeads = 256;  // models with more are not matched
+inline constexpr std::size_t kMatchedHeads = 256;  // models with more heads are not matched
 std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted);
 
-// The mean of a value over pairs, with its 95% interval. Pairs share seeds, so seeds are resampled; a resample's mean
-// is over all pairs of different seeds in it. Error: no pairs.
+// The mean of a value over pairs, with its 95% interval. Pairs share seeds, so seeds are resampled, not pairs. The mean
+// of a resample is over all its pairs of different seeds. Error: no pairs.
 Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*figure, int resamples = 2000);
 
 }  // namespace headlight

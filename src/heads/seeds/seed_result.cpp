@@ -1,4 +1,4 @@
-// Reading and writing of seed-N.json: the only place that knows the JSON form of one seed's figures.
+// Reading and writing of seed-N.json. Only this file depends on the JSON form of a seed's figures.
 #include "heads/seeds/seed_result.h"
 
 #include <cmath>

@@ -18,7 +18,7 @@ struct SubsetReplicates {
   std::vector<double> strongest, share;
 };
 
-// Prediction subsets are indexed alike in `subsets`, Head::increase and `subset_replicates`; the first is "all".
+// A prediction subset has the same index in `subsets`, Head::increase and `subset_replicates`; subset 0 is "all".
 struct SeedFigures {
   struct Subset {
     std::string name;
@@ -34,7 +34,7 @@ struct SeedFigures {
   struct Head {
     HeadId id;
     std::string label;         // empty: unlabelled
-    std::string closest_role;  // a mixed label names no single role
+    std::string closest_role;  // the best role; a mixed label names several
     std::string verdict;
     std::vector<RoleKappa> roles;        // those with queries
     std::vector<LossIncrease> increase;  // [subset], mean-ablation

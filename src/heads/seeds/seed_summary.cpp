@@ -192,7 +192,7 @@ std::vector<StabilitySummary> stability(std::span<const SeedPair> pairs) {
           of("matched heads in the same layer", &SeedPair::same_layer)};
 }
 
-// The most frequent value and its count; the first of several.
+// The most frequent value and its count; the first if several are equally frequent.
 template <class T>
 std::pair<T, Index> commonest(const std::vector<T>& values) {
   std::pair<T, Index> best{T{}, 0};

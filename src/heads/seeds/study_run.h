@@ -41,8 +41,8 @@ struct SeedStudyOutcome {
 };
 
 // Runs or continues a study. Returns nullopt when interrupted; all finished measurements are saved.
-// Errors: the model has no attention heads (UsageError); the directory holds another study or something else; the text
-// is missing or shorter than two windows. Nothing is created then.
+// Errors: the model has no attention heads (UsageError); the directory holds another study or other files; the text is
+// missing or shorter than two windows. These errors occur before anything is created.
 std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyWatch& watch = {});
 
 }  // namespace headlight

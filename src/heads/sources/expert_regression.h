@@ -5,8 +5,8 @@
 //
 // Both sides are centered over the symbols, which removes the softmax's normalizer, and then over the windows at each
 // position: mean-ablation (heads/ablation/ablation.h) leaves a head's mean at each position, which carries no evidence.
-// A model that predicts the true probabilities has K = 1 for every expert; a model that ignores an expert has K = 0 for
-// it.
+// A model that predicts the true probabilities has K = 1 for every expert. A model that ignores an expert has K = 0 for
+// this expert.
 #pragma once
 
 #include <span>

@@ -14,10 +14,11 @@
 
 namespace headlight {
 
-// A head reads an expert's evidence when at least this share of its attention is on it and no other expert's has more.
+// A head reads an expert's evidence when at least this share of its attention is on this evidence and no other expert's
+// evidence has a larger share.
 inline constexpr double kReads = 0.5;
-// Ablating a head loses an expert when the interval of ExpertStudy::lost() is above this, and keeps the expert when the
-// interval is below.
+// Ablating a head loses an expert when the interval of ExpertStudy::lost() lies above this share, and keeps the expert
+// when the interval lies below.
 inline constexpr double kLosesShare = 0.1;
 // A learned table matches an expert's table when the p of their correlation is at most this (learned_tables.h).
 inline constexpr double kTableP = 0.01;
@@ -43,7 +44,7 @@ struct ExpertStudy {
   bool loses(std::size_t head, std::size_t expert) const { return lost(head, expert).low > kLosesShare; }
   // The expert whose retention K falls most when the head is ablated.
   std::size_t main_source(std::size_t head) const;
-  // The number of experts that need attention and are lost with exactly one head.
+  // Of the experts that need attention, the number for which there is exactly one head whose ablation loses the expert.
   std::size_t experts_with_one_head() const;
 };
 
@@ -59,7 +60,7 @@ struct ExpertStudyOptions {
 ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options = {});
 
-// "L0H2 reads the symbol three back (attention 0.98); without it the model loses 76% of that source and nothing else."
+// "L0H2 attends to the symbol three back (attention 0.98); ablating it removes 76% of that source and nothing else."
 // One sentence per head; claims only what the intervals support.
 std::vector<std::string> head_sentences(const ExpertStudy& study);
 

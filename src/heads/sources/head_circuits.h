@@ -15,8 +15,8 @@ namespace headlight {
 // norms.
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
-// [from][to]: the OV circuit, or the logits of tokens `to` when the head attends only to one token of `from` and reads
-// its embedding: gain of the layer's norm, value projection, output_circuit(). Error: a post-norm model.
+// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from` and
+// reads its embedding: gain of the layer's norm, value projection, output_circuit(). Error: a post-norm model.
 std::vector<double> table_of_head(const TransformerLM& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 

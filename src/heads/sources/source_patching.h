@@ -12,11 +12,11 @@
 namespace headlight {
 
 struct Patching {
-  // [expert]: the change of the logits along the change of the expert's table when the whole model reads the swapped
-  // text, divided by the change that the true table implies. 1: as large as it should be. 0 for an expert without
-  // possible swaps.
+  // [expert]: the change of the logits when the whole model reads the swapped text, projected on the change of the
+  // expert's table row and divided by the change that the true table implies. 1 for a model with the true table; 0 for
+  // an expert without possible swaps.
   Estimates whole;
-  // [head][expert]: the share of that change which the head's output alone causes.
+  // [head][expert]: the share of `whole` that patching the output of this head alone causes.
   std::vector<Estimates> heads;
   std::vector<Index> swaps;  // [expert]: number of swaps measured
 };

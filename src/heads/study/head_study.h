@@ -26,8 +26,8 @@ inline constexpr Index kLeastPredictions = 20;
 
 struct StudyOptions {
   Index windows = 64;         // of text, at most
-  int untrained = 20;         // models of the untrained baseline for attention labels ...
-  int untrained_ablated = 5;  // ... and how many of them are also ablated
+  int untrained = 20;         // models of the untrained baseline for attention labels
+  int untrained_ablated = 5;  // number of untrained models that are also ablated
   int subspaces = 50;         // random subspaces of each layer, rounded up to whole rotations
   int random_orders = 20;
   std::uint64_t seed = 1;
@@ -42,7 +42,8 @@ struct HeadFinding {
   HeadLabel label;
   std::vector<RoleScore> scores;  // [role]
   double evenness = 0;
-  std::vector<LossIncrease> mean, zero, other;  // [subset]: loss increases by kind of ablation; `mean` is primary
+  // [subset]: loss increase by mean-ablation (primary), zero-ablation and resample-ablation (`other`).
+  std::vector<LossIncrease> mean, zero, other;
   // Whether the three kinds of ablation disagree on the loss increase over all predictions: in sign, or by a factor of
   // 3, with at least one of them 0.01 nats or more.
   bool kinds_disagree = false;

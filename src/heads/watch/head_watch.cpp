@@ -32,7 +32,7 @@ struct ScoreAttention : Hook {
 };
 
 // The roles with enough queries in this text.
-std::vector<Role> told_roles(const MeasuredText& text, const RunData& data) {
+std::vector<Role> scored_roles(const MeasuredText& text, const RunData& data) {
   std::vector<Role> roles = roles_of(text, data);
   const RoleMasks masks(roles, text.role_text(), text.windows.context());
   std::vector<Role> told;
@@ -63,7 +63,7 @@ struct HeadWatch::Measured {
         shown(trainer.data(),
               std::min(trainer.config().context, trainer.data().fresh.empty() ? kShownLength : kShownSequence), 1),
         heads(all_heads(as_transformer(trainer.model(), "--watch-heads").config())),
-        roles(told_roles(text, trainer.data())),
+        roles(scored_roles(text, trainer.data())),
         masks(roles, text.role_text(), text.windows.context()),
         subsets(subsets_of(text, trainer.data())) {}
   MeasuredText text, shown;

@@ -1,4 +1,4 @@
-// Progress heads during training: the steps, unchanged training, snapshots, and resuming.
+// Measuring heads during training: the steps, unchanged training, snapshots, and resuming.
 #include "heads/watch/head_watch.h"
 
 #include <algorithm>
