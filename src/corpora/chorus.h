@@ -3,9 +3,9 @@
 //
 //   p(next) proportional to exp( sum over experts of table[evidence][next] )
 //
-// This is a product of experts (Hinton 1999). The evidence of an expert is one symbol of the line. It selects a row of
-// the expert's fixed table, which is added to the logits of the next symbol. An expert without evidence adds nothing.
-// The line break comes only after the last symbol. The experts, in this order, and their evidence:
+// This is a product of experts (Hinton 1999). The evidence of an expert is one symbol of the line. This symbol selects
+// a row of the expert's fixed table, and the row is added to the logits of the next symbol. An expert without evidence
+// adds nothing. The line break comes only after the last symbol. The experts, in this order, and their evidence:
 //
 //   last       the last symbol; needs no attention, so ablating heads does not remove it
 //   back-K     the symbol K positions before the last, for each K in `offsets`

@@ -54,13 +54,13 @@ TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, 
                       {"matrix", "the line's true transition probabilities: the entropy rate", {}}};
   const auto k = static_cast<std::size_t>(o.symbols);
   const auto count = static_cast<double>(o.symbols);
-  std::vector<double> log_chance(k * k), after(k * k), went_on(k), came(k);
-  std::vector<Index> stood(k * k);  // index of each pair's latest end, plus one; 0: none
+  std::vector<double> log_chance(k * k), pair_counts(k * k), from_counts(k), symbol_counts(k);
+  std::vector<Index> latest_end(k * k);  // index of each pair's latest end, plus one; 0: none
   return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
     for (std::size_t i = 0; i < k; ++i)
       draw_log_dirichlet(o.concentration, rng, std::span(log_chance).subspan(i * k, k));
-    for (std::vector<double>* counts : {&after, &went_on, &came}) counts->assign(counts->size(), 0);
-    stood.assign(stood.size(), 0);
+    for (std::vector<double>* counts : {&pair_counts, &from_counts, &symbol_counts}) counts->assign(counts->size(), 0);
+    latest_end.assign(latest_end.size(), 0);
     std::size_t before = 0;
     for (Index i = 0; i < o.length; ++i) {
       std::size_t next = 0;
@@ -73,18 +73,18 @@ TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, 
         double left = rng.uniform();
         while (next + 1 < k && (left -= std::exp(log_chance[before * k + next])) >= 0) ++next;
         const std::size_t pair = before * k + next;
-        const double n = after[pair], total = went_on[before];
+        const double n = pair_counts[pair], total = from_counts[before];
         s.add(detail::kLower[next], std::log((n + o.concentration) / (total + count * o.concentration)),
-              total > 0 ? kSeen : kUnseen, stood[pair] > 0 ? i + 1 - stood[pair] : 0);
+              total > 0 ? kSeen : kUnseen, latest_end[pair] > 0 ? i + 1 - latest_end[pair] : 0);
         s.references[kUniform].push_back(uniform);
-        s.references[kUnigram].push_back(std::log((came[next] + 1) / (static_cast<double>(i) + count)));
+        s.references[kUnigram].push_back(std::log((symbol_counts[next] + 1) / (static_cast<double>(i) + count)));
         s.references[kBigram].push_back(std::log((n + 1) / (total + count)));
         s.references[kMatrix].push_back(log_chance[pair]);
-        ++after[pair];
-        ++went_on[before];
-        stood[pair] = i + 1;
+        ++pair_counts[pair];
+        ++from_counts[before];
+        latest_end[pair] = i + 1;
       }
-      ++came[next];
+      ++symbol_counts[next];
       before = next;
     }
   });

@@ -14,7 +14,7 @@ namespace {
 constexpr int kMostDigits = 4;
 enum Rule : std::uint8_t { kSource, kTab, kTarget, kLineBreak };
 constexpr detail::NamedRule kRules[] = {{"source", "a symbol before the tab"},
-                                        {"tab", "the tab; uncertain where a longer source exists"},
+                                        {"tab", "the tab; uncertain if a longer source begins the same way"},
                                         {"target", "a symbol after the tab; the source determines the target"}};
 
 std::string line_of(Index number, bool to_words) {
@@ -22,7 +22,7 @@ std::string line_of(Index number, bool to_words) {
   return to_words ? cat(digits, "\t", words) : cat(words, "\t", digits);
 }
 
-// The numbers with as many digits that are held out, or the others.
+// The held-out numbers with this many digits, or all others.
 std::vector<Index> numbers_of(int digits, bool held_out) {
   Index end = 1;
   for (int i = 0; i < digits; ++i) end *= 10;
@@ -32,8 +32,9 @@ std::vector<Index> numbers_of(int digits, bool held_out) {
   return numbers;
 }
 
-// All lines in order, with the sums of the probabilities of the lines before each. The probability of a character after
-// a prefix is that of all lines that continue so, divided by that of all lines with the prefix.
+// All lines, sorted, with their cumulative probabilities. The probability of a character after a prefix is the total
+// probability of the lines that begin with the prefix and the character, divided by that of the lines that begin with
+// the prefix.
 class Lines {
  public:
   explicit Lines(const std::vector<std::vector<Index>>& by_digits) {

@@ -12,20 +12,21 @@ inline constexpr Index kMostNumber = 9999;
 
 // "one thousand two hundred thirty four" for 1234. Error: outside 0..kMostNumber.
 std::string number_words(Index number);
-// Whether a number is held out: a tenth of the numbers from 100 up. No word occurs in held-out numbers only.
+// Whether a number is held out: a tenth of the numbers from 100 up. Every word also occurs in numbers that are not held
+// out.
 bool is_held_out(Index number);
 
 // Numbers: lines "1234 TAB one thousand two hundred thirty four" and, equally often, the two sides exchanged.
 //
-// The number of digits is uniform in 1..4, and numbers of as many digits are equally likely. Seed kHeldOutSeed gives
-// held-out numbers only; every other seed gives the other numbers only. The rules:
+// The number of digits is uniform in 1..4, and numbers with the same number of digits are equally likely. Seed
+// kHeldOutSeed gives held-out numbers only; every other seed gives the other numbers only. The rules:
 //
 //   source  a symbol before the tab
-//   tab     the tab; uncertain where a longer source exists
+//   tab     the tab; uncertain if a longer source begins the same way
 //   target  a symbol after the tab; the source determines the target
 //   end     the line break
 //
-// The text of held-out numbers has no probabilities, because it is not a sample of what a model is trained on.
+// The text of held-out numbers has no probabilities, because it is not a sample of the training distribution.
 inline constexpr std::uint64_t kHeldOutSeed = 2;
 TracedText draw_numbers(Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 

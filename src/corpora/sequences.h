@@ -15,13 +15,14 @@ namespace headlight {
 //
 // Each sequence draws its period n uniformly from shortest..longest, so a model must find the earlier copy of the
 // current symbol and read the symbol after it: induction. If shortest = longest, a head that attends at a fixed
-// distance predicts as well. That corpus is a trap: a low loss on it is no evidence of induction. The rules:
+// distance predicts equally well. That corpus is a trap: a low loss on it is no evidence of induction. The rules:
 //
 //   new     a symbol that has not occurred yet, uniform over the rest
 //   turn    the first symbol again; uncertain, because n is unknown until then
 //   repeat  the symbol one period back; certain
 //
-// References: uniform (all symbols equally likely), unigram (knows the sequence's set of symbols, but not their order).
+// References: uniform (all symbols equally likely), unigram (uses the set of the sequence's symbols, but not their
+// order).
 struct RepeatsOptions {
   Index symbols = 32;  // at most 62: a-z, 0-9, A-Z
   Index shortest = 6, longest = 20;

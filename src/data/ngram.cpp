@@ -21,7 +21,8 @@ NgramModel::NgramModel(std::span<const std::int32_t> text, Index vocabulary, int
   // Counts have 32 bits.
   const Index tokens = std::min({static_cast<Index>(text.size()), most_tokens, Index{1} << 31});
   if (tokens < 1) fail("n-grams: the text is empty; pass at least one token");
-  // The n-grams that end at the last token, indexed by length; 0 for those that would begin before the text.
+  // The nodes of the n-grams that end at the last token, indexed by length; 0 if the n-gram would begin before the
+  // text.
   std::array<std::uint32_t, kMostOrder + 1> ending{}, next{};
   for (Index i = 0; i < tokens; ++i) {
     if (static_cast<Index>(nodes_.size()) + order > most_ngrams && i > 0) break;
@@ -79,7 +80,7 @@ double NgramModel::probability(std::span<const std::int32_t> before, std::int32_
     for (const std::int32_t token : before.last(static_cast<std::size_t>(n - 1))) {
       check(token);
       history = find(history, token);
-      if (history == 0) return p;  // longer histories end with this one, so none was seen
+      if (history == 0) return p;  // longer histories contain this one, so they did not occur either
     }
     const std::uint32_t whole = find(history, next);
     const Node& h = nodes_[history];
@@ -104,7 +105,7 @@ double NgramModel::loss(std::span<const std::int32_t> text, Index first, Index l
 }
 
 void NgramModel::check(std::int32_t token) const {
-  if (token < 0 || token >= vocabulary_) fail("n-grams: no token ", token, " among ", vocabulary_);
+  if (token < 0 || token >= vocabulary_) fail("n-grams: token ", token, " is outside 0 to ", vocabulary_ - 1);
 }
 
 std::size_t NgramModel::slot_of(std::uint32_t parent, std::int32_t token) const {

@@ -1,7 +1,7 @@
 // TextTokens: encodes texts of any size as one sequence of token ids.
 //
-// Keeps the texts in memory or on the disk (os/file_bytes.h), and encodes ids whenever they are read. To find a character
-// by its index, texts with multi-byte characters also have a table of 8 bytes for every 2048 bytes of text. Each text is
+// The texts stay in memory or on the disk (os/file_bytes.h); each read of ids encodes them again. For texts with
+// multi-byte characters, a table of 8 bytes for every 2048 bytes of text finds a character by its index. Each text is
 // scanned once, on all threads (data/text_scan.h).
 #pragma once
 

@@ -30,7 +30,7 @@ TokenIds::TokenIds(std::shared_ptr<const TokenSource> source) : source_(std::mov
 
 void TokenIds::check(Index first, Index last) const {
   if (first < 0 || last < first || last > size_)
-    fail("tokens: places ", first, " to ", last, " are not within a text of ", size_);
+    fail("tokens: positions ", first, " to ", last, " are outside a text of ", size_, " tokens");
 }
 
 void TokenIds::read(Index first, std::span<std::int32_t> to) const {

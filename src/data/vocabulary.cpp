@@ -65,13 +65,13 @@ std::string Vocabulary::decode(std::span<const std::int32_t> ids) const {
 }
 
 std::string Vocabulary::piece(std::int32_t id) const {
-  if (id < 0 || id >= size()) fail("vocabulary: no token ", id, " among ", size());
+  if (id < 0 || id >= size()) fail("vocabulary: token ", id, " is outside 0 to ", size() - 1);
   if (is_bytes()) return std::string(1, static_cast<char>(id));
   return encode_utf8(characters_[static_cast<std::size_t>(id)]);
 }
 
 std::string Vocabulary::name(std::int32_t id) const {
-  if (id < 0 || id >= size()) fail("vocabulary: no token ", id, " among ", size());
+  if (id < 0 || id >= size()) fail("vocabulary: token ", id, " is outside 0 to ", size() - 1);
   if (!is_bytes()) return printable(characters_[static_cast<std::size_t>(id)]);
   char text[8];
   std::snprintf(text, sizeof text, "0x%02X", static_cast<unsigned>(id));

@@ -7,8 +7,8 @@
 
 namespace headlight {
 
-// Metadata keys of an exported model.safetensors. Programs that replace the weights also drop these keys, so that the
-// values never describe other weights.
+// Metadata keys of an exported model.safetensors. A program that replaces the weights drops these keys, so the values
+// always describe the weights beside them.
 inline constexpr const char *kStepKey = "headlight_step", *kLossKey = "headlight_val_loss";
 
 // Strips the folders from all paths in the info, so that an export does not reveal local directories.

@@ -1,4 +1,4 @@
-// Builds the model in a GGUF file from the file's own metadata, as llama.cpp would.
+// Builds a model from a GGUF file, with the configuration in the file's metadata, as llama.cpp does.
 #pragma once
 
 #include <memory>

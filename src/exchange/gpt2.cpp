@@ -29,7 +29,7 @@ constexpr Name kQkv{"attn.qkv", "attn.c_attn", "attn_qkv", "attention.query_key_
 constexpr Name kTokens{"tokens", "wte", "token_embd", "embed_in"}, kPositions{"position", "wpe", "position_embd", ""},
     kLastNorm{"norm", "ln_f", "output_norm", "final_layer_norm"}, kHead{"head", "lm_head", "output", "embed_out"};
 
-// Lists the weights of a model with both names.
+// Lists the weights of a model with our names and the other program's names.
 class Walk {
  public:
   Walk(const TransformerConfig& config, Gpt2Naming naming) : c_(config), naming_(naming) {}
@@ -226,17 +226,17 @@ std::unique_ptr<TransformerLM> model_from_gpt2(const std::map<std::string, const
     Tensor value = p.value;
     const std::span<float> numbers(value.data<float>(), static_cast<std::size_t>(value.numel()));
     const auto found = sources.find(p.name);
-    if (found == sources.end()) {  // the bias of a norm
+    if (found == sources.end()) {  // a norm bias that the source lacks
       std::fill(numbers.begin(), numbers.end(), 0.0f);
       continue;
     }
     const auto& [weight, tensor] = found->second;
     copy_values(*tensor, source, numbers);
     if (weight->transposed || weight->by_head > 0) {
-      const std::vector<float> turned = weight->transposed
-                                            ? transposed(numbers, weight->shape[1], weight->shape[0])
-                                            : regrouped(numbers, weight->by_head, width_of(*weight), true);
-      std::copy(turned.begin(), turned.end(), numbers.begin());
+      const std::vector<float> reordered = weight->transposed
+                                               ? transposed(numbers, weight->shape[1], weight->shape[0])
+                                               : regrouped(numbers, weight->by_head, width_of(*weight), true);
+      std::copy(reordered.begin(), reordered.end(), numbers.begin());
     }
     if (!std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }))
       fail(source, ": ", tensor->name, " contains a value that is not finite; use another checkpoint");

@@ -1,4 +1,4 @@
-// GPT-2 transformers (Radford et al. 2019): which of our models are GPT-2s, and the names of their weights in other
+// GPT-2 transformers (Radford et al. 2019): the check that a model is a GPT-2, and the names of its weights in other
 // programs. Hugging Face directories, nanoGPT weights and llama.cpp files all store this architecture. Our models with
 // rotary positions are GPT-NeoX there (Black et al. 2022), with all channels of a head rotated and the feed-forward
 // layer after attention instead of in parallel; otherwise they equal GPT-2.
@@ -37,7 +37,7 @@ struct Gpt2Weight {
   bool norm_bias = false;    // the bias of a layer norm, which foreign models without biases may lack
   std::vector<Index> their_shape() const;
 };
-// Every weight of such a model, in our order. With `config.bias` false, linear layers have no bias.
+// Every weight of a GPT-2 or GPT-NeoX, in our order. With `config.bias` false, linear layers have no bias.
 std::vector<Gpt2Weight> gpt2_weights(const TransformerConfig& config, Gpt2Naming naming);
 
 // A model's weights in another program's names and layouts.

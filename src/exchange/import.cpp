@@ -58,7 +58,8 @@ const Family& family_of(const JsonView& config) {
   kind.refuse(cat("is \"", kind.as_string(), "\"; only \"gpt2\" and \"gpt_neox\" are supported"));
 }
 
-// Our rotary positions rotate all channels by the standard angles. Files state this with either of two sets of keys.
+// Our rotary positions rotate all channels by the standard angles. Files store these properties under either of two
+// sets of keys.
 void require_plain_rotary(const JsonView& config) {
   const auto require_number = [](const JsonView& where, const char* key, double value, bool otherwise) {
     const auto found = where.find(key);

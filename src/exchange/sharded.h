@@ -17,8 +17,8 @@ struct ShardedTensors {
   std::vector<TensorView> tensors;
 };
 // Loads the shards of the index in this directory. Each shard passes all checks of a safetensors file; memory use
-// equals the size of the shards. Errors, each naming the index or the shard: a malformed index; a shard name with a
-// folder in it, or of a file that does not exist; a tensor that is only in the index or only in its shard; a wrong
+// equals the size of the shards. Errors, each naming the index or the shard: a malformed index; a shard name that
+// contains a folder or names a missing file; a tensor that is only in the index or only in its shard; a wrong
 // total_size.
 ShardedTensors load_shards(const std::string& directory);
 

@@ -16,10 +16,10 @@ constexpr std::uint32_t kLocalHeader = 0x04034B50, kDirectoryHeader = 0x02014B50
 constexpr std::uint16_t kVersion = 20, kNamesAreUtf8 = 0x0800, kStored = 0;
 constexpr std::uint16_t kMidnight = 0, kFirstOf1980 = 0x21;  // the earliest date of the format
 
-constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // a field of all ones refers to zip64
+constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // a field with all bits set means zip64
 
 // The fields that a local header and a directory entry have in common.
-void append_facts(std::string& bytes, const ZipFile& file, std::uint32_t crc, std::uint64_t size) {
+void append_common_fields(std::string& bytes, const ZipFile& file, std::uint32_t crc, std::uint64_t size) {
   for (const std::uint16_t field : {kVersion, kNamesAreUtf8, kStored, kMidnight, kFirstOf1980})
     append_little(bytes, field);
   append_little(bytes, crc);
@@ -47,12 +47,12 @@ void save_zip(const std::string& path, std::span<const ZipFile> files) {
     }
     std::string header;
     append_little(header, kLocalHeader);
-    append_facts(header, file, crc, size);
+    append_common_fields(header, file, crc, size);
     header += file.name;
 
     append_little(directory, kDirectoryHeader);
     append_little(directory, kVersion);  // made by
-    append_facts(directory, file, crc, size);
+    append_common_fields(directory, file, crc, size);
     append_little(directory, std::uint16_t{0});  // no comment
     append_little(directory, std::uint16_t{0});  // disk number
     append_little(directory, std::uint16_t{0});  // internal attributes

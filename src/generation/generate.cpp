@@ -79,12 +79,12 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
     drawn.token = sample_token(logits, o, rng);
   } else {
     const auto span = std::min(before.size(), static_cast<std::size_t>(kRepetitionSpan));
-    PoolVector<std::int32_t> lately(before.end() - static_cast<std::ptrdiff_t>(span), before.end());
-    std::sort(lately.begin(), lately.end());
-    lately.erase(std::unique(lately.begin(), lately.end()), lately.end());
+    PoolVector<std::int32_t> recent(before.end() - static_cast<std::ptrdiff_t>(span), before.end());
+    std::sort(recent.begin(), recent.end());
+    recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
     PoolVector<float> changed(logits.begin(), logits.end());
     const auto penalty = static_cast<float>(o.repetition_penalty);
-    for (const std::int32_t id : lately) {
+    for (const std::int32_t id : recent) {
       float& x = changed[static_cast<std::size_t>(id)];
       x = x > 0 ? x / penalty : x * penalty;
     }
@@ -101,7 +101,8 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 
 namespace {
 
-// The number of last tokens that start at the first document end within the context; 0 if no document ends there.
+// The size of the longest window, of at most `context` last tokens, that begins with the last token of a document end;
+// 0 if no document ends within the context.
 std::size_t window_from_document_end(std::span<const std::int32_t> tokens, std::size_t context,
                                      std::span<const std::int32_t> document_end) {
   if (document_end.empty()) return 0;

@@ -1,4 +1,4 @@
-// TextStream: search for the stop text, and the bytes held back for it and for incomplete characters.
+// TextStream: searches for the stop text, and holds back bytes that may begin it or belong to an incomplete character.
 #include "generation/text_stream.h"
 
 #include <algorithm>

@@ -1,8 +1,9 @@
 // The family `conv`: causal dilated convolutions with gates and a residual stream, as in WaveNet (van den Oord et al.
 // 2016). A layer computes x = x + out(dropout(tanh(a) * sigmoid(b))), where a and b are the halves of conv1d(norm(x)).
 //
-// The dilation doubles from layer to layer: with K taps, n layers with the dilations 1, 2, 4, ... see the last
-// 1 + (K-1)(2^n - 1) tokens. When the next layer would see beyond the context, the dilations start again at 1.
+// The dilation doubles from layer to layer: with K taps, n layers with the dilations 1, 2, 4, ... have a receptive
+// field of 1 + (K-1)(2^n - 1) tokens. If the next layer would extend the field beyond the context, the dilations start
+// again at 1.
 #include <algorithm>
 #include <cstring>
 
@@ -40,7 +41,7 @@ Sizes sizes_of(const ModelOptions& o, Index vocabulary) {
 // The dilation of each layer.
 std::vector<Index> dilations(const Sizes& s) {
   std::vector<Index> all;
-  Index dilation = 1, field = 1;  // of the layers since the last restart
+  Index dilation = 1, field = 1;  // receptive field of the layers since the last restart
   for (Index layer = 0; layer < s.layers; ++layer, dilation *= 2) {
     if (field + (s.kernel - 1) * dilation > s.context) dilation = field = 1;
     field += (s.kernel - 1) * dilation;
@@ -94,7 +95,7 @@ class ConvLM : public LanguageModel {
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override {
     const Index length = sequence_length(ids, batch);
     Tensor x = drop_(tokens(ids, Shape{batch, length}));        // [B,T,C]
-    for (const Child<ConvLayer>& layer : layers) x = layer(x);  // the first steps see zeros before the sequence
+    for (const Child<ConvLayer>& layer : layers) x = layer(x);  // zeros precede the sequence
     return head(norm(x));                                       // [B,T,V]
   }
   Index vocabulary() const override { return sizes_.vocabulary; }

@@ -71,7 +71,7 @@ void Decoder::State::quantize_weights() {
   link_steps();
 }
 
-// A new layer whose initial weights have no effect passes the logit comparison, but its parameters show up here.
+// Also detects an unsupported layer that passes the logit comparison because its initial weights have no effect.
 void Decoder::State::check_parameters() const {
   if (const std::size_t all = model.parameters().size(); all != parameters_known)
     throw Mismatch(
@@ -125,8 +125,8 @@ Tensor Decoder::State::bias_of(std::size_t layer, Index queries, Index keys) con
   return model.position->bias(config.heads, queries, keys, DType::kFloat32);
 }
 
-// Puts the (rotated) keys and the values [1,G,T,D] of the first T positions into the cache: all of them into the sums, or
-// the last `most_rows`, position t in row t % most_rows.
+// Caches the (rotated) keys and the values [1,G,T,D] of the first T positions. Linear attention adds all of them to its
+// sums; other patterns store the last `most_rows` positions, position t in row t % most_rows.
 void Decoder::State::store(Layer& layer, const Tensor& k, const Tensor& v) {
   const Index count = k.size(2);
   for (Index h = 0; h < layer.key_heads; ++h)

@@ -18,10 +18,11 @@
 //  - With relative positions (rotary, ALiBi, none) the oldest token leaves the cache, and nothing is recomputed. The
 //    result then differs from the model run on the last T tokens: the remaining keys and values were computed while the
 //    removed tokens were still in the context. From the second block on they carry information from those tokens (up to
-//    layers x (T - 1) tokens back). Also, no token is at the beginning of a text, as one is in training.
+//    layers x (T - 1) tokens back). Also, unlike in training, no cached token was read as the first
+//    of its sequence.
 //  - With absolute positions (learned, sinusoidal) every key and value would change. The decoder therefore starts again
-//    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, it equals the
-//    model run on those tokens.
+//    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, its logits
+//    equal those of the model run on these tokens.
 //
 // To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
 // (src/models/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
@@ -44,16 +45,16 @@ class Decoder : public TokenReader {
     using Error::Error;
   };
 
-  // Compares its logits with the model's over the whole context and beyond, or, for a model that would take seconds,
-  // over the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the decoder
-  // does not support, or if the logits differ.
+  // Compares its logits with the model's over the whole context and beyond. For a model that would take seconds,
+  // compares only the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the
+  // decoder does not support, or if the logits differ.
   explicit Decoder(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
   ~Decoder() override;
 
   // Clears the cache and reads these tokens in one batch, with the model's own weights in any format.
   std::span<const float> start(std::span<const std::int32_t> ids) override;
-  // Allocates only while the cache grows (it doubles), when it starts again, and once after the number of threads was
-  // raised.
+  // Allocates only when the cache grows (its size doubles), when the decoder starts again, and once after the number of
+  // threads was raised.
   std::span<const float> next(std::int32_t id) override;
   // Number of tokens in the cache.
   Index length() const override;

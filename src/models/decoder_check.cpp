@@ -12,10 +12,10 @@ namespace headlight {
 
 namespace {
 
-// Limits of the check, in bytes of weights and cache read times tokens: token by token, and in one batch. Each
-// corresponds to a few tenths of a second (Zen 4, two cores).
+// Limits of the check for reading token by token and for reading in one batch, in bytes of weights and cache per token,
+// times tokens. Each corresponds to a few tenths of a second (Zen 4, two cores).
 constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
-// Minimum for any model size: tokens read one by one at each end, and tokens in all.
+// Minimum numbers of compared tokens for any model size: read one by one at the beginning and at the end, and in all.
 constexpr Index kFewestByOne = 16, kFewest = 64;
 // A sliding cache is compared for contexts up to this size, because its mask grows with the square of the context.
 constexpr Index kLongestWindow = 256;
@@ -33,12 +33,12 @@ class Comparison {
     const Index bytes = decoder_.bytes_read(c_.context);
     const Index count = std::min(c_.context, std::max(kFewest, kMostTogether / bytes));
     const Index by_one = kMostByOne / bytes >= count ? count : std::min(count, kFewestByOne);
-    const Tensor right = model_(first(count), 1);  // [1,T,V]
-    for (Index t = 0; t < by_one; ++t) compare(right, t, decoder_.next(id(t)), t);
+    const Tensor model_logits = model_(first(count), 1);  // [1,T,V]
+    for (Index t = 0; t < by_one; ++t) compare(model_logits, t, decoder_.next(id(t)), t);
     // A prompt in one batch, then the tokens after it.
     const Index prompt = std::max<Index>(1, count - kFewestByOne);
-    compare(right, prompt - 1, decoder_.start(first(prompt)), prompt - 1);
-    for (Index t = prompt; t < count; ++t) compare(right, t, decoder_.next(id(t)), t);
+    compare(model_logits, prompt - 1, decoder_.start(first(prompt)), prompt - 1);
+    for (Index t = prompt; t < count; ++t) compare(model_logits, t, decoder_.next(id(t)), t);
     if (count == c_.context) model_.position->relative() ? slide() : start_again();
   }
 
@@ -51,32 +51,33 @@ class Comparison {
   // With a full cache, the decoder reads the last half of the context again, together with the next token.
   void start_again() {
     const Index kept = c_.context / 2 + 1;
-    const Tensor right = model_(
+    const Tensor model_logits = model_(
         std::span(ids_).subspan(static_cast<std::size_t>(c_.context + 1 - kept), static_cast<std::size_t>(kept)), 1);
-    compare(right, kept - 1, decoder_.next(id(c_.context)), c_.context);
+    compare(model_logits, kept - 1, decoder_.next(id(c_.context)), c_.context);
   }
 
-  // With a full cache, a sliding decoder equals the model with an attention window of T in every block, or of its own.
+  // With a full cache, a sliding decoder equals the model with an attention window of T tokens in every block, or with
+  // the pattern's own, smaller window.
   void slide() {
     const Index length = c_.context + 2;
     if (c_.context > kLongestWindow) return;
     Tensor window = Tensor::zeros({length, length}, DType::kFloat32);
     for (Index t = 0; t < length; ++t)
       for (Index s = std::max<Index>(0, t - c_.context + 1); s <= t; ++s) window.data<float>()[t * length + s] = 1;
-    const bool sums = make_attention(c_.attention)->step()->linear;  // hold all tokens, beyond the context too
+    const bool sums = make_attention(c_.attention)->step()->linear;  // the sums also keep tokens beyond the context
     const AttentionMask mask{.causal = true, .allowed = sums ? Tensor() : window};
     Tensor x = model_.position->embed(model_.tokens(ids_, Shape{1, length}));
     for (const Child<TransformerBlock>& block : model_.blocks) x = block(x, mask, model_.position.get());
-    const Tensor right = model_.logits(x);
-    for (Index t = c_.context; t < length; ++t) compare(right, t, decoder_.next(id(t)), t);
+    const Tensor model_logits = model_.logits(x);
+    for (Index t = c_.context; t < length; ++t) compare(model_logits, t, decoder_.next(id(t)), t);
   }
 
-  void compare(const Tensor& right, Index row, std::span<const float> logits, Index t) const {
-    const float* expected = right.data<float>() + row * c_.vocabulary;
+  void compare(const Tensor& model_logits, Index row, std::span<const float> logits, Index t) const {
+    const float* expected = model_logits.data<float>() + row * c_.vocabulary;
     double size = 1, error = 0;
     for (Index i = 0; i < c_.vocabulary; ++i) {
       const auto a = static_cast<double>(expected[i]), b = static_cast<double>(logits[static_cast<std::size_t>(i)]);
-      if (!std::isfinite(a) && !std::isfinite(b)) continue;  // damaged weights: the two agree
+      if (!std::isfinite(a) && !std::isfinite(b)) continue;  // damaged weights: both are non-finite
       size = std::max(size, std::abs(a));
       error = std::isfinite(a - b) ? std::max(error, std::abs(a - b)) : INFINITY;
     }

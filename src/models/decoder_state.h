@@ -127,8 +127,8 @@ struct Decoder::State {
 
   Index position = 0;  // of the next token; the cache holds the last `most_rows` tokens before it
   Index capacity = 0;  // S: allocated tokens; doubles up to `most_rows`
-  // With absolute positions, the ids since start(): a full cache starts again from the last ones. Empty with relative
-  // ones.
+  // The ids since start() with absolute positions, because a full cache starts again from the last ids. Empty with
+  // relative positions.
   std::vector<std::int32_t> history;
   Tensor embedded;  // [1,1,C]
   Tensor unit;      // [1,1,1,D], ones then zeros: rotation maps it to cosines and sines

@@ -28,8 +28,8 @@ namespace {
 // synchronizing two threads.
 constexpr Index kPartBytes = Index{1} << 14;
 
-// Part `part` of `parts` of 0..count. A result does not depend on the part it falls into, so the number of parts may
-// depend on the number of threads.
+// Part number `part` of the range 0..count, divided into `parts` parts. Each result is independent of the division, so
+// the number of parts may depend on the number of threads.
 struct Range {
   Index begin, end;
   Range(Index count, Index part, Index parts) {
@@ -53,10 +53,11 @@ kernels::Unary function_of(Activation activation) {
   fail("decoder: unknown activation");
 }
 
-// phi of linear_attention(), in place; below the least denominator the output is 0.
+// phi of linear_attention(), in place.
 void apply_phi(Index n, float* x) {
   for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
 }
+// If phi(q) n is smaller, the output is 0, as in linear_attention().
 const float kLeastDenominator = std::sqrt(std::numeric_limits<float>::min());
 
 }  // namespace

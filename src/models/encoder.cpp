@@ -60,12 +60,12 @@ std::string EncoderLM::summary() const {
 void EncoderLM::prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const {
   const auto length = static_cast<std::size_t>(sequence_length(inputs, batch));
   for (std::size_t row = 0; row < inputs.size(); row += length) {
-    // A token counts if predicting it from the token before counted; a sequence's first token always counts.
+    // Token i may be hidden if its prediction, targets[i - 1], is not ignored. The first token always may be hidden.
     const auto counts = [&](std::size_t i) { return i == 0 || targets[row + i - 1] != kIgnoredTarget; };
     Index left = 0;  // tokens that may still be chosen
     for (std::size_t i = 0; i < length; ++i) left += counts(i) ? 1 : 0;
     Index wanted = std::max<Index>(1, static_cast<Index>(std::lround(mask_share_ * static_cast<double>(left))));
-    // Backward, because counts(i) reads the target before i.
+    // Iterate backward, because counts(i) reads target i - 1, which this loop overwrites.
     for (std::size_t i = length; i-- > 0;) {
       const bool may = counts(i);
       std::int32_t &input = inputs[row + i], &target = targets[row + i];

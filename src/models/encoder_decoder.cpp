@@ -32,7 +32,7 @@ AttentionLayerOptions attention_options(const TransformerConfig& c, Index layer)
           .out = {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)}};
 }
 
-// Where the parts of a row are: source begin..tab-1, target tab+1..
+// The positions of a row's parts: the source is begin..tab-1, and the target begins at tab+1.
 struct Pair {
   std::size_t begin, tab;
 };
@@ -45,7 +45,7 @@ Pair find_pair(std::span<const std::int32_t> row, std::size_t number) {
   return {begin, static_cast<std::size_t>(found - row.begin())};
 }
 
-// As AttentionMask::padding(), with storage from the pool.
+// The same mask as AttentionMask::padding(), with storage from the pool.
 AttentionMask mask_of(std::span<const Index> lengths, Index keys, DType dtype) {
   Tensor allowed = Tensor::zeros({static_cast<Index>(lengths.size()), 1, 1, keys}, dtype);
   const auto fill = [&](auto* to) {
@@ -98,18 +98,18 @@ Tensor DecoderBlock::operator()(const Tensor& input, const Tensor& memory, const
     const LayerScope scope("ff");
     return (*ff)(in, residual);
   };
-  const auto look = [&](const Tensor& in) {
+  const auto cross_attend = [&](const Tensor& in) {
     const LayerScope scope("cross");
     return cross->cross(in, memory, source);
   };
   Tensor x = input;  // [B,T,C], the residual stream
   if (pre_norm_) {
     x = self(norm1(x), causal, position, x);  // x + self(norm1(x))
-    x = add(x, look(norm2(x)));
+    x = add(x, cross_attend(norm2(x)));
     if (ff) x = feed((*norm3)(x), x);
   } else {
     x = norm1(self(x, causal, position, x));
-    x = norm2(add(x, look(x)));
+    x = norm2(add(x, cross_attend(x)));
     if (ff) x = (*norm3)(feed(x, x));
   }
   return x;

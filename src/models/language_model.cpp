@@ -1,4 +1,4 @@
-// What all families share: the checks of a model's input, and the default of carry().
+// Shared by all families: the checks of a model's input, and the default of carry().
 #include "headlight/models/language_model.h"
 
 #include "base/words.h"

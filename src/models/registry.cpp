@@ -32,7 +32,8 @@ bool same(const ModelSetting& a, const ModelSetting& b) {
 }
 
 std::deque<ModelKind>& kinds() {
-  // A function call for each built-in family: the linker drops static objects of a library that nothing refers to.
+  // Lists the built-in families explicitly, because the linker drops static objects of a library that nothing refers
+  // to.
   static std::deque<ModelKind> all{
       transformer_kind(), rnn_kind(), gru_kind(), lstm_kind(), conv_kind(), encoder_kind(), encoder_decoder_kind()};
   return all;

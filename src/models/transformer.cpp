@@ -18,11 +18,11 @@ constexpr Index kMaxSize = Index{1} << 20;
 
 constexpr double kStddev = 0.02;
 
-LinearOptions into(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
+LinearOptions input_options(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
 
 // For the projections that add to the residual stream, 2 per block (1 without feed-forward). Scaled by 1 / sqrt(their
 // number), so that the variance of the residual stream does not grow with depth (Radford et al. 2019).
-LinearOptions out_of(const TransformerConfig& c) {
+LinearOptions output_options(const TransformerConfig& c) {
   const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
   return {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)};
 }
@@ -67,7 +67,7 @@ void TransformerConfig::check() const {
   if (kv_heads > 0 && heads % kv_heads != 0)
     fail("model: ", heads, " heads are not divisible by ", counted(kv_heads, "key head"), "; use a divisor of ", heads);
   if (grouped() && !layer_heads.empty())
-    fail("model: heads of single layers with ", counted(kv_heads, "key head"), "; omit one of the two");
+    fail("model: heads per layer cannot be combined with ", counted(kv_heads, "key head"), "; omit one of the two");
   {
     const LayerScope where("model");
     const auto step = make_attention(attention)->step();
@@ -100,7 +100,7 @@ double TransformerConfig::all_heads_width() const {
 double TransformerConfig::block_weights() const {
   const double matrices = hidden == 0 ? 0 : static_cast<double>(part_of(*this).matrices);
   const double each = static_cast<double>(layers) * matrices * static_cast<double>(hidden_size());
-  // Queries and outputs, and keys and values.
+  // Per head: 2 matrices for queries and outputs, and 2 * shared for keys and values.
   const double shared = grouped() ? static_cast<double>(kv_heads) / static_cast<double>(heads) : 1;
   return static_cast<double>(width) * ((2 + 2 * shared) * all_heads_width() + each);
 }
@@ -113,8 +113,8 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
                                  .dropout = c.dropout,
                                  .layer = layer,
                                  .pattern = make_attention(c.attention),
-                                 .in = into(c),
-                                 .out = out_of(c)}},
+                                 .in = input_options(c),
+                                 .out = output_options(c)}},
       pre_norm_(c.pre_norm) {
   if (c.hidden == 0) return;
   norm2.emplace(this, "norm2", c.norm, c.width);
@@ -122,8 +122,8 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
                         .hidden = c.hidden_size(),
                         .activation = c.activation,
                         .dropout = c.dropout,
-                        .in = into(c),
-                        .out = out_of(c)});
+                        .in = input_options(c),
+                        .out = output_options(c)});
   adopt("ff", *ff);
 }
 

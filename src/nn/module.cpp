@@ -26,8 +26,9 @@ Unadopted& unadopted() {
   return *all;
 }
 
-// One counter for all threads, because a new thread may reuse the tag address of a thread that has ended.
-std::atomic<std::uint64_t> moments = 0;
+// Orders the begin and end of all constructions. The counter is shared by all threads, because a new thread may reuse
+// the tag address of a thread that has ended.
+std::atomic<std::uint64_t> construction_clock = 0;
 thread_local const char thread_tag = 0;  // its address identifies the thread
 
 std::string type_name(const Module& module) {
@@ -45,7 +46,7 @@ std::string type_name(const Module& module) {
 
 }  // namespace
 
-Module::Module() : thread_(&thread_tag), born_(++moments) {
+Module::Module() : thread_(&thread_tag), born_(++construction_clock) {
   Unadopted& all = unadopted();
   const std::lock_guard lock(all.mutex);
   all.modules.push_back(this);
@@ -76,7 +77,7 @@ void Module::extend(const void* begin, std::size_t size) {
   end_ = std::max(end_, address + size);
 }
 
-void Module::finish_construction() { finished_ = ++moments; }
+void Module::finish_construction() { finished_ = ++construction_clock; }
 
 bool Module::trainable() const {
   return std::any_of(members_.begin(), members_.end(), [](const Member& member) {

@@ -1,5 +1,5 @@
-// NoPosition: no position encoding. A causal model can still infer positions from the number of visible keys (Haviv et
-// al. 2022); a model without a mask cannot.
+// NoPosition: no position encoding. A model with a causal mask can still infer positions from the number of unmasked
+// keys (Haviv et al. 2022); a model without a mask cannot.
 #pragma once
 
 #include "headlight/nn/position.h"

@@ -1,7 +1,7 @@
 // Binary cross-entropy, by default averaged over the N elements:
 //   of probabilities  l = -(t log p + (1 - t) log(1 - p));              dp = (p - t) / (p (1 - p)) dy / N
 //   of logits         l = max(x, 0) - x t + log(1 + e^-|x|);            dx = (sigmoid(x) - t) dy / N
-// The second follows from the first with p = sigmoid(x), and no exponential in it overflows.
+// The second form follows from the first with p = sigmoid(x); its exponentials cannot overflow.
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +17,7 @@ Tensor binary_cross_entropy(const Tensor& p, const Tensor& target, Reduction red
     for (Index i = 0; i < p.numel(); ++i)
       if (values[i] < 0 || values[i] > 1)
         fail("binary_cross_entropy: element ", i, " is ", values[i],
-             ", which is no probability; binary_cross_entropy_with_logits() takes any number");
+             ", which is not a probability; pass logits to binary_cross_entropy_with_logits() instead");
   });
   const auto loss = [](auto v, auto t) {
     using T = decltype(v);

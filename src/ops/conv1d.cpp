@@ -1,11 +1,11 @@
 // Causal convolution along a sequence: y_t = bias + sum_k W_k x_{t - (K-1-k) dilation}, where x is 0 before t = 0.
 //
-// With u_t = the K inputs that y_t depends on, one after the other, the convolution is one matrix product, and the
+// Let u_t be the concatenation of the K inputs that y_t depends on. The convolution is then one matrix product, and the
 // derivatives are those of a linear layer:
 //   y_t = bias + W u_t;   du_t = W^T dy_t,  dW = sum_t dy_t u_t^T,  dbias = sum_t dy_t
 //   x_t is tap k of u_{t + (K-1-k) dilation}:  dx_t = sum_k (tap k of du_{t + (K-1-k) dilation})
-// The rows u_t exist during a product only; the backward pass computes them again from x.
-// With groups, u_t [groups, K, C/groups] holds the taps of each group together, and there is one product per group.
+// The rows u_t are not saved: the backward pass recomputes them from x. With groups, u_t [groups, K, C/groups] holds
+// the taps of each group together, and there is one product per group.
 #include <algorithm>
 #include <utility>
 
@@ -100,7 +100,7 @@ Tensor fold(const Sizes& s, const Tensor& du) {
   return dx;
 }
 
-// One product for each group. The strides from a group to the next are given by `to_next`.
+// Computes one product per group; `to_next` holds the strides in elements from one group to the next.
 struct Strides {
   Index a, b, c;
 };
@@ -131,7 +131,7 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
     g.ldc = s.out;
     if (bias.defined() && s.groups == 1) {
       g.bias = bias.data<T>();
-    } else if (bias.defined()) {  // a bias of the product would be the same for every group
+    } else if (bias.defined()) {  // gemm would add the same bias to every group
       const T* pb = bias.data<T>();
       parallel_for(s.rows(), row_grain(s.out), [&](Index begin, Index end) {
         for (Index r = begin; r < end; ++r) std::copy_n(pb, s.out, g.c + r * s.out);

@@ -34,7 +34,7 @@ void take(const Tensor& x, int axis, const Indices& indices, Tensor& y) {
 }
 
 // Threads split the columns, not the entries: several entries may add to the same row, in an order that must be fixed.
-void put_back(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
+void scatter_add(const Tensor& dy, int axis, const Indices& indices, Tensor& dx) {
   const Index inner = dx.shape().inner(axis), outer = dx.shape().outer(axis), n = dx.size(axis);
   const auto count = static_cast<Index>(indices.size());
   dispatch(dx.dtype(), [&](auto zero) {
@@ -62,7 +62,7 @@ Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> wanted) {
   take(x, axis, indices, y);
   record("gather", y, {x}, [axis, indices = std::move(indices)](const Tensor& dy, const Gradients& d) {
     Tensor dx = Tensor::zeros(d[0].shape(), dy.dtype());
-    put_back(dy, axis, indices, dx);
+    scatter_add(dy, axis, indices, dx);
     d[0].add(dx);
   });
   return y;
@@ -83,7 +83,7 @@ Tensor embedding(const Tensor& table, std::span<const std::int32_t> ids, const S
     bool accumulate = false;
     Tensor target = d[0].target(accumulate);
     if (!accumulate) target.fill(0);
-    put_back(dy, 0, indices, target);
+    scatter_add(dy, 0, indices, target);
   });
   return y;
 }

@@ -9,8 +9,8 @@
 //   dt_i = sum_j du_ij,  ds_j = sum_i du_ij
 //   dh_j = sum_i w_ij dy_i + ds_j source + dt_j target,  dsource = sum_j ds_j h_j,  dtarget = sum_i dt_i h_i
 //
-// Edges are grouped by target (compressed sparse rows). A thread owns whole targets, or, for the sums over i, whole
-// sources; it adds in the order of the edges, so that no bit depends on the number of threads.
+// Edges are grouped by target (compressed sparse rows). Each thread owns whole targets, or whole sources for the sums
+// over i, and adds in the order of the edges. The result is therefore bit-identical for every number of threads.
 #include <algorithm>
 #include <utility>
 
@@ -28,7 +28,7 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 struct Groups {
   Numbers starts, items;
 
-  // Puts `values[k]` into list `keys[k]`, in order of k; null values: k itself.
+  // Appends values[k], or k if `values` is null, to list keys[k], in order of k.
   Groups(Index n, const Numbers& keys, const Numbers* values) : starts(at(n) + 1, 0), items(keys.size()) {
     for (const std::int32_t key : keys) ++starts[at(key) + 1];
     for (std::size_t i = 0; i < at(n); ++i) starts[i + 1] += starts[i];
@@ -123,7 +123,7 @@ Sizes check(const Tensor& h, const Tensor& source, const Tensor& target) {
   return {h.size(0), source.size(0), source.size(1)};
 }
 
-// What the backward pass reads.
+// The values saved for the backward pass.
 struct Pass {
   Sizes s;
   Groups in;

@@ -4,14 +4,15 @@
 // earlier chunks; its last column is n. tril() zeros the elements above the diagonal.
 //   N = tril(Q K^T) V + Q S         [c,E+1]: the numerators, and in the last column the denominators d
 //   z = N / d
-// Derivation of the backward pass, given dz, from Y = A B => dA = dY B^T, dB = A^T dY. R [D,E+1] is the sum of Q^T dN over
-// all later chunks, the gradient of the sums to which this chunk adds:
+// Derivation of the backward pass, given dz, from Y = A B => dA = dY B^T, dB = A^T dY. R [D,E+1] is the sum of Q^T dN
+// over all later chunks, the gradient of the sums to which this chunk adds:
 //   dN = dz / d, and in the last column -(sum_e dz_e z_e) / d
 //   dQ = tril(dN V^T) K + dN S^T
 //   dK = tril(dN V^T)^T Q + V R^T
 //   dV = tril(Q K^T)^T dN + K R
 //   dq = dQ phi'(q), dk = dK phi'(k), where phi'(x) = min(phi(x), 1): phi(x) is x + 1 above 0, and e^x below
-// Per token, a chunk costs 2 c (D + E) and the sums 4 D E operations, so time is linear in T.
+// Per token, the products within a chunk cost 2 c (D + E) operations and those with the sums 4 D E, so time is linear
+// in T.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -85,7 +86,8 @@ Tensor tril(Tensor x) {
   return x;
 }
 
-// x [BH,N,D,W] -> the same shape: the sum over all earlier chunks, or over all later chunks, excluding the own one.
+// x [BH,N,D,W] -> the same shape: the sum over all earlier chunks, or over all later chunks, excluding the chunk
+// itself.
 enum class Which { kEarlier, kLater };
 Tensor sums_of(Which which, const Tensor& x) {
   const Index count = x.size(1), size = x.size(2) * x.size(3);
@@ -108,15 +110,15 @@ Tensor sums_of(Which which, const Tensor& x) {
 
 constexpr MatmulOptions kLeft{.transpose_a = true}, kRight{.transpose_b = true};
 
-// Below this, a denominator counts as 0: its inverse would overflow in the products of the backward pass.
+// A denominator below this bound counts as 0, because its inverse would overflow in the products of the backward pass.
 template <class T>
 T inverse_of(T denominator) {
   return denominator < std::sqrt(std::numeric_limits<T>::min()) ? T{0} : 1 / denominator;
 }
 
-// The backward pass of chunked(): gradients of chunks [BH,N,c,W], W >= D, to the gradient of x [B,G,T,D]. Heads that share
-// a key head add up.
-Tensor gathered(const Chunks& n, const Tensor& chunks, const Tensor& x) {
+// The backward pass of chunked(): gradients of chunks [BH,N,c,W], W >= D, to the gradient of x [B,G,T,D]. The gradients
+// of heads that share a key head add up.
+Tensor chunked_backward(const Chunks& n, const Tensor& chunks, const Tensor& x) {
   const Index w = chunks.size(3), d = x.size(3), g = x.size(1), group = n.heads / std::max<Index>(1, g);
   if (x.numel() == chunks.numel()) return reshape(chunks, x.shape());
   Tensor dx = Tensor::zeros(x.shape(), x.dtype());
@@ -220,17 +222,17 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
                const Tensor earlier = sums_of(Which::kEarlier, matmul(keys, values, kLeft));
                dqueries = add(dqueries, matmul(dsums, earlier, kRight));
              }
-             d[0].add(mul(gathered(n, dqueries, q), slope(q)));
+             d[0].add(mul(chunked_backward(n, dqueries, q), slope(q)));
            }
            if (d[1].needed()) {
              Tensor dkeys = matmul(dproducts, queries, kLeft);
              if (several) dkeys = add(dkeys, matmul(values, later, kRight));
-             d[1].add(mul(gathered(n, dkeys, k), slope(k)));
+             d[1].add(mul(chunked_backward(n, dkeys, k), slope(k)));
            }
            if (d[2].needed()) {
              Tensor dvalues = matmul(tril(matmul(queries, keys, kRight)), dsums, kLeft);
              if (several) dvalues = add(dvalues, matmul(keys, later));
-             d[2].add(gathered(n, dvalues, v));
+             d[2].add(chunked_backward(n, dvalues, v));
            }
          });
   return z;

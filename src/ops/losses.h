@@ -1,4 +1,4 @@
-// What the losses of elements have in common: the reduction, forward and backward.
+// The reduction of elementwise losses, forward and backward.
 #pragma once
 
 #include "ops/common.h"

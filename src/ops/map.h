@@ -1,4 +1,4 @@
-// map() and broadcast_map(): elementwise operations from a function of numbers, for operations without a kernel.
+// map() and broadcast_map(): elementwise operations defined by a scalar function, for operations without a kernel.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ Tensor map(const F& f, const Tensor& x, const Others&... others) {
 }
 
 namespace detail {
-// The strides of a tensor that is repeated to the shape of a result, along the result's last four axes.
+// The strides of a tensor broadcast from `shape` to `result`, along the last four axes of `result`.
 inline std::array<Index, 4> repeated_strides(const Shape& shape, const Shape& result) {
   std::array<Index, 4> strides{};
   Index stride = 1;
@@ -38,7 +38,7 @@ inline std::array<Index, 4> repeated_strides(const Shape& shape, const Shape& re
 }
 }  // namespace detail
 
-// The same for inputs that broadcast to `shape`, the shape of the result.
+// As map(), for inputs that broadcast to `shape`, the shape of the result.
 template <class F, class... Inputs>
 Tensor broadcast_map(const F& f, const Shape& shape, const Tensor& x, const Inputs&... others) {
   if (((x.shape() == shape) && ... && (others.shape() == shape))) return map(f, x, others...);

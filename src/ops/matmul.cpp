@@ -56,8 +56,9 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
   });
 }
 
-// Adds scale op(x) op(y), a product of shape `full`, to the gradient of one factor. If the factor has as many elements,
-// the product is added in place. Otherwise the factor was broadcast, and the product is first summed over the batches.
+// Adds scale op(x) op(y), a product of shape `full`, to the gradient of one factor. If the factor has the same number
+// of elements, the product is added in place. Otherwise the factor was broadcast, and the product is first summed over
+// the batches.
 void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, bool trans_y, double scale,
                  const Shape& full) {
   if (!d.needed()) return;
@@ -129,7 +130,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor
   Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype());
   if (addend.defined()) check_same_dtype("linear", x, addend);
   if (addend.defined() && !(addend.shape() == y.shape()))
-    fail("linear: the addend is ", addend.shape(), " and should be ", y.shape(), ", as the result");
+    fail("linear: the addend is ", addend.shape(), " and should be ", y.shape(), ", the shape of the result");
   const Index in = w.size(1), out = w.size(0), rows = x.shape().outer(-1);
   Tensor flat = y.alias({rows, out});
   product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, bias, addend);

@@ -1,4 +1,4 @@
-// pad: constants before and after the elements of one axis. Composed of concat, which has the derivative.
+// pad: constants before and after the elements of one axis. Composed of concat, which provides the derivative.
 #include "ops/common.h"
 
 namespace headlight {

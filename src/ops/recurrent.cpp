@@ -9,13 +9,13 @@
 //
 // These are PyTorch's formulas. (In Cho et al. r multiplies h_{t-1} before the product with W_n.)
 //
-// Derivation of the backward pass, from the last step to the first (dv means dL/dv; s' = s (1 - s), tanh' = 1 - tanh^2).
-// h_t reaches the loss through the output and through step t + 1, so dh = dy_t + (dh_{t-1} of step t + 1).
+// Derivation of the backward pass, from the last step to the first (dv: dL/dv; s' = s (1 - s), tanh' = 1 - tanh^2).
+// h_t affects the loss through y_t = h_t and through step t + 1, so dh is dy_t plus the dh_{t-1} of step t + 1.
 //
 //   rnn    dp = dx = dh * (1 - h_t^2)
 //   gru    dn = dh * (1 - z),  dz = dh * (h_{t-1} - n);  before the activation functions:
 //            dx_n = dn * (1 - n^2),  dx_r = dx_n * p_n * r(1 - r),  dx_z = dz * z(1 - z)
-//            dp_r = dx_r,  dp_z = dx_z,  dp_n = dx_n * r;  directly to h_{t-1}: dh * z
+//            dp_r = dx_r,  dp_z = dx_z,  dp_n = dx_n * r;  directly to dh_{t-1}: dh * z
 //   lstm   dc += dh * o * (1 - tanh(c_t)^2);  before the activation functions:
 //            dp_i = dc * g * i(1 - i),  dp_f = dc * c_{t-1} * f(1 - f),  dp_g = dc * i * (1 - g^2),
 //            dp_o = dh * tanh(c_t) * o(1 - o);  dx = dp;  to step t - 1: dc * f
@@ -24,7 +24,7 @@
 //   dW = sum over t of dp_t^T h_{t-1}, dbias = sum of dp_t: one product after the walk instead of T small ones.
 //
 // The sequences of a batch are independent: each thread walks through all steps of its own sequences, and the threads
-// never wait for one another. A row of a product does not depend on the other rows, so no bit depends on the division.
+// never wait for one another. The rows of a product are independent, so no bit depends on the number of threads.
 #include <algorithm>
 #include <initializer_list>
 #include <memory>
@@ -82,7 +82,7 @@ Rows<T> write(Tensor& x) {
   return {x.data<T>(), x};
 }
 
-// The states before each step: first [B,n], then those after the steps [B,T,n].
+// The state before each step: `first` [B,n] before step 0, then the states `after` the previous steps [B,T,n].
 template <class T>
 struct Before {
   const T* first;
@@ -93,7 +93,7 @@ struct Before {
   Index stride(Index t) const { return t == 0 ? after.size : after.stride(); }
 };
 
-// The same as one tensor [B,T,n].
+// The states before all steps as one tensor [B,T,n].
 Tensor gather_before(const Tensor& start, const Tensor& states) {
   Tensor before = Tensor::empty(states.shape(), states.dtype());
   dispatch(states.dtype(), [&](auto zero) {
@@ -115,8 +115,8 @@ constexpr Index kPanel = 32;
 // Up to this many rows the product kernels read a panel in place.
 constexpr Index kMostRows = 24;
 
-// One factor of the product of every step, in panels of kPanel columns [k, kPanel]. A step has few rows, so that packing
-// the factor in every step would take as long as the product itself.
+// One factor of the product of every step, in panels of kPanel columns [k, kPanel]. Packing the factor in every step
+// would take as long as the product itself, because a step has few rows.
 template <class T>
 class Panels {
  public:
@@ -186,7 +186,8 @@ class Panels {
 
 // ---- the walk through time ----
 
-// Calls body(first, count) for the parts of the batch, in parallel: a multiple of the threads, of at most kMostRows.
+// Divides the batch into parts of at most kMostRows sequences and calls body(first, count) for each, in parallel. The
+// number of parts is a multiple of the number of threads.
 template <class Body>
 void each_part(Index batch, const Body& body) {
   if (batch == 0) return;
@@ -354,7 +355,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
                                       to.at(b, t));
     });
   });
-  // The gradient of *last_cell: its entry on the tape runs before that of h, and leaves the gradient here.
+  // The gradient of *last_cell, stored by the tape entry of *last_cell, which runs before the entry of h.
   const auto dlast = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
   record("lstm", h, {x, w, bias, h0, c0},
          [s, w = w.detach(), start, start_c, gates, c = c.detach(), tanh_c, h = h.detach(), dlast](const Tensor& dy,
@@ -387,7 +388,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
       for (Index b = 0; b < s.batch && s.steps > 0; ++b)
         std::copy_n(from.at(b, s.steps - 1), s.units, to + b * s.units);
     });
-    // An input h makes h's entry run after this one, even if the loss does not depend on h.
+    // h is an input so that the tape runs h's entry after this one, even if the loss does not depend on h.
     record("lstm", *last_cell, {h}, [dlast, shape, dtype = h.dtype()](const Tensor& dy, const Gradients& d) {
       *dlast = dy.detach();
       d[0].add(Tensor::zeros(shape, dtype));

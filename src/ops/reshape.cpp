@@ -22,7 +22,8 @@ Tensor reshape(const Tensor& x, std::initializer_list<Index> sizes) {
   if (open >= 0) {
     const Index known = Shape(resolved.data(), rank).numel();
     if (known == 0 || x.numel() % known != 0)
-      fail("reshape: ", x.shape(), " does not divide into ", known, "; the size given as -1 is unknown");
+      fail("reshape: ", x.shape(), " is not divisible by ", known,
+           "; the size -1 cannot be inferred, so pass other sizes");
     resolved[static_cast<std::size_t>(open)] = x.numel() / known;
   }
   return reshape(x, Shape(resolved.data(), rank));

@@ -1,4 +1,4 @@
-// stack and split: composed of reshape, concat and slice, which have the derivatives.
+// stack and split: composed of reshape, concat and slice, which provide the derivatives.
 #include <algorithm>
 
 #include "ops/common.h"

@@ -1,4 +1,4 @@
-// What the optimizers share: state tensors, and checks of their options.
+// Shared by the optimizers: state tensors, and checks of their options.
 #pragma once
 
 #include <cmath>
@@ -28,10 +28,10 @@ inline void append_state(std::vector<NamedTensor>& out, std::span<const NamedTen
 }
 
 inline void check_share(const char* optimizer, const char* name, double value) {
-  if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside 0 to below 1");
+  if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside [0, 1)");
 }
 inline void check_decay(const char* optimizer, double value) {
-  if (!(value >= 0) || std::isinf(value)) fail(optimizer, ": weight decay ", value, " is not a number from 0 up");
+  if (!(value >= 0) || std::isinf(value)) fail(optimizer, ": weight decay ", value, "; use a finite number >= 0");
 }
 
 }  // namespace headlight

@@ -6,11 +6,12 @@
 //   X <- a X + b X (X^T X) + c X (X^T X)^2
 // maps each singular value x to p(x). The steps start from X = U / |U|, whose singular values lie in [0, 1], and move
 // them towards 1. Amsel et al. 2025, "The Polar Express", choose for each step the polynomial with the smallest maximal
-// error on the interval that the previous step leaves. Here the first step has degree 5, the second degree 9.
+// error on the interval to which the previous step maps the singular values. Here the first step has degree 5, the
+// second degree 9.
 //
 // All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone, whose size n is the smaller side
-// of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) / |U|. For U with
-// fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
+// of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) / |U|. For U
+// with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
 //
 // R, P1 and P2 commute, so every product of them is symmetric, and half of its elements suffice.
 #include <algorithm>
@@ -38,7 +39,7 @@ constexpr double kEps = 1e-7;
 constexpr Index kStrip = 24;
 
 // C [n,n] = alpha op(A) B for factors whose product is symmetric. Computes strips of rows up to their last diagonal
-// element, and copies the part left of the diagonal to the other side.
+// element, and mirrors the part left of the diagonal block.
 void symmetric_product(const kernels::Gemm<float>& g) {
   const auto& table = kernels::active<float>();
   for (Index row = 0; row < g.n; row += kStrip) {
@@ -81,7 +82,7 @@ Muon::Muon(std::vector<NamedTensor> parameters, const Options& options)
   check_share("muon", "momentum", options.momentum);
   check_decay("muon", options.weight_decay);
   if (!(options.matrix_rate >= 0) || std::isinf(options.matrix_rate))
-    fail("muon: matrix_rate ", options.matrix_rate, " is not a number from 0 up");
+    fail("muon: matrix_rate ", options.matrix_rate, "; use a finite number >= 0");
   if (options.momentum_steps < 1) fail("muon: momentum_steps ", options.momentum_steps, " is below 1");
 }
 
@@ -98,8 +99,9 @@ void Muon::update_matrix(const Matrix& w, double learning_rate, double gradient_
   float* u = workspace(Workspace::kOptimizer, 2 * size + 5 * n * n);
   float *columns = u + size, *r = columns + size, *r2 = r + n * n, *p1 = r2 + n * n, *p2 = p1 + n * n, *t = p2 + n * n;
 
-  const double risen = std::min(1.0, static_cast<double>(steps_ - 1) / static_cast<double>(options_.momentum_steps));
-  const double b = options_.momentum_start + risen * (options_.momentum - options_.momentum_start);
+  const double warmed_up =
+      std::min(1.0, static_cast<double>(steps_ - 1) / static_cast<double>(options_.momentum_steps));
+  const double b = options_.momentum_start + warmed_up * (options_.momentum - options_.momentum_start);
   float* m = momentum_[w.parameter].data<float>() + w.begin;
   table.nesterov(size, static_cast<float>(b), static_cast<float>((1 - b) * gradient_scale), w.gradient, m, u);
   // The Gram matrix. The transpose of a wide U is tall, with the same Gram matrix.
@@ -115,7 +117,8 @@ void Muon::update_matrix(const Matrix& w, double learning_rate, double gradient_
                      .ldb = n,
                      .c = r,
                      .ldc = n});
-  // |U| = (sum of the 4th powers of the singular values)^(1/4) is closer to the largest than the Frobenius norm is.
+  // |U| = (sum of the 4th powers of the singular values)^(1/4) is closer to the largest singular value than the
+  // Frobenius norm is.
   const double norm = std::sqrt(std::sqrt(table.sum_squares(n * n, r))) + kEps;
   table.scale(n * n, static_cast<float>(1 / (norm * norm)), r, r);
 

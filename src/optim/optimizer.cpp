@@ -47,13 +47,13 @@ double gradient_norm(std::span<const NamedTensor> parameters) {
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule)
     : parameters_(std::move(parameters)), rule_(rule) {
   if (parameters_.empty())
-    fail("optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as ",
+    fail("optimizer: there are no parameters; pass model.parameters() of a model whose layers are declared as ",
          "Child<Linear> name{this, \"name\", ...}");
   for (const NamedTensor& p : parameters_) {
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
     if (by_matrix(p) && (p.value.rank() != 2 || p.stacked < 1 || p.value.size(0) % p.stacked != 0))
       fail("optimizer: ", p.name, " ", p.value.shape(), " does not consist of ", p.stacked,
-           " matrices; declare its role and `stacked` as they are");
+           " matrices; correct its role or `stacked`");
   }
 }
 
@@ -63,7 +63,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
          "; the first must be a number from 0 up, the second finite");
   ++steps_;
   // One loop over all parameters in chunks of equal size, because most parameters are too small for a parallel loop.
-  // A thread gets the same elements in every step, so their state stays in its cache.
+  // Each thread gets the same elements in every step, so that their state stays in its core's cache.
   PoolVector<Piece> pieces;
   PoolVector<std::size_t> chunks;  // index of each chunk's first piece
   PoolVector<Matrix> matrices;

@@ -10,8 +10,9 @@ namespace headlight {
 
 void Schedule::check() const {
   if (!(peak >= 0) || std::isinf(peak) || !(lowest >= 0 && lowest <= peak))
-    fail("schedule: rates from ", peak, " to ", lowest, "; the second must lie in 0 to the first");
-  if (warmup < 0 || steps < 1) fail("schedule: ", warmup, " of ", steps, " steps to warm up; use 0 and 1 or more");
+    fail("schedule: peak ", peak, " and lowest rate ", lowest, "; use 0 <= lowest <= peak");
+  if (warmup < 0 || steps < 1)
+    fail("schedule: warmup ", warmup, " and steps ", steps, "; use warmup >= 0 and steps >= 1");
   if (decay != Decay::kCosine && decay != Decay::kLinear && decay != Decay::kConstant)
     fail("schedule: no such decay; use cosine, linear or constant");
 }

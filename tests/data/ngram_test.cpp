@@ -141,9 +141,9 @@ TEST(NgramModel, CountsOnlyAsMuchAsItMay) {
 TEST(NgramModel, RefusesWhatMeansNothing) {
   EXPECT_TRUE(contains(error_of([] { NgramModel({}, 3, 2); }), "the text is empty"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 9); }), "order 9"));
-  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{3}, 3, 2); }), "no token 3 among 3"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{3}, 3, 2); }), "token 3 is outside 0 to 2"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, 0, 3); }), "order 3"));
-  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, -1, 2); }), "no token -1"));
+  EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 2).probability({}, -1, 2); }), "token -1 is outside"));
   EXPECT_NEAR(NgramModel(Ids{1}, 2, 5).probability({}, 1, 5), 0.5, 1e-12);
 }
 

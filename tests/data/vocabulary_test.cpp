@@ -77,10 +77,10 @@ TEST(Vocabulary, OfBytesTakesAnything) {
 TEST(Vocabulary, RefusesTokensThatAreNotThere) {
   const Vocabulary v = Vocabulary::of_text("ab", "x");
   for (const std::int32_t id : {-1, 2, 1000}) {
-    EXPECT_TRUE(contains(error_of([&] { v.piece(id); }), cat("no token ", id, " among 2")));
-    EXPECT_TRUE(contains(error_of([&] { v.name(id); }), cat("no token ", id, " among 2")));
+    EXPECT_TRUE(contains(error_of([&] { v.piece(id); }), cat("token ", id, " is outside 0 to 1")));
+    EXPECT_TRUE(contains(error_of([&] { v.name(id); }), cat("token ", id, " is outside 0 to 1")));
   }
-  EXPECT_TRUE(contains(error_of([] { Vocabulary::bytes().piece(256); }), "no token 256 among 256"));
+  EXPECT_TRUE(contains(error_of([] { Vocabulary::bytes().piece(256); }), "token 256 is outside 0 to 255"));
 }
 
 }  // namespace

@@ -175,7 +175,7 @@ TEST(SpecialValues, Losses) {
   expect_values(binary_cross_entropy(p, target, Reduction::kNone), {0, 0, 100, 100, -std::log(0.25)});
   expect_values(gradients([&](Inputs in) { return binary_cross_entropy(in[0], target, Reduction::kSum); }, {p})[0],
                 {0, 0, -1e12, 1e12, -4});
-  EXPECT_NE(error_of([] { binary_cross_entropy(row({1.5}), row({1})); }).find("is 1.5, which is no probability"),
+  EXPECT_NE(error_of([] { binary_cross_entropy(row({1.5}), row({1})); }).find("is 1.5, which is not a probability"),
             std::string::npos);
   const Tensor logits = row({-1000, 1000, 1000, 0}), labels = row({0, 1, 0, 0.5});
   expect_values(binary_cross_entropy_with_logits(logits, labels, Reduction::kNone), {0, 0, 1000, std::log(2.0)});

@@ -179,8 +179,7 @@ TEST(Muon, ARoleThatDoesNotFitTheShapeIsAnError) {
     return error_of([&] { Muon({matrix(Tensor::zeros(shape), stacked)}, {}); });
   };
   EXPECT_NO_THROW(Muon({matrix(Tensor::zeros({6, 4}), 3)}, {}));
-  EXPECT_EQ(muon({6, 4}, 4),
-            "optimizer: weight [6,4] does not consist of 4 matrices; declare its role and `stacked` as they are");
+  EXPECT_EQ(muon({6, 4}, 4), "optimizer: weight [6,4] does not consist of 4 matrices; correct its role or `stacked`");
   EXPECT_TRUE(contains(muon({6, 4}, 0), "optimizer: weight [6,4] does not consist of 0 matrices;"));
   EXPECT_TRUE(contains(muon({6}, 1), "optimizer: weight [6] does not consist of 1 matrices;"));
 }

@@ -262,7 +262,7 @@ TEST(Optimizer, EveryKernelSetAndThreadCount) {
 TEST(Optimizer, RefusesToHaveNoParameters) {
   for (const std::string& message : {error_of([] { AdamW({}, {}); }), error_of([] { Sgd({}, {}); })})
     EXPECT_EQ(message,
-              "optimizer: there are no parameters; give it model.parameters(), of a model whose layers are declared as "
+              "optimizer: there are no parameters; pass model.parameters() of a model whose layers are declared as "
               "Child<Linear> name{this, \"name\", ...}");
 }
 

@@ -104,7 +104,7 @@ struct ModelAndText {
   RunData data;
 };
 // Loads the run named by the first operand and the text of --data or --corpus; by default, the run's own text.
-// Errors: the run's text has changed; a character that is not in the model's vocabulary.
+// Errors: the run's text has changed; a character outside the model's vocabulary.
 ModelAndText load_model_and_text(const Arguments& args);
 
 // Call this function before reading a text. If a path is "-" and standard input is a terminal, prompts the user to type
@@ -118,7 +118,7 @@ void say_marks(const std::vector<std::string>& files);
 // Whether the directory holds a run of this program, judged by its config.json, even if damaged.
 bool is_run(const std::string& directory);
 // Checks that a new run can be written to the directory. With `force`, an existing run may be overwritten; files that
-// do not belong to a run never are. `how` is the advice in the error for an existing run.
+// do not belong to a run are never overwritten. `how` is the advice in the error for an existing run.
 // Errors: an existing run without `force`; other files with a run's file names.
 void check_vacant(const std::string& directory, bool force, const std::string& how);
 

@@ -48,7 +48,7 @@ std::string overview() {
   return text + "\nheadlight COMMAND --help describes a command; --version prints the version.\n";
 }
 
-// The command without the flags of model families other than the one that `words` names.
+// Removes the flags of all model families except the family that `--model` in `words` selects.
 Command for_family(Command command, const std::vector<std::string>& words) {
   RunConfig config;
   const Setting& model = *find_setting("model");
@@ -114,7 +114,7 @@ int run(const std::vector<std::string>& words) {
 
 int headlight::command_line(int argc, char** argv) {
 #ifdef SIGXFSZ
-  std::signal(SIGXFSZ, SIG_IGN);  // so that exceeding the file size limit is a write error, not a signal
+  std::signal(SIGXFSZ, SIG_IGN);  // exceeding the file size limit is then a write error, not a signal
 #endif
   try {
     if (argc > 0) cli::set_program_name(argv[0]);

@@ -45,8 +45,8 @@ std::vector<std::string> second_words(const std::string& first) {
 }
 
 // The completion function for bash; zsh runs the same function. One `case` lists flags by "command", another lists
-// values by "command --flag". compopt marks file names, so that a command word is not completed as a folder of the same
-// name.
+// values by "command --flag". compopt marks file names, so that bash does not append a slash to a command word that is
+// also the name of a folder.
 std::string bash_function() {
   std::string flags, values, seconds, operands;
   for (const Command& command : commands()) {

@@ -9,7 +9,7 @@ namespace headlight::cli {
 
 namespace {
 
-volatile std::sig_atomic_t came = 0;
+volatile std::sig_atomic_t stop_requested = 0;
 
 // Restores the terminal, then ends the program with the signal's default action.
 extern "C" void on_last_signal(int signal) {
@@ -20,7 +20,7 @@ extern "C" void on_last_signal(int signal) {
 
 // The first signal requests a stop after the step; the second ends the program at once.
 extern "C" void on_signal(int signal) {
-  came = 1;
+  stop_requested = 1;
   std::signal(signal, on_last_signal);
 }
 
@@ -28,7 +28,7 @@ extern "C" void on_signal(int signal) {
 // A closing terminal can send SIGHUP several times (from the shell and the kernel), so a repeated SIGHUP must not end
 // the program before the step is saved.
 extern "C" void on_hangup(int signal) {
-  came = 1;
+  stop_requested = 1;
   std::signal(signal, on_hangup);
 }
 #endif
@@ -68,6 +68,6 @@ void watch_signals() {
 #endif
 }
 
-bool interrupted() { return came != 0; }
+bool interrupted() { return stop_requested != 0; }
 
 }  // namespace headlight::cli

@@ -147,7 +147,7 @@ std::string megabytes(Index bytes) { return cat(fixed_text(static_cast<double>(b
 
 std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * share, 1), "%") : "-"; }
 
-// The flag of train, for `bench attention`.
+// The flag --attention of train, with the help text of `bench attention`.
 static Flag attention_flag() {
   Flag flag{"attention", "KIND", "attention: ", "Options", "full"};
   for (const AttentionKind& kind : attention_kinds()) flag.choices.push_back(kind.shown());
@@ -165,7 +165,8 @@ Command bench_command() {
           .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
                                  preset_names()),
                     {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
-                    {"seconds", "X", "duration, without the limits of the machine", "Options", "5"},
+                    {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits",
+                     "Options", "5"},
                     {"dropout", "P", "step: dropout, instead of the preset's"},
                     {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},

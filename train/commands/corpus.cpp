@@ -170,10 +170,10 @@ Command corpus_command() {
                        "headlight corpus --grammar my.grammar"},
           .flags = {{"grammar", "FILE", "generate from this grammar instead (data/README.md describes the format)"},
                     {"trace", "",
-                     "print each character's probability, its rule, and the distance to its evidence; where several "
-                     "experts decide: each expert's evidence and the value added to the logit"},
+                     "print each character's probability, its rule, and the distance to its evidence; for a corpus "
+                     "with experts, each expert's evidence and its contribution to the logit instead"},
                     {"rules", "", "print the rules, with the floor on each rule's characters"},
-                    {"chars", "N", "characters to generate, up to the end of a document", "Options",
+                    {"chars", "N", "minimum number of characters; generation stops at the end of a document", "Options",
                      "1000; with --trace one document"},
                     {"seed", "N", "random seed", "Options", "1"}},
           .notes = corpus_notes(),

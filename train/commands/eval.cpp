@@ -35,7 +35,7 @@ std::vector<Flag> eval_flags() {
   return flags;
 }
 
-// The losses of n-gram models, counted on the training part, for the same predictions.
+// The losses of n-gram models of the training part, for the same predictions as the evaluation.
 struct Counting {
   std::vector<std::pair<std::string, double>> losses;
   Index tokens = 0;  // number of tokens counted
@@ -86,7 +86,7 @@ int run_eval(const Arguments& args) {
     throw UsageError(cat(data.source, ": the model ", trained.info.config.model, " needs pairs; give --pairs FILE"));
   if (const auto file = args.text("logits")) {
     if (!continues)
-      fail("--logits: the model ", trained.info.config.model, " has no logits of next tokens; leave it out");
+      fail("--logits: the model ", trained.info.config.model, " has no logits of next tokens; omit --logits");
     const Index saved = save_logits(*file, *trained.model, data.validation, windows);
     say(cat("logits of ", counted(saved, "window"), " written to ", *file));
   }

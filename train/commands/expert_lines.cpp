@@ -63,11 +63,11 @@ std::string source_lines(const ExpertStudy& study) {
             padded(fixed_text(match.null_95, 2), 10), "\n");
   }
   return lines +
-         "source: most reduced by ablation. writes: share of its table that the head adds\n"
-         "to the logits. moves: share of a swapped source's effect that the head's output\n"
-         "carries. table: correlation of the table in the head's weights with the\n"
-         "true one; shuffled: 95th percentile with the true table's rows and columns\n"
-         "permuted.\n";
+         "source: the source that ablating the head reduces most. writes: share of this\n"
+         "source's table that the head adds to the logits. moves: share of the effect of\n"
+         "swapping the source that the head's output carries. table: correlation of the\n"
+         "table in the head's weights with the true table; shuffled: 95th percentile of\n"
+         "the correlation with the rows and columns of the true table permuted.\n";
 }
 
 std::string range(std::span<const double> values) {

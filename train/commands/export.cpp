@@ -50,7 +50,7 @@ const Format& find_format(const Arguments& args) {
       cat("--to ", given->empty() ? "''" : *given, ": not one of ", word_list(names), suggestion(*given, names)));
 }
 
-// Replaces existing files only with --force, and a run never.
+// Error: `path` exists and --force is not given, or `path` holds a run, which an export never replaces.
 void check_writable(const std::string& path, const Format& format, bool force) {
   if (!path_exists(path)) return;
   if (is_directory(path) != format.is_directory)

@@ -15,8 +15,8 @@ namespace headlight::cli {
 
 namespace {
 
-// The ids of the text, with the mask for each gap character. Errors: `gap` is not one
-// character, a character outside the vocabulary.
+// The ids of the text, with the mask for each gap character. Errors: `gap` is not one character, a character outside
+// the vocabulary.
 std::vector<std::int32_t> ids_with_gaps(const std::string& text, const std::string& gap, const Vocabulary& vocabulary) {
   const std::u32string mark = decode_utf8(gap, "--gap");
   if (mark.size() != 1) throw UsageError(cat("--gap ", quoted(gap), ": is not one character; use one such as _"));
@@ -61,7 +61,7 @@ int run_fill(const Arguments& args) {
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string gap_mark = args.text("gap", "_");
   std::vector<std::int32_t> ids = ids_with_gaps(args.operands()[1], gap_mark, vocabulary);
-  // In training, the token before a document or line was visible too.
+  // As in training, the input begins with the token before the document or line.
   const std::size_t before = trained.info.document_end.empty() ? 0 : 1;
   if (before > 0) ids.insert(ids.begin(), trained.info.document_end.back());
   if (std::count(ids.begin(), ids.end(), static_cast<std::int32_t>(vocabulary.size())) == 0)
@@ -99,21 +99,21 @@ int run_fill(const Arguments& args) {
 }  // namespace
 
 Command fill_command() {
-  return {
-      .name = "fill",
-      .summary = "Fills the gaps of a text with a model trained by --model encoder.",
-      .usage = "DIR TEXT [--gap CHAR] [--at-once] [--top N] [--json]",
-      .examples = {"headlight fill runs/encoder \"Once upon a t_me there w_s\"",
-                   "headlight fill runs/encoder \"th# c#t_1\" --gap \"#\" --json",
-                   "headlight train --model encoder --out runs/encoder  # to have such a model"},
-      .flags = {{"gap", "CHAR", "the character that marks a gap of one character", "Options", "_"},
-                {"at-once", "", "fill all gaps at once; otherwise the most certain gap first, and the others see it"},
-                {"top", "N", "candidates to print for each gap", "Options", "3"},
-                {"last", "", "use the last checkpoint instead of the best one"},
-                {"json", "", "print JSON"}},
-      .least_operands = 2,
-      .most_operands = 2,
-      .run = run_fill};
+  return {.name = "fill",
+          .summary = "Fills the gaps of a text with a model trained by --model encoder.",
+          .usage = "DIR TEXT [--gap CHAR] [--at-once] [--top N] [--json]",
+          .examples = {"headlight fill runs/encoder \"Once upon a t_me there w_s\"",
+                       "headlight fill runs/encoder \"th# c#t_1\" --gap \"#\" --json",
+                       "headlight train --model encoder --out runs/encoder  # trains such a model"},
+          .flags = {{"gap", "CHAR", "the character that marks a gap of one character", "Options", "_"},
+                    {"at-once", "",
+                     "fill all gaps at once; otherwise fill the most certain gap first, then predict the others again"},
+                    {"top", "N", "candidates to print for each gap", "Options", "3"},
+                    {"last", "", "use the last checkpoint instead of the best one"},
+                    {"json", "", "print JSON"}},
+          .least_operands = 2,
+          .most_operands = 2,
+          .run = run_fill};
 }
 
 }  // namespace headlight::cli

@@ -42,7 +42,7 @@ GenerationFlags generation_flags_of(const Arguments& args, Index chars) {
                     .int8 = args.has("int8"),
                     .last = args.has("last")};
   if (args.has("stop") && w.stop.empty()) throw UsageError("--stop '': is empty; give at least one character");
-  // Short enough to retype.
+  // A random seed is short enough to retype.
   if (w.seed < 0) w.seed = static_cast<Index>(std::random_device()() % 1'000'000);
   return w;
 }
@@ -52,7 +52,7 @@ TextGenerator text_generator_of(const TrainedModel& trained, bool int8) {
   if (int8) round_to_int8(trained.transformer("--int8"));
   TextGenerator generator(*trained.model, int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
   if (generator.reruns_window())
-    say("notice  this model cannot read single tokens; each token runs it on the whole window");
+    say("notice  this model has no incremental decoding; each new token runs it on the whole window");
   return generator;
 }
 

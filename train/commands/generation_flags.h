@@ -22,11 +22,12 @@ struct GenerationFlags {
 // Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
 GenerationFlags generation_flags_of(const Arguments& args, Index chars);
 
-// Generates text with the model, with int8 weights if asked. Says so if each token runs the model on the whole window.
-// `trained` must outlive the result. Error: int8, and the model is not a transformer.
+// Generates text with the model, with int8 weights if asked. Prints a notice if each token runs the model on the whole
+// window. `trained` must outlive the result. Error: int8, and the model is not a transformer.
 TextGenerator text_generator_of(const TrainedModel& trained, bool int8);
 
-// Text from standard input without its byte order mark, which is reported, unless tokens are bytes. Error: UTF-16 or UTF-32.
+// Removes a byte order mark from text read from standard input and reports the removal; keeps the mark if tokens are
+// bytes. Error: UTF-16 or UTF-32.
 std::string typed_text(std::string text, const Vocabulary& vocabulary);
 
 // The token to start from without a prompt: a document end, a line break, or token 0.

@@ -144,14 +144,15 @@ void print_headline(const HeadStudy& study) {
 void print_notes(const HeadStudy& study) {
   print(
       "\nkappa: share of attention on the role beyond chance; k_c: beyond what position\n"
-      "alone explains. A label needs kappa 0.4 and 0.1 more than other roles, more than\n");
-  print(cat("any untrained head (", fixed_text(study.untrained_kappa, 2),
-            " here), k_c 0.2, and the same role on both halves of\n"));
+      "alone explains. A label needs a kappa of 0.4, a lead of 0.1 over other roles, a\n");
+  print(cat("kappa above any untrained head's (", fixed_text(study.untrained_kappa, 2),
+            " here), k_c 0.2, and the same role on\n"));
   print(
-      "the text; in brackets: the closest role. Mixed: two or three roles reach 0.4\n"
-      "without that lead. Loss increase: in nats, when the head's output is replaced by\n"
-      "its mean at each position (mean-ablation). +: the interval lies above 0.02.\n"
-      "*: zero- or resample-ablation differs in sign or by a factor of three.\n");
+      "both halves of the text; in brackets: the closest role. Mixed: two or three\n"
+      "roles reach 0.4 without that lead. Loss increase: in nats, when the head's\n"
+      "output is replaced by its mean at each position (mean-ablation). +: the interval\n"
+      "lies above 0.02. *: zero- or resample-ablation differs in sign or by a factor of\n"
+      "three.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
         "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"

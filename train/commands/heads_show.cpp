@@ -40,7 +40,7 @@ struct KeepWeights : Hook {
   }
 };
 
-// Small maps side by side, as many as fit the width; without the largest weights.
+// Small maps side by side, as many as fit the width, without the column of largest weights.
 void print_maps(const Vocabulary& vocabulary, std::span<const std::int32_t> ids, const std::vector<HeadId>& heads,
                 const KeepWeights& hook, Index width, Colors colors) {
   constexpr Index kQueries = 4, kGap = 2;

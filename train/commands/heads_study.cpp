@@ -99,7 +99,8 @@ void print_stability(const SeedSummary& all) {
   print(cat("\n", wrapped("", cat("labels, and the number of seeds with each: ", text.empty() ? "none" : text))));
 }
 
-// The order of role onsets in different layers, by increasing p. Leaves out pairs that always share a snapshot.
+// The order of role onsets in different layers, by increasing p. Omits pairs whose onsets share a snapshot in every
+// seed.
 void print_order(const SeedSummary& all) {
   std::vector<OnsetOrder> order;
   Index pairs = 0;

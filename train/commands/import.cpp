@@ -22,7 +22,7 @@ std::optional<Vocabulary> vocabulary_given(const Arguments& args) {
   const auto given = args.text("vocabulary");
   if (!given) return std::nullopt;
   if (*given == "bytes") return Vocabulary::bytes();
-  // A byte order mark stays: other programs have it in their vocabulary.
+  // Keep a byte order mark, because other programs include it in their vocabularies.
   const std::string text = read_file(*given);
   refuse_other_encodings(text, *given, *given);
   return Vocabulary::of_text(text, *given);
@@ -87,7 +87,7 @@ Command import_command() {
           .flags = {{"out", "DIR", "directory of the new run", "Options", "runs/NAME"},
                     {"vocabulary", "FILE", "a text whose distinct characters, sorted, are the vocabulary; or: bytes",
                      "Options", "tokenizer.json"},
-                    {"heads", "N", "attention heads per layer, for weights that do not store it"},
+                    {"heads", "N", "attention heads per layer, for weights that do not store this number"},
                     {"force", "", "replace the run in --out"},
                     {"json", "", "print one JSON object"}},
           .notes =

@@ -73,7 +73,7 @@ int run_translate(const Arguments& args, const TrainedModel& trained, const Enco
   for (const auto& [flag, value] : args.values())
     if (flag != "prompt" && flag != "json" && flag != "last")
       throw UsageError(cat("--", flag, ": the model ", trained.info.config.model,
-                           " takes the most probable token at each step; leave it out"));
+                           " always takes the most probable token; omit this flag"));
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = prompt_of(args, vocabulary);
   if (prompt.empty()) throw UsageError("--prompt: is missing; give the source to map to a target");
@@ -107,7 +107,7 @@ int run_sample(const Arguments& args) {
   Screen screen;
   const bool as_text = !json && !log_probabilities;
   for (Index i = 0; i < count; ++i) {
-    const Index seed = w.seed + i;  // each text can be reproduced alone
+    const Index seed = w.seed + i;  // reproduces each text separately
     if (as_text && i > 0) print("\n");
     finish_output();
     say(cat("seed ", seed));

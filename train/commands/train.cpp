@@ -145,7 +145,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           count_text(c.memory(d.vocabulary.size())), "B of memory"));
   if (!has_threads()) say("        built without OpenMP: one thread only");
   say(cat("run     ", directory));
-  if (d.has_floor()) say("rules   below: loss on each rule's characters, /floor if not 0");
+  if (d.has_floor()) say("rules   below: the loss of each rule, or loss/floor if the floor is not 0");
   if (c.watch_heads) say("heads   below: each head's role so far, and its kappa; see headlight heads");
 }
 
@@ -262,7 +262,7 @@ int run_train(const Arguments& args) {
     return !interrupted();
   });
   progress.finish();
-  if (view == View::kLive && !warning.empty()) say(warning);  // until here, the live view would overwrite the line
+  if (view == View::kLive && !warning.empty()) say(warning);  // the live view would have overwritten it earlier
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps,
             " already; use a larger --steps to continue"));

@@ -31,7 +31,7 @@ namespace headlight::cli {
 
 namespace {
 
-// Shares of the time; together 1 %.
+// Shares of the training time for drawing and for sampling; together 1 %.
 constexpr double kDrawingShare = 0.002, kSamplingShare = 0.008;
 
 std::string title_of(const Trainer& trainer) {

@@ -15,7 +15,7 @@ namespace {
 // With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss.
 constexpr std::size_t kMostRules = 8, kSomeRules = 5;
 
-double to_gain(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
+double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
 
 // Joins entries into lines of at most 80 columns; no entry is split.
 std::string in_lines(const std::string& left, const std::vector<std::string>& entries) {
@@ -38,7 +38,7 @@ std::string truth_lines(const StepRecord& record) {
   if (rules.empty()) return "";
   if (rules.size() > kMostRules) {
     std::stable_sort(rules.begin(), rules.end(),
-                     [](const RuleLoss& a, const RuleLoss& b) { return to_gain(a) > to_gain(b); });
+                     [](const RuleLoss& a, const RuleLoss& b) { return total_excess(a) > total_excess(b); });
     rules.resize(kSomeRules);
   }
   std::vector<std::string> losses, distances;
@@ -46,7 +46,8 @@ std::string truth_lines(const StepRecord& record) {
     losses.push_back(cat(r.rule, " ", fixed_text(r.loss, 2), r.floor > 0.005 ? cat("/", fixed_text(r.floor, 2)) : ""));
   for (const ReferenceLoss& r : record.references)
     if (!std::isnan(r.distance)) distances.push_back(cat(r.reference, " ", fixed_text(r.distance, 3)));
-  // A single distance, from the optimum, is omitted: it equals the validation loss minus the floor.
+  // A single distance is omitted: it is the distance from the optimum, which equals the validation loss minus the
+  // floor.
   return in_lines("rules     ", losses) + (distances.size() > 1 ? in_lines("distance  ", distances) : "");
 }
 

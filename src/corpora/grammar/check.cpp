@@ -208,8 +208,8 @@ class Checker {
     return found;
   }
 
-  // Each sweep raises the expected lengths from 0 towards their true values.
-  // If a true value is infinite, the sweeps do not settle.
+  // Each sweep increases the expected lengths, from 0 towards their true values. If a true value is infinite, the
+  // sweeps do not settle.
   void check_expected_length() const {
     std::vector<double> mean(rules(), 0.0);
     const bool settled = settle(rules() + 2000, [&](std::size_t rule) {

@@ -1,8 +1,8 @@
 // The exact filter: all derivations that are consistent with the text so far, with their probabilities.
 //
-// The future of a derivation depends only on its position in the current text, its next instruction, its stack and its
-// bindings. Stacks and bindings are interned as numbers, so that comparing derivations is cheap. Equal derivations are
-// merged when they reach an instruction that emits text.
+// The continuation of a derivation depends only on its position in the current text, its next instruction, its stack
+// and its bindings. Stacks and bindings are interned as numbers, so that comparing derivations is cheap. Equal
+// derivations are merged when they reach an instruction that emits text.
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -135,7 +135,8 @@ class FilterState {
     binding_numbers_.emplace(bindings_[0], 0);
   }
 
-  // Advances all pending derivations, and those of weight `ended` that begin a new tale, to their next text.
+  // Advances all pending derivations to their next text. `ended` is the total weight of derivations that begin a new
+  // tale.
   void expand(double ended) {
     expansions_ = 0;
     drain(ended);
