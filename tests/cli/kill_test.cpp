@@ -116,7 +116,7 @@ TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
   const auto words = [&](const std::string& out, const char* save_every) {
     Words all = slow(out) + Words{"--watch-heads", "--watch-every", "90", "--save-every", save_every};
     *(std::find(all.begin(), all.end(), "--eval-every") + 1) = "1000000";
-    *(std::find(all.begin(), all.end(), "--steps") + 1) = "3000";
+    *(std::find(all.begin(), all.end(), "--steps") + 1) = "6000";
     return all;
   };
   const std::string whole = directory_ / "whole", out = directory_ / "run";

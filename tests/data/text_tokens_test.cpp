@@ -275,7 +275,7 @@ TEST(TokenIds, ArePartsOfParts) {
   for (const auto& places : {std::pair<Index, Index>{-1, 2}, {2, 1}, {0, 4}})
     EXPECT_TRUE(contains(error_of([&] { part.copy(places.first, places.second); }), "are outside a text of 3"))
         << places.first;
-  EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "not within a text of 0"));
+  EXPECT_TRUE(contains(error_of([&] { TokenIds().part(0, 1); }), "are outside a text of 0 tokens"));
 }
 
 TEST_F(TextOnDisk, ItsMarkIsRemovedAndPlacesStillFit) {
