@@ -1,6 +1,6 @@
 // A feed-forward part of our own: y = down(value(x) * cos(angle(x))), with the layer of cosine_layer.h.
 #include "cosine_layer.h"
-#include "minimal_gru.h"
+#include "mine.h"
 
 namespace mine {
 

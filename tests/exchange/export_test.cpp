@@ -53,7 +53,7 @@ TEST(Export, HoldsOrRefusesEverySetting) {
       set_from_text(config, s, value);
       if (s.name == std::string("layer-heads")) config.head_size = 4;
       if (s.name == std::string("head-slopes"))
-        config.layer_heads = "2,2", config.head_size = 4, config.position = PositionKind::kAlibi;
+        config.layer_heads = "2,2", config.head_size = 4, config.position = "alibi";
       const TrainedModel trained = random_model(config);
       for (const auto& [write, format] : kChecked) {
         SCOPED_TRACE(cat(format, " --", s.name, " ", value));
@@ -82,7 +82,7 @@ TEST(Export, RefusesWhatIsNotOnTheList) {
   const char* const few[] = {"layers", "width"};
   config.layers = 3, config.width = 32, config.batch = 7;
   EXPECT_EQ(error_of([&] { check_supported(config, few, "hf"); }), "(no error)");
-  config.norm = NormKind::kRms;
+  config.norm = "rms";
   EXPECT_EQ(
       error_of([&] { check_supported(config, few, "hf"); }),
       "hf: cannot store a model with --norm rms; train one without it, or use --to npz, which stores every model");
@@ -168,7 +168,7 @@ class NeoxReadBack : public ReadBack {
  protected:
   static RunConfig rotary() {
     RunConfig config = small_config();
-    config.position = PositionKind::kRotary;
+    config.position = "rotary";
     return config;
   }
   NeoxReadBack() : ReadBack(rotary()) {}

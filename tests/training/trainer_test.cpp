@@ -60,7 +60,7 @@ TEST_F(TrainerTest, RecordsEveryStep) {
 // One step by hand, from the same random streams: what the trainer computes is what the parts compute.
 TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kSgd;
+  c.optimizer = "sgd";
   c.momentum = 0;
   c.weight_decay = 0;
   c.accumulate = 3;
@@ -207,14 +207,12 @@ INSTANTIATE_TEST_SUITE_P(
     Runs, Resume,
     testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
                     Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
-                    Kind{"sgd", [](RunConfig& c) { c.optimizer = OptimizerKind::kSgd, c.weight_decay = 0.01; }},
-                    Kind{"muon", [](RunConfig& c) { c.optimizer = OptimizerKind::kMuon, c.dropout = 0.1; }},
+                    Kind{"sgd", [](RunConfig& c) { c.optimizer = "sgd", c.weight_decay = 0.01; }},
+                    Kind{"muon", [](RunConfig& c) { c.optimizer = "muon", c.dropout = 0.1; }},
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",
-                         [](RunConfig& c) {
-                           c.tokens = TokenUnit::kByte, c.position = PositionKind::kRotary, c.tied = false;
-                         }}),
+                         [](RunConfig& c) { c.tokens = TokenUnit::kByte, c.position = "rotary", c.tied = false; }}),
     [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
@@ -228,7 +226,7 @@ TEST_F(TrainerTest, ResumesWithAnotherNumberOfThreads) {
 
 TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.width = 32;
   std::vector<std::string> weights;
   for (const Index threads : {1, 2, 3, 8}) {
@@ -242,7 +240,7 @@ TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
 // The rate of the matrices acts, and only on them.
 TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.steps = 1;
   c.weight_decay = 0;
   std::vector<std::vector<Tensor>> trained;
@@ -270,7 +268,7 @@ TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
 
 TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.layer_heads = "1,0";
   c.head_size = 4;
   const auto records = train(c, run("run"));
@@ -280,10 +278,9 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
 
 TEST_F(TrainerTest, RefusesTheStateOfAnotherOptimizer) {
   RunConfig c = tiny_config();
-  for (const auto& [from, to, line] : {std::tuple{OptimizerKind::kAdamW, OptimizerKind::kMuon,
-                                                  "optimizer adamw, and config.json names muon; write adamw"},
-                                       std::tuple{OptimizerKind::kMuon, OptimizerKind::kSgd,
-                                                  "optimizer muon, and config.json names sgd; write muon"}}) {
+  for (const auto& [from, to, line] :
+       {std::tuple{"adamw", "muon", "optimizer adamw, and config.json names muon; write adamw"},
+        std::tuple{"muon", "sgd", "optimizer muon, and config.json names sgd; write muon"}}) {
     c.optimizer = from;
     train(c, run("run"));
     const std::string before = read_file(run("run") + "/state.safetensors");
@@ -381,7 +378,7 @@ TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
   c.steps = 40;
   c.eval_every = 2;
   c.lr = 1;  // far too large: the loss goes up and down
-  c.optimizer = OptimizerKind::kSgd;
+  c.optimizer = "sgd";
   const auto records = train(c, run("run"));
   const StepRecord* best = &records[0];
   for (const StepRecord& r : records)
@@ -402,7 +399,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
   for (const Index eval_every : {1, 3, 1000}) {
     for (const double fraction : {0.2, 0.0}) {
       RunConfig c = tiny_config();
-      c.optimizer = OptimizerKind::kSgd;
+      c.optimizer = "sgd";
       c.lr = 10;
       c.min_lr = 10;
       c.warmup = 0;
