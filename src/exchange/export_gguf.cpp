@@ -38,10 +38,10 @@ Index whole_context(Index context) { return (context + kContextMultiple - 1) / k
 
 // A row of output weights whose logit is always kNeverLogit; zeros (logit 0) if no such row exists.
 std::vector<float> never_row(const TransformerLM& model) {
-  const Norm& norm = **model.norm;
+  const auto& norm = dynamic_cast<const LayerNorm&>(*model.norm);  // as check_is_gpt2() requires
   const std::span<const float> gamma(norm.gamma.value().data<float>(),
                                      static_cast<std::size_t>(norm.gamma.value().numel()));
-  const float* beta = norm.beta->value().data<float>();
+  const float* beta = norm.beta.value().data<float>();
   std::vector<float> row(gamma.size(), 0.0f);
   double sum = 0, smallest = INFINITY;
   for (std::size_t i = 0; i < gamma.size(); ++i) {
@@ -122,7 +122,7 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
   check_gpt2_supported(trained.info.config, "gguf");
   const TransformerConfig& c = trained.transformer("--to gguf").config();
   check_is_gpt2(c, "gguf");
-  if (c.activation != Activation::kGelu)
+  if (c.activation != "gelu")
     fail(
         "gguf: supports only the activation gelu; train a model with --activation gelu, or use --to hf, which stores "
         "this one");

@@ -17,18 +17,11 @@ namespace headlight {
 
 namespace {
 
-const char* activation_name(Activation activation) {
-  switch (activation) {
-    case Activation::kGelu:
-      return "gelu_new";
-    case Activation::kGeluErf:
-      return "gelu";
-    case Activation::kRelu:
-      return "relu";
-    case Activation::kSilu:
-      return "silu";
-  }
-  fail("hf: does not support this model's activation; train a model with gelu, gelu-erf, relu or silu");
+const char* activation_name(const std::string& activation) {
+  for (const auto& [ours, theirs] :
+       {std::pair{"gelu", "gelu_new"}, {"gelu-erf", "gelu"}, {"relu", "relu"}, {"silu", "silu"}})
+    if (activation == ours) return theirs;
+  fail("hf: does not support the activation ", activation, "; train a model with gelu, gelu-erf, relu or silu");
 }
 
 Json gpt2_config(const TransformerConfig& c) {

@@ -31,7 +31,7 @@ class Reader {
     c.tied = false;
     require("attention.layer_norm_epsilon", static_cast<float>(kGpt2NormEps));
     if (kind_ == "gptneox") {
-      c.position = PositionKind::kRotary;
+      c.position = "rotary";
       require("use_parallel_residual", false);
       require("rope.freq_base", static_cast<float>(kRotaryBase));
       require("rope.dimension_count", static_cast<std::uint32_t>(c.width / c.heads));

@@ -36,7 +36,7 @@ class Walk {
 
   std::vector<Gpt2Weight> all() {
     add(kTokens, ".weight", {c_.vocabulary, c_.width});
-    if (c_.position != PositionKind::kRotary) add(kPositions, ".weight", {c_.context, c_.width});
+    if (c_.position != "rotary") add(kPositions, ".weight", {c_.context, c_.width});
     for (Index i = 0; i < c_.layers; ++i) {
       ours_ = cat("blocks.", i, ".");
       theirs_ = cat(naming_ == Gpt2Naming::kGguf ? "blk." : naming_ == Gpt2Naming::kNeoX ? "layers." : "h.", i, ".");
@@ -121,14 +121,14 @@ bool ends_with(const std::string& name, const std::string& end) {
 
 void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
   const char* npz = ", or use --to npz, which stores every model";
-  if (c.position != PositionKind::kLearned && c.position != PositionKind::kRotary)
+  if (c.position != "learned" && c.position != "rotary")
     fail(format,
          ": supports only learned (GPT-2) or rotary (GPT-NeoX) positions; train a model with --position learned or "
          "rotary",
          npz);
   if (!c.pre_norm) fail(format, ": supports only pre-norm models; train a model with --pre-norm", npz);
-  if (c.norm != NormKind::kLayer)
-    fail(format, ": supports only layer norms, not RMS norms; train a model with --norm layer", npz);
+  if (c.norm != "layer")
+    fail(format, ": supports only layer norms, not ", c.norm, " norms; train a model with --norm layer", npz);
   if (c.hidden == 0)
     fail(format, ": does not support models without feed-forward layers; train a model with --hidden -1", npz);
   Index layer = 0;

@@ -79,18 +79,18 @@ void require_plain_rotary(const JsonView& config) {
   require_number(config, "rotary_pct", 1, false);  // defaults to 0.25
 }
 
-Activation activation_of(const JsonView& config, const Family& family) {
+std::string activation_of(const JsonView& config, const Family& family) {
   const auto given = config.find(family.activation);
-  if (!given && family.naming == Gpt2Naming::kNeoX) return Activation::kGeluErf;
+  if (!given && family.naming == Gpt2Naming::kNeoX) return "gelu-erf";
   const std::string name = given ? given->as_string() : "gelu_new";
   // gelu_pytorch_tanh and gelu_fast compute the same function as gelu_new.
-  for (const auto& [theirs, ours] : {std::pair{"gelu_new", Activation::kGelu},
-                                     {"gelu_pytorch_tanh", Activation::kGelu},
-                                     {"gelu_fast", Activation::kGelu},
-                                     {"gelu", Activation::kGeluErf},
-                                     {"relu", Activation::kRelu},
-                                     {"silu", Activation::kSilu},
-                                     {"swish", Activation::kSilu}})
+  for (const auto& [theirs, ours] : {std::pair{"gelu_new", "gelu"},
+                                     {"gelu_pytorch_tanh", "gelu"},
+                                     {"gelu_fast", "gelu"},
+                                     {"gelu", "gelu-erf"},
+                                     {"relu", "relu"},
+                                     {"silu", "silu"},
+                                     {"swish", "silu"}})
     if (name == theirs) return ours;
   given->refuse(cat("\"", name, "\" is not supported; only gelu_new, gelu, relu and silu are"));
 }
@@ -168,7 +168,7 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
   if (c.hidden == 4 * c.width) c.hidden = -1;
   c.activation = activation_of(config, family);
   c.dropout = real_at(config, family.dropout, neox ? 0 : 0.1);
-  c.position = neox ? PositionKind::kRotary : PositionKind::kLearned;
+  c.position = neox ? "rotary" : "learned";
   const auto tied = config.find("tie_word_embeddings");
   c.tied = tied ? tied->as_bool() : family.tied;
 
@@ -274,8 +274,8 @@ TrainedModel import_nano_gpt(const std::string& path, const ImportOptions& optio
   while (tensors.count(cat("h.", c.layers, ".ln_1.weight"))) ++c.layers;
   c.bias = tensors.count("h.0.attn.c_attn.bias") > 0;
   c.heads = options.heads > 0 ? options.heads : metadata_heads(file);
-  c.activation = Activation::kGeluErf;
-  c.position = PositionKind::kLearned;
+  c.activation = "gelu-erf";
+  c.position = "learned";
   if (const auto head = tensors.find("lm_head.weight"); head != tensors.end()) {
     c.tied = same_values(*head->second, tokens);
     if (c.tied) tensors.erase(head);

@@ -11,6 +11,14 @@
 
 namespace headlight {
 
+Decoder::State::Normalization Decoder::State::bind(const Norm& n) {
+  const std::optional<NormStep> step = n.step();
+  if (!step) throw Mismatch(cat("decoder: the norm ", config.norm, " does not describe its step", kTeachDecoder));
+  parameters_known += step->beta ? 2 : 1;
+  return {step->gamma->value().detach(), step->beta ? step->beta->value().detach() : Tensor(),
+          static_cast<float>(step->eps)};
+}
+
 Decoder::State::State(const TransformerLM& m)
     : model(m), config(m.config()), context(config.context), width(config.width), head_size(config.size_of_heads()) {
   for (const NamedTensor& p : model.parameters())
@@ -22,24 +30,30 @@ Decoder::State::State(const TransformerLM& m)
     layer.heads = block->attn->heads();
     layer.key_heads = block->attn->key_heads();
     const std::optional<AttentionStep> pattern = block->attn->pattern().step();
-    if (!pattern) throw Mismatch(cat("decoder: the attention pattern does not describe its step", kTeachDecoder));
+    if (!pattern)
+      throw Mismatch(
+          cat("decoder: the attention pattern ", config.attention, " does not describe its step", kTeachDecoder));
     attention = *pattern;
     most_heads = std::max(most_heads, layer.heads);
     layer.norm1 = bind(*block->norm1);
     layer.qkv = bind(*block->attn->qkv);
     layer.out = bind(*block->attn->out);
     if (!block->ff) continue;
-    layer.norm2 = bind(**block->norm2);
+    layer.norm2 = bind(*block->norm2);
     const std::optional<FeedForwardStep> step = block->ff->step();
-    if (!step) throw Mismatch(cat("decoder: the feed-forward part does not describe its step", kTeachDecoder));
-    layer.f = step->f;
+    if (!step)
+      throw Mismatch(
+          cat("decoder: the feed-forward part ", config.feed_forward, " does not describe its step", kTeachDecoder));
+    layer.f = step->f->values;
+    if (!layer.f)
+      throw Mismatch(cat("decoder: the activation ", step->f->name, " does not describe its values", kTeachDecoder));
     layer.up = bind(*step->up);
     layer.gated_by_up = step->gate == step->up;
     if (step->gate && !layer.gated_by_up) layer.gate = bind(*step->gate);
     layer.down = bind(*step->down);
   }
   most_rows = attention.window > 0 ? std::min(context, attention.window) : context;
-  if (model.norm) norm = bind(**model.norm);
+  if (model.norm) norm = bind(*model.norm);
   head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}};
 
   const auto floats = [](PoolVector<float>& v, Index count) { v.assign(static_cast<std::size_t>(count), 0.0f); };
@@ -171,8 +185,8 @@ Tensor Decoder::State::read_all(std::span<const std::int32_t> ids) {
     in = block.attn->out(mixed, in);
     if (!config.pre_norm) in = block.norm1(in);
     if (!block.ff) continue;
-    in = (*block.ff)(config.pre_norm ? (*block.norm2)(in) : in, in);
-    if (!config.pre_norm) in = (*block.norm2)(in);
+    in = block.ff(config.pre_norm ? block.norm2(in) : in, in);
+    if (!config.pre_norm) in = block.norm2(in);
   }
   position = t;
   return slice(in, 1, t - 1, t);

@@ -58,11 +58,11 @@ struct Layer {
   Normalization norm1, norm2;
   Projection qkv, out, up, gate, down;  // up and down are undefined without a feed-forward part, gate without a gate
   bool gated_by_up = false;             // the gate is `up` itself
-  Activation f = Activation::kGelu;     // of the feed-forward part
-  Tensor keys;                          // [G,D,S]: transposed, so that the scores are a vector times a matrix
-  Tensor values;                        // [G,S,D]
-  Tensor sums, totals;                  // of linear attention instead: S [G,D,D] and n [G,D] (ops/linear_attention.cpp)
-  Tensor distance_bias;                 // [H,1,S] for a query at the last of S positions; undefined without a bias
+  void (*f)(Index n, const float* x, float* y) = nullptr;  // of the feed-forward part
+  Tensor keys;           // [G,D,S]: transposed, so that the scores are a vector times a matrix
+  Tensor values;         // [G,S,D]
+  Tensor sums, totals;   // of linear attention instead: S [G,D,D] and n [G,D] (ops/linear_attention.cpp)
+  Tensor distance_bias;  // [H,1,S] for a query at the last of S positions; undefined without a bias
 };
 
 // One step of reading a token: the work between two synchronization points of the threads (decoder_step.cpp).
@@ -106,10 +106,8 @@ struct Decoder::State {
     parameters_known += linear.bias ? 2 : 1;
     return {linear.weight.value().detach(), linear.bias ? linear.bias->value().detach() : Tensor(), {}};
   }
-  Normalization bind(const Norm& n) {
-    parameters_known += n.beta ? 2 : 1;
-    return {n.gamma.value().detach(), n.beta ? n.beta->value().detach() : Tensor(), static_cast<float>(n.eps())};
-  }
+  // Error: a norm without a description.
+  Normalization bind(const Norm& norm);
 
   const TransformerLM& model;
   const TransformerConfig& config;

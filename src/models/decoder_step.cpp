@@ -39,21 +39,7 @@ struct Range {
   }
 };
 
-kernels::Unary function_of(Activation activation) {
-  switch (activation) {
-    case Activation::kGelu:
-      return kernels::Unary::kGeluTanh;
-    case Activation::kGeluErf:
-      return kernels::Unary::kGeluErf;
-    case Activation::kRelu:
-      return kernels::Unary::kRelu;
-    case Activation::kSilu:
-      return kernels::Unary::kSilu;
-  }
-  fail("decoder: unknown activation");
-}
-
-// phi of linear_attention(), in place.
+// phi of linear_attention(), in place; below the least denominator the output is 0.
 void apply_phi(Index n, float* x) {
   for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
 }
@@ -113,10 +99,9 @@ void Decoder::State::run(const Step& step, Index part, Index parts, Index slot, 
       float *out = hidden.data() + rows.begin, *gated = gates.data() + rows.begin;
       step.layer->up.apply(rows.begin, rows.end, in, hidden.data());
       const bool own_gate = step.layer->gate.weight.defined();
-      if (!own_gate && !step.layer->gated_by_up)
-        return active_kernels().unary(function_of(step.layer->f), count, out, out);
+      if (!own_gate && !step.layer->gated_by_up) return step.layer->f(count, out, out);
       if (own_gate) step.layer->gate.apply(rows.begin, rows.end, in, gates.data());
-      active_kernels().unary(function_of(step.layer->f), count, own_gate ? gated : out, gated);
+      step.layer->f(count, own_gate ? gated : out, gated);
       return active_kernels().binary(kernels::Binary::kMul, count, gated, 1, out, 1, out);
     }
     case Step::Kind::kDown:

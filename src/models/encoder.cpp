@@ -17,23 +17,19 @@ constexpr double kStddev = 0.02;
 
 const TransformerConfig& checked_bidirectional(const TransformerConfig& config) {
   config.check();
-  if (config.position == PositionKind::kAlibi)
-    fail("model: ALiBi positions need a model that reads from left to right; use other positions");
+  if (find_position(config.position).site == PositionSite::kBias)
+    fail("model: ", config.position, " positions need a model that reads from left to right; use other positions");
   return config;
 }
 
 EncoderLM::EncoderLM(const TransformerConfig& config, double mask_share)
     : tokens{this, "tokens", checked_bidirectional(config).vocabulary + 1, config.width, kStddev},
-      position([&] {
-        std::unique_ptr<PositionEncoding> made = make_position(config.position, config.context, config.width);
-        adopt("position", *made);
-        return made;
-      }()),
+      position{this, "position", make_position(config.position, config.context, config.width)},
       blocks{this, "blocks", config.layers, kWithIndex, config},
+      norm{this, "norm", config.pre_norm ? make_norm(config.norm, config.width) : nullptr},
       config_(config),
       mask_share_(mask_share),
       drop_(config.dropout) {
-  if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
     lm_head.emplace(this, "head", config.width, config.vocabulary,
                     LinearOptions{.bias = false, .stddev = kStddev, .role = ParamRole::kOutput});
@@ -47,7 +43,7 @@ Tensor EncoderLM::operator()(std::span<const std::int32_t> ids, Index batch) con
     x = drop_(position->embed(x));
   }
   for (const Child<TransformerBlock>& block : blocks) x = block(x, AttentionMask::none(), position.get());
-  if (norm) x = (*norm)(x);
+  if (norm) x = norm(x);
   if (lm_head) return (*lm_head)(x);
   return linear(x, slice(tokens->weight, 0, 0, config_.vocabulary));  // [B,T,V]: the mask is never predicted
 }

@@ -73,63 +73,43 @@ struct CrossWeights : Hook {
 }  // namespace
 
 DecoderBlock::DecoderBlock(const TransformerConfig& c, Index layer)
-    : norm1{this, "norm1", c.norm, c.width},
+    : norm1{this, "norm1", make_norm(c.norm, c.width)},
       self{this, "self", c.width, c.heads, attention_options(c, c.layers + layer)},
-      norm2{this, "norm2", c.norm, c.width},
+      norm2{this, "norm2", make_norm(c.norm, c.width)},
       cross{this, "cross", c.width, c.heads, attention_options(c, 2 * c.layers + layer)},
-      pre_norm_(c.pre_norm) {
-  if (c.hidden == 0) return;
-  norm3.emplace(this, "norm3", c.norm, c.width);
-  const AttentionLayerOptions init = attention_options(c, layer);
-  ff = find_feed_forward(c.feed_forward)
-           ->make({.width = c.width,
-                   .hidden = c.hidden_size(),
-                   .activation = c.activation,
-                   .dropout = c.dropout,
-                   .in = init.in,
-                   .out = init.out});
-  adopt("ff", *ff);
-}
+      norm3{this, "norm3", c.hidden != 0 ? make_norm(c.norm, c.width) : nullptr},
+      ff{this, "ff", make_feed_forward(c, attention_options(c, layer).in, attention_options(c, layer).out)},
+      pre_norm_(c.pre_norm) {}
 
 Tensor DecoderBlock::operator()(const Tensor& input, const Tensor& memory, const AttentionMask& source,
                                 const PositionEncoding* position) const {
   const AttentionMask causal = AttentionMask::causal_only();
-  const auto feed = [&](const Tensor& in, const Tensor& residual) {
-    const LayerScope scope("ff");
-    return (*ff)(in, residual);
-  };
-  const auto cross_attend = [&](const Tensor& in) {
+  const auto look = [&](const Tensor& in) {
     const LayerScope scope("cross");
     return cross->cross(in, memory, source);
   };
   Tensor x = input;  // [B,T,C], the residual stream
   if (pre_norm_) {
     x = self(norm1(x), causal, position, x);  // x + self(norm1(x))
-    x = add(x, cross_attend(norm2(x)));
-    if (ff) x = feed((*norm3)(x), x);
+    x = add(x, look(norm2(x)));
+    if (ff) x = ff(norm3(x), x);
   } else {
     x = norm1(self(x, causal, position, x));
-    x = norm2(add(x, cross_attend(x)));
-    if (ff) x = (*norm3)(feed(x, x));
+    x = norm2(add(x, look(x)));
+    if (ff) x = norm3(ff(x, x));
   }
   return x;
 }
 
 EncoderDecoder::EncoderDecoder(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kStddev},
-      position([&] {
-        std::unique_ptr<PositionEncoding> made = make_position(config.position, config.context, config.width);
-        adopt("position", *made);
-        return made;
-      }()),
+      position{this, "position", make_position(config.position, config.context, config.width)},
       encoder{this, "encoder", config.layers, kWithIndex, config},
       decoder{this, "decoder", config.layers, kWithIndex, config},
+      encoder_norm{this, "encoder_norm", config.pre_norm ? make_norm(config.norm, config.width) : nullptr},
+      norm{this, "norm", config.pre_norm ? make_norm(config.norm, config.width) : nullptr},
       config_(config),
       drop_(config.dropout) {
-  if (config.pre_norm) {
-    encoder_norm.emplace(this, "encoder_norm", config.norm, config.width);
-    norm.emplace(this, "norm", config.norm, config.width);
-  }
   if (!config.tied)
     lm_head.emplace(this, "head", config.width, config.vocabulary,
                     LinearOptions{.bias = false, .stddev = kStddev, .role = ParamRole::kOutput});
@@ -145,14 +125,14 @@ Tensor EncoderDecoder::embed(std::span<const std::int32_t> ids, Index batch) con
 Tensor EncoderDecoder::encode(std::span<const std::int32_t> ids, Index batch, const AttentionMask& source) const {
   Tensor x = embed(ids, batch);  // [B,S,C]
   for (const Child<TransformerBlock>& block : encoder) x = block(x, source, position.get());
-  return encoder_norm ? (*encoder_norm)(x) : x;
+  return encoder_norm ? encoder_norm(x) : x;
 }
 
 Tensor EncoderDecoder::decode(std::span<const std::int32_t> ids, const Tensor& memory,
                               const AttentionMask& source) const {
   Tensor x = embed(ids, memory.size(0));  // [B,T,C]
   for (const Child<DecoderBlock>& block : decoder) x = block(x, memory, source, position.get());
-  if (norm) x = (*norm)(x);
+  if (norm) x = norm(x);
   return lm_head ? (*lm_head)(x) : linear(x, tokens->weight);  // [B,T,V]
 }
 

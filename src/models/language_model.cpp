@@ -1,4 +1,4 @@
-// Shared by all families: the checks of a model's input, and the default of carry().
+// What all families share: the checks of a model's input, the default of carry(), and models with attention heads.
 #include "headlight/models/language_model.h"
 
 #include "base/words.h"
@@ -20,6 +20,18 @@ Index LanguageModel::sequence_length(std::span<const std::int32_t> ids, Index ba
     fail("model: sequences of ", counted(length, "id"), " exceed the context of ", context(),
          "; pass shorter sequences");
   return length;
+}
+
+Tensor HeadedModel::operator()(std::span<const std::int32_t> ids, Index batch) const {
+  Tensor x = embed(ids, batch);
+  for (Index layer = 0; layer < layers(); ++layer) x = run_block(layer, x);
+  return logits(x);
+}
+
+const HeadedModel& as_headed(const LanguageModel& model, const std::string& what) {
+  if (const auto* headed = dynamic_cast<const HeadedModel*>(&model)) return *headed;
+  fail(what, ": needs a model with attention heads, but this model has none (", model.summary(),
+       "); train one with --model transformer");
 }
 
 }  // namespace headlight

@@ -63,7 +63,9 @@ void round_to_int8(TransformerLM& model) {
     round(block->attn->out->weight);
     if (!block->ff) continue;
     const std::optional<FeedForwardStep> step = block->ff->step();
-    if (!step) fail("int8: the feed-forward part does not describe its step; use float32 weights");
+    if (!step)
+      fail("int8: the feed-forward part ", model.config().feed_forward,
+           " does not describe its step; use float32 weights");
     round(step->up->weight);
     if (step->gate && step->gate != step->up) round(step->gate->weight);
     round(step->down->weight);

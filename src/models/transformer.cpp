@@ -27,11 +27,9 @@ LinearOptions output_options(const TransformerConfig& c) {
   return {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)};
 }
 
-const FeedForwardKind& part_of(const TransformerConfig& c) {
-  if (const FeedForwardKind* kind = find_feed_forward(c.feed_forward)) return *kind;
-  std::vector<std::string> names;
-  for (const FeedForwardKind& kind : feed_forward_kinds()) names.push_back(kind.name);
-  fail("model: no feed-forward part ", c.feed_forward, "; use ", word_list(names, "or"));
+// The norm of a layer that may be absent.
+std::unique_ptr<Norm> norm_if(bool present, const TransformerConfig& c) {
+  return present ? make_norm(c.norm, c.width) : nullptr;
 }
 
 const TransformerConfig& checked(const TransformerConfig& config) {
@@ -56,8 +54,16 @@ void TransformerConfig::check() const {
     fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", but the model has ", layers,
          "; give one number per layer");
   for (const Index in_layer : layer_heads) within("heads of a layer", in_layer, 0);
-  if (!layer_heads.empty() && position == PositionKind::kAlibi)
-    fail("model: ALiBi with different heads in each layer; omit layer_heads, or use other positions");
+  const PositionSite site = [&] {
+    const LayerScope where("model");
+    find_norm(norm);
+    find_activation(activation);
+    find_feed_forward(feed_forward);
+    return find_position(position).site;
+  }();
+  if (!layer_heads.empty() && site == PositionSite::kBias)
+    fail("model: ", position,
+         " positions with different heads in each layer; omit layer_heads, or use other positions");
   if (head_size == 0 && width % heads != 0) {
     const Index lower = width / heads * heads;
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",
@@ -65,23 +71,20 @@ void TransformerConfig::check() const {
   }
   if (kv_heads != 0) within("key heads", kv_heads, 1);
   if (kv_heads > 0 && heads % kv_heads != 0)
-    fail("model: ", heads, " heads are not divisible by ", counted(kv_heads, "key head"), "; use a divisor of ", heads);
+    fail("model: ", heads, " heads are not divisible by ", counted(kv_heads, "key head"), "; use a divisor of ", heads,
+         " for --kv-heads");
   if (grouped() && !layer_heads.empty())
     fail("model: heads per layer cannot be combined with ", counted(kv_heads, "key head"), "; omit one of the two");
   {
     const LayerScope where("model");
     const auto step = make_attention(attention)->step();
-    if (step && step->linear && position == PositionKind::kAlibi)
-      fail("linear attention has no scores to which ALiBi could add; use other positions");
+    if (step && step->linear && site == PositionSite::kBias)
+      fail("linear attention has no scores to which ", position, " positions could add; use other positions");
   }
-  if (position == PositionKind::kRotary && size_of_heads() % 2 != 0)
-    fail("model: rotary positions need an even head size, but ",
+  if (site == PositionSite::kRotate && size_of_heads() % 2 != 0)
+    fail("model: ", position, " positions need an even head size, but ",
          head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads),
          "; use another width or number of heads");
-  if (position < PositionKind::kNone || position > PositionKind::kAlibi) fail("model: unknown position encoding");
-  if (norm != NormKind::kLayer && norm != NormKind::kRms) fail("model: unknown normalization");
-  if (activation < Activation::kGelu || activation > Activation::kSilu) fail("model: unknown activation");
-  part_of(*this);
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 
@@ -89,7 +92,9 @@ Index TransformerConfig::most_heads() const {
   return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
 }
 
-Index TransformerConfig::hidden_size() const { return hidden >= 0 ? hidden : 8 * width / part_of(*this).matrices; }
+Index TransformerConfig::hidden_size() const {
+  return hidden >= 0 ? hidden : 8 * width / find_feed_forward(feed_forward).matrices;
+}
 
 double TransformerConfig::all_heads_width() const {
   double count = 0;
@@ -98,15 +103,27 @@ double TransformerConfig::all_heads_width() const {
 }
 
 double TransformerConfig::block_weights() const {
-  const double matrices = hidden == 0 ? 0 : static_cast<double>(part_of(*this).matrices);
+  const double matrices = hidden == 0 ? 0 : static_cast<double>(find_feed_forward(feed_forward).matrices);
   const double each = static_cast<double>(layers) * matrices * static_cast<double>(hidden_size());
   // Per head: 2 matrices for queries and outputs, and 2 * shared for keys and values.
   const double shared = grouped() ? static_cast<double>(kv_heads) / static_cast<double>(heads) : 1;
   return static_cast<double>(width) * ((2 + 2 * shared) * all_heads_width() + each);
 }
 
+std::unique_ptr<FeedForward> make_feed_forward(const TransformerConfig& c, const LinearOptions& in,
+                                               const LinearOptions& out) {
+  if (c.hidden == 0) return nullptr;
+  return find_feed_forward(c.feed_forward)
+      .make({.width = c.width,
+             .hidden = c.hidden_size(),
+             .activation = c.activation,
+             .dropout = c.dropout,
+             .in = in,
+             .out = out});
+}
+
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
-    : norm1{this, "norm1", c.norm, c.width},
+    : norm1{this, "norm1", make_norm(c.norm, c.width)},
       attn{this, "attn", c.width, c.heads_in(layer),
            AttentionLayerOptions{.head_size = c.size_of_heads(),
                                  .key_heads = c.kv_heads_in(layer),
@@ -115,47 +132,30 @@ TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
                                  .pattern = make_attention(c.attention),
                                  .in = input_options(c),
                                  .out = output_options(c)}},
-      pre_norm_(c.pre_norm) {
-  if (c.hidden == 0) return;
-  norm2.emplace(this, "norm2", c.norm, c.width);
-  ff = part_of(c).make({.width = c.width,
-                        .hidden = c.hidden_size(),
-                        .activation = c.activation,
-                        .dropout = c.dropout,
-                        .in = input_options(c),
-                        .out = output_options(c)});
-  adopt("ff", *ff);
-}
+      norm2{this, "norm2", norm_if(c.hidden != 0, c)},
+      ff{this, "ff", make_feed_forward(c, input_options(c), output_options(c))},
+      pre_norm_(c.pre_norm) {}
 
 Tensor TransformerBlock::operator()(const Tensor& input, const AttentionMask& mask,
                                     const PositionEncoding* position) const {
   Tensor x = input;  // [B,T,C], the residual stream
-  const auto feed = [&](const Tensor& in, const Tensor& residual) {
-    const LayerScope scope("ff");
-    return (*ff)(in, residual);
-  };
   if (pre_norm_) {
     x = attn(norm1(x), mask, position, x);  // x + attn(norm1(x))
-    if (ff) x = feed((*norm2)(x), x);
+    if (ff) x = ff(norm2(x), x);
   } else {
     x = norm1(attn(x, mask, position, x));
-    if (ff) x = (*norm2)(feed(x, x));
+    if (ff) x = norm2(ff(x, x));
   }
   return x;
 }
 
-std::unique_ptr<PositionEncoding> TransformerLM::adopted(std::unique_ptr<PositionEncoding> made) {
-  adopt("position", *made);
-  return made;
-}
-
 TransformerLM::TransformerLM(const TransformerConfig& config)
     : tokens{this, "tokens", checked(config).vocabulary, config.width, kStddev},
-      position(adopted(make_position(config.position, config.context, config.width))),
+      position{this, "position", make_position(config.position, config.context, config.width)},
       blocks{this, "blocks", config.layers, kWithIndex, config},
+      norm{this, "norm", norm_if(config.pre_norm, config)},
       config_(config),
       drop_(config.dropout) {
-  if (config.pre_norm) norm.emplace(this, "norm", config.norm, config.width);
   if (!config.tied)
     lm_head.emplace(this, "head", config.width, config.vocabulary,
                     LinearOptions{.bias = false, .stddev = kStddev, .role = ParamRole::kOutput});
@@ -173,14 +173,19 @@ Tensor TransformerLM::run_block(Index layer, const Tensor& x) const {
 }
 
 Tensor TransformerLM::logits(const Tensor& x) const {
-  const Tensor last = norm ? (*norm)(x) : x;
+  const Tensor last = norm ? norm(x) : x;
   return lm_head ? (*lm_head)(last) : linear(last, tokens->weight);  // [B,T,V]
 }
 
-Tensor TransformerLM::operator()(std::span<const std::int32_t> ids, Index batch) const {
-  Tensor x = embed(ids, batch);
-  for (Index layer = 0; layer < config_.layers; ++layer) x = run_block(layer, x);
-  return logits(x);
+Index TransformerLM::attention_window() const {
+  const auto step = make_attention(config_.attention)->step();
+  return step ? step->window : 0;
+}
+
+std::unique_ptr<HeadedModel> TransformerLM::untrained() const {
+  TransformerConfig config = config_;
+  config.dropout = 0;
+  return std::make_unique<TransformerLM>(config);
 }
 
 const TransformerLM& as_transformer(const LanguageModel& model, const std::string& what) {

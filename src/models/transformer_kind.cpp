@@ -3,7 +3,6 @@
 #include <charconv>
 #include <optional>
 
-#include "models/choices.h"
 #include "models/families.h"
 
 namespace headlight {
@@ -34,12 +33,6 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
-// The value with this name; the settings table has checked that there is one.
-template <class E, std::size_t N>
-E value_of(const Named<E> (&table)[N], std::string_view name) {
-  return std::find_if(std::begin(table), std::end(table), [&](const auto& n) { return n.name == name; })->value;
-}
-
 }  // namespace
 
 ModelCost transformer_cost(const TransformerConfig& c) {
@@ -48,11 +41,12 @@ ModelCost transformer_cost(const TransformerConfig& c) {
   const double width = real(c.width), layers = real(c.layers);
   double heads = 0;  // of all layers
   for (Index layer = 0; layer < c.layers; ++layer) heads += real(c.heads_in(layer));
-  const double tables =
-      real(c.vocabulary) * (c.tied ? 1 : 2) + (c.position == PositionKind::kLearned ? real(c.context) : 0);
+  const PositionKind& position = find_position(c.position);
+  const double tables = real(c.vocabulary) * (c.tied ? 1 : 2) * width +
+                        (position.parameters ? position.parameters(c.context, c.width) : 0);
   ModelCost cost;
   cost.matrix_parameters = c.block_weights();
-  cost.parameters = cost.matrix_parameters + tables * width;
+  cost.parameters = cost.matrix_parameters + tables;
   // About 6 * width and 3 * hidden in each layer, 4 * the heads' width, and the attention weights.
   const double shared = c.grouped() ? real(c.kv_heads) / real(c.heads) : 1;
   const auto step = make_attention(c.attention)->step();
@@ -76,10 +70,10 @@ TransformerConfig block_config(const ModelOptions& o, Index vocabulary) {
   c.width = o.whole("width");
   c.hidden = o.whole("hidden");
   c.dropout = o.real("dropout");
-  c.position = value_of(kPositions, o.text("position"));
-  c.norm = value_of(kNorms, o.text("norm"));
+  c.position = o.text("position");
+  c.norm = o.text("norm");
   c.feed_forward = o.text("feed-forward");
-  c.activation = value_of(kActivations, o.text("activation"));
+  c.activation = o.text("activation");
   c.pre_norm = o.yes_no("pre-norm");
   c.tied = o.yes_no("tied");
   c.bias = o.yes_no("bias");
@@ -104,7 +98,8 @@ ModelKind transformer_kind() {
             return std::make_unique<TransformerLM>(transformer_config(o, vocabulary));
           },
           .cost = [](const ModelOptions& o,
-                     Index vocabulary) { return transformer_cost(transformer_config(o, vocabulary)); }};
+                     Index vocabulary) { return transformer_cost(transformer_config(o, vocabulary)); },
+          .heads = true};
 }
 
 }  // namespace headlight

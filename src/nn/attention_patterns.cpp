@@ -1,10 +1,9 @@
 // The table of attention patterns, and the pattern `full`.
 #include "nn/attention_patterns.h"
 
-#include <algorithm>
 #include <charconv>
 
-#include "base/words.h"
+#include "base/part_table.h"
 
 namespace headlight {
 
@@ -31,10 +30,11 @@ class SoftmaxAttention : public AttentionPattern {
   Index window_;
 };
 
-std::deque<AttentionKind>& kinds() {
-  static std::deque<AttentionKind> all{
-      {"full", "all earlier tokens", "", [](Index) { return full_attention(); }}, window_kind(), linear_kind()};
-  return all;
+PartTable<AttentionKind>& table() {
+  static PartTable<AttentionKind> patterns(
+      "attention pattern", "attention",
+      {{"full", "all earlier tokens", "", [](Index) { return full_attention(); }}, window_kind(), linear_kind()});
+  return patterns;
 }
 
 }  // namespace
@@ -48,12 +48,12 @@ std::shared_ptr<const AttentionPattern> full_attention() {
   return full;
 }
 
-const std::deque<AttentionKind>& attention_kinds() { return kinds(); }
+const std::deque<AttentionKind>& attention_kinds() { return table().all(); }
 
 std::shared_ptr<const AttentionPattern> make_attention(const std::string& text) {
   const std::size_t colon = text.find(':');
   std::vector<std::string> shown;
-  for (const AttentionKind& kind : kinds()) {
+  for (const AttentionKind& kind : attention_kinds()) {
     shown.push_back(kind.shown());
     if (kind.name != text.substr(0, colon) || kind.argument.empty() != (colon == std::string::npos)) continue;
     if (kind.argument.empty()) return kind.make(0);
@@ -65,12 +65,6 @@ std::shared_ptr<const AttentionPattern> make_attention(const std::string& text) 
   fail("no attention pattern ", text, "; use ", word_list(shown, "or"), ", with a whole number from 1 after a colon");
 }
 
-void register_attention(AttentionKind kind) {
-  if (kind.name.empty() || !kind.make) fail("register_attention: a pattern needs a name and a make function");
-  const auto same = [&](const AttentionKind& other) { return other.name == kind.name; };
-  if (std::any_of(kinds().begin(), kinds().end(), same))
-    fail("register_attention: there is a pattern ", kind.name, " already; use another name");
-  kinds().push_back(std::move(kind));
-}
+void register_attention(AttentionKind kind) { table().add(std::move(kind), &AttentionKind::make); }
 
 }  // namespace headlight

@@ -1,6 +1,7 @@
-// make_position(): creates a position encoding by kind.
+// The table of position encodings.
 #include "headlight/nn/position.h"
 
+#include "base/part_table.h"
 #include "nn/position_alibi.h"
 #include "nn/position_learned.h"
 #include "nn/position_none.h"
@@ -9,20 +10,37 @@
 
 namespace headlight {
 
-std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context, Index width) {
-  switch (kind) {
-    case PositionKind::kNone:
-      return std::make_unique<NoPosition>();
-    case PositionKind::kSinusoidal:
-      return std::make_unique<SinusoidalPosition>();
-    case PositionKind::kLearned:
-      return std::make_unique<LearnedPosition>(context, width);
-    case PositionKind::kRotary:
-      return std::make_unique<RotaryPosition>();
-    case PositionKind::kAlibi:
-      return std::make_unique<AlibiPosition>();
-  }
-  fail("position: unknown encoding");
+namespace {
+
+template <class Encoding>
+std::unique_ptr<PositionEncoding> without_parameters(Index /*context*/, Index /*width*/) {
+  return std::make_unique<Encoding>();
 }
+
+PartTable<PositionKind>& table() {
+  using Site = PositionSite;
+  static PartTable<PositionKind> encodings(
+      "position encoding", "position",
+      {{"learned", "adds a learned vector to each embedding (GPT-2)", Site::kEmbed,
+        [](Index context, Index width) -> std::unique_ptr<PositionEncoding> {
+          return std::make_unique<LearnedPosition>(context, width);
+        },
+        [](Index context, Index width) { return static_cast<double>(context) * static_cast<double>(width); }},
+       {"sinusoidal", "adds sines and cosines to each embedding (Vaswani et al. 2017)", Site::kEmbed,
+        without_parameters<SinusoidalPosition>},
+       {"rotary", "rotates queries and keys (Su et al. 2021)", Site::kRotate, without_parameters<RotaryPosition>},
+       {"alibi", "lowers scores with distance (Press et al. 2022)", Site::kBias, without_parameters<AlibiPosition>},
+       {"none", "no encoding", Site::kNothing, without_parameters<NoPosition>}});
+  return encodings;
+}
+
+}  // namespace
+
+const std::deque<PositionKind>& position_kinds() { return table().all(); }
+const PositionKind& find_position(const std::string& name) { return table().get(name); }
+std::unique_ptr<PositionEncoding> make_position(const std::string& name, Index context, Index width) {
+  return find_position(name).make(context, width);
+}
+void register_position(PositionKind kind) { table().add(std::move(kind), &PositionKind::make); }
 
 }  // namespace headlight

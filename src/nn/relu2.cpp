@@ -15,7 +15,7 @@ class Relu2 : public FeedForward {
     return finish(down_, mul(relu(u), u), drop_, residual);  // [B,T,C]; relu(u) u = relu(u)^2
   }
   std::optional<FeedForwardStep> step() const override {
-    return FeedForwardStep{Activation::kRelu, &*up_, &*up_, &*down_};
+    return FeedForwardStep{&find_activation("relu"), &*up_, &*up_, &*down_};
   }
 
  private:

@@ -18,7 +18,7 @@ class SwiGlu : public FeedForward {
     return finish(down_, h, drop_, residual);      // [B,T,C]
   }
   std::optional<FeedForwardStep> step() const override {
-    return FeedForwardStep{Activation::kSilu, &*up_, &*gate_, &*down_};
+    return FeedForwardStep{&find_activation("silu"), &*up_, &*gate_, &*down_};
   }
 
  private:

@@ -25,6 +25,8 @@ TransformerConfig RunConfig::transformer(Index vocabulary) const {
   return transformer_config(model_options(), vocabulary);
 }
 
+bool RunConfig::has_heads() const { return find_family(model).heads; }
+
 ModelCost RunConfig::cost(Index vocabulary) const {
   const ModelKind& family = find_family(model);
   try {
@@ -50,8 +52,8 @@ Schedule RunConfig::schedule() const {
 void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   cost(1);  // checks combinations of the model's settings
-  if (watch_heads && !is_transformer())
-    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; omit --watch-heads"));
+  if (watch_heads && !has_heads())
+    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))
@@ -75,16 +77,20 @@ double RunConfig::memory(Index vocabulary) const {
   const ModelCost model_cost = cost(vocabulary);
   const double count = static_cast<double>(batch) * static_cast<double>(context);
   const double ids = 2 * count * static_cast<double>(accumulate);  // inputs and targets of one step
-  // float32: weights, gradients and AdamW's two moments; the tape; the ids.
-  return 4 * (4 * model_cost.parameters + count * model_cost.activations + ids);
+  const OptimizerKind& kind = find_optimizer(optimizer);
+  const double others = model_cost.parameters - model_cost.matrix_parameters;
+  const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
+                       static_cast<double>(kind.other_state) * others;
+  // float32: weights and gradients, the optimizer's state, the tape, the ids.
+  return 4 * (2 * model_cost.parameters + state + count * model_cost.activations + ids);
 }
 
-const ModelKind& find_family(const std::string& name) {
+const ModelKind& find_family(const std::string& name, std::string_view flag) {
   if (const ModelKind* kind = find_model(name)) return *kind;
   std::vector<std::string> names;
   for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);
-  throw UsageError(cat("--model ", name.empty() ? "''" : name,
-                       ": this program has no such model; it has: ", word_list(names), suggestion(name, names)));
+  throw UsageError(cat(flag, name.empty() ? "''" : name, ": this program has no such model; it has: ", word_list(names),
+                       suggestion(name, names)));
 }
 
 void check_corpus_name(std::string_view what, std::string_view name) {

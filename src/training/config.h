@@ -14,12 +14,12 @@
 #include "formats/json.h"
 #include "headlight/models/registry.h"
 #include "headlight/models/transformer.h"
+#include "headlight/optim/optimizer.h"
 #include "headlight/optim/schedule.h"
 
 namespace headlight {
 
 enum class TokenUnit { kCharacter, kByte };
-enum class OptimizerKind { kAdamW, kSgd, kMuon };
 
 struct RunConfig {
   // ---- text ----
@@ -40,15 +40,12 @@ struct RunConfig {
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
   Index head_size = 0;
   double dropout = 0;
-  PositionKind position = PositionKind::kLearned;
-  NormKind norm = NormKind::kLayer;
-  std::string feed_forward = "mlp";
-  std::string attention = "full";
-  Activation activation = Activation::kGelu;
+  // Names in the tables of parts.
+  std::string position = "learned", norm = "layer", feed_forward = "mlp", attention = "full", activation = "gelu";
   bool pre_norm = true, tied = true, bias = true;
   // ---- training ----
   Index batch = 12, accumulate = 1, steps = 2000;
-  OptimizerKind optimizer = OptimizerKind::kAdamW;
+  std::string optimizer = "adamw";
   double lr = 1e-3, min_lr = 1e-4;
   double matrix_lr = 0.01;  // Muon only: the peak rate of matrices inside blocks; follows the same schedule as lr
   Index warmup = 100;
@@ -73,8 +70,10 @@ struct RunConfig {
   bool keep_marks = false;
 
   std::vector<std::string> all_data() const;
-  // Whether the model is a TransformerLM, whose heads can be measured.
+  // Whether the model is a TransformerLM.
   bool is_transformer() const { return model == "transformer"; }
+  // Whether the model has attention heads that can be measured. Error: that of find_family().
+  bool has_heads() const;
   // The values of the settings that the family uses.
   ModelOptions model_options() const;
   // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.
@@ -109,8 +108,9 @@ struct Setting {
   SettingField field;
   const char* group;  // the heading in --help
   std::string help;
-  double lowest = 0, highest = 0;         // range of a number
-  std::vector<std::string> choices = {};  // names of an enum's values
+  double lowest = 0, highest = 0;             // range of a number
+  std::vector<std::string> choices = {};      // names of an enum's values, or of parts
+  std::vector<std::string> choice_help = {};  // of each part
   bool lowest_excluded = false, highest_excluded = false;
   // Whether --resume accepts a value that differs from the stored value. Such a setting does not affect results, or
   // extends the run (steps), or is checked against the fingerprint of the text (data).
@@ -153,8 +153,8 @@ const Preset& find_preset(std::string_view name);
 // The name of the preset for a built-in corpus; "demo" for a corpus that has no preset.
 std::string preset_of_corpus(std::string_view corpus);
 
-// Error: a UsageError that lists the families.
-const ModelKind& find_family(const std::string& name);
+// Error: a UsageError that starts with `flag` and the name and lists the families.
+const ModelKind& find_family(const std::string& name, std::string_view flag = "--model ");
 
 // Error: a UsageError that starts with `what`, suggests the closest built-in corpus and lists all of them.
 void check_corpus_name(std::string_view what, std::string_view name);

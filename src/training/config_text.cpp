@@ -71,18 +71,20 @@ bool yes_from_text(const Setting& s, std::string_view text) {
   return text == "yes";
 }
 
-// Whether `text` matches the choice. The choice "window:W" matches "window:" followed by a whole number from 1.
-bool is_choice(const std::string& choice, std::string_view text) {
+// Whether `text` is the choice, or, for a choice such as "window:W", the same with a whole number from 1 for the W.
+// Error: such a choice with something else for the W.
+bool is_choice(const Setting& s, std::string_view choice, std::string_view text) {
   const std::size_t colon = choice.find(':');
   if (colon == std::string::npos) return choice == text;
-  if (text.substr(0, colon + 1) != std::string_view(choice).substr(0, colon + 1)) return false;
+  if (text.substr(0, colon + 1) != choice.substr(0, colon + 1)) return false;
   Index number = 0;
-  return parse_whole_text(text.substr(colon + 1), number) == Parsed::kFine && number >= 1;
+  if (parse_whole_text(text.substr(colon + 1), number) == Parsed::kFine && number >= 1) return true;
+  refuse(s, text, cat(choice.substr(colon + 1), " must be a whole number from 1"));
 }
 
 std::size_t choice_from_text(const Setting& s, std::string_view text) {
   const auto found = std::find_if(s.choices.begin(), s.choices.end(),
-                                  [&](const std::string& choice) { return is_choice(choice, text); });
+                                  [&](const std::string& choice) { return is_choice(s, choice, text); });
   if (found == s.choices.end()) refuse(s, text, cat("not one of ", word_list(s.choices), suggestion(text, s.choices)));
   return static_cast<std::size_t>(found - s.choices.begin());
 }

@@ -22,9 +22,11 @@ double one_digit(double lr) {
 // Smaller learning rates to suggest.
 std::string remedy(const RunConfig& c) {
   const double usual = usual_lr(c.width);
-  const double lr = c.optimizer != OptimizerKind::kSgd && c.lr > 1.5 * usual ? usual : c.lr / 4;
+  const OptimizerKind& optimizer = find_optimizer(c.optimizer);
+  // The usual rate is that of optimizers that divide by the root of a second moment, as AdamW does.
+  const double lr = optimizer.uses("beta2") && c.lr > 1.5 * usual ? usual : c.lr / 4;
   std::string text = cat("--lr ", one_digit(lr), " instead of ", c.lr);
-  if (c.optimizer == OptimizerKind::kMuon)
+  if (optimizer.uses("matrix-lr"))
     text += cat(" and --matrix-lr ", one_digit(c.matrix_lr / 4), " instead of ", c.matrix_lr);
   return text + (c.clip == 0 ? " and --clip 1" : "");
 }

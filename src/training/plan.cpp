@@ -42,13 +42,13 @@ void complete(RunConfig& c, double tokens, const PlanText& text) {
   const Index batch_tokens = tokens < 2e7 ? 1024 : tokens < 2e8 ? 2048 : 4096;
   c.batch = std::max<Index>(1, batch_tokens / c.context);
   // Only transformers declare matrices for Muon (ParamRole::kMatrix).
-  if (c.is_transformer()) c.optimizer = OptimizerKind::kMuon;
+  if (c.is_transformer()) c.optimizer = "muon";
   c.matrix_lr = 0.01;
   c.lr = usual_lr(c.width);
   c.min_lr = c.lr / 20;
   c.beta2 = 0.99;
   // At width 128 and 0.4M tokens, rotary positions reached a loss 0.15 nats below learned positions.
-  c.position = PositionKind::kRotary;
+  c.position = "rotary";
   const double passes = tokens / as_real(text.train), share = c.cost(1).matrix_parameters / as_real(text.train);
   // Dropout only where a large model reads its text many times.
   c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 20 && share > 0.25 ? 0.1 : 0;

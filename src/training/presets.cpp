@@ -35,7 +35,7 @@ std::vector<Preset> make_presets() {
   repeats.width = 64;
   repeats.hidden = 0;
   repeats.tied = false;  // with tied weights, a copying head reads and writes the same vectors, and learns much later
-  repeats.position = PositionKind::kRotary;
+  repeats.position = "rotary";
   repeats.context = 64;
   repeats.batch = 64;
   repeats.steps = 300;
@@ -62,7 +62,7 @@ std::vector<Preset> make_presets() {
   RunConfig chorus = repeats;
   chorus.corpus = "chorus";
   chorus.layers = 1;  // one head for each expert that needs attention
-  chorus.position = PositionKind::kLearned;
+  chorus.position = "learned";
   chorus.batch = 32;
   chorus.steps = 1500;
   chorus.eval_every = 250;

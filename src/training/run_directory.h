@@ -69,7 +69,8 @@ struct TrainedModel {
   Index step = 0;       // the training step of these weights
   double val_loss = 0;  // at this step, nats; NaN if not validated
 
-  // Error: as_transformer().
+  // Errors: as_headed(), as_transformer().
+  const HeadedModel& headed(const std::string& what) const { return as_headed(*model, what); }
   TransformerLM& transformer(const std::string& what) const { return as_transformer(*model, what); }
 };
 // Selects model.safetensors (best) or state.safetensors (last).

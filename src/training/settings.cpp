@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "models/choices.h"
 #include "training/config.h"
 
 namespace headlight {
@@ -12,16 +11,18 @@ namespace {
 constexpr double kBig = 1 << 20;
 constexpr const char* kModelGroup = "Model";
 
+template <class E>
+struct Named {
+  E value;
+  const char* name;
+};
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
-constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
-                                                {OptimizerKind::kSgd, "sgd", " (with momentum)"},
-                                                {OptimizerKind::kMuon, "muon", " (and AdamW outside the blocks)"}};
 constexpr Named<Decay> kDecays[] = {
     {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
 
 struct Choices {
   ChoiceField field;
-  std::vector<std::string> names, notes;
+  std::vector<std::string> names;
 };
 
 template <auto field, const auto& table>
@@ -33,12 +34,16 @@ Choices choices_of() {
         std::begin(table));
   };
   choices.field.set = [](RunConfig& config, std::size_t number) { config.*field = table[number].value; };
-  for (const auto& named : table) {
-    choices.names.emplace_back(named.name);
-    choices.notes.push_back(cat(named.name, named.note));
-  }
+  for (const auto& named : table) choices.names.emplace_back(named.name);
   return choices;
 }
+
+// A part's name as in lists of choices.
+template <class Kind>
+std::string name_of(const Kind& kind) {
+  return kind.name;
+}
+std::string name_of(const AttentionKind& kind) { return kind.shown(); }
 
 std::vector<Setting> make_settings() {
   using R = RunConfig;
@@ -54,7 +59,19 @@ std::vector<Setting> make_settings() {
   };
   const auto choice = [&](const char* name, const Choices& choices, const char* group, const std::string& help) {
     s.push_back({.name = name, .field = choices.field, .group = group, .help = help, .choices = choices.names});
-    s.back().help += word_list(choices.notes, "or");
+    s.back().help += word_list(choices.names, "or");
+  };
+  // A choice from a table of parts. The help of a part is appended to its name, or, if `brief`, left out.
+  const auto part = [&](const char* name, std::string R::*field, const char* group, const std::string& help,
+                        const auto& kinds, bool brief = false) {
+    text(name, field, group, "");
+    std::vector<std::string> shown;
+    for (const auto& kind : kinds) {
+      s.back().choices.push_back(name_of(kind));
+      s.back().choice_help.push_back(kind.help);
+      shown.push_back(brief || kind.help.empty() ? name_of(kind) : cat(name_of(kind), " (", kind.help, ")"));
+    }
+    s.back().help = help + word_list(shown, "or");
   };
   const auto yes_no = [&](const char* name, bool R::*field, const char* group, const char* help) {
     s.push_back({.name = name, .field = field, .group = group, .help = help});
@@ -76,32 +93,18 @@ std::vector<Setting> make_settings() {
   number("heads", &R::heads, "Model", 1, 1000, "attention heads per layer");
   number("kv-heads", &R::kv_heads, "Model", 0, 1000,
          "heads of keys and values, shared by groups of --heads; 0: as many as --heads");
-  number("width", &R::width, "Model", 1, kBig, "width of the model; in a transformer divisible by --heads");
+  number("width", &R::width, "Model", 1, kBig, "width of the model");
   number("context", &R::context, "Model", 1, kBig, "context length in tokens");
   number("hidden", &R::hidden, "Model", -1, kBig,
          "width of the feed-forward parts; -1: four times --width (swiglu: 8/3), 0: none");
   text("layer-heads", &R::layer_heads, "Model", "heads of each layer, as in 4,2,0 (set by heads prune)");
   number("head-size", &R::head_size, "Model", 0, kBig, "width of a head; 0: --width divided by --heads");
   number("dropout", &R::dropout, "Model", 0, 1, "dropout probability").highest_excluded = true;
-  choice("position", choices_of<&R::position, kPositions>(), "Model", "position encoding: ");
-  choice("norm", choices_of<&R::norm, kNorms>(), "Model", "normalization: ");
-  {
-    std::vector<std::string> names;
-    for (const FeedForwardKind& kind : feed_forward_kinds()) names.push_back(kind.name);
-    text("feed-forward", &R::feed_forward, "Model", "").choices = names;
-    s.back().help = "feed-forward part of each block: " + word_list(names, "or");
-  }
-  {
-    std::vector<std::string> names, notes;
-    for (const AttentionKind& kind : attention_kinds()) {
-      names.push_back(kind.shown());
-      notes.push_back(cat(kind.shown(), " (", kind.help, ")"));
-    }
-    text("attention", &R::attention, "Model", "").choices = names;
-    s.back().help = "what a token attends to: " + word_list(notes, "or");
-  }
-  choice("activation", choices_of<&R::activation, kActivations>(), "Model",
-         "activation of the feed-forward part mlp: ");
+  part("position", &R::position, "Model", "position encoding: ", position_kinds(), true);
+  part("norm", &R::norm, "Model", "normalization: ", norm_kinds(), true);
+  part("feed-forward", &R::feed_forward, "Model", "feed-forward part of each block: ", feed_forward_kinds(), true);
+  part("attention", &R::attention, "Model", "what a token attends to: ", attention_kinds());
+  part("activation", &R::activation, "Model", "activation of the feed-forward part mlp: ", activation_kinds());
   yes_no("pre-norm", &R::pre_norm, "Model", "normalize before each sublayer (no: after it)");
   yes_no("tied", &R::tied, "Model", "tie the output weights to the token embedding");
   yes_no("bias", &R::bias, "Model", "biases in linear layers");
@@ -123,7 +126,7 @@ std::vector<Setting> make_settings() {
   number("batch", &R::batch, "Training", 1, kBig, "sequences per batch");
   number("accumulate", &R::accumulate, "Training", 1, kBig, "batches per step (gradient accumulation)");
   number("steps", &R::steps, "Training", 1, 1e9, "optimizer steps in all").free_on_resume = true;
-  choice("optimizer", choices_of<&R::optimizer, kOptimizers>(), "Training", "");
+  part("optimizer", &R::optimizer, "Training", "", optimizer_kinds());
   number("lr", &R::lr, "Training", 0, 10, "peak learning rate").lowest_excluded = true;
   number("min-lr", &R::min_lr, "Training", 0, 10, "final learning rate");
   number("matrix-lr", &R::matrix_lr, "Training", 0, 10, "peak learning rate of the matrices that Muon updates")
@@ -193,8 +196,10 @@ bool Setting::is_of(const std::string& family) const {
 
 const std::vector<Setting>& settings() {
   static std::vector<Setting> all;
-  static std::size_t registered = 0;  // number of kinds when `all` was made; kinds are never removed
-  if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size() + attention_kinds().size();
+  static std::size_t registered = 0;  // when `all` was made; registration only adds
+  if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size() + attention_kinds().size() +
+                              norm_kinds().size() + position_kinds().size() + activation_kinds().size() +
+                              optimizer_kinds().size();
       registered != now) {
     all = make_settings();
     registered = now;

@@ -22,14 +22,12 @@ namespace headlight {
 namespace {
 
 std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedTensor> parameters) {
-  if (c.optimizer == OptimizerKind::kSgd)
-    return std::make_unique<Sgd>(std::move(parameters),
-                                 Sgd::Options{.momentum = c.momentum, .weight_decay = c.weight_decay});
-  const AdamW::Options adamw{.beta1 = c.beta1, .beta2 = c.beta2, .eps = 1e-8, .weight_decay = c.weight_decay};
-  if (c.optimizer == OptimizerKind::kAdamW) return std::make_unique<AdamW>(std::move(parameters), adamw);
-  return std::make_unique<Muon>(
-      std::move(parameters),
-      Muon::Options{.others = adamw, .matrix_rate = c.matrix_lr / c.lr, .weight_decay = c.weight_decay});
+  return find_optimizer(c.optimizer)
+      .make(std::move(parameters), {.beta1 = c.beta1,
+                                    .beta2 = c.beta2,
+                                    .momentum = c.momentum,
+                                    .weight_decay = c.weight_decay,
+                                    .matrix_rate = c.matrix_lr / c.lr});
 }
 
 constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";

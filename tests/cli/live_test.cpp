@@ -119,7 +119,7 @@ TEST_F(Live, ATimeIsPlannedAndSaidBeforeTheFirstStep) {
   }
   const RunConfig c = RunDirectory(out).load_info().config;
   EXPECT_EQ(c.seed, 5);
-  EXPECT_EQ(c.position, PositionKind::kRotary);
+  EXPECT_EQ(c.position, "rotary");
   EXPECT_TRUE(c.stop_on_divergence) << "on with --minutes";
   const Result minute = run_program({"train", "--data", data_, "--minutes", "1", "--print-config"});
   EXPECT_TRUE(contains(minute.err, "to plan 1 minute of training\n"));

@@ -72,7 +72,7 @@ TEST_F(SequenceModels, AnEncoderRefusesToContinueTexts) {
                  "cannot store a model with --model encoder");
   EXPECT_FALSE(path_exists(directory_ / "x.npz") || path_exists(directory_ / "x.gguf"));
   EXPECT_TRUE(before == files_of(run));
-  expect_refused(tiny("encoder", directory_ / "no", {"--position", "alibi"}), 2, "ALiBi positions need a model");
+  expect_refused(tiny("encoder", directory_ / "no", {"--position", "alibi"}), 2, "alibi positions need a model");
   EXPECT_FALSE(path_exists(directory_ / "no"));
 }
 

@@ -1,6 +1,6 @@
 // A user-defined feed-forward part: y = down(value(x) * cos(angle(x))), built from the layer in cosine_layer.h.
 #include "cosine_layer.h"
-#include "minimal_gru.h"
+#include "mine.h"
 
 namespace mine {
 

@@ -1,6 +1,6 @@
 // A user-defined model: the minimal gated unit (Zhou et al. 2016), a GRU with one gate, written with Headlight's
 // operations. A state h [B,C] is updated at each step: f = sigmoid(W_f [x; h]); h = (1 - f) h + f tanh(W_h [x; f h]).
-#include "minimal_gru.h"
+#include "mine.h"
 
 namespace mine {
 

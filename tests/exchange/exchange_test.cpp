@@ -20,11 +20,11 @@ std::vector<RunConfig> configs_that_fit() {
   all[1].tied = false;
   all[2].bias = false;
   all[3].hidden = 5;
-  all[4].activation = Activation::kGeluErf;
+  all[4].activation = "gelu-erf";
   all[5].tokens = TokenUnit::kByte;
   all[6].layers = 1;
   all[6].heads = 4;
-  all[6].activation = Activation::kRelu;
+  all[6].activation = "relu";
   all[6].dropout = 0.25;
   return all;
 }
@@ -32,7 +32,7 @@ std::vector<RunConfig> configs_that_fit() {
 // Configurations that Hugging Face's GPT-NeoX supports.
 std::vector<RunConfig> rotary_configs() {
   std::vector<RunConfig> all = configs_that_fit();
-  for (RunConfig& config : all) config.position = PositionKind::kRotary;
+  for (RunConfig& config : all) config.position = "rotary";
   return all;
 }
 
@@ -105,7 +105,7 @@ TEST(HuggingFace, TensorsLieAsTransformersReadsThem) {
 TEST(HuggingFace, RotaryModelsLieAsGptNeoX) {
   const TemporaryDirectory directory;
   RunConfig config = small_config();
-  config.position = PositionKind::kRotary;
+  config.position = "rotary";
   const TrainedModel trained = random_model(config);
   export_hugging_face(trained, directory.path());
   const SafeTensors file = SafeTensors::load(directory / "model.safetensors");
@@ -194,20 +194,20 @@ TEST(Export, RefusesWhatDoesNotFit) {
     return line;
   };
   for (const auto& [write, format] : {std::pair{&export_hugging_face, "hf: "}, {&export_gguf, "gguf: "}}) {
-    for (const PositionKind position : {PositionKind::kSinusoidal, PositionKind::kAlibi, PositionKind::kNone}) {
+    for (const char* position : {"sinusoidal", "alibi", "none"}) {
       const std::string line = refusal([&](RunConfig& c) { c.position = position; }, write);
       EXPECT_EQ(line.rfind(format, 0), 0u) << line;
       EXPECT_TRUE(contains(line, "--position learned or rotary"));
     }
-    EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.norm = NormKind::kRms; }, write), "--norm layer"));
+    EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.norm = "rms"; }, write), "--norm layer"));
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.pre_norm = false; }, write), "--pre-norm"));
     EXPECT_TRUE(contains(refusal([](RunConfig& c) { c.hidden = 0; }, write), "--hidden -1"));
   }
-  for (const Activation activation : {Activation::kGeluErf, Activation::kRelu, Activation::kSilu})
+  for (const char* activation : {"gelu-erf", "relu", "silu"})
     EXPECT_TRUE(contains(refusal([&](RunConfig& c) { c.activation = activation; }, export_gguf), "use --to hf"));
   // The NumPy formats support every model.
   RunConfig config = small_config();
-  config.position = PositionKind::kRotary, config.norm = NormKind::kRms, config.pre_norm = false;
+  config.position = "rotary", config.norm = "rms", config.pre_norm = false;
   export_npz(random_model(config), directory / "m.npz");
   EXPECT_TRUE(path_exists(directory / "m.npz"));
 }
@@ -228,7 +228,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
   std::vector<RunConfig> all = configs_that_fit();
   for (RunConfig& config : rotary_configs()) all.push_back(config);
   for (const RunConfig& config : all) {
-    if (config.activation != Activation::kGelu) continue;
+    if (config.activation != "gelu") continue;
     const TemporaryDirectory directory;
     const TrainedModel trained = random_model(config);
     const Exported exported = export_gguf(trained, directory / "m.gguf");
@@ -239,7 +239,7 @@ TEST(GgufExport, HoldsTheModelAndItsTokenizer) {
     const auto& tokens = file.at<std::vector<std::string>>("tokenizer.ggml.tokens");
     ASSERT_EQ(static_cast<Index>(tokens.size()), v + 1);
     EXPECT_EQ(file.at<std::uint32_t>("tokenizer.ggml.eos_token_id"), v);
-    const bool neox = config.position == PositionKind::kRotary;
+    const bool neox = config.position == "rotary";
     EXPECT_EQ(file.at<std::string>("general.architecture"), neox ? "gptneox" : "gpt2");
     EXPECT_EQ(file.at<std::uint32_t>(neox ? "gptneox.context_length" : "gpt2.context_length"), 256u);
     if (neox) {
@@ -287,7 +287,7 @@ TEST(GgufExport, TheEndIsNeverWritten) {
     const Tensor row = Tensor::of({1, 8}, std::vector<double>(values.end() - 8, values.end()));
     Rng rng(1);
     for (int i = 0; i < 20; ++i) {
-      const Tensor x = (**trained.transformer("test").norm)(Tensor::normal({1, 1, 8}, 0.3, 2, rng));
+      const Tensor x = trained.transformer("test").norm(Tensor::normal({1, 1, 8}, 0.3, 2, rng));
       EXPECT_NEAR(linear(x, row).item(), -200, 0.1);
     }
   }
@@ -332,7 +332,7 @@ TEST(NanoGpt, Arrives) {
   const TemporaryDirectory directory;
   const std::string path = directory / "ckpt.safetensors";
   RunConfig config = small_config();
-  config.activation = Activation::kGeluErf;
+  config.activation = "gelu-erf";
   for (const bool bias : {true, false}) {
     config.bias = bias;
     TrainedModel trained = random_model(config);

@@ -79,7 +79,7 @@ TEST(Export, RefusesWhatIsNotOnTheList) {
   const char* const few[] = {"layers", "width"};
   config.layers = 3, config.width = 32, config.batch = 7;
   EXPECT_EQ(error_of([&] { check_supported(config, few, "hf"); }), "(no error)");
-  config.norm = NormKind::kRms;
+  config.norm = "rms";
   EXPECT_EQ(
       error_of([&] { check_supported(config, few, "hf"); }),
       "hf: cannot store a model with --norm rms; train one without it, or use --to npz, which stores every model");
@@ -165,7 +165,7 @@ class NeoxReadBack : public ReadBack {
  protected:
   static RunConfig rotary() {
     RunConfig config = small_config();
-    config.position = PositionKind::kRotary;
+    config.position = "rotary";
     return config;
   }
   NeoxReadBack() : ReadBack(rotary()) {}

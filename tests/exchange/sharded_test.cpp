@@ -63,7 +63,7 @@ class ShardedNeox : public Sharded {
  protected:
   static RunConfig rotary() {
     RunConfig config = small_config();
-    config.position = PositionKind::kRotary, config.tied = false;
+    config.position = "rotary", config.tied = false;
     return config;
   }
   ShardedNeox() : Sharded(rotary()) {}

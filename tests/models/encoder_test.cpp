@@ -67,8 +67,8 @@ TEST(Encoder, PredictionsThatDoNotCountAreNeverChosen) {
 
 TEST(Encoder, RefusesPositionsThatAssumeAnOrder) {
   TransformerConfig c = tiny();
-  c.position = PositionKind::kAlibi;
-  EXPECT_TRUE(contains(error_of([&] { EncoderLM model(c); }), "ALiBi positions need a model that reads from left"));
+  c.position = "alibi";
+  EXPECT_TRUE(contains(error_of([&] { EncoderLM model(c); }), "alibi positions need a model that reads from left"));
 }
 
 // A gap is the sum of its two neighbors modulo 7: neither side alone predicts it.

@@ -63,7 +63,7 @@ TEST(Quantize, RefusesWhatIsNoFloatMatrix) {
 TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
   for (const bool tied : {false, true})
     for (const Index hidden : {0, 100}) {
-      TransformerConfig c = tiny_config(PositionKind::kRotary);
+      TransformerConfig c = tiny_config("rotary");
       c.width = 72;  // one whole group and a partial one
       c.hidden = hidden;
       c.tied = tied;

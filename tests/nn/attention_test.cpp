@@ -189,7 +189,7 @@ TEST_F(Attention, CommutesWithPermutationsWhenNothingTellsPositionsApart) {
   // The property is not empty: a causal mask or positions break it.
   const AttentionMask causal = AttentionMask::causal_only();
   EXPECT_GT(distance(layer_(gather(x_, 1, order), causal), gather(layer_(x_, causal), 1, order)), 1e-3);
-  const auto rotary = make_position(PositionKind::kRotary, kTime, kWidth);
+  const auto rotary = make_position("rotary", kTime, kWidth);
   EXPECT_GT(distance(layer_(gather(x_, 1, order), {}, rotary.get()), gather(layer_(x_, {}, rotary.get()), 1, order)),
             1e-3);
 }

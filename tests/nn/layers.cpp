@@ -37,7 +37,7 @@ std::vector<std::int32_t> random_ids(Index count, Index vocabulary, std::uint64_
   return ids;
 }
 
-TransformerConfig tiny_config(PositionKind position) {
+TransformerConfig tiny_config(const std::string& position) {
   TransformerConfig c;
   c.vocabulary = 7;
   c.context = 6;

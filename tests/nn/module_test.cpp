@@ -24,8 +24,8 @@ TEST(Module, WalksInOrderOfDeclaration) {
             "blocks.0.ff.down.weight [8,10], blocks.0.ff.down.bias [8], "
             "norm.weight [8], norm.bias [8]");
   c.tied = c.bias = false;
-  c.norm = NormKind::kRms;
-  c.position = PositionKind::kRotary;
+  c.norm = "rms";
+  c.position = "rotary";
   c.hidden = 0;
   EXPECT_EQ(walk_text(TransformerLM(c)),
             "tokens.weight [7,8], blocks.0.norm1.weight [8], blocks.0.attn.qkv.weight [24,8], "

@@ -13,7 +13,7 @@ TEST(Parity, LayerNorm) {
   const Fixture torch("functions");
   LayerNorm norm(6);
   norm.gamma.value().copy_from(torch.tensor("norm.weight"));
-  norm.beta->value().copy_from(torch.tensor("norm.bias"));
+  norm.beta.value().copy_from(torch.tensor("norm.bias"));
   const Tensor x = torch.leaf("norm.x");
   Tape tape;
   const Tensor y = norm(x);
@@ -21,7 +21,7 @@ TEST(Parity, LayerNorm) {
   EXPECT_TRUE(agrees(y, torch.tensor("norm.y")));
   EXPECT_TRUE(agrees(x.grad(), torch.tensor("norm.dx")));
   EXPECT_TRUE(agrees(norm.gamma.value().grad(), torch.tensor("norm.weight.grad")));
-  EXPECT_TRUE(agrees(norm.beta->value().grad(), torch.tensor("norm.bias.grad")));
+  EXPECT_TRUE(agrees(norm.beta.value().grad(), torch.tensor("norm.bias.grad")));
 }
 
 TEST(Parity, Gelu) {

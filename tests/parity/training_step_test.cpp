@@ -12,7 +12,7 @@
 namespace headlight::tests {
 namespace {
 
-void check_step(const std::string& name, bool pre_norm, bool tied, Activation activation) {
+void check_step(const std::string& name, bool pre_norm, bool tied, const std::string& activation) {
   const Fixture torch(name);
   TransformerConfig c;
   c.vocabulary = 11;
@@ -49,9 +49,9 @@ void check_step(const std::string& name, bool pre_norm, bool tied, Activation ac
   for (const NamedTensor& p : all) EXPECT_TRUE(agrees(p.value, torch.tensor("after." + p.name))) << p.name;
 }
 
-TEST(TrainingStep, PreNormTiedAgreesWithPyTorch) { check_step("gpt", true, true, Activation::kGelu); }
+TEST(TrainingStep, PreNormTiedAgreesWithPyTorch) { check_step("gpt", true, true, "gelu"); }
 
-TEST(TrainingStep, PostNormUntiedAgreesWithPyTorch) { check_step("post_norm", false, false, Activation::kGeluErf); }
+TEST(TrainingStep, PostNormUntiedAgreesWithPyTorch) { check_step("post_norm", false, false, "gelu-erf"); }
 
 }  // namespace
 }  // namespace headlight::tests

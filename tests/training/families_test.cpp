@@ -1,6 +1,5 @@
-// Checks that every registered model family must pass: causality to the bit, objectives, derivatives, thread
-// invariance, training, saving and loading, resuming, allocation, single-token readers, and memory estimates. The
-// checks include new families automatically.
+// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread invariance, training,
+// saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "headlight/models/registry.h"
 #include "headlight/nn/gradcheck.h"
 #include "headlight/ops/ops.h"
+#include "headlight/tensor/pool.h"
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 #include "tensor/sanitized.h"
@@ -292,7 +292,7 @@ TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer has an operator new of its own";
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
-  AdamW optimizer(model->parameters(), {});
+  const std::unique_ptr<Optimizer> optimizer = find_optimizer(c.optimizer).make(model->parameters(), {});
   const std::vector<std::int32_t> ids = random_inputs(*model, c.context, 3), next = random_ids(3 * c.context, 3);
   std::vector<std::int32_t> inputs = ids, targets = next;
   Rng rng(5);
@@ -306,7 +306,7 @@ TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
       Tape tape;
       tape.backward(cross_entropy((*model)(inputs, 3), targets));
     }
-    optimizer.step(1e-3);
+    optimizer->step(1e-3);
     model->zero_grad();
   }
   EXPECT_EQ(cli::allocated_bytes(), before);
@@ -326,11 +326,48 @@ TEST_P(Families, CostCountsTheParameters) {
   EXPECT_GT(cost.matrix_parameters, 0.5 * cost.parameters);
 }
 
+// The peak of the pool over training steps, compared with the estimate that `train` and `info` print.
+TEST_P(Families, MemoryEstimateIsWithinAFifthOfTheBytesAllocated) {
+  RunConfig c = small(GetParam());
+  if (!find_family(c.model).cost) GTEST_SKIP() << "no cost";
+  const RunConfig usual;
+  c.layers = usual.layers, c.heads = usual.heads, c.width = usual.width, c.context = usual.context;
+  if (c.kv_heads > 0) c.kv_heads = 2;
+  constexpr Index kMany = 65;  // the vocabulary
+  const Index before = pool_stats().bytes_in_use;
+  pool_reset_peak();
+  const auto model = c.make_model(kMany);
+  const std::unique_ptr<Optimizer> optimizer = find_optimizer(c.optimizer).make(model->parameters(), {});
+  for (int step = 0; step < 3; ++step) {
+    std::vector<std::int32_t> inputs = random_inputs(*model, c.context, c.batch),
+                              targets = random_ids(c.batch * c.context, 3);
+    Rng rng(5);
+    model->prepare(inputs, targets, c.batch, rng);
+    {
+      Tape tape;
+      tape.backward(cross_entropy((*model)(inputs, c.batch), targets));
+    }
+    optimizer->step(1e-3);
+    model->zero_grad();
+  }
+  const auto measured = static_cast<double>(pool_stats().bytes_peak - before);
+  const double estimate = c.memory(kMany);
+  EXPECT_GT(estimate, 0.8 * measured) << measured;
+  EXPECT_LT(estimate, 1.2 * measured) << measured;
+}
+
 std::vector<std::string> names() {
   std::vector<std::string> all;
   for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
   for (const char* recurrent : {"rnn", "gru", "lstm"}) all.push_back(cat(recurrent, " stateful=yes"));
-  for (const FeedForwardKind& kind : feed_forward_kinds()) all.push_back("transformer feed-forward=" + kind.name);
+  const auto each = [&](const std::string& setting, const auto& kinds) {
+    for (const auto& kind : kinds) all.push_back(cat("transformer ", setting, "=", kind.name));
+  };
+  each("norm", norm_kinds());
+  each("position", position_kinds());
+  each("activation", activation_kinds());
+  each("feed-forward", feed_forward_kinds());
+  each("optimizer", optimizer_kinds());
   for (const AttentionKind& kind : attention_kinds())
     for (const char* more : {"", " position=rotary", " kv-heads=1 position=none"})
       all.push_back("transformer attention=" + kind.name + (kind.argument.empty() ? "" : ":5") + more);
@@ -370,9 +407,9 @@ TEST(Registry, RefusesNamesThatAreTakenAndSettingsThatDiffer) {
 
 TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
   const auto make = [](Index) -> std::shared_ptr<const AttentionPattern> { return nullptr; };
-  EXPECT_TRUE(contains(error_of([&] { register_attention({"window", "", "W", make}); }), "there is a pattern window"));
-  EXPECT_TRUE(contains(error_of([&] { register_attention({"", "", "", make}); }), "needs a name"));
-  EXPECT_TRUE(contains(error_of([] { register_attention({"x", "", "", {}}); }), "make function"));
+  EXPECT_TRUE(contains(error_of([&] { register_attention({"window", "", "W", make}); }), "the name window is taken"));
+  EXPECT_TRUE(contains(error_of([&] { register_attention({"", "", "", make}); }), "no name or no function"));
+  EXPECT_TRUE(contains(error_of([] { register_attention({"x", "", "", {}}); }), "no name or no function"));
   const auto check = [](auto change) {
     TransformerConfig c;
     c.vocabulary = 5;
@@ -383,10 +420,10 @@ TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
     EXPECT_EQ(check([&](TransformerConfig& c) { c.attention = text; }),
               cat("model: no attention pattern ", text,
                   "; use full, window:W or linear, with a whole number from 1 after a colon"));
-  EXPECT_EQ(check([](TransformerConfig& c) { c.attention = "linear", c.position = PositionKind::kAlibi; }),
-            "model: linear attention has no scores to which ALiBi could add; use other positions");
+  EXPECT_EQ(check([](TransformerConfig& c) { c.attention = "linear", c.position = "alibi"; }),
+            "model: linear attention has no scores to which alibi positions could add; use other positions");
   EXPECT_EQ(check([](TransformerConfig& c) { c.kv_heads = 3; }),
-            "model: 4 heads are not divisible by 3 key heads; use a divisor of 4");
+            "model: 4 heads are not divisible by 3 key heads; use a divisor of 4 for --kv-heads");
   EXPECT_EQ(check([](TransformerConfig& c) {
               c.kv_heads = 2, c.layer_heads = {4, 4, 4, 2};
             }),

@@ -16,9 +16,9 @@ const std::string kRun = HEADLIGHT_SOURCE_DIR "/tests/fixtures/run-0.1";
 
 TEST(OldRun, LoadsAndEvaluates) {
   const TrainedModel trained = load_model(kRun);
-  EXPECT_EQ(trained.info.config.position, PositionKind::kRotary);
-  EXPECT_EQ(trained.info.config.norm, NormKind::kRms);
-  EXPECT_EQ(trained.info.config.activation, Activation::kSilu);
+  EXPECT_EQ(trained.info.config.position, "rotary");
+  EXPECT_EQ(trained.info.config.norm, "rms");
+  EXPECT_EQ(trained.info.config.activation, "silu");
   EXPECT_EQ(trained.info.config.layers, 1);
   EXPECT_EQ(trained.step, 6);
   const RunData data = load_run_data(trained.info.config, &trained.info.vocabulary);

@@ -25,7 +25,7 @@ Asked timed(Asked a) {
 // A plan that gives a value of its own to all that it may choose.
 void plan(RunConfig& c) {
   c.layers = 6, c.heads = 8, c.width = 256, c.context = 128, c.batch = 5;
-  c.lr = 7e-3, c.min_lr = 3e-4, c.dropout = 0.3, c.position = PositionKind::kRotary;
+  c.lr = 7e-3, c.min_lr = 3e-4, c.dropout = 0.3, c.position = "rotary";
   c.steps = 777, c.warmup = 55, c.eval_every = 44, c.eval_windows = 33, c.stop_on_divergence = true;
 }
 

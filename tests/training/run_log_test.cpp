@@ -128,7 +128,7 @@ TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
   c.steps = 400;
   c.lr = 3;  // it only gets worse
   c.min_lr = 3;
-  c.optimizer = OptimizerKind::kSgd;
+  c.optimizer = "sgd";
   c.momentum = 0;
   c.clip = 1;
   c.patience = 3;

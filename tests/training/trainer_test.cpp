@@ -42,7 +42,7 @@ TEST_F(TrainerTest, RecordsEveryStep) {
 // One step by hand, from the same random streams: what the trainer computes is what the parts compute.
 TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kSgd;
+  c.optimizer = "sgd";
   c.momentum = 0;
   c.weight_decay = 0;
   c.accumulate = 3;
@@ -133,7 +133,7 @@ TEST_F(TrainerTest, TheSeedDecides) {
 
 TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.width = 32;
   std::vector<std::string> weights;
   for (const Index threads : {1, 2, 3, 8}) {
@@ -147,7 +147,7 @@ TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
 // The rate of the matrices acts, and only on them.
 TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.steps = 1;
   c.weight_decay = 0;
   std::vector<std::vector<Tensor>> trained;
@@ -175,7 +175,7 @@ TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
 
 TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   RunConfig c = tiny_config();
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.layer_heads = "1,0";
   c.head_size = 4;
   const auto records = train(c, run("run"));
@@ -190,7 +190,7 @@ TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
   c.steps = 40;
   c.eval_every = 2;
   c.lr = 1;  // far too large: the loss goes up and down
-  c.optimizer = OptimizerKind::kSgd;
+  c.optimizer = "sgd";
   const auto records = train(c, run("run"));
   const StepRecord* best = &records[0];
   for (const StepRecord& r : records)
@@ -211,7 +211,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
   for (const Index eval_every : {1, 3, 1000}) {
     for (const double fraction : {0.2, 0.0}) {
       RunConfig c = tiny_config();
-      c.optimizer = OptimizerKind::kSgd;
+      c.optimizer = "sgd";
       c.lr = 10;
       c.min_lr = 10;
       c.warmup = 0;

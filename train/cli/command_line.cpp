@@ -48,7 +48,7 @@ std::string overview() {
   return text + "\nheadlight COMMAND --help describes a command; --version prints the version.\n";
 }
 
-// Removes the flags of all model families except the family that `--model` in `words` selects.
+// The command without flags that do not apply to the model family that `words` names.
 Command for_family(Command command, const std::vector<std::string>& words) {
   RunConfig config;
   const Setting& model = *find_setting("model");
@@ -58,7 +58,8 @@ Command for_family(Command command, const std::vector<std::string>& words) {
   }
   std::erase_if(command.flags, [&](const Flag& flag) {
     const Setting* setting = find_setting(flag.name);
-    return setting && setting->describes_model() && !setting->is_of(config.model);
+    if (setting && setting->describes_model()) return !setting->is_of(config.model);
+    return setting && flag.name.starts_with("watch-") && !config.has_heads();
   });
   return command;
 }

@@ -165,11 +165,11 @@ int run_heads(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   ProgressLine line(args);
   options.progress = line.progress();
-  HeadStudy study = study_heads(trained.transformer("heads"), data, options);
+  HeadStudy study = study_heads(trained.headed("heads"), data, options);
   line.clear();
   study.run = args.operands()[0];
   if (const auto path = args.text("svg")) {
-    write_file_atomically(*path, heads_picture(trained.transformer("heads"), data, study));
+    write_file_atomically(*path, heads_picture(trained.headed("heads"), data, study));
     say(cat("wrote ", *path));
   }
   if (args.has("json")) {

@@ -13,7 +13,7 @@
 #include "headlight/data/vocabulary.h"
 #include "headlight/data/windows.h"
 #include "headlight/generation/generate.h"
-#include "headlight/models/transformer.h"
+#include "headlight/models/language_model.h"
 #include "headlight/ops/ops.h"
 #include "heads/ablation/ablation.h"
 #include "heads/ablation/prediction_subsets.h"
@@ -53,18 +53,18 @@ int run_heads_ablate(const Arguments& args) {
   const Index most = args.whole("windows", 64, 2, 100'000);
   const auto seed = static_cast<std::uint64_t>(args.whole("seed", 1, 0, Index{1} << 53));
   const auto [trained, data] = load_model_and_text(args);
-  const TransformerLM& model = trained.transformer("heads ablate");
+  const HeadedModel& model = trained.headed("heads ablate");
   std::vector<HeadId> heads;
   std::string names;
   for (std::size_t i = 1; i < args.operands().size(); ++i) {
-    const HeadId head = parse_head(args.operands()[i], model.config());
+    const HeadId head = parse_head(args.operands()[i], model);
     if (std::find(heads.begin(), heads.end(), head) != heads.end())
       fail(args.operands()[i], ": named twice; name it once");
     heads.push_back(head);
     names += cat(names.empty() ? "" : " ", args.operands()[i]);
   }
   const bool validation = !data.validation.ids.empty();
-  const HeadWindows windows(validation ? data.validation : data.train, model.config().context, most);
+  const HeadWindows windows(validation ? data.validation : data.train, model.context(), most);
   windows.check_several();
   const std::vector<std::uint8_t> rule = validation
                                              ? windows.of_targets(std::span<const std::uint8_t>(data.validation_rule))

@@ -28,17 +28,17 @@ int run_heads_report(const Arguments& args) {
   if (recovery > 0 && (args.has("data") || args.has("corpus")))
     throw UsageError("--recovery trains on the run's own text; omit --data and --corpus");
   const auto [trained, data] = load_model_and_text(args);
-  if (recovery > 0) check_prunable(trained.transformer("heads report").config());
+  if (recovery > 0) check_prunable(trained.transformer("--recovery").config());
   ProgressLine line(args);
   options.progress = line.progress();
-  HeadStudy study = study_heads(trained.transformer("heads report"), data, options);
+  HeadStudy study = study_heads(trained.headed("heads report"), data, options);
   if (recovery > 0)
     add_recovery(study.pruning, trained.transformer("heads report"), trained.info.config, data,
                  HeadWindows(data.measured_text(), trained.model->context(), study.windows), recovery,
                  options.progress);
   line.clear();
   study.run = directory;
-  Json report = report_data(trained.transformer("heads report"), data, study, {.seed = options.seed});
+  Json report = report_data(trained.headed("heads report"), data, study, {.seed = options.seed});
   if (const std::string path = cat(directory, "/", kHeadHistoryFile); path_exists(path))
     set_history(report, head_history(path));
   if (args.has("json")) {

@@ -13,7 +13,6 @@
 #include "headlight/base/text.h"
 #include "headlight/data/vocabulary.h"
 #include "headlight/models/sequence_models.h"
-#include "headlight/models/transformer.h"
 #include "headlight/nn/hook.h"
 #include "headlight/ops/ops.h"
 #include "headlight/tensor/tensor.h"
@@ -107,22 +106,22 @@ int run_heads_show(const Arguments& args) {
       load_model(words[0], args.has("last") ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   if (const auto* pairs = dynamic_cast<const EncoderDecoder*>(trained.model.get()))
     return show_alignment(args, trained, *pairs, colors);
-  const TransformerConfig& config = trained.transformer("heads show").config();
+  const HeadedModel& model = trained.headed("heads show");
   const bool all = words[1] == "all";
-  const std::vector<HeadId> heads = all ? all_heads(config) : std::vector{parse_head(words[1], config)};
+  const std::vector<HeadId> heads = all ? all_heads(model) : std::vector{parse_head(words[1], model)};
   if (heads.empty()) fail("all: the model has no heads; use another run");
   const std::vector<std::int32_t> ids = trained.info.vocabulary.encode(words[2], "text");
   if (ids.empty()) fail("text: is empty; give at least one character");
   const auto length = static_cast<Index>(ids.size());
-  if (length > config.context)
-    fail("text: has ", counted(length, "character"), ", but the model has a context of ", config.context,
+  if (length > model.context())
+    fail("text: has ", counted(length, "character"), ", but the model has a context of ", model.context(),
          "; use a shorter text");
   const int kBeside = all ? 4 : 18;  // columns of labels
   if (stdout_is_terminal() && length > terminal_width() - kBeside)
     fail("text: ", length, " characters do not fit this terminal's ", terminal_width(), " columns; use at most ",
          terminal_width() - kBeside, ", or redirect the output to a file");
-  KeepWeights hook(config.layers);
-  (*trained.model)(ids, 1);
+  KeepWeights hook(model.layers());
+  model(ids, 1);
   if (args.has("json")) {
     Json tokens = Json::array(), maps = Json::array();
     for (const std::int32_t id : ids) tokens.push(trained.info.vocabulary.name(id));

@@ -143,8 +143,8 @@ void print_model(const TrainedModel& trained) {
                       transformer->config().grouped() ? cat(" sharing ", counted(c.kv_heads, "key head")) : "",
                       c.attention == "full" ? "" : cat(", attention ", c.attention), ", width ", c.width, ", ",
                       hidden == 0 ? "no feed-forward" : cat("feed-forward ", hidden), ", context ", c.context, "; ",
-                      c.position == PositionKind::kNone ? "no" : text_of(c, "position"), " positions, ",
-                      text_of(c, "norm"), " norm ", c.pre_norm ? "before" : "after", " each layer, ",
+                      c.position == "none" ? "no" : text_of(c, "position"), " positions, ", text_of(c, "norm"),
+                      " norm ", c.pre_norm ? "before" : "after", " each layer, ",
                       hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
                       c.tied ? "output tied to" : "output untied from", " the embedding")));
   print(wrapped(label("size"),

@@ -8,17 +8,26 @@ namespace headlight::cli {
 
 namespace {
 
-// The flags of one family, with their defaults.
-std::string settings_of(const ModelKind& kind) {
+// The flags of one family, with their defaults; if `parts`, also the help of each part that a flag selects.
+std::string settings_of(const ModelKind& kind, bool parts) {
   std::string text;
-  for (const Flag& flag : setting_flags())
-    if (find_setting(flag.name)->is_of(kind.name)) text += flag_line(flag, "  ");
+  for (const Flag& flag : setting_flags()) {
+    const Setting& setting = *find_setting(flag.name);
+    if (!setting.is_of(kind.name)) continue;
+    text += flag_line(flag, "  ");
+    for (std::size_t i = 0; parts && i < setting.choice_help.size(); ++i) {
+      std::string left(26, ' ');
+      left += setting.choices[i];
+      left.resize(std::max<std::size_t>(left.size() + 1, 38), ' ');
+      if (!setting.choice_help[i].empty()) text += wrapped(left, setting.choice_help[i]);
+    }
+  }
   return text;
 }
 
 int run_models(const Arguments& args) {
   const auto shown = [&](const ModelKind& kind) { return args.operands().empty() || args.operands()[0] == kind.name; };
-  if (!args.operands().empty()) find_family(args.operands()[0]);
+  if (!args.operands().empty()) find_family(args.operands()[0], "");
   if (args.has("json")) {
     Json families = Json::array();
     for (const ModelKind& kind : model_kinds()) {
@@ -36,7 +45,7 @@ int run_models(const Arguments& args) {
     if (!shown(kind)) continue;
     std::string left = cat(kind.name);
     left.resize(std::max<std::size_t>(left.size() + 1, 16), ' ');
-    text += (text.empty() ? "" : "\n") + wrapped(left, kind.help) + settings_of(kind);
+    text += (text.empty() ? "" : "\n") + wrapped(left, kind.help) + settings_of(kind, !args.operands().empty());
   }
   print(text);
   return 0;
@@ -48,7 +57,7 @@ Command models_command() {
   std::vector<std::string> names;
   for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);
   return {.name = "models",
-          .summary = "Lists the kinds of models that train --model accepts, and their settings.",
+          .summary = "Lists the kinds of models that train --model accepts, with their settings and parts.",
           .usage = "[NAME] [--json]",
           .examples = {"headlight models", "headlight models transformer"},
           .flags = {{"json", "", "print JSON"}},

@@ -168,7 +168,7 @@ void print_end(const Trainer& trainer, const std::string& directory) {
   const bool masked = trainer.model().objective() == Objective::kMasked;
   say(cat("next    ", program_name(), masked ? " fill " : " sample ", quoted(directory),
           masked ? " TEXT_WITH_GAPS" : ""));
-  if (trainer.config().is_transformer()) say(cat("        ", program_name(), " heads ", quoted(directory)));
+  if (trainer.config().has_heads()) say(cat("        ", program_name(), " heads ", quoted(directory)));
 }
 
 int run_train(const Arguments& args) {

@@ -1,5 +1,6 @@
-// LanguageModel: the interface through which every command trains, evaluates, samples and stores a model; and
-// TokenReader, which reads a text token by token. To make a model selectable by name, see models/registry.h.
+// LanguageModel: the interface through which every command trains, evaluates, samples and stores a model; TokenReader,
+// which reads a text token by token; and HeadedModel, whose attention heads can be measured. To make a model selectable
+// by name, see models/registry.h.
 #pragma once
 
 #include <cstdint>
@@ -76,5 +77,27 @@ class LanguageModel : public Module {
   // T, for implementations of operator(). Errors: those of operator() about the number of ids.
   Index sequence_length(std::span<const std::int32_t> ids, Index batch) const;
 };
+
+// A causal model of blocks with attention heads, which the commands `headlight heads` measure and ablate. Block i runs
+// the hooks of layer i (nn/hook.h) on its attention weights and head outputs; MultiHeadAttention does so by itself.
+class HeadedModel : public LanguageModel {
+ public:
+  // The stages of operator(): embed(), then run_block() for each layer, then logits() of the last block's output.
+  virtual Tensor embed(std::span<const std::int32_t> ids, Index batch) const = 0;  // [B,T,C]
+  virtual Tensor run_block(Index layer, const Tensor& x) const = 0;                // [B,T,C] -> [B,T,C]
+  virtual Tensor logits(const Tensor& x) const = 0;                                // [B,T,C] -> [B,T,V]
+  Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override;
+
+  virtual Index layers() const = 0;
+  virtual Index heads_in(Index layer) const = 0;  // may be 0
+  virtual Index width() const = 0;                // C
+  // The number of last keys that a query sees, for chance levels; 0: all.
+  virtual Index attention_window() const { return 0; }
+  // A model of the same sizes, without dropout, with random weights from generator().
+  virtual std::unique_ptr<HeadedModel> untrained() const = 0;
+};
+
+// The model as a HeadedModel. Error: another model; the message says that `what` needs attention heads.
+const HeadedModel& as_headed(const LanguageModel& model, const std::string& what);
 
 }  // namespace headlight

@@ -75,6 +75,7 @@ struct ModelKind {
   std::function<std::unique_ptr<LanguageModel>(const ModelOptions&, Index vocabulary)> make;
   // May be empty: the family then has no --minutes and no memory estimate. Errors: as for make.
   std::function<ModelCost(const ModelOptions&, Index vocabulary)> cost = {};
+  bool heads = false;  // whether `make` returns a HeadedModel
 };
 
 // Adds a family; call before command_line(). Errors: no name or make, a name that is taken, a setting that another

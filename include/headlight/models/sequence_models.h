@@ -36,10 +36,10 @@ class EncoderLM : public LanguageModel {
 
   const TransformerConfig& config() const { return config_; }
 
-  Child<Embedding> tokens;                           // [V+1,C]; the last row is the mask
-  const std::unique_ptr<PositionEncoding> position;  // "position"; shared by all blocks
+  Child<Embedding> tokens;          // [V+1,C]; the last row is the mask
+  Part<PositionEncoding> position;  // shared by all blocks
   ChildList<TransformerBlock> blocks;
-  std::optional<Child<Norm>> norm;       // after the last block; only with pre_norm
+  Part<Norm> norm;                       // after the last block; only with pre_norm
   std::optional<Child<Linear>> lm_head;  // [V,C]; absent if the weights are tied
 
  private:
@@ -64,12 +64,12 @@ class DecoderBlock : public Module {
   Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionMask& source,
                     const PositionEncoding* position) const;
 
-  Child<Norm> norm1;
+  Part<Norm> norm1;
   Child<MultiHeadAttention> self;
-  Child<Norm> norm2;
+  Part<Norm> norm2;
   Child<MultiHeadAttention> cross;
-  std::optional<Child<Norm>> norm3;  // norm3 and ff are absent if hidden is 0
-  std::unique_ptr<FeedForward> ff;
+  Part<Norm> norm3;  // norm3 and ff are absent if hidden is 0
+  Part<FeedForward> ff;
 
  private:
   bool pre_norm_;
@@ -112,12 +112,12 @@ class EncoderDecoder : public LanguageModel {
 
   const TransformerConfig& config() const { return config_; }
 
-  Child<Embedding> tokens;                           // [V,C]
-  const std::unique_ptr<PositionEncoding> position;  // "position"; shared by encoder and decoder
+  Child<Embedding> tokens;          // [V,C]
+  Part<PositionEncoding> position;  // shared by encoder and decoder
   ChildList<TransformerBlock> encoder;
-  std::optional<Child<Norm>> encoder_norm;  // after the last block; only with pre_norm
   ChildList<DecoderBlock> decoder;
-  std::optional<Child<Norm>> norm;       // after the last block; only with pre_norm
+  Part<Norm> encoder_norm;               // after the encoder's last block; only with pre_norm
+  Part<Norm> norm;                       // after the decoder's last block; only with pre_norm
   std::optional<Child<Linear>> lm_head;  // [V,C]; absent if the weights are tied
 
  private:

@@ -29,16 +29,16 @@ struct TransformerConfig {
   // After pruning: the number of heads of each layer (may be 0). Empty: every layer has `heads` heads.
   std::vector<Index> layer_heads = {};
   Index head_size = 0;  // D; 0 means width / heads
-  Index hidden = -1;    // F; -1 means 8 C / FeedForwardKind::matrices (4 C for `mlp`); 0: attention only
+  Index hidden = -1;    // F of the feed-forward parts; -1 means 8 C / matrices (4 C for `mlp`); 0: attention only
   double dropout = 0;   // probability, in [0, 1)
-  PositionKind position = PositionKind::kLearned;
-  NormKind norm = NormKind::kLayer;
-  bool pre_norm = true;  // true: normalize the input of each sublayer; false: normalize each residual sum
-  Activation activation = Activation::kGelu;  // of the feed-forward part `mlp`
-  std::string feed_forward = "mlp";           // a name in feed_forward_kinds()
-  std::string attention = "full";             // a pattern in attention_kinds(), such as "window:32"
-  bool bias = true;                           // whether the linear layers of the blocks have biases
-  bool tied = true;                           // tie the weights of the output projection to the token embedding
+  std::string position = "learned";  // a name in position_kinds()
+  std::string norm = "layer";        // a name in norm_kinds()
+  bool pre_norm = true;              // true: normalize the input of each sublayer; false: normalize each residual sum
+  std::string activation = "gelu";   // of the feed-forward part `mlp`: a name in activation_kinds()
+  std::string feed_forward = "mlp";  // a name in feed_forward_kinds()
+  std::string attention = "full";    // a pattern in attention_kinds(), such as "window:32"
+  bool bias = true;                  // whether the linear layers of the blocks have biases
+  bool tied = true;                  // tie the weights of the output projection to the token embedding
 
   Index heads_in(Index layer) const {
     return layer_heads.empty() ? heads : layer_heads[static_cast<std::size_t>(layer)];
@@ -63,54 +63,53 @@ struct TransformerConfig {
 // Pre-norm: x += attn(norm(x)); x += ff(norm(x)). Post-norm: x = norm(x + attn(x)); x = norm(x + ff(x)).
 class TransformerBlock : public Module {
  public:
-  // `layer` is the block's index, which selects layer_heads and slopes.
+  // `layer` is the block's index, which selects layer_heads.
   explicit TransformerBlock(const TransformerConfig& config, Index layer = 0);
 
   // x [B,T,C] -> [B,T,C].
   Tensor operator()(const Tensor& x, const AttentionMask& mask, const PositionEncoding* position) const;
 
-  Child<Norm> norm1;
+  Part<Norm> norm1;
   Child<MultiHeadAttention> attn;
-  std::optional<Child<Norm>> norm2;  // norm2 and ff are absent if hidden is 0
-  std::unique_ptr<FeedForward> ff;
+  Part<Norm> norm2;  // norm2 and ff are absent if hidden is 0
+  Part<FeedForward> ff;
 
  private:
   bool pre_norm_;
 };
 
 // Maps token ids to the logits of the next token at each position.
-class TransformerLM : public LanguageModel {
+class TransformerLM : public HeadedModel {
  public:
   // Initialization, with random numbers from generator() (Radford et al. 2019): weights are normal with mean 0 and
   // stddev 0.02; the projections that add to the residual stream have stddev 0.02 / sqrt(N), where N is their number, 2
   // per block (1 if hidden is 0); biases are 0. Error: as for config.check().
   explicit TransformerLM(const TransformerConfig& config);
 
-  // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V].
-  Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override;
   Index vocabulary() const override { return config_.vocabulary; }
   Index context() const override { return config_.context; }
   std::string summary() const override;
   // A Decoder (src/models/decoder.h). Null if a hook is active, because a reader runs no hooks, or if the decoder does
   // not support the model.
   std::unique_ptr<TokenReader> reader(WeightFormat format) const override;
-  // operator() in stages: embed(), then run_block() for each layer, then logits() of the last block's output.
-  Tensor embed(std::span<const std::int32_t> ids, Index batch) const;  // [B,T,C]
-  Tensor run_block(Index layer, const Tensor& x) const;                // [B,T,C] -> [B,T,C]
-  Tensor logits(const Tensor& x) const;                                // [B,T,C] -> [B,T,V]
+  Tensor embed(std::span<const std::int32_t> ids, Index batch) const override;
+  Tensor run_block(Index layer, const Tensor& x) const override;
+  Tensor logits(const Tensor& x) const override;
+  Index layers() const override { return config_.layers; }
+  Index heads_in(Index layer) const override { return config_.heads_in(layer); }
+  Index width() const override { return config_.width; }
+  Index attention_window() const override;
+  std::unique_ptr<HeadedModel> untrained() const override;
 
   const TransformerConfig& config() const { return config_; }
 
-  Child<Embedding> tokens;                           // [V,C]
-  const std::unique_ptr<PositionEncoding> position;  // "position"; shared by all blocks
+  Child<Embedding> tokens;          // [V,C]
+  Part<PositionEncoding> position;  // shared by all blocks
   ChildList<TransformerBlock> blocks;
-  std::optional<Child<Norm>> norm;       // after the last block; only with pre_norm
+  Part<Norm> norm;                       // after the last block; only with pre_norm
   std::optional<Child<Linear>> lm_head;  // [V,C]; absent if the weights are tied
 
  private:
-  // Called in the member initializers, so that parameters() visits the encoding in declaration order.
-  std::unique_ptr<PositionEncoding> adopted(std::unique_ptr<PositionEncoding> made);
-
   TransformerConfig config_;
   Dropout drop_;
 };

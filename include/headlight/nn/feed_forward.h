@@ -12,27 +12,25 @@
 
 namespace headlight {
 
-enum class Activation { kGelu, kGeluErf, kRelu, kSilu };
-
-inline Tensor activate(Activation kind, const Tensor& x) {
-  switch (kind) {
-    case Activation::kGelu:
-      return gelu(x, Gelu::kTanh);
-    case Activation::kGeluErf:
-      return gelu(x, Gelu::kErf);
-    case Activation::kRelu:
-      return relu(x);
-    case Activation::kSilu:
-      return silu(x);
-  }
-  fail("feed_forward: unknown activation; use a value of Activation");
-}
+// An activation that --activation selects by name. Register an activation before command_line()
+// (headlight/command_line.h), or add it to the table in src/nn/activation.cpp.
+struct ActivationKind {
+  std::string name, help;
+  std::function<Tensor(const Tensor&)> apply;
+  // y[i] = f(x[i]) for n numbers, where y may be x. Null: generation runs the model on the whole window for each token.
+  void (*values)(Index n, const float* x, float* y) = nullptr;
+};
+// Errors: no name or apply, a name that is taken.
+void register_activation(ActivationKind kind);
+const std::deque<ActivationKind>& activation_kinds();
+// Error: no such activation; the message lists all of them.
+const ActivationKind& find_activation(const std::string& name);
 
 // Describes a feed-forward part at one position by two or three matrices. Single-token decoding and int8 quantization
 // use this description:
 //   h = f(gate x) * (up x), or f(up x) without a gate;   y = down h
 struct FeedForwardStep {
-  Activation f;
+  const ActivationKind* f;
   const Linear* up;
   const Linear* gate;  // may equal `up`; null: no gate
   const Linear* down;
@@ -49,7 +47,7 @@ class FeedForward : public Module {
 
 struct FeedForwardOptions {
   Index width, hidden;  // C and F
-  Activation activation = Activation::kGelu;
+  std::string activation = "gelu";
   double dropout = 0;
   LinearOptions in = {}, out = {};  // of the matrices from C to F, and from F to C
 };
@@ -64,8 +62,8 @@ struct FeedForwardKind {
 // Errors: no name or make, a name that is taken.
 void register_feed_forward(FeedForwardKind kind);
 const std::deque<FeedForwardKind>& feed_forward_kinds();
-// Null if there is no such part.
-const FeedForwardKind* find_feed_forward(const std::string& name);
+// Error: no such part; the message lists all of them.
+const FeedForwardKind& find_feed_forward(const std::string& name);
 
 // The part `mlp`: y = down(activation(up(x))).
 class Mlp : public FeedForward {
@@ -74,19 +72,19 @@ class Mlp : public FeedForward {
       : up{this, "up", o.width, o.hidden, o.in},
         down{this, "down", o.hidden, o.width, o.out},
         drop_(o.dropout),
-        activation_(o.activation) {}
+        activation_(find_activation(o.activation)) {}
 
   Tensor operator()(const Tensor& x, const Tensor& residual = {}) const override {
-    const Tensor h = activate(activation_, up(x));  // [B,T,F]
-    return finish(down, h, drop_, residual);        // [B,T,C]
+    const Tensor h = activation_.apply(up(x));  // [B,T,F]
+    return finish(down, h, drop_, residual);    // [B,T,C]
   }
-  std::optional<FeedForwardStep> step() const override { return FeedForwardStep{activation_, &*up, nullptr, &*down}; }
+  std::optional<FeedForwardStep> step() const override { return FeedForwardStep{&activation_, &*up, nullptr, &*down}; }
 
   Child<Linear> up, down;
 
  private:
   Dropout drop_;
-  Activation activation_;
+  const ActivationKind& activation_;
 };
 
 }  // namespace headlight

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,14 +68,15 @@ class Module {
   std::string describe() const;
 
  protected:
-  // Registers an inner module that cannot be a Child, for example because its type is chosen at run time. The inner
-  // module must outlive this one.
+  // Registers an inner module that can be neither a Child nor a Part. The inner module must outlive this one.
   void adopt(std::string name, Module& module);
 
  private:
   friend class Param;
   template <class M>
   friend class Child;
+  template <class M>
+  friend class Part;
   struct Member {
     std::string name;
     Param* parameter;  // exactly one of parameter and module is null
@@ -160,6 +162,35 @@ class Child {
  private:
   std::string name_;
   M module_;
+};
+
+// A registered inner layer whose type is chosen at run time, such as a norm; null: the layer is absent.
+template <class M>
+class Part {
+ public:
+  template <class Owner>
+  Part(Owner* owner, std::string name, std::unique_ptr<M> module) : name_(std::move(name)), module_(std::move(module)) {
+    if (module_) static_cast<Module*>(owner)->adopt(name_, *module_);
+  }
+  Part(const Part&) = delete;
+  Part& operator=(const Part&) = delete;
+
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    const LayerScope scope(name_);
+    return std::as_const(*module_)(std::forward<Args>(args)...);
+  }
+  explicit operator bool() const { return module_ != nullptr; }
+  M* get() { return module_.get(); }
+  const M* get() const { return module_.get(); }
+  M* operator->() { return module_.get(); }
+  const M* operator->() const { return module_.get(); }
+  M& operator*() { return *module_; }
+  const M& operator*() const { return *module_; }
+
+ private:
+  std::string name_;
+  std::unique_ptr<M> module_;
 };
 
 // Tag for ChildList: pass the layer index to each child, after the other arguments.

@@ -5,6 +5,8 @@
 // rotate(), on queries and keys (rotary); or bias(), on the scores (ALiBi). The defaults do nothing.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,8 +15,6 @@
 #include "headlight/ops/ops.h"
 
 namespace headlight {
-
-enum class PositionKind { kNone, kSinusoidal, kLearned, kRotary, kAlibi };
 
 class PositionEncoding : public Module {
  public:
@@ -32,7 +32,24 @@ class PositionEncoding : public Module {
   virtual bool relative() const { return false; }
 };
 
-// Creates an encoding. `context` is the number of learned positions; `width` is C.
-std::unique_ptr<PositionEncoding> make_position(PositionKind kind, Index context, Index width);
+// The function that an encoding overrides; kNothing: none.
+enum class PositionSite { kNothing, kEmbed, kRotate, kBias };
+
+// An encoding that --position selects by name. Register an encoding before command_line() (headlight/command_line.h),
+// or add it to the table in src/nn/position.cpp.
+struct PositionKind {
+  std::string name, help;
+  PositionSite site;  // rotating encodings need an even head size; biases need causal softmax attention
+  // `context` is the number of positions in training; `width` is C.
+  std::function<std::unique_ptr<PositionEncoding>(Index context, Index width)> make;
+  // The number of parameters; empty: none.
+  std::function<double(Index context, Index width)> parameters = {};
+};
+// Errors: no name or make, a name that is taken.
+void register_position(PositionKind kind);
+const std::deque<PositionKind>& position_kinds();
+// Error: no such encoding; the message lists all of them.
+const PositionKind& find_position(const std::string& name);
+std::unique_ptr<PositionEncoding> make_position(const std::string& name, Index context, Index width);
 
 }  // namespace headlight

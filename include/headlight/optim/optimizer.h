@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -140,5 +143,28 @@ class Sgd : public Optimizer {
   Options options_;
   std::vector<Tensor> momentum_;
 };
+
+// The values of the flags --beta1, --beta2, --momentum and --weight-decay.
+struct OptimizerOptions {
+  double beta1 = 0.9, beta2 = 0.99, momentum = 0.9, weight_decay = 0.1;
+  double matrix_rate = 10;  // --matrix-lr divided by --lr
+};
+
+// An optimizer that --optimizer selects by name. Register an optimizer before command_line()
+// (headlight/command_line.h), or add it to the table in src/optim/optimizer_kinds.cpp.
+struct OptimizerKind {
+  std::string name, help;
+  std::vector<std::string> flags;  // those of the flags above, and matrix-lr, that the optimizer uses
+  // The size of state() in floats for each element of a parameter of role kMatrix, and of others, for memory estimates.
+  Index matrix_state, other_state;
+  std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor> parameters, const OptimizerOptions&)> make;
+
+  bool uses(const std::string& flag) const;
+};
+// Errors: no name or make, a name that is taken.
+void register_optimizer(OptimizerKind kind);
+const std::deque<OptimizerKind>& optimizer_kinds();
+// Error: no such optimizer; the message lists all of them.
+const OptimizerKind& find_optimizer(const std::string& name);
 
 }  // namespace headlight

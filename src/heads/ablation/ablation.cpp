@@ -10,9 +10,8 @@
 
 namespace headlight {
 
-HeadMeans::HeadMeans(const TransformerLM& model, const HeadWindows& windows)
-    : by_position_(static_cast<std::size_t>(model.config().layers)),
-      overall_(static_cast<std::size_t>(model.config().layers)) {
+HeadMeans::HeadMeans(const HeadedModel& model, const HeadWindows& windows)
+    : by_position_(static_cast<std::size_t>(model.layers())), overall_(static_cast<std::size_t>(model.layers())) {
   struct Collect : Hook {
     std::vector<std::vector<double>> sums;  // [layer]: [H,T,D], flattened
     std::vector<Shape> shapes;
@@ -87,7 +86,7 @@ HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement
   return windows.followed_by(layers);
 }
 
-std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
+std::vector<float> ablated_losses(const HeadedModel& model, const HeadMeans& means, const HeadWindows& windows,
                                   const std::vector<HeadId>& heads, Replacement replacement) {
   std::set<Index> layers;
   for (const HeadId id : heads) layers.insert(id.layer);

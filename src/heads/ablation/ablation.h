@@ -25,7 +25,7 @@ enum class Replacement {
 // Mean outputs z of all heads over the windows of a text.
 class HeadMeans {
  public:
-  HeadMeans(const TransformerLM& model, const HeadWindows& windows);
+  HeadMeans(const HeadedModel& model, const HeadWindows& windows);
 
   // The means of one layer: [H,T,D] per position, [H,D] over all positions. Undefined tensors for a layer without
   // heads.
@@ -58,7 +58,7 @@ class AblateHeads : public Hook {
 // invalid. Error: kResample with a single window.
 HeadWindows ablation_windows(const HeadWindows& windows, Replacement replacement, Index layers);
 // Loss of each prediction with these heads ablated, laid out as token_losses().
-std::vector<float> ablated_losses(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
+std::vector<float> ablated_losses(const HeadedModel& model, const HeadMeans& means, const HeadWindows& windows,
                                   const std::vector<HeadId>& heads, Replacement replacement);
 
 // Hook that mean-ablates a subspace of one layer's concatenated heads during its lifetime. At each position, z [HD]

@@ -9,17 +9,16 @@ namespace {
 constexpr Index kMostFloats = Index{1} << 26;  // limit for all kept block inputs: 256 MiB
 }
 
-BlockRuns::BlockRuns(const TransformerLM& model, const HeadWindows& windows)
+BlockRuns::BlockRuns(const HeadedModel& model, const HeadWindows& windows)
     : model_(model), windows_(windows), entered_(windows.pieces().size()) {
-  const TransformerConfig& config = model.config();
   const Index rows = windows.size() * windows.context();
   // When the block inputs exceed the limit, none are kept for the later pieces, which then run from the first block.
   Index left = rows > 0 ? kMostFloats : 0;
   for (std::size_t p = 0; p < entered_.size(); ++p) {
-    const Index size = windows.pieces()[p].batch.rows * windows.context() * config.width;
-    if (size > left / std::max<Index>(1, config.layers)) continue;
-    left -= size * config.layers;
-    entered_[p].resize(static_cast<std::size_t>(config.layers));
+    const Index size = windows.pieces()[p].batch.rows * windows.context() * model.width();
+    if (size > left / std::max<Index>(1, model.layers())) continue;
+    left -= size * model.layers();
+    entered_[p].resize(static_cast<std::size_t>(model.layers()));
   }
   keep(0);
 }
@@ -29,7 +28,7 @@ void BlockRuns::run(Index first, std::size_t p, std::vector<float>& losses,
   const Batch& batch = windows_.pieces()[p].batch;
   if (!has(p, first)) first = 0;
   Tensor x = has(p, first) ? entered_[p][static_cast<std::size_t>(first)] : model_.embed(batch.inputs, batch.rows);
-  for (Index layer = first; layer < model_.config().layers; ++layer) {
+  for (Index layer = first; layer < model_.layers(); ++layer) {
     if (entered && !entered_[p].empty()) (*entered)[p][static_cast<std::size_t>(layer)] = x;
     x = model_.run_block(layer, x);
   }

@@ -12,7 +12,7 @@ namespace headlight {
 class BlockRuns {
  public:
   // Runs the whole model once. `model` and `windows` must outlive this object. Active hooks apply to all runs.
-  BlockRuns(const TransformerLM& model, const HeadWindows& windows);
+  BlockRuns(const HeadedModel& model, const HeadWindows& windows);
 
   // The losses of the kept run (at first, the constructor's run), laid out as token_losses().
   const std::vector<float>& kept() const { return losses_; }
@@ -29,7 +29,7 @@ class BlockRuns {
            entered_[piece][static_cast<std::size_t>(layer)].defined();
   }
 
-  const TransformerLM& model_;
+  const HeadedModel& model_;
   const HeadWindows& windows_;
   std::vector<float> losses_;
   std::vector<std::vector<Tensor>> entered_;  // [piece][layer]: [B,T,C]; undefined where the memory limit is exceeded

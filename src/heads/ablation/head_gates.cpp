@@ -15,25 +15,17 @@ Tensor GateHeads::on_activation(const HookSite& site, const Tensor& x) {
   return gate.defined() ? mul(x, gate) : x;
 }
 
-std::unique_ptr<TransformerLM> copy_model(const TransformerLM& model, double dropout) {
-  TransformerConfig config = model.config();
-  config.dropout = dropout;
+std::vector<double> gate_importance(const HeadedModel& model, const HeadWindows& windows) {
   const KeepGenerator keep;
-  auto copy = std::make_unique<TransformerLM>(config);
+  const std::unique_ptr<HeadedModel> copy = model.untrained();
   copy_parameters(model, *copy);
-  return copy;
-}
-
-std::vector<double> gate_importance(const TransformerLM& model, const HeadWindows& windows) {
-  const std::unique_ptr<TransformerLM> copy = copy_model(model, 0);
-  const TransformerConfig& config = copy->config();
-  const std::vector<HeadId> heads = all_heads(config);
+  const std::vector<HeadId> heads = all_heads(model);
   std::vector<double> importance(heads.size(), 0.0);
   for (const HeadWindows::Piece& piece : windows.pieces()) {
     const Batch& batch = piece.batch;
     std::vector<Tensor> gates;
-    for (Index layer = 0; layer < config.layers; ++layer) {
-      gates.push_back(Tensor::full({batch.rows, config.heads_in(layer), 1, 1}, 1));
+    for (Index layer = 0; layer < model.layers(); ++layer) {
+      gates.push_back(Tensor::full({batch.rows, model.heads_in(layer), 1, 1}, 1));
       gates.back().set_requires_grad(true);
     }
     {
@@ -62,9 +54,9 @@ std::vector<double> gate_importance(const TransformerLM& model, const HeadWindow
   return importance;
 }
 
-std::vector<double> normalized_by_layer(std::vector<double> values, const TransformerConfig& config) {
-  const std::vector<HeadId> heads = all_heads(config);
-  std::vector<double> squares(static_cast<std::size_t>(config.layers), 0.0);
+std::vector<double> normalized_by_layer(std::vector<double> values, const HeadCounts& counts) {
+  const std::vector<HeadId> heads = all_heads(counts);
+  std::vector<double> squares(counts.by_layer.size(), 0.0);
   for (std::size_t h = 0; h < heads.size(); ++h)
     squares[static_cast<std::size_t>(heads[h].layer)] += values[h] * values[h];
   for (std::size_t h = 0; h < heads.size(); ++h)

@@ -30,11 +30,8 @@ class GateHeads : public Hook {
 // The importance of each head, in the order of all_heads(): the mean over windows of |d L(window) / d g|, where L is
 // the mean loss of the window's predictions. Runs on a copy without dropout, so the model's own gradients do not
 // change.
-std::vector<double> gate_importance(const TransformerLM& model, const HeadWindows& windows);
+std::vector<double> gate_importance(const HeadedModel& model, const HeadWindows& windows);
 // Divides each layer's values by their Euclidean norm, as Michel et al. do to compare heads of different layers.
-std::vector<double> normalized_by_layer(std::vector<double> values, const TransformerConfig& config);
-
-// A copy of the model with equal weights and the given dropout probability.
-std::unique_ptr<TransformerLM> copy_model(const TransformerLM& model, double dropout);
+std::vector<double> normalized_by_layer(std::vector<double> values, const HeadCounts& counts);
 
 }  // namespace headlight

@@ -52,13 +52,9 @@ double linear_cka(const Tensor& a, const Tensor& b) {
   return own > 0 ? overlap(x, y) / own : 0;
 }
 
-HeadSimilarity similarity(const TransformerLM& model, const HeadWindows& windows) {
+HeadSimilarity similarity(const HeadedModel& model, const HeadWindows& windows) {
   const NoGrad no_recording;
-  const std::size_t n = [&] {
-    Index heads = 0;
-    for (Index layer = 0; layer < model.config().layers; ++layer) heads += model.config().heads_in(layer);
-    return static_cast<std::size_t>(heads);
-  }();
+  const std::size_t n = all_heads(model).size();
   HeadSimilarity s;
   s.attention_distance.assign(n, std::vector<double>(n, 0.0));
   s.output_cka.assign(n, std::vector<double>(n, 1.0));

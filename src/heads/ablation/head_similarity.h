@@ -17,7 +17,7 @@ struct HeadSimilarity {
   std::vector<std::vector<double>> output_cka;
 };
 
-HeadSimilarity similarity(const TransformerLM& model, const HeadWindows& windows);
+HeadSimilarity similarity(const HeadedModel& model, const HeadWindows& windows);
 
 // The two measures: for two distributions over n keys, and for two matrices of N outputs [N,D].
 double jensen_shannon_distance(const float* a, const float* b, Index n);

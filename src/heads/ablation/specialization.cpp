@@ -17,10 +17,10 @@ std::vector<LossIncrease> AblationSetting::increases(std::span<const float> befo
   return all;
 }
 
-AblationResult ablate_heads(const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
+AblationResult ablate_heads(const HeadedModel& model, const HeadMeans& means, const AblationSetting& setting,
                             std::span<const float> before, Replacement replacement, bool keep_losses) {
   AblationResult result;
-  const std::vector<HeadId> heads = all_heads(model.config());
+  const std::vector<HeadId> heads = all_heads(model);
   const HeadWindows windows = ablation_windows(setting.windows, replacement, 1);
   const BlockRuns runs(model, windows);
   for (const HeadId id : heads) {
@@ -37,15 +37,14 @@ AblationResult ablate_heads(const TransformerLM& model, const HeadMeans& means, 
   return result;
 }
 
-std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const HeadMeans& means,
+std::vector<AblationResult> ablate_subspaces(const HeadedModel& model, const HeadMeans& means,
                                              const AblationSetting& setting, std::span<const float> before,
                                              int rotations, std::uint64_t seed) {
-  const TransformerConfig& config = model.config();
   std::vector<AblationResult> results;
   std::vector<LossIncrease> all;
   const BlockRuns runs(model, setting.windows);
   {
-    const AblateHeads hook(means, all_heads(config));
+    const AblateHeads hook(means, all_heads(model));
     all = setting.increases(before, runs.losses(0));
     if (setting.after_each) setting.after_each();
   }
@@ -53,8 +52,8 @@ std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const H
   for (int r = 0; r < rotations; ++r) {
     AblationResult& result = results.emplace_back();
     result.all = all;
-    for (Index layer = 0; layer < config.layers; ++layer) {
-      const Index heads = config.heads_in(layer), size = config.size_of_heads();
+    for (Index layer = 0; layer < model.layers(); ++layer) {
+      const Index heads = model.heads_in(layer), size = heads > 0 ? means.overall(layer).size(1) : 0;
       if (heads == 0) continue;
       const Tensor rotation = random_rotation(heads * size, rng);
       for (Index h = 0; h < heads; ++h) {

@@ -39,13 +39,13 @@ struct AblationSetting {
 };
 
 // Ablates each head by itself, then all heads together. `before` holds the unablated losses.
-AblationResult ablate_heads(const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
+AblationResult ablate_heads(const HeadedModel& model, const HeadMeans& means, const AblationSetting& setting,
                             std::span<const float> before, Replacement replacement = Replacement::kMean,
                             bool keep_losses = false);
 // The random-subspace baseline: rotates each layer's concatenated heads at random, cuts them into as many blocks as
 // there are heads, and ablates each block. A block is a random subspace of a head's dimension. Returns `rotations`
 // results.
-std::vector<AblationResult> ablate_subspaces(const TransformerLM& model, const HeadMeans& means,
+std::vector<AblationResult> ablate_subspaces(const HeadedModel& model, const HeadMeans& means,
                                              const AblationSetting& setting, std::span<const float> before,
                                              int rotations, std::uint64_t seed);
 

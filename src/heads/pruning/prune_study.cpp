@@ -9,18 +9,17 @@
 
 namespace headlight {
 
-PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
+PruneStudy study_pruning(const HeadedModel& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
                          bool whole, Progress progress) {
   constexpr double kNoLimit = std::numeric_limits<double>::infinity();
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
-  const TransformerConfig& config = model.config();
   const double most = whole ? kNoLimit : mean_loss(token_losses(model, report)) + kPrunableLoss;
   // A wide margin on the first half, so that the order is long enough for the limit on the second half.
   const double far_enough = whole ? kNoLimit : mean_loss(token_losses(model, choose)) + 10 * kPrunableLoss;
 
   PruneStudy study;
-  study.heads = all_heads(config).size();
+  study.heads = all_heads(model).size();
   progress.begin("pruning orders", (whole ? 4 : 1) + random_orders);
   const AfterEvaluation ask = [&] { progress.ask(); };
   const auto add = [&](const char* name, std::vector<HeadId> order,
@@ -34,19 +33,19 @@ PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows,
   if (whole) {
     std::vector<double> alone;
     const BlockRuns runs(model, choose);
-    for (const HeadId id : all_heads(config)) {
-      const AblateHeads hook(means, {id}, pruning_replacement(config));
+    for (const HeadId id : all_heads(model)) {
+      const AblateHeads hook(means, {id}, pruning_replacement(model));
       alone.push_back(mean_loss(runs.losses(id.layer)));
       progress.ask();
     }
-    std::vector<HeadId> worst = order_by(alone, config);
+    std::vector<HeadId> worst = order_by(alone, model);
     std::reverse(worst.begin(), worst.end());
-    add("by single ablation", order_by(alone, config));
-    add("by gate gradient", order_by(gate_importance(model, choose), config));
+    add("by single ablation", order_by(alone, model));
+    add("by gate gradient", order_by(gate_importance(model, choose), model));
     add("worst first", std::move(worst));
   }
   for (int i = 0; i < random_orders; ++i) {
-    study.random.push_back(prune_curve(model, report, means, random_order(config, seed + static_cast<std::uint64_t>(i)),
+    study.random.push_back(prune_curve(model, report, means, random_order(model, seed + static_cast<std::uint64_t>(i)),
                                        most, nullptr, ask));
     study.prunable_random.push_back(prunable_fraction(study.random.back(), study.heads));
     progress.next();

@@ -59,15 +59,16 @@ void prune_layer(const MultiHeadAttention& from, MultiHeadAttention& to, std::sp
 
 }  // namespace
 
-Replacement pruning_replacement(const TransformerConfig& config) {
-  return config.bias ? Replacement::kConstant : Replacement::kZero;
+Replacement pruning_replacement(const HeadedModel& model) {
+  const auto* transformer = dynamic_cast<const TransformerLM*>(&model);
+  return !transformer || transformer->config().bias ? Replacement::kConstant : Replacement::kZero;
 }
 
 void check_prunable(const TransformerConfig& config) {
   if (config.grouped())
     fail("prune: the ", config.heads, " heads of each layer share ", counted(config.kv_heads, "key head"),
          ", so none can be removed; train a model without --kv-heads");
-  if (config.position == PositionKind::kAlibi)
+  if (find_position(config.position).site == PositionSite::kBias)
     fail("prune: the slopes of ALiBi positions depend on the number of heads; train a model with other positions");
 }
 
@@ -79,11 +80,11 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
   config.layer_heads.clear();
   std::vector<std::vector<Index>> kept(static_cast<std::size_t>(config.layers)), gone = kept;
   for (const HeadId id : removed) {
-    const std::vector<HeadId> all = all_heads(model.config());
+    const std::vector<HeadId> all = all_heads(model);
     if (std::find(all.begin(), all.end(), id) == all.end())
       fail("prune: the model has no head ", head_name(id), "; name one of its heads");
   }
-  for (const HeadId id : all_heads(model.config()))
+  for (const HeadId id : all_heads(model))
     (std::find(removed.begin(), removed.end(), id) == removed.end() ? kept : gone)[static_cast<std::size_t>(id.layer)]
         .push_back(id.head);
   for (const std::vector<Index>& layer : kept) config.layer_heads.push_back(static_cast<Index>(layer.size()));
@@ -104,21 +105,20 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
   return pruned;
 }
 
-double loss_without(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+double loss_without(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed) {
-  const AblateHeads hook(means, std::move(removed), pruning_replacement(model.config()));
+  const AblateHeads hook(means, std::move(removed), pruning_replacement(model));
   return mean_loss(token_losses(model, windows));
 }
 
-std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<double> prune_curve(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most,
                                 std::vector<std::vector<float>>* predictions, const AfterEvaluation& after_each) {
   BlockRuns runs(model, windows);
   std::vector<double> losses;
   for (std::size_t n = 0; n <= order.size(); ++n) {
     if (n > 0) {
-      const AblateHeads hook(means, {order.begin(), order.begin() + static_cast<Index>(n)},
-                             pruning_replacement(model.config()));
+      const AblateHeads hook(means, {order.begin(), order.begin() + static_cast<Index>(n)}, pruning_replacement(model));
       runs.keep(order[n - 1].layer);
     }
     losses.push_back(mean_loss(runs.kept()));
@@ -129,10 +129,10 @@ std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& w
   return losses;
 }
 
-std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<HeadId> greedy_order(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                                  double most, const AfterEvaluation& after_each) {
-  const Replacement replacement = pruning_replacement(model.config());
-  std::vector<HeadId> left = all_heads(model.config()), order;
+  const Replacement replacement = pruning_replacement(model);
+  std::vector<HeadId> left = all_heads(model), order;
   BlockRuns runs(model, windows);  // the kept run has the heads of `order` removed
   const auto loss_with = [&](HeadId more) {
     std::vector<HeadId> removed = order;
@@ -145,7 +145,7 @@ std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& 
   if (left.size() > kTryAll) {
     std::vector<double> alone;
     for (const HeadId id : left) alone.push_back(loss_with(id));
-    left = order_by(alone, model.config());
+    left = order_by(alone, model);
   }
   const std::size_t tried = left.size() > kTryAll ? kTried : left.size();
   while (!left.empty()) {
@@ -174,8 +174,8 @@ Index greedy_evaluations(std::size_t heads) {
   return static_cast<Index>(evaluations);
 }
 
-std::vector<HeadId> order_by(std::span<const double> values, const TransformerConfig& config) {
-  const std::vector<HeadId> heads = all_heads(config);
+std::vector<HeadId> order_by(std::span<const double> values, const HeadCounts& counts) {
+  const std::vector<HeadId> heads = all_heads(counts);
   std::vector<std::size_t> places(heads.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
@@ -184,9 +184,9 @@ std::vector<HeadId> order_by(std::span<const double> values, const TransformerCo
   return order;
 }
 
-std::vector<HeadId> random_order(const TransformerConfig& config, std::uint64_t seed) {
+std::vector<HeadId> random_order(const HeadCounts& counts, std::uint64_t seed) {
   Rng rng(mix64(seed));
-  std::vector<HeadId> order = all_heads(config);
+  std::vector<HeadId> order = all_heads(counts);
   for (Index i = static_cast<Index>(order.size()) - 1; i > 0; --i)
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(rng.below(i + 1))]);
   return order;

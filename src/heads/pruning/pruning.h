@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "formats/json.h"
+#include "headlight/models/transformer.h"
 #include "heads/ablation/ablation.h"
 #include "heads/study/progress.h"
 
@@ -21,19 +22,21 @@ namespace headlight {
 
 inline constexpr double kPrunableLoss = 0.02;  // nats: the loss increase that the prunable fraction allows
 
-Replacement pruning_replacement(const TransformerConfig& config);
-// Error: heads of this model cannot be removed, because they share keys and values, or with ALiBi.
+// How pruning changes the outputs of removed heads. A model other than a transformer is never pruned; its curves
+// replace outputs by their mean.
+Replacement pruning_replacement(const HeadedModel& model);
+// Error: heads of this model cannot be removed, because they share keys and values.
 void check_prunable(const TransformerConfig& config);
 // A copy of the model without these heads. Errors: no such head, those of check_prunable().
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
                                              const HeadMeans& means);
 
 // The mean loss with these heads ablated as by pruning.
-double loss_without(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+double loss_without(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed);
 // The mean loss with the first 0, 1, 2, ... heads of an order removed. Stops after the first loss above `most`. If
 // `predictions` is not null, appends the token_losses() for each number of heads.
-std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<double> prune_curve(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                                 std::span<const HeadId> order, double most = std::numeric_limits<double>::infinity(),
                                 std::vector<std::vector<float>>* predictions = nullptr,
                                 const AfterEvaluation& after_each = {});
@@ -41,14 +44,14 @@ std::vector<double> prune_curve(const TransformerLM& model, const HeadWindows& w
 // The greedy order: at each step, remove the head with the smallest loss increase on `windows`. In models with more
 // than 24 heads, each step tries only the eight heads with the smallest single-head loss increase. Stops after the
 // first head whose removal puts the loss above `most`.
-std::vector<HeadId> greedy_order(const TransformerLM& model, const HeadWindows& windows, const HeadMeans& means,
+std::vector<HeadId> greedy_order(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                                  double most = std::numeric_limits<double>::infinity(),
                                  const AfterEvaluation& after_each = {});
 // The number of evaluations that a complete greedy order takes.
 Index greedy_evaluations(std::size_t heads);
 // The heads in increasing order of `values`, which has one value for each of all_heads().
-std::vector<HeadId> order_by(std::span<const double> values, const TransformerConfig& config);
-std::vector<HeadId> random_order(const TransformerConfig& config, std::uint64_t seed);
+std::vector<HeadId> order_by(std::span<const double> values, const HeadCounts& counts);
+std::vector<HeadId> random_order(const HeadCounts& counts, std::uint64_t seed);
 
 // The share of heads that can be removed before the loss increase exceeds `allowed` nats, from the curve of
 // prune_curve().
@@ -76,7 +79,7 @@ struct PruneStudy {
 
 // Progress counts orders. If `whole` is false, curves end where the loss increase exceeds kPrunableLoss, and the greedy
 // order is the only one besides the random orders.
-PruneStudy study_pruning(const TransformerLM& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
+PruneStudy study_pruning(const HeadedModel& model, const HeadWindows& windows, int random_orders, std::uint64_t seed,
                          bool whole, Progress progress = {});
 
 // {heads, orders: [{name, losses, removed}], random: [[losses]]}; losses that were not measured are null.

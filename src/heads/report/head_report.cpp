@@ -51,10 +51,10 @@ std::vector<std::uint8_t> mask_bits(const RoleMasks& masks, std::size_t role, In
   return bits;
 }
 
-Json texts(const TransformerLM& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
-  const std::vector<HeadId> heads = all_heads(model.config());
+Json texts(const HeadedModel& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+  const std::vector<HeadId> heads = all_heads(model);
   const auto n = std::max<Index>(1, static_cast<Index>(heads.size()));
-  Index length = std::min(model.config().context, options.characters);
+  Index length = std::min(model.context(), options.characters);
   while (length > 8 && n * length * (length + 1) / 2 > kAttentionBytes) --length;
   const Index count = std::clamp<Index>(kAttentionBytes / (n * length * (length + 1) / 2), 1, options.texts);
   const MeasuredText text(data, length, count);
@@ -94,10 +94,10 @@ Json texts(const TransformerLM& model, const RunData& data, const HeadStudy& stu
 // ---- pruning and pairs -----------------------------------------------------------------------------------------------
 
 // The pruning curves: given, from the study, or measured.
-Json pruning(const TransformerLM& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
+Json pruning(const HeadedModel& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
   if (options.pruning) return to_json(*options.pruning);
   if (study.pruning.orders.size() > 1) return to_json(study.pruning);
-  const HeadWindows windows = MeasuredText(data, model.config().context, study.windows).windows;
+  const HeadWindows windows = MeasuredText(data, model.context(), study.windows).windows;
   return to_json(study_pruning(model, windows, options.random_orders, options.seed, true));
 }
 
@@ -123,21 +123,19 @@ void set_redundancy(Json& data, const HeadStudy& study) {
 
 }  // namespace
 
-Json report_data(const TransformerLM& model, const RunData& data, const HeadStudy& study,
-                 const ReportOptions& options) {
+Json report_data(const HeadedModel& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {
   Json all = to_json(study), kept = Json::object(), roles = Json::array(), verdict = Json::array();
   for (const Json::Member& m : *all.if_object())
     if (m.key != "pairs" && m.key != "pruning" && m.key != "replicates") kept.set(m.key, m.value);
   for (const Role& r : study.roles)
     roles.push(Json::object().set("name", r.name).set("meaning", r.meaning).set("content", r.content));
   for (const std::string& sentence : report_verdict(study)) verdict.push(sentence);
-  const TransformerConfig& c = model.config();
   Json report = Json::object();
   report.set("verdict", verdict)
       .set("model", Json::object()
-                        .set("layers", c.layers)
-                        .set("width", c.width)
-                        .set("context", c.context)
+                        .set("layers", model.layers())
+                        .set("width", model.width())
+                        .set("context", model.context())
                         .set("parameters", model.parameter_count()))
       .set("study", kept)
       .set("roles", roles);

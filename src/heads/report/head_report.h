@@ -37,7 +37,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study);
 //               base64
 // bytes: rows 0 .. length-1 of the attention, where row t holds keys 0 .. t, 255 for a weight of 1. bits: 1 for the
 // role's keys, in the same order, eight per byte with the first in the highest bit. Errors: as study_heads().
-Json report_data(const TransformerLM& model, const RunData& data, const HeadStudy& study,
+Json report_data(const HeadedModel& model, const RunData& data, const HeadStudy& study,
                  const ReportOptions& options = {});
 
 // Adds the history of training to the data, reduced so that the page fits `most` bytes. It is the member

@@ -125,8 +125,8 @@ std::string matrix_svg(const Matrix& m, double top) {
 
 }  // namespace
 
-std::string heads_picture(const TransformerLM& model, const RunData& data, const HeadStudy& study) {
-  const Index n = std::min(model.config().context, kCharacters);
+std::string heads_picture(const HeadedModel& model, const RunData& data, const HeadStudy& study) {
+  const Index n = std::min(model.context(), kCharacters);
   const MeasuredText text(data, n, 1);
   const auto attention = attention_bytes(model, text.windows)[0];  // [head]: rows t with keys 0 .. t
   const std::size_t heads = std::min(study.heads.size(), kHeads);

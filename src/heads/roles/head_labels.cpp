@@ -8,16 +8,15 @@
 
 namespace headlight {
 
-std::vector<double> untrained_kappas(const TransformerConfig& config, const HeadWindows& windows,
-                                     const RoleMasks& masks, int models, const AfterEvaluation& after_each) {
+std::vector<double> untrained_kappas(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks,
+                                     int models, const AfterEvaluation& after_each) {
   const KeepGenerator keep;
   std::vector<double> highest;
   for (int m = 1; m <= models; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const TransformerLM untrained(config);
-    const HeadScores scores = score_heads(untrained, windows, masks);
+    const HeadScores scores = score_heads(*model.untrained(), windows, masks);
     double& most = highest.emplace_back(0);
-    for (const HeadId id : all_heads(config))
+    for (const HeadId id : all_heads(model))
       for (std::size_t r = 0; r < masks.roles(); ++r)
         if (const RoleScore& s = scores.at(id.layer, id.head, r); s.queries >= kLabelQueries)
           most = std::max(most, s.kappa());

@@ -30,8 +30,8 @@ inline constexpr double kUniform = 0.9;       // a head with at least this evenn
 // The untrained baseline: for each of `models` newly initialized models, the highest kappa of any head for any role
 // with at least kLabelQueries queries. Models use seeds 1, 2, ...; generator() is not changed. Calls after_each once
 // per model.
-std::vector<double> untrained_kappas(const TransformerConfig& config, const HeadWindows& windows,
-                                     const RoleMasks& masks, int models = 20, const AfterEvaluation& after_each = {});
+std::vector<double> untrained_kappas(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks,
+                                     int models = 20, const AfterEvaluation& after_each = {});
 
 struct HeadLabel {
   std::size_t best = 0;            // the closest role

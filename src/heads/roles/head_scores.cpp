@@ -33,10 +33,18 @@ double sum_over(const float* row, std::span<const std::int32_t> keys) {
 
 std::string head_name(Index layer, Index head) { return cat("L", layer, "H", head); }
 
-std::vector<HeadId> all_heads(const TransformerConfig& config) {
+HeadCounts::HeadCounts(const HeadedModel& model) {
+  for (Index layer = 0; layer < model.layers(); ++layer) by_layer.push_back(model.heads_in(layer));
+}
+HeadCounts::HeadCounts(const TransformerConfig& config) {
+  for (Index layer = 0; layer < config.layers; ++layer) by_layer.push_back(config.heads_in(layer));
+}
+
+std::vector<HeadId> all_heads(const HeadCounts& counts) {
   std::vector<HeadId> heads;
-  for (Index layer = 0; layer < config.layers; ++layer)
-    for (Index head = 0; head < config.heads_in(layer); ++head) heads.push_back({layer, head});
+  for (Index layer = 0; layer < counts.layers(); ++layer)
+    for (Index head = 0; head < counts.by_layer[static_cast<std::size_t>(layer)]; ++head)
+      heads.push_back({layer, head});
   return heads;
 }
 
@@ -55,8 +63,8 @@ HeadId head_id(const std::string& name) {
   return id;
 }
 
-HeadId parse_head(const std::string& name, const TransformerConfig& config) {
-  const std::vector<HeadId> heads = all_heads(config);
+HeadId parse_head(const std::string& name, const HeadCounts& counts) {
+  const std::vector<HeadId> heads = all_heads(counts);
   for (const HeadId id : heads)
     if (head_name(id) == name) return id;
   if (heads.empty()) fail(name, ": the model has no heads; use another run");
@@ -147,19 +155,17 @@ HeadScores merged(const HeadScores& a, const HeadScores& b) {
   return both;
 }
 
-HeadScores scores_for(const TransformerConfig& config, std::size_t roles) {
-  const auto step = make_attention(config.attention)->step();
-  return HeadScores(config.layers, config.most_heads(), roles, step ? step->window : 0);
+HeadScores scores_for(const HeadedModel& model, std::size_t roles) {
+  return HeadScores(model.layers(), HeadCounts(model).most(), roles, model.attention_window());
 }
 
-std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks) {
+std::vector<HeadScores> score_halves(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks) {
   const NoGrad no_recording;
-  const TransformerConfig& config = model.config();
-  std::vector<HeadScores> halves(2, scores_for(config, masks.roles()));
+  std::vector<HeadScores> halves(2, scores_for(model, masks.roles()));
   for (const HeadWindows::Piece& piece : windows.pieces()) {
-    KeepWeights hook(config.layers);
+    KeepWeights hook(model.layers());
     model(piece.batch.inputs, piece.batch.rows);
-    for (Index layer = 0; layer < config.layers; ++layer)
+    for (Index layer = 0; layer < model.layers(); ++layer)
       if (const Tensor& weights = hook.layers[static_cast<std::size_t>(layer)]; weights.defined())
         add_scores(halves[piece.first < windows.size() / 2 ? 0 : 1], layer, weights, masks, piece.first);
   }
@@ -167,7 +173,7 @@ std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindo
   return halves;
 }
 
-HeadScores score_heads(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks) {
+HeadScores score_heads(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks) {
   const std::vector<HeadScores> halves = score_halves(model, windows, masks);
   return merged(halves[0], halves[1]);
 }

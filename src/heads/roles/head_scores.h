@@ -10,6 +10,7 @@
 // Without the correction, every head scores high on roles such as "previous" at the start of a window.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -33,10 +34,18 @@ std::string head_name(Index layer, Index head);
 inline std::string head_name(HeadId id) { return head_name(id.layer, id.head); }
 // Parses a name such as "L0H2" for any model. Error: not a head name.
 HeadId head_id(const std::string& name);
+// The number of heads of each layer of a model.
+struct HeadCounts {
+  HeadCounts(const HeadedModel& model);
+  HeadCounts(const TransformerConfig& config);
+  Index layers() const { return static_cast<Index>(by_layer.size()); }
+  Index most() const { return by_layer.empty() ? 0 : *std::max_element(by_layer.begin(), by_layer.end()); }
+  std::vector<Index> by_layer;
+};
 // Parses the name of a head of this model. Errors: not a head name; no such head (the message lists the model's heads).
-HeadId parse_head(const std::string& name, const TransformerConfig& config);
+HeadId parse_head(const std::string& name, const HeadCounts& counts);
 // All heads of a model, layer by layer.
-std::vector<HeadId> all_heads(const TransformerConfig& config);
+std::vector<HeadId> all_heads(const HeadCounts& counts);
 
 struct RoleScore {
   double attention = 0;  // S
@@ -107,10 +116,10 @@ void finish_scores(HeadScores& sums);
 HeadScores merged(const HeadScores& a, const HeadScores& b);
 
 // Empty scores for all heads of a model.
-HeadScores scores_for(const TransformerConfig& config, std::size_t roles);
+HeadScores scores_for(const HeadedModel& model, std::size_t roles);
 // The scores of every head of a model for each role. `masks` must be made from `windows`.
-HeadScores score_heads(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks);
+HeadScores score_heads(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks);
 // The scores on the first and on the second half of the windows.
-std::vector<HeadScores> score_halves(const TransformerLM& model, const HeadWindows& windows, const RoleMasks& masks);
+std::vector<HeadScores> score_halves(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks);
 
 }  // namespace headlight

@@ -88,7 +88,7 @@ void append_losses(const Tensor& logits, std::span<const std::int32_t> targets, 
                                                   : -p[static_cast<Index>(i) * vocabulary + targets[i]]);
 }
 
-std::vector<float> token_losses(const TransformerLM& model, const HeadWindows& windows) {
+std::vector<float> token_losses(const LanguageModel& model, const HeadWindows& windows) {
   const NoGrad no_recording;
   std::vector<float> losses;
   losses.reserve(windows.targets().size());

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "headlight/data/windows.h"
-#include "headlight/models/transformer.h"
+#include "headlight/models/language_model.h"
 
 namespace headlight {
 
@@ -65,7 +65,7 @@ class HeadWindows {
 };
 
 // The loss of each prediction, in nats, laid out as targets(); NaN where nothing is predicted. Active hooks apply.
-std::vector<float> token_losses(const TransformerLM& model, const HeadWindows& windows);
+std::vector<float> token_losses(const LanguageModel& model, const HeadWindows& windows);
 // Appends the losses computed from logits [B,T,V] and their B T targets.
 void append_losses(const Tensor& logits, std::span<const std::int32_t> targets, std::vector<float>& losses);
 // The mean of the losses that are not NaN.

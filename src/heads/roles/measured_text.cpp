@@ -97,7 +97,7 @@ std::string rule_at(const MeasuredText& text, const RunData& data, Index place) 
   return predicted && text.rule[i] < data.rule_names.size() ? data.rule_names[text.rule[i]] : "";
 }
 
-std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const TransformerLM& model,
+std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const HeadedModel& model,
                                                                     const HeadWindows& windows) {
   const NoGrad no_recording;
   AttentionBytes hook;

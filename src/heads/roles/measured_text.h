@@ -47,7 +47,7 @@ std::string rule_at(const MeasuredText& text, const RunData& data, Index place);
 
 // [window][head]: attention weights as bytes (255 for a weight of 1), heads in the order of all_heads(). Rows are
 // concatenated; row t holds keys 0 .. t.
-std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const TransformerLM& model,
+std::vector<std::vector<std::vector<std::uint8_t>>> attention_bytes(const HeadedModel& model,
                                                                     const HeadWindows& windows);
 
 }  // namespace headlight

@@ -29,8 +29,10 @@ class SeedStudy {
 
   std::optional<SeedStudyOutcome> run() {
     plan_.config.check();
-    if (!plan_.config.is_transformer())
+    if (!plan_.config.has_heads())
       throw UsageError(cat("heads study: the model ", plan_.config.model, " has no attention heads; use transformer"));
+    if (plan_.recovery > 0 && !plan_.config.is_transformer())
+      throw UsageError(cat("--recovery: prunes transformers, and the model ", plan_.config.model, " is not one"));
     open();
     std::vector<SeedResult> results;
     for (Index seed = plan_.first; seed < plan_.first + plan_.seeds; ++seed) {
@@ -144,7 +146,7 @@ class SeedStudy {
       if (!train(config, data) || !keep_going()) return false;
       say(cat("seed ", seed, "  measuring its heads"));
       const TrainedModel model = load_model(run_of(seed));
-      study = study_heads(model.transformer("heads study"), data, plan_.options);
+      study = study_heads(model.headed("heads study"), data, plan_.options);
       study->run = cat("seed-", seed);
       if (plan_.recovery > 0)
         add_recovery(study->pruning, model.transformer("heads study"), config, data,
@@ -175,10 +177,10 @@ class SeedStudy {
         say(cat("seed ", r.seed, "  measuring its heads again, for the report"));
         StudyOptions options = plan_.options;
         options.curves = options.replicates = false;
-        shown_ = study_heads(model.transformer("heads study"), data, options);
+        shown_ = study_heads(model.headed("heads study"), data, options);
       }
       shown_->run = cat(plan_.directory, ", seed ", r.seed);
-      Json report = report_data(model.transformer("heads study"), data, *shown_, {.pruning = r.figures->pruning});
+      Json report = report_data(model.headed("heads study"), data, *shown_, {.pruning = r.figures->pruning});
       report.set("seeds", to_json(summary).set("shown", r.seed));
       if (path_exists(history_of(r.seed))) set_history(report, head_history(history_of(r.seed)));
       write_file_atomically(file("report.html"), report_page(report));

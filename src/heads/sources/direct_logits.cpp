@@ -13,7 +13,7 @@ namespace headlight {
 namespace {
 
 // The reciprocal of the norm's scale for one row.
-double inverse_scale(const Norm& norm, const float* row, Index width) {
+double inverse_scale(const NormStep& norm, const float* row, Index width) {
   const auto n = static_cast<double>(width);
   double mean = 0, squares = 0;
   if (norm.beta)
@@ -22,7 +22,7 @@ double inverse_scale(const Norm& norm, const float* row, Index width) {
     const double away = static_cast<double>(row[c]) - mean;
     squares += away * away / n;
   }
-  return 1 / std::sqrt(squares + norm.eps());
+  return 1 / std::sqrt(squares + norm.eps);
 }
 
 }  // namespace
@@ -47,6 +47,7 @@ std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const
       for (std::size_t i = d; i < circuit.size(); i += static_cast<std::size_t>(size)) circuit[i] -= mean;
     }
   }
+  const NormStep norm = *model.norm->step();  // output_circuit() has checked that there is one
   std::vector<std::vector<double>> logits(heads.size());
   for (const HeadWindows::Piece& piece : experts.windows().pieces()) {
     const Index batch = piece.batch.rows, length = experts.windows().context();
@@ -55,7 +56,7 @@ std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const
     for (Index layer = 0; layer < c.layers; ++layer) x = model.run_block(layer, x);
     std::vector<double> inverse;
     for (Index i = 0; i < batch * length; ++i)
-      inverse.push_back(inverse_scale(**model.norm, x.data<float>() + i * c.width, c.width));
+      inverse.push_back(inverse_scale(norm, x.data<float>() + i * c.width, c.width));
     for (std::size_t h = 0; h < heads.size(); ++h) {
       const Tensor& z = hook.z[static_cast<std::size_t>(heads[h].layer)];
       for (Index i = 0; i < batch * length; ++i) {

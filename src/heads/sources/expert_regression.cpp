@@ -54,7 +54,7 @@ std::span<const double> ExpertWindows::row(std::size_t expert, std::int32_t id) 
   return std::span(tables_[expert]).subspan(static_cast<std::size_t>(row) * next_.size(), next_.size());
 }
 
-std::vector<double> symbol_logits(const TransformerLM& model, const ExpertWindows& experts) {
+std::vector<double> symbol_logits(const HeadedModel& model, const ExpertWindows& experts) {
   const NoGrad no_recording;
   const auto next = experts.next();
   std::vector<double> values;

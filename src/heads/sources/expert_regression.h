@@ -53,7 +53,7 @@ class ExpertWindows {
 };
 
 // The model's logits of the symbols that may come next, centered over these symbols: [place][S]. Active hooks apply.
-std::vector<double> symbol_logits(const TransformerLM& model, const ExpertWindows& experts);
+std::vector<double> symbol_logits(const HeadedModel& model, const ExpertWindows& experts);
 
 // An estimate with its 95% interval, by bootstrap over windows.
 using Estimates = std::vector<Interval>;  // [expert]

@@ -1,5 +1,6 @@
 // The measurements of an expert study in order, and its sentences about heads.
 #include "heads/sources/expert_study.h"
+#include "heads/sources/head_circuits.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +13,7 @@ namespace headlight {
 namespace {
 
 // The attention of each head on the evidence of each expert.
-std::vector<std::vector<RoleScore>> attention_on_experts(const TransformerLM& model, const HeadWindows& windows,
+std::vector<std::vector<RoleScore>> attention_on_experts(const HeadedModel& model, const HeadWindows& windows,
                                                          const RunData& data) {
   std::vector<Role> roles;
   add_expert_roles(roles, data.validation_experts);
@@ -25,7 +26,7 @@ std::vector<std::vector<RoleScore>> attention_on_experts(const TransformerLM& mo
   const RoleMasks masks(roles, text, windows.context());
   const HeadScores scores = score_heads(model, windows, masks);
   std::vector<std::vector<RoleScore>> attention;
-  for (const HeadId id : all_heads(model.config())) {
+  for (const HeadId id : all_heads(model)) {
     std::vector<RoleScore>& row = attention.emplace_back();
     for (std::size_t e = 0; e < roles.size(); ++e) row.push_back(scores.at(id.layer, id.head, e));
   }
@@ -68,7 +69,7 @@ std::size_t ExpertStudy::experts_with_one_head() const {
   return count;
 }
 
-ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const HeadWindows& windows,
+ExpertStudy study_experts(const HeadedModel& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options) {
   windows.check_several();
   const ExpertWindows experts(data, windows);
@@ -77,7 +78,7 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
   ExpertStudy study;
   study.experts.assign(experts.experts().begin(), experts.experts().end());
   study.symbols = data.expert_symbols;
-  study.heads = all_heads(model.config());
+  study.heads = all_heads(model);
   Progress progress = options.progress;
   const AfterEvaluation next = [&] { progress.next(); };
   const auto parts = static_cast<Index>(study.heads.size());
@@ -87,9 +88,10 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
   study.retention = measure_retention(model, means, experts, regression, next);
   study.index = retention_index(study.retention, study.experts);
   study.attention = attention_on_experts(model, windows, data);
-  if (model.norm) {
-    study.tables = learned_tables(model, experts, options.seed);
-    study.direct = measure_direct_logits(model, experts, regression);
+  const auto* transformer = dynamic_cast<const TransformerLM*>(&model);
+  if (transformer && has_output_circuits(*transformer)) {
+    study.tables = learned_tables(*transformer, experts, options.seed);
+    study.direct = measure_direct_logits(*transformer, experts, regression);
   }
 
   progress.begin("experts whose evidence is swapped",
@@ -97,7 +99,7 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
                                                   [](const Expert& e) { return e.needs_attention; })));
   study.patching = measure_patching(model, experts, data.vocabulary, bootstrap, options.seed, kPatchRounds, next);
 
-  const int most = static_cast<int>(std::max<Index>(1, model.config().most_heads()));
+  const int most = static_cast<int>(std::max<Index>(1, HeadCounts(model).most()));
   const int rotations = options.subspaces <= 0 ? 0 : (options.subspaces + most - 1) / most;
   progress.begin("random subspaces ablated, for each expert", rotations * parts);
   study.subspaces =
@@ -108,9 +110,9 @@ ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const TransformerLM untrained(model.config());
-    const HeadMeans its_means(untrained, windows);
-    study.untrained.push_back(measure_retention(untrained, its_means, experts, regression, next));
+    const std::unique_ptr<HeadedModel> untrained = model.untrained();
+    const HeadMeans its_means(*untrained, windows);
+    study.untrained.push_back(measure_retention(*untrained, its_means, experts, regression, next));
     study.index_untrained.push_back(retention_index(study.untrained.back(), study.experts));
   }
   return study;

@@ -57,7 +57,7 @@ struct ExpertStudyOptions {
 
 // Errors: a text without experts or without two whole windows; a context that is too short; interruption by
 // options.progress (InterruptedError).
-ExpertStudy study_experts(const TransformerLM& model, const RunData& data, const HeadWindows& windows,
+ExpertStudy study_experts(const HeadedModel& model, const RunData& data, const HeadWindows& windows,
                           const ExpertStudyOptions& options = {});
 
 // "L0H2 attends to the symbol three back (attention 0.98); ablating it removes 76% of that source and nothing else."

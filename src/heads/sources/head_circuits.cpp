@@ -16,18 +16,22 @@ std::vector<double> values_of(const Tensor& t) {
 }
 
 // x = gain * x, centered first if the norm centers.
-void apply_gain(const Norm& norm, std::span<double> x) {
+void apply_gain(const NormStep& norm, std::span<double> x) {
   double mean = 0;
   if (norm.beta)
     for (const double value : x) mean += value / static_cast<double>(x.size());
-  const float* gain = norm.gamma.value().data<float>();
+  const float* gain = norm.gamma->value().data<float>();
   for (std::size_t c = 0; c < x.size(); ++c) x[c] = (x[c] - mean) * static_cast<double>(gain[c]);
 }
 
 }  // namespace
 
+bool has_output_circuits(const TransformerLM& model) { return model.norm && model.norm->step(); }
+
 std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   if (!model.norm) fail("heads: direct logit attribution needs a pre-norm model, but this model is post-norm");
+  if (!has_output_circuits(model))
+    fail("heads: direct logit attribution does not know the norm ", model.config().norm, "; it needs Norm::step()");
   const TransformerConfig& c = model.config();
   const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
   const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]
@@ -36,7 +40,7 @@ std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   std::vector<double> circuit(at(c.vocabulary * size), 0.0), column(at(width));
   for (Index d = 0; d < size; ++d) {
     for (Index i = 0; i < width; ++i) column[at(i)] = out[at(i * in + id.head * size + d)];
-    apply_gain(**model.norm, column);
+    apply_gain(*model.norm->step(), column);
     for (Index v = 0; v < c.vocabulary; ++v)
       for (Index i = 0; i < width; ++i) circuit[at(v * size + d)] += unembed[at(v * width + i)] * column[at(i)];
   }
@@ -55,7 +59,7 @@ std::vector<double> table_of_head(const TransformerLM& model, HeadId id, std::sp
   std::vector<double> table, x(at(width)), v(at(size));
   for (const std::int32_t symbol : from) {
     std::copy_n(embedding.begin() + symbol * width, width, x.begin());
-    apply_gain(*model.blocks[id.layer]->norm1, x);
+    apply_gain(*model.blocks[id.layer]->norm1->step(), x);
     for (Index d = 0; d < size; ++d) {
       v[at(d)] = 0;
       for (Index i = 0; i < width; ++i) v[at(d)] += qkv[at((first + d) * width + i)] * x[at(i)];

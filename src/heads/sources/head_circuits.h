@@ -6,17 +6,21 @@
 #include <span>
 #include <vector>
 
+#include "headlight/models/transformer.h"
 #include "heads/roles/head_scores.h"
 
 namespace headlight {
 
+// Whether the model has output circuits: it is pre-norm, and its norms describe themselves (Norm::step()).
+bool has_output_circuits(const TransformerLM& model);
+
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
-// norm (with centering for layer norm), unembedding. Error: a post-norm model, where every path passes through later
-// norms.
+// norm (with centering for layer norm), unembedding. Errors: a post-norm model, where every path passes through
+// later norms; a norm without a description.
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
-// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from` and
-// reads its embedding: gain of the layer's norm, value projection, output_circuit(). Error: a post-norm model.
+// [from][to]: the OV circuit, or the logits of tokens `to` when the head attends only to one token of `from` and reads
+// its embedding: gain of the layer's norm, value projection, output_circuit(). Errors: those of output_circuit().
 std::vector<double> table_of_head(const TransformerLM& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 

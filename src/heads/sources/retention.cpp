@@ -7,7 +7,7 @@
 
 namespace headlight {
 
-Retention measure_retention(const TransformerLM& model, const HeadMeans& means, const ExpertWindows& experts,
+Retention measure_retention(const HeadedModel& model, const HeadMeans& means, const ExpertWindows& experts,
                             const ExpertRegression& regression, const AfterEvaluation& after_each) {
   const auto fit = [&] {
     Estimates k = regression.fit(symbol_logits(model, experts));
@@ -16,7 +16,7 @@ Retention measure_retention(const TransformerLM& model, const HeadMeans& means, 
   };
   Retention retention;
   retention.whole = fit();
-  const std::vector<HeadId> heads = all_heads(model.config());
+  const std::vector<HeadId> heads = all_heads(model);
   for (const HeadId id : heads) {
     const AblateHeads hook(means, {id});
     retention.parts.push_back(fit());
@@ -26,19 +26,18 @@ Retention measure_retention(const TransformerLM& model, const HeadMeans& means, 
   return retention;
 }
 
-std::vector<Retention> subspace_retention(const TransformerLM& model, const HeadMeans& means,
+std::vector<Retention> subspace_retention(const HeadedModel& model, const HeadMeans& means,
                                           const ExpertWindows& experts, const ExpertRegression& regression,
                                           const Retention& of_heads, int rotations, std::uint64_t seed,
                                           const AfterEvaluation& after_each) {
-  const TransformerConfig& config = model.config();
   std::vector<Retention> results;
   Rng rng(mix64(seed));
   for (int r = 0; r < rotations; ++r) {
     Retention& result = results.emplace_back();
     result.whole = of_heads.whole;
     result.none = of_heads.none;
-    for (Index layer = 0; layer < config.layers; ++layer) {
-      const Index heads = config.heads_in(layer), size = config.size_of_heads();
+    for (Index layer = 0; layer < model.layers(); ++layer) {
+      const Index heads = model.heads_in(layer), size = heads > 0 ? means.overall(layer).size(1) : 0;
       if (heads == 0) continue;
       const Tensor rotation = random_rotation(heads * size, rng);
       for (Index h = 0; h < heads; ++h) {

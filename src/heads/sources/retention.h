@@ -18,12 +18,12 @@ struct Retention {
 };
 
 // The retention with each head ablated, in the order of all_heads().
-Retention measure_retention(const TransformerLM& model, const HeadMeans& means, const ExpertWindows& experts,
+Retention measure_retention(const HeadedModel& model, const HeadMeans& means, const ExpertWindows& experts,
                             const ExpertRegression& regression, const AfterEvaluation& after_each = {});
 
 // The random-subspace baseline: `parts` are as many random subspaces as there are heads, each of a head's dimension
 // (ablate_subspaces() in specialization.h). Returns `rotations` results, with `whole` and `none` copied from `heads`.
-std::vector<Retention> subspace_retention(const TransformerLM& model, const HeadMeans& means,
+std::vector<Retention> subspace_retention(const HeadedModel& model, const HeadMeans& means,
                                           const ExpertWindows& experts, const ExpertRegression& regression,
                                           const Retention& heads, int rotations, std::uint64_t seed,
                                           const AfterEvaluation& after_each = {});

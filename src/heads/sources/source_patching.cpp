@@ -97,13 +97,13 @@ Interval estimated_ratio(std::span<const double> above, std::span<const double> 
 
 }  // namespace
 
-Patching measure_patching(const TransformerLM& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
+Patching measure_patching(const HeadedModel& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
                           const Bootstrap& bootstrap, std::uint64_t seed, int rounds,
                           const AfterEvaluation& after_each) {
   const NoGrad no_recording;
   const TokenClasses classes(vocabulary);
   const HeadWindows& windows = experts.windows();
-  const std::vector<HeadId> heads = all_heads(model.config());
+  const std::vector<HeadId> heads = all_heads(model);
   const std::size_t n = experts.experts().size(), count = static_cast<std::size_t>(windows.size());
   std::vector<Tensor> clean;  // [piece]: logits [B,T,V]
   for (const HeadWindows::Piece& piece : windows.pieces()) clean.push_back(model(piece.batch.inputs, piece.batch.rows));
@@ -145,7 +145,7 @@ Patching measure_patching(const TransformerLM& model, const ExpertWindows& exper
           });
         };
         add(nullptr, moved.should);
-        KeepZ swapped(model.config().layers);
+        KeepZ swapped(model.layers());
         const Tensor whole = model(inputs, piece.batch.rows);
         add(&whole, moved.whole);
         for (std::size_t h = 0; h < heads.size(); ++h) {

@@ -25,7 +25,7 @@ inline constexpr int kPatchRounds = 4;  // swaps per window and expert
 
 // Measures the experts that need attention. A swapped symbol is not evidence of another expert for the same prediction.
 // A letter replaces a letter and a digit a digit, so the evidence of all other experts stays where it is.
-Patching measure_patching(const TransformerLM& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
+Patching measure_patching(const HeadedModel& model, const ExpertWindows& experts, const Vocabulary& vocabulary,
                           const Bootstrap& bootstrap, std::uint64_t seed, int rounds = kPatchRounds,
                           const AfterEvaluation& after_each = {});
 

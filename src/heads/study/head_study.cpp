@@ -71,7 +71,7 @@ std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
   return !hurts && head.backup ? "redundant" : "unlabelled";
 }
 
-void measure_pairs(HeadStudy& study, const TransformerLM& model, const HeadMeans& means, const AblationSetting& setting,
+void measure_pairs(HeadStudy& study, const HeadedModel& model, const HeadMeans& means, const AblationSetting& setting,
                    std::span<const float> before, std::span<const std::vector<float>> alone, Progress& progress) {
   const std::size_t n = study.heads.size();
   progress.begin("pairs of heads ablated", static_cast<Index>(n * (n - 1) / 2));
@@ -104,10 +104,10 @@ void measure_pairs(HeadStudy& study, const TransformerLM& model, const HeadMeans
   study.similarity = similarity(model, setting.windows.half(0));
 }
 
-void measure_baselines(HeadStudy& study, const TransformerLM& model, const HeadMeans& means,
+void measure_baselines(HeadStudy& study, const HeadedModel& model, const HeadMeans& means,
                        const AblationSetting& setting, std::span<const float> before, const StudyOptions& options,
                        Progress& progress) {
-  const Index most = std::max<Index>(1, model.config().most_heads());
+  const Index most = std::max<Index>(1, HeadCounts(model).most());
   const int rotations =
       options.subspaces <= 0 ? 0 : (options.subspaces + static_cast<int>(most) - 1) / static_cast<int>(most);
   const auto heads = static_cast<Index>(study.heads.size());
@@ -117,9 +117,9 @@ void measure_baselines(HeadStudy& study, const TransformerLM& model, const HeadM
   const KeepGenerator keep;
   for (int m = 1; m <= options.untrained_ablated; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
-    const TransformerLM untrained(model.config());
-    const HeadMeans its_means(untrained, setting.windows);
-    study.untrained.push_back(ablate_heads(untrained, its_means, setting, token_losses(untrained, setting.windows)));
+    const std::unique_ptr<HeadedModel> untrained = model.untrained();
+    const HeadMeans its_means(*untrained, setting.windows);
+    study.untrained.push_back(ablate_heads(*untrained, its_means, setting, token_losses(*untrained, setting.windows)));
   }
   for (const AblationResult& result : study.subspaces) {
     study.specialization_subspaces.push_back(index_of(result));
@@ -131,7 +131,7 @@ void measure_baselines(HeadStudy& study, const TransformerLM& model, const HeadM
   }
 }
 
-void measure_pruning(HeadStudy& study, const TransformerLM& model, const HeadWindows& windows,
+void measure_pruning(HeadStudy& study, const HeadedModel& model, const HeadWindows& windows,
                      const StudyOptions& options, const Progress& progress) {
   study.pruning = study_pruning(model, windows, options.random_orders, options.seed, options.curves, progress);
   study.prunable = study.pruning.prunable;
@@ -151,13 +151,13 @@ double HeadStudy::unlabelled_share() const {
   return static_cast<double>(none) / static_cast<double>(heads.size());
 }
 
-HeadStudy study_heads(const TransformerLM& model, const RunData& data, const StudyOptions& options) {
+HeadStudy study_heads(const HeadedModel& model, const RunData& data, const StudyOptions& options) {
   if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
       options.random_orders < 0)
     fail("heads: ", options.windows, " windows, ", options.untrained, " untrained models, ", options.untrained_ablated,
          " of them ablated, ", options.subspaces, " subspaces, ", options.random_orders,
          " orders; give counts from 0 up");
-  const MeasuredText m(data, model.config().context, options.windows);
+  const MeasuredText m(data, model.context(), options.windows);
   m.windows.check_several();
   HeadStudy study;
   study.text = data.source;
@@ -174,12 +174,12 @@ HeadStudy study_heads(const TransformerLM& model, const RunData& data, const Stu
   const std::vector<HeadScores> halves = score_halves(model, m.windows, masks);
   progress.next();
   const HeadScores whole = merged(halves[0], halves[1]);
-  const std::vector<double> untrained = untrained_kappas(model.config(), m.windows, masks, options.untrained, next);
+  const std::vector<double> untrained = untrained_kappas(model, m.windows, masks, options.untrained, next);
   study.untrained_kappa = untrained.empty() ? 0 : percentile(untrained, kLabelPercentile);
 
   const Bootstrap bootstrap(m.windows.size(), options.seed);
   const AblationSetting setting{m.windows, study.subsets, bootstrap, next};
-  const std::vector<HeadId> heads = all_heads(model.config());
+  const std::vector<HeadId> heads = all_heads(model);
   progress.begin("heads ablated", 3 * (static_cast<Index>(heads.size()) + 1));
   const std::vector<float> before = token_losses(model, m.windows);
   const HeadMeans means(model, m.windows);
@@ -194,7 +194,7 @@ HeadStudy study_heads(const TransformerLM& model, const RunData& data, const Stu
   study.floor = floor_on(m, data, study.subsets);
 
   const std::vector<double> importance = gate_importance(model, m.windows),
-                            in_layer = normalized_by_layer(importance, model.config());
+                            in_layer = normalized_by_layer(importance, model);
   for (std::size_t h = 0; h < heads.size(); ++h) {
     const auto [layer, head] = heads[h];
     HeadFinding& f = study.heads.emplace_back();

@@ -88,7 +88,7 @@ struct HeadStudy {
 };
 
 // Errors: a text without two whole windows; interruption by options.progress (InterruptedError).
-HeadStudy study_heads(const TransformerLM& model, const RunData& data, const StudyOptions& options = {});
+HeadStudy study_heads(const HeadedModel& model, const RunData& data, const StudyOptions& options = {});
 
 // The whole study, with roles by name. Includes pruning curves only if they are complete.
 Json to_json(const HeadStudy& study);

@@ -17,8 +17,8 @@ namespace {
 
 // Hook that scores the attention of every batch that runs. Batches must come in the order of the windows.
 struct ScoreAttention : Hook {
-  ScoreAttention(const TransformerConfig& config, const RoleMasks& m)
-      : scores(scores_for(config, m.roles())), masks(m), seen(static_cast<std::size_t>(config.layers)) {}
+  ScoreAttention(const HeadedModel& model, const RoleMasks& m)
+      : scores(scores_for(model, m.roles())), masks(m), seen(static_cast<std::size_t>(model.layers())) {}
   HeadScores scores;
   const RoleMasks& masks;
   std::vector<Index> seen;  // [layer]: windows scored so far
@@ -62,7 +62,7 @@ struct HeadWatch::Measured {
       : text(trainer.data(), trainer.config().context, kWatchedWindows),
         shown(trainer.data(),
               std::min(trainer.config().context, trainer.data().fresh.empty() ? kShownLength : kShownSequence), 1),
-        heads(all_heads(as_transformer(trainer.model(), "--watch-heads").config())),
+        heads(all_heads(as_headed(trainer.model(), "--watch-heads"))),
         roles(scored_roles(text, trainer.data())),
         masks(roles, text.role_text(), text.windows.context()),
         subsets(subsets_of(text, trainer.data())) {}
@@ -114,10 +114,10 @@ void HeadWatch::before(const StepRecord& record) {
 }
 
 void HeadWatch::look() {
-  const TransformerLM& model = as_transformer(trainer_.model(), "--watch-heads");
+  const HeadedModel& model = as_headed(trainer_.model(), "--watch-heads");
   HeadSnapshot& s = *snapshot_;
   s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
-  ScoreAttention hook(model.config(), on_->masks);
+  ScoreAttention hook(model, on_->masks);
   s.loss = mean_on(token_losses(model, on_->text.windows), on_->subsets);
   finish_scores(hook.scores);
   labels_.clear();

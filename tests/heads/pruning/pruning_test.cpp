@@ -31,7 +31,7 @@ double difference(const TransformerLM& model, const HeadWindows& windows, std::v
 TEST_F(Pruning, IsAsMasking) {
   const std::vector<std::vector<HeadId>> sets{
       {}, {{0, 1}}, {{0, 0}, {1, 2}}, {{1, 0}, {1, 1}, {1, 2}}, all_heads(model_->config())};
-  for (const PositionKind position : {PositionKind::kLearned, PositionKind::kRotary, PositionKind::kSinusoidal}) {
+  for (const char* position : {"learned", "rotary", "sinusoidal"}) {
     for (const bool bias : {true, false}) {
       for (const Index hidden : {Index{-1}, Index{0}}) {
         make({.hidden = hidden, .position = position, .bias = bias, .tied = bias});
@@ -83,7 +83,7 @@ TEST_F(Pruning, RefusesWhatItCannotDo) {
         without_heads(*model_, std::vector<HeadId>{{0, 1}}, HeadMeans(*model_, windows_));
       }),
       "prune: the 3 heads of each layer share 1 key head, so none can be removed; train a model without --kv-heads");
-  make({.position = PositionKind::kAlibi});
+  make({.position = "alibi"});
   EXPECT_EQ(error_of([&] {
               without_heads(*model_, std::vector<HeadId>{{0, 1}}, HeadMeans(*model_, windows_));
             }),

@@ -224,15 +224,16 @@ TEST(UntrainedKappas, AreSmallRepeatableAndLeaveNoTrace) {
   config.layers = 2;
   config.heads = 2;
   config.width = 8;
+  const TransformerLM model(config);
   const Rng::State before = generator().state();
-  const std::vector<double> kappas = untrained_kappas(config, windows, masks, 4);
+  const std::vector<double> kappas = untrained_kappas(model, windows, masks, 4);
   EXPECT_EQ(generator().state(), before);
   ASSERT_EQ(kappas.size(), 4u);
   for (const double kappa : kappas) {
     EXPECT_GT(kappa, 0);
     EXPECT_LT(kappa, 0.1);
   }
-  EXPECT_EQ(untrained_kappas(config, windows, masks, 4), kappas);
+  EXPECT_EQ(untrained_kappas(model, windows, masks, 4), kappas);
   EXPECT_NE(kappas[0], kappas[1]);
 }
 

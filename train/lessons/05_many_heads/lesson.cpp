@@ -69,7 +69,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   Series losses{"chorus", Ink::kBlue, {}};
   for (const Index heads : {1, 2, 4, 8}) {
     seed_generator(options.seed);
-    TransformerLM model(one_layer(chorus, 64, heads, PositionKind::kLearned));
+    TransformerLM model(one_layer(chorus, 64, heads, "learned"));
     train(model, chorus.split.train, {.steps = 3000, .learning_rate = 6e-3, .seed = options.seed},
           cat("chorus, ", heads, heads == 1 ? " head" : " heads"), progress);
     const double loss = above_floor(model, chorus);

@@ -31,7 +31,7 @@ std::array<double, kLookUps.size()> look_up_losses(const TransformerLM& model, c
 
 }  // namespace
 
-TransformerConfig one_layer(const LessonText& text, Index context, Index heads, PositionKind position) {
+TransformerConfig one_layer(const LessonText& text, Index context, Index heads, const std::string& position) {
   return {.vocabulary = text.vocabulary.size(),
           .context = context,
           .layers = 1,
@@ -66,7 +66,7 @@ AttentionMap attention_map(const std::string& title, const TransformerLM& model,
 double measure_roles(const LessonText& text, Index heads, std::uint64_t seed, const LessonProgress& progress,
                      LessonResult& result) {
   seed_generator(seed);
-  TransformerLM model(one_layer(text, 96, heads, PositionKind::kRotary));
+  TransformerLM model(one_layer(text, 96, heads, "rotary"));
   train(model, text.split.train, {.steps = 4000, .learning_rate = 3e-3, .seed = seed},
         cat("roles, ", heads, heads == 1 ? " head" : " heads"), progress);
   Table table{cat("Loss on the look-ups of roles, ", heads, heads == 1 ? " head" : " heads"), {"ablated"}, {}};

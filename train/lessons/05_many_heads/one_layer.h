@@ -13,7 +13,7 @@ inline constexpr Index kWindows = 64;  // of the validation text, in all measure
 
 // One attention layer of width 64 without a feed-forward part. The sizes of its matrices do not depend on the number of
 // heads. The output has a matrix of its own (untied), so that the expert of the last symbol needs no head.
-TransformerConfig one_layer(const LessonText& text, Index context, Index heads, PositionKind position);
+TransformerConfig one_layer(const LessonText& text, Index context, Index heads, const std::string& position);
 
 // The true log-probabilities of the validation text.
 std::vector<double> validation_log_probability(const LessonText& text);

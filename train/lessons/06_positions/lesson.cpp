@@ -12,17 +12,17 @@ namespace headlight::lessons {
 namespace {
 
 struct Encoding {
-  PositionKind kind;
+  std::string kind;
   std::string name;
   Ink ink;
   float word_scale = 1;  // multiplies the word vectors before training
 };
-const Encoding kEncodings[] = {{PositionKind::kNone, "none", Ink::kRed},
-                               {PositionKind::kSinusoidal, "sinusoidal", Ink::kYellow},
-                               {PositionKind::kSinusoidal, "scaled sinusoidal", Ink::kCyan, 50},
-                               {PositionKind::kLearned, "learned", Ink::kGreen},
-                               {PositionKind::kRotary, "rotary", Ink::kBlue},
-                               {PositionKind::kAlibi, "alibi", Ink::kMagenta}};
+const Encoding kEncodings[] = {{"none", "none", Ink::kRed},
+                               {"sinusoidal", "sinusoidal", Ink::kYellow},
+                               {"sinusoidal", "scaled sinusoidal", Ink::kCyan, 50},
+                               {"learned", "learned", Ink::kGreen},
+                               {"rotary", "rotary", Ink::kBlue},
+                               {"alibi", "alibi", Ink::kMagenta}};
 
 std::string power_text(double value) {
   char text[32];
@@ -94,7 +94,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   double none_2 = 0;
   for (const Index layers : {1, 2, 4}) {
     for (const Encoding& encoding : kEncodings) {
-      if (layers == 4 && encoding.kind != PositionKind::kNone) continue;
+      if (layers == 4 && encoding.kind != "none") continue;
       TransformerConfig config{.vocabulary = kWords, .context = kTested, .layers = layers, .heads = 4, .width = 32};
       config.position = encoding.kind;
       config.tied = false;
@@ -107,8 +107,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       const std::vector<double> loss = loss_by_position(model, options.seed);
       const double inside = add(cat(layers), encoding.name, learned < 0 ? "never" : cat(learned), loss);
       if (layers == 2) chart.series.push_back(loss_curve(encoding.name, encoding.ink, loss));
-      if (layers == 2 && encoding.kind == PositionKind::kNone) none_2 = inside;
-      if (layers == 1 || (layers == 2 && encoding.kind == PositionKind::kNone)) add_map(model, what, map);
+      if (layers == 2 && encoding.kind == "none") none_2 = inside;
+      if (layers == 1 || (layers == 2 && encoding.kind == "none")) add_map(model, what, map);
     }
   }
   result.tables.push_back(std::move(table));

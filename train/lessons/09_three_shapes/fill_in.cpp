@@ -17,12 +17,8 @@ constexpr double kPeak = 3e-3, kMaskShare = 0.4;
 // One more than the symbols of the text: the encoder's mask. The causal model gets an unused symbol instead, so that
 // both have equally many parameters.
 TransformerConfig config_of(Index vocabulary) {
-  return {.vocabulary = vocabulary,
-          .context = kTalesContext,
-          .layers = 2,
-          .heads = 4,
-          .width = 64,
-          .position = PositionKind::kRotary};
+  return {
+      .vocabulary = vocabulary, .context = kTalesContext, .layers = 2, .heads = 4, .width = 64, .position = "rotary"};
 }
 
 void train_on_tales(LanguageModel& model, const TokenText& text, std::uint64_t seed, const std::string& what,

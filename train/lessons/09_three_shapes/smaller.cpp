@@ -21,7 +21,7 @@ double student_loss(const TalesModels& models, const TransformerLM* teacher, std
                          .layers = 1,
                          .heads = 2,
                          .width = 32,
-                         .position = PositionKind::kRotary});
+                         .position = "rotary"});
   Rng windows(order);
   Batch batch;
   optimize(student, kSteps, 5e-3, what, progress, [&] {

@@ -13,7 +13,7 @@ TransformerLM attention_only(Index vocabulary, Index context, std::uint64_t seed
   config.width = kHeads * kSize;
   config.hidden = 0;
   config.tied = false;
-  config.position = PositionKind::kRotary;
+  config.position = "rotary";
   return TransformerLM(config);
 }
 
