@@ -16,6 +16,8 @@ constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {T
 constexpr Named<OptimizerKind> kOptimizers[] = {{OptimizerKind::kAdamW, "adamw"},
                                                 {OptimizerKind::kSgd, "sgd", " (with momentum)"},
                                                 {OptimizerKind::kMuon, "muon", " (and AdamW outside the blocks)"}};
+constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "float32"},
+                                            {Precision::kBf16, "bf16", " (faster on CPUs with bfloat16 instructions)"}};
 constexpr Named<Decay> kDecays[] = {
     {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
 
@@ -139,6 +141,8 @@ std::vector<Setting> make_settings() {
   number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
+  choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
+         "operands of matrix products in training steps: ");
   number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
   number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows per validation; 0: all of them");
   number("save-every", &R::save_every, "Training", 0, 1e9,
