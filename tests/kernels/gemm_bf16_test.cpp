@@ -1,4 +1,6 @@
 // Products of bfloat16 operands: rounding, and every table bit for bit against the reference.
+#include <ostream>
+
 #include "kernels/bf16.h"
 #include "kernels/gemm_problem.h"
 
@@ -50,6 +52,7 @@ struct Kernel {
   Product product;
   bool fused;    // rounds C + alpha sum once
   bool flushes;  // sums smaller than 2^-126 become 0
+  friend std::ostream& operator<<(std::ostream& out, const Kernel& kernel) { return out << kernel.name; }
 };
 std::vector<Kernel> kernels_under_test() {
   std::vector<Kernel> kernels;
@@ -138,6 +141,11 @@ TEST_P(GemmBf16Test, InfinityNaNAndDenormalNumbers) {
           ASSERT_TRUE(bits_of(got[i]) == bits_of(want[i]) || (std::isnan(got[i]) && std::isnan(want[i])))
               << special << " trans " << trans << " [" << i << "]: " << got[i] << ", reference " << want[i];
       }
+  // A denormal operand counts as 0, even if its product would not be small.
+  Problem tiny({1, 17, 1});
+  tiny.a[0] = 1e-39f;
+  for (float& x : tiny.b) x = 1e38f;
+  for (const float x : tiny.run(GetParam().product)) EXPECT_EQ(x, 0);
   // A sum below 2^-126.
   Problem problem({2, 20, 4});
   for (float& x : problem.a) x = 1e-20f;
