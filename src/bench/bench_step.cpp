@@ -31,6 +31,7 @@ class Workload {
 
   void step() {
     {
+      const PrecisionScope precision(config_.precision);
       Tape tape;
       const Tensor loss = cross_entropy((*model_)(ids_, config_.batch), targets_);
       tape.backward(loss);

@@ -3,7 +3,7 @@
 // Kernels take pointers instead of tensors, report no errors (callers check the shapes) and allocate only thread-local
 // workspaces. `reference.cpp` fills the table with plain loops, in float and in double, and *defines* the correct
 // results. `portable.cpp`, `avx2.cpp` and `avx512.cpp` fill the float table from one source (simd/*.h), written over a
-// vector type. tests/kernels compares every entry of every table with the reference.
+// vector type. `avx512_bf16.cpp` replaces one entry. tests/kernels compares every entry of every table with the reference.
 //
 // Rules for every entry:
 //  - a result depends neither on the number of threads nor on an element's position in its row (the vector body and
@@ -56,6 +56,17 @@ struct Gemm {
   Index c_outer = 0, c_inner = 0;
 };
 
+// Length of the blocks of k in all tables but the reference's float32 product: nearly equal, multiples of 8, at most
+// kGemmBlock. The sum of each block is added to C in order. Never three blocks: two threads that divide the blocks among
+// themselves (simd/gemm_threads.h) would both read the middle one. (With five or more, sharing one matters less.)
+inline constexpr Index kGemmBlock = 384;
+[[gnu::always_inline]] inline Index gemm_block_length(Index k) {
+  const Index fewest = (k + kGemmBlock - 1) / kGemmBlock, blocks = fewest == 3 ? 4 : fewest;
+  if (blocks == 0) return 0;
+  const Index length = ((k + blocks - 1) / blocks + 7) / 8 * 8;
+  return length < k ? length : k;
+}
+
 // Number of int8 weights that share one scale. Groups run along a row; a row is padded with zeros to whole groups.
 inline constexpr Index kInt8Group = 64;
 
@@ -81,6 +92,10 @@ struct Table {
   const char* name;
 
   void (*gemm)(const Gemm<T>& g);
+  // The same product of operands rounded to bfloat16, in the order of bf16.h. alpha, C, bias and addend are not rounded.
+  // fast_bf16: with instructions for it. The double table computes gemm.
+  void (*gemm_bf16)(const Gemm<T>& g);
+  bool fast_bf16;
 
   // ---- products of a matrix and one vector, single-threaded: the caller splits the rows over threads ----
   // y [rows] = w x + bias: w [rows, n] row-major without gaps, x [n], bias [rows] or null. A row's result does not
@@ -89,6 +104,8 @@ struct Table {
   // The same for int8 weights scales[r, i / kInt8Group] * w[r, i]. With G = ceil(n / kInt8Group) groups per row, w is
   // [rows, G * kInt8Group], zero from column n on, and scales is [rows, G].
   void (*matvec_int8)(Index rows, Index n, const std::int8_t* w, const T* scales, const T* x, const T* bias, T* y);
+  // The same for bfloat16 weights, as stored bits (bf16.h); x is not rounded.
+  void (*matvec_bf16)(Index rows, Index n, const std::uint16_t* w, const T* x, const T* bias, T* y);
   // y [n] = x a: x [m], a [m, n] row-major with leading dimension ld.
   void (*vecmat)(Index m, Index n, const T* x, const T* a, Index ld, T* y);
 
@@ -186,9 +203,10 @@ inline const Table<double>& active<double>() {
   return double_reference();
 }
 
-// Defined in simd/portable.cpp, simd/avx2.cpp and simd/avx512.cpp.
+// Each is defined in simd/NAME.cpp.
 const Table<float>& portable_table();
 const Table<float>& avx2_table();
 const Table<float>& avx512_table();
+const Table<float>& avx512_bf16_table();
 
 }  // namespace headlight::kernels

@@ -3,6 +3,7 @@
 #include "kernels/reference/attention.h"
 #include "kernels/reference/elementwise.h"
 #include "kernels/reference/gemm.h"
+#include "kernels/reference/gemm_bf16.h"
 #include "kernels/reference/matvec.h"
 #include "kernels/reference/norm.h"
 #include "kernels/reference/recurrent.h"
@@ -18,8 +19,10 @@ Table<T> make_table() {
   Table<T> t{};
   t.name = "reference";
   t.gemm = reference::gemm<T>;
+  t.gemm_bf16 = reference::gemm_bf16<T>;
   t.matvec = reference::matvec<T>;
   t.matvec_int8 = reference::matvec_int8<T>;
+  t.matvec_bf16 = reference::matvec_bf16<T>;
   t.vecmat = reference::vecmat<T>;
   t.unary = reference::unary<T>;
   t.unary_backward = reference::unary_backward<T>;
@@ -76,6 +79,8 @@ const Table<float>& table(Isa isa) {
       return avx2_table();
     case Isa::kAvx512:
       return avx512_table();
+    case Isa::kAvx512Bf16:
+      return avx512_bf16_table();
   }
   return float_reference();
 }

@@ -54,7 +54,7 @@ Decoder::State::State(const TransformerLM& m)
   }
   most_rows = attention.window > 0 ? std::min(context, attention.window) : context;
   if (model.norm) norm = bind(*model.norm);
-  head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}};
+  head = model.lm_head ? bind(**model.lm_head) : Projection{model.tokens->weight.value().detach(), {}, {}, {}};
 
   const auto floats = [](PoolVector<float>& v, Index count) { v.assign(static_cast<std::size_t>(count), 0.0f); };
   floats(x, width);
@@ -75,13 +75,16 @@ Decoder::State::State(const TransformerLM& m)
   link_steps();
 }
 
-void Decoder::State::quantize_weights() {
-  const auto to_int8 = [](Projection& p) {
-    if (p.weight.defined()) p.q = quantize(p.weight);
+void Decoder::State::round_weights(WeightFormat format) {
+  if (format == WeightFormat::kFloat32) return;
+  const auto round = [&](Projection& p) {
+    if (!p.weight.defined()) return;
+    if (format == WeightFormat::kInt8) p.q = quantize(p.weight);
+    else p.bf16 = bf16_of(p.weight);
   };
   for (Layer& layer : layers)
-    for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.gate, &layer.down}) to_int8(*p);
-  to_int8(head);
+    for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.gate, &layer.down}) round(*p);
+  round(head);
   link_steps();
 }
 
@@ -206,7 +209,7 @@ void Decoder::State::compute_logits(const float* out) {
 Decoder::Decoder(const TransformerLM& model, WeightFormat format) : state_(std::make_unique<State>(model)) {
   check_decoder(*this);
   state_->reset();
-  if (format == WeightFormat::kInt8) state_->quantize_weights();
+  state_->round_weights(format);
 }
 Decoder::~Decoder() = default;
 

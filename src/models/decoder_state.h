@@ -23,15 +23,18 @@ inline const kernels::Table<float>& active_kernels() { return kernels::active<fl
 struct Projection {
   Tensor weight, bias;               // [out,in], and [out] or undefined; both share the model's storage
   std::optional<QuantizedMatrix> q;  // replaces the weight if present
+  PoolVector<std::uint16_t> bf16;    // replaces the weight if not empty
 
   Index rows() const { return weight.size(0); }
   Index columns() const { return weight.size(1); }
-  Index row_bytes() const { return q ? q->groups * (kernels::kInt8Group + 4) : 4 * columns(); }
+  Index row_bytes() const { return q ? q->groups * (kernels::kInt8Group + 4) : (bf16.empty() ? 4 : 2) * columns(); }
   Index bytes() const { return rows() * (row_bytes() + (bias.defined() ? 4 : 0)); }
 
   // Computes y[begin..end): these rows of the weight times x, plus their bias.
   void apply(Index begin, Index end, const float* x, float* y) const {
     const float* b = bias.defined() ? bias.data<float>() + begin : nullptr;
+    if (!bf16.empty())
+      return active_kernels().matvec_bf16(end - begin, columns(), bf16.data() + begin * columns(), x, b, y + begin);
     if (!q)
       return active_kernels().matvec(end - begin, columns(), weight.data<float>() + begin * columns(), x, b, y + begin);
     active_kernels().matvec_int8(end - begin, columns(), q->values.data() + begin * q->groups * kernels::kInt8Group,
@@ -93,7 +96,7 @@ struct Decoder::State {
   void mix_sums(const Layer& layer, Index key_head, float* q, float* out);
   void check_parameters() const;
   void reset();  // forgets all tokens and releases the cache
-  void quantize_weights();
+  void round_weights(WeightFormat format);
   void reserve(Index tokens);
   void store(Layer& layer, const Tensor& k, const Tensor& v);
   void add_to_sums(Layer& layer, Index key_head, float* k, const float* v);
@@ -104,7 +107,7 @@ struct Decoder::State {
 
   Projection bind(const Linear& linear) {
     parameters_known += linear.bias ? 2 : 1;
-    return {linear.weight.value().detach(), linear.bias ? linear.bias->value().detach() : Tensor(), {}};
+    return {linear.weight.value().detach(), linear.bias ? linear.bias->value().detach() : Tensor(), {}, {}};
   }
   // Error: a norm without a description.
   Normalization bind(const Norm& norm);

@@ -1,4 +1,4 @@
-// Symmetric int8 quantization of weight matrices by groups, and rounding a model to it.
+// Symmetric int8 quantization of weight matrices by groups, bfloat16 copies, and rounding a model to either.
 #include "models/quantize.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "headlight/base/threads.h"
+#include "kernels/bf16.h"
 #include "kernels/kernels.h"
 
 namespace headlight {
@@ -56,15 +57,27 @@ Tensor dequantize(const QuantizedMatrix& m) {
   return w;
 }
 
-void round_to_int8(TransformerLM& model) {
-  const auto round = [](Tensor weight) { weight.copy_from(dequantize(quantize(weight))); };
+PoolVector<std::uint16_t> bf16_of(const Tensor& w) {
+  const float* from = w.data<float>();
+  PoolVector<std::uint16_t> rounded(static_cast<std::size_t>(w.numel()));
+  std::transform(from, from + w.numel(), rounded.begin(), kernels::to_bf16);
+  return rounded;
+}
+
+void round_weights(TransformerLM& model, WeightFormat format) {
+  const auto round = [&](Tensor weight) {
+    if (format == WeightFormat::kInt8) weight.copy_from(dequantize(quantize(weight)));
+    if (format != WeightFormat::kBf16) return;
+    float* to = weight.data<float>();
+    std::transform(to, to + weight.numel(), to, [](float x) { return kernels::from_bf16(kernels::to_bf16(x)); });
+  };
   for (Child<TransformerBlock>& block : model.blocks) {
     round(block->attn->qkv->weight);
     round(block->attn->out->weight);
     if (!block->ff) continue;
     const std::optional<FeedForwardStep> step = block->ff->step();
     if (!step)
-      fail("int8: the feed-forward part ", model.config().feed_forward,
+      fail("rounded weights: the feed-forward part ", model.config().feed_forward,
            " does not describe its step; use float32 weights");
     round(step->up->weight);
     if (step->gate && step->gate != step->up) round(step->gate->weight);

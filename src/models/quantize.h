@@ -1,6 +1,6 @@
-// int8 weights: a quarter of the bytes to read per generated token, at a small cost in accuracy.
+// int8 and bfloat16 weights: a quarter or half of the bytes to read per generated token, at a small cost in accuracy.
 //
-// Symmetric quantization in groups of 64 along a row: w is stored as round(w / s) in -127..127 with s = max |w| / 127
+// bfloat16: each weight is rounded to 8 significant bits (kernels/bf16.h). int8: symmetric quantization in groups of 64 along a row: w is stored as round(w / s) in -127..127 with s = max |w| / 127
 // over the group, so no weight changes by more than s / 2. Activations stay float32.
 #pragma once
 
@@ -23,8 +23,11 @@ QuantizedMatrix quantize(const Tensor& w);
 // The float32 matrix [rows, columns] that q represents.
 Tensor dequantize(const QuantizedMatrix& q);
 
-// Rounds each weight matrix of the model to its int8 values (norms, biases and positions stay unchanged). The loss then
-// equals that of a Decoder with WeightFormat::kInt8. Error: a model that is not float32.
-void round_to_int8(TransformerLM& model);
+// The elements of w, float32, rounded to bfloat16.
+PoolVector<std::uint16_t> bf16_of(const Tensor& w);
+
+// Rounds each weight matrix of the model to the format (norms, biases and positions stay unchanged). The loss then equals
+// that of a Decoder with this format. Error: a model that is not float32.
+void round_weights(TransformerLM& model, WeightFormat format);
 
 }  // namespace headlight

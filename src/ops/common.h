@@ -12,6 +12,13 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // Broadcasts x to `shape`, as a copy unless the shapes are equal; not recorded.
 Tensor expand_to(const Tensor& x, const Shape& shape);
 
+// A product in a precision of tensor.h.
+template <class T>
+void gemm(const kernels::Gemm<T>& g, Precision precision) {
+  const kernels::Table<T>& table = kernels::active<T>();
+  (precision == Precision::kBf16 ? table.gemm_bf16 : table.gemm)(g);
+}
+
 // Dropout with the mask that `key` determines; not recorded.
 Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key);
 

@@ -105,12 +105,12 @@ struct Strides {
   Index a, b, c;
 };
 template <class T>
-void multiply(const Sizes& s, kernels::Gemm<T> g, const Strides& to_next) {
+void multiply(const Sizes& s, kernels::Gemm<T> g, const Strides& to_next, Precision precision) {
   g.batch_inner = s.groups;
   g.a_inner = to_next.a;
   g.b_inner = to_next.b;
   g.c_inner = to_next.c;
-  kernels::active<T>().gemm(g);
+  gemm(g, precision);
 }
 
 }  // namespace
@@ -119,6 +119,7 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
   const Sizes s = check(x, w, bias, options);
   Tensor y = Tensor::empty({s.batch, s.steps, s.out}, x.dtype());
   const Tensor u = unfold(s, x.detach());
+  const Precision precision = default_precision();
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     kernels::Gemm<T> g{.m = s.rows(), .n = s.group_out(), .k = s.group_taps()};
@@ -138,9 +139,9 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
       });
       g.accumulate = true;
     }
-    multiply(s, g, {s.group_taps(), s.group_out() * s.group_taps(), s.group_out()});
+    multiply(s, g, {s.group_taps(), s.group_out() * s.group_taps(), s.group_out()}, precision);
   });
-  record("conv1d", y, {x, w, bias}, [s, x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
+  record("conv1d", y, {x, w, bias}, [s, x = Saved(x), w = w.detach(), precision](const Tensor& dy, const Gradients& d) {
     dispatch(dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const T* pdy = dy.data<T>();
@@ -157,7 +158,7 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
         g.c = dw.data<T>();
         g.ldc = s.group_taps();
         g.accumulate = accumulate;
-        multiply(s, g, {s.group_out(), s.group_taps(), s.group_out() * s.group_taps()});
+        multiply(s, g, {s.group_out(), s.group_taps(), s.group_out() * s.group_taps()}, precision);
       }
       if (d[0].needed()) {
         Tensor du = Tensor::empty({s.rows(), s.taps * s.in}, dy.dtype());
@@ -168,7 +169,7 @@ Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv1d
         g.ldb = s.group_taps();
         g.c = du.data<T>();
         g.ldc = s.taps * s.in;
-        multiply(s, g, {s.group_out(), s.group_out() * s.group_taps(), s.group_taps()});
+        multiply(s, g, {s.group_out(), s.group_out() * s.group_taps(), s.group_taps()}, precision);
         d[0].add(fold(s, du));
       }
     });

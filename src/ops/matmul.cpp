@@ -24,7 +24,7 @@ struct Matrices {
 
 // c = scale op(a) op(b) (+ c) (+ bias in every row) (+ addend).
 void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, double scale, Tensor& c, bool accumulate,
-             const Tensor& bias = {}, const Tensor& addend = {}) {
+             Precision precision, const Tensor& bias = {}, const Tensor& addend = {}) {
   const Matrices ma(a.shape()), mb(b.shape()), mc(c.shape());
   dispatch(c.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -52,7 +52,7 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
     g.b_inner = mb.inner_step();
     g.c_outer = mc.inner * mc.rows * mc.cols;
     g.c_inner = mc.rows * mc.cols;
-    kernels::active<T>().gemm(g);
+    gemm(g, precision);
   });
 }
 
@@ -60,16 +60,16 @@ void product(const Tensor& a, bool trans_a, const Tensor& b, bool trans_b, doubl
 // of elements, the product is added in place. Otherwise the factor was broadcast, and the product is first summed over
 // the batches.
 void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, bool trans_y, double scale,
-                 const Shape& full) {
+                 const Shape& full, Precision precision) {
   if (!d.needed()) return;
   if (full.numel() == d.shape().numel()) {
     bool accumulate = false;
     Tensor target = d.target(accumulate).alias(full);
-    product(x, trans_x, y, trans_y, scale, target, accumulate);
+    product(x, trans_x, y, trans_y, scale, target, accumulate, precision);
     return;
   }
   Tensor each = Tensor::empty(full, x.dtype());
-  product(x, trans_x, y, trans_y, scale, each, false);
+  product(x, trans_x, y, trans_y, scale, each, false, precision);
   d.add(sum_to(each, d.shape()));
 }
 
@@ -94,28 +94,30 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& o) {
   const Shape result =
       broadcast(a.shape().with(-2, 1).with(-1, 1), b.shape().with(-2, 1).with(-1, 1), "matmul").with(-2, m).with(-1, n);
   Tensor c = Tensor::empty(result, a.dtype());
+  const Precision precision = default_precision();
   const bool one_matrix = b.rank() == 2 && a.rank() > 2 && !o.transpose_a;
   if (one_matrix) {
     const Tensor rows_a = as_one_matrix(a);
     Tensor rows_c = c.alias({rows_a.size(0), n});
-    product(rows_a, false, b, o.transpose_b, o.scale, rows_c, false);
+    product(rows_a, false, b, o.transpose_b, o.scale, rows_c, false, precision);
   } else {
-    product(a, o.transpose_a, b, o.transpose_b, o.scale, c, false);
+    product(a, o.transpose_a, b, o.transpose_b, o.scale, c, false, precision);
   }
-  record("matmul", c, {a, b}, [a = a.detach(), b = b.detach(), o, one_matrix](const Tensor& dc, const Gradients& d) {
-    const bool ta = o.transpose_a, tb = o.transpose_b;
-    const auto batched = [&](const Tensor& factor) {
-      return dc.shape().with(-2, factor.size(-2)).with(-1, factor.size(-1));
-    };
-    if (!ta) add_product(d[0], dc, false, b, !tb, o.scale, batched(a));
-    else add_product(d[0], b, tb, dc, true, o.scale, batched(a));
-    if (!d[1].needed()) return;
-    const Tensor rows_a = one_matrix ? as_one_matrix(a) : a;
-    const Tensor rows_dc = one_matrix ? dc.alias({rows_a.size(0), dc.size(-1)}) : dc;
-    const Shape full = one_matrix ? b.shape() : batched(b);
-    if (!tb) add_product(d[1], rows_a, !ta, rows_dc, false, o.scale, full);
-    else add_product(d[1], rows_dc, true, rows_a, ta, o.scale, full);
-  });
+  record("matmul", c, {a, b},
+         [a = a.detach(), b = b.detach(), o, one_matrix, precision](const Tensor& dc, const Gradients& d) {
+           const bool ta = o.transpose_a, tb = o.transpose_b;
+           const auto batched = [&](const Tensor& factor) {
+             return dc.shape().with(-2, factor.size(-2)).with(-1, factor.size(-1));
+           };
+           if (!ta) add_product(d[0], dc, false, b, !tb, o.scale, batched(a), precision);
+           else add_product(d[0], b, tb, dc, true, o.scale, batched(a), precision);
+           if (!d[1].needed()) return;
+           const Tensor rows_a = one_matrix ? as_one_matrix(a) : a;
+           const Tensor rows_dc = one_matrix ? dc.alias({rows_a.size(0), dc.size(-1)}) : dc;
+           const Shape full = one_matrix ? b.shape() : batched(b);
+           if (!tb) add_product(d[1], rows_a, !ta, rows_dc, false, o.scale, full, precision);
+           else add_product(d[1], rows_dc, true, rows_a, ta, o.scale, full, precision);
+         });
   return c;
 }
 
@@ -133,16 +135,19 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor
     fail("linear: the addend is ", addend.shape(), " and should be ", y.shape(), ", the shape of the result");
   const Index in = w.size(1), out = w.size(0), rows = x.shape().outer(-1);
   Tensor flat = y.alias({rows, out});
-  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, bias, addend);
-  record("linear", y, {x, w, bias, addend}, [x = Saved(x), w = w.detach()](const Tensor& dy, const Gradients& d) {
-    const Index n = dy.shape().outer(-1);
-    const Tensor dy_rows = dy.alias({n, w.size(0)});
-    // The weight's gradient first, so that a recomputed x is freed before the gradient of x is allocated.
-    if (d[1].needed()) add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape());
-    add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)});
-    if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
-    if (d[3].needed()) d[3].add(dy);
-  });
+  const Precision precision = default_precision();
+  product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, precision, bias, addend);
+  record("linear", y, {x, w, bias, addend},
+         [x = Saved(x), w = w.detach(), precision](const Tensor& dy, const Gradients& d) {
+           const Index n = dy.shape().outer(-1);
+           const Tensor dy_rows = dy.alias({n, w.size(0)});
+           // The weight's gradient first, so that a recomputed x is freed before the gradient of x is allocated.
+           if (d[1].needed())
+             add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape(), precision);
+           add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)}, precision);
+           if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
+           if (d[3].needed()) d[3].add(dy);
+         });
   return y;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/words.h"
 #include "headlight/base/error.h"
+#include "kernels/kernels.h"
 #include "tensor/saved_reader.h"
 
 namespace headlight {
@@ -18,6 +19,10 @@ class Tape;  // incomplete here: this file only tests whether a tape records
 std::string to_text(DType dtype) { return dtype == DType::kFloat32 ? "float32" : "float64"; }
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << to_text(dtype); }
 std::size_t element_bytes(DType dtype) { return dtype == DType::kFloat32 ? 4 : 8; }
+
+Precision default_precision() { return Scoped<Precision>::innermost(Precision::kFloat32); }
+
+bool has_fast_bf16() { return kernels::active<float>().fast_bf16; }
 
 DType default_dtype() { return Scoped<DType>::innermost(DType::kFloat32); }
 

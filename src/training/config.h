@@ -52,6 +52,7 @@ struct RunConfig {
   Decay decay = Decay::kCosine;
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;
+  Precision precision = Precision::kFloat32;  // of the products in training steps; validation uses float32
   Index eval_every = 250, eval_windows = 0;
   double save_every = 60;
   Index patience = 0;

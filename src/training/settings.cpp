@@ -17,6 +17,7 @@ struct Named {
   const char* name;
 };
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
+constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "float32"}, {Precision::kBf16, "bf16"}};
 constexpr Named<Decay> kDecays[] = {
     {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
 
@@ -140,6 +141,8 @@ std::vector<Setting> make_settings() {
   number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
+  choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
+         "operands of matrix products in training steps (bf16 is faster on a CPU with AVX512-BF16): ");
   number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
   number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows per validation; 0: all of them");
   number("save-every", &R::save_every, "Training", 0, 1e9,

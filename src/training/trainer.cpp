@@ -253,6 +253,7 @@ void Trainer::validate() {
 // how --batch and --accumulate divide the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
+  const PrecisionScope precision(c.precision);
   const Index rows = c.batch * c.accumulate;
   if (lanes_) {
     if (lanes_->starts_epoch(step_)) zero_carried();

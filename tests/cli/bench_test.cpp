@@ -76,6 +76,15 @@ TEST(BenchCommand, StepPrintsItsJsonAndATrace) {
   EXPECT_GT(end, 0);
 }
 
+TEST(BenchCommand, StepTakesAPrecision) {
+  for (const std::string precision : {"float32", "bf16"}) {
+    const Words words = bench("step", {"--preset", "micro", "--precision", precision});
+    const Json json = object_of(words + Words{"--json"});
+    EXPECT_EQ(JsonView(json, "step").at("precision").as_string(), precision);
+    EXPECT_EQ(run_program(words).out.find("bfloat16 products") != std::string::npos, precision == "bf16");
+  }
+}
+
 TEST(BenchCommand, GemmPrintsItsJson) {
   const Json json = object_of(bench("gemm", {"--json"}));
   const JsonView v(json, "gemm");
@@ -132,11 +141,16 @@ TEST(BenchCommand, SamplePrintsItsJson) {
   const JsonView e(eight, "sample");
   EXPECT_EQ(e.at("weights").as_string(), "int8");
   EXPECT_LT(e.at("weight_bytes").as_double(), 0.3 * v.at("weight_bytes").as_double());
+  const Json half = object_of(bench("sample", {"--preset", "micro", "--bf16", "--json"}));
+  const JsonView h(half, "sample");
+  EXPECT_EQ(h.at("weights").as_string(), "bf16");
+  EXPECT_NEAR(h.at("weight_bytes").as_double() / v.at("weight_bytes").as_double(), 0.51, 0.01);
 }
 
 TEST(BenchCommand, ReportsFit80Columns) {
-  for (const Words& words : {bench("step", {"--help"}), bench("step", {"--preset", "micro"}),
-                             bench("ops", {"--preset", "micro"}), bench("sample", {"--preset", "micro"})}) {
+  for (const Words& words :
+       {bench("step", {"--help"}), bench("step", {"--preset", "micro"}), bench("ops", {"--preset", "micro"}),
+        bench("sample", {"--preset", "micro"}), bench("step", {"--preset", "micro", "--precision", "bf16"})}) {
     const Result r = run_program(words);
     EXPECT_EQ(r.code, 0) << shown(words);
     EXPECT_GT(r.out.size(), 500u) << shown(words);
@@ -158,6 +172,8 @@ TEST(BenchCommand, RefusesWhatItDoesNotTake) {
   expect_refused({"bench", "attention", "--context", "100"}, 2, "--context");
   expect_refused({"bench", "step", "--preset", "micor"}, 2, "did you mean micro?");
   expect_refused({"bench", "step", "--dropout", "1"}, 2, "--dropout");
+  expect_refused({"bench", "step", "--precision", "half"}, 2, "--precision half: not one of float32, bf16");
+  expect_refused({"bench", "sample", "--bf16", "--int8"}, 2, "--bf16 and --int8 cannot both be given");
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ std::string object_of(const std::string& set) {
 }
 
 class Isolation : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Sets, Isolation, testing::Values("avx2", "avx512"), [](const auto& one) { return one.param; });
+INSTANTIATE_TEST_SUITE_P(Sets, Isolation, testing::Values("avx2", "avx512", "avx512_bf16"),
+                         [](const auto& one) { return one.param; });
 
 TEST_P(Isolation, ObjectSharesNothing) {
 #if !defined(__x86_64__)

@@ -1,4 +1,5 @@
-// Compares products of a matrix and one vector with the reference: float and int8 weights, all splits of the rows.
+// Compares products of a matrix and one vector with the reference: float, bfloat16 and int8 weights, all splits of the rows.
+#include "kernels/bf16.h"
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -83,6 +84,28 @@ TEST_P(MatvecTest, Int8IsTheProductOfWhatItsIntegersStandFor) {
       exact().matvec_int8(rows, n, w.data(), widen(scales).data(), widen(x).data(), widen(bias).data(),
                           double_y.data());
       for (std::size_t r = 0; r < double_y.size(); ++r) ASSERT_NEAR(double_y[r], want[r], 1e-12 * size[r]);
+      if (HasFatalFailure()) return;
+    }
+}
+
+TEST_P(MatvecTest, Bf16IsTheProductOfWhatItsBitsStandFor) {
+  Rng rng(6);
+  for (const Index n : kSizes)
+    for (const Index rows : {0, 1, 2, 5}) {
+      std::vector<std::uint16_t> bits;
+      std::vector<float> w = random_values(rng, rows * n);
+      for (float& v : w) bits.push_back(to_bf16(v)), v = from_bf16(bits.back());
+      const std::vector<float> x = random_values(rng, n), bias = random_values(rng, rows);
+      std::vector<float> y = guarded(rows);
+      fast().matvec_bf16(rows, n, bits.data(), x.data(), rows == 2 ? nullptr : bias.data(), y.data());
+      std::vector<double> want(static_cast<std::size_t>(rows)), size(want), zero(want);
+      const auto wide_bias = rows == 2 ? zero : widen(bias);
+      exact().matvec(rows, n, widen(w).data(), widen(x).data(), wide_bias.data(), want.data());
+      exact().matvec(rows, n, sizes_of(widen(w)).data(), sizes_of(widen(x)).data(), sizes_of(wide_bias).data(),
+                     size.data());
+      expect_near(
+          y, want, rows, [&](std::size_t r) { return (static_cast<double>(n) + 4) * kEps * size[r]; },
+          cat("bf16, columns ", n));
       if (HasFatalFailure()) return;
     }
 }

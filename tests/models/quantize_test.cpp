@@ -1,4 +1,4 @@
-// int8 quantization: its error bound, and that an int8 decoder equals a model rounded by round_to_int8().
+// int8 and bfloat16 weights: their error bounds, and that a decoder equals a model rounded by round_weights().
 #include "models/quantize.h"
 
 #include <gtest/gtest.h>
@@ -59,9 +59,10 @@ TEST(Quantize, RefusesWhatIsNoFloatMatrix) {
             "quantize: got float64 [3,4]; pass a float32 matrix");
 }
 
-// The int8 decoder computes the same logits as the model after round_to_int8().
-TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
-  for (const bool tied : {false, true})
+// The decoder computes the same logits as the model after round_weights().
+TEST(Quantize, TheDecoderReadsTheWeightsOfRoundWeights) {
+  for (const auto& [format, tied] : {std::pair{WeightFormat::kInt8, false}, std::pair{WeightFormat::kInt8, true},
+                                     std::pair{WeightFormat::kBf16, false}, std::pair{WeightFormat::kBf16, true}})
     for (const Index hidden : {0, 100}) {
       TransformerConfig c = tiny_config("rotary");
       c.width = 72;  // one whole group and a partial one
@@ -72,37 +73,39 @@ TEST(Quantize, TheDecoderReadsTheWeightsOfRoundToInt8) {
       const std::vector<std::int32_t> ids = random_ids(6, 7, 4);
       const NoGrad no_recording;
       const Tensor before = model(ids, 1);
-      // With tied weights, round_to_int8() also rounds the embedding, which the int8 decoder reads unrounded.
+      // With tied weights, round_weights() also rounds the embedding, which the decoder reads unrounded.
       if (!tied) {
-        Decoder eight(model, WeightFormat::kInt8);
+        Decoder rounded(model, format);
         std::span<const float> logits;
-        for (const std::int32_t id : ids) logits = eight.next(id);
-        round_to_int8(model);
+        for (const std::int32_t id : ids) logits = rounded.next(id);
+        round_weights(model, format);
         const Tensor after = model(ids, 1);
         for (Index i = 0; i < 7; ++i)
           EXPECT_NEAR(logits[static_cast<std::size_t>(i)], after.at({0, 5, i}), 1e-4) << "hidden " << hidden;
       }
-      round_to_int8(model);
+      round_weights(model, format);
       const Tensor after = model(ids, 1);
       EXPECT_GT(distance(before, after), 1e-3) << "rounding changes the logits";
-      Decoder eight(model, WeightFormat::kInt8);
+      Decoder rounded(model, format);
       std::span<const float> logits;
-      for (const std::int32_t id : ids) logits = eight.next(id);
+      for (const std::int32_t id : ids) logits = rounded.next(id);
       for (Index i = 0; i < 7; ++i)
         EXPECT_NEAR(logits[static_cast<std::size_t>(i)], after.at({0, 5, i}), 1e-4) << "hidden " << hidden;
     }
 }
 
 TEST(Quantize, LeavesNormsBiasesAndPositions) {
-  TransformerLM model(tiny_config());
-  randomize(model, 5);
-  std::vector<Tensor> before;
-  for (const NamedTensor& p : model.parameters()) before.push_back(p.value.clone());
-  round_to_int8(model);
-  std::size_t i = 0;
-  for (const NamedTensor& p : model.parameters()) {
-    const bool matrix = p.value.rank() == 2 && p.name != "position.weight";
-    EXPECT_EQ(distance(p.value, before[i++]) > 0, matrix) << p.name;
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kBf16, WeightFormat::kInt8}) {
+    TransformerLM model(tiny_config());
+    randomize(model, 5);
+    std::vector<Tensor> before;
+    for (const NamedTensor& p : model.parameters()) before.push_back(p.value.clone());
+    round_weights(model, format);
+    std::size_t i = 0;
+    for (const NamedTensor& p : model.parameters()) {
+      const bool matrix = p.value.rank() == 2 && p.name != "position.weight";
+      EXPECT_EQ(distance(p.value, before[i++]) > 0, matrix && format != WeightFormat::kFloat32) << p.name;
+    }
   }
 }
 

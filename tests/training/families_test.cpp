@@ -165,6 +165,7 @@ TEST_P(Families, GradientsOfAllParameters) {
 
 TEST_P(Families, EveryThreadCountGivesTheSameBits) {
   const RunConfig c = small(GetParam());
+  const PrecisionScope precision(c.precision);
   const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
                                   targets = random_ids(3 * c.context, 3);
   std::vector<std::vector<double>> first;
@@ -291,6 +292,7 @@ TEST_P(Families, TrainsResumesAndLoads) {
 TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer has an operator new of its own";
   const RunConfig c = small(GetParam());
+  const PrecisionScope precision(c.precision);
   const auto model = random_model(c);
   const std::unique_ptr<Optimizer> optimizer = find_optimizer(c.optimizer).make(model->parameters(), {});
   const std::vector<std::int32_t> ids = random_inputs(*model, c.context, 3), next = random_ids(3 * c.context, 3);
@@ -360,6 +362,7 @@ std::vector<std::string> names() {
   std::vector<std::string> all;
   for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
   for (const char* recurrent : {"rnn", "gru", "lstm"}) all.push_back(cat(recurrent, " stateful=yes"));
+  for (const char* other : {"transformer", "conv", "lstm"}) all.push_back(cat(other, " precision=bf16"));
   const auto each = [&](const std::string& setting, const auto& kinds) {
     for (const auto& kind : kinds) all.push_back(cat("transformer ", setting, "=", kind.name));
   };

@@ -181,7 +181,7 @@ int run_man(const Arguments&) {
   }
   text += ".SH EXIT STATUS\n0 success, 1 failure, 2 usage error, 3 training diverged, 130 interrupted.\n";
   text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf not empty: plain lines instead of the live view.\n";
-  text += ".TP\n.B HEADLIGHT_ISA\nThe kernel set: reference, portable, avx2 or avx512.\n";
+  text += ".TP\n.B HEADLIGHT_ISA\nThe kernel set: reference, portable, avx2, avx512 or avx512_bf16.\n";
   print(text);
   return 0;
 }

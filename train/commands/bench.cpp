@@ -20,11 +20,11 @@ namespace {
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
-      {"step", {"preset", "dropout", "trace"}, bench_step_report},
+      {"step", {"preset", "dropout", "precision", "trace"}, bench_step_report},
       {"gemm", {}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
       {"attention", {"preset", "context", "attention"}, bench_attention_report},
-      {"sample", {"preset", "int8"}, bench_sample_report},
+      {"sample", {"preset", "bf16", "int8"}, bench_sample_report},
   };
   return all;
 }
@@ -60,6 +60,7 @@ int run_bench(const Arguments& args) {
   const std::string preset = args.text("preset", "cpu");
   RunConfig config = find_preset(preset).config;
   if (const auto pattern = args.text("attention")) set_from_text(config, *find_setting("attention"), *pattern);
+  if (const auto precision = args.text("precision")) set_from_text(config, *find_setting("precision"), *precision);
   config.dropout = args.real("dropout", config.dropout, 0, 0.99);
   const double seconds = args.real("seconds", 5, 0.01, 3600);
   if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
@@ -89,10 +90,10 @@ constexpr const char* kNotes =
     "With --json the output is one object. All objects have: benchmark, threads,\n"
     "kernels, fma_peak_gflops (null if unknown), join_seconds (time to synchronize;\n"
     "null with one thread or if unknown), bandwidths [{bytes, gb_per_second}].\n"
-    "  step       preset, parameters, seconds (median), best_seconds, steps, tokens,\n"
-    "             flops, share_of_peak, tensor_bytes, resident_bytes, allocations,\n"
-    "             allocated_bytes (in all steps; null if not counted),\n"
-    "             operations [{operation, phase, calls, seconds}]\n"
+    "  step       preset, precision, parameters, seconds (median), best_seconds,\n"
+    "             steps, tokens, flops, share_of_peak (of float32), tensor_bytes,\n"
+    "             resident_bytes, allocations, allocated_bytes (in all steps; null if\n"
+    "             not counted), operations [{operation, phase, calls, seconds}]\n"
     "  gemm       shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
     "             share_of_peak}], geometric_mean_gflops, share_of_peak\n"
     "  ops        preset, operations [{operation, sizes, phase, seconds, flops,\n"
@@ -100,10 +101,10 @@ constexpr const char* kNotes =
     "  attention  preset, attention, heads, head_size, contexts [{context,\n"
     "             forward_seconds, backward_seconds, flops, share_of_peak,\n"
     "             extra_bytes}], memory_exponent\n"
-    "  sample     preset, weights (float32 or int8), parameters, seconds (median),\n"
-    "             best_seconds, draw_seconds, long_seconds (beyond the context), all\n"
-    "             per character; prompt_seconds, tokens, weight_bytes, cache_bytes,\n"
-    "             bandwidth, share_of_bandwidth (of best_seconds)\n"
+    "  sample     preset, weights (float32, bf16 or int8), parameters, seconds\n"
+    "             (median), best_seconds, draw_seconds, long_seconds (beyond the\n"
+    "             context), all per character; prompt_seconds, tokens, weight_bytes,\n"
+    "             cache_bytes, bandwidth, share_of_bandwidth (of best_seconds)\n"
     "Rates and limits are in 1e9 FLOP or bytes per second; shares are from 0 to 1.\n";
 
 }  // namespace
@@ -160,6 +161,7 @@ Command bench_command() {
           .summary = "Measures the limits of this machine, and the share that training reaches.",
           .usage = "step|gemm|ops|attention|sample [OPTIONS]",
           .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
+                       "headlight bench step --preset baby --precision bf16",
                        "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                        "headlight bench ops --preset baby", "headlight bench gemm --json"},
           .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
@@ -168,9 +170,12 @@ Command bench_command() {
                     {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits",
                      "Options", "5"},
                     {"dropout", "P", "step: dropout, instead of the preset's"},
+                    with_choices({"precision", "P", "step: operands of matrix products", "Options", "float32"},
+                                 find_setting("precision")->choices),
                     {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
                     attention_flag(),
+                    {"bf16", "", "sample: bfloat16 weights"},
                     {"int8", "", "sample: 8-bit weights"},
                     {"json", "", "print one JSON object"}},
           .notes = kNotes,

@@ -4,6 +4,7 @@
 #include "base/words.h"
 #include "bench.h"
 #include "formats/json.h"
+#include "generation_flags.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
 #include "headlight/tensor/tensor.h"
@@ -14,11 +15,13 @@ namespace headlight::cli {
 
 void bench_sample_report(const BenchRequest& r, Json& object) {
   describe_machine(r, object);
-  const bool int8 = r.args.has("int8");
-  const SampleBench b = bench_sample(r.config, int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32, 65, r.seconds);
+  const WeightFormat weights = weight_format_of(r.args);
+  const SampleBench b = bench_sample(r.config, weights, 65, r.seconds);
   if (r.json) {
     object.set("preset", r.preset)
-        .set("weights", int8 ? "int8" : "float32")
+        .set("weights", weights == WeightFormat::kInt8   ? "int8"
+                        : weights == WeightFormat::kBf16 ? "bf16"
+                                                         : "float32")
         .set("parameters", b.parameters)
         .set("seconds", b.seconds)
         .set("best_seconds", b.best_seconds)
@@ -35,7 +38,11 @@ void bench_sample_report(const BenchRequest& r, Json& object) {
   const auto micro = [](double seconds) { return fixed_text(seconds * 1e6, 1); };
   print(cat("model       ", r.preset, ": ", counted(r.config.layers, "layer"), ", ", counted(r.config.heads, "head"),
             ", width ", r.config.width, ", context ", r.config.context, ";\n            ",
-            count_text(static_cast<double>(b.parameters)), " parameters", int8 ? ", 8-bit weights" : "", "\n"));
+            count_text(static_cast<double>(b.parameters)), " parameters",
+            weights == WeightFormat::kInt8   ? ", 8-bit weights"
+            : weights == WeightFormat::kBf16 ? ", bfloat16 weights"
+                                             : "",
+            "\n"));
   print(cat("character   ", micro(b.seconds), " us median, ", micro(b.best_seconds), " us best, including ",
             micro(b.draw_seconds), " us for sampling\n            ", count_text(1 / b.seconds), " characters/s\n"));
   const double bytes = static_cast<double>(b.weight_bytes) + b.cache_bytes;

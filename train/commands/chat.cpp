@@ -94,7 +94,7 @@ int run_chat(const Arguments& args) {
   const TrainedModel trained = load_model(directory, w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   check_continues_text(*trained.model, directory);
   const Vocabulary& vocabulary = trained.info.vocabulary;
-  TextGenerator text_generator = text_generator_of(trained, w.int8);
+  TextGenerator text_generator = text_generator_of(trained, w.weights);
   const bool person = stdin_is_terminal();
   say(cat("seed ", w.seed));
   if (person) {

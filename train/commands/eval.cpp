@@ -10,6 +10,7 @@
 #include "data/ngram.h"
 #include "exchange/logits.h"
 #include "formats/json.h"
+#include "generation_flags.h"
 #include "headlight/base/error.h"
 #include "headlight/base/index.h"
 #include "headlight/base/text.h"
@@ -30,6 +31,7 @@ std::vector<Flag> eval_flags() {
       model_and_text_flags({{"windows", "N", "windows to evaluate, evenly spaced; 0: the whole text", "Options", "0"}});
   flags.insert(flags.begin() + 2, {"gaps", "N", "also hide N single characters, and measure the share restored"});
   flags.insert(flags.begin() + 2, {"int8", "", "int8 weights, as in sample --int8"});
+  flags.insert(flags.begin() + 2, {"bf16", "", "bfloat16 weights, as in sample --bf16"});
   flags.insert(flags.begin() + 1, {"pairs", "FILE", "use this file of pairs instead"});
   flags.push_back({"logits", "FILE", "also write an npz file for NumPy: inputs, targets and logits of each window"});
   return flags;
@@ -78,8 +80,9 @@ int run_eval(const Arguments& args) {
   const auto [trained, data] = load_model_and_text(args);
   if (data.validation.ids.empty())
     fail(args.operands()[0], ": the run has no validation text (--val-fraction 0); pass a text with --data");
-  const bool int8 = args.has("int8");
-  if (int8) round_to_int8(trained.transformer("--int8"));
+  const WeightFormat weights = weight_format_of(args);
+  const std::string rounded = weights == WeightFormat::kInt8 ? "int8" : weights == WeightFormat::kBf16 ? "bf16" : "";
+  if (!rounded.empty()) round_weights(trained.transformer("--" + rounded), weights);
   const LanguageModel& model = *trained.model;
   const bool continues = model.objective() == Objective::kNextToken, pairs = model.objective() == Objective::kPairs;
   if (pairs && !data.pairs)
@@ -112,7 +115,7 @@ int run_eval(const Arguments& args) {
     json.set("run", args.operands()[0])
         .set("text", data.source)
         .set("step", trained.step)
-        .set("weights", int8 ? "int8" : "float32")
+        .set("weights", rounded.empty() ? "float32" : rounded)
         .set("predictions", e.predictions)
         .set("loss", Json::finite_or_null(e.loss))
         .set("perplexity", Json::finite_or_null(std::exp(e.loss)))
@@ -151,7 +154,7 @@ int run_eval(const Arguments& args) {
   print(
       cat("text         ", data.source, other_text ? "" : " (validation part)", ", ", e.predictions, " predictions\n"));
   print(cat("weights      ", args.has("last") ? "last" : "best", ", of step ", trained.step,
-            int8 ? ", rounded to int8" : "", "\n"));
+            rounded.empty() ? "" : ", rounded to " + rounded, "\n"));
   print(cat("loss         ", fixed_text(e.loss, 4), " nats a ", continues || pairs ? "" : "hidden ", unit, "\n"));
   if (has_floor)
     print(cat("floor        ", fixed_text(floor, 4), " nats (entropy floor); the model is ",
@@ -206,7 +209,7 @@ int run_eval(const Arguments& args) {
 Command eval_command() {
   return {.name = "eval",
           .summary = "Measures a trained model's loss on its validation text, or on another text.",
-          .usage = "DIR [--data FILE | --corpus NAME] [--int8] [--json]",
+          .usage = "DIR [--data FILE | --corpus NAME] [--bf16 | --int8] [--json]",
           .examples = {"headlight eval runs/tales", "headlight eval runs/mine --data other.txt --json",
                        "headlight eval runs/repeats-fixed --corpus repeats",
                        "headlight eval runs/mine --windows 10 --logits logits.npz"},

@@ -27,6 +27,7 @@ std::vector<Flag> generation_flags(const char* chars_help, const char* chars_def
            "Options", "1"},
           {"stop", "TEXT", "end before this text would appear"},
           {"seed", "N", "random seed; the same seed gives the same text", "Options", "random, and printed"},
+          {"bf16", "", "bfloat16 weights: half the bytes, for models larger than the caches"},
           {"int8", "", "int8 weights: faster for models larger than the caches, slightly less accurate"},
           {"last", "", "use the last checkpoint instead of the best one"}};
 }
@@ -39,7 +40,7 @@ GenerationFlags generation_flags_of(const Arguments& args, Index chars) {
                                 .repetition_penalty = args.real("repetition-penalty", 1, 0.01, 100)},
                     .seed = args.whole("seed", -1, 0, Index{1} << 53),
                     .stop = args.text("stop", ""),
-                    .int8 = args.has("int8"),
+                    .weights = weight_format_of(args),
                     .last = args.has("last")};
   if (args.has("stop") && w.stop.empty()) throw UsageError("--stop '': is empty; give at least one character");
   // A random seed is short enough to retype.
@@ -47,10 +48,16 @@ GenerationFlags generation_flags_of(const Arguments& args, Index chars) {
   return w;
 }
 
-TextGenerator text_generator_of(const TrainedModel& trained, bool int8) {
-  // Round the model itself too, so that the prompt is read with int8 weights, as in `eval --int8`.
-  if (int8) round_to_int8(trained.transformer("--int8"));
-  TextGenerator generator(*trained.model, int8 ? WeightFormat::kInt8 : WeightFormat::kFloat32);
+WeightFormat weight_format_of(const Arguments& args) {
+  if (args.has("bf16") && args.has("int8")) throw UsageError("--bf16 and --int8 cannot both be given");
+  return args.has("bf16") ? WeightFormat::kBf16 : args.has("int8") ? WeightFormat::kInt8 : WeightFormat::kFloat32;
+}
+
+TextGenerator text_generator_of(const TrainedModel& trained, WeightFormat weights) {
+  // Round the model itself too, so that the prompt is read with the same weights, as in `eval --int8`.
+  if (weights != WeightFormat::kFloat32)
+    round_weights(trained.transformer(weights == WeightFormat::kInt8 ? "--int8" : "--bf16"), weights);
+  TextGenerator generator(*trained.model, weights);
   if (generator.reruns_window())
     say("notice  this model has no incremental decoding; each new token runs it on the whole window");
   return generator;

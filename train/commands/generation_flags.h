@@ -9,7 +9,7 @@
 
 namespace headlight::cli {
 
-// --chars, --temperature, --top-k, --top-p, --repetition-penalty, --stop, --seed, --int8, --last.
+// --chars, --temperature, --top-k, --top-p, --repetition-penalty, --stop, --seed, --bf16, --int8, --last.
 std::vector<Flag> generation_flags(const char* chars_help, const char* chars_default);
 
 struct GenerationFlags {
@@ -17,14 +17,17 @@ struct GenerationFlags {
   SampleOptions options;
   Index seed;  // from --seed, or random
   std::string stop;
-  bool int8, last;
+  WeightFormat weights;
+  bool last;
 };
+// From --bf16 or --int8. Error (UsageError): both.
+WeightFormat weight_format_of(const Arguments& args);
 // Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
 GenerationFlags generation_flags_of(const Arguments& args, Index chars);
 
-// Generates text with the model, with int8 weights if asked. Prints a notice if each token runs the model on the whole
-// window. `trained` must outlive the result. Error: int8, and the model is not a transformer.
-TextGenerator text_generator_of(const TrainedModel& trained, bool int8);
+// Generates text with the model, with weights in this format. Prints a notice if each token runs the model on the whole
+// window. `trained` must outlive the result. Error: rounded weights, and the model is not a transformer.
+TextGenerator text_generator_of(const TrainedModel& trained, WeightFormat weights);
 
 // Removes a byte order mark from text read from standard input and reports the removal; keeps the mark if tokens are
 // bytes. Error: UTF-16 or UTF-32.

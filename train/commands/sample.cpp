@@ -103,7 +103,7 @@ int run_sample(const Arguments& args) {
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
   if (start.empty()) start = fresh_start(trained.info);
-  TextGenerator text_generator = text_generator_of(trained, w.int8);
+  TextGenerator text_generator = text_generator_of(trained, w.weights);
   Screen screen;
   const bool as_text = !json && !log_probabilities;
   for (Index i = 0; i < count; ++i) {

@@ -17,6 +17,7 @@ namespace headlight {
 // The weights with which a TokenReader reads single tokens.
 enum class WeightFormat {
   kFloat32,  // the model's own
+  kBf16,     // copies rounded to bfloat16, half the bytes
   kInt8,     // quantized copies, a quarter of the bytes
 };
 

@@ -1,4 +1,5 @@
-// The matrix product of one thread, C [m,n] (+)= alpha * op(A) [m,k] * op(B) [k,n], over a vector type V.
+// The matrix product of one thread, C [m,n] (+)= alpha * op(A) [m,k] * op(B) [k,n], over a vector type V and a kind of
+// operands.
 //
 // Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), in the arrangement of BLIS (Van
 // Zee and van de Geijn 2015): five loops around a micro-kernel. Each loop reuses a block that fits one cache level.
@@ -21,6 +22,14 @@
 // Packing makes the micro-kernel read memory sequentially, but costs a pass over the matrix. It is skipped for a matrix
 // that is small or read only a few times (packs_a and packs_b below).
 //
+// The kind of operands decides what a packed block contains:
+//   kInPlace          whether the micro-kernel can read a matrix that is not packed
+//   elements(k)       the number of 32-bit elements for k steps
+//   stride(k)         the number of elements from a row of packed A to the next
+//   pack_a, pack_b    as in gemm_pack.h
+//   packed            the panels of A that pack_a made, from `data` on
+//   multiply_add      sum + x y, for each lane
+//
 // gemm_threads.h divides a product among threads. The blocks of k depend on k alone, so every element of C is computed
 // by the same operations in the same order for any number of threads.
 #pragma once
@@ -41,7 +50,7 @@ inline constexpr int kTileVectors = 2;
 struct Blocking {
   Index mc, nc, kc;
 };
-inline constexpr Blocking kBlocking{240, 2048, 384};
+inline constexpr Blocking kBlocking{240, 2048, kGemmBlock};
 
 // A is read in place if C has at most this many panels of columns, because each panel reads A once. A transposed A
 // costs one cache line per step of k, so packing pays off sooner. With rows of kWideRow or more, the lines are also in
@@ -65,7 +74,7 @@ struct Product {
   const float* addend;
 };
 
-template <class V>
+template <class V, class Operands = Floats<V>>
 struct GemmDriver {
   static constexpr Index kTileCols = kTileVectors * V::kLanes;
 
@@ -109,8 +118,8 @@ struct GemmDriver {
 
   template <int kRows>
   static void tiles_of(bool wide, Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
-    if (wide) tiles<V, kRows, 2>(count, k, a, b, c);
-    else tiles<V, kRows, 1>(count, k, a, b, c);
+    if (wide) tiles<Operands, kRows, 2>(count, k, a, b, c);
+    else tiles<Operands, kRows, 1>(count, k, a, b, c);
   }
   static void run_tiles(Index rows, bool wide, Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
     switch (rows) {
@@ -134,34 +143,27 @@ struct GemmDriver {
     }
   }
 
-  // Block length along k: nearly equal blocks, multiples of 8. Never three blocks: two threads that divide the blocks
-  // among themselves (gemm_threads.h) would both read the middle one. (With five or more blocks, reading one block
-  // twice matters less.)
-  static Index block_length(Index k) {
-    const Index fewest = (k + kBlocking.kc - 1) / kBlocking.kc, blocks = fewest == 3 ? 4 : fewest;
-    return min(k, round_up((k + blocks - 1) / blocks, 8));
-  }
-
   // Loops 1 to 5.
   static void run(const Product& g) {
-    const Index kc = block_length(g.k);
+    const Index kc = gemm_block_length(g.k);
     const Index unpacked = !g.trans_a          ? kUnpackedPanels
                            : g.lda >= kWideRow ? kUnpackedPanelsWide
                                                : kUnpackedPanelsTransposed;
-    const bool packs_a = g.n > kTileCols * unpacked;
-    const bool packs_b = g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
+    const bool packs_a = !Operands::kInPlace || g.n > kTileCols * unpacked;
+    const bool packs_b = !Operands::kInPlace || g.trans_b || (g.m > 4 * kTileRows && g.k * g.ldb > 4096);
     const Index mc = kBlocking.mc, nc = kBlocking.nc;
-    float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * kc);
-    float* packed_a = packs_a ? workspace(Workspace::kPackedA, min(g.m, mc) * (kc + 2) + 2 * V::kLanes) : nullptr;
+    float* packed_b = workspace(Workspace::kPackedB, round_up(min(g.n, nc), kTileCols) * Operands::elements(kc));
+    float* packed_a =
+        packs_a ? workspace(Workspace::kPackedA, min(g.m, mc) * Operands::stride(kc) + 2 * V::kLanes) : nullptr;
 
     for (Index jc = 0; jc < g.n; jc += nc) {
       const Index n = min(nc, g.n - jc);
       for (Index pc = 0; pc < g.k; pc += kc) {
-        const Index k = min(kc, g.k - pc);
+        const Index k = min(kc, g.k - pc), elements = Operands::elements(k), stride = Operands::stride(k);
         const float* b = g.b + (g.trans_b ? jc * g.ldb + pc : pc * g.ldb + jc);
         const Index first = packs_b ? 0 : n - n % kTileCols;
-        pack_b<V>(k, n - first, kTileCols, b + (g.trans_b ? first * g.ldb : first), g.ldb, g.trans_b,
-                  packed_b + first * k);
+        Operands::pack_b(k, n - first, kTileCols, b + (g.trans_b ? first * g.ldb : first), g.ldb, g.trans_b,
+                         packed_b + first * elements);
         for (Index ic = 0; ic < g.m; ic += mc) {
           const Index m = min(mc, g.m - ic);
           const float* a = g.a + (g.trans_a ? pc * g.lda + ic : ic * g.lda + pc);
@@ -169,15 +171,15 @@ struct GemmDriver {
           if (packs_a)
             for (int i = 0; i < groups.size; ++i) {
               const Group& s = groups.group[i];
-              pack_a<V>(s.count, s.rows, k, a + (g.trans_a ? s.row : s.row * g.lda), g.lda, g.trans_a,
-                        packed_a + s.row * (k + 2), s.rows * (k + 2));
+              Operands::pack_a(s.count, s.rows, k, a + (g.trans_a ? s.row : s.row * g.lda), g.lda, g.trans_a,
+                               packed_a + s.row * stride);
             }
           for (Index j = 0; j < n; j += kTileCols) {
             const Index cols = min(kTileCols, n - j);
-            const PanelB panel_b = j >= first ? PanelB{packed_b + j * k, kTileCols} : PanelB{b + j, g.ldb};
+            const PanelB panel_b = j >= first ? PanelB{packed_b + j * elements, kTileCols} : PanelB{b + j, g.ldb};
             for (int i = 0; i < groups.size; ++i) {
               const Group& s = groups.group[i];
-              const PanelsA panels_a = packs_a     ? PanelsA{packed_a + s.row * (k + 2), 1, s.rows, s.rows * (k + 2)}
+              const PanelsA panels_a = packs_a ? Operands::packed(packed_a + s.row * stride, s.rows, stride, g.trans_a)
                                        : g.trans_a ? PanelsA{a + s.row, 1, g.lda, s.rows}
                                                    : PanelsA{a + s.row * g.lda, g.lda, 1, s.rows * g.lda};
               const Index corner = (ic + s.row) * g.ldc + jc + j;
@@ -189,7 +191,7 @@ struct GemmDriver {
                              .accumulate = g.accumulate || !first_k,
                              .bias = g.bias && first_k ? g.bias + jc + j : nullptr,
                              .addend = g.addend && last_k ? g.addend + corner : nullptr};
-              run_tiles(s.rows, cols > V::kLanes, s.count, k, panels_a, panel_b, c);
+              run_tiles(s.rows, cols > V::kLanes, s.count, elements, panels_a, panel_b, c);
             }
           }
         }

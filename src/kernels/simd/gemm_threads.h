@@ -37,9 +37,9 @@ inline constexpr Index kReadCost = 16;
 // Upper limit on the floats of block sums in the workspace: 1 MB, which fits the level 2 cache.
 inline constexpr Index kMostBlockSums = Index{1} << 18;
 
-template <class V>
+template <class V, class Operands = Floats<V>>
 struct GemmThreads {
-  using Driver = GemmDriver<V>;
+  using Driver = GemmDriver<V, Operands>;
 
   // C cut into rows x cols rectangles of m x n, multiples of the tile size.
   struct Grid {
@@ -102,9 +102,7 @@ struct GemmThreads {
   }
 
   static Index common_divisor(Index a, Index b) { return b == 0 ? a : common_divisor(b, a % b); }
-  static Index count_blocks(Index k) {
-    return k == 0 ? 0 : (k + Driver::block_length(k) - 1) / Driver::block_length(k);
-  }
+  static Index count_blocks(Index k) { return k == 0 ? 0 : (k + gemm_block_length(k) - 1) / gemm_block_length(k); }
 
   static bool shares_blocks(const Gemm<float>& g, Index threads) {
     const Index blocks = count_blocks(g.k);
@@ -113,7 +111,7 @@ struct GemmThreads {
   }
 
   static void run_blocks(const Gemm<float>& g, Index threads) {
-    const Index kc = Driver::block_length(g.k), blocks = count_blocks(g.k), size = g.m * g.n;
+    const Index kc = gemm_block_length(g.k), blocks = count_blocks(g.k), size = g.m * g.n;
     float* sums = workspace(Workspace::kBlockSums, (blocks - 1) * size);  // [blocks - 1, m, n]
     // The smallest number of rectangles that gives every thread the same number of pieces.
     const Grid grid = choose_grid(g.m, g.n, threads / common_divisor(blocks, threads));
@@ -144,9 +142,9 @@ struct GemmThreads {
   }
 };
 
-template <class V>
+template <class V, class Operands = Floats<V>>
 void simd_gemm(const Gemm<float>& g) {
-  using Threads = GemmThreads<V>;
+  using Threads = GemmThreads<V, Operands>;
   const Index batches = g.batch_outer * g.batch_inner;
   if (g.m <= 0 || g.n <= 0 || batches <= 0) return;
   const Index threads = g.m * g.n * g.k * batches < kParallelWork ? 1 : thread_count();

@@ -13,6 +13,9 @@
 //
 // Each element of C is one chain of multiply-adds over p in order, in any tile and lane, so its value does not depend
 // on where tiles begin.
+//
+// `Operands` says what a 32-bit element of a panel is and how to multiply it: a float (Floats, gemm_pack.h), or two steps
+// of k as bfloat16 numbers (gemm_bf16.h). k counts elements.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -52,8 +55,9 @@ template <class V, class Lanes>
 }
 
 // Computes `count` tiles, one below the other: each panel of A times the same panel of B.
-template <class V, int kRows, int kVectors>
+template <class Operands, int kRows, int kVectors>
 [[gnu::noinline]] void tiles(Index count, Index k, PanelsA a, PanelB b, const TilesC& c) {
+  using V = typename Operands::Vector;
   const bool whole = c.cols == kVectors * V::kLanes;
   // Test for the common case once: whole tiles with alpha = 1.
   const bool plain = whole && c.alpha == 1.0f;
@@ -89,7 +93,7 @@ template <class V, int kRows, int kVectors>
       for (int i = 0; i < kRows; ++i) {
         const V x = V::repeat(ap + i * a.row);
 #pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(x, row[j], sums[i][j]);
+        for (int j = 0; j < kVectors; ++j) sums[i][j] = Operands::multiply_add(x, row[j], sums[i][j]);
       }
     }
 

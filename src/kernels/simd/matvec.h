@@ -118,6 +118,32 @@ void simd_matvec_int8(Index rows, Index n, const std::int8_t* w, const float* sc
   }
 }
 
+// ---- bfloat16 weights ----
+
+template <class V>
+void simd_matvec_bf16(Index rows, Index n, const std::uint16_t* w, const float* x, const float* bias, float* y) {
+  constexpr Index kStep = kMatvecSums * V::kLanes;
+  for (Index r = 0; r < rows; ++r, w += n) {
+    V sums[kMatvecSums];
+#pragma GCC unroll 8
+    for (V& sum : sums) sum = V::zero();
+    Index i = 0;
+    for (; i + kStep <= n; i += kStep)
+#pragma GCC unroll 8
+      for (int s = 0; s < kMatvecSums; ++s)
+        sums[s] = V::fma(V::load_bf16(w + i + s * V::kLanes), V::load(x + i + s * V::kLanes), sums[s]);
+    int s = 0;
+    for (; i + V::kLanes <= n; i += V::kLanes, ++s) sums[s] = V::fma(V::load_bf16(w + i), V::load(x + i), sums[s]);
+    if (i < n) {
+      std::uint16_t rest[V::kLanes] = {};
+      for (Index j = i; j < n; ++j) rest[j - i] = w[j];
+      sums[s] = V::fma(V::load_bf16(rest), V::load(x + i, typename V::First{n - i}), sums[s]);
+    }
+    const float sum = added<V>(sums);
+    y[r] = bias ? sum + bias[r] : sum;
+  }
+}
+
 // ---- a vector times a matrix ----
 
 // Computes kWide adjacent vectors of outputs; each lane is one chain of multiply-adds over the rows, in order.

@@ -4,6 +4,7 @@
 #include "kernels/kernels.h"
 #include "kernels/simd/attention.h"
 #include "kernels/simd/elementwise.h"
+#include "kernels/simd/gemm_bf16.h"
 #include "kernels/simd/gemm_threads.h"
 #include "kernels/simd/matvec.h"
 #include "kernels/simd/norm.h"
@@ -18,8 +19,10 @@ constexpr Table<float> simd_table() {
   Table<float> t{};
   t.name = V::kName;
   t.gemm = simd_gemm<V>;
+  t.gemm_bf16 = simd_gemm_bf16<V>;
   t.matvec = simd_matvec<V>;
   t.matvec_int8 = simd_matvec_int8<V>;
+  t.matvec_bf16 = simd_matvec_bf16<V>;
   t.vecmat = simd_vecmat<V>;
   t.unary = simd_unary<V>;
   t.unary_backward = simd_unary_backward<V>;

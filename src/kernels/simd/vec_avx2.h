@@ -74,6 +74,11 @@ struct Avx2 {
   [[gnu::always_inline]] static Avx2 load_int8(const std::int8_t* p) {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
   }
+  // Loads kLanes bfloat16 values: the upper halves of floats.
+  [[gnu::always_inline]] static Avx2 load_bf16(const std::uint16_t* p) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))};
+  }
   [[gnu::always_inline]] void store(float* p) const { _mm256_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, All) const { _mm256_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, First part) const { _mm256_maskstore_ps(p, inside(part).v, v); }

@@ -67,6 +67,11 @@ struct Avx512 {
   [[gnu::always_inline]] static Avx512 load_int8(const std::int8_t* p) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
   }
+  // Loads kLanes bfloat16 values.
+  [[gnu::always_inline]] static Avx512 load_bf16(const std::uint16_t* p) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+  }
   [[gnu::always_inline]] void store(float* p) const { _mm512_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, All) const { _mm512_storeu_ps(p, v); }
   [[gnu::always_inline]] void store(float* p, First part) const { _mm512_mask_storeu_ps(p, mask_of(part), v); }

@@ -85,6 +85,10 @@ struct Portable {
     std::memcpy(&bytes, p, sizeof bytes);
     return {__builtin_convertvector(bytes, Floats)};
   }
+  [[gnu::always_inline]] static Portable load_bf16(const std::uint16_t* p) {
+    const Words bits = {p[0], p[1], p[2], p[3]};
+    return {reinterpret_cast<Floats>(bits << 16)};
+  }
   [[gnu::always_inline]] void store(float* p) const { std::memcpy(p, &v, sizeof v); }
   [[gnu::always_inline]] void store(float* p, All) const { store(p); }
   [[gnu::always_inline]] void store(float* p, First part) const {

@@ -77,7 +77,7 @@ void make_smaller(TalesModels& models, const LessonOptions& options, const Lesso
   }
   const double before = evaluate(models.causal, models.text.split.validation, kWindows).loss;
   const Bytes bytes = bytes_of(models.causal);
-  round_to_int8(models.causal);
+  round_weights(models.causal, WeightFormat::kInt8);
   const double after = evaluate(models.causal, models.text.split.validation, kWindows).loss;
   result.tables.push_back({"The causal model, with weights of 4 bytes and of 1 byte",
                            {"weights", "bytes", "loss in nats"},
