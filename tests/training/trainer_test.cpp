@@ -206,6 +206,7 @@ TEST_P(Resume, ManyTimesIsBitIdentical) {
 INSTANTIATE_TEST_SUITE_P(
     Runs, Resume,
     testing::Values(Kind{"plain", [](RunConfig&) {}}, Kind{"dropout", [](RunConfig& c) { c.dropout = 0.2; }},
+                    Kind{"head_dropout", [](RunConfig& c) { c.head_dropout = 0.3; }},
                     Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
                     Kind{"sgd", [](RunConfig& c) { c.optimizer = OptimizerKind::kSgd, c.weight_decay = 0.01; }},
                     Kind{"muon", [](RunConfig& c) { c.optimizer = OptimizerKind::kMuon, c.dropout = 0.1; }},
