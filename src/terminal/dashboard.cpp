@@ -76,7 +76,8 @@ std::vector<std::string> chart_block(const Dashboard& b, int columns, int rows, 
 // "L0H1  previous       ▁▂▅██  0.93"
 std::string head_row(const HeadLine& h, Index steps, int columns, bool colors) {
   constexpr int kName = 6, kKappa = 6;
-  const int role = std::clamp((columns - kName - kKappa) * 2 / 5, 8, 25),
+  const int widest = columns < 110 ? 25 : 48;  // in wide windows, room for the names of a mixed head
+  const int role = std::clamp((columns - kName - kKappa) * 2 / 5, 8, widest),
             curve = std::min(columns - kName - role - kKappa, 40);
   const double kappa = h.kappa.empty() ? Dashboard::kUnknown : h.kappa.points().back().y;
   const std::string name =

@@ -14,6 +14,7 @@
 #include "headlight/training/checkpoint.h"
 #include "os/folder.h"
 #include "training/counting.h"
+#include "training/head_dropout.h"
 #include "training/objective.h"
 #include "training/state.h"
 
@@ -270,6 +271,8 @@ double Trainer::forward_backward() {
     const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
     const auto targets = std::span(batch_.targets).subspan(i * size, size);
     const Tensor taught = teacher_ ? teacher_->logits(inputs, c.batch) : Tensor();
+    std::optional<HeadDropout> drop;  // not of the teacher's heads
+    if (c.head_dropout > 0) drop.emplace(c.head_dropout);
     Tape tape;
     const Tensor logits = model_->carry(inputs, c.batch, lanes_ ? std::span(carried_[i]) : std::span<Tensor>());
     const Tensor entropy = cross_entropy(logits, targets);

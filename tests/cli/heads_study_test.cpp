@@ -154,6 +154,24 @@ TEST_F(HeadsStudy, SeedsThatFailAreCounted) {
   EXPECT_TRUE(contains(r.err, "above the floor"));
 }
 
+TEST_F(HeadsStudy, ARateThatDivergesIsWarnedOf) {
+  Words words = study({"--seeds", "1", "--lr", "10", "--min-lr", "10", "--clip", "0"});
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "--steps") words[i + 1] = "40";
+  }
+  const Result r = run_program(words);
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(contains(r.err, "\nwarning: seed 1: the validation loss is ")) << r.err;
+  EXPECT_TRUE(contains(r.err, "restart with --lr 0.01 instead of 10 and --clip 1")) << r.err;
+  EXPECT_EQ(r.err.find("warning"), r.err.rfind("warning")) << "once";
+  // A pruned run keeps its rate, divided by three.
+  const std::string pruned = directory_ / "pruned";
+  ASSERT_EQ(run_program({"heads", "prune", study_ + "/seed-1", "--keep", "1", "--steps", "40", "--out", pruned}).code,
+            0);
+  const Result recovered = run_program({"heads", "recover", pruned});
+  EXPECT_TRUE(contains(recovered.err, "warning: the validation loss")) << recovered.err;
+}
+
 TEST_F(HeadsStudy, BadInput) {
   expect_refused({"heads", "study", "--corpus", "roles"}, 2, "--out DIR is missing");
   expect_refused({"heads", "study", "--corpus", "rolls", "--out", study_}, 2, "rolls");

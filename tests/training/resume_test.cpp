@@ -65,6 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"accumulate", [](RunConfig& c) { c.accumulate = 3, c.dropout = 0.1; }},
                     Kind{"sgd", [](RunConfig& c) { c.optimizer = "sgd", c.weight_decay = 0.01; }},
                     Kind{"muon", [](RunConfig& c) { c.optimizer = "muon", c.dropout = 0.1; }},
+                    Kind{"head_dropout", [](RunConfig& c) { c.head_dropout = 0.3; }},
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",

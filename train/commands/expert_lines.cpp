@@ -36,7 +36,7 @@ std::string matrix_lines(const ExpertStudy& study) {
   const auto row = [&](const std::string& name, const Estimates& k, const auto& mark) {
     lines += left_aligned(name);
     for (std::size_t e = 0; e < k.size(); ++e)
-      lines += padded(cat(fixed_text(k[e].mean, 2), mark(e) ? "-" : " "), kColumn);
+      lines += padded(cat(fixed_text(k[e].mean, 2), mark(e) ? "*" : " "), kColumn);
     lines += "\n";
   };
   const auto never = [](std::size_t) { return false; };
@@ -44,7 +44,7 @@ std::string matrix_lines(const ExpertStudy& study) {
   for (std::size_t h = 0; h < study.heads.size(); ++h)
     row(head_name(study.heads[h]), study.retention.parts[h], [&](std::size_t e) { return study.loses(h, e); });
   row("all heads", study.retention.none, never);
-  return lines + "-: ablation removes more than a tenth of the source (95% interval).\n";
+  return lines + "*: ablation removes more than a tenth of the source (95% interval).\n";
 }
 
 std::string source_lines(const ExpertStudy& study) {

@@ -46,6 +46,12 @@ std::string score_text(const HeadStudy& study, const HeadFinding& f) {
   return cat("ln", fixed_text(score.log_ratio(), 1));
 }
 
+double mean_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
 void print_heads(const HeadStudy& study) {
   constexpr std::size_t kHead = 7, kRole = 21;
   print(left_aligned("head", kHead) + left_aligned("attends to", kRole) + padded("kappa", 5) + padded("k_c", 7) +
@@ -63,7 +69,7 @@ void print_heads(const HeadStudy& study) {
           padded(score_text(study, f), 5) + padded(role.content ? kappa_text(score.kappa_content()) : "-", 7) +
           padded(fixed_text(increase.mean, 3), 8) +
           padded(cat("[", fixed_text(increase.low, 3), ",", fixed_text(increase.high, 3), "]"), 16) +
-          (f.kinds_disagree ? "* " : "  ") + f.verdict +
+          (f.kinds_disagree ? "! " : "  ") + f.verdict +
           (f.verdict == "redundant" ? cat(" with ", head_name(study.heads[*f.backup].id)) : "") + "\n");
   }
 }
@@ -72,6 +78,28 @@ void print_heads(const HeadStudy& study) {
 void print_mixed(const HeadStudy& study) {
   for (const HeadFinding& f : study.heads)
     if (f.label.mixed()) print(wrapped(left_aligned(head_name(f.id), 7), f.label.name(study.roles)));
+}
+
+// Groups of two heads or more; single heads are in the table above.
+void print_groups(const HeadStudy& study) {
+  constexpr std::size_t kRole = 18;
+  bool any = false;
+  for (const HeadGroup& group : study.groups) {
+    if (group.heads.size() < 2) continue;
+    if (!any)
+      print(cat("\nheads of one role, ablated together; loss increase in nats:\n", left_aligned("role", kRole),
+                padded("together, 95%", 22), padded("one by one", 12), padded("random sets", 13), " heads\n"));
+    any = true;
+    const LossIncrease& r = group.increase[0];
+    std::string heads;
+    for (const HeadId id : group.heads) heads += cat(" ", head_name(id));
+    constexpr std::size_t kHeads = 3;  // as many names as fit the line
+    if (group.heads.size() > kHeads) heads = cat(" ", counted(group.heads.size(), "head"));
+    print(cat(left_aligned(short_name(group.role, kRole - 1), kRole), padded(fixed_text(r.mean, 3), 8),
+              padded(cat("[", fixed_text(r.low, 3), ",", fixed_text(r.high, 3), "]"), 14),
+              padded(fixed_text(group.alone, 3), 12), padded(fixed_text(mean_of(group.random), 3), 13), heads, "\n"));
+  }
+  if (any) print(cat("random sets: mean of ", kRandomSets, " sets with as many heads in each layer.\n"));
 }
 
 // Loss increases by head and prediction subset, for the subsets on which heads matter most and as many as fit a line.
@@ -111,12 +139,6 @@ void print_matrix(const HeadStudy& study) {
   if (study.truth_known) row("floor", [&](std::size_t s) { return fixed_text(study.floor[s], 3) + " "; });
 }
 
-double mean_of(std::span<const double> values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return values.empty() ? 0 : sum / static_cast<double>(values.size());
-}
-
 // "0.21 (0.18-0.25)": mean and range.
 std::string range_text(std::span<const double> values, int decimals) {
   if (values.empty()) return "not measured";
@@ -127,6 +149,8 @@ std::string range_text(std::span<const double> values, int decimals) {
 
 void print_headline(const HeadStudy& study) {
   print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
+  print(cat("causal heads          ", fixed_text(100 * study.causal_share(), 0), "%; in groups that are causal ",
+            fixed_text(100 * study.causal_group_share(), 0), "%\n"));
   // On a text with experts all predictions have the same rule, so expert_lines() prints specialization by source
   // instead.
   if (!study.experts) {
@@ -151,7 +175,7 @@ void print_notes(const HeadStudy& study) {
       "both halves of the text; in brackets: the closest role. Mixed: two or three\n"
       "roles reach 0.4 without that lead. Loss increase: in nats, when the head's\n"
       "output is replaced by its mean at each position (mean-ablation). +: the interval\n"
-      "lies above 0.02. *: zero- or resample-ablation differs in sign or by a factor of\n"
+      "lies above 0.02. !: zero- or resample-ablation differs in sign or by a factor of\n"
       "three.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
@@ -180,6 +204,7 @@ int run_heads(const Arguments& args) {
             study.predictions, " predictions, loss ", fixed_text(study.loss[0], 4), "\n\n"));
   print_heads(study);
   print_mixed(study);
+  print_groups(study);
   print_matrix(study);
   if (study.experts) print(expert_lines(*study.experts));
   print_headline(study);

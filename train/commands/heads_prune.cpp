@@ -199,6 +199,8 @@ int run_recover(const Arguments& args) {
   watch_signals();
   trainer->run([&](const StepRecord& r) {
     if (!std::isnan(r.val_loss)) say(cat("step ", r.step, "/", config.steps, "  val ", fixed_text(r.val_loss, 4)));
+    if (const std::string text = std::isnan(r.val_loss) ? "" : trainer->warning(); !text.empty())
+      say(cat("warning: ", text));
     return !interrupted();
   });
   if (interrupted() && !trainer->finished()) {

@@ -90,6 +90,19 @@ void print_carriers(const SeedSummary& all) {
   }
 }
 
+void print_groups(const SeedSummary& all) {
+  const auto several = [](const GroupSummary& g) { return g.heads > 1; };
+  if (std::none_of(all.groups.begin(), all.groups.end(), several)) return;
+  print(cat("\nheads of one role, ablated together: loss increase in nats, over seeds\n", in_column("role", 20),
+            padded("seeds", 5), padded("causal", 8), padded("heads", 7), padded("together", 22),
+            padded("one by one", 12), padded("random", 6), "\n"));
+  for (const GroupSummary& g : all.groups)
+    if (several(g))
+      print(cat(in_column(g.role, 20), padded(std::to_string(g.seeds), 5), padded(std::to_string(g.causal), 8),
+                padded(fixed_text(g.heads, 1), 7), padded(interval_text(g.increase), 22),
+                padded(mean_text(g.alone), 12), padded(mean_text(g.random), 6), "\n"));
+}
+
 void print_stability(const SeedSummary& all) {
   if (!all.stability.empty()) print("\nheads of two seeds, matched by attention and effect\n");
   for (const StabilitySummary& s : all.stability)
@@ -140,6 +153,7 @@ void print_summary(const SeedSummary& all) {
   print_figures(all);
   print_comparisons(all);
   print_carriers(all);
+  print_groups(all);
   print_stability(all);
   print_onsets(all);
 }
@@ -197,6 +211,7 @@ Command heads_study_command() {
               "  rules.csv        largest loss increase of a single head, by prediction subset\n"
               "  carriers.csv     the head with this increase, and the head of each role\n"
               "  stability.csv    similarity of heads matched between two seeds\n"
+              "  groups.csv       heads that share a role, ablated together\n"
               "  labels.csv, heads.csv, effects.csv, pruning.csv\n"
               "  onset.csv, onset_order.csv: first step of each role (with --watch-heads)\n"
               "Values in brackets are those of the preset cpu; a flag overrides its preset.\n",

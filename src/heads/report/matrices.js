@@ -68,7 +68,7 @@ function headsSection() {
     element('td', {}, element('a', {svg: false, href: '#head=' + h.head, style: 'color:var(--accent)'}, h.head)),
     element('td', {class: 'left'}, h.label ?? (h.uniform ? '(uniform)' : `(${h.closest_role})`)),
     element('td', {}, fixed(score(h).kappa, 2)), element('td', {}, fixed(score(h).kappa_content, 2)),
-    element('td', {}, `${fixed(h.rise.all.mean, 3)} [${fixed(h.rise.all.low, 3)}, ${fixed(h.rise.all.high, 3)}]` + (h.kinds_disagree ? ' *' : '')),
+    element('td', {}, `${fixed(h.rise.all.mean, 3)} [${fixed(h.rise.all.low, 3)}, ${fixed(h.rise.all.high, 3)}]` + (h.kinds_disagree ? ' !' : '')),
     element('td', {class: 'left'}, h.verdict + (h.verdict === 'redundant' ? ' with ' + h.backup : ''),
       h.unlabelled_by && !h.uniform ? element('span', {class: 'note'}, `: ${whyNot[h.unlabelled_by] ?? h.unlabelled_by}`) : '')));
   const table = () => [['head', 'label', 'closest_role', 'unlabelled_by', 'kappa', 'kappa_c', 'rise', 'low', 'high', 'kinds_disagree',
@@ -76,7 +76,7 @@ function headsSection() {
     score(h).kappa_content, h.rise.all.mean, h.rise.all.low, h.rise.all.high, h.kinds_disagree, h.gate_importance, h.verdict])];
   return element('section', {id: 'heads'}, element('h2', {}, 'The heads'),
     element('p', {}, 'kappa: share of attention on the role beyond chance; kappa_c: beyond what position alone explains. In ' +
-      'brackets: the closest role of a head without a label. *: mean-, zero- and resample-ablation disagree. Increase: the loss increase in nats when the head is ablated.'),
+      'brackets: the closest role of a head without a label. !: mean-, zero- and resample-ablation disagree. Increase: the loss increase in nats when the head is ablated.'),
     element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of heads'}, element('table', {}, head, ...rows)),
     savers('heads', null, table));
 }

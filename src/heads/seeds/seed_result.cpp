@@ -32,6 +32,12 @@ std::vector<double> numbers_in(const std::optional<JsonView>& object, const char
   return found ? numbers(*found) : std::vector<double>{};
 }
 
+double mean_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return values.empty() ? kMissing : sum / static_cast<double>(values.size());
+}
+
 LossIncrease read_increase(const JsonView& view) {
   return {number_or_nan(view, "mean"), number_or_nan(view, "low"), number_or_nan(view, "high"), 0};
 }
@@ -68,7 +74,10 @@ SeedFigures seed_figures(const JsonView& study) {
   for (const JsonView& s : study.at("slots").elements())
     f.subsets.push_back({s.at("name").as_string(), number_or_nan(s, "loss"), number_or_nan(s, "loss_without_heads")});
   for (const JsonView& head : study.at("heads").elements()) f.heads.push_back(read_head(head, f.subsets));
-  if (const auto si = study.find("specialization")) {
+  const auto experts = study.find("experts");
+  f.over_sources = experts.has_value();
+  if (experts) f.sources_with_one_head = experts->at("experts_with_one_head").as_double();
+  if (const auto si = experts ? experts->find("specialization") : study.find("specialization")) {
     f.specialization = si->at("heads").as_double();
     f.specialization_subspaces = numbers(si->at("random_subspaces"));
     f.specialization_untrained = numbers(si->at("untrained"));
@@ -82,12 +91,26 @@ SeedFigures seed_figures(const JsonView& study) {
     f.prunable = prunable->at("greedy").as_double();
     f.prunable_random = numbers(prunable->at("random_orders"));
   }
+  if (experts) {
+    f.dissociations = kMissing;
+    f.dissociations_subspaces.clear();
+    f.dissociations_untrained.clear();
+  }
   if (const auto share = study.find("unlabelled_share")) f.unlabelled_share = share->as_double();
+  f.causal_share = number_or_nan(study, "causal_share");
+  f.causal_group_share = number_or_nan(study, "causal_group_share");
+  if (const auto groups = study.find("groups"))
+    for (const JsonView& g : groups->elements())
+      f.groups.push_back({g.at("role").as_string(), static_cast<Index>(g.at("heads").size()),
+                          number_or_nan(g.at("rise").at("all"), "mean"), number_or_nan(g, "alone"),
+                          mean_of(numbers(g.at("random_sets"))), g.at("causal").as_bool()});
   const auto replicates = study.find("replicates");
   f.loss_replicates = numbers_in(replicates, "loss");
   f.above_floor_replicates = numbers_in(replicates, "above_floor");
-  f.specialization_replicates = numbers_in(replicates, "specialization");
-  f.dissociations_replicates = numbers_in(replicates, "double_dissociations");
+  if (!experts) {
+    f.specialization_replicates = numbers_in(replicates, "specialization");
+    f.dissociations_replicates = numbers_in(replicates, "double_dissociations");
+  }
   f.prunable_replicates = numbers_in(replicates, "prunable_fraction");
   const auto by_subset = replicates ? replicates->find("slots") : std::nullopt;
   for (const SeedFigures::Subset& s : f.subsets) {

@@ -42,8 +42,23 @@ struct SeedFigures {
     double kappa(const std::string& role_name) const;
   };
 
+  // Heads that share a role, ablated together (study/head_groups.h).
+  struct Group {
+    std::string role;
+    Index heads = 0;
+    double increase = 0, alone = 0, random = 0;  // on all predictions; `random` is the mean of the random sets
+    bool causal = false;
+  };
+
   std::vector<Subset> subsets;
   std::vector<Head> heads;
+  std::vector<Group> groups;
+  // On a text with experts the specialization index is that over sources (sources/retention.h), without replicates, and
+  // there are no dissociations (NaN), because all predictions have the same rule.
+  bool over_sources = false;
+  double sources_with_one_head = std::numeric_limits<double>::quiet_NaN();
+  double causal_share = std::numeric_limits<double>::quiet_NaN(),
+         causal_group_share = std::numeric_limits<double>::quiet_NaN();  // NaN in files of earlier versions
   double specialization = 0, dissociations = 0, prunable = 0, unlabelled_share = 0;
   // Baselines: one value per rotation of random subspaces, untrained model, or random order.
   std::vector<double> specialization_subspaces, specialization_untrained;

@@ -95,8 +95,40 @@ const Figure kUnlabelled{"unlabelled share",
                          nullptr,
                          -kInfinity,
                          kInfinity};
-const Figure* const kFigures[] = {&kLoss,     &kAboveFloor,       &kSpecialization, &kDissociations,
-                                  &kPrunable, &kPrunableAtRandom, &kUnlabelled};
+const Figure kCausal{
+    "causal share", [](const SeedResult& r) { return r.figures->causal_share; }, none, none, nullptr, -kInfinity,
+    kInfinity};
+const Figure kCausalGroups{"share in causal groups",
+                           [](const SeedResult& r) { return r.figures->causal_group_share; },
+                           none,
+                           none,
+                           nullptr,
+                           -kInfinity,
+                           kInfinity};
+const Figure kOneHead{"sources with one head",
+                      [](const SeedResult& r) { return r.figures->sources_with_one_head; },
+                      none,
+                      none,
+                      nullptr,
+                      -kInfinity,
+                      kInfinity};
+const Figure* const kFigures[] = {&kLoss,     &kAboveFloor,       &kOneHead,    &kSpecialization, &kDissociations,
+                                  &kPrunable, &kPrunableAtRandom, &kUnlabelled, &kCausal,         &kCausalGroups};
+
+// The mean loss increase of the role groups, ablated one at a time, and its baseline. Only of groups of several heads.
+double mean_over_groups(const SeedResult& r, double SeedFigures::Group::*value) {
+  std::vector<double> values;
+  for (const SeedFigures::Group& g : r.figures->groups)
+    if (g.heads > 1) values.push_back(g.*value);
+  return mean_of(values);
+}
+const Figure kGroupIncrease{"loss increase of role groups",
+                            [](const SeedResult& r) { return mean_over_groups(r, &SeedFigures::Group::increase); },
+                            none,
+                            none,
+                            nullptr,
+                            -kInfinity,
+                            kInfinity};
 
 std::vector<double> replicates_of(const Figure& figure, const SeedResult& r) {
   return figure.replicates ? (*r.figures).*figure.replicates : std::vector<double>{};
@@ -142,6 +174,9 @@ std::vector<BaselineSummary> comparisons(std::span<const SeedResult> counted) {
         all, *figure, "heads", "are", "untrained models",
         [&](const SeedResult& r) { return figure->untrained(*r.figures); }, counted);
   }
+  add_comparison(
+      all, kGroupIncrease, "groups", "are", "random sets of heads",
+      [](const SeedResult& r) { return mean_over_groups(r, &SeedFigures::Group::random); }, counted);
   add_comparison(all, kPrunable, "greedy order", "is", "random orders", kPrunableAtRandom.heads, counted);
   return all;
 }
@@ -164,6 +199,35 @@ std::vector<SubsetSummary> subsets(std::span<const SeedResult> counted) {
   std::vector<SubsetSummary> all;
   for (const std::string& name : order)
     all.push_back({name, by_name[name].first.interval(), by_name[name].second.interval()});
+  return all;
+}
+
+std::vector<GroupSummary> groups(std::span<const SeedResult> counted) {
+  struct Samples {
+    GroupSummary summary;
+    Sample increase, alone, random;
+  };
+  std::map<std::string, Samples> by_role;
+  for (const SeedResult& r : counted)
+    for (const SeedFigures::Group& g : r.figures->groups) {
+      Samples& s = by_role[g.role];
+      s.summary.role = g.role;
+      ++s.summary.seeds;
+      s.summary.causal += g.causal ? 1 : 0;
+      s.summary.heads += static_cast<double>(g.heads);
+      s.increase.add(g.increase);
+      s.alone.add(g.alone);
+      s.random.add(g.random);
+    }
+  std::vector<GroupSummary> all;
+  for (auto& [role, s] : by_role) {
+    s.summary.heads /= static_cast<double>(s.summary.seeds);
+    s.summary.increase = s.increase.interval();
+    s.summary.alone = s.alone.interval();
+    s.summary.random = s.random.interval();
+    all.push_back(s.summary);
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.seeds > b.seeds; });
   return all;
 }
 
@@ -249,12 +313,17 @@ SeedSummary summarize(std::span<const SeedResult> results) {
       cat(results.size(), results.size() == 1 ? " seed, " : " seeds, ",
           failed == 0 ? "none failed" : cat(failed, " failed and excluded from the means"),
           ". Brackets: the 95% interval of the mean over seeds, by bootstrap over seeds and then over windows of "
-          "the text (over seeds alone for baselines, random orders, labels and carriers).",
+          "the text (over seeds alone for baselines, random orders, labels, groups and carriers).",
+          !counted.empty() && counted[0].figures->over_sources
+              ? " The specialization index is that over sources, with intervals over seeds alone."
+              : "",
           counted.size() == 1 ? " A single seed is no evidence about other seeds." : "");
   if (!counted.empty())
-    for (const Figure* figure : kFigures) all.figures.push_back(summarize_figure(*figure, counted));
+    for (const Figure* figure : kFigures)
+      if (FigureSummary f = summarize_figure(*figure, counted); f.heads) all.figures.push_back(std::move(f));
   all.comparisons = comparisons(counted);
   all.subsets = subsets(counted);
+  all.groups = groups(counted);
   all.carriers = carriers(counted);
   all.carrier_summaries = summarize_carriers(all.carriers);
   all.pairs = match_seeds(counted);

@@ -51,6 +51,14 @@ struct StabilitySummary {
   bool has_interval = false;
 };
 
+// Heads that share a role, ablated together, over the seeds that have such heads. Intervals are over seeds alone.
+struct GroupSummary {
+  std::string role;
+  Index seeds = 0, causal = 0;                      // seeds with the group; seeds in which it is causal
+  double heads = 0;                                 // mean number of heads
+  std::optional<Interval> increase, alone, random;  // as in SeedFigures::Group
+};
+
 struct LabelCount {
   std::string label;
   Index seeds = 0;  // in which a head has the label
@@ -68,7 +76,8 @@ struct SeedSummary {
   std::vector<FigureSummary> figures;
   std::vector<BaselineSummary> comparisons;
   std::vector<SubsetSummary> subsets;
-  std::vector<Carrier> carriers;  // of each seed
+  std::vector<GroupSummary> groups;  // by decreasing number of seeds
+  std::vector<Carrier> carriers;     // of each seed
   std::vector<CarrierSummary> carrier_summaries;
   std::vector<SeedPair> pairs;
   std::vector<StabilitySummary> stability;
@@ -84,7 +93,7 @@ SeedSummary summarize(std::span<const SeedResult> results);
 // study.json and the report's "seeds". Intervals are {mean, low, high} or null:
 //   text, summary [{name, heads, subspaces, untrained}],
 //   comparisons [{name, less, seeds, difference, higher, lower, same, p, verdict, says}],
-//   rules [{name, strongest, share}],
+//   rules [{name, strongest, share}], groups [{role, seeds, causal, heads, increase, alone, random}],
 //   carriers [{name, kind, seeds, layer, in_layer, role, with_role, kappa, share, second_share}],
 //   stability [{name, value}], labels [{label, seeds}],
 //   onset [{event, seeds, half, half_first, half_last, reached, reached_first, reached_last, reached_in}],
@@ -94,8 +103,8 @@ Json to_json(const SeedSummary& summary);
 
 // A table as CSV (RFC 4180): '\n' between rows, cells quoted where necessary.
 std::string csv_text(const std::vector<std::vector<std::string>>& rows);
-// File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, labels.csv,
-// heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were
+// File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, groups.csv,
+// labels.csv, heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were
 // watched.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
                                                              const SeedSummary& summary);

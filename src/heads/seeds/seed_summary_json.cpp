@@ -113,6 +113,17 @@ Json to_json(const SeedSummary& all) {
                                    .set("strongest", to_json(s.strongest))
                                    .set("share", to_json(s.share));
                              }))
+      .set("groups", array_of(all.groups,
+                              [](const GroupSummary& g) {
+                                return Json::object()
+                                    .set("role", g.role)
+                                    .set("seeds", g.seeds)
+                                    .set("causal", g.causal)
+                                    .set("heads", g.heads)
+                                    .set("increase", to_json(g.increase))
+                                    .set("alone", to_json(g.alone))
+                                    .set("random", to_json(g.random));
+                              }))
       .set("carriers", array_of(all.carrier_summaries, carrier_json))
       .set("stability", array_of(all.stability, stability_json))
       .set("labels", array_of(all.labels, [](const LabelCount& l) {

@@ -68,6 +68,14 @@ std::string subsets_table(const SeedSummary& all) {
   return csv_text(rows);
 }
 
+std::string groups_table(const SeedSummary& all) {
+  Rows rows{{"role", "seeds", "causal", "heads", "increase", "increase_low", "increase_high", "alone", "alone_low",
+             "alone_high", "random", "random_low", "random_high"}};
+  for (const GroupSummary& g : all.groups)
+    rows.push_back(row_of(g.role, g.seeds, g.causal, g.heads, g.increase, g.alone, g.random));
+  return csv_text(rows);
+}
+
 std::string labels_table(const SeedSummary& all) {
   Rows rows{{"label", "seeds"}};
   for (const LabelCount& l : all.labels) rows.push_back(row_of(l.label, l.seeds));
@@ -173,6 +181,7 @@ std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const See
                                                              {"summary.csv", figures_table(summary)},
                                                              {"comparisons.csv", comparisons_table(summary)},
                                                              {"rules.csv", subsets_table(summary)},
+                                                             {"groups.csv", groups_table(summary)},
                                                              {"labels.csv", labels_table(summary)},
                                                              {"heads.csv", heads_table(results)},
                                                              {"effects.csv", effects_table(results)},

@@ -121,6 +121,8 @@ class SeedStudy {
     if (config.watch_heads) heads.emplace(*trainer);
     run_watched(*trainer, heads ? &*heads : nullptr, [&](const StepRecord& r) {
       if (watch_.progress) watch_.progress("steps", r.step, config.steps);
+      if (const std::string text = std::isnan(r.val_loss) ? "" : trainer->warning(); !text.empty())
+        say(cat("warning: seed ", config.seed, ": ", text));
       return keep_going();
     });
     return trainer->finished();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "headlight/base/error.h"
 #include "heads/ablation/block_runs.h"
@@ -29,36 +30,12 @@ std::vector<DoubleDissociation> dissociations_of(const AblationResult& result) {
   return found;
 }
 
-bool matters(std::span<const LossIncrease> increases) {
-  return std::any_of(increases.begin(), increases.end(), [](const LossIncrease& r) { return r.low > kMatters; });
-}
-
 bool kinds_disagree(double mean, double zero, double other) {
   constexpr double kWorthIt = 0.01, kTimes = 3;
   const auto [low, high] = std::minmax({mean, zero, other});
   if (std::max(std::abs(low), std::abs(high)) < kWorthIt) return false;
   if (low < 0) return high > 0 || low < kTimes * high;
   return high > kTimes * low;
-}
-
-// Copying roles: their keys hold the character to predict.
-bool copies(const Role& role) {
-  return role.name == "induction" || role.name == "same word" || role.family == "evidence";
-}
-
-// The predictions that the copying roles of a label decide.
-PredictionSubset decided_by(const HeadLabel& label, std::span<const Role> roles, const MeasuredText& m,
-                            const RoleMasks& masks) {
-  PredictionSubset decided{label.name(roles), {}};
-  for (const std::size_t part : label.parts) {
-    if (!copies(roles[part])) continue;
-    const PredictionSubset more = role_subset(m.windows, masks, part, roles[part].name, m.evidence);
-    std::vector<Index> all;
-    std::set_union(decided.places.begin(), decided.places.end(), more.places.begin(), more.places.end(),
-                   std::back_inserter(all));
-    decided.places = std::move(all);
-  }
-  return decided;
 }
 
 std::string verdict_of(const HeadFinding& head, std::span<const Role> roles) {
@@ -151,6 +128,19 @@ double HeadStudy::unlabelled_share() const {
   return static_cast<double>(none) / static_cast<double>(heads.size());
 }
 
+double HeadStudy::causal_share() const {
+  if (heads.empty()) return 0;
+  const auto causal = std::count_if(heads.begin(), heads.end(), [](const auto& h) { return h.verdict == "causal"; });
+  return static_cast<double>(causal) / static_cast<double>(heads.size());
+}
+
+double HeadStudy::causal_group_share() const {
+  std::set<HeadId> in_groups;
+  for (const HeadGroup& group : groups)
+    if (group.causal) in_groups.insert(group.heads.begin(), group.heads.end());
+  return heads.empty() ? 0 : static_cast<double>(in_groups.size()) / static_cast<double>(heads.size());
+}
+
 HeadStudy study_heads(const HeadedModel& model, const RunData& data, const StudyOptions& options) {
   if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
       options.random_orders < 0)
@@ -208,15 +198,18 @@ HeadStudy study_heads(const HeadedModel& model, const RunData& data, const Study
     f.kinds_disagree = kinds_disagree(f.mean[0].mean, f.zero[0].mean, f.other[0].mean);
     f.importance = importance[h];
     f.importance_in_layer = in_layer[h];
-    if (f.label.labelled) {
-      const PredictionSubset decided = decided_by(f.label, study.roles, m, masks);
-      if (static_cast<Index>(decided.places.size()) >= kLeastPredictions) {
-        f.on_role = bootstrap.loss_increase(before, by_mean.losses[h], decided, m.windows.context());
-      }
-    }
+    if (!f.label.labelled) continue;
+    if (const auto decided = decided_by(f.label.parts, study.roles, m, masks))
+      f.on_role = bootstrap.loss_increase(before, by_mean.losses[h], *decided, m.windows.context());
   }
   if (options.pairs && heads.size() > 1) measure_pairs(study, model, means, setting, before, by_mean.losses, progress);
-  for (HeadFinding& f : study.heads) f.verdict = verdict_of(f, study.roles);
+  std::vector<HeadLabel> labels;
+  for (HeadFinding& f : study.heads) {
+    f.verdict = verdict_of(f, study.roles);
+    labels.push_back(f.label);
+  }
+  study.groups = measure_groups(model, means, setting, before, labels, by_mean.increases, study.roles, m, masks,
+                                options.seed, options.progress);
   study.specialization = index_of(by_mean);
   study.dissociations = dissociations_of(by_mean);
   if (options.replicates) study.replicates = headline_replicates(setting, before, by_mean, truth);

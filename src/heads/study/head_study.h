@@ -15,14 +15,10 @@
 #include "heads/pruning/pruning.h"
 #include "heads/roles/head_labels.h"
 #include "heads/sources/expert_study.h"
+#include "heads/study/head_groups.h"
 #include "training/run_data.h"
 
 namespace headlight {
-
-// A head matters on a prediction subset when the interval of its loss increase there lies above this value, in nats.
-inline constexpr double kMatters = 0.02;
-// Subsets with fewer predictions are not measured separately; their predictions still count in "all".
-inline constexpr Index kLeastPredictions = 20;
 
 struct StudyOptions {
   Index windows = 64;         // of text, at most
@@ -71,6 +67,7 @@ struct HeadStudy {
   std::vector<HeadFinding> heads;
   std::vector<std::vector<std::vector<LossIncrease>>> redundancy;  // [a][b][subset] for a < b; empty without pairs
   HeadSimilarity similarity;                                       // empty without pairs
+  std::vector<HeadGroup> groups;                                   // heads that share a role, ablated together
 
   // Headline numbers and their baselines: one value per untrained model, rotation or random order.
   double specialization = 0;
@@ -85,6 +82,9 @@ struct HeadStudy {
   std::vector<AblationResult> subspaces, untrained;  // ablations behind the baselines
 
   double unlabelled_share() const;
+  // The share of heads with the verdict "causal", and of heads in a causal group.
+  double causal_share() const;
+  double causal_group_share() const;
 };
 
 // Errors: a text without two whole windows; interruption by options.progress (InterruptedError).

@@ -54,6 +54,18 @@ Json to_json(const HeadFinding& f, const HeadStudy& study) {
       .set("roles", scores);
 }
 
+Json to_json(const HeadGroup& group, const HeadStudy& study) {
+  Json heads = Json::array();
+  for (const HeadId id : group.heads) heads.push(head_name(id));
+  return Json::object()
+      .set("role", group.role)
+      .set("heads", heads)
+      .set("causal", group.causal)
+      .set("rise", by_subset(group.increase, study.subsets))
+      .set("alone", group.alone)
+      .set("random_sets", numbers_json(group.random));
+}
+
 // The damage of each part on each rule, without intervals: enough to draw a baseline beside the heads.
 Json baseline(std::span<const AblationResult> results) {
   Json array = Json::array();
@@ -72,7 +84,8 @@ Json baseline(std::span<const AblationResult> results) {
 }  // namespace
 
 Json to_json(const HeadStudy& study) {
-  Json heads = Json::array(), subsets = Json::array(), pairs = Json::array(), dissociations = Json::array();
+  Json heads = Json::array(), subsets = Json::array(), pairs = Json::array(), groups = Json::array(),
+       dissociations = Json::array();
   for (const HeadFinding& f : study.heads) heads.push(to_json(f, study));
   for (std::size_t s = 0; s < study.subsets.size(); ++s)
     subsets.push(Json::object()
@@ -81,6 +94,7 @@ Json to_json(const HeadStudy& study) {
                      .set("loss", Json::finite_or_null(study.loss[s]))
                      .set("loss_without_heads", Json::finite_or_null(study.loss_without_heads[s]))
                      .set("floor", study.floor.empty() ? Json() : Json::finite_or_null(study.floor[s])));
+  for (const HeadGroup& group : study.groups) groups.push(to_json(group, study));
   for (std::size_t a = 0; a < study.redundancy.size(); ++a)
     for (std::size_t b = a + 1; b < study.heads.size(); ++b)
       pairs.push(Json::object()
@@ -101,9 +115,12 @@ Json to_json(const HeadStudy& study) {
       .set("truth_known", study.truth_known)
       .set("untrained_kappa", study.untrained_kappa)
       .set("unlabelled_share", study.unlabelled_share())
+      .set("causal_share", study.causal_share())
+      .set("causal_group_share", study.causal_group_share())
       .set("slots", subsets)
       .set("heads", heads)
       .set("pairs", pairs)
+      .set("groups", groups)
       .set("attention_distance", rows_json(study.similarity.attention_distance))
       .set("output_cka", rows_json(study.similarity.output_cka))
       .set("specialization", Json::object()

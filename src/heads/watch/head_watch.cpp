@@ -130,9 +130,10 @@ void HeadWatch::look() {
       content.push_back(on_->roles[r].content ? score.kappa_content() : kNotMeasured);
     }
     const HeadLabel label = best_role(hook.scores, layer, head, on_->roles, on_->masks);
-    const bool by_content = label.labelled && on_->roles[label.best].content;
-    labels_.push_back(
-        {label.best, label.labelled && !label.mixed() && (!by_content || content[label.best] >= kLabelContent)});
+    const bool sure = label.labelled && std::all_of(label.parts.begin(), label.parts.end(), [&](std::size_t part) {
+                        return !on_->roles[part].content || content[part] >= kLabelContent;
+                      });
+    labels_.push_back({label.best, sure ? label.name(on_->roles) : on_->roles[label.best].name, sure});
   }
 }
 
@@ -157,7 +158,7 @@ std::vector<HeadLine> HeadWatch::lines() const {
   std::vector<HeadLine> lines;
   if (on_->roles.empty()) return lines;
   for (std::size_t h = 0; h < labels_.size(); ++h)
-    lines.push_back({head_name(history_.heads[h]), on_->roles[labels_[h].role].name, labels_[h].sure,
+    lines.push_back({head_name(history_.heads[h]), labels_[h].name, labels_[h].sure,
                      kappa_[h * on_->roles.size() + labels_[h].role]});
   return lines;
 }

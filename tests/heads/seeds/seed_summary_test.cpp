@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "support/expect_error.h"
@@ -121,6 +122,84 @@ TEST(SeedSummary, HeadsAreComparedWithTheirOwnControls) {
   }
   const Json one = summary_json(std::vector<SeedResult>{results[0]});
   EXPECT_TRUE(contains(json_text(*one.find("comparisons")), "which is no evidence"));
+}
+
+TEST(SeedSummary, OnATextWithExpertsTheIndexIsOverSources) {
+  const auto with_experts = [](double index) {
+    Json json = study(0, 1, "previous");
+    const Json replicates = Json::object().set("specialization", Json::array().push(0.0).push(0.0));
+    json.set("experts", Json::object()
+                            .set("experts_with_one_head", 4)
+                            .set("specialization", Json::object()
+                                                       .set("heads", index)
+                                                       .set("random_subspaces", Json::array().push(0.02).push(0.04))
+                                                       .set("untrained", Json::array().push(0.0))));
+    return json.set("replicates", replicates);
+  };
+  const std::vector<SeedResult> results{result(1, 1.2, 1.1, "", with_experts(0.8)),
+                                        result(2, 1.2, 1.1, "", with_experts(0.9))};
+  const SeedSummary all = summarize(results);
+  EXPECT_TRUE(contains(all.text, "The specialization index is that over sources"));
+  double index = 0, low = 0, sources = 0;
+  for (const FigureSummary& f : all.figures) {
+    EXPECT_NE(f.name, "double dissociations") << "all predictions have one rule";
+    if (f.name == "sources with one head") sources = f.heads->mean;
+    if (f.name != "specialization index") continue;
+    index = f.heads->mean, low = f.heads->low;
+    EXPECT_NEAR(f.subspaces->mean, 0.03, 1e-12);
+  }
+  EXPECT_NEAR(index, 0.85, 1e-12);
+  EXPECT_NEAR(low, 0.8, 1e-12) << "the replicates of the rules' index do not count";
+  EXPECT_EQ(sources, 4);
+  EXPECT_EQ(all.comparisons[0].name, "specialization index");
+  EXPECT_NEAR(all.comparisons[0].comparison.difference.mean, 0.82, 1e-12);
+  for (const BaselineSummary& b : all.comparisons) EXPECT_NE(b.name, "double dissociations");
+}
+
+TEST(SeedSummary, GroupsAreComparedWithRandomSets) {
+  const auto with_groups = [](double together, double random) {
+    const auto group = [](const char* role, Index heads, double rise, double by_chance, bool causal) {
+      Json names = Json::array();
+      for (Index h = 0; h < heads; ++h) names.push(cat("L0H", h));
+      return Json::object()
+          .set("role", role)
+          .set("heads", names)
+          .set("causal", causal)
+          .set("rise", Json::object().set("all", increase(rise)))
+          .set("alone", 0.125)
+          .set("random_sets", Json::array().push(by_chance - 0.1).push(by_chance + 0.1));
+    };
+    Json json = study(0.2, 1, "previous");
+    return json.set("causal_share", 0.5)
+        .set("causal_group_share", 0.75)
+        .set("groups", Json::array()
+                           .push(group("first", 1, 9, 9, false))
+                           .push(group("this word", 3, together, random, together > 1)));
+  };
+  const std::vector<SeedResult> results{result(1, 2, 1.9, "", with_groups(0.5, 0.2)),
+                                        result(2, 2, 1.9, "", with_groups(1.5, 0.4)),
+                                        result(3, 2, 1.9, "", study(0.2, 1, nullptr))};
+  const SeedSummary all = summarize(results);
+  ASSERT_EQ(all.groups.size(), 2u);
+  const GroupSummary& word = all.groups[1];
+  EXPECT_EQ(word.role, "this word");
+  EXPECT_EQ(word.seeds, 2);
+  EXPECT_EQ(word.causal, 1);
+  EXPECT_EQ(word.heads, 3);
+  EXPECT_NEAR(word.increase->mean, 1, 1e-12);
+  EXPECT_NEAR(word.alone->mean, 0.125, 1e-12);
+  EXPECT_NEAR(word.random->mean, 0.3, 1e-12);
+  const auto compared = std::find_if(all.comparisons.begin(), all.comparisons.end(),
+                                     [](const auto& b) { return b.baseline == "random sets of heads"; });
+  ASSERT_NE(compared, all.comparisons.end());
+  EXPECT_EQ(compared->comparison.differences.size(), 2u) << "the third file has no groups";
+  EXPECT_NEAR(compared->comparison.difference.mean, 0.7, 1e-12) << "groups of one head do not count";
+  const Json json = to_json(all);
+  EXPECT_EQ(JsonView(json, "summary").at("groups").at(Index{1}).at("causal").as_index(), 1);
+  for (const auto& [name, text] : tables_of(results)) {
+    if (name != "groups.csv") continue;
+    EXPECT_TRUE(contains(text, "\nthis word,2,1,3.0,1.0,0.5,1.5,0.125,")) << text;
+  }
 }
 
 TEST(SeedSummary, TwoSeedsAreOnePairWithoutAnInterval) {

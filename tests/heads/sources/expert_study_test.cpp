@@ -23,8 +23,6 @@ void expect_rows(const std::vector<Estimates>& measured, const Matrix& expected,
     }
 }
 
-using Oracle = ChorusOracle;
-
 TEST_F(Oracle, PredictsTheTrueProbabilities) {
   const std::vector<float> losses = token_losses(*model_, windows_);
   const std::vector<double> truth = windows_.of_targets(std::span<const double>(data_.validation_log_probability));
@@ -82,7 +80,7 @@ TEST_F(Oracle, GivesTheIdealMatrices) {
 // Two heads share one source, and one source has none.
 class SharedOracle : public ChorusOracle {
  protected:
-  SharedOracle() { make({{"back-1", 0.25}, {"back-1", 0.75}, {"topic"}, {"digit", 0.5}}); }
+  SharedOracle() { make({{{"back-1", 0.25}, {"back-1", 0.75}, {"topic"}, {"digit", 0.5}}}); }
 };
 
 TEST_F(SharedOracle, SharesAreFound) {
@@ -110,11 +108,44 @@ TEST_F(SharedOracle, SharesAreFound) {
 }
 
 TEST_F(SharedOracle, AHeadThatDoesNothingIsSaidToDoNothing) {
-  make({{"back-1"}, {"back-3"}, {"topic"}, {"digit"}, {"back-3", 0}});
+  make({{{"back-1"}, {"back-3"}, {"topic"}, {"digit"}, {"back-3", 0}}});
   const ExpertStudy study = study_experts(*model_, data_, windows_, {.untrained = 0, .subspaces = 0});
   const std::string sentence = head_sentences(study)[4];
   EXPECT_TRUE(contains(sentence, "; ablating it removes less than 10% of any source.")) << sentence;
   EXPECT_EQ(study.tables->match[4][2].correlation, 0);
+}
+
+// Two layers: the copying head of layer 0 and the head of induction in layer 1 serve one source together.
+class InductionOracle : public ChorusOracle {
+ protected:
+  InductionOracle() : ChorusOracle("chorus-induction") {
+    make({{{"back-1"}, {"topic"}, {"digit"}, {kCopy}}, {{"induction"}}});
+  }
+};
+
+TEST_F(InductionOracle, BothHeadsOfACircuitAreFound) {
+  const std::vector<float> losses = token_losses(*model_, windows_);
+  const std::vector<double> truth = windows_.of_targets(std::span<const double>(data_.validation_log_probability));
+  for (std::size_t p = 0; p < losses.size(); ++p)
+    if (experts_.counts(static_cast<Index>(p))) {
+      ASSERT_NEAR(static_cast<double>(losses[p]), -truth[p], 2e-3);
+    }
+  const ExpertStudy study = study_experts(*model_, data_, windows_, {.untrained = 0, .subspaces = 0});
+  ASSERT_EQ(study.experts[4].name, "induction");
+  expect_rows({study.retention.whole, study.retention.none}, {{1, 1, 1, 1, 1}, {1, 0, 0, 0, 0}}, "retention");
+  expect_rows(study.retention.parts,
+              {{1, 0, 1, 1, 1}, {1, 1, 0, 1, 1}, {1, 1, 1, 0, 1}, {1, 1, 1, 1, 0}, {1, 1, 1, 1, 0}}, "retention");
+  EXPECT_NEAR(study.index, 1, kNear) << "each head serves one source";
+  EXPECT_EQ(study.experts_with_one_head(), 3u) << "induction has two";
+  ASSERT_TRUE(study.direct);
+  EXPECT_NEAR(study.direct->by_expert[4][4].mean, 1, kNear);
+  EXPECT_NEAR(study.patching.heads[4][4].mean, 1, kNear);
+  for (std::size_t e = 0; e < 5; ++e)
+    EXPECT_NEAR(study.direct->by_expert[3][e].mean, 0, kNear) << "it writes no logits";
+  const std::vector<std::string> sentences = head_sentences(study);
+  EXPECT_TRUE(contains(sentences[3], "L0H3 attends to the symbol one back (attention 1.00); ablating it removes 100%"))
+      << sentences[3];
+  EXPECT_TRUE(contains(sentences[4], "ablating it removes 100% of that source and nothing else.")) << sentences[4];
 }
 
 TEST_F(Oracle, RegressionFindsTheCoefficients) {

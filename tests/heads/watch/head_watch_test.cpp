@@ -6,6 +6,7 @@
 
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
+#include "heads/sources/chorus_oracle.h"
 #include "heads/study/head_study.h"
 #include "support/expect_error.h"
 #include "support/tiny_run.h"
@@ -266,6 +267,28 @@ TEST_F(HeadWatchTest, SaysWhatEachHeadDoes) {
     ASSERT_EQ(line.kappa.points().size(), 5u);
     EXPECT_EQ(line.kappa.points().back().x, 12);
   }
+}
+
+// The fixture's text, on a hand-made model whose head 2 attends to two places alike.
+using WatchedOracle = ChorusOracle;
+
+TEST_F(WatchedOracle, MixedLabelsNameAllRoles) {
+  make({{{"back-1"}, {"topic"}, {"back-1", 1, 3}}});
+  RunConfig config = run_config();
+  config.steps = 1;
+  config.watch_heads = true;
+  const auto trainer = Trainer::from_model(config, data_, "", *model_);
+  HeadWatch watch(*trainer);
+  std::vector<HeadLine> lines;
+  trainer->run({}, [&](const StepRecord& r) {
+    watch.before(r);
+    if (r.step == 0) lines = watch.lines();
+  });
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].role, "previous");
+  EXPECT_EQ(lines[2].role, "mixed: previous + offset-3");
+  EXPECT_TRUE(lines[2].sure);
+  EXPECT_NEAR(lines[2].kappa.points().back().y, 0.5, 0.1);
 }
 
 // On a corpus of sequences: floors, rules and roles of evidence.

@@ -1,0 +1,24 @@
+// Head dropout: training with random heads silenced, so that a model cannot rely on any one head.
+#pragma once
+
+#include "headlight/nn/hook.h"
+#include "headlight/ops/ops.h"
+
+namespace headlight {
+
+// Hook that, for each sequence and layer, sets the output z [B,H,T,D] of a head to zero with probability p during its
+// lifetime, and multiplies the others by 1/(1-p) (DropHead: Zhou et al. 2020, arXiv 2004.13342). Random numbers come
+// from generator(), which a checkpoint holds, so a resumed training drops the same heads.
+class HeadDropout : public Hook {
+ public:
+  explicit HeadDropout(double p) : p_(p) {}  // p in [0, 1)
+  Tensor on_activation(const HookSite&, const Tensor& z) override {
+    return mul(z, dropout(Tensor::full({z.size(0), z.size(1), 1, 1}, 1, z.dtype()), p_));
+  }
+  bool wants_weights() const override { return false; }
+
+ private:
+  double p_;
+};
+
+}  // namespace headlight

@@ -1,0 +1,66 @@
+// Role groups of a hand-made oracle: which heads form them, what they cost, and their baseline.
+#include "heads/study/head_groups.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "heads/sources/chorus_oracle.h"
+#include "heads/study/head_study.h"
+
+namespace headlight {
+namespace {
+
+// Two heads read the symbol before and share its table. A third reads it together with the symbol three back.
+class GroupOracle : public ChorusOracle {
+ protected:
+  GroupOracle() { make({{{"back-1", 0.25}, {"back-1", 0.25}, {"topic"}, {"digit", 0}, {"back-1", 0.5, 3}}}); }
+  HeadStudy measured() const {
+    return study_heads(*model_, data_,
+                       {.untrained = 2, .untrained_ablated = 1, .subspaces = 5, .random_orders = 1, .pairs = false});
+  }
+  static const HeadGroup* find(const HeadStudy& study, const std::string& role) {
+    const auto at =
+        std::find_if(study.groups.begin(), study.groups.end(), [&](const auto& g) { return g.role == role; });
+    return at == study.groups.end() ? nullptr : &*at;
+  }
+};
+
+TEST_F(GroupOracle, HeadsOfOneRoleAreAblatedTogether) {
+  const HeadStudy study = measured();
+  EXPECT_EQ(study.heads[4].label.name(study.roles), "mixed: previous + offset-3");
+  const HeadGroup* previous = find(study, "previous");
+  ASSERT_NE(previous, nullptr);
+  EXPECT_EQ(previous->heads, (std::vector<HeadId>{{0, 0}, {0, 1}, {0, 4}})) << "the mixed head is in it too";
+  const HeadMeans means(*model_, windows_);
+  const auto increase = [&](const std::vector<HeadId>& heads) {
+    return mean_loss(ablated_losses(*model_, means, windows_, heads, Replacement::kMean)) -
+           mean_loss(token_losses(*model_, windows_));
+  };
+  EXPECT_NEAR(previous->increase[0].mean, increase(previous->heads), 1e-6);
+  EXPECT_NEAR(previous->alone, increase({{0, 0}}) + increase({{0, 1}}) + increase({{0, 4}}), 1e-6);
+  EXPECT_GT(previous->increase[0].mean, 1.2 * previous->alone) << "they back each other up";
+  EXPECT_TRUE(previous->causal);
+  // The baseline draws three of the five heads of the layer, each at most once.
+  ASSERT_EQ(previous->random.size(), static_cast<std::size_t>(kRandomSets));
+  std::vector<double> possible;
+  for (Index a = 0; a < 5; ++a)
+    for (Index b = a + 1; b < 5; ++b)
+      for (Index c = b + 1; c < 5; ++c) possible.push_back(increase({{0, a}, {0, b}, {0, c}}));
+  for (const double value : previous->random) {
+    const auto close = [&](double other) { return std::abs(value - other) < 1e-6; };
+    EXPECT_TRUE(std::any_of(possible.begin(), possible.end(), close)) << value;
+  }
+  EXPECT_NE(*std::min_element(previous->random.begin(), previous->random.end()),
+            *std::max_element(previous->random.begin(), previous->random.end()));
+  // The head of the digit writes nothing: labelled, alone in its group, and without effect.
+  const auto digit = std::find_if(study.groups.begin(), study.groups.end(), [](const HeadGroup& g) {
+    return g.heads == std::vector<HeadId>{{0, 3}};
+  });
+  ASSERT_NE(digit, study.groups.end());
+  EXPECT_FALSE(digit->causal);
+  EXPECT_NEAR(digit->increase[0].mean, 0, 1e-6);
+  EXPECT_NEAR(study.causal_group_share(), 0.8, 1e-12);
+}
+
+}  // namespace
+}  // namespace headlight
