@@ -132,13 +132,13 @@ std::string extreme_gates() {
 struct Check {
   LstmWeights p;
   Vector x, h, c, a, e;
-  Check(std::size_t n, std::size_t width, bool through_h = true, bool through_c = true)
+  Check(std::size_t n, std::size_t width)
       : p(some_weights(n, width)),
         x(some_values(n, 1)),
         h(some_values(width, 2)),
         c(some_values(width, 3)),
-        a(some_values(width, 4, through_h ? 1.5 : 0)),
-        e(some_values(width, 5, through_c ? 1.5 : 0)) {}
+        a(some_values(width, 4, 1.5)),
+        e(some_values(width, 5, 1.5)) {}
 
   double loss() const {
     const LstmStep step = reference(p, x, h, c);
@@ -169,17 +169,56 @@ std::string gradient_error(Check& check, const char* name, Part part, Vector& in
   return wrong.empty() ? "" : cat("N = ", check.p.input, ", C = ", check.p.width, ": ", wrong);
 }
 
+// The derivative by c as a common mistake computes it, from dh, dc, o, c and t = tanh(c).
+struct CellMistake {
+  const char* hint;
+  double (*derivative)(double dh, double dc, double o, double c, double t);
+};
+constexpr CellMistake kCellMistakes[] = {
+    {"dc is not added: the derivative by c is dc + dh * o * (1 - tanh(c)^2)",
+     [](double dh, double, double o, double, double t) { return dh * o * (1 - t * t); }},
+    {"the loss reads c through h = o * tanh(c) too; add dh * o * (1 - tanh(c)^2)",
+     [](double, double dc, double, double, double) { return dc; }},
+    {"the factor is 1 - c^2; the derivative of tanh(c) is 1 - tanh(c)^2",
+     [](double dh, double dc, double o, double c, double) { return dc + dh * o * (1 - c * c); }},
+    {"the factor is 1 - h^2; the derivative of tanh(c) is 1 - tanh(c)^2, and h is o * tanh(c)",
+     [](double dh, double dc, double o, double, double t) { return dc + dh * o * (1 - o * o * t * t); }},
+    {"the factor 1 - tanh(c)^2 is missing: h = o * tanh(c), not o * c",
+     [](double dh, double dc, double o, double, double) { return dc + dh * o; }},
+    {"the factor is 1 - tanh(c); the derivative of tanh(c) is 1 - tanh(c)^2",
+     [](double dh, double dc, double o, double, double t) { return dc + dh * o * (1 - t); }},
+    {"the factor o is missing: h = o * tanh(c)",
+     [](double dh, double dc, double, double, double t) { return dc + dh * (1 - t * t); }},
+    {"dc is multiplied by o * (1 - tanh(c)^2), too; only dh goes through h = o * tanh(c)",
+     [](double dh, double dc, double o, double, double t) { return (dc + dh) * o * (1 - t * t); }},
+    {"dc is multiplied by 1 - tanh(c)^2, too; only dh goes through h = o * tanh(c)",
+     [](double dh, double dc, double o, double, double t) { return (dc + dh * o) * (1 - t * t); }}};
+
 std::string cell_gradients() {
-  Check only_c(3, 2, false, true);
-  if (std::string wrong = gradient_error(only_c, "dc_before", &LstmGradients::dc_before, only_c.c); !wrong.empty())
-    return cat("dh = 0. ", wrong, ": c = f * c_before + i * g, so dc_before = f * (the derivative by c)");
-  Check only_h(3, 2, true, false);
-  if (std::string wrong = gradient_error(only_h, "dc_before", &LstmGradients::dc_before, only_h.c); !wrong.empty())
-    return cat("dc = 0. ", wrong, ": the loss reads c through h = o * tanh(c); add dh * o * (1 - tanh(c)^2)");
-  Check both(3, 2);
-  if (std::string wrong = gradient_error(both, "dc_before", &LstmGradients::dc_before, both.c); !wrong.empty())
-    return cat(wrong, ": both paths to c count; add them");
-  return "";
+  Check check(3, 2);
+  const LstmStep step = reference(check.p, check.x, check.h, check.c);
+  const Vector dc_before = check.gradients().dc_before;
+  std::string wrong = gradient_error(check, "dc_before", &LstmGradients::dc_before, check.c);
+  if (wrong.empty()) return "";
+  const auto equals = [&](const auto& expected) {
+    Vector values;
+    for (std::size_t j = 0; j < 2; ++j) {
+      const double t = std::tanh(step.c[j]);
+      values.push_back(expected(j, t));
+    }
+    return same(dc_before, values);
+  };
+  for (const auto& [hint, derivative] : kCellMistakes) {
+    const auto by_c = [&, derivative = derivative](std::size_t j, double t) {
+      return derivative(check.a[j], check.e[j], step.o[j], step.c[j], t);
+    };
+    if (equals([&](std::size_t j, double t) { return step.f[j] * by_c(j, t); })) return cat(wrong, ": ", hint);
+  }
+  const auto right = [&](std::size_t j, double t) { return check.e[j] + check.a[j] * step.o[j] * (1 - t * t); };
+  if (equals(right)) return cat(wrong, ": this is the derivative by c; dc_before = f * (the derivative by c)");
+  if (equals([&](std::size_t j, double t) { return step.i[j] * right(j, t); }))
+    return cat(wrong, ": c = f * c_before + i * g, so the factor is f, not i");
+  return cat(wrong, ": dc_before = f * (dc + dh * o * (1 - tanh(c)^2)), because c = f * c_before + i * g");
 }
 
 std::string bias_gradients() {

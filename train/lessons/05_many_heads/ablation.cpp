@@ -104,7 +104,7 @@ void ExpertTables::center(std::vector<double>& values) const {
   }
 }
 
-std::vector<double> ExpertTables::retention(const TransformerLM& model) const {
+std::vector<double> ExpertTables::factors(const TransformerLM& model) const {
   const Tensor logits = model(batch_.inputs, batch_.rows);  // [B,T,V]
   std::vector<double> y;
   for (Index place = 0; place < batch_.rows * context_; ++place)

@@ -35,10 +35,10 @@ class ExpertTables {
   ExpertTables(const LessonText& text, Index context, Index windows);
   const Batch& batch() const { return batch_; }
 
-  // The retention of each expert: the K that minimize the squared error of
+  // The factor of each expert: the K that minimize the squared error of
   //   logits[next] = sum over experts of K[expert] table[expert][evidence][next].
   // 1: the model uses the expert as the true distribution does; 0: not at all. Active hooks apply.
-  std::vector<double> retention(const TransformerLM& model) const;
+  std::vector<double> factors(const TransformerLM& model) const;
 
  private:
   void center(std::vector<double>& values) const;

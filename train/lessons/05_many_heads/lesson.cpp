@@ -2,13 +2,14 @@
 #include "lessons/lesson.h"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
 
 #include "base/format.h"
 #include "headlight/base/text.h"
 #include "headlight/training/evaluate.h"
 #include "lessons/05_many_heads/ablation.h"
 #include "lessons/05_many_heads/one_layer.h"
+#include "lessons/05_many_heads/random_subspace.h"
 
 namespace headlight::lessons {
 
@@ -21,43 +22,74 @@ double above_floor(const TransformerLM& model, const LessonText& text) {
   return e.loss - floor_of(e.windows, validation_log_probability(text));
 }
 
-// The retention matrix of a model on chorus: a row for the whole model and one for each ablated head.
-void measure_retention(const TransformerLM& model, const LessonText& text, LessonResult& result) {
+constexpr int kRotations = 5;
+
+// The retention matrix of a model on chorus: a row for each ablated head, and two for random subspaces of a head's size.
+void measure_retention(const TransformerLM& model, const LessonText& text, std::uint64_t seed,
+                       const LessonProgress& progress, LessonResult& result) {
+  const Index heads = model.config().heads;
+  const auto& experts = text.text.experts;
   const ExpertTables tables(text, model.context(), kWindows);
   const Tensor means = mean_outputs(model, tables.batch());
-  Table table{cat("Retention on chorus, ", model.config().heads, " heads: 1 = used fully, 0 = not used"),
-              {"ablated", "loses most"},
-              {}};
-  for (const Expert& expert : text.text.experts) table.columns.push_back(expert.name);
-  const std::vector<double> whole = tables.retention(model);
+  const std::vector<double> whole = tables.factors(model);
+  // With the active hook: the factor of each expert, divided by that of the whole model.
+  const auto retention = [&] {
+    std::vector<double> k = tables.factors(model);
+    for (std::size_t e = 0; e < k.size(); ++e) k[e] /= whole[e];
+    return k;
+  };
+  // The most affected source. Expert 0 is left out: its source is the last symbol, which needs no attention.
+  const auto most_affected = [](const std::vector<double>& k) {
+    return static_cast<std::size_t>(std::min_element(k.begin() + 1, k.end()) - k.begin());
+  };
+  Table table{cat("Retention on chorus, ", heads, " heads: 1 = unchanged, 0 = lost"), {"ablated", "affects most"}, {}};
+  for (const Expert& expert : experts) table.columns.push_back(expert.name);
+  const auto add_row = [&](const std::string& ablated, const std::string& affected, const std::vector<double>& k) {
+    table.rows.push_back({ablated, affected});
+    for (const double value : k) table.rows.back().push_back(fixed_text(value, 2));
+  };
   std::vector<std::string> names;
-  std::vector<Index> lost_with(whole.size(), 0);
+  std::vector<Index> affected_by(whole.size(), 0);
   double own = 0, others = 1, last = 1;
-  for (Index head = -1; head < model.config().heads; ++head) {
-    std::optional<AblateHead> hook;
-    if (head >= 0) hook.emplace(means, head);
-    const std::vector<double> k = tables.retention(model);
-    std::size_t main = 1;  // expert 0 reads the last symbol, which needs no attention
+  for (Index head = 0; head < heads; ++head) {
+    const AblateHead hook(means, head);
+    const std::vector<double> k = retention();
+    const std::size_t source = most_affected(k);
+    add_row(cat("H", head), experts[source].name, k);
+    names.push_back(cat("H", head, " ", experts[source].name));
+    ++affected_by[source];
+    own = std::max(own, k[source]);
     for (std::size_t e = 1; e < k.size(); ++e)
-      if (k[e] / whole[e] < k[main] / whole[main]) main = e;
-    table.rows.push_back({head < 0 ? "nothing" : cat("H", head), head < 0 ? "" : text.text.experts[main].name});
-    for (std::size_t e = 0; e < k.size(); ++e) table.rows.back().push_back(fixed_text(k[e], 2));
-    if (head < 0) continue;
-    names.push_back(cat("H", head, " ", text.text.experts[main].name));
-    ++lost_with[main];
-    own = std::max(own, k[main] / whole[main]);
-    for (std::size_t e = 1; e < k.size(); ++e)
-      if (e != main) others = std::min(others, k[e] / whole[e]);
-    last = std::min(last, k[0] / whole[0]);
+      if (e != source) others = std::min(others, k[e]);
+    last = std::min(last, k[0]);
   }
+  Rng rng(seed);
+  std::vector<double> mean(whole.size(), 0), least(whole.size(), 1);  // of all subspaces
+  for (int rotation = 0; rotation < kRotations; ++rotation) {
+    progress(cat("random subspaces, ", heads, " heads"), rotation, kRotations);
+    for (const Tensor& u : random_subspaces(heads, model.config().width / heads, rng)) {
+      const AblateSubspace hook(means, u);
+      const std::vector<double> k = retention();
+      for (std::size_t e = 0; e < k.size(); ++e) {
+        mean[e] += k[e] / static_cast<double>(kRotations * heads);
+        least[e] = std::min(least[e], k[e]);
+      }
+    }
+  }
+  add_row(cat("random subspace, mean of ", kRotations * heads), "", mean);
+  add_row(cat("random subspace, least of ", kRotations * heads), "", least);
   result.tables.push_back(table);
-  const auto sources = std::count_if(lost_with.begin(), lost_with.end(), [](Index n) { return n > 0; });
-  const std::string suffix = cat("_", model.config().heads);
-  result.figures.insert(result.figures.end(), {{"sources" + suffix, static_cast<double>(sources)},
-                                               {"own" + suffix, own},
-                                               {"others" + suffix, others},
-                                               {"last" + suffix, last}});
-  if (model.config().heads == 4)
+  const auto sources = std::count_if(affected_by.begin(), affected_by.end(), [](Index n) { return n > 0; });
+  const auto four = static_cast<double>(mean.size() - 1);
+  const std::string suffix = cat("_", heads);
+  result.figures.insert(result.figures.end(),
+                        {{"sources" + suffix, static_cast<double>(sources)},
+                         {"own" + suffix, own},
+                         {"others" + suffix, others},
+                         {"last" + suffix, last},
+                         {"random" + suffix, std::accumulate(mean.begin() + 1, mean.end(), 0.0) / four},
+                         {"random_least" + suffix, *std::min_element(least.begin() + 1, least.end())}});
+  if (heads == 4)
     result.maps.push_back(attention_map("chorus, 4 heads: what each head attends to", model, text, names));
 }
 
@@ -76,7 +108,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
     losses.points.push_back({static_cast<double>(heads), loss});
     result.tables[0].rows.push_back({cat(heads), cat(64 / heads), cat(model.parameter_count()), fixed_text(loss, 3)});
     result.figures.push_back({cat("chorus_", heads), loss});
-    if (heads >= 4) measure_retention(model, chorus, result);
+    if (heads >= 4) measure_retention(model, chorus, options.seed, progress, result);
   }
   const LessonText roles = lesson_text("roles", kChars, 96, options.seed);
   const double one = measure_roles(roles, 1, options.seed, progress, result);

@@ -65,60 +65,135 @@ std::string sizes(const Case& k) {
   return text;
 }
 
+// Rows of qkv or columns of out in another order than the right one, as common mistakes choose them.
+struct Order {
+  std::string hint;
+  std::vector<std::size_t> from;  // [row or column of the pruned matrix]: that of the full matrix
+};
+
+// The right rows of qkv come first.
+std::vector<Order> row_orders(const Case& k) {
+  const std::size_t H = k.H, D = k.D, K = k.kept.size();
+  std::vector<Order> orders = {
+      {"", {}},
+      {"; the full qkv has the parts outermost, [3,H,D,C]; these are the rows of the order [H,3,D,C], see layer.h", {}},
+      {"; the parts are outermost, [3,K,D,C]: all queries, then all keys, then all values; this is [K,3,D,C]", {}},
+      {"; both matrices have the parts outermost, [3,H,D,C] and [3,K,D,C]; you used [H,3,D,C] and [K,3,D,C]", {}},
+      {"; in the full layer the keys begin at row HD and the values at row 2 HD, not KD and 2 KD", {}},
+      {"; the rows of a head are neighbors: hD .. hD + D-1", {}},
+      {"; these are the rows of the first K heads: `kept` has the indices of the heads to keep", {}},
+      {"; these are the first 3KD rows of the full qkv", {}},
+      {"; these are the rows of the heads that are not in `kept`", {}}};
+  Heads removed;
+  for (std::size_t h = 0; h < H; ++h)
+    if (!k.keeps(h)) removed.push_back(h);
+  for (std::size_t i = 0; i < 3 * K * D; ++i) {
+    const std::size_t part = i / (K * D), head = k.kept[i / D % K], d = i % D;  // [3,K,D]
+    const std::size_t inner_part = i / D % 3, outer_head = k.kept[i / D / 3];   // [K,3,D]
+    orders[0].from.push_back((part * H + head) * D + d);
+    orders[1].from.push_back((head * 3 + part) * D + d);
+    orders[2].from.push_back((inner_part * H + outer_head) * D + d);
+    orders[3].from.push_back((outer_head * 3 + inner_part) * D + d);
+    orders[4].from.push_back((part * K + head) * D + d);
+    orders[5].from.push_back(part * H * D + d * H + head);
+    orders[6].from.push_back((part * H + i / D % K) * D + d);
+    orders[7].from.push_back(i);
+    if (removed.size() == K) orders[8].from.push_back((part * H + removed[i / D % K]) * D + d);
+  }
+  return orders;
+}
+
+// In this case, all orders above differ.
+const Case kTelling = {4, 4, 3, {1, 3}};
+
+// The hint of the order in which a pruned layer has its rows.
+std::string row_hint() {
+  const AttentionLayer p = kTelling.pruned();
+  for (const Order& order : row_orders(kTelling)) {
+    bool same = !order.hint.empty() && p.qkv.size() == order.from.size() * kTelling.C;
+    for (std::size_t i = 0; same && i < p.qkv.size(); ++i)
+      same =
+          close(p.qkv[i], static_cast<double>(order.from[i / kTelling.C]) + static_cast<double>(i % kTelling.C) / 100);
+    if (same) return order.hint;
+  }
+  return "";
+}
+
 std::string rows(const Case& k) {
   const AttentionLayer p = k.pruned();
   if (std::string text = sizes(k); !text.empty()) return text;
   const char* parts[] = {"query", "key", "value"};
-  for (std::size_t part = 0; part < 3; ++part)
-    for (std::size_t i = 0; i < k.kept.size(); ++i)
-      for (std::size_t d = 0; d < k.D; ++d) {
-        const std::size_t to = (part * k.kept.size() + i) * k.D + d, from = (part * k.H + k.kept[i]) * k.D + d;
-        for (std::size_t c = 0; c < k.C; ++c) {
-          const float value = p.qkv[to * k.C + c], expected = static_cast<float>(from) + static_cast<float>(c) / 100;
-          if (close(value, expected)) continue;
-          std::string hint;
-          const auto row = static_cast<std::size_t>(std::max(0.0f, value + 0.005f));
-          if (row == k.kept[i] + d * k.H + part * k.H * k.D)
-            hint = "; the rows of a head are neighbors: hD .. hD + D-1";
-          else if (part > 0 && row == (part * k.kept.size() + k.kept[i]) * k.D + d)
-            hint = cat("; in the full layer the ", parts[part], " part begins at row ", part, " HD, not ", part, " KD");
-          return cat(k.text(), ": row ", to, " of qkv, the ", parts[part], " of kept head ", k.kept[i],
-                     ", begins like row ", row, " of the full qkv; expected row ", from, hint);
-        }
-      }
+  const std::size_t K = k.kept.size();
+  const Order right = row_orders(k)[0];
+  for (std::size_t i = 0; i < p.qkv.size(); ++i) {
+    const std::size_t to = i / k.C, c = i % k.C, from = right.from[to];
+    if (close(p.qkv[i], static_cast<double>(from) + static_cast<double>(c) / 100)) continue;
+    return cat(k.text(), ": row ", to, " of qkv, ", parts[to / (K * k.D)], " ", to % k.D, " of kept head ",
+               k.kept[to / k.D % K], ", has ", p.qkv[i], " in column ", c, "; expected row ", from,
+               " of the full qkv (element [r,c] is r + c / 100 here)", row_hint());
+  }
   return "";
 }
 
 std::string biases(const Case& k) {
   const AttentionLayer p = k.pruned();
-  for (std::size_t part = 0; part < 3; ++part)
-    for (std::size_t i = 0; i < k.kept.size(); ++i)
-      for (std::size_t d = 0; d < k.D; ++d) {
-        const std::size_t to = (part * k.kept.size() + i) * k.D + d, from = (part * k.H + k.kept[i]) * k.D + d;
-        if (p.qkv_bias[to] != -static_cast<float>(from))
-          return cat(k.text(), ": qkv_bias[", to, "] is ", p.qkv_bias[to], "; expected the full layer's qkv_bias[",
-                     from, "] = ", -static_cast<float>(from), ": the bias loses the same rows as qkv");
-      }
+  const Order right = row_orders(k)[0];
+  for (std::size_t to = 0; to < p.qkv_bias.size(); ++to)
+    if (p.qkv_bias[to] != -static_cast<float>(right.from[to]))
+      return cat(k.text(), ": qkv_bias[", to, "] is ", p.qkv_bias[to], "; expected the full layer's qkv_bias[",
+                 right.from[to], "] = -", right.from[to], ": qkv_bias keeps the same rows as qkv");
+  return "";
+}
+
+std::vector<Order> column_orders(const Case& k) {
+  const std::size_t H = k.H, D = k.D, K = k.kept.size();
+  std::vector<Order> orders = {
+      {"", {}},
+      {"; these are the columns of the first K heads: `kept` has the indices of the heads to keep", {}},
+      {"; the columns of a head are neighbors: hD .. hD + D-1", {}},
+      {"; these are the columns of the heads that are not in `kept`", {}}};
+  Heads removed;
+  for (std::size_t h = 0; h < H; ++h)
+    if (!k.keeps(h)) removed.push_back(h);
+  for (std::size_t i = 0; i < K * D; ++i) {
+    orders[0].from.push_back(k.kept[i / D] * D + i % D);
+    orders[1].from.push_back(i);
+    orders[2].from.push_back(i % D * H + k.kept[i / D]);
+    if (removed.size() == K) orders[3].from.push_back(removed[i / D] * D + i % D);
+  }
+  return orders;
+}
+
+std::string column_hint() {
+  const AttentionLayer p = kTelling.pruned(), full = kTelling.layer();
+  const std::size_t HD = kTelling.H * kTelling.D, KD = kTelling.kept.size() * kTelling.D, C = kTelling.C;
+  for (const Order& order : column_orders(kTelling)) {
+    Floats out, transposed(C * KD);
+    for (std::size_t r = 0; r < C; ++r)
+      for (std::size_t i = 0; i < order.from.size(); ++i)
+        out.push_back(full.out[r * HD + order.from[i]]), transposed[i * C + r] = out.back();
+    if (p.out == out) return order.hint;
+    if (p.out == transposed) return cat(order.hint, "; out is [C, KD]: this is its transpose [KD, C]");
+  }
+  Floats by_rows;
+  for (const std::size_t h : kTelling.kept)
+    for (std::size_t i = h * kTelling.D * C; i < (h + 1) * kTelling.D * C; ++i) by_rows.push_back(full.out[i]);
+  if (p.out == by_rows) return "; out loses columns, not rows: a head is a group of columns of out";
+  if (p.out == Floats(full.out.begin(), full.out.begin() + static_cast<std::ptrdiff_t>(p.out.size())))
+    return "; these are the first numbers of out, whose rows have HD numbers";
   return "";
 }
 
 std::string columns(const Case& k) {
   const AttentionLayer p = k.pruned(), full = k.layer();
   const std::size_t width = k.kept.size() * k.D;
-  Floats by_rows;
-  for (const std::size_t h : k.kept)
-    for (std::size_t i = h * k.D * k.C; i < (h + 1) * k.D * k.C; ++i) by_rows.push_back(full.out[i]);
-  const Floats first(full.out.begin(), full.out.begin() + static_cast<std::ptrdiff_t>(p.out.size()));
+  const Order right = column_orders(k)[0];
   for (std::size_t r = 0; r < k.C; ++r)
     for (std::size_t i = 0; i < width; ++i) {
-      const std::size_t from = k.kept[i / k.D] * k.D + i % k.D;
-      const float value = p.out[r * width + i], expected = full.out[r * k.H * k.D + from];
+      const float value = p.out[r * width + i], expected = full.out[r * k.H * k.D + right.from[i]];
       if (close(value, expected)) continue;
-      std::string hint;
-      if (p.out == by_rows) hint = "; out loses columns, not rows: a head is a group of columns of out";
-      else if (p.out == first) hint = "; these are the first numbers of out, whose rows have HD numbers";
-      return cat(k.text(), ": out[", r, ",", i, "] is ", value, "; expected the full layer's out[", r, ",", from,
-                 "] = ", expected, hint);
+      return cat(k.text(), ": out[", r, ",", i, "] is ", value, "; expected the full layer's out[", r, ",",
+                 right.from[i], "] = ", expected, column_hint());
     }
   return "";
 }
@@ -137,11 +212,12 @@ std::string folded(const Case& k) {
     const auto value = static_cast<double>(p.out_bias[c]);
     if (close(value, expected)) continue;
     std::string hint;
-    if (close(value, static_cast<double>(full.out_bias[c])))
-      hint = "; out_bias did not change: add out[c, hD + d] mean[hD + d] of every removed head";
+    if (!k.with_mean) hint = "; all means are 0 here, so out_bias must be that of the full layer";
+    else if (close(value, static_cast<double>(full.out_bias[c])))
+      hint = "; out_bias did not change: add out[c, hD + d] mean[hD + d] of every pruned head";
     else if (close(value, other)) hint = "; these are the means of the kept heads: their outputs are still computed";
     else if (close(value, expected + other - static_cast<double>(full.out_bias[c])))
-      hint = "; these are the means of all heads: only the removed ones are replaced by their means";
+      hint = "; these are the means of all heads: only the pruned ones are replaced by their means";
     else if (close(value, sum)) hint = "; the means must pass through the columns of out, as the outputs did";
     return cat(k.text(), ": out_bias[", c, "] is ", value, "; expected ", expected, hint);
   }
@@ -203,8 +279,9 @@ std::string same_outputs(const Case& k) {
   const Floats y = attend(pruned, x, all, {}), expected = attend(full, x, k.kept, mean);
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (!close(static_cast<double>(y[i]), static_cast<double>(expected[i])))
-      return cat(k.text(), ": y[", i / k.C, ",", i % k.C, "] of the pruned layer is ", y[i], "; with the heads ",
-                 k.with_mean ? "replaced by their means" : "masked", " it is ", expected[i]);
+      return cat(k.text(), ": y[", i / k.C, ",", i % k.C, "] of the pruned layer is ", y[i],
+                 "; in the full layer with the other heads ", k.with_mean ? "set to their means" : "set to 0",
+                 " it is ", expected[i], "; the weights are random here, some below 0");
   return "";
 }
 
@@ -227,18 +304,21 @@ std::vector<Case> with_means() {
 }  // namespace
 
 int main() {
-  return check_facts("Exercise 7: remove heads from an attention layer",
-                     {{"the sizes of the pruned layer", [] { return each(sizes, kCases); }},
-                      {"qkv has the rows of the kept heads, in three parts", [] { return each(rows, kCases); }},
-                      {"qkv_bias loses the same rows", [] { return each(biases, kCases); }},
-                      {"out has the columns of the kept heads", [] { return each(columns, kCases); }},
-                      {"outputs equal those of the layer with masked heads", [] { return each(same_outputs, kCases); }},
-                      {"the means of removed heads are in out_bias", [] { return each(folded, with_means()); }},
-                      {"outputs equal those with means", [] { return each(same_outputs, with_means()); }},
-                      {"all heads removed: y is a constant", [] {
-                         const std::vector<Case> none = {{4, 3, 2, {}, true}};
-                         std::string text = each(sizes, none);
-                         if (text.empty()) text = each(folded, none);
-                         return text.empty() ? each(same_outputs, none) : text;
-                       }}});
+  return check_facts(
+      "Exercise 7: prune the heads of an attention layer",
+      {{"the sizes of the pruned layer", [] { return each(sizes, kCases); }},
+       {"qkv has the rows of the kept heads, in three parts", [] { return each(rows, kCases); }},
+       {"qkv_bias loses the same rows", [] { return each(biases, kCases); }},
+       {"out has the columns of the kept heads", [] { return each(columns, kCases); }},
+       {"out_bias stays as it is if all means are 0", [] { return each(folded, kCases); }},
+       {"outputs equal those of the full layer with pruned heads set to 0", [] { return each(same_outputs, kCases); }},
+       {"the means of pruned heads are in out_bias", [] { return each(folded, with_means()); }},
+       {"outputs equal those of the full layer with pruned heads set to their means",
+        [] { return each(same_outputs, with_means()); }},
+       {"all heads pruned: y is a constant", [] {
+          const std::vector<Case> none = {{4, 3, 2, {}, true}};
+          std::string text = each(sizes, none);
+          if (text.empty()) text = each(folded, none);
+          return text.empty() ? each(same_outputs, none) : text;
+        }}});
 }

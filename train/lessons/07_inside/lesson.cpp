@@ -1,4 +1,4 @@
-// Lesson 7: heads that can be removed for free, a product written five ways, and the memory of attention.
+// Lesson 7: heads that can be pruned for free, a product written five ways, and the memory of attention.
 //
 // Pruning comes from an internal header, which `headlight heads prune` uses.
 #include "lessons/lesson.h"
@@ -18,7 +18,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kContext = 64, kWindows = 128, kHeads = 8, kRemoved = 4;
+constexpr Index kContext = 64, kWindows = 128, kHeads = 8, kPruned = 4;
 constexpr int kRandomOrders = 10;
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
@@ -44,7 +44,7 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
   const HeadWindows windows(text.split.validation, kContext, kWindows);
   const HeadWindows choosing = windows.half(0), measuring = windows.half(1);
   const HeadMeans means(model, choosing);
-  const AfterEvaluation tell = [&] { progress("removing heads", 0, 1); };
+  const AfterEvaluation tell = [&] { progress("ablating heads", 0, 1); };
   const std::vector<HeadId> order = greedy_order(model, choosing, means, kNoLimit, tell);
   const double floor = floor_of(measuring.windows(),
                                 {text.text.log_probability.begin() + text.split.cut, text.text.log_probability.end()});
@@ -61,26 +61,26 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
     for (std::size_t n = 0; n < losses.size(); ++n) random[n] += losses[n] / kRandomOrders;
   }
   Table curve{
-      "Loss above the floor when heads are removed", {"removed", "head", "greedy", "mean of 10 random orders"}, {}};
+      "Loss above the floor when heads are pruned", {"pruned", "head", "greedy", "mean of 10 random orders"}, {}};
   for (std::size_t n = 0; n < greedy.size(); ++n)
     curve.rows.push_back(
         {cat(n), n == 0 ? "" : head_name(order[n - 1]), fixed_text(greedy[n], 3), fixed_text(random[n], 3)});
   result.tables.push_back(curve);
-  result.charts.push_back({.title = "Loss above the floor when heads are removed",
-                           .x_name = "heads removed",
+  result.charts.push_back({.title = "Loss above the floor when heads are pruned",
+                           .x_name = "heads pruned",
                            .y_name = "nats",
                            .series = {series("greedy", Ink::kBlue, greedy), series("random", Ink::kYellow, random)}});
 
-  const std::unique_ptr<TransformerLM> pruned = without_heads(model, std::span(order).first(kRemoved), means);
-  // Masking and removing are the same function, up to rounding.
-  const double masked = loss_without(model, measuring, means, {order.begin(), order.begin() + kRemoved});
-  const double difference = std::abs(mean_loss(token_losses(*pruned, measuring)) - masked);
+  const std::unique_ptr<TransformerLM> pruned = without_heads(model, std::span(order).first(kPruned), means);
+  // Ablating and pruning give the same function, up to rounding.
+  const double ablated = loss_without(model, measuring, means, {order.begin(), order.begin() + kPruned});
+  const double difference = std::abs(mean_loss(token_losses(*pruned, measuring)) - ablated);
   Batch batch;
   fill_windows(text.split.validation, std::span(measuring.windows()).first(8), kContext, batch);
   compare_sizes(model, *pruned, batch, progress, result);
 
   // The same 300 steps for the models with four, three and all heads, because every model gains from more training.
-  const std::unique_ptr<TransformerLM> three = without_heads(model, std::span(order).first(kRemoved + 1), means);
+  const std::unique_ptr<TransformerLM> three = without_heads(model, std::span(order).first(kPruned + 1), means);
   const auto longer = [&](TransformerLM& m, const char* what) {
     train(m, text.split.train, {.steps = 300, .learning_rate = 1e-3, .seed = options.seed + 1}, what, progress);
     return mean_loss(token_losses(m, measuring));
@@ -88,8 +88,8 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
   const double full_loss = longer(model, "300 more steps, 8 heads");
   const double four_trained = longer(*pruned, "300 more steps, 4 heads") - full_loss;
   const double five_trained = longer(*three, "300 more steps, 3 heads") - full_loss;
-  const double four = greedy[kRemoved] - greedy[0], five = greedy[kRemoved + 1] - greedy[0],
-               four_random = random[kRemoved] - random[0];
+  const double four = greedy[kPruned] - greedy[0], five = greedy[kPruned + 1] - greedy[0],
+               four_random = random[kPruned] - random[0];
   const auto free = static_cast<Index>(std::lround(prunable_fraction(greedy, kHeads) * kHeads));
   result.figures.insert(result.figures.end(), {{"full", greedy[0]},
                                                {"free", static_cast<double>(free)},
@@ -101,9 +101,9 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
                                                {"masked_difference", difference * 1e6}});
 
   result.finding =
-      cat("Removing 4 of 8 heads costs ", fixed_text(four, 3), " nats, and ", fixed_text(four_trained, 3),
-          " nats if all models train for 300 more steps. Removing 5 costs ", fixed_text(five, 3), " and ",
-          fixed_text(five_trained, 3), " nats, and removing 4 at random ", fixed_text(four_random, 2), " nats.");
+      cat("Pruning 4 of 8 heads costs ", fixed_text(four, 3), " nats, and ", fixed_text(four_trained, 3),
+          " nats if all models train for 300 more steps. Pruning 5 costs ", fixed_text(five, 3), " and ",
+          fixed_text(five_trained, 3), " nats, and pruning 4 in random order ", fixed_text(four_random, 2), " nats.");
   result.answer = four_trained < 0.02 ? 0 : four_trained < 0.1 ? 1 : 2;
 }
 
@@ -124,15 +124,14 @@ Lesson inside() {
           .claim = "heads can be redundant, and efficient products matter",
           .seconds = 30,
           .minutes_to_read = 12,
-          .exercise = "remove heads from an attention layer",
+          .exercise = "prune the heads of an attention layer",
           .exercise_minutes = 30,
           .difficulty = 3,
           .needs = "exercise 5",
           .question =
               "A model with 8 heads in two layers learns chorus, which needs four look-ups. Its four least useful "
-              "heads are "
-              "removed, and the smaller model trains for 300 more steps. How much higher is its loss than that of "
-              "the full model after the same steps?",
+              "heads are pruned, and the smaller model trains for 300 more steps. How much higher is its loss than "
+              "that of the full model after the same steps?",
           .choices = {"less than 0.02 nats", "0.02 to 0.1 nats", "more than 0.1 nats"},
           .files = {"src/heads/pruning/pruning.cpp", "train/lessons/07_inside/products.cpp", "src/kernels/simd/gemm.h",
                     "src/kernels/simd/gemm_tile.h", "src/kernels/simd/attention.h", "include/headlight/base/threads.h"},

@@ -28,7 +28,7 @@ void compare_sizes(const TransformerLM& model, const TransformerLM& pruned, cons
                pruned_kib = static_cast<double>(pruned.parameter_count()) / 256;
   const double bytes_share = pruned_kib / kib, time_share = pruned_seconds / full_seconds;
   result.tables.push_back(
-      {"Four heads removed",
+      {"Four heads pruned",
        {"", "8 heads", "4 heads", "share"},
        {{"weights in KiB", fixed_text(kib, 1), fixed_text(pruned_kib, 1), fixed_text(bytes_share, 2)},
         {"ms for 8 sequences", fixed_text(full_seconds * 1e3, 2), fixed_text(pruned_seconds * 1e3, 2),

@@ -1,4 +1,4 @@
-// expect: dc_before = f * (the derivative by c)
+// expect: dc is not added
 // The derivative by c ignores later steps.
 #pragma once
 
