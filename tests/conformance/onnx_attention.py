@@ -54,7 +54,9 @@ def padded_to(b, mask, keys):
 def attention(b, a, q, k, v, mask=None, past_key=None, past_value=None, lengths=None):
     if a("softmax_precision", 1) != 1:
         a.refuse("softmax_precision")
-    causal, softcap, mode = bool(a("is_causal", 0)), a("softcap", 0.0), a("qk_matmul_output_mode", 0)
+    softcap, mode = a("softcap", 0.0), a("qk_matmul_output_mode", 0)
+    left, right = a("left_window_size", -1), 0 if a("is_causal", 0) else a("right_window_size", -1)
+    a("right_window_size")
     q, q_shape = heads_of(b, q, a("q_num_heads"))
     flat = b.shapes[0] is not None and len(b.shapes[0]) == 3
     key_heads = a("kv_num_heads")
@@ -63,22 +65,27 @@ def attention(b, a, q, k, v, mask=None, past_key=None, past_value=None, lengths=
     batch, heads, t, size = q_shape
     s = k_shape[2]
     scale = a("scale", size ** -0.5)
-    shift = (0 if past_key is None else past_key.shape[2]) - s + t
+    past = 0 if past_key is None else past_key.shape[2]
     seen, bias = None, None
     mask = padded_to(b, mask, s)
     if mask is not None and not isinstance(mask, str) and mask.array is not None and mask.array.dtype == bool:
         seen = mask.array
     else:
         bias = mask
+    # Query t stands at position t + past, or with lengths at t + length - T in each sequence.
+    keys, diagonal = numpy.arange(s), numpy.arange(t)[:, None] + past
+    allowed = numpy.ones((t, s), dtype=bool)
     if lengths is not None:
-        valid = b.known(lengths)
-        keys = numpy.arange(s)[None, None, None, :]
-        allowed = keys < valid[:, None, None, None]
-        if causal and past_key is None:  # each sequence has its own diagonal
-            allowed = allowed & (keys <= numpy.arange(t)[None, None, :, None] + (valid - t)[:, None, None, None])
-            causal = False
-        seen = allowed if seen is None else seen & allowed
-    options = {"scale": scale, "causal": causal, "shift": shift if causal else None, "softcap": softcap or None}
+        valid = b.known(lengths)[:, None, None, None]
+        diagonal = numpy.arange(t)[:, None] + valid - t
+        allowed = keys < valid
+    options = {"scale": scale, "causal": False, "softcap": softcap or None}
+    if right == 0 and lengths is None:
+        options.update(causal=True, shift=past - s + t, window=left + 1 if left >= 0 else None)
+    window = (left < 0) | (keys >= diagonal - left)
+    hidden = ~(allowed & window & ((right < 0) | (keys <= diagonal + right)))  # of the scores, for their output
+    if not options["causal"] and hidden.any():
+        seen = ~hidden if seen is None else seen & ~hidden
     shown = len(b.shapes) > 3 and b.node.output[3] != ""
     weights = shown and mode == 3
     operands = [q, k, v, None if seen is None else seen.astype(float), bias]
@@ -88,23 +95,14 @@ def attention(b, a, q, k, v, mask=None, past_key=None, past_value=None, lengths=
     if shown and mode < 3:
         products = scores_of(b, q, q_shape, k, k_shape, scale, softcap if mode else 0)
         if mode == 2:
-            products = masked_scores(b, products, seen, bias, causal, (t, s), shift)
+            hidden = hidden if seen is None else hidden | ~seen
+            minus = numpy.where(hidden, -numpy.inf, 0)
+            products = b.add(products, minus) if hidden.any() else products
+            products = products if bias is None else b.add(products, bias)
     if flat:
         y = b.reshape(b.permute(y, [0, 2, 1, 3]), [batch, t, heads * v_shape[3]])
     present = [b.reshape(x, shape) for x, shape in ((k, k_shape), (v, v_shape))] if len(b.shapes) > 1 else [None, None]
     return [y, *present, products]
-
-
-def masked_scores(b, scores, seen, bias, causal, shape, shift):
-    """Scores plus the bias, -inf where masked."""
-    t, s = shape
-    hidden = numpy.zeros((t, s))
-    if causal:
-        hidden = numpy.where(numpy.arange(s)[None, :] <= numpy.arange(t)[:, None] + s - t + shift, 0, -numpy.inf)
-    if seen is not None:
-        hidden = hidden + numpy.where(seen, 0, -numpy.inf)
-    scores = b.add(scores, hidden) if numpy.isinf(hidden).any() else scores
-    return scores if bias is None else b.add(scores, bias)
 
 
 @operator("RotaryEmbedding")

@@ -113,7 +113,8 @@ def express_node(case, node, values, known, model):
     for value in inputs:
         if value is not None and not value.static and len(value.shape) > GREATEST_RANK:
             raise Inexpressible("rank", f"{len(value.shape)}")
-    builder = Builder(case, node, shapes)
+    types = [numpy.asarray(known[name]).dtype if name in known else None for name in node.output]
+    builder = Builder(case, node, shapes, types)
     results = handler(builder, attributes, *inputs)
     attributes.check_all_used()
     if isinstance(results, str):

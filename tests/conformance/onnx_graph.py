@@ -49,8 +49,9 @@ class Attributes:
 class Builder:
     """Adds calls to a case. Operands are Values, names of results, or numbers for value overloads."""
 
-    def __init__(self, case, node, shapes):
-        self.case, self.node, self.shapes = case, node, shapes
+    def __init__(self, case, node, shapes, types):
+        self.case, self.node = case, node
+        self.shapes, self.types = shapes, types  # of the results
 
     def name(self, value):
         """The name of a tensor; stores an array at its first use."""

@@ -1,8 +1,9 @@
-"""ONNX's losses, norms and recurrent layers as calls of Headlight's operations."""
+"""ONNX's losses, norms, convolutions and recurrent layers as calls of Headlight's operations."""
 import math
 
 import numpy
 
+from onnx_graph import Inexpressible
 
 HANDLERS = {}
 
@@ -136,7 +137,8 @@ def mean_variance_normalization(b, a, x):
 def lp_normalization(b, a, x):
     axis, p = a("axis", -1), a("p", 2)
     size = b("sum(x,axis,keep)", b("abs(x)", x) if p == 1 else b.mul(x, x), axis=axis, keep=True)
-    return b.div(x, size if p == 1 else b("sqrt(x)", size))
+    size = size if p == 1 else b("sqrt(x)", size)
+    return b.div(x, b("clamp(x,low,high)", size, low=1e-30))  # zeros stay zeros
 
 
 @operator("LRN")
@@ -150,6 +152,44 @@ def local_response_normalization(b, a, x):
         total = b.add(total, b.slice(wide, 1, i, i + channels))
     base = b.add(b.mul(total, a("alpha", 1e-4) / size), a("bias", 1.0))
     return b.div(x, b("pow(x,exponent)", base, exponent=a("beta", 0.75)))
+
+
+# ---- convolution along a sequence ----
+
+def convolve(b, x, weight, bias, before, after, dilation, groups):
+    """x [B,C,T] padded at the ends. A causal convolution; the first results, which reach before the start, are cut."""
+    weight = b.known(weight)
+    out, _, taps = weight.shape
+    wide = b("pad(x,axis,before,after,value)", b.permute(x, [0, 2, 1]), axis=1, before=before, after=after)
+    y = b("conv1d(x,w,bias,options)", wide, weight.transpose(0, 2, 1).reshape(out, -1),
+          *([bias] if bias is not None else []), dilation=dilation, groups=groups)
+    return b.permute(b.slice(y, 1, (taps - 1) * dilation, x.shape[2] + before + after), [0, 2, 1])
+
+
+@operator("Conv")
+def convolution(b, a, x, weight, bias=None):
+    pads, dilation, auto = a("pads"), a("dilations", [1]), a("auto_pad", "NOTSET")
+    a("kernel_shape")
+    if x.rank != 3:
+        raise Inexpressible("op", f"Conv of {x.rank - 2} dimensions")
+    if a("strides", [1]) != [1] or auto != "NOTSET":
+        a.refuse("strides, auto_pad")
+    before, after = pads or (0, 0)
+    return convolve(b, x, weight, bias, before, after, dilation[0], a("group", 1))
+
+
+@operator("CausalConvWithState")
+def causal_convolution(b, a, x, weight, bias=None, past=None):
+    activation, taps = a("activation", "none"), weight.shape[2]
+    full = x if past is None else b("concat(parts,axis)", past, x, axis=2)
+    length = x.shape[2] + (0 if past is None else taps - 1)
+    y = b("conv1d(x,w,bias,options)", b.permute(full, [0, 2, 1]), b.reshape(weight, [x.shape[1], taps]),
+          *([bias] if bias is not None else []), groups=x.shape[1])
+    y = b.permute(b.slice(y, 1, length - x.shape[2], length), [0, 2, 1])
+    if activation in ("silu", "swish"):
+        y = b("silu(x)", y)
+    wide = b("pad(x,axis,before,after,value)", full, axis=2, before=taps - 1, after=0)
+    return [y, b.slice(wide, 2, length, length + taps - 1)]
 
 
 # ---- recurrent layers ----

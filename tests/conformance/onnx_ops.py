@@ -6,6 +6,7 @@ import numpy
 from onnx_graph import Inexpressible
 
 HANDLERS = {}
+FLOATS = (numpy.float32, numpy.float64)
 
 
 def operator(*names):
@@ -58,6 +59,22 @@ def gelu(b, a, x):
 def swish(b, a, x):
     alpha = a("alpha", 1.0)
     return b("silu(x)", x) if alpha == 1 else b.mul(x, b("sigmoid(x)", b("scale(x,factor)", x, factor=alpha)))
+
+
+@operator("SwiGLU")
+def swiglu(b, a, gate, value):
+    return b.mul(swish(b, a, gate), value)
+
+
+@operator("Cast", "CastLike")
+def cast(b, a, x, like=None):
+    a("to"), a("saturate"), a("round_mode")
+    kind = x.array.dtype if x.array is not None else None
+    if b.types[0] not in (numpy.float32, numpy.float64) or (kind is not None and kind not in FLOATS):
+        raise Inexpressible("dtype", f"{b.node.op_type} to {b.types[0]}")
+    if (b.types[0] == numpy.float64) != (b.case.line["dtype"] == "float64"):
+        raise Inexpressible("dtype", f"{b.node.op_type} to {b.types[0]}")
+    return identity(b, a, x)
 
 
 @operator("Reciprocal")
@@ -178,10 +195,10 @@ def gemm(b, a, x, y, c=None):
 @operator("Einsum")
 def einsum(b, a, *x):
     """Products over common letters as a matrix product of [batch, rows, inner] and [batch, inner, columns]."""
-    terms, out = a("equation").replace(" ", "").split("->") if "->" in a.values["equation"].decode() else (None, None)
-    if terms is None:
-        return Inexpressible("attribute", "Einsum: no arrow")
+    terms, arrow, out = a("equation").replace(" ", "").partition("->")
     terms = terms.split(",")
+    if not arrow:  # the letters that occur once, in their order
+        out = "".join(sorted(c for c in set("".join(terms)) if "".join(terms).count(c) == 1))
     if any("." in term or len(set(term)) != len(term) for term in terms) or len(terms) > 2:
         a.refuse("diagonals, ellipses, three operands")
     sizes = {letter: size for term, value in zip(terms, x) for letter, size in zip(term, value.shape)}
@@ -356,7 +373,8 @@ def pad(b, a, x, pads, value=None, axes=None):
         if mode == "constant":
             if min(before, after) < 0:
                 y = b.slice(y, axis, max(0, -before), x.shape[axis] - max(0, -after))
-            y = b("pad(x,axis,before,after,value)", y, axis=axis, before=max(0, before), after=max(0, after), value=value)
+            y = b("pad(x,axis,before,after,value)", y, axis=axis, before=max(0, before), after=max(0, after),
+                  **({"lowest": True} if value == -math.inf else {"value": value}))
         else:
             ids = numpy.pad(numpy.arange(x.shape[axis]), (before, after), mode={"reflect": "reflect", "edge": "edge",
                                                                                  "wrap": "wrap"}[mode])

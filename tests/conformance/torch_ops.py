@@ -164,12 +164,12 @@ for name in ("sum", "mean", "max", "min", "logsumexp"):
             return Call([x], getattr(torch, name))
 
 
-def variance(d, axes, **options):
-    x, keep, correction = options.pop("x"), d.chance(), d.pick(0, 1)
-    count = int(numpy.prod([x.shape[axis] for axis in axes]))
+def variance(d, x, over, **options):
+    keep, correction = d.chance(), d.pick(0, 1)
+    count = int(numpy.prod([x.shape[axis] for axis in over]))
     if count <= correction:
         raise Refused("var: ", [x], keep=keep, correction=correction, **options)
-    return Call([x], lambda x: torch.var(x, axes, correction=correction, keepdim=keep),
+    return Call([x], lambda x: torch.var(x, over, correction=correction, keepdim=keep),
                 {"keep": keep, "correction": correction, **options})
 
 
@@ -177,14 +177,14 @@ def variance(d, axes, **options):
 def var(d):
     x = d.normal(d.shape(1, 4))
     axis = d.axis(x.ndim)
-    return variance(d, [axis], x=x, axis=axis)
+    return variance(d, x, [axis], axis=axis)
 
 
 @operation("var(x,axes,keep,correction)")
 def var_axes(d):
     x = d.normal(d.shape(1, 4))
     axes = d.axes(x.ndim)
-    return variance(d, axes, x=x, axes=axes)
+    return variance(d, x, axes, axes=axes)
 
 
 @operation("argmax(x,axis)", gradients=False)
