@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 SOURCES = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find include src train tests -name '*.h' -o -name '*.cpp')
 DEMO = $(BUILD)/demo
 
-.PHONY: all help demo exercise course course-check test test-build interop bench bench-torch check format format-check tidy sanitize \
+.PHONY: all help demo exercise course course-check test test-build interop conformance bench bench-torch check format format-check tidy sanitize \
 	fuzz kill-test portable install clean
 
 all: ## build the program: build/headlight (Release)
@@ -60,6 +60,10 @@ course-check: all ## check all answers of the exercises, and the figures of all 
 interop: all ## check exports and imports with transformers, NumPy and llama.cpp (makes build/interop; LLAMA=0: without)
 	@tests/interop/run $(BUILD)
 
+conformance: all ## run ONNX's node tests and PyTorch's values and gradients; PYTHON=... has onnx, torch and NumPy
+	@cmake --build $(BUILD) -j $(JOBS) --target conformance
+	@$(PYTHON) tests/conformance/conformance.py $(BUILD)/conformance $(BUILD)/conformance-cases
+
 bench: all ## measure training steps, products, operations, attention and writing; products beside OpenBLAS and BLIS
 	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_gemm
@@ -73,7 +77,10 @@ bench: all ## measure training steps, products, operations, attention and writin
 	$(BUILD)/headlight bench sample --preset baby
 	$(BUILD)/bench_gemm
 
-bench-torch: all ## race PyTorch at training steps and writing text; PYTHON=... names a Python that has it
+bench-torch: all ## race PyTorch at training steps, layers and writing text; PYTHON=... names a Python that has it
+	@cmake -S . -B $(BUILD) -DHEADLIGHT_BENCH=ON $(CMAKE_FLAGS) --log-level=NOTICE
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_layers
+	$(PYTHON) tests/bench/race_layers.py --program $(BUILD)/bench_layers
 	$(PYTHON) tests/bench/race_torch.py --program $(BUILD)/headlight
 
 check: format-check tidy sanitize ## formatting, clang-tidy, and the tests under sanitizers

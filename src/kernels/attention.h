@@ -1,6 +1,6 @@
 // Arguments of the attention kernels. For each of `batches` x `heads`, with q [T,D], k [S,D], v [S,E]:
 //
-//   s = scale q k^T + bias     [T,S]    never stored as a whole
+//   s = scale q k^T + bias     [T,S]    never stored as a whole; with a softcap c: c tanh(scale q k^T / c) + bias
 //   p = softmax(s)             [T,S]    over the keys that the mask and causality allow
 //   z = drop(p) v              [T,E]
 //   largest = max s, inverse = 1 / sum exp(s - largest)   [T]   for the backward pass: p = exp(s - largest) inverse
@@ -36,8 +36,10 @@ struct Attention {
   Matrices<T> z;
   T *largest = nullptr, *inverse = nullptr;  // [B,H,T]; +inf and 0 if all scores are -inf or masked, so that p is 0
   T scale = 1;
+  T softcap = 0;             // 0: none
   Index group = 1;           // heads per key head; divides H
-  bool causal = false;       // query t attends to keys 0 .. t + S - T; needs S >= T
+  bool causal = false;       // query t attends to keys 0 .. t + S - T + shift
+  Index shift = 0;           // needs `causal`
   Index window = 0;          // if above 0, only to the last `window` of these; needs `causal`
   Matrices<const T> mask{};  // [T,S], 0 where a query may not attend to a key; null data for none
   Matrices<const T> bias{};  // [T,S]; null data for none
@@ -46,9 +48,14 @@ struct Attention {
   std::uint32_t dropout_threshold = 0;
   T dropout_scale = 1;
 
-  // Query t attends to the keys first(t) .. visible(t) - 1.
-  Index visible(Index t) const { return causal ? t + 1 + keys - queries : keys; }
-  Index first(Index t) const { return window > 0 && window < visible(t) ? visible(t) - window : 0; }
+  // Query t attends to the keys first(t) .. visible(t) - 1; to none if first(t) is not below visible(t).
+  Index visible(Index t) const {
+    const Index end = diagonal(t);
+    return end < 0 ? 0 : end < keys ? end : keys;
+  }
+  Index first(Index t) const { return window > 0 && window < diagonal(t) ? diagonal(t) - window : 0; }
+  // visible(t) as if there were keys before the first and after the last.
+  Index diagonal(Index t) const { return causal ? t + 1 + keys - queries + shift : keys; }
 
   const T* keys_at(Index b, Index h) const { return k.at(b, h / group); }
   const T* values_at(Index b, Index h) const { return v.at(b, h / group); }

@@ -14,6 +14,7 @@
 //   The sum equals sum_e dz_te z_te, because z = drop(p) v, so p is not needed for the sum (Dao et al. 2022).
 //   s = scale q k^T + bias is again a product and a sum:
 //     dq = scale ds k,  dk = scale ds^T q,  dbias = ds
+//   With a softcap c, s = c tanh(x / c) + bias with x = scale q k^T, and dx = ds (1 - tanh(x / c)^2) replaces ds in dq, dk.
 //
 // Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved
 // tensors are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.
@@ -27,9 +28,11 @@
 namespace headlight {
 
 void check_attention_options(const char* operation, const AttentionSizes& z, DType dtype, const AttentionOptions& o) {
-  if (o.causal && z.s < z.t)
+  if (o.causal && o.shift == 0 && z.s < z.t)
     fail(operation, ": causal with ", z.t, " queries and only ", z.s,
-         " keys: the first queries would have no key; pass at least as many keys");
+         " keys: the first queries would have no key; pass at least as many keys, or a shift");
+  if (o.shift != 0 && !o.causal) fail(operation, ": a shift needs causal attention; set causal too");
+  if (!(o.softcap >= 0)) fail(operation, ": softcap ", o.softcap, " is negative; use 0 for none");
   if (o.window < 0) fail(operation, ": a window of ", o.window, " keys; use 1 or more, or 0 for no window");
   if (o.window > 0 && !o.causal) fail(operation, ": a window needs causal attention; set causal too");
   if (!(o.dropout >= 0 && o.dropout < 1)) fail(operation, ": dropout ", o.dropout, " is outside [0, 1)");
@@ -114,8 +117,9 @@ Tensor empty_sums(const AttentionSizes& n, DType dtype) { return Tensor::empty({
 struct Call {
   AttentionSizes sizes;
   double scale;
+  double softcap;
   bool causal;
-  Index window;
+  Index shift, window;
   Tensor mask, bias;
   double dropout;
   std::uint64_t key;
@@ -123,7 +127,9 @@ struct Call {
   Call(const AttentionSizes& z, const AttentionOptions& o)
       : sizes(z),
         scale(attention_scale(o, z.d)),
+        softcap(o.softcap),
         causal(o.causal),
+        shift(o.shift),
         window(o.window),
         mask(with_columns(o.mask, z.s)),
         bias(with_columns(o.bias, z.s)),
@@ -148,7 +154,9 @@ struct Call {
     a.largest = sums;
     a.inverse = sums + rows;
     a.scale = static_cast<T>(scale);
+    a.softcap = static_cast<T>(softcap);
     a.causal = causal;
+    a.shift = shift;
     a.window = window;
     a.mask = broadcast_matrices<T>(mask);
     a.bias = broadcast_matrices<T>(bias);

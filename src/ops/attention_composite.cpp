@@ -17,13 +17,14 @@ Tensor grouped_product(const Tensor& x, const Tensor& y) {
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& o) {
   const Index t = q.size(2), s = k.size(2);
   Tensor scores = scale(grouped_product(q, transpose(k)), attention_scale(o, q.size(3)));  // [B,H,T,S]
+  if (o.softcap > 0) scores = scale(tanh(scale(scores, 1 / o.softcap)), o.softcap);
   if (o.bias.defined()) scores = add(scores, o.bias);
   Tensor seen = Tensor::full({t, s}, 1, q.dtype());
   if (o.causal) {
     std::vector<double> allowed(static_cast<std::size_t>(t * s));
     for (Index i = 0; i < t; ++i)
       for (Index j = 0; j < s; ++j) {
-        const Index back = i + s - t - j;  // from the query's own position to the key
+        const Index back = i + s - t + o.shift - j;  // from the query's own position to the key
         allowed[static_cast<std::size_t>(i * s + j)] = back >= 0 && (o.window == 0 || back < o.window) ? 1 : 0;
       }
     seen = Tensor::of({t, s}, allowed, q.dtype());

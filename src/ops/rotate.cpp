@@ -67,6 +67,26 @@ Tensor rotate_pairs(const Tensor& x, Index offset, double base, int direction) {
   return y;
 }
 
+// By the angles of cosine and sine, which have the shape of x with D/2 instead of D.
+Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors, int direction) {
+  const Index width = x.size(-1), half = width / 2, step = neighbors ? 2 : 1, apart = neighbors ? 1 : half;
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto sign = static_cast<T>(direction);
+    const T *px = x.data<T>(), *pc = cosine.data<T>(), *ps = sine.data<T>();
+    T* py = y.data<T>();
+    parallel_for(x.shape().outer(-1), row_grain(width), [&](Index begin, Index end) {
+      for (Index i = begin * half; i < end * half; ++i) {
+        const Index low = i / half * width + i % half * step, high = low + apart;
+        py[low] = px[low] * pc[i] - sign * px[high] * ps[i];
+        py[high] = sign * px[low] * ps[i] + px[high] * pc[i];
+      }
+    });
+  });
+  return y;
+}
+
 }  // namespace
 
 Tensor rotate(const Tensor& x, Index offset, double base) {
@@ -75,6 +95,22 @@ Tensor rotate(const Tensor& x, Index offset, double base) {
   Tensor y = rotate_pairs(x, offset, base, 1);
   record("rotate", y, {x},
          [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(rotate_pairs(dy, offset, base, -1)); });
+  return y;
+}
+
+Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors) {
+  if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
+  const Shape pairs = x.shape().with(-1, x.size(-1) / 2);
+  const auto angles_of = [&](const char* name, const Tensor& table) {
+    check_same_dtype("rotate", x, table);
+    if (!(broadcast(table.shape(), pairs, "rotate") == pairs))
+      fail("rotate: ", name, " ", table.shape(), " does not broadcast to ", pairs, " for x ", x.shape());
+    return expand_to(table.detach(), pairs);
+  };
+  const Tensor c = angles_of("cosine", cosine), s = angles_of("sine", sine);
+  Tensor y = rotate_by(x, c, s, neighbors, 1);
+  record("rotate", y, {x},
+         [c, s, neighbors](const Tensor& dy, const Gradients& d) { d[0].add(rotate_by(dy, c, s, neighbors, -1)); });
   return y;
 }
 

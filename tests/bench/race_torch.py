@@ -2,24 +2,26 @@
 """Compares the speed of Headlight and PyTorch: training and generation with the same transformer.
 
 usage: race_torch.py [--program build/headlight] [--presets micro,cpu,baby] [--threads 1,2]
-                     [--seconds S] [--turns N] [--compile] [--no-train] [--no-generate]
+                     [--seconds S] [--turns N] [--variants float32,medium,bf16,compile,compile-bf16]
+                     [--headlight-flags "--precision bf16"] [--no-train] [--no-generate]
 
 Both programs take turns in one run, because only this comparison is fair on a shared machine. A training step consists
 of forward, cross-entropy, backward, clipping to norm 1, AdamW (fused if PyTorch has a fused version) and dropping the
-gradients, on random tokens in float32 without dropout. A turn of `--seconds` gives a median step time; the best turn of
-each program counts. The ratio is PyTorch's time over Headlight's, each with its best number of threads (and PyTorch with
-or without torch.compile): above 1, Headlight is faster. Generation adds one character at a time to a full context. PyTorch
-runs the whole context for each character, as nanoGPT does; Headlight generates as `headlight sample` does.
+gradients, on random tokens without dropout. A turn of `--seconds` gives a median step time; the median of the turns counts
+for both programs. The ratio is PyTorch's time over Headlight's, each with its best number of threads and its best variant:
+above 1, Headlight is faster. PyTorch's variants are float32, set_float32_matmul_precision("medium"), autocast to bfloat16,
+and torch.compile of the first and the third. Generation adds one character at a time to a full context. PyTorch runs the
+whole context for each character, as nanoGPT does; Headlight generates as `headlight sample` does.
 """
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from race import milliseconds, numbers, race, run
 
 try:
     import torch
@@ -82,11 +84,15 @@ class Transformer(nn.Module):
         return F.linear(self.norm(x), self.tokens.weight)  # tied
 
 
+VARIANTS = ("float32", "medium", "bf16", "compile", "compile-bf16")
+
+
 class TorchTraining:
-    def __init__(self, sizes, compiled):
+    def __init__(self, sizes, variant):
         torch.manual_seed(1)
+        self.variant = variant
         self.model = Transformer(**sizes)
-        self.run = torch.compile(self.model) if compiled else self.model
+        self.run = torch.compile(self.model) if "compile" in variant else self.model
         try:
             self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, betas=(0.9, 0.99), fused=True)
         except (TypeError, RuntimeError):
@@ -95,8 +101,10 @@ class TorchTraining:
         self.ids, self.targets = torch.randint(VOCABULARY, shape), torch.randint(VOCABULARY, shape)
 
     def step(self):
-        logits = self.run(self.ids)
-        F.cross_entropy(logits.flatten(0, 1), self.targets.flatten()).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in self.variant):
+            logits = self.run(self.ids)
+            loss = F.cross_entropy(logits.flatten(0, 1), self.targets.flatten())
+        loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -104,6 +112,7 @@ class TorchTraining:
     def median(self, threads, seconds):
         """Of at least five steps, after two; in seconds."""
         torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("medium" if self.variant == "medium" else "highest")
         self.step()
         self.step()
         times, begin = [], time.perf_counter()
@@ -114,38 +123,22 @@ class TorchTraining:
         return statistics.median(times)
 
 
-def headlight(program, words, threads=0):
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
-    done = subprocess.run([program, *words], capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        sys.exit(f"race_torch: {program} {' '.join(words)} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
 def race_training(preset, options):
-    racers = {}  # name -> a function from threads to the median seconds of a step
+    racers = {}
 
-    def headlight_median(threads):
-        words = ["bench", "step", "--preset", preset, "--threads", str(threads), "--dropout", "0", "--json"]
-        return json.loads(headlight(options.program, [*words, "--seconds", str(options.seconds)]))["seconds"]
+    def headlight(flags):
+        def median(threads):
+            words = ["bench", "step", "--preset", preset, "--threads", str(threads), "--dropout", "0", "--json"]
+            return json.loads(run(options.program, [*words, "--seconds", str(options.seconds), *flags]))["seconds"]
+        return median
 
-    racers["headlight"] = headlight_median
-    eager = TorchTraining(PRESETS[preset], False)
-    racers["torch"] = lambda threads: eager.median(threads, options.seconds)
-    if options.compile:
-        compiled = TorchTraining(PRESETS[preset], True)
-        racers["torch.compile"] = lambda threads: compiled.median(threads, options.seconds)
-    best = {}
-    for _ in range(options.turns):
-        for threads in options.threads:
-            for name, median in racers.items():
-                key = name, threads
-                best[key] = min(best.get(key, float("inf")), median(threads))
-    for (name, threads), seconds in sorted(best.items()):
-        print(f"  {name:14} {threads} thread{'s' if threads > 1 else ' '} {seconds * 1e3:10.2f} ms a step", flush=True)
-    ours = min(seconds for (name, _), seconds in best.items() if name == "headlight")
-    theirs = min(seconds for (name, _), seconds in best.items() if name != "headlight")
-    print(f"  ratio     {theirs / ours:.2f}", flush=True)
+    racers["headlight"] = headlight([])
+    if options.headlight_flags:
+        racers[f"headlight {options.headlight_flags}"] = headlight(options.headlight_flags.split())
+    for variant in options.variants.split(","):
+        training = TorchTraining(PRESETS[preset], variant)
+        racers[f"torch {variant}"] = lambda threads, one=training: one.median(threads, options.seconds)
+    race(racers, options.threads, options.turns, milliseconds)
 
 
 def race_generation(preset, options):
@@ -167,33 +160,20 @@ def race_generation(preset, options):
         return (time.perf_counter() - begin) / count
 
     with tempfile.TemporaryDirectory() as folder:
-        run = str(Path(folder) / "run")
+        folder_of_run = str(Path(folder) / "run")
         # A single step: what the weights are does not matter for the time.
-        headlight(options.program, ["train", "--preset", preset, "--corpus-chars", "20000", "--steps", "1",
-                                    "--batch", "1", "--warmup", "0", "--out", run])
+        run(options.program, ["train", "--preset", preset, "--corpus-chars", "20000", "--steps", "1",
+                              "--batch", "1", "--warmup", "0", "--out", folder_of_run])
 
         def headlight_seconds(threads):
             def seconds(chars):
                 begin = time.perf_counter()
-                headlight(options.program, ["sample", run, "--chars", str(chars)], threads)
+                run(options.program, ["sample", folder_of_run, "--chars", str(chars)], threads)
                 return time.perf_counter() - begin
             return (seconds(context + count) - seconds(context)) / count
 
-        best = {}
-        for _ in range(options.turns):
-            for threads in options.threads:
-                for name, measure in (("headlight", headlight_seconds), ("torch", torch_seconds)):
-                    key = name, threads
-                    best[key] = min(best.get(key, float("inf")), measure(threads))
-    for (name, threads), seconds in sorted(best.items()):
-        print(f"  {name:14} {threads} thread{'s' if threads > 1 else ' '} {1 / seconds:10.0f} characters a second")
-    ours = min(seconds for (name, _), seconds in best.items() if name == "headlight")
-    theirs = min(seconds for (name, _), seconds in best.items() if name == "torch")
-    print(f"  ratio     {theirs / ours:.2f}", flush=True)
-
-
-def numbers(text):
-    return [int(word) for word in text.split(",")]
+        race({"headlight": headlight_seconds, "torch": torch_seconds}, options.threads, options.turns,
+             lambda seconds: f"{1 / seconds:.0f} characters/s")
 
 
 def main():
@@ -202,15 +182,19 @@ def main():
     parser.add_argument("--presets", default="micro,cpu,baby", help="of: micro, cpu, baby")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads to try")
     parser.add_argument("--seconds", type=float, default=3, help="of a turn; at least five steps are taken")
-    parser.add_argument("--turns", type=int, default=2, help="of each racer; the best counts")
+    parser.add_argument("--turns", type=int, default=3, help="of each racer; their median counts")
     parser.add_argument("--chars", type=int, default=200, help="characters to write beyond the context")
-    parser.add_argument("--compile", action="store_true", help="race torch.compile too (it takes a minute to compile)")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="of PyTorch: " + ", ".join(VARIANTS))
+    parser.add_argument("--headlight-flags", default="", help="race `bench step` with these flags too")
     parser.add_argument("--no-train", action="store_true", help="leave the training steps out")
     parser.add_argument("--no-generate", action="store_true", help="leave writing text out")
     options = parser.parse_args()
     unknown = [name for name in options.presets.split(",") if name not in PRESETS]
     if unknown:
         parser.error(f"{unknown[0]}: not a preset; there are: {', '.join(PRESETS)}")
+    for name in options.variants.split(","):
+        if name not in VARIANTS:
+            parser.error(f"{name}: not a variant; there are: {', '.join(VARIANTS)}")
     print(f"torch {torch.__version__}; ratio: torch's time over Headlight's, each with its best number of threads")
     for preset in options.presets.split(","):
         if not options.no_train:

@@ -17,7 +17,8 @@ struct AttentionSetting {
   const char* name;
   Index t, s;
   bool causal = false, masked = false, biased = false, blind_rows = false;
-  Index window = 0;
+  Index window = 0, shift = 0;
+  double softcap = 0;
 };
 void PrintTo(const AttentionSetting& setting, std::ostream* out) { *out << setting.name; }
 
@@ -40,6 +41,8 @@ TEST_P(FusedAttention, EqualsItsComposite) {
         AttentionOptions o;
         o.causal = at.causal;
         o.window = at.window;
+        o.shift = at.shift;
+        o.softcap = at.softcap;
         if (mask.defined()) o.mask = mask.to(in[0].dtype());
         if (at.biased) o.bias = in[3];
         return operation(in[0], in[1], in[2], o, nullptr);
@@ -47,7 +50,7 @@ TEST_P(FusedAttention, EqualsItsComposite) {
     };
     expect_equal(call(attention), call(attention_composite), inputs, to_text(extra));
 
-    AttentionOptions o{at.causal, 0.3, mask, at.biased ? inputs[3] : Tensor(), 0, at.window};
+    AttentionOptions o{at.causal, 0.3, mask, at.biased ? inputs[3] : Tensor(), 0, at.window, at.shift, at.softcap};
     Tensor fused_weights, composite_weights;
     attention(inputs[0], inputs[1], inputs[2], o, &fused_weights);
     attention_composite(inputs[0], inputs[1], inputs[2], o, &composite_weights);
@@ -57,20 +60,25 @@ TEST_P(FusedAttention, EqualsItsComposite) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Settings, FusedAttention,
-                         ::testing::Values(AttentionSetting{"plain", 6, 6}, AttentionSetting{"more_keys", 3, 7},
-                                           AttentionSetting{"more_queries", 7, 3},
-                                           AttentionSetting{"causal", 6, 6, true},
-                                           AttentionSetting{"causal_one_query", 1, 6, true},
-                                           AttentionSetting{"causal_more_keys", 4, 7, true},
-                                           AttentionSetting{"masked", 5, 6, false, true},
-                                           AttentionSetting{"biased", 5, 6, false, false, true},
-                                           AttentionSetting{"all", 5, 6, true, true, true},
-                                           AttentionSetting{"window", 6, 6, true, false, false, false, 2},
-                                           AttentionSetting{"window_more_keys", 4, 7, true, true, true, false, 3},
-                                           AttentionSetting{"blind_rows", 6, 6, false, false, false, true},
-                                           AttentionSetting{"causal_blind_rows", 6, 6, true, false, true, true}),
-                         [](const auto& one) { return one.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Settings, FusedAttention,
+    ::testing::Values(
+        AttentionSetting{"plain", 6, 6}, AttentionSetting{"more_keys", 3, 7}, AttentionSetting{"more_queries", 7, 3},
+        AttentionSetting{"causal", 6, 6, true}, AttentionSetting{"causal_one_query", 1, 6, true},
+        AttentionSetting{"causal_more_keys", 4, 7, true}, AttentionSetting{"masked", 5, 6, false, true},
+        AttentionSetting{"biased", 5, 6, false, false, true}, AttentionSetting{"all", 5, 6, true, true, true},
+        AttentionSetting{"window", 6, 6, true, false, false, false, 2},
+        AttentionSetting{"window_more_keys", 4, 7, true, true, true, false, 3},
+        AttentionSetting{"blind_rows", 6, 6, false, false, false, true},
+        AttentionSetting{.name = "capped", .t = 5, .s = 6, .softcap = 0.7},
+        AttentionSetting{"capped_all", 5, 6, true, true, true, false, 3, 1, 0.7},
+        AttentionSetting{.name = "first_key", .t = 4, .s = 7, .causal = true, .shift = -3},
+        AttentionSetting{.name = "first_key_fewer_keys", .t = 7, .s = 4, .causal = true, .shift = 3},
+        AttentionSetting{.name = "shift_past_the_end", .t = 4, .s = 4, .causal = true, .window = 2, .shift = 3},
+        AttentionSetting{.name = "shift_blind", .t = 6, .s = 6, .causal = true, .biased = true, .shift = -2},
+        AttentionSetting{.name = "shift_all_blind", .t = 6, .s = 6, .causal = true, .shift = -9},
+        AttentionSetting{"causal_blind_rows", 6, 6, true, false, true, true}),
+    [](const auto& one) { return one.param.name; });
 
 TEST(Attention, ScaleDefaultsToTheRootOfTheHeadSize) {
   Rng rng(2);
@@ -147,6 +155,30 @@ TEST(Attention, TilesEqualTheComposite) {
                   call(attention), call(attention_composite), inputs,
                   cat(causal ? "causal " : "", biased ? "biased " : "", masked ? "masked " : "", dropout, " ", window));
             }
+  }
+}
+
+TEST(Attention, ShiftedAndCappedTilesEqualTheComposite) {
+  for (const auto& [t, s] : {std::array<Index, 2>{130, 530}, std::array<Index, 2>{300, 100}}) {
+    Rng rng(19);
+    const std::vector<Tensor> inputs{draw_values(rng, {1, 2, t, 8}), draw_values(rng, {1, 1, s, 8}),
+                                     draw_values(rng, {1, 1, s, 5})};
+    for (const Index shift : {Index{-270}, Index{-60}, t - s, Index{1}, Index{90}, Index{700}})
+      for (const Index window : {0, 37, 280})
+        for (const double softcap : {0.0, 0.8}) {
+          const auto call = [&](auto operation) {
+            return [&, operation](Inputs in) {
+              AttentionOptions o;
+              o.causal = true;
+              o.window = window;
+              o.shift = shift;
+              o.softcap = softcap;
+              return operation(in[0], in[1], in[2], o, nullptr);
+            };
+          };
+          expect_equal(call(attention), call(attention_composite), inputs,
+                       cat(t, " ", shift, " ", window, " ", softcap));
+        }
   }
 }
 

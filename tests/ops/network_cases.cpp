@@ -94,12 +94,15 @@ Call draw_attention(Rng& rng, Size size, Attention op) {
   const bool biased = draw_bool(rng);
   if (biased) call.inputs.push_back(draw_values(rng, draw_broadcastable(rng, scores)));
   const Tensor mask = draw_bool(rng) ? draw_mask(rng, draw_broadcastable(rng, scores), 0.6) : Tensor();
-  const double factor = draw_bool(rng) ? 0 : 0.6;
+  const double factor = draw_bool(rng) ? 0 : 0.6, softcap = draw_bool(rng) ? 0 : 0.9;
+  const Index shift = causal && draw_bool(rng) ? draw_between(rng, -3, 3) : 0;
   call.function = [=](Inputs in) {
     AttentionOptions o;
     o.causal = causal;
     o.window = window;
     o.scale = factor;
+    o.shift = shift;
+    o.softcap = softcap;
     if (mask.defined()) o.mask = mask.to(in[0].dtype());
     if (biased) o.bias = in[3];
     return op(in[0], in[1], in[2], o, nullptr);
@@ -341,6 +344,30 @@ std::vector<OpCase> network_cases() {
                {bad_conv1d({2, 3, 4}, {6, 8}, {4}, {}), {"conv1d: bias is [4]", "[6]"}},
                {bad_conv1d({2, 3, 4}, {6, 8}, {6}, {.dilation = 0}), {"conv1d: dilation 0"}},
                {bad_conv1d({2, 3, 4}, {6, 8}, {6}, {.groups = 3}), {"conv1d: 3 groups", "[2,3,4]"}}}},
+      {.declaration = "rotate(x,cosine,sine,neighbors)",
+       .draw =
+           [](Rng& rng, Size size) {
+             Shape shape = draw_shape(rng, size, 2);
+             const Index half = size == Size::kLarge ? 52 : shape[-1];
+             const Tensor angles = draw_values(rng, draw_bool(rng) ? Shape{shape[-2], half} : shape.with(-1, half));
+             const bool neighbors = draw_bool(rng);
+             return Call{{draw_values(rng, shape.with(-1, 2 * half))}, [=](Inputs in) {
+                           const Tensor a = angles.to(in[0].dtype());
+                           return rotate(in[0], cos(a), sin(a), neighbors);
+                         }};
+           },
+       .bad = {{[] {
+                  rotate(zeros({2, 3}), zeros({2, 1}), zeros({2, 1}));
+                },
+                {"rotate: ", "[2,3]"}},
+               {[] {
+                  rotate(zeros({2, 4}), zeros({3, 2}), zeros({2, 2}));
+                },
+                {"rotate: ", "[3,2]", "[2,2]"}},
+               {[] {
+                  rotate(zeros({2, 4}), zeros({2, 2}), zeros({2, 4}));
+                },
+                {"rotate: ", "[2,4]", "[2,2]"}}}},
       {.declaration = "rotate(x,offset,base)",
        .draw =
            [](Rng& rng, Size size) {

@@ -188,19 +188,21 @@ Tensor dropout(const Tensor& x, double p);
 
 // ---- attention ----
 struct AttentionOptions {
-  bool causal = false;  // query t of T attends to keys 0 .. t + S - T
+  bool causal = false;  // query t of T attends to keys 0 .. t + S - T + shift
   double scale = 0;     // multiplies q k^T; 0 means 1/sqrt(D)
   Tensor mask;          // 1: visible, 0: masked; broadcasts to [B,H,T,S]; undefined: all visible; no gradient
   Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]; undefined: none; gets a gradient
   double dropout = 0;   // dropout probability of the attention weights, in [0, 1)
   Index window = 0;     // if above 0, a query attends only to the last `window` keys that `causal` allows
+  Index shift = 0;      // of the causal diagonal; T - S lets query t attend to keys 0 .. t
+  double softcap = 0;   // if above 0, scale q k^T is replaced by softcap tanh(scale q k^T / softcap)
 };
 // masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,G,S,D], v [B,G,S,E] -> [B,H,T,E] (Vaswani et al. 2017).
 // G is H, or a divisor of H: H / G neighboring heads then share a key head (grouped queries, Ainslie et al. 2023).
 // If `weights` is not null, *weights receives the attention weights [B,H,T,S] before dropout, without gradient.
 // Otherwise each thread holds only one tile of the weights, and memory grows linearly with T and S. With a window,
 // time grows linearly too. The output of a query without visible keys is zero. Errors: sizes or types differ, causal
-// with S < T, a window without causal.
+// with S < T and no shift, a window or shift without causal, a negative softcap.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
                  Tensor* weights = nullptr);
 // Self-attention of H = `heads` heads on the result of one packed projection: qkv [B,T,(H+2G)D] -> [B,T,HD]. The
@@ -220,6 +222,9 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
 // Rotates each pair (x[i], x[i + D/2]) at position t by the angle (t + offset) base^(-2i/D): rotary position encoding
 // (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
+// The same by given angles: cosine and sine broadcast to [...,T,D/2] and get no gradient. With `neighbors`, the pairs are
+// (x[2i], x[2i + 1]). Errors: D odd, sizes or types differ.
+Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors = false);
 
 // ---- recurrent layers over a whole sequence, with PyTorch's formulas and gate order (src/ops/recurrent.cpp) ----
 // x [B,T,GC] holds the input's contribution to the G gates, usually linear(input, w_ih, b_ih). w [GC,C], bias [GC] or

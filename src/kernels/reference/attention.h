@@ -28,9 +28,15 @@ class Query {
   bool allows(Index s) const { return s >= begin_ && s < visible_ && (!mask_ || mask_[s] != 0); }
   // scale q k_s + bias_s, rounded to T so that storing the largest score as T is exact.
   double score(Index s) const {
-    double sum = 0;
-    for (Index d = 0; d < a_.size; ++d) sum += static_cast<double>(q_[d]) * static_cast<double>(k_[s * a_.k.row + d]);
-    return static_cast<T>(sum * static_cast<double>(a_.scale) + (bias_ ? static_cast<double>(bias_[s]) : 0));
+    const double cap = static_cast<double>(a_.softcap), product = scaled_product(s);
+    return static_cast<T>((cap > 0 ? cap * std::tanh(product / cap) : product) +
+                          (bias_ ? static_cast<double>(bias_[s]) : 0));
+  }
+  // The derivative of the score by scale q k_s.
+  double slope(Index s) const {
+    if (!(a_.softcap > 0)) return 1;
+    const double capped = std::tanh(scaled_product(s) / static_cast<double>(a_.softcap));
+    return 1 - capped * capped;
   }
   // Dropout applied to x, the value of key s.
   double dropped(Index s, double x) const {
@@ -41,6 +47,12 @@ class Query {
   }
 
  private:
+  double scaled_product(Index s) const {
+    double sum = 0;
+    for (Index d = 0; d < a_.size; ++d) sum += static_cast<double>(q_[d]) * static_cast<double>(k_[s * a_.k.row + d]);
+    return sum * static_cast<double>(a_.scale);
+  }
+
   const Attention<T>& a_;
   const T *q_, *k_, *mask_, *bias_;
   Index begin_, visible_, first_;
@@ -94,6 +106,7 @@ void attention(const Attention<T>& a) {
 //     and  sum_r p_tr dp_tr = sum_r a_tr da_tr = sum_e dz_te sum_r a_tr v_re = sum_e dz_te z_te,
 //     so the sum over S keys is a dot product over E channels
 //   s = scale q k^T + bias      =>  dq = scale ds k,  dk = scale ds^T q,  dbias = ds
+//   s = c tanh(x / c) + bias    =>  dx = ds (1 - tanh(x / c)^2) takes the place of ds in dq and dk
 //   1. dot = sum_e dz_te z_te
 //   2. for each allowed key s: recompute p_ts from the saved largest and inverse; then dv_s, ds_ts, dq_t, dk_s
 template <class T>
@@ -127,7 +140,8 @@ void attention_backward(const AttentionBackward<T>& g) {
             dp += static_cast<double>(dz[e]) * static_cast<double>(v[e]);
             dv[static_cast<std::size_t>(s * a.value_size + e)] += weight * static_cast<double>(dz[e]);
           }
-          const double dscore = p * (query.dropped(s, dp) - dot), ds = static_cast<double>(a.scale) * dscore;
+          const double dscore = p * (query.dropped(s, dp) - dot);
+          const double ds = static_cast<double>(a.scale) * query.slope(s) * dscore;
           if (dbias) dbias[s] = static_cast<T>(dscore);
           for (Index d = 0; d < a.size; ++d) {
             dq[static_cast<std::size_t>(d)] += ds * static_cast<double>(k[d]);

@@ -36,18 +36,24 @@
 #include "base/workspace.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
-#include "kernels/simd/elementwise.h"
+#include "kernels/simd/attention_rows.h"
 #include "kernels/simd/gemm_threads.h"
 #include "kernels/simd/loop.h"
-#include "kernels/simd/math.h"
 
 namespace headlight::kernels {
 
-// Tile size. Fewer queries per tile skip more non-causal scores; more queries per tile reuse loaded keys more often.
-inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
-
 template <class V>
-struct AttentionTiles {
+struct AttentionTiles : AttentionRows<V> {
+  using Rows = AttentionRows<V>;
+  using Rows::backward_row;
+  using Rows::clear;
+  using Rows::drop_row;
+  using Rows::finish;
+  using Rows::largest_score;
+  using Rows::scale_row;
+  using Rows::softmax_row;
+  using typename Rows::Extras;
+  using typename Rows::Running;
   using Driver = GemmDriver<V>;
   static constexpr Index kCols = Driver::kTileCols;
 
@@ -104,7 +110,7 @@ struct AttentionTiles {
     Index rows, keys, seen, window;
     bool whole;
     Staircase(const Attention<float>& a, Index row, Index row_count, Index first_key, Index key_count)
-        : rows(row_count), keys(key_count), seen(a.visible(row) - first_key), window(a.window), whole(!a.causal) {}
+        : rows(row_count), keys(key_count), seen(a.diagonal(row) - first_key), window(a.window), whole(!a.causal) {}
     // Row r attends to the keys from_of(r) .. keys_of(r) - 1.
     Index keys_of(Index r) const { return whole ? keys : Driver::min(keys, seen + r < 0 ? 0 : seen + r); }
     Index from_of(Index r) const {
@@ -136,6 +142,8 @@ struct AttentionTiles {
       const Index from = s.from_of(r), k = s.keys_of(r + height - 1) - from;
       const float* a = tile + r * stride + from;
       if (k > 0) multiply(height, columns, k, a, stride, 1, b.from_row(from), c + r * ldc, ldc, accumulate);
+      else if (!accumulate)
+        for (Index i = r; i < r + height; ++i) clear(0, columns, c + i * ldc);
     }
   }
   // C [keys,columns] (+)= tile^T B, for B [rows,columns]: adds to the first `old` rows of C, overwrites the others.
@@ -156,82 +164,6 @@ struct AttentionTiles {
     for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(row + end + i);
   }
 
-  // Row t of one head's bias and mask, starting at first_key; null if there is none.
-  struct Extras {
-    const float *bias, *mask;
-    Extras(const Attention<float>& a, Index b, Index h, Index t, Index first_key)
-        : bias(a.bias.data ? a.bias.at(b, h) + t * a.bias.row + first_key : nullptr),
-          mask(a.mask.data ? a.mask.at(b, h) + t * a.mask.row + first_key : nullptr) {}
-  };
-  // Converts n dot products q k to scores: scaled, plus the bias, -inf where masked.
-  static void score_row(Index n, float scale, const Extras& extras, float* s) {
-    const V factor = V::set(scale), lowest = V::set(-__builtin_inff());
-    for_vectors<V>(n, [&](Index i, auto lanes) {
-      V x = factor * V::load(s + i, lanes);
-      if (extras.bias) x = x + V::load(extras.bias + i, lanes);
-      if (extras.mask) x = V::select(V::load(extras.mask + i, lanes) == V::zero(), lowest, x);
-      x.store(s + i, lanes);
-    });
-  }
-  static float exp_of(float x) {
-    float lanes[V::kLanes];
-    exp(V::set(x)).store(lanes);
-    return lanes[0];
-  }
-  static void clear(Index begin, Index end, float* x) {
-    for (Index i = begin; i < end; ++i) x[i] = 0;
-  }
-  static void scale_row(Index n, float factor, float* x) { simd_scale<V>(n, factor, x, x); }
-  // The state of a row's online softmax: m and l of the header comment.
-  struct Running {
-    float largest = -__builtin_inff(), sum = 0;
-  };
-  // Returns the largest of n scores; with a bias or a mask, converts the products to scores first. All rows are done
-  // before the exponentials begin, so that the latency of one row's reduction overlaps with the next rows.
-  static float largest_score(Index n, float scale, const Extras& extras, float* s) {
-    if (extras.bias || extras.mask) {
-      score_row(n, scale, extras, s);
-      scale = 1;
-    }
-    const V factor = V::set(scale);
-    return max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
-  }
-  // Step 2 for one row: replaces n products by their exponentials and updates m and l. `here` is the tile's largest
-  // score. Returns the correction factor exp(m - m') for the row of Z.
-  static float softmax_row(Index n, float scale, const Extras& extras, float here, float* s, Running& so_far) {
-    if (extras.bias || extras.mask) scale = 1;
-    const V factor = V::set(scale);
-    const float largest = so_far.largest > here ? so_far.largest : here;  // NaN if `here` is NaN
-    if (largest == -__builtin_inff()) {                                   // no allowed key yet
-      clear(0, n, s);
-      return 1;
-    }
-    const float before = so_far.sum == 0 ? 0 : exp_of(so_far.largest - largest);
-    const V shift = V::set(-largest);
-    const float sum = sum_terms<V>(n, [&](Index i, auto lanes) {
-      const V p = exp(V::fma(factor, V::load(s + i, lanes), shift));
-      p.store(s + i, lanes);
-      return p;
-    });
-    so_far = {largest, so_far.sum * before + sum};
-    return before;
-  }
-
-  // Step 4 of the forward pass: divides Z by l and stores m and 1 / l for the backward pass.
-  static void finish(Index rows, Index columns, const Running* so_far, float* z, Index z_row, float* largest,
-                     float* inverse) {
-    for (Index r = 0; r < rows; ++r) {
-      const bool nothing = so_far[r].sum == 0;
-      largest[r] = nothing ? __builtin_inff() : so_far[r].largest;
-      inverse[r] = nothing ? 0 : 1 / so_far[r].sum;
-      if (nothing) clear(0, columns, z + r * z_row);
-      else scale_row(columns, inverse[r], z + r * z_row);
-    }
-  }
-
-  static void drop_row(const Attention<float>& a, Index n, Index first, float* x) {
-    if (a.dropout_threshold > 0) simd_dropout<V>(n, a.dropout_key, first, a.dropout_threshold, a.dropout_scale, x, x);
-  }
   static Index query(const Attention<float>& a, Index b, Index h, Index t) { return (b * a.heads + h) * a.queries + t; }
   static Index element(const Attention<float>& a, Index b, Index h, Index t, Index s) {
     return query(a, b, h, t) * a.keys + s;
@@ -292,28 +224,6 @@ struct AttentionTiles {
     }
   }
 
-  // For the first n elements of a row: p holds the products q k and becomes drop(P); ds holds dZ V^T and becomes
-  // scale dS; a non-null dbias receives dS.
-  static void backward_row(const Attention<float>& a, Index n, Index first, const Extras& extras, float largest,
-                           float inverse, float dot, float* p, float* ds, float* dbias) {
-    float scale = a.scale;
-    if (extras.bias || extras.mask) {
-      score_row(n, scale, extras, p);
-      scale = 1;
-    }
-    drop_row(a, n, first, ds);
-    const V factor = V::set(scale), shift = V::set(-largest), per_sum = V::set(inverse);
-    const V center = V::set(dot), slope = V::set(a.scale);
-    for_vectors<V>(n, [&](Index i, auto lanes) {
-      const V x = per_sum * exp(V::fma(factor, V::load(p + i, lanes), shift));
-      x.store(p + i, lanes);
-      const V dscore = x * (V::load(ds + i, lanes) - center);
-      if (dbias) dscore.store(dbias + i, lanes);
-      (slope * dscore).store(ds + i, lanes);
-    });
-    drop_row(a, n, first, p);
-  }
-
   // One sequence and key head, with all the heads that share it.
   static void backward(const AttentionBackward<float>& g, Index b, Index key_head) {
     const Attention<float>& a = g.forward;
@@ -328,13 +238,17 @@ struct AttentionTiles {
     float* tile_ds = room.take(kQueryBlock * stride);
     float *dk = g.dk.at(b, key_head), *dv = g.dv.at(b, key_head);
     // Keys before `begun` have partial sums in dk and dv; the other rows are still uninitialized.
-    Index begun = a.queries == 0 ? a.keys : a.first(0);
+    Index begun = a.queries == 0 ? a.keys : Driver::min(a.keys, a.first(0));
     for (Index s = 0; s < begun; ++s) {
       clear(0, a.size, dk + s * g.dk.row);
       clear(0, a.value_size, dv + s * g.dv.row);
     }
     for (Index h = key_head * a.group; h < (key_head + 1) * a.group; ++h)
       begun = backward_head(g, b, h, kt, vt, k, room, tile_p, tile_ds, stride, begun);
+    for (Index s = begun; s < a.keys; ++s) {  // no query attends to these
+      clear(0, a.size, dk + s * g.dk.row);
+      clear(0, a.value_size, dv + s * g.dv.row);
+    }
   }
 
   // One head; returns the new value of `begun`.
@@ -352,7 +266,7 @@ struct AttentionTiles {
       const float* z_rows = a.z.at(b, h) + i * a.z.row;
       const float *largest = a.largest + query(a, b, h, i), *inverse = a.inverse + query(a, b, h, i);
       float* dq_rows = g.dq.at(b, h) + i * g.dq.row;
-      if (limit <= 0)
+      if (limit <= begin)
         for (Index r = 0; r < rows; ++r) clear(0, a.size, dq_rows + r * g.dq.row);
       float dot[kQueryBlock];
       for (Index r = 0; r < rows; ++r)
