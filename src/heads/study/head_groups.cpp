@@ -16,11 +16,11 @@ bool copies(const Role& role) {
 }
 
 // As many random heads in each layer as `heads` has.
-std::vector<HeadId> random_set(std::span<const HeadId> heads, const TransformerConfig& config, Rng& rng) {
+std::vector<HeadId> random_set(std::span<const HeadId> heads, const HeadedModel& model, Rng& rng) {
   std::vector<HeadId> drawn;
-  for (Index layer = 0; layer < config.layers; ++layer) {
+  for (Index layer = 0; layer < model.layers(); ++layer) {
     std::vector<HeadId> left;
-    for (Index h = 0; h < config.heads_in(layer); ++h) left.push_back({layer, h});
+    for (Index h = 0; h < model.heads_in(layer); ++h) left.push_back({layer, h});
     auto count = std::count_if(heads.begin(), heads.end(), [&](HeadId id) { return id.layer == layer; });
     for (; count > 0; --count) {
       const auto at = left.begin() + rng.below(static_cast<Index>(left.size()));
@@ -52,12 +52,12 @@ bool matters(std::span<const LossIncrease> increases) {
   return std::any_of(increases.begin(), increases.end(), [](const LossIncrease& r) { return r.low > kMatters; });
 }
 
-std::vector<HeadGroup> measure_groups(const TransformerLM& model, const HeadMeans& means,
+std::vector<HeadGroup> measure_groups(const HeadedModel& model, const HeadMeans& means,
                                       const AblationSetting& setting, std::span<const float> before,
                                       std::span<const HeadLabel> labels, const LossIncreaseMatrix& single,
                                       std::span<const Role> roles, const MeasuredText& text, const RoleMasks& masks,
                                       std::uint64_t seed, Progress progress) {
-  const std::vector<HeadId> all = all_heads(model.config());
+  const std::vector<HeadId> all = all_heads(model);
   std::vector<HeadGroup> groups;
   std::vector<std::size_t> role_of;
   for (std::size_t r = 0; r < roles.size(); ++r) {
@@ -91,7 +91,7 @@ std::vector<HeadGroup> measure_groups(const TransformerLM& model, const HeadMean
         decided ? setting.bootstrap.loss_increase(before, after, *decided, setting.windows.context()).low > kMatters
                 : matters(group.increase);
     for (int i = 0; i < kRandomSets; ++i)
-      group.random.push_back(mean_loss(losses_without(random_set(group.heads, model.config(), rng))) - loss);
+      group.random.push_back(mean_loss(losses_without(random_set(group.heads, model, rng))) - loss);
   }
   return groups;
 }
