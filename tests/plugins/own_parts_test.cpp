@@ -130,7 +130,8 @@ TEST(OwnParts, AreRefusedByNameWhereTheirKindMatters) {
     EXPECT_TRUE(contains(error_of([&] { model->reader(WeightFormat::kInt8); }), line)) << own.value;
   }
   EXPECT_TRUE(model_of(kOwn[1])->reader(WeightFormat::kFloat32)) << "embed() is all that the decoder needs";
-  EXPECT_TRUE(contains(error_of([&] { round_to_int8(*model_of(kOwn[3])); }), "the feed-forward part own-feed-forward"));
+  EXPECT_TRUE(contains(error_of([&] { round_weights(*model_of(kOwn[3]), WeightFormat::kInt8); }),
+                       "the feed-forward part own-feed-forward"));
   EXPECT_FALSE(has_output_circuits(*model_of(kOwn[0])));
   EXPECT_TRUE(contains(error_of([&] { output_circuit(*model_of(kOwn[0]), {0, 0}); }), "the norm own-norm"));
   for (const Own& own : kOwn) {

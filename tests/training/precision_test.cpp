@@ -19,7 +19,7 @@ RunConfig config_of(Precision precision, Index threads) {
   c.layers = 2, c.heads = 2, c.width = 48, c.context = 32, c.batch = 16;
   c.steps = 12, c.eval_every = 6, c.warmup = 2, c.eval_windows = 8;
   c.corpus_chars = 4000;
-  c.optimizer = OptimizerKind::kMuon;
+  c.optimizer = "muon";
   c.precision = precision;
   c.threads = threads;
   return c;
