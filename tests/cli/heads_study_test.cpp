@@ -166,7 +166,8 @@ TEST_F(HeadsStudy, ARateThatDivergesIsWarnedOf) {
   EXPECT_EQ(r.err.find("warning"), r.err.rfind("warning")) << "once";
   // A pruned run keeps its rate, divided by three.
   const std::string pruned = directory_ / "pruned";
-  ASSERT_EQ(run_program({"heads", "prune", study_ + "/seed-1", "--keep", "1", "--steps", "40", "--out", pruned}).code, 0);
+  ASSERT_EQ(run_program({"heads", "prune", study_ + "/seed-1", "--keep", "1", "--steps", "40", "--out", pruned}).code,
+            0);
   const Result recovered = run_program({"heads", "recover", pruned});
   EXPECT_TRUE(contains(recovered.err, "warning: the validation loss")) << recovered.err;
 }

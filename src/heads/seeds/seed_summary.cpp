@@ -95,13 +95,9 @@ const Figure kUnlabelled{"unlabelled share",
                          nullptr,
                          -kInfinity,
                          kInfinity};
-const Figure kCausal{"causal share",
-                     [](const SeedResult& r) { return r.figures->causal_share; },
-                     none,
-                     none,
-                     nullptr,
-                     -kInfinity,
-                     kInfinity};
+const Figure kCausal{
+    "causal share", [](const SeedResult& r) { return r.figures->causal_share; }, none, none, nullptr, -kInfinity,
+    kInfinity};
 const Figure kCausalGroups{"share in causal groups",
                            [](const SeedResult& r) { return r.figures->causal_group_share; },
                            none,

@@ -54,8 +54,8 @@ struct StabilitySummary {
 // Heads that share a role, ablated together, over the seeds that have such heads. Intervals are over seeds alone.
 struct GroupSummary {
   std::string role;
-  Index seeds = 0, causal = 0;             // seeds with the group; seeds in which it is causal
-  double heads = 0;                        // mean number of heads
+  Index seeds = 0, causal = 0;                      // seeds with the group; seeds in which it is causal
+  double heads = 0;                                 // mean number of heads
   std::optional<Interval> increase, alone, random;  // as in SeedFigures::Group
 };
 
@@ -77,7 +77,7 @@ struct SeedSummary {
   std::vector<BaselineSummary> comparisons;
   std::vector<SubsetSummary> subsets;
   std::vector<GroupSummary> groups;  // by decreasing number of seeds
-  std::vector<Carrier> carriers;  // of each seed
+  std::vector<Carrier> carriers;     // of each seed
   std::vector<CarrierSummary> carrier_summaries;
   std::vector<SeedPair> pairs;
   std::vector<StabilitySummary> stability;

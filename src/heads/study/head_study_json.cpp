@@ -84,7 +84,8 @@ Json baseline(std::span<const AblationResult> results) {
 }  // namespace
 
 Json to_json(const HeadStudy& study) {
-  Json heads = Json::array(), subsets = Json::array(), pairs = Json::array(), groups = Json::array(), dissociations = Json::array();
+  Json heads = Json::array(), subsets = Json::array(), pairs = Json::array(), groups = Json::array(),
+       dissociations = Json::array();
   for (const HeadFinding& f : study.heads) heads.push(to_json(f, study));
   for (std::size_t s = 0; s < study.subsets.size(); ++s)
     subsets.push(Json::object()

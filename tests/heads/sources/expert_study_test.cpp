@@ -140,7 +140,8 @@ TEST_F(InductionOracle, BothHeadsOfACircuitAreFound) {
   ASSERT_TRUE(study.direct);
   EXPECT_NEAR(study.direct->by_expert[4][4].mean, 1, kNear);
   EXPECT_NEAR(study.patching.heads[4][4].mean, 1, kNear);
-  for (std::size_t e = 0; e < 5; ++e) EXPECT_NEAR(study.direct->by_expert[3][e].mean, 0, kNear) << "it writes no logits";
+  for (std::size_t e = 0; e < 5; ++e)
+    EXPECT_NEAR(study.direct->by_expert[3][e].mean, 0, kNear) << "it writes no logits";
   const std::vector<std::string> sentences = head_sentences(study);
   EXPECT_TRUE(contains(sentences[3], "L0H3 attends to the symbol one back (attention 1.00); ablating it removes 100%"))
       << sentences[3];
