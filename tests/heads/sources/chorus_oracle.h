@@ -33,7 +33,7 @@ class ChorusOracle : public testing::Test {
   struct Part {
     std::string expert;
     double share = 1;
-    Index also_back = 0;  // if above 0, half of the attention is on the symbol this far back
+    bool also_first = false;  // of back-1 and back-3: half of the attention is on the line break, whose value is 0
   };
   using Layer = std::vector<Part>;
 
@@ -83,8 +83,8 @@ class ChorusOracle : public testing::Test {
       const Index back = part.expert == "back-1" || part.expert == kCopy ? 1 : part.expert == "back-3" ? 3 : 0;
       for (Index d = 0; back > 0 && d < kContext; ++d) {
         weight(0, d, kPosition + d) = kHard;
-        for (const Index b : {back, part.also_back})
-          if (b > 0 && d >= b) weight(1, d, kPosition + d - b) = 1;
+        if (d >= back) weight(1, d, kPosition + d - back) = 1;
+        if (part.also_first) weight(1, d, kPosition) = 1;
       }
       if (part.expert == "topic" || part.expert == "digit") weight(0, 0, kPlus) = kHard / kLarge;
       if (part.expert == "induction") {

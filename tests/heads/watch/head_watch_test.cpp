@@ -273,7 +273,7 @@ TEST_F(HeadWatchTest, SaysWhatEachHeadDoes) {
 using WatchedOracle = ChorusOracle;
 
 TEST_F(WatchedOracle, MixedLabelsNameAllRoles) {
-  make({{{"back-1"}, {"topic"}, {"back-1", 1, 3}}});
+  make({{{"back-1"}, {"topic"}, {"back-3", 1, true}}});
   RunConfig config = run_config();
   config.steps = 1;
   config.watch_heads = true;
@@ -286,7 +286,7 @@ TEST_F(WatchedOracle, MixedLabelsNameAllRoles) {
   });
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0].role, "previous");
-  EXPECT_EQ(lines[2].role, "mixed: previous + offset-3");
+  EXPECT_EQ(lines[2].role, "mixed: offset-3 + first");
   EXPECT_TRUE(lines[2].sure);
   EXPECT_NEAR(lines[2].kappa.points().back().y, 0.5, 0.1);
 }
