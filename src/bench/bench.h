@@ -63,7 +63,7 @@ struct GemmTime {
   double seconds;  // per product, in the best of several repetitions
 };
 // Times each of gemm_shapes(), for about `budget` seconds in total.
-std::vector<GemmTime> bench_gemm(double budget = 5);
+std::vector<GemmTime> bench_gemm(double budget = 5, Precision precision = Precision::kFloat32);
 
 // ---- single operations ----
 

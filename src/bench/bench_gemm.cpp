@@ -30,7 +30,9 @@ PoolVector<float> some_numbers(Index count) {
 
 std::span<const GemmShape> gemm_shapes() { return kShapes; }
 
-std::vector<GemmTime> bench_gemm(double budget) {
+std::vector<GemmTime> bench_gemm(double budget, Precision precision) {
+  const kernels::Table<float>& table = kernels::active<float>();
+  const auto multiply = precision == Precision::kBf16 ? table.gemm_bf16 : table.gemm;
   std::vector<GemmTime> times;
   for (const GemmShape& s : kShapes) {
     const PoolVector<float> a = some_numbers(s.m * s.k), b = some_numbers(s.k * s.n);
@@ -42,7 +44,7 @@ std::vector<GemmTime> bench_gemm(double budget) {
     g.c = c.data(), g.ldc = s.n;
     const auto run = [&](Index count) {
       const double begin = monotonic_seconds();
-      for (Index i = 0; i < count; ++i) kernels::active<float>().gemm(g);
+      for (Index i = 0; i < count; ++i) multiply(g);
       return (monotonic_seconds() - begin) / static_cast<double>(count);
     };
     // Each repetition takes about 0.5 ms or more, so that clock resolution and thread wake-up are negligible.

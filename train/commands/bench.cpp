@@ -21,7 +21,7 @@ namespace {
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
       {"step", {"preset", "dropout", "precision", "trace"}, bench_step_report},
-      {"gemm", {}, bench_gemm_report},
+      {"gemm", {"precision"}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
       {"attention", {"preset", "context", "attention"}, bench_attention_report},
       {"sample", {"preset", "bf16", "int8"}, bench_sample_report},
@@ -94,7 +94,7 @@ constexpr const char* kNotes =
     "             steps, tokens, flops, share_of_peak (of float32), tensor_bytes,\n"
     "             resident_bytes, allocations, allocated_bytes (in all steps; null if\n"
     "             not counted), operations [{operation, phase, calls, seconds}]\n"
-    "  gemm       shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
+    "  gemm       precision, shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
     "             share_of_peak}], geometric_mean_gflops, share_of_peak\n"
     "  ops        preset, operations [{operation, sizes, phase, seconds, flops,\n"
     "             bytes, bound (fma, memory or null), rate, limit, share}]\n"
@@ -170,7 +170,7 @@ Command bench_command() {
                     {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits",
                      "Options", "5"},
                     {"dropout", "P", "step: dropout, instead of the preset's"},
-                    with_choices({"precision", "P", "step: operands of matrix products", "Options", "float32"},
+                    with_choices({"precision", "P", "step, gemm: operands of matrix products", "Options", "float32"},
                                  find_setting("precision")->choices),
                     {"trace", "FILE", "step: write a Chrome trace of a few steps"},
                     {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},

@@ -13,7 +13,7 @@ namespace headlight::cli {
 void bench_gemm_report(const BenchRequest& r, Json& object) {
   describe_machine(r, object);
   const double peak = r.limits.fma_peak();
-  const std::vector<GemmTime> times = bench_gemm(r.seconds);
+  const std::vector<GemmTime> times = bench_gemm(r.seconds, r.config.precision);
   Json shapes = Json::array();
   double log_sum = 0;
   if (!r.json) print("\n    m     n     k          us   GFLOP/s  of peak\n");
@@ -43,7 +43,8 @@ void bench_gemm_report(const BenchRequest& r, Json& object) {
               "A^T: A is stored as [k,m], B^T: B is stored as [n,k].\n"));
     return;
   }
-  object.set("shapes", shapes)
+  object.set("precision", text_of(r.config, "precision"))
+      .set("shapes", shapes)
       .set("geometric_mean_gflops", mean)
       .set("share_of_peak", peak > 0 ? Json(mean / peak) : Json());
 }
