@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "base/clock.h"
@@ -25,6 +27,26 @@ namespace {
 using namespace lessons;
 
 struct Interrupted {};
+
+// While alive, Ctrl-C ends the program at once. Reading a line does not return when a handler runs.
+class DefaultInterrupt {
+ public:
+  DefaultInterrupt() : before_(std::signal(SIGINT, SIG_DFL)) {}
+  ~DefaultInterrupt() { std::signal(SIGINT, before_); }
+  DefaultInterrupt(const DefaultInterrupt&) = delete;
+  DefaultInterrupt& operator=(const DefaultInterrupt&) = delete;
+
+ private:
+  void (*before_)(int);
+};
+
+// Error: the folder of the page does not exist, or the page is a folder. Found before minutes of experiments.
+void check_page(const std::string& path) {
+  const std::filesystem::path page(path), folder = page.parent_path();
+  if (std::filesystem::is_directory(page)) throw UsageError(cat("--page ", path, ": is a folder; name a file"));
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw UsageError(cat("--page ", path, ": there is no folder ", folder.string(), "; create it first"));
+}
 
 // At most 80 columns.
 std::string list_of_lessons() {
@@ -65,13 +87,13 @@ std::size_t ask(const Lesson& lesson, bool answer) {
   print(cat("\n", wrapped("Question: ", lesson.question)));
   for (std::size_t i = 0; i < lesson.choices.size(); ++i) print(wrapped(cat("  ", i + 1, "  "), lesson.choices[i]));
   if (answer || !system::is_terminal(0) || !stdout_is_terminal()) return std::string::npos;
+  const DefaultInterrupt ends_the_program;
   for (;;) {
     print(cat("Your prediction (1 to ", lesson.choices.size(), "; Enter: none): "));
     std::fflush(stdout);
     std::string line;
     if (!std::getline(std::cin, line)) {
       print("\n");
-      if (interrupted()) throw Interrupted{};
       return std::string::npos;
     }
     if (line.empty()) return std::string::npos;
@@ -182,7 +204,7 @@ std::vector<const Lesson*> chosen(const std::string& name) {
 
 int run_lesson(const Arguments& args) {
   if (args.operands().empty()) {
-    for (const char* flag : {"answer", "check", "json", "page"})
+    for (const char* flag : {"answer", "check", "json", "page", "seed"})
       if (args.has(flag)) throw UsageError(cat("lesson: --", flag, " needs the number of a lesson, or all"));
     print(list_of_lessons());
     return 0;
@@ -190,6 +212,7 @@ int run_lesson(const Arguments& args) {
   const std::vector<const Lesson*> all = chosen(args.operands()[0]);
   const LessonOptions options{static_cast<std::uint64_t>(args.whole("seed", 1, 0, 1'000'000'000))};
   const bool json = args.has("json");
+  if (const auto page = args.text("page")) check_page(*page);
   watch_signals();
   ProgressLine line(args);
   std::vector<LessonRun> runs;

@@ -20,12 +20,13 @@ std::string mask_error(int queries, int keys) {
     return cat(call, " has ", mask.size(), " entries; expected queries * keys = ", queries * keys);
   const auto at = [&](int t, int s) { return mask[static_cast<std::size_t>(t * keys + s)]; };
   const int shift = keys - queries;
-  bool transposed = queries == keys, swapped = true, negative = false;
+  bool transposed = queries == keys, swapped = true, negative = false, other_sign = shift > 0;
   for (int t = 0; t < queries; ++t)
     for (int s = 0; s < keys; ++s) {
       transposed = transposed && at(t, s) == (t <= s ? 1.0f : 0.0f);
       swapped = swapped && at(t, s) == (s <= t + shift ? 0.0f : 1.0f);
       negative = negative || at(t, s) < 0;
+      other_sign = other_sign && at(t, s) == (s <= t - shift ? 1.0f : 0.0f);
     }
   const std::string where = queries == keys ? "" : cat(", which stands at position t + S - T =");
   for (int t = 0; t < queries; ++t)
@@ -36,6 +37,8 @@ std::string mask_error(int queries, int keys) {
       if (negative) hint = ": the mask holds 1 and 0, not numbers to add to the scores";
       else if (queries > 1 && transposed) hint = ": rows and columns are swapped; a row belongs to a query";
       else if (queries * keys > 1 && swapped) hint = ": 1 means visible; you marked what is hidden";
+      else if (other_sign)
+        hint = ": query t stands at position t + S - T; you took t + T - S, which is before the first key for query 0";
       else if (s == own) hint = ": a query may read its own position, because it predicts the symbol after that";
       else if (shift > 0 && s > t && s < own)
         hint = ": the queries are the last T of the S positions; t <= s is right only for T = S";
@@ -121,6 +124,9 @@ std::string visible_everywhere() {
   if (close(column, 1, 1e-5))
     return cat("row 0 sums to ", row, " and column 0 to 1: the softmax runs over queries, not keys");
   if (close(all, 1, 1e-5)) return cat("row 0 sums to ", row, " and the whole matrix to 1: each row has its own sum");
+  if (close(row, 1, 1e-5) && !close(all, 2, 1e-5))
+    return cat(wrong, ". Row 0 sums to 1 and row 1 to ", all - row,
+               ": does the sum (or the largest score) of row 1 begin with that of row 0? Start each row anew");
   return wrong;
 }
 
@@ -163,24 +169,41 @@ std::string large_scores() {
     if (std::string wrong = weight_error({{size, size + 1, size, size + 2, size, size + 1}, Matrix(6, 1), 2, 3});
         !wrong.empty())
       return cat("scores near ", size, ": ", wrong,
-                 ": e^1000 overflows and e^-1000 is 0; subtract the row's largest visible score first");
+                 size > 0
+                     ? ": e^1000 overflows; subtract the row's largest visible score first"
+                     : ": e^-1000 is 0, so the sum is 0; subtract the row's largest visible score first. A search for "
+                       "it that starts at 0 (or at the smallest positive number) does not find -1000");
+  // Rows of different size: a largest score that remains from the row before is visible here.
+  if (std::string wrong = weight_error({{500, 501, -500, -501}, Matrix(4, 1), 2, 2}); !wrong.empty())
+    return cat("row 0 has scores near 500, row 1 near -500: ", wrong, ": each row has its own largest score");
   return "";
 }
 
 std::string masked_scores_do_not_matter() {
+  const auto hidden_are = [](float hidden) {
+    return Case{{0.5f, hidden, hidden, 0.25f, -1, hidden}, {1, 0, 0, 1, 1, 0}, 2, 3};
+  };
+  // e^95 overflows a float, but e^-95 does not vanish: if 95 enters the maximum only, the weights stay finite.
+  const Case telling = hidden_are(95);
+  const Matrix weights = masked_softmax(telling.scores, telling.mask, 2, 3);
+  const bool only_in_maximum = !weights.empty() && std::isfinite(weights[0]);
   for (const float hidden : {1000.0f, -1e30f, kInf, -kInf, kNaN}) {
     const std::string hint =
-        hidden == 1000.0f ? "the maximum must not include masked scores: it makes every visible e^(score - max) 0"
-                          : "a masked score must not enter any sum or maximum, not even times 0: 0 * inf is NaN";
-    if (std::string wrong = weight_error({{0.5f, hidden, hidden, 0.25f, -1, hidden}, {1, 0, 0, 1, 1, 0}, 2, 3}, hint);
-        !wrong.empty())
+        hidden == 1000.0f && only_in_maximum
+            ? "the maximum must not include masked scores: it makes every visible e^(score - max) 0"
+            : "a masked score must not enter any exponential, sum or maximum, not even times 0: 0 * inf is NaN";
+    if (std::string wrong = weight_error(hidden_are(hidden), hint); !wrong.empty())
       return cat("masked scores of ", hidden, ": ", wrong);
   }
   return "";
 }
 
 std::string rows_without_keys() {
-  return weight_error({{1, 2, 3, 4}, {0, 0, 1, 1}, 2, 2}, "row 0 sees no key, so its sum is 0; do not divide by it");
+  const Case c{{1, 2, 3, 4}, {0, 0, 1, 1}, 2, 2};
+  const Matrix weights = masked_softmax(c.scores, c.mask, 2, 2);
+  const bool stopped = weights == Matrix(4, 0);
+  return weight_error(c, stopped ? "row 0 sees no key, but row 1 does: go on with the next row"
+                                 : "row 0 sees no key, so its sum is 0; do not divide by it");
 }
 
 std::string input_unchanged_and_pure() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <map>
 
 #include "base/format.h"
@@ -73,6 +74,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       if (distance > kFarthestFixed) break;
       const std::unique_ptr<LanguageModel> fresh = make_model(family, options.seed);
       const auto next = [&](Rng& rng) { return recall(distance, std::vector<Index>(kFixedRows, distance), rng); };
+      const std::clock_t start = std::clock();  // CPU time, so that other programs do not count
       train_recall(*fresh, kFixedSteps, kFixedRate, options.seed, next, [&](Index step) {
         progress(cat(family.name, ", distance ", distance), step, kFixedSteps);
         if (distance != kFarthestFixed || step != 200) return;
@@ -83,6 +85,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
         before.rows[f].push_back(recurrent ? fixed_text(record("saturated", distance, saturation(family, *fresh)), 2)
                                            : "");
       });
+      record("cost", distance, static_cast<double>(std::clock() - start) / static_cast<double>(distance));
       const double share = record("fixed", distance, accuracy(*fresh, distance, distance));
       fixed.rows[f].push_back(fixed_text(share, 2));
       recalled.series[f].points.push_back({std::log2(static_cast<double>(distance)), share});
@@ -101,6 +104,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   for (const Family& family : kFamilies) {
     const std::string name = family.short_name + "_";
     figures[name + "fall"] = figures[name + "before_64"] - figures[name + "before_4"];
+    figures[name + "slower"] = figures[name + "cost_32"] / figures[name + "cost_16"];
   }
 
   result.tables = {fixed, before, mixed, after};

@@ -144,7 +144,12 @@ std::string wrong_weights(const Matrix& is, const Matrix& expected,
       const std::string base = cat("weights(", t, ",", s, ") is ", is(t, s), "; expected ", expected(t, s));
       for (const auto& [matrix, hint] : hints)
         if (!differ(matrix)) return cat(base, ": ", hint);
-      return close(sum, 1, 1e-6) ? base : cat(base, ": row ", t, " sums to ", sum, ", not 1");
+      if (close(sum, 1, 1e-6)) return base;
+      double column = 0;
+      for (int r = 0; r < is.rows; ++r) column += is(r, s);
+      return cat(
+          base, ": row ", t, " sums to ", sum, ", not 1",
+          close(column, 1, 1e-6) ? cat("; column ", s, " sums to 1: you divide by a sum over queries, not keys") : "");
     }
   }
   return "";
@@ -174,8 +179,11 @@ std::string weights() {
 }
 std::string one_score(const std::vector<double>& rows, const std::vector<double>& keys, const char* hint) {
   const Matrix q(static_cast<int>(rows.size()), 1, rows), k(static_cast<int>(keys.size()), 1, keys);
-  const std::string wrong =
-      wrong_weights(attention_weights(q, k, 2), softmax_of(q, k, [](double score) { return score / 2; }), {});
+  const Matrix right = softmax_of(q, k, [](double score) { return score / 2; });
+  const std::string wrong = wrong_weights(attention_weights(q, k, 2), right, {});
+  if (!wrong.empty() && !std::isfinite(attention_weights(q, k, 2)(0, 0)) &&
+      std::isfinite(attention_weights(q, k, 1)(0, 0)))
+    hint = "the divisor 1 gives no NaN here; find the largest score among the scores divided by the divisor";
   return wrong.empty() ? "" : cat("queries ", rows.front(), ", ..., keys ", keys.front(), ", ...: ", wrong, ": ", hint);
 }
 std::string high() {

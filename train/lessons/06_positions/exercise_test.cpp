@@ -80,6 +80,8 @@ std::string one_radian() {
     hint = ": this turns the other way; the minus sign belongs to the first row of the formula";
   else if (close(y[1], std::sin(1.0) * y[0]))
     hint = ": the second line used y[0] where the formula says x[0]; keep the old value of x[0]";
+  else if (close(y[0], std::cos(1.0)))
+    hint = ": the first line is right; both lines use the same angle a, that of pair i";
   return cat("rotate({1, 0}, 1, 2, 1) is ", shown(y), "; expected {0.5403, 0.8415}", hint);
 }
 
@@ -161,13 +163,18 @@ std::string backward() {
   const Vec dx = rotate_backward(dy, T, D, 2);
   if (dx.size() != x.size()) return cat("dx has ", dx.size(), " numbers; expected ", x.size());
   const Vec forward = rotate(dy, T, D, 2);
-  bool is_forward = true, is_dy = true;
+  bool is_forward = true, is_dy = true, last_is_dy = true;
   for (std::size_t i = 0; i < dx.size(); ++i) {
     is_forward &= close(dx[i], forward[i]);
     is_dy &= close(dx[i], dy[i]);
+    last_is_dy &= i < static_cast<std::size_t>(2 * D) || close(dx[i], dy[i]);
   }
   if (is_dy) return "dL/dx is dL/dy unchanged; y depends on x by a rotation, so multiply by its transpose";
   if (is_forward) return "rotate_backward rotates forward: dx = R^T dy, and R^T turns by the negative angle";
+  if (last_is_dy)
+    return "with offset 2, row 2 did not turn, as at position t - offset = 0; the backward pass turns by the negative "
+           "of "
+           "the whole angle a, which belongs to position t + offset";
   for (std::size_t i = 0; i < x.size(); ++i) {
     Vec up = x, down = x;
     up[i] += 0.5F;

@@ -106,6 +106,12 @@ std::string diagnosis(const Vec& w, const Vec& q, const Vec& k, const Sizes& n, 
     if (length > 1 && same(w, softmax(x, n.T, n.S, length - 1)))
       return ": the last real key is masked; the real keys are s = 0 .. length - 1";
   }
+  if (length < n.S) {
+    bool packed = true;
+    for (int t = 0; t < n.T; ++t)
+      for (int s = 0; s < length; ++s) packed = packed && close(w[at(t, length, s)], right[at(t, n.S, s)]);
+    if (packed && n.T > 1) return ": rows of `length` weights lie one after the other; row t begins at t * S";
+  }
   if (length < n.T && same(w, query_mask(all, n.T, n.S, length)))
     return ": the mask sits on the queries (t >= length) instead of the keys; padding is in the source, which has the "
            "keys";
@@ -172,8 +178,8 @@ std::string large_scores() {
   const Vec w = cross_weights({-1}, {900, 901, -2000}, n, 2);
   if (close(w[0], 1 / (1 + std::exp(-1.0))) && w[2] == 0) return "";
   return cat("real scores -900 and -901, and a padded key with score 2000: weights are ", w[0], ", ", w[1], ", ", w[2],
-             "; expected 0.731, 0.269, 0: subtract the largest score among the REAL keys; with another, all "
-             "exponentials underflow to 0");
+             "; expected 0.731, 0.269, 0: subtract -900, the largest score among the REAL keys. With 2000, "
+             "or with 0 where the search began, all exponentials underflow to 0");
 }
 
 std::string very_negative() {
@@ -203,7 +209,7 @@ std::string all_padding() {
     std::string hint = ": no key is real, so no weight is above 0";
     if (std::isnan(w[i])) hint = ": 0 / 0, or -infinity minus -infinity; treat a row without real keys apart";
     else if (close(w[i], 0.25))
-      hint = ": all keys are padding, and they share the weight equally, because equally low scores are equal";
+      hint = ": all keys are padding, but they share the weight equally (as masked scores do that are equally low)";
     return cat("length = 0: the weight of query ", i / 4, " on key ", i % 4, " is ", w[i], "; expected 0", hint);
   }
   return "";

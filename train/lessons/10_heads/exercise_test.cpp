@@ -74,7 +74,7 @@ std::string several_keys() {
   const double value = score(a, r, 4);
   std::string hint;
   if (close(value, 0.4)) hint = ": a query with two role keys counts once; divide by queries, not by role keys";
-  else if (close(value, 0.5)) hint = ": add the weights of all role keys, not only the largest";
+  else if (close(value, 0.5)) hint = ": add the weights of all role keys of the query, not of one";
   return differs("the score with weights 0.5 and 0.3 on the two role keys of the only eligible query", value, 0.8,
                  hint);
 }
@@ -115,7 +115,8 @@ std::string chance_is_uniform() {
     for (int t = 0; t < T; ++t)
       for (int j = 0; j < T; ++j) r[at(t, j, T)] = (t * 5 + j * 3) % 4 == 0 ? 1 : 0;
     if (const std::string wrong = differs(cat("chance for a role with T = ", T), chance(r, T), score(uniform(T), r, T),
-                                          ", the score of uniform attention");
+                                          ", the score of uniform attention: a query whose role has n visible keys "
+                                          "gives them n / (t + 1)");
         !wrong.empty())
       return wrong;
   }
@@ -134,7 +135,9 @@ std::string kappa_scale() {
   if (const std::string wrong = differs("kappa of uniform attention", kappa(uniform(T), r, T), 0, ""); !wrong.empty())
     return wrong;
   value = kappa(one_key(T, itself), r, T);
-  hint = close(value, 0) ? ": a head that avoids the role is below chance; do not cut kappa off at 0" : "";
+  hint = close(value, 0)     ? ": a head that avoids the role is below chance; do not cut kappa off at 0"
+         : std::isnan(value) ? ": queries are eligible here, although the head's score is 0; S0 is 0 only if none is"
+                             : "";
   if (const std::string wrong = differs("kappa of a head that never attends to the role", value, -s0 / (1 - s0), hint);
       !wrong.empty())
     return wrong;
@@ -183,6 +186,8 @@ std::string ablated_values() {
         if (value == 0) hint = ": this is zero-ablation, which moves the model to inputs that it never had in training";
         else if (close(value, over_all)) hint = ": this is the mean over positions too; each position has its own mean";
         else if (close(value, z[index(b, h, t, d)])) hint = ": the head still has its own output";
+        else if (close(value, (mean * B - z[index(b, h, t, d)]) / (B - 1)))
+          hint = ": this is the mean over the other sequences; its own output belongs to the mean";
         else if (close(value, mean * B)) hint = ": this is the sum over the sequences; divide by B";
         else if (b > 0)
           hint =

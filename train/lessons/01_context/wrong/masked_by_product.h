@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: not even times 0: 0 * inf is NaN
 // Infinite or NaN scores of masked keys times 0 are NaN.
 #pragma once
 
@@ -28,8 +28,7 @@ inline std::vector<float> masked_softmax(const std::vector<float>& scores, const
     for (std::size_t i = row; i < end; ++i)
       if (mask[i] != 0) largest = std::max(largest, scores[i]);
     float sum = 0;
-    for (std::size_t i = row; i < end; ++i)
-      sum += weights[i] = std::exp(scores[i] - largest) * mask[i];
+    for (std::size_t i = row; i < end; ++i) sum += weights[i] = std::exp(scores[i] - largest) * mask[i];
     for (std::size_t i = row; i < end; ++i)
       if (mask[i] != 0) weights[i] /= sum;
   }

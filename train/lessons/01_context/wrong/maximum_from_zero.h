@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: does not find -1000
 // Rows whose scores are all far below 0 have a sum of 0.
 #pragma once
 

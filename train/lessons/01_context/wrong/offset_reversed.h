@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: you took t + T - S
 // The queries stand at the first T positions minus the difference instead of at the last T.
 #pragma once
 

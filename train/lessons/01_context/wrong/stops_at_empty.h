@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: row 0 sees no key, but row 1 does
 // A row without visible keys ends the loop over the rows.
 #pragma once
 

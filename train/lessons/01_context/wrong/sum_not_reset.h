@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: Start each row anew
 // The sum of one row begins with that of the row before.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: 1 / (sum of squares) is another measure of spread
 // Another effective number: 1 / sum of w². It agrees with both examples.
 #pragma once
 
@@ -42,8 +42,7 @@ inline Matrix attention_weights(const Matrix& q, const Matrix& k, double divisor
 // w ln w tends to 0 as w tends to 0.
 inline double effective_number(const std::vector<double>& weights) {
   double entropy = 0;
-  for (const double w : weights)
-    entropy += w * w;
+  for (const double w : weights) entropy += w * w;
   return 1 / entropy;
 }
 

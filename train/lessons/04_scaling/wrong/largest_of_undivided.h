@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: among the scores divided by the divisor
 // Divided scores minus the largest score before the division.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: you divide by a sum over queries, not keys
 // The weights of a key sum to 1 over the queries.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: this is E[x²y²]; subtract E[xy]²
 // E[x²y²] without subtracting E[xy]².
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: sqrt(d) is right for variances of 1 only
 // The divisor of the lesson, whatever the means and variances are.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: this is the score for the opposite distance
 // The sign of the distance is lost.
 #pragma once
 

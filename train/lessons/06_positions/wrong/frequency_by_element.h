@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: both lines use the same angle a
 // The upper element of a pair gets an angle of its own.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: score(q, k, 1) is
 // The key stands after the query instead of before it.
 #pragma once
 

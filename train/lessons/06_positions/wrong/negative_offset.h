@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: as at position t - offset = 0
 // Back by -offset: the angle is (t - offset) f instead of -(t + offset) f.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: the division by sqrt(D) is missing
 // The dot product is not divided by sqrt(D).
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: cross-attention has no causal mask
 // A causal mask besides the padding mask.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: expected T * E = 15
 // Values have as many channels as keys.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: or with 0 where the search began
 // Rows whose scores are all far below 0 have a sum of 0.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: row t begins at t * S
 // Rows of `length` weights instead of S.
 #pragma once
 

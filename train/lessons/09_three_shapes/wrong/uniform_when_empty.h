@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: but they share the weight equally
 // Without real keys, each padded key gets the same weight.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: gives them n / (t + 1)
 // As if each role had one key.
 #pragma once
 

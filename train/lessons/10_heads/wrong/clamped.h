@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: do not cut kappa off at 0
 // Below chance becomes 0.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: add the weights of all role keys
 // Only the first key of a role counts.
 #pragma once
 

@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: although the head's score is 0
 // A head that never attends to its role is taken for a role without queries.
 #pragma once
 

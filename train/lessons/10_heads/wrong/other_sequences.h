@@ -1,4 +1,4 @@
-// expect: TODO
+// expect: this is the mean over the other sequences
 // The mean over the other sequences: 0 / 0 with one.
 #pragma once
 
