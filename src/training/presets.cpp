@@ -16,9 +16,11 @@ std::vector<Preset> make_presets() {
   demo.width = 64;
   demo.context = 144;
   demo.batch = 4;
-  demo.steps = 7000;
+  demo.steps = 5800;
+  demo.optimizer = "muon";
   demo.lr = 8e-3;
-  demo.min_lr = 1e-4;
+  demo.min_lr = 1e-5;
+  demo.matrix_lr = 0.02;
   demo.warmup = 100;
   demo.beta2 = 0.95;
   demo.weight_decay = 0.01;

@@ -18,11 +18,11 @@ namespace headlight::cli {
 
 namespace {
 
-constexpr std::size_t kHead = 12;
-constexpr int kColumn = 10;
+constexpr std::size_t kHeadColumn = 12;
+constexpr int kSourceColumn = 10;
 
 std::string left_aligned(std::string text) {
-  text.resize(std::max(text.size() + 1, kHead), ' ');
+  text.resize(std::max(text.size() + 1, kHeadColumn), ' ');
   return text;
 }
 
@@ -30,13 +30,13 @@ std::string matrix_lines(const ExpertStudy& study) {
   std::string lines =
       "\nshare of each source that the model still uses (1: all, 0: nothing) when a head\n"
       "is mean-ablated:\n" +
-      std::string(kHead, ' ');
-  for (const Expert& expert : study.experts) lines += padded(expert.name, kColumn);
+      std::string(kHeadColumn, ' ');
+  for (const Expert& expert : study.experts) lines += padded(expert.name, kSourceColumn);
   lines += "\n";
   const auto row = [&](const std::string& name, const Estimates& k, const auto& mark) {
     lines += left_aligned(name);
     for (std::size_t e = 0; e < k.size(); ++e)
-      lines += padded(cat(fixed_text(k[e].mean, 2), mark(e) ? "*" : " "), kColumn);
+      lines += padded(cat(fixed_text(k[e].mean, 2), mark(e) ? "*" : " "), kSourceColumn);
     lines += "\n";
   };
   const auto never = [](std::size_t) { return false; };

@@ -32,12 +32,6 @@ std::vector<double> numbers_in(const std::optional<JsonView>& object, const char
   return found ? numbers(*found) : std::vector<double>{};
 }
 
-double mean_of(std::span<const double> values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return values.empty() ? kMissing : sum / static_cast<double>(values.size());
-}
-
 LossIncrease read_increase(const JsonView& view) {
   return {number_or_nan(view, "mean"), number_or_nan(view, "low"), number_or_nan(view, "high"), 0};
 }
@@ -56,6 +50,12 @@ SeedFigures::Head read_head(const JsonView& view, std::span<const SeedFigures::S
 }
 
 }  // namespace
+
+double mean_of(std::span<const double> values) {
+  double sum = 0;
+  for (const double v : values) sum += v;
+  return values.empty() ? kMissing : sum / static_cast<double>(values.size());
+}
 
 double SeedFigures::Head::kappa(const std::string& role_name) const {
   for (const RoleKappa& r : roles)

@@ -96,4 +96,7 @@ SeedFigures seed_figures(const JsonView& study);
 // The results that count, in order.
 std::vector<SeedResult> counted_results(std::span<const SeedResult> results);
 
+// NaN if there are no values.
+double mean_of(std::span<const double> values);
+
 }  // namespace headlight

@@ -14,12 +14,6 @@ namespace {
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double mean_of(std::span<const double> values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return values.empty() ? kUnknown : sum / static_cast<double>(values.size());
-}
-
 // One value per seed, with replicates where measured. Intervals are clamped to the range of the value, because shifted
 // replicates may exceed it.
 struct Sample {

@@ -11,7 +11,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kSteps = 800, kTests = 300;
+constexpr Index kFillSteps = 800, kTests = 300;
 constexpr double kPeak = 3e-3, kMaskShare = 0.4;
 
 // One more than the symbols of the text: the encoder's mask. The causal model gets an unused symbol instead, so that
@@ -25,7 +25,7 @@ void train_on_tales(LanguageModel& model, const TokenText& text, std::uint64_t s
                     const LessonProgress& progress) {
   Rng windows(seed), hidden(seed + 1);
   Batch batch;
-  optimize(model, kSteps, kPeak, what, progress, [&] {
+  optimize(model, kFillSteps, kPeak, what, progress, [&] {
     random_windows(text, kTalesContext, kTalesBatch, windows, batch);
     model.prepare(batch.inputs, batch.targets, batch.rows, hidden);  // hides symbols from the encoder
     return cross_entropy(model(batch.inputs, batch.rows), batch.targets);

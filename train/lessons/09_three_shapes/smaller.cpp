@@ -9,7 +9,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kSteps = 300, kOrders = 3, kWindows = 200;
+constexpr Index kStudentSteps = 300, kOrders = 3, kWindows = 200;
 constexpr double kTeacherShare = 0.9;
 
 // The loss of a student after training on windows in the given order. Without a teacher it learns from the text alone.
@@ -24,7 +24,7 @@ double student_loss(const TalesModels& models, const TransformerLM* teacher, std
                          .position = "rotary"});
   Rng windows(order);
   Batch batch;
-  optimize(student, kSteps, 5e-3, what, progress, [&] {
+  optimize(student, kStudentSteps, 5e-3, what, progress, [&] {
     random_windows(models.text.split.train, kTalesContext, kTalesBatch, windows, batch);
     const Tensor logits = student(batch.inputs, batch.rows), loss = cross_entropy(logits, batch.targets);
     if (teacher == nullptr) return loss;
