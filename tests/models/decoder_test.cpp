@@ -309,7 +309,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
     // The first token beyond the context.
     const Index length = model.position->relative() ? c.context + 2 : c.context / 2 + 1;
     const SilentAt hook(length, model.position->relative() ? c.context : length - 1);
-    EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), " at token 20 of 20; ")) << static_cast<int>(kind);
+    EXPECT_TRUE(contains(error_of([&] { Decoder{model}; }), " at token 20 of 20; ")) << kind;
   }
 }
 

@@ -95,7 +95,7 @@ TEST(Training, ASmallModelLearns) {
     const double first = steps.step();
     double last = 0;
     for (int i = 0; i < 300; ++i) last = steps.step();
-    EXPECT_LT(last, 0.7 * first) << static_cast<int>(kind);  // the next id is a function of the present one
+    EXPECT_LT(last, 0.7 * first) << kind;  // the next id is a function of the present one
   }
 }
 
@@ -145,8 +145,8 @@ TEST(Training, NothingIsAllocatedInRepeatedInference) {
     const Index system = pool_stats().system_allocations;
     const Index bytes = cli::allocated_bytes();
     for (int i = 0; i < 3; ++i) model(ids, 2);
-    EXPECT_EQ(cli::allocated_bytes(), bytes) << static_cast<int>(kind);
-    EXPECT_EQ(pool_stats().system_allocations, system) << static_cast<int>(kind);
+    EXPECT_EQ(cli::allocated_bytes(), bytes) << kind;
+    EXPECT_EQ(pool_stats().system_allocations, system) << kind;
   }
 }
 

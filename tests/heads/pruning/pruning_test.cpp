@@ -20,7 +20,7 @@ double difference(const TransformerLM& model, const HeadWindows& windows, std::v
   const HeadMeans means(model, windows);
   const auto pruned = without_heads(model, removed, means);
   const std::vector<float> real = token_losses(*pruned, windows);
-  const AblateHeads hook(means, removed, pruning_replacement(model.config()));
+  const AblateHeads hook(means, removed, pruning_replacement(model));
   const std::vector<float> masked = token_losses(model, windows);
   double worst = 0;
   for (std::size_t i = 0; i < real.size(); ++i)
