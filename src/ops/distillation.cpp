@@ -38,7 +38,7 @@ Tensor distillation_loss(const Tensor& logits, const Tensor& teacher, double tem
         table.unary(kernels::Unary::kExp, n, log_q_row, q_row);
         double sum = 0;
         for (Index i = 0; i < n; ++i)
-          if (q_row[i] > 0) sum += static_cast<double>(q_row[i]) * static_cast<double>(log_q_row[i] - d[i]);
+          if (q_row[i] != 0) sum += static_cast<double>(q_row[i]) * static_cast<double>(log_q_row[i] - d[i]);
         losses[r] = sum;
         table.unary(kernels::Unary::kExp, n, d, d);
         table.binary(kernels::Binary::kSub, n, d, 1, q_row, 1, d);

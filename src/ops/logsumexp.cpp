@@ -25,7 +25,7 @@ Tensor logsumexp(const Tensor& x, int axis, bool keep) {
     each_column([&](Index c, Index first) {
       T largest = -std::numeric_limits<T>::infinity();
       for (Index j = 0; j < n; ++j)
-        if (!(px[first + j * inner] <= largest)) largest = px[first + j * inner];  // also selects NaN
+        if (const T v = px[first + j * inner]; v > largest || std::isnan(v)) largest = v;  // NaN stays
       double sum = 0;
       if (!std::isinf(largest))
         for (Index j = 0; j < n; ++j) sum += static_cast<double>(std::exp(px[first + j * inner] - largest));

@@ -13,7 +13,7 @@ class Case:
 
     def __init__(self, name, dtype="float32"):
         self.line = {"name": name, "dtype": dtype, "steps": [], "results": [], "rtol": 0.0, "atol": 0.0,
-                     "largest": 0.0, "signs": False}
+                     "largest": 0.0, "signs": False, "signs_of_gradients": False}
         self.tensors = {}
         self.count = 0
 
@@ -48,8 +48,9 @@ class Case:
     def expect_gradient(self, leaf, want):
         self.line.setdefault("gradients", []).append({"leaf": leaf, "want": self.tensor(want)})
 
-    def tolerate(self, rtol=0.0, atol=0.0, largest=0.0, signs=False):
-        self.line.update(rtol=float(rtol), atol=float(atol), largest=float(largest), signs=signs)
+    def tolerate(self, rtol=0.0, atol=0.0, largest=0.0, signs=False, signs_of_gradients=False):
+        self.line.update(rtol=float(rtol), atol=float(atol), largest=float(largest), signs=signs,
+                         signs_of_gradients=signs_of_gradients)
 
 
 def plain(value):

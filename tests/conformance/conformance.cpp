@@ -6,9 +6,10 @@
 //   {"name":"softmax 3","dtype":"float32",
 //    "steps":[{"call":"softmax(x,axis)","in":["x"],"out":["y"],"options":{"axis":-1}}],
 //    "results":[{"value":"y","want":"want.y","dy":"dy.y"}],"gradients":[{"leaf":"x","want":"want.dx"}],
-//    "rtol":1e-5,"atol":0,"largest":1e-6,"signs":false}
+//    "rtol":1e-5,"atol":0,"largest":1e-6,"signs":false,"signs_of_gradients":false}
 // The file of tensors holds "<line>/x" and so on; lines count from 0. An element may differ by
-// rtol |want| + atol + largest max |want|; infinities and NaN must be equal, with `signs` the sign of 0 too. A case with
+// rtol |want| + atol + largest max |want|; infinities and NaN must be equal, with `signs` (of results and
+// of gradients) the sign of 0 too. A case with
 // "error" must throw an Error that contains this text.
 #include <cmath>
 #include <cstdio>
@@ -105,6 +106,8 @@ class Case {
     }
     const Tolerance allowed{line_.at("rtol").as_double(), line_.at("atol").as_double(), line_.at("largest").as_double(),
                             line_.at("signs").as_bool()};
+    const Tolerance allowed_gradient{allowed.relative, allowed.absolute, allowed.largest,
+                                     line_.at("signs_of_gradients").as_bool()};
     Tensor result, gradient;
     for (const JsonView& one : line_.at("results").elements()) {
       const std::string& value = one.at("value").as_string();
@@ -128,7 +131,8 @@ class Case {
       const std::string& leaf = one.at("leaf").as_string();
       Tensor got = values[leaf].grad();
       if (!got.defined()) got = Tensor::zeros_like(values[leaf]);
-      if (const std::string wrong = difference(got, stored(one.at("want").as_string()), allowed); !wrong.empty())
+      if (const std::string wrong = difference(got, stored(one.at("want").as_string()), allowed_gradient);
+          !wrong.empty())
         return cat("gradient of ", leaf, ": ", wrong);
     }
     return {};

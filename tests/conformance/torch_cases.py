@@ -20,7 +20,7 @@ from torch_draw import Draw, Refused, Redraw
 DRAWS, SPECIAL_DRAWS = 16, 12
 OPERATIONS = {**torch_ops.OPERATIONS, **torch_layers.OPERATIONS}
 # float32 rounds at 6e-8; a sum of some hundred terms adds up to a few ten times that.
-TOLERANCE = {"float32": {"rtol": 4e-6, "largest": 4e-6}, "float64": {"rtol": 1e-11, "largest": 1e-12}}
+TOLERANCE = {"float32": (4e-6, 4e-6), "float64": (1e-11, 1e-12)}  # relative to the element, to the largest one or 1
 
 
 def declarations(header):
@@ -46,7 +46,7 @@ def draw_case(declaration, operation, number, dtype, special):
     """A case, or None if PyTorch refuses every draw."""
     for attempt in range(20):
         seed = zlib.crc32(f"{declaration} {number} {special} {attempt}".encode())
-        draw = Draw(seed, special if operation.special else None, elementwise=operation.elementwise)
+        draw = Draw(seed, operation.special if special else None, elementwise=operation.elementwise)
         name = f"{declaration} {'special ' if special else ''}{number} {dtype}"
         try:
             return make_case(name, declaration, operation, draw, dtype)
@@ -66,48 +66,59 @@ def make_case(name, declaration, operation, draw, dtype):
         case.call(declaration, [case.tensor(x) if x is not None else "" for x in refused.inputs], **refused.options)
         case.line["error"] = refused.text
         return case
-    inexact = draw.special is not None and dtype == "float32"
-    leaves, names = [], []
-    for i, array in enumerate(call.inputs):
-        if array is None:
-            leaves.append(None)
-            names.append("")
-            continue
-        if dtype == "float32":
-            array = array.astype(numpy.float32)
-        leaf = torch.tensor(array.astype(numpy.float32 if inexact else numpy.float64))
-        leaf.requires_grad_(i not in call.constants)
-        leaves.append(leaf)
-        names.append(case.tensor(array, f"in{i}"))
-    wanted = call.torch(*leaves)
-    wanted = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-    out = case.call(declaration, names, len(wanted), **call.options)
-    out = [out] if len(wanted) == 1 else out
-    gradients = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
-    wants_gradients = operation.gradients and (draw.special is None or operation.special_gradients)
-    total, flows = None, []
-    for i, y in enumerate(wanted):
-        flows.append(None)
-        if wants_gradients and y.requires_grad and i not in call.without_gradient:
-            dy = torch.tensor(draw.plain(tuple(y.shape)).astype(numpy.float32)).to(y.dtype)
-            flows[-1] = dy.double().numpy()
-            part = (y, dy)
-            total = [part] if total is None else [*total, part]
-    if total is not None:
-        torch.autograd.backward([y for y, _ in total], [dy for _, dy in total])
+    arrays = [array if array is None or dtype == "float64" else array.astype(numpy.float32) for array in call.inputs]
+    names = ["" if array is None else case.tensor(array, f"in{i}") for i, array in enumerate(arrays)]
+    values, gradients, flows = evaluate(call, operation, draw, arrays, numpy.float64)
+    if draw.special and dtype == "float32":
+        # What float32 cannot hold is as PyTorch has it in float32; the rest is more exact in float64.
+        in_float32 = evaluate(call, operation, draw, arrays, numpy.float32, flows)
+        values, gradients = (
+            [w if n is None else numpy.where(numpy.isfinite(n) & numpy.isfinite(w.astype(numpy.float32)), w, n)
+             for w, n in zip(wide, narrow)] for wide, narrow in zip((values, gradients), in_float32))
+    if call.flow is not None:
+        call.flow["dy"] = flows[0]
+    decide = call.decide or (lambda name, want: want)
+    out = case.call(declaration, names, len(values), **call.options)
+    out = [out] if len(values) == 1 else out
+    for i, want in enumerate(gradients):
+        if want is not None:
+            case.expect_gradient(f"in{i}", decide(f"d{i}", want))
+    for i, (value, want) in enumerate(zip(out, values)):
+        case.expect(value, decide(f"y{i}", want), flows[i])
+    rtol, largest = TOLERANCE[dtype]
+    slack = operation.slack * (operation.float64_slack if dtype == "float64" else 1)
+    exact = draw.special is not None and operation.elementwise
+    # The gradient of a broadcast input is a sum.
+    sums = not operation.elementwise or any(a is not None and a.shape != values[0].shape for a in arrays)
+    case.tolerate(rtol=rtol * slack, atol=max(operation.absolute if dtype == "float32" else 0,
+                                           largest * slack if sums else 1e-38 if dtype == "float32" else 1e-300),
+                  largest=0 if exact and not sums else largest * slack, signs=exact and operation.signs,
+                  signs_of_gradients=exact and operation.signs_of_gradients)
+    return case
+
+
+def evaluate(call, operation, draw, arrays, dtype, flows=None):
+    """The results, the gradients of the inputs (None where there is none), and what the backward pass started from."""
+    leaves = []
+    for i, array in enumerate(arrays):
+        leaves.append(None if array is None else torch.tensor(array.astype(dtype)))
+        if array is not None:
+            leaves[-1].requires_grad_(i not in call.constants)
+    results = call.torch(*leaves)
+    results = list(results) if isinstance(results, (list, tuple)) else [results]
+    if flows is None:
+        wanted = operation.gradients and (draw.special is None or operation.special_gradients)
+        flows = [draw.plain(tuple(y.shape)).astype(numpy.float32).astype(float)
+                 if wanted and y.requires_grad and i not in call.without_gradient else None
+                 for i, y in enumerate(results)]
+    parts = [(y, torch.tensor(dy.astype(dtype))) for y, dy in zip(results, flows) if dy is not None]
+    gradients = [None] * len(leaves)
+    if parts:
+        torch.autograd.backward([y for y, _ in parts], [dy for _, dy in parts])
         for i, leaf in enumerate(leaves):
             if leaf is not None and leaf.requires_grad:
-                grad = leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
-                want = grad.double().numpy()
-                case.expect_gradient(f"in{i}", call.decide(f"d{i}", want) if call.decide else want)
-    for i, (value, y) in enumerate(zip(out, wanted)):
-        want = y.detach().double().numpy()
-        case.expect(value, call.decide(f"y{i}", want) if call.decide else want, flows[i])
-    bound = TOLERANCE[dtype]
-    case.tolerate(rtol=bound["rtol"] * operation.slack, atol=1e-38 if dtype == "float32" else 1e-300,
-                  largest=0 if draw.special and operation.elementwise else bound["largest"] * operation.slack,
-                  signs=bool(draw.special) and operation.elementwise)
-    return case
+                gradients[i] = (leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)).double().numpy()
+    return [y.detach().double().numpy() for y in results], gradients, flows
 
 
 def collect(header):

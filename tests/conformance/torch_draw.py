@@ -47,7 +47,7 @@ class Draw:
         """Normal numbers; in special draws some are special."""
         x = self.plain(shape)
         if self.special:
-            pool = EXTREME + (LARGE if self.elementwise else ())
+            pool = self.special + (LARGE if self.elementwise else ())
             chosen = self.rng.random(shape) < (0.6 if self.elementwise else 0.1)
             x = numpy.where(chosen, self.rng.choice(pool, shape), x)
         return x
@@ -97,13 +97,18 @@ class Call:
     constants: tuple = ()
     without_gradient: tuple = ()
     decide: typing.Callable = None
+    flow: dict = None  # receives the gradient of the first result as "dy"
 
 
 @dataclasses.dataclass
 class Operation:
     make: typing.Callable  # from a Draw to a Call
     elementwise: bool = False
-    special: bool = True
+    special: tuple = EXTREME  # values of special draws; () for no such draws
     gradients: bool = True
     special_gradients: bool = True
+    signs: bool = True  # of zeros count, in draws of special values
+    signs_of_gradients: bool = True
+    absolute: float = 0  # error allowed besides in float32
     slack: float = 1  # times the usual tolerance
+    float64_slack: float = 1

@@ -20,7 +20,22 @@ def operation(declaration, **options):
 
 # ---- losses ----
 
-@operation("cross_entropy(logits,targets)")
+def ignored_rows(targets, ignored, axis):
+    """Rows without a loss have gradient 0, where PyTorch gives NaN if a row has one."""
+    def decide(name, want):
+        if name == "d0":
+            want = want.copy()
+            rows = numpy.moveaxis(want, axis, -1)
+            rows[numpy.reshape([t == ignored for t in targets], rows.shape[:-1]).astype(bool)] = 0
+        return want
+    return decide
+
+
+# Of rows with +inf PyTorch gives NaN, Headlight the limit where there is one.
+NO_PLUS_INFINITY = (0.0, -0.0, -numpy.inf, numpy.nan)
+
+
+@operation("cross_entropy(logits,targets)", special=NO_PLUS_INFINITY)
 def cross_entropy(d):
     shape, classes = d.shape(0, 3), d.size(1)
     logits = d.normal((*shape, classes))
@@ -32,10 +47,10 @@ def cross_entropy(d):
             return (torch.zeros_like(x) * torch.zeros_like(x)).sum() + 0 * torch.nan_to_num(x, 0, 0, 0).sum()
         return F.cross_entropy(x.reshape(rows, classes), torch.tensor(targets, dtype=torch.long), ignore_index=-1)
 
-    return Call([logits], reference, {"targets": targets})
+    return Call([logits], reference, {"targets": targets}, decide=ignored_rows(targets, -1, -1))
 
 
-@operation("cross_entropy(logits,targets,options)")
+@operation("cross_entropy(logits,targets,options)", special=NO_PLUS_INFINITY)
 def cross_entropy_options(d):
     shape, classes = list(d.shape(0, 3)), d.size(1)
     axis = d.whole(0, len(shape) + 1)
@@ -53,10 +68,12 @@ def cross_entropy_options(d):
         return y.reshape(shape) if reduction == "none" else y
 
     return Call([logits, weights], reference, {"axis": axis, "targets": targets, "ignored": ignored,
-                                               "reduction": reduction, "label_smoothing": smoothing}, constants=(1,))
+                                               "reduction": reduction, "label_smoothing": smoothing}, constants=(1,),
+                decide=ignored_rows(targets, ignored, axis))
 
 
-@operation("distillation_loss(logits,teacher,temperature)")
+# A teacher's probability of 0 has no part in the sum; PyTorch multiplies 0 by infinity.
+@operation("distillation_loss(logits,teacher,temperature)", special=(0.0, -0.0, numpy.nan))
 def distillation_loss(d):
     shape = (*d.shape(0, 3, least=1), d.size(1))
     t = d.pick(1.0, 2.0, 0.5)
@@ -69,8 +86,8 @@ def distillation_loss(d):
     return Call([d.normal(shape), d.normal(shape)], reference, {"temperature": t}, constants=(1,))
 
 
-def elementwise_loss(name, function, draw_x, draw_target, constants=()):
-    @operation(f"{name}({'p' if name == 'binary_cross_entropy' else 'x'},target,reduction)")
+def elementwise_loss(name, function, draw_x, draw_target, constants=(), **options):
+    @operation(f"{name}({'p' if name == 'binary_cross_entropy' else 'x'},target,reduction)", **options)
     def make(d):
         shape, reduction = d.shape(), d.pick("mean", "sum", "none")
         x, target = draw_x(d, shape), draw_target(d, shape)
@@ -85,10 +102,33 @@ def probability(d, shape):
     return numpy.where(d.rng.random(shape) < 0.2, numpy.round(p), p)  # with exact zeros and ones
 
 
+def stable_loss(x, target, reduction):
+    """PyTorch's, and for infinite x, where PyTorch subtracts infinities, the limits and their slopes."""
+    far = torch.isinf(x)
+    y = F.binary_cross_entropy_with_logits(torch.where(far, 0.0, x), target, reduction="none")
+    certain = torch.where(x > 0, target == 1, target == 0)
+    limit = Limit.apply(x, torch.where(certain, 0.0, torch.inf).to(x.dtype), torch.sigmoid(x.detach()) - target)
+    y = torch.where(far, limit, y)
+    return {"none": lambda: y, "sum": y.sum, "mean": y.mean}[reduction]()
+
+
+class Limit(torch.autograd.Function):
+    """Given values with given slopes."""
+
+    @staticmethod
+    def forward(ctx, x, y, slope):
+        ctx.save_for_backward(slope)
+        return y.clone()
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy * ctx.saved_tensors[0], None, None
+
+
 elementwise_loss("mse_loss", F.mse_loss, lambda d, s: d.normal(s), lambda d, s: d.normal(s))
-elementwise_loss("binary_cross_entropy", F.binary_cross_entropy, probability, probability, (1,))
-elementwise_loss("binary_cross_entropy_with_logits", F.binary_cross_entropy_with_logits, lambda d, s: d.normal(s),
-                 probability, (1,))
+elementwise_loss("binary_cross_entropy", F.binary_cross_entropy, probability, probability, (1,),
+                 float64_slack=1e5)  # PyTorch's smallest denominator, 1e-12, is a float32
+elementwise_loss("binary_cross_entropy_with_logits", stable_loss, lambda d, s: d.normal(s), probability, (1,))
 
 
 # ---- norms ----
@@ -97,13 +137,13 @@ elementwise_loss("binary_cross_entropy_with_logits", F.binary_cross_entropy_with
 def layer_norm(d):
     x, eps = d.normal((*d.shape(0, 3), d.size(1))), d.pick(1e-5, 0.1)
     n = x.shape[-1:]
-    return Call([x, d.normal(n), d.normal(n)], lambda x, g, b: F.layer_norm(x, n, g, b, eps), {"eps": eps})
+    return Call([x, d.plain(n), d.plain(n)], lambda x, g, b: F.layer_norm(x, n, g, b, eps), {"eps": eps})
 
 
 @operation("rms_norm(x,gamma,eps)", slack=10)
 def rms_norm(d):
     x, eps = d.normal((*d.shape(0, 3), d.size(1))), d.pick(1e-5, 0.1)
-    return Call([x, d.normal(x.shape[-1:])], lambda x, g: F.rms_norm(x, x.shape[-1:], g, eps), {"eps": eps})
+    return Call([x, d.plain(x.shape[-1:])], lambda x, g: F.rms_norm(x, x.shape[-1:], g, eps), {"eps": eps})
 
 
 # ---- attention ----
@@ -165,11 +205,11 @@ def attention(d):
 
 
 # NaN and infinities reach all elements of a product in PyTorch, also those that a mask hides.
-OPERATIONS["attention(q,k,v,options,weights)"] = Operation(attention, special=False)
-OPERATIONS["attention_composite(q,k,v,options,weights)"] = Operation(attention, special=False)
+OPERATIONS["attention(q,k,v,options,weights)"] = Operation(attention, special=())
+OPERATIONS["attention_composite(q,k,v,options,weights)"] = Operation(attention, special=())
 
 
-@operation("attention_packed(qkv,heads,options,key_heads)", special=False)
+@operation("attention_packed(qkv,heads,options,key_heads)", special=())
 def attention_packed(d):
     b, g, h, t, _, o, mask, bias = draw_attention(d)
     size = d.size(1)
@@ -188,7 +228,7 @@ def attention_packed(d):
                 {**o, "heads": h, "key_heads": d.pick(g, None) if g == h else g}, constants=(1,))
 
 
-@operation("linear_attention(q,k,v,weights)", special=False, slack=4)
+@operation("linear_attention(q,k,v,weights)", special=(), slack=4)
 def linear_attention(d):
     b, g, group, t = d.size(0, 3), d.size(1, 3), d.pick(1, 2), d.pick(d.size(), 100)
     size, value_size, wanted = d.size(1), d.size(1), d.chance()
@@ -229,7 +269,7 @@ def rotate(d):
 
     def reference(x):
         half = x.shape[-1] // 2
-        angles = (torch.arange(x.shape[-2]) + offset).double()[:, None] * base ** (-torch.arange(half) / max(1, half)).double()
+        angles = (torch.arange(x.shape[-2]) + offset).double()[:, None] * base ** (-torch.arange(half).double() / max(1, half))
         return rotate_halves(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
 
     return Call([x], reference, {"offset": offset, "base": base})
@@ -264,7 +304,7 @@ def recurrent(name, gates):
         return Call(inputs, reference, options)
     parameters = "x,w,bias,h0,c0,last_cell" if name == "lstm" else "x,w,bias,h0"
     # A product with a matrix of zeros and infinities gives NaN in PyTorch's input product.
-    OPERATIONS[f"{name}({parameters})"] = Operation(make, special=False, slack=4)
+    OPERATIONS[f"{name}({parameters})"] = Operation(make, special=(), slack=4)
 
 
 recurrent("rnn", 1)
@@ -290,7 +330,7 @@ def conv1d(d):
                 reference, {"dilation": dilation, "groups": groups})
 
 
-@operation("graph_attention(h,source,target,edges,options)", special=False)
+@operation("graph_attention(h,source,target,edges,options)", special=())
 def graph_attention(d):
     nodes, heads, size = d.size(1), d.size(1, 3), d.size(1)
     edges = [tuple(d.ids(2, nodes)) for _ in range(d.pick(0, 1, nodes, 3 * nodes))]

@@ -30,28 +30,40 @@ def silu_limits(name, want, x):
 
 
 unary("neg(x)", torch.neg)
-unary("abs(x)", torch.abs)
+unary("abs(x)", torch.abs, signs_of_gradients=False)
 unary("exp(x)", torch.exp)
 unary("log(x)", torch.log, "positive")
 unary("sqrt(x)", torch.sqrt, "positive")
 unary("sin(x)", torch.sin)
 unary("cos(x)", torch.cos)
-unary("tanh(x)", torch.tanh)
+unary("tanh(x)", torch.tanh, absolute=4e-7)  # 1 - y^2 loses digits where y is close to 1
 unary("sigmoid(x)", torch.sigmoid)
 unary("relu(x)", torch.relu)
-unary("silu(x)", F.silu, decide=silu_limits)
+unary("silu(x)", F.silu, decide=silu_limits, signs_of_gradients=False)  # of slopes that underflow
 
 
-@operation("gelu(x,form)", elementwise=True)
+# Slack: for x < -1 exp turns a rounding error of its argument into several (src/kernels/simd/math.h).
+@operation("gelu(x,form)", elementwise=True, signs_of_gradients=False, slack=10)
 def gelu(d):
     form, x = d.pick("erf", "tanh"), d.normal(d.shape())
     approximate = {"erf": "none", "tanh": "tanh"}[form]
-    return Call([x], lambda x: F.gelu(x, approximate=approximate), {"form": form})
+
+    def limits(name, want):
+        """Where x^2 or x^3 overflows PyTorch gives NaN or infinity; the limit is x, the slopes of tanh's form 1 and 0."""
+        far = (numpy.abs(x) >= 1e30) & (form == "tanh")
+        if name == "y0":
+            return numpy.where(x >= 1e30, x, want)
+        slope = flow.get("dy")
+        return want if slope is None else numpy.where(far, numpy.where(x > 0, slope, 0), want)
+
+    flow = {}
+    return Call([x], lambda x: F.gelu(x, approximate=approximate), {"form": form}, decide=limits, flow=flow)
 
 
 @operation("clamp(x,low,high)", elementwise=True)
 def clamp(d):
-    low, high = (d.pick(None, -0.5), d.pick(0.25, 1.0)) if d.chance() else (-0.5, d.pick(None, 0.25))
+    # No bound is a value that is drawn: the derivative there is 1 here, and 0 in PyTorch 2.15.
+    low, high = (d.pick(None, -0.5), d.pick(0.25, 0.75)) if d.chance() else (-0.5, d.pick(None, 0.25))
     return Call([d.normal(d.shape())], lambda x: torch.clamp(x, low, high), {"low": low, "high": high})
 
 
@@ -73,29 +85,30 @@ def gated_tanh(d):
     return Call([x], lambda x: torch.tanh(x[..., :x.shape[-1] // 2]) * torch.sigmoid(x[..., x.shape[-1] // 2:]))
 
 
-def binary(declaration, function, b="normal"):
+def binary(declaration, function, b="normal", **options):
     def make(d):
         shape = d.shape()
         left, right = (shape, d.broadcast(shape)) if d.chance() else (d.broadcast(shape), shape)
         return Call([d.normal(left), getattr(d, b)(right)], function)
-    OPERATIONS[declaration] = Operation(make, elementwise=True)
+    OPERATIONS[declaration] = Operation(make, elementwise=True, **options)
 
 
 binary("add(a,b)", torch.add)
 binary("sub(a,b)", torch.sub)
 binary("mul(a,b)", torch.mul)
-binary("div(a,b)", torch.div, "away_from_zero")
-binary("maximum(a,b)", torch.maximum)
-binary("minimum(a,b)", torch.minimum)
+binary("div(a,b)", torch.div, "away_from_zero", signs_of_gradients=False)  # of gradients that underflow
+binary("maximum(a,b)", torch.maximum, signs=False)  # 0 and -0 are equal
+binary("minimum(a,b)", torch.minimum, signs=False)
 
 
-@operation("pow(a,b)", elementwise=True)
+# Slack: the exponent is rounded to float32, and log x multiplies its error.
+@operation("pow(a,b)", elementwise=True, signs_of_gradients=False, slack=4)
 def power(d):
     shape = d.shape()
     return Call([d.positive(shape), d.normal(d.broadcast(shape))], torch.pow)
 
 
-@operation("pow(x,exponent)", elementwise=True)
+@operation("pow(x,exponent)", elementwise=True, signs_of_gradients=False, slack=4)
 def power_of(d):
     exponent = d.pick(2.0, 3.0, 0.5, -1.0, 0.0, 1.0, 1.7)
     return Call([d.positive(d.shape())], lambda x: torch.pow(x, exponent), {"exponent": exponent})
@@ -132,6 +145,12 @@ def refuse_empty(d, name, x, sizes, **options):
         raise Refused(f"{name}: ", [x], **options)
 
 
+def masked_terms(name, x):
+    """logsumexp gives masked elements, -inf, the gradient 0; PyTorch NaN if another element is NaN."""
+    return (lambda what, want: numpy.where(x == -numpy.inf, 0, want) if what == "d0" else want) if name == "logsumexp" \
+        else None
+
+
 def reduce_torch(name, x, axes, keep):
     if name in ("max", "min"):
         return (torch.amax if name == "max" else torch.amin)(x, axes, keep)
@@ -147,14 +166,16 @@ for name in ("sum", "mean", "max", "min", "logsumexp"):
         x, keep = d.normal(d.shape(1, 4)), d.chance()
         axis = d.axis(x.ndim)
         refuse_empty(d, name, x, [x.shape[axis]], axis=axis, keep=keep)
-        return Call([x], lambda x: reduce_torch(name, x, [axis], keep), {"axis": axis, "keep": keep})
+        return Call([x], lambda x: reduce_torch(name, x, [axis], keep), {"axis": axis, "keep": keep},
+                    decide=masked_terms(name, x))
 
     @operation(f"{name}(x,axes,keep)", **ties)
     def some_axes(d, name=name):
         x, keep = d.normal(d.shape(1, 4)), d.chance()
         axes = d.axes(x.ndim)
         refuse_empty(d, name, x, [x.shape[axis] for axis in axes], axes=axes, keep=keep)
-        return Call([x], lambda x: reduce_torch(name, x, axes, keep), {"axes": axes, "keep": keep})
+        return Call([x], lambda x: reduce_torch(name, x, axes, keep), {"axes": axes, "keep": keep},
+                    decide=masked_terms(name, x))
 
     if name != "logsumexp":
         @operation(f"{name}(x)", **ties)
@@ -209,11 +230,17 @@ def masked_rows(y, seen):
 
 
 for name, function in (("softmax", F.softmax), ("log_softmax", F.log_softmax)):
-    @operation(f"{name}(x,axis)")
+    # In a row with +inf PyTorch gives NaN to all elements, Headlight the limits.
+    @operation(f"{name}(x,axis)", special=(0.0, -0.0, -numpy.inf, numpy.nan))
     def softmax(d, name=name, function=function):
         x = d.normal(d.shape(1, 4))
         axis = d.axis(x.ndim)
-        return Call([x], lambda x: function(x, axis), {"axis": axis})
+
+        def decide(result, want):
+            masked = (x == -numpy.inf).all(axis, keepdims=True)  # zeros here, NaN in PyTorch
+            return numpy.where(masked, 0, want) if name == "softmax" and x.size else want
+
+        return Call([x], lambda x: function(x, axis), {"axis": axis}, decide=decide)
 
 
 @operation("masked_softmax(x,mask)")
@@ -228,7 +255,14 @@ def masked_softmax(d):
         scores = torch.where(seen, x, torch.full_like(x, -torch.inf))
         return masked_rows(F.softmax(torch.where(some, scores, torch.zeros_like(x)), -1), some)
 
-    return Call([x, mask], reference, constants=(1,))
+    def decide(result, want):
+        if x.size == 0:
+            return want
+        visible = (mask != 0) & numpy.ones(x.shape, dtype=bool)
+        alive = (visible & (x != -numpy.inf)).any(-1, keepdims=True)
+        return numpy.where(visible & alive, want, 0)  # PyTorch spreads NaN to masked elements
+
+    return Call([x, mask], reference, constants=(1,), decide=decide)
 
 
 # ---- shapes ----

@@ -127,6 +127,7 @@ TEST(SpecialValues, CumsumVarLogsumexp) {
   expect_values(logsumexp(row({-kInf, 3}), 0), {3});
   expect_values(logsumexp(row({kInf, 3}), 0), {kInf});
   expect_values(logsumexp(row({kNan, 3}), 0), {kNan});
+  expect_values(logsumexp(row({kNan, kInf}), 0), {kNan});
   expect_values(logsumexp(Tensor::zeros({2, 0}), 1), {-kInf, -kInf});
   const auto slope = [](const std::vector<double>& values) {
     return gradients([](Inputs in) { return logsumexp(in[0], 0); }, {row(values)})[0];
@@ -179,6 +180,10 @@ TEST(SpecialValues, Losses) {
             std::string::npos);
   const Tensor logits = row({-1000, 1000, 1000, 0}), labels = row({0, 1, 0, 0.5});
   expect_values(binary_cross_entropy_with_logits(logits, labels, Reduction::kNone), {0, 0, 1000, std::log(2.0)});
+  expect_values(
+      binary_cross_entropy_with_logits(row({kInf, kInf, -kInf, -kInf}), row({1, 0.3, 0.3, 0}), Reduction::kNone),
+      {0, kInf, kInf, 0});
+  expect_values(distillation_loss(row({1, 2}), row({kNan, 2})), {kNan});
   const Tensor moderate = row({-2, 0.3, 1.5}), wanted = row({0.2, 1, 0});
   EXPECT_LT(
       distance(binary_cross_entropy_with_logits(moderate, wanted), binary_cross_entropy(sigmoid(moderate), wanted)),

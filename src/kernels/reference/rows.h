@@ -56,7 +56,7 @@ template <class T>
 LogSumExp<double> logsumexp(Index n, const T* x) {
   T largest = x[0];
   for (Index i = 1; i < n; ++i)
-    if (!(x[i] <= largest)) largest = x[i];
+    if (x[i] > largest || std::isnan(x[i])) largest = x[i];           // NaN stays
   if (std::isinf(largest)) return {static_cast<double>(largest), 0};  // all -inf, or one +inf
   double sum = 0;
   for (Index i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i]) - static_cast<double>(largest));
