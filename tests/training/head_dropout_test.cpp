@@ -29,16 +29,18 @@ TEST(HeadDropout, DropsWholeHeadsOfSingleSequences) {
   seed_generator(2);
   HeadDropout hook(0.25);
   const Tensor once = hook.on_activation({0, HookSite::Kind::kHeadOutputs}, z);
-  Index dropped = 0;
+  Index dropped = 0, alike = 0;
   for (Index b = 0; b < kBatch; ++b)
     for (Index h = 0; h < kHeads; ++h) {
       const bool gone = once.at({b, h, 0, 0}) == 0;
       dropped += gone ? 1 : 0;
+      alike += gone == (once.at({b, 0, 0, 0}) == 0) ? 1 : 0;
       for (Index t = 0; t < kPositions; ++t)
         for (Index d = 0; d < kSize; ++d)
           EXPECT_NEAR(once.at({b, h, t, d}), gone ? 0 : z.at({b, h, t, d}) / 0.75, 1e-6);
     }
   EXPECT_NEAR(static_cast<double>(dropped) / (kBatch * kHeads), 0.25, 0.1);
+  EXPECT_LT(alike, kBatch * kHeads) << "each head is drawn by itself";
   const Tensor again = hook.on_activation({1, HookSite::Kind::kHeadOutputs}, z);
   Index differ = 0;
   for (Index b = 0; b < kBatch; ++b) differ += again.at({b, 0, 0, 0}) != once.at({b, 0, 0, 0}) ? 1 : 0;
