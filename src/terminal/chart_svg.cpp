@@ -46,7 +46,17 @@ std::string segment(double x0, double y0, double x1, double y1, const char* styl
 }  // namespace
 
 std::string chart_svg(const Chart& chart, int width, int height) {
-  const double left = 60, right = width - 20, top = 40, bottom = height - 80;
+  const double left = 60, right = width - 20, top = 40;
+  // The places of the names below the chart, in as many lines as they need.
+  std::vector<Point> names;
+  double legend = left, line = 0;
+  for (const Series& s : chart.series) {
+    const double wide = s.name.empty() ? 0 : 60 + 7.5 * columns_of(s.name);
+    if (legend > left && legend + wide - 32 > right) legend = left, ++line;
+    names.push_back({legend, line});
+    legend += wide;
+  }
+  const double bottom = height - 80 - 20 * line;
   const Range range = chart_range(chart);
   double end = chart.x_end;
   if (!(end > 0))
@@ -60,7 +70,7 @@ std::string chart_svg(const Chart& chart, int width, int height) {
                         width, "\" height=\"", height, "\" font-family=\"sans-serif\" font-size=\"13\">\n",
                         "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
   svg += label((left + right) / 2, 24, "middle", chart.title);
-  const Ticks ys = round_ticks(range.low, range.high, 6), xs = round_ticks(0, end, 8);
+  const Ticks ys = round_ticks(range.low, range.high, 6), xs = round_ticks(0, end, width < 500 ? 4 : 8);
   for (const double y : ys.values) {
     svg += segment(left, y_of(y), right, y_of(y), "stroke=\"#e4e4e4\"");
     svg += label(left - 8, y_of(y) + 4, "end", fixed_text(y, ys.decimals));
@@ -77,8 +87,8 @@ std::string chart_svg(const Chart& chart, int width, int height) {
     svg += segment(left, y_of(level.y), right, y_of(level.y), "stroke=\"#888888\" stroke-dasharray=\"6 5\"");
     svg += label(right, y_of(level.y) - 5, "end", cat(level.name, " ", fixed_text(level.y, 3)), "#777777");
   }
-  double legend = left;
-  for (const Series& s : chart.series) {
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    const Series& s = chart.series[i];
     const char* color = ink_hex(s.ink);
     std::string points;
     for (const Point& p : s.points)
@@ -87,10 +97,9 @@ std::string chart_svg(const Chart& chart, int width, int height) {
                       fixed_text(y_of(std::min(p.y, range.high)), 1));
     svg += cat("<polyline fill=\"none\" stroke-width=\"1.6\" stroke=\"", color, "\" points=\"", points, "\"/>\n");
     if (s.name.empty()) continue;
-    svg += segment(legend, height - 22, legend + 22, height - 22,
-                   cat("stroke-width=\"3\" stroke=\"", color, "\"").c_str());
-    svg += label(legend + 28, height - 18, "start", s.name);
-    legend += 60 + 7.5 * columns_of(s.name);
+    const double x = names[i].x, y = height - 22 - 20 * (line - names[i].y);
+    svg += segment(x, y, x + 22, y, cat("stroke-width=\"3\" stroke=\"", color, "\"").c_str());
+    svg += label(x + 28, y + 4, "start", s.name);
   }
   return svg + "</svg>\n";
 }

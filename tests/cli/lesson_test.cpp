@@ -52,6 +52,7 @@ TEST(Lesson, RefusesBadInput) {
            {{"lesson", "99"}, "there is no lesson '99'"},
            {{"lesson", "-1"}, "-1"},
            {{"lesson", "x"}, "there is no lesson 'x'"},
+           {{"lesson", "--seed", "3"}, "--seed needs the number of a lesson"},
            {{"lesson", "--json"}, "--json needs the number of a lesson"},
            {{"lesson", "0", "--seed", "x"}, "--seed"}}) {
     const Result r = run_program(words);
@@ -62,6 +63,7 @@ TEST(Lesson, RefusesBadInput) {
   const Result r = run_program({"lesson", "0", "--answer", "--page", "/nowhere/course.html"});
   EXPECT_EQ(r.code, 1);
   EXPECT_TRUE(contains(r.err, "/nowhere/course.html")) << r.err;
+  EXPECT_EQ(r.out, "");  // the error comes before the experiment
 }
 
 }  // namespace

@@ -185,6 +185,28 @@ TEST(Chart, AsSvgHoldsCurvesLevelsAndEscapedNames) {
   EXPECT_EQ(svg.substr(svg.size() - 7), "</svg>\n");
 }
 
+// Names that do not fit one line below a narrow chart continue on the next line.
+TEST(Chart, WrapsTheNamesOfANarrowImage) {
+  Chart chart;
+  for (const char* name : {"tanh-RNN", "LSTM", "GRU", "attention"})
+    chart.series.push_back({name, Ink::kBlue, {{0, 1}, {1, 2}}});
+  for (const int width : {340, 760}) {
+    const std::string svg = chart_svg(chart, width, 300);
+    double y_of_first = 0;
+    for (const Series& s : chart.series) {
+      const std::size_t text = svg.find(cat(">", s.name, "<"));
+      ASSERT_NE(text, std::string::npos) << s.name;
+      const std::size_t at = svg.rfind("<text", text);
+      double x = 0, y = 0;
+      ASSERT_EQ(std::sscanf(svg.c_str() + at, "<text x=\"%lf\" y=\"%lf\"", &x, &y), 2) << svg.substr(at, 60);
+      EXPECT_LE(x + 7.5 * static_cast<double>(s.name.size()), width) << s.name;
+      EXPECT_LT(y, 300);
+      if (y_of_first == 0) y_of_first = y;
+      EXPECT_EQ(y > y_of_first, width == 340 && (s.name == "GRU" || s.name == "attention")) << s.name;
+    }
+  }
+}
+
 TEST(Columns, WideCharactersTakeTwo) {
   EXPECT_EQ(columns_of("abc"), 3);
   EXPECT_EQ(columns_of("é日🙂"), 1 + 2 + 2);

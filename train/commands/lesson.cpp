@@ -43,9 +43,9 @@ class DefaultInterrupt {
 // Error: the folder of the page does not exist, or the page is a folder. Found before minutes of experiments.
 void check_page(const std::string& path) {
   const std::filesystem::path page(path), folder = page.parent_path();
-  if (std::filesystem::is_directory(page)) throw UsageError(cat("--page ", path, ": is a folder; name a file"));
+  if (std::filesystem::is_directory(page)) fail(path, ": cannot be written: it is a folder; name a file");
   if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw UsageError(cat("--page ", path, ": there is no folder ", folder.string(), "; create it first"));
+    fail(path, ": cannot be written: there is no folder ", folder.string(), "; create it first");
 }
 
 // At most 80 columns.

@@ -85,9 +85,14 @@ std::string results_html(const LessonRun& run, std::uint64_t seed) {
                 i == run.result.answer ? "</strong>" : "");
   html += cat("</p></details>\n<p>", html_escaped(run.result.finding), "</p>\n");
   for (const Table& table : run.result.tables) html += table_html(table);
-  for (const Chart& chart : run.result.charts)
-    html += cat("<figure class=\"chart\"><figcaption>", html_escaped(chart.title), "</figcaption>",
-                chart_svg(chart, 760, 420), "</figure>\n");
+  // Each chart in two sizes, because the text of a chart that is scaled down for a phone is too small to read.
+  for (Chart chart : run.result.charts) {
+    const std::string caption = html_escaped(chart.title);
+    chart.title = "";
+    html += cat("<figure class=\"chart\" aria-label=\"", caption, "\"><figcaption>", caption,
+                "</figcaption><div class=\"wide\">", chart_svg(chart, 760, 420), "</div><div class=\"narrow\">",
+                chart_svg(chart, 340, 300), "</div></figure>\n");
+  }
   for (std::size_t i = 0; i < run.result.maps.size(); ++i)
     html += cat("<figure class=\"map\" data-lesson=\"", lesson.number, "\" data-map=\"", i, "\"><figcaption>",
                 html_escaped(run.result.maps[i].title), "</figcaption></figure>\n");
