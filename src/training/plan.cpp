@@ -146,9 +146,9 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
   if (has_fast_bf16() && !asked.has("precision")) {
     RunConfig rounded = best.config;
     rounded.precision = Precision::kBf16;
-    if (const double speed = measured(rounded); speed >= kBf16Gain * best.tokens_per_second) {
+    if (const double faster = measured(rounded); faster >= kBf16Gain * best.tokens_per_second) {
       best.config = rounded;
-      best.tokens_per_second = speed;
+      best.tokens_per_second = faster;
     }
   }
   best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
