@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "headlight/base/text.h"
 
 namespace headlight {
 namespace {

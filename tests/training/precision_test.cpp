@@ -63,7 +63,7 @@ TEST_F(PrecisionTest, OnlyTheTrainingStepsDifferFromFloat32) {
   std::vector<double> first, last;
   for (const Precision precision : {Precision::kFloat32, Precision::kBf16}) {
     RunConfig c = config_of(precision, 2);
-    c.optimizer = OptimizerKind::kAdamW;
+    c.optimizer = "adamw";
     c.lr = 0.005, c.steps = 60, c.eval_every = 30;
     Trainer trainer(c, load_run_data(c), directory_ / cat(first.size()));
     trainer.run([&](const StepRecord& r) {
