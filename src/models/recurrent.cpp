@@ -122,7 +122,8 @@ std::unique_ptr<TokenReader> RecurrentLM::reader(WeightFormat format) const {
   return std::make_unique<RecurrentReader>(*this);
 }
 
-ModelKind recurrent_kind(const char* name, const char* help, RecurrentKind kind, Index gates) {
+// A layer stores `stored` vectors of its width for the backward pass.
+ModelKind recurrent_kind(const char* name, const char* help, RecurrentKind kind, Index gates, Index stored) {
   return {.name = name,
           .help = help,
           .shared = {"layers", "width", "dropout"},
@@ -138,14 +139,15 @@ ModelKind recurrent_kind(const char* name, const char* help, RecurrentKind kind,
                                                        .stateful = o.yes_no("stateful")});
           },
           .cost =
-              [gates](const ModelOptions& o, Index vocabulary) {
+              [gates, stored](const ModelOptions& o, Index vocabulary) {
                 const auto width = static_cast<double>(o.whole("width")),
                            layers = static_cast<double>(o.whole("layers")), v = static_cast<double>(vocabulary),
                            g = static_cast<double>(gates);
                 ModelCost cost;
                 cost.matrix_parameters = layers * 2 * g * width * width;
                 cost.parameters = cost.matrix_parameters + 2 * v * width;
-                cost.activations = layers * (2 * g + 2) * width + 2 * width + 3 * v;  // gates and states
+                // The layers, the gradients of one layer's gates, the embedding, and logits with their gradient.
+                cost.activations = (layers * static_cast<double>(stored) + g + 3) * width + 2 * v;
                 return cost;
               }};
 }
@@ -153,14 +155,14 @@ ModelKind recurrent_kind(const char* name, const char* help, RecurrentKind kind,
 }  // namespace
 
 ModelKind rnn_kind() {
-  return recurrent_kind("rnn", "a recurrent network with tanh (Elman 1990)", RecurrentKind::kRnn, 1);
+  return recurrent_kind("rnn", "a recurrent network with tanh (Elman 1990)", RecurrentKind::kRnn, 1, 1);
 }
 ModelKind gru_kind() {
-  return recurrent_kind("gru", "a recurrent network with gates (Cho et al. 2014)", RecurrentKind::kGru, 3);
+  return recurrent_kind("gru", "a recurrent network with gates (Cho et al. 2014)", RecurrentKind::kGru, 3, 5);
 }
 ModelKind lstm_kind() {
   return recurrent_kind("lstm", "a recurrent network with gates and cells (Hochreiter, Schmidhuber 1997)",
-                        RecurrentKind::kLstm, 4);
+                        RecurrentKind::kLstm, 4, 7);
 }
 
 }  // namespace headlight

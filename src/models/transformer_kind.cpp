@@ -10,7 +10,6 @@ namespace headlight {
 namespace {
 
 constexpr Index kMostHeads = 1000;  // per layer
-constexpr Index kChunk = 64;        // of linear attention
 
 // Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
 std::optional<std::vector<Index>> parse_list(std::string_view text) {
@@ -33,26 +32,35 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
+// The vectors of the hidden size that a feed-forward part stores for the backward pass.
+double hidden_results(const TransformerConfig& c) {
+  if (c.hidden == 0) return 0;
+  const KeepGenerator keep;
+  const auto step = find_feed_forward(c.feed_forward).make({.width = 1, .hidden = 1})->step();
+  if (!step) return 3;
+  if (step->gate) return step->gate == step->up ? 3 : 4;
+  return c.activation == "relu" ? 1 : 2;  // the derivative of ReLU follows from its result
+}
+
 }  // namespace
 
 ModelCost transformer_cost(const TransformerConfig& c) {
   c.check();
   const auto real = [](Index n) { return static_cast<double>(n); };
   const double width = real(c.width), layers = real(c.layers);
-  double heads = 0;  // of all layers
-  for (Index layer = 0; layer < c.layers; ++layer) heads += real(c.heads_in(layer));
   const PositionKind& position = find_position(c.position);
   const double tables = real(c.vocabulary) * (c.tied ? 1 : 2) * width +
                         (position.parameters ? position.parameters(c.context, c.width) : 0);
   ModelCost cost;
   cost.matrix_parameters = c.block_weights();
   cost.parameters = cost.matrix_parameters + tables;
-  // About 6 * width and 3 * hidden in each layer, 4 * the heads' width, and the attention weights.
+  // In each layer: the results of the norms and the sums, what the feed-forward part stores, and q, k, v and z. Then the
+  // embedding, the last norm, logits and their gradient, and the gradient of one hidden layer. Large batches take less,
+  // because they recompute some results (autograd/saved.h).
   const double shared = c.grouped() ? real(c.kv_heads) / real(c.heads) : 1;
-  const auto step = make_attention(c.attention)->step();
-  const Index keys = !step ? c.context : step->linear ? kChunk : step->window > 0 ? step->window : c.context;
-  cost.activations = layers * (6 * width + 3 * real(c.hidden_size())) + (2 + 2 * shared) * c.all_heads_width() +
-                     heads * real(std::min(keys, c.context)) + 4 * width + 3 * real(c.vocabulary);
+  const double hidden = real(c.hidden_size());
+  cost.activations = layers * (4 * width + hidden_results(c) * hidden) + (2 + 2 * shared) * c.all_heads_width() +
+                     2 * width + 3 * real(c.vocabulary) + hidden;
   return cost;
 }
 

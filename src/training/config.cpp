@@ -84,8 +84,8 @@ double RunConfig::memory(Index vocabulary) const {
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
                        static_cast<double>(kind.other_state) * others;
-  // float32: weights and gradients, the optimizer's state, the tape, the ids.
-  return 4 * (2 * model_cost.parameters + state + count * model_cost.activations + ids);
+  // float32: weights, the optimizer's state, and the ids. The gradients of the weights grow while the tape shrinks.
+  return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * model_cost.activations) + ids);
 }
 
 const ModelKind& find_family(const std::string& name, std::string_view flag) {

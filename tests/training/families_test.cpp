@@ -220,7 +220,7 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
 }
 
 // A reader that drops its oldest tokens equals a model of three times the context whose window is the context. A reader
-// of absolute positions, whose table does not fit that model, starts again, and equals the model on the tokens it kept.
+// of absolute positions starts again, and equals the model on the tokens it kept.
 TEST_P(Families, AReaderGivesTheModelsLogitsOverThreeTimesTheContext) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
@@ -229,7 +229,7 @@ TEST_P(Families, AReaderGivesTheModelsLogitsOverThreeTimesTheContext) {
   if (const auto step = make_attention(c.attention)->step(); step && !step->linear)
     longer.attention = cat("window:", step->window > 0 ? std::min(step->window, c.context) : c.context);
   const auto whole = longer.make_model(kVocabulary);
-  bool same = true;
+  bool same = !c.is_transformer() || make_position(c.position, 1, 1)->relative();
   for (std::size_t i = 0; i < whole->parameters().size(); ++i) {
     const Tensor from = model->parameters()[i].value;
     Tensor to = whole->parameters()[i].value;
@@ -330,6 +330,7 @@ TEST_P(Families, CostCountsTheParameters) {
 
 // The peak of the pool over training steps, compared with the estimate that `train` and `info` print.
 TEST_P(Families, MemoryEstimateIsWithinAFifthOfTheBytesAllocated) {
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
   RunConfig c = small(GetParam());
   if (!find_family(c.model).cost) GTEST_SKIP() << "no cost";
   const RunConfig usual;
