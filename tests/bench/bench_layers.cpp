@@ -1,13 +1,14 @@
 // Times one layer, forward and backward, as race_layers.py times PyTorch's:
 //
-//   bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS
+//   bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS [cpu]
 //
 // LAYER is lstm, gru, conv (a layer of the family conv without its norm: kernel 2, dilation 8), full, linear or window:N
 // (attention of 4 heads that share the width). Prints the median seconds of a forward and backward pass. The input has
-// a gradient too, as in the middle of a model.
+// a gradient too, as in the middle of a model. With `cpu` the seconds are those of the CPU that the process used.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -86,7 +87,13 @@ Bench find(const std::string& name, const Sizes& s, Rng& rng) {
   fail("bench_layers: ", name, ": no such layer; use lstm, gru, conv, full, linear or window:N");
 }
 
-double time_of(const Bench& bench, double seconds) {
+// Seconds since some moment, of the clock on the wall or of the CPU.
+double now(bool cpu) {
+  if (cpu) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double time_of(const Bench& bench, double seconds, bool cpu) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> times;
   Tensor dy;
@@ -94,12 +101,12 @@ double time_of(const Bench& bench, double seconds) {
   for (int pass = -3; pass < 5 || std::chrono::duration<double>(Clock::now() - begin).count() < seconds; ++pass) {
     for (const auto* tensors : {&bench.inputs, &bench.parameters})
       for (Tensor x : *tensors) x.zero_grad();
-    const auto start = Clock::now();
+    const double start = now(cpu);
     Tape tape;
     const Tensor y = bench.layer(bench.inputs);
     if (!dy.defined()) dy = Tensor::ones(y.shape());
     tape.backward(y, dy);
-    if (pass >= 0) times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    if (pass >= 0) times.push_back(now(cpu) - start);
   }
   return median(times);
 }
@@ -110,11 +117,12 @@ double time_of(const Bench& bench, double seconds) {
 int main(int count, char** words) {
   using namespace headlight;
   try {
-    if (count != 7) throw UsageError("usage: bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS");
+    const bool cpu = count == 8 && std::string(words[7]) == "cpu";
+    if (count != 7 && !cpu) throw UsageError("usage: bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS [cpu]");
     const Sizes sizes{std::atoll(words[2]), std::atoll(words[3]), std::atoll(words[4])};
     set_thread_count(std::atoi(words[5]));
     Rng rng(1);
-    std::printf("%.9f\n", time_of(find(words[1], sizes, rng), std::atof(words[6])));
+    std::printf("%.9f\n", time_of(find(words[1], sizes, rng), std::atof(words[6]), cpu));
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -2,12 +2,13 @@
 """Races Headlight's layers against PyTorch's: forward and backward of one layer, float32.
 
 usage: race_layers.py [--program build/bench_layers] [--rows lstm,gru,conv,attention] [--threads 1,2] [--seconds S]
-                      [--turns N] [--compile]
+                      [--turns N] [--compile] [--cpu]
 
 lstm and gru: nn.LSTM and nn.GRU of one layer, width 128 and 256, 64 steps, 16 sequences. conv: the layer of the family
 conv without its norm, x + out(tanh(a) sigmoid(b)), where a and b come from a causal convolution of 2 taps, dilation 8.
 attention: one sequence of 4096 tokens, 4 heads of size 32, against scaled_dot_product_attention, causal, which has
-neither windows nor linear attention: what it is asked for is full attention, and once a band as a mask.
+neither windows nor linear attention: what it is asked for is full attention, and once a band as a mask. With --cpu the
+times are those of the CPU, for one thread: on a machine that others use too they vary less.
 """
 import argparse
 import statistics
@@ -61,8 +62,9 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask, is_causal=self.mask is None)
 
 
-def torch_racer(module, shapes, seconds, compiled=False):
+def torch_racer(options, module, shapes, compiled=False):
     """Median seconds of a pass, after three."""
+    clock = time.process_time if options.cpu else time.perf_counter
     torch.manual_seed(1)
     inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
     run_layer = torch.compile(module) if compiled else module
@@ -70,16 +72,16 @@ def torch_racer(module, shapes, seconds, compiled=False):
     def median(threads):
         torch.set_num_threads(threads)
         times, dy, begin, count = [], None, time.perf_counter(), -3
-        while count < 5 or time.perf_counter() - begin < seconds:
+        while count < 5 or time.perf_counter() - begin < options.seconds:
             for one in [*inputs, *module.parameters()]:
                 one.grad = None
-            start = time.perf_counter()
+            start = clock()
             y = run_layer(*inputs)
             if dy is None:
                 dy = torch.ones_like(y)
             y.backward(dy)
             if count >= 0:
-                times.append(time.perf_counter() - start)
+                times.append(clock() - start)
             count += 1
         return statistics.median(times)
 
@@ -88,7 +90,7 @@ def torch_racer(module, shapes, seconds, compiled=False):
 
 def headlight_racer(options, layer, width, length, batch):
     return lambda threads: float(run(options.program, [layer, str(width), str(length), str(batch), str(threads),
-                                                       str(options.seconds)]))
+                                                       str(options.seconds), *(["cpu"] if options.cpu else [])]))
 
 
 def race_row(title, options, ours, theirs):
@@ -96,9 +98,9 @@ def race_row(title, options, ours, theirs):
     print(title)
     racers = {name: headlight_racer(options, *sizes) for name, sizes in ours.items()}
     for name, (module, shapes) in theirs.items():
-        racers[name] = torch_racer(module, shapes, options.seconds)
+        racers[name] = torch_racer(options, module, shapes)
         if options.compile:
-            racers[f"{name}, compiled"] = torch_racer(module, shapes, options.seconds, True)
+            racers[f"{name}, compiled"] = torch_racer(options, module, shapes, True)
     race(racers, options.threads, options.turns, milliseconds)
 
 
@@ -110,7 +112,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=1, help="of a turn; at least five passes are timed")
     parser.add_argument("--turns", type=int, default=5, help="of each racer; their median counts")
     parser.add_argument("--compile", action="store_true", help="race torch.compile too")
+    parser.add_argument("--cpu", action="store_true", help="time of the CPU, with one thread")
     options = parser.parse_args()
+    if options.cpu:
+        options.threads = [1]
     print(f"torch {torch.__version__}; ratio: torch's time over Headlight's, each at its best")
     rows = options.rows.split(",")
     for kind in (nn.LSTM, nn.GRU):

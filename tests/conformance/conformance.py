@@ -34,7 +34,8 @@ def write_onnx(folder, verbose):
     other_types = sum(ruled_out.get(kind, {}).get(detail, 0) for kind in ("dtype", "type")
                       for detail in ruled_out.get(kind, {}))
     print(f"ONNX {onnx.__version__}: {total} node tests, {total - other_types} of float32 and float64, "
-          f"{len(made)} of these expressed")
+          f"{len(made)} of these expressed, {sum(c.line['name'].endswith('_expanded') for c in made)} of them as the graphs "
+          "that define an operator")
     for kind, details in sorted(ruled_out.items()):
         if kind not in ("dtype", "type"):
             print(f"  not expressed, {kind}: {sum(details.values())}" + (f" ({shorten(details)})" if verbose else ""))
