@@ -65,16 +65,16 @@ std::vector<Preset> make_presets() {
   chorus.corpus = "chorus";
   chorus.layers = 1;  // one head for each expert that needs attention
   chorus.position = "learned";
-  chorus.batch = 16;  // twice as many updates as with 32 for the same time: the head of the digit is learned last
-  chorus.steps = 3000;
-  chorus.eval_every = 500;
+  chorus.optimizer = "muon";  // with AdamW the head of the digit, learned last, was weak in some seeds
+  chorus.batch = 32;
+  chorus.steps = 1500;
+  chorus.eval_every = 250;
 
   RunConfig chorus_induction = chorus;
   chorus_induction.corpus = "chorus-induction";
   chorus_induction.layers = 2;
-  chorus_induction.batch = 32;
+  chorus_induction.optimizer = "adamw";
   chorus_induction.steps = 2000;
-  chorus_induction.eval_every = 250;
 
   // Each row of a batch is one pair. The longest pair has 48 tokens, including the line break before it.
   RunConfig numbers;

@@ -52,6 +52,10 @@ std::string source_lines(const ExpertStudy& study) {
   std::string lines = "\nhead        source      attention   kappa   writes   moves   table  shuffled\n";
   for (std::size_t h = 0; h < study.heads.size(); ++h) {
     const std::size_t e = study.main_source(h);
+    if (!study.loses(h, e)) {
+      lines += cat(left_aligned(head_name(study.heads[h])), "none\n");
+      continue;
+    }
     const TableMatch& match = study.tables->match[h][e];
     std::string source = study.experts[e].name;
     source.resize(std::max<std::size_t>(source.size(), 10), ' ');
@@ -63,11 +67,11 @@ std::string source_lines(const ExpertStudy& study) {
             padded(fixed_text(match.null_95, 2), 10), "\n");
   }
   return lines +
-         "source: the source that ablating the head reduces most. writes: share of this\n"
-         "source's table that the head adds to the logits. moves: share of the effect of\n"
-         "swapping the source that the head's output carries. table: correlation of the\n"
-         "table in the head's weights with the true table; shuffled: 95th percentile of\n"
-         "the correlation with the rows and columns of the true table permuted.\n";
+         "source: most reduced by ablation; none: no source is marked *. writes: share of\n"
+         "its table that the head adds to the logits. moves: share of a swapped source's\n"
+         "effect that the head's output carries. table: correlation of the table in the\n"
+         "head's weights with the true one; shuffled: 95th percentile with the true\n"
+         "table's rows and columns permuted.\n";
 }
 
 std::string range(std::span<const double> values) {
