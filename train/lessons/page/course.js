@@ -14,7 +14,7 @@ const shown = symbol => symbol === '\n' ? '⏎' : symbol === ' ' ? '␣' : symbo
 function drawMap(figure, map) {
   const rows = map.queries.length, columns = map.keys.length;
   const left = 14 + 8 * Math.max(...map.queries.map(q => shown(q).length));
-  const size = Math.max(9, Math.min(20, Math.floor((720 - left) / columns)));
+  const size = Math.max(9, Math.min(20, Math.floor((Math.max(320, figure.clientWidth) - left - 4) / columns)));
   const longest = Math.max(...map.keys.map(k => shown(k).length)), top = longest > 1 ? 12 + 7 * longest : 18;
   const width = left + size * columns + 4, height = top + size * rows + 4;
   const svg = svgElement('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', tabindex: 0,
