@@ -27,6 +27,8 @@ TEST(Markdown, Lists) {
   EXPECT_EQ(html("- a\n  more\n- b\n\n1. x\n2. y\n"),
             "<ul>\n<li>a more</li>\n<li>b</li>\n</ul>\n<ol>\n<li>x</li>\n<li>y</li>\n</ol>\n");
   EXPECT_EQ(html("3. z\n"), "<ol start=\"3\">\n<li>z</li>\n</ol>\n");
+  EXPECT_EQ(html("1. a\n   more\n   - b\n   - c\n2. d\n"),
+            "<ol>\n<li>a more<ul>\n<li>b</li>\n<li>c</li>\n</ul>\n</li>\n<li>d</li>\n</ol>\n");
 }
 
 TEST(Markdown, TablesKeepBarsInCode) {

@@ -195,7 +195,7 @@ TEST(Chart, WrapsTheNamesOfANarrowImage) {
     const std::string svg = chart_svg(chart, width, 300);
     double y_of_first = 0;
     for (const Series& s : chart.series) {
-      const std::size_t text = svg.find(cat(">", s.name, "<"));
+      const std::size_t text = svg.find(">" + s.name + "<");
       ASSERT_NE(text, std::string::npos) << s.name;
       const std::size_t at = svg.rfind("<text", text);
       double x = 0, y = 0;

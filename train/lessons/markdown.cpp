@@ -116,22 +116,29 @@ class Converter {
     out_ += "</table></div>\n";
   }
 
+  // All items of a list have the same indentation. An item that is indented more begins a list inside the item before.
   void list() {
+    const auto indent = [&] { return line().find_first_not_of(' '); };
+    const std::size_t own = indent();
     const bool numbered = is_number_item(trimmed(line()));
     // A list that continues after another block keeps its numbering.
     const std::string number(trimmed(line()).substr(0, trimmed(line()).find('.')));
     out_ += !numbered ? "<ul>\n" : number == "1" ? "<ol>\n" : cat("<ol start=\"", number, "\">\n");
     while (at_ < lines_.size()) {
       std::string_view now = trimmed(line());
-      if (numbered ? !is_number_item(now) : !now.starts_with("- ")) break;
+      if (indent() != own || (numbered ? !is_number_item(now) : !now.starts_with("- "))) break;
       std::string item(now.substr(now.find(' ') + 1));
       // An indented line continues the item.
+      bool inner = false;
       for (++at_; at_ < lines_.size() && line().starts_with("  ") && !trimmed(line()).empty(); ++at_) {
         const std::string_view more = trimmed(line());
-        if (more.starts_with("- ") || is_number_item(more)) break;
+        inner = more.starts_with("- ") || is_number_item(more);
+        if (inner) break;
         item += cat(" ", std::string(more));
       }
-      out_ += cat("<li>", inline_html(item), "</li>\n");
+      out_ += cat("<li>", inline_html(item));
+      if (inner && indent() > own) list();
+      out_ += "</li>\n";
     }
     out_ += numbered ? "</ol>\n" : "</ul>\n";
   }

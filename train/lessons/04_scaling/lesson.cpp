@@ -63,7 +63,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
            {"d_k", "scores", "loss", "largest gradient"},
            {}};
   Chart chart{.title = "Loss after training",
-              .x_name = "log10 of the learning rate",
+              .x_name = "log2 of the learning rate / 0.001",
               .y_name = "validation loss",
               .series = {}};
   double small[2] = {0, 0}, large[2] = {0, 0};  // d_k = 16 and 256 at rate 0.003: divided, not divided
@@ -79,7 +79,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
         r.rate = rate;
         const double loss = outcome(r).loss;
         row.push_back(fixed_text(loss, 2));
-        series.points.push_back({std::log10(rate), loss});
+        series.points.push_back({std::log2(rate / 0.001), loss});
         result.figures.push_back({cat("loss_", rate * 1000, name), loss});
         if (rate == 0.003) (size == 16 ? small : large)[scaled ? 0 : 1] = loss;
       }

@@ -1,6 +1,6 @@
 'use strict';
-// Interactive attention maps: one row a query, one column a key. A button a head; the pointer or the arrow keys choose a
-// query, and a sentence names the keys that it attends to.
+// Interactive attention maps: one row a query, one column a key. Buttons or a list choose a head, the pointer or the arrow
+// keys a query, and a sentence names the keys that the query attends to.
 const maps = JSON.parse(document.getElementById('maps').textContent);
 
 function svgElement(name, attributes, text) {
@@ -14,7 +14,7 @@ const shown = symbol => symbol === '\n' ? '⏎' : symbol === ' ' ? '␣' : symbo
 function drawMap(figure, map) {
   const rows = map.queries.length, columns = map.keys.length;
   const left = 14 + 8 * Math.max(...map.queries.map(q => shown(q).length));
-  const size = Math.max(9, Math.min(20, Math.floor((720 - left) / columns)));
+  const size = Math.max(9, Math.min(20, Math.floor((Math.max(320, figure.clientWidth) - left - 4) / columns)));
   const longest = Math.max(...map.keys.map(k => shown(k).length)), top = longest > 1 ? 12 + 7 * longest : 18;
   const width = left + size * columns + 4, height = top + size * rows + 4;
   const svg = svgElement('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', tabindex: 0,
@@ -34,19 +34,25 @@ function drawMap(figure, map) {
   tools.className = 'tools';
   says.className = 'says';
   says.setAttribute('aria-live', 'polite');
+  // Buttons for a few heads, a list to choose from for many.
+  const list = document.createElement('select'), few = map.heads.length <= 8;
   const buttons = map.heads.map((head, h) => {
-    const button = document.createElement('button');
+    const button = document.createElement(few ? 'button' : 'option');
     button.textContent = head.name;
-    button.addEventListener('click', () => show(h, query));
+    if (few) button.addEventListener('click', () => show(h, query));
     return button;
   });
-  tools.append(...buttons);
+  list.setAttribute('aria-label', 'Head');
+  list.addEventListener('change', () => show(list.selectedIndex, query));
+  if (few) tools.append(...buttons);
+  else list.append(...buttons), tools.append(list);
   let head = 0, query = rows - 1;
 
   function show(h, t) {
     head = (h + map.heads.length) % map.heads.length;
     query = Math.min(Math.max(t, 0), rows - 1);
-    buttons.forEach((button, i) => button.setAttribute('aria-pressed', i === head));
+    if (few) buttons.forEach((button, i) => button.setAttribute('aria-pressed', i === head));
+    else list.selectedIndex = head;
     const weights = map.heads[head].weights;
     cells.replaceChildren(...weights.flatMap((w, i) => w < 5 ? [] : [svgElement('rect', {class: 'cell',
       x: left + size * (i % columns), y: top + size * Math.floor(i / columns), width: size, height: size,
