@@ -42,7 +42,7 @@ const std::map<std::string, std::string> kHome = [] {
       {"tuple", "tie tuple"},
       {"type_traits", "decay_t enable_if_t is_convertible_v is_floating_point_v is_integral_v is_same_v is_unsigned_v"},
       {"unordered_map", "unordered_map"},
-      {"utility", "exchange forward in_range move pair swap"},
+      {"utility", "as_const exchange forward in_range move pair swap"},
       {"variant", "get_if holds_alternative monostate variant visit"},
       {"vector", "vector"},
       {"algorithm", "clamp max min sort"},

@@ -89,7 +89,7 @@ class HeadedModels : public ::testing::Test {
                     .heads = true});
     directory_ = new TemporaryDirectory;
     ASSERT_EQ(run(words("train --quiet --watch-heads --model shifts --width 16 --heads 2 --context 16 --steps 400 "
-                        "--lr 0.01 --eval-every 200 --corpus-chars 20000 --out " +
+                        "--lr 0.01 --optimizer adamw --eval-every 200 --corpus-chars 20000 --out " +
                         path())),
               0)
         << error_;
