@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "headlight/models/transformer.h"
 #include "heads/roles/head_windows.h"
 #include "heads/roles/roles.h"
 
