@@ -30,7 +30,7 @@ Tensor HeadedModel::operator()(std::span<const std::int32_t> ids, Index batch) c
 
 const HeadedModel& as_headed(const LanguageModel& model, const std::string& what) {
   if (const auto* headed = dynamic_cast<const HeadedModel*>(&model)) return *headed;
-  fail(what, ": needs a model with attention heads, but this model has none (", model.summary(),
+  fail(what, ": needs a causal model with attention heads, but this model is not one (", model.summary(),
        "); train one with --model transformer");
 }
 

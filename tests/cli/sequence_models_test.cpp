@@ -66,7 +66,7 @@ TEST_F(SequenceModels, AnEncoderRefusesToContinueTexts) {
   expect_refused({"fill", run, "the cat"}, 2, "has no gap; mark each missing character by _");
   expect_refused({"fill", run, "the c_t", "--gap", "ab"}, 2, "is not one character");
   expect_refused({"fill", run, "a text that is too long for the model _"}, 1, "but the model reads 24 at a time");
-  expect_refused({"heads", run}, 1, "needs a transformer");
+  expect_refused({"heads", run}, 1, "needs a causal model with attention heads");
   expect_refused({"eval", run, "--logits", directory_ / "x.npz"}, 1, "has no logits of next tokens");
   expect_refused({"export", run, "--to", "gguf", "--out", directory_ / "x.gguf"}, 1,
                  "cannot store a model with --model encoder");

@@ -205,7 +205,8 @@ TEST(Usage, OtherModelsRefuseWhatNeedsHeads) {
   EXPECT_FALSE(path_exists(out)) << "nothing is written";
   ASSERT_EQ(
       run_program({"train", "--model", "rnn", "--layers", "1", "--width", "8", "--steps", "2", "--out", out}).code, 0);
-  expect_refused({"heads", out}, 1, "heads: needs a transformer, but this model is not one (1 layer, width 8, ");
+  expect_refused({"heads", out}, 1,
+                 "heads: needs a causal model with attention heads, but this model is not one (1 layer, width 8, ");
   expect_refused({"eval", out, "--int8"}, 1, "--int8: needs a transformer, ");
   expect_refused({"export", out, "--to", "hf", "--out", directory / "hf"}, 1,
                  "hf: cannot store a model with --model rnn");

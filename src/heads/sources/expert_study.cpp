@@ -1,12 +1,12 @@
 // The measurements of an expert study in order, and its sentences about heads.
 #include "heads/sources/expert_study.h"
-#include "heads/sources/head_circuits.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/format.h"
+#include "heads/sources/head_circuits.h"
 
 namespace headlight {
 
