@@ -51,7 +51,7 @@ TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
   EXPECT_EQ(check([](TransformerConfig& c) {
               c.kv_heads = 2, c.layer_heads = {4, 4, 4, 2};
             }),
-            "model: heads of single layers with 2 key heads; omit one of the two");
+            "model: heads per layer cannot be combined with 2 key heads; omit one of the two");
   EXPECT_EQ(check([](TransformerConfig& c) { c.kv_heads = 4, c.attention = "window:5000"; }), "(no error)");
 }
 
