@@ -14,8 +14,8 @@
 namespace headlight::cli {
 
 void bench_sample_report(const BenchRequest& r, Json& object) {
-  describe_machine(r, object);
   const WeightFormat weights = weight_format_of(r.args);
+  describe_machine(r, object);
   const SampleBench b = bench_sample(r.config, weights, 65, r.seconds);
   if (r.json) {
     object.set("preset", r.preset)

@@ -34,8 +34,7 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
   const double gflops = b.flops / b.seconds / 1e9;
   print_model(r, b.parameters);
   if (r.config.precision == Precision::kBf16)
-    print(cat("precision   bfloat16 products", has_fast_bf16() ? "" : ", without instructions for them on this CPU",
-              "\n"));
+    print(cat("precision   bfloat16 products", has_fast_bf16() ? "" : " on float32 units", "\n"));
   print(cat("step        ", fixed_text(b.seconds * 1e3, 2), " ms median, ", fixed_text(b.best_seconds * 1e3, 2),
             " ms best of ", b.steps, "; ", count_text(static_cast<double>(b.tokens) / b.seconds), " tokens/s\n"));
   print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP per step: ", fixed_text(gflops, 1), " GFLOP/s",

@@ -146,7 +146,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   if (!has_threads()) say("        built without OpenMP: one thread only");
   if (c.precision == Precision::kBf16)
     say(has_fast_bf16() ? "        bfloat16 products"
-                        : "        bfloat16 products, without instructions for them on this CPU: slower than float32");
+                        : "        bfloat16 products on float32 units: not faster than float32 on this CPU");
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: loss on each rule's characters, /floor if not 0");
   if (c.watch_heads) say("heads   below: each head's role so far, and its kappa; see headlight heads");
