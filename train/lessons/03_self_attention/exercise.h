@@ -21,7 +21,7 @@ namespace headlight::lessons {
 // q = [[2,0,0,0]], k = [[3,0,0,0], [0,1,0,0]] -> [[3,0]].
 inline Matrix attention_scores(const Matrix& q, const Matrix& k) {
   (void)q, (void)k;
-  throw exercise::NotWritten("a Matrix scores(q.rows, k.rows), and scores(t, s) += q(t, d) * k(s, d)");
+  throw exercise::NotWritten("a Matrix scores(q.rows, k.rows), and three loops over t, s and d");
 }
 
 // weights(t,s) = e^scores(t,s) / sum over s' of e^scores(t,s'). Scores may be large (e^1000 overflows), and -infinity for
@@ -40,7 +40,7 @@ inline Matrix attention_output(const Matrix& weights, const Matrix& v) {
 // dv(s,e) = dL/dv(s,e) [S,E]. Which outputs depend on v(s,e), and with which factor?
 inline Matrix grad_values(const Matrix& weights, const Matrix& dz) {
   (void)weights, (void)dz;
-  throw exercise::NotWritten("z(t,e) = sum_s weights(t,s) v(s,e): every query t adds weights(t,s) dz(t,e) to dv(s,e)");
+  throw exercise::NotWritten("z(t,e) = sum_s weights(t,s) v(s,e): which rows of z depend on v(s,e)?");
 }
 
 // dweights(t,s) = dL/dweights(t,s) [T,S], as if all weights were free to change.
@@ -52,7 +52,7 @@ inline Matrix grad_weights(const Matrix& dz, const Matrix& v) {
 // dscores(t,s) = dL/dscores(t,s) [T,S], given the weights and dL/dweights.
 inline Matrix softmax_backward(const Matrix& weights, const Matrix& dweights) {
   (void)weights, (void)dweights;
-  throw exercise::NotWritten("dot = sum_s weights(t,s) dweights(t,s), one number for row t");
+  throw exercise::NotWritten("the number that all keys of row t share: one loop over the keys adds it up");
 }
 
 // dq(t,d) = dL/dq(t,d) [T,D].

@@ -54,19 +54,35 @@ struct Mistake {
 };
 std::string compare(const std::string& name, const Matrix& is, const Matrix& expected, const std::string& axes,
                     const std::vector<Mistake>& mistakes = {}) {
+  const std::string sizes = sizes_now().empty() ? "" : sizes_now() + ": ";
   if (is.rows != expected.rows || is.columns != expected.columns)
-    return cat(name, " has shape ", shape(is), "; expected ", shape(expected), ": ", axes);
+    return cat(sizes, name, " has shape ", shape(is), "; expected ", shape(expected), ": ", axes);
   if (is.values.size() != expected.values.size())
-    return cat(name, " has ", is.values.size(), " values for shape ", shape(is), ": do not resize .values");
+    return cat(sizes, name, " has ", is.values.size(), " values for shape ", shape(is), ": do not resize .values");
   for (int i = 0; i < is.rows; ++i)
     for (int j = 0; j < is.columns; ++j) {
       if (close(is(i, j), expected(i, j), 1e-6)) continue;
       std::string hint;
       for (const Mistake& mistake : mistakes)
         if (hint.empty() && same(is, mistake.result)) hint = ": " + mistake.hint;
-      return cat(name, "(", i, ",", j, ") is ", is(i, j), "; expected ", expected(i, j), hint);
+      return cat(sizes, name, "(", i, ",", j, ") is ", is(i, j), "; expected ", expected(i, j), hint);
     }
   return "";
+}
+
+// Names the matrices of a fact with their shapes, so that the shape in an index error tells which matrix the index left.
+struct Named {
+  const char* name;
+  const Matrix& m;
+};
+void show(const std::vector<Named>& inputs, const char* result, int rows, int columns) {
+  std::string& text = sizes_now();
+  text.clear();
+  for (const Named& input : inputs) text += cat(input.name, " ", shape(input.m), ", ");
+  text += cat(result, " [", rows, ",", columns, "]");
+}
+Matrix turned(const Matrix& m) {
+  return made(m.columns, m.rows, [&](int i, int j) { return m(j, i); });
 }
 
 // ---- forward ----
@@ -88,19 +104,22 @@ Matrix right_output(const Matrix& p, const Matrix& v) {
 }
 
 std::string scores() {
-  const Matrix q = numbers(2, 5), k = numbers(3, 5);
+  const Matrix q = numbers(6, 5), k = numbers(3, 5);
+  show({{"q", q}, {"k", k}}, "scores", 6, 3);
   return compare(
       "scores", attention_scores(q, k), right_scores(q, k, root(5)), kScoreAxes,
       {{right_scores(q, k, 1), "the dot product is not divided by sqrt(D)"},
        {right_scores(q, k, 5), "divided by D; divide by the square root of D"},
        {right_scores(q, k, root(3)), "divided by the root of S, the number of keys; D is the size of a query"},
-       {right_scores(q, k, root(2)), "divided by the root of T, the number of queries; D is the size of a query"},
+       {right_scores(q, k, root(6)), "divided by the root of T, the number of queries; D is the size of a query"},
        {right_scores(q, k, 2), "divided by 2 = the integer part of sqrt(5); compute the root in double"},
        {right_scores(q, k, 1 / root(5)), "multiplied by sqrt(D); divide by it"}});
 }
 
 std::string rows_sum_to_one() {
-  const Matrix x = numbers(3, 4), p = softmax_rows(x);
+  const Matrix x = numbers(3, 4);
+  show({{"scores", x}}, "weights", 3, 4);
+  const Matrix p = softmax_rows(x);
   if (p.rows != 3 || p.columns != 4)
     return cat("weights have shape ", shape(p), "; expected [3,4], the shape of the scores");
   const auto column = [&](int s) { return sum(3, [&](int t) { return p(t, s); }); };
@@ -132,20 +151,30 @@ std::string softmax_values() {
 }
 
 std::string softmax_of(const Matrix& x, const std::string& hint) {
+  sizes_now().clear();
   const Matrix p = softmax_rows(x);
   const std::string wrong = compare("weights", p, right_softmax(x), "the shape of the scores");
   return wrong.empty() ? "" : cat("for the scores ", x(0, 0), ", ", x(0, 1), ", ...: ", wrong, ": ", hint);
 }
 std::string large_scores() {
-  for (const Matrix& x : {Matrix(1, 3, {1000, 1001, 999}), Matrix(1, 3, {2000, 0, -1})})
-    if (const std::string wrong = softmax_of(x, "e^1000 overflows; subtract the row's largest score first");
-        !wrong.empty())
-      return wrong;
+  if (const std::string wrong =
+          softmax_of(Matrix(1, 3, {1000, 1001, 999}), "e^1000 overflows; subtract the row's largest score first");
+      !wrong.empty())
+    return wrong;
+  for (int largest = 0; largest < 3; ++largest) {
+    Matrix x(1, 3, {-1, 0, 1});
+    x(0, largest) = 2000;
+    const std::string wrong =
+        softmax_of(x, cat("key ", largest, " has the row's largest score, 2000, but your maximum ",
+                          "is not the row's largest: does the search include every key?"));
+    if (!wrong.empty()) return wrong;
+  }
   return "";
 }
 std::string low_scores() {
   return softmax_of(Matrix(1, 3, {-1000, -1001, -1e4}),
-                    "the largest score here is -1000; start the search with a score of the row, not with 0 or -1");
+                    "the largest score here is -1000; start the search with a score of the row, not with 0 or -1 "
+                    "(numeric_limits<double>::min() is above 0, too)");
 }
 std::string rows_far_apart() {
   for (const Matrix& x : {Matrix(2, 2, {1, 2, 2001, 2000}), Matrix(2, 2, {2001, 2000, 1, 2})})
@@ -161,39 +190,65 @@ std::string masked_keys() {
 }
 
 std::string output() {
-  const Matrix p = right_softmax(numbers(2, 3)), v = numbers(3, 5);
-  return compare(
-      "z", attention_output(p, v), right_output(p, v), "one row per query, one column per channel of v",
-      {{made(2, 5, [&](int t, int e) { return right_output(p, v)(t, e) / 3; }),
+  const char* const axes = "one row per query, one column per channel of v";
+  // First with T = S = E, where exchanged indices give a wrong value instead of an index outside the matrix.
+  const Matrix square = right_softmax(numbers(3, 3)), u = numbers(3, 3);
+  show({{"weights", square}, {"v", u}}, "z", 3, 3);
+  const std::string wrong = compare(
+      "z", attention_output(square, u), right_output(square, u), axes,
+      {{right_output(square, turned(u)), "v(e,s) instead of v(s,e): v has one row per key"},
+       {right_output(turned(square), u), "weights(s,t) instead of weights(t,s): one row per query"},
+       {made(3, 3, [&](int t, int e) { return right_output(square, u)(t, e) / 3; }),
         "divided by the number of keys; the weights sum to 1 already"},
-       {made(2, 5, [&](int t, int e) { return p(t, 2) * v(2, e); }), "only the last key counts; add up with +="}});
+       {made(3, 3, [&](int t, int e) { return square(t, 2) * u(2, e); }), "only the last key counts; add up with +="}});
+  if (!wrong.empty()) return wrong;
+  const Matrix p = right_softmax(numbers(2, 3)), v = numbers(3, 5);
+  show({{"weights", p}, {"v", v}}, "z", 2, 5);
+  return compare("z", attention_output(p, v), right_output(p, v), axes);
 }
 
 // ---- backward ----
 std::string values_gradient() {
-  const Matrix p = right_softmax(numbers(3, 4)), dz = numbers(3, 2);
+  const char* const axes = "the shape of v: one row per key";
   const auto expected = [](const Matrix& w, const Matrix& g) {
     return made(w.columns, g.columns,
                 [&](int s, int e) { return sum(w.rows, [&](int t) { return w(t, s) * g(t, e); }); });
   };
-  // First with T = S, where exchanged indices give a wrong value instead of an index outside the matrix.
-  const Matrix square = right_softmax(numbers(3, 3)), turned = made(3, 3, [&](int t, int s) { return square(s, t); });
+  // First with T = S.
+  const Matrix square = right_softmax(numbers(3, 3)), u = numbers(3, 2);
+  show({{"weights", square}, {"dz", u}}, "dv", 3, 2);
   const std::string wrong =
-      compare("dv", grad_values(square, dz), expected(square, dz), "the shape of v: one row per key",
-              {{expected(turned, dz), "row s of dv collects column s of the weights: dv = weights^T dz"}});
-  return wrong.empty() ? compare("dv", grad_values(p, dz), expected(p, dz), "the shape of v: one row per key") : wrong;
+      compare("dv", grad_values(square, u), expected(square, u), axes,
+              {{expected(turned(square), u), "row s of dv collects column s of the weights: dv = weights^T dz"},
+               {made(3, 2, [&](int s, int e) { return square(2, s) * u(2, e); }),
+                "only the last query counts; add up with +="}});
+  if (!wrong.empty()) return wrong;
+  const Matrix p = right_softmax(numbers(3, 4)), dz = numbers(3, 2);
+  show({{"weights", p}, {"dz", dz}}, "dv", 4, 2);
+  return compare("dv", grad_values(p, dz), expected(p, dz), axes);
 }
 
 std::string weights_gradient() {
+  const char* const axes = "the shape of the weights, one row per query";
+  const auto expected = [](const Matrix& g, const Matrix& w) {
+    return made(g.rows, w.rows, [&](int t, int s) { return sum(g.columns, [&](int e) { return g(t, e) * w(s, e); }); });
+  };
+  // First with S = E.
+  const Matrix u = numbers(2, 3), square = numbers(3, 3);
+  show({{"dz", u}, {"v", square}}, "dweights", 2, 3);
+  const std::string wrong = compare("dweights", grad_weights(u, square), expected(u, square), axes,
+                                    {{expected(u, turned(square)), "v(e,s) instead of v(s,e): v has one row per key"},
+                                     {made(2, 3, [&](int t, int s) { return u(t, 2) * square(s, 2); }),
+                                      "only the last channel counts; add up with +="}});
+  if (!wrong.empty()) return wrong;
   const Matrix dz = numbers(3, 2), v = numbers(4, 2);
-  const Matrix expected = made(3, 4, [&](int t, int s) { return sum(2, [&](int e) { return dz(t, e) * v(s, e); }); });
-  return compare(
-      "dweights", grad_weights(dz, v), expected, "the shape of the weights, one row per query",
-      {{made(3, 4, [&](int t, int s) { return dz(t, 1) * v(s, 1); }), "only the last channel counts; add up with +="}});
+  show({{"dz", dz}, {"v", v}}, "dweights", 3, 4);
+  return compare("dweights", grad_weights(dz, v), expected(dz, v), axes);
 }
 
 std::string scores_gradient() {
   const Matrix p = right_softmax(numbers(3, 4)), dp = numbers(3, 4);
+  show({{"weights", p}, {"dweights", dp}}, "dscores", 3, 4);
   const auto with = [&](const std::function<double(int, int)>& subtracted) {
     return made(3, 4, [&](int t, int s) { return p(t, s) * (dp(t, s) - subtracted(t, s)); });
   };
@@ -231,30 +286,37 @@ Matrix right_dq(const Matrix& ds, const Matrix& k, double divisor) {
   return made(ds.rows, k.columns,
               [&](int t, int d) { return sum(k.rows, [&](int s) { return ds(t, s) * k(s, d); }) / divisor; });
 }
+// D = 5 here. The number of queries or keys is 6 or 3, so that all wrong divisors differ.
 std::string queries_gradient() {
-  const Matrix ds = numbers(3, 4), k = numbers(4, 5);
+  const Matrix ds = numbers(3, 6), k = numbers(6, 5);
+  show({{"dscores", ds}, {"k", k}}, "dq", 3, 5);
   return compare("dq", grad_queries(ds, k), right_dq(ds, k, root(5)), "the shape of q: one row per query",
                  {{right_dq(ds, k, 1), kScaledToo},
                   {right_dq(ds, k, 5), "divided by D; divide by sqrt(D), once"},
-                  {right_dq(ds, k, 2),
-                   "divided by 2, the integer part of sqrt(D) and the root of S = 4; divide by sqrt(D) = 2.236"},
-                  {right_dq(ds, k, root(4)), "divided by the root of S, the number of keys; D is k.columns"}});
+                  {right_dq(ds, k, 1 / root(5)), "multiplied by sqrt(D); divide by it"},
+                  {right_dq(ds, k, 2), "divided by 2, the integer part of sqrt(5); compute the root in double"},
+                  {right_dq(ds, k, root(6)), "divided by the root of S, the number of keys; D is k.columns"},
+                  {right_dq(ds, k, root(3)), "divided by the root of T, the number of queries; D is k.columns"}});
 }
 
 std::string keys_gradient() {
-  const Matrix ds = numbers(3, 4), q = numbers(3, 5);
-  const auto turned = [](const Matrix& m) { return made(m.columns, m.rows, [&](int i, int j) { return m(j, i); }); };
-  const Matrix back = turned(ds), square = numbers(3, 3);
-  const std::string wrong =
-      compare("dk", grad_keys(square, q), right_dq(turned(square), q, root(5)), "the shape of k: one row per key",
-              {{right_dq(square, q, root(5)), "row s of dk collects column s of dscores: dk = dscores^T q / sqrt(D)"},
-               {right_dq(square, q, 1), "row s of dk collects column s of dscores; and divide by sqrt(D)"},
-               {right_dq(turned(square), q, 1), kScaledToo},
-               {right_dq(turned(square), q, 5), "divided by D; divide by sqrt(D), once"},
-               {right_dq(turned(square), q, root(3)), "divided by the root of the number of rows; D is q.columns"}});
+  const char* const axes = "the shape of k: one row per key";
+  // First with T = S.
+  const Matrix square = numbers(3, 3), u = numbers(3, 5), down = turned(square);
+  show({{"dscores", square}, {"q", u}}, "dk", 3, 5);
+  std::string wrong =
+      compare("dk", grad_keys(square, u), right_dq(down, u, root(5)), axes,
+              {{right_dq(square, u, root(5)), "row s of dk collects column s of dscores: dk = dscores^T q / sqrt(D)"},
+               {right_dq(square, u, 1), "row s of dk collects column s of dscores; and divide by sqrt(D)"},
+               {right_dq(down, u, 1), kScaledToo},
+               {right_dq(down, u, 5), "divided by D; divide by sqrt(D), once"},
+               {right_dq(down, u, 1 / root(5)), "multiplied by sqrt(D); divide by it"},
+               {right_dq(down, u, 2), "divided by 2, the integer part of sqrt(5); compute the root in double"},
+               {right_dq(down, u, root(3)), "divided by the root of the number of rows; D is q.columns"}});
   if (!wrong.empty()) return wrong;
-  return compare("dk", grad_keys(ds, q), right_dq(back, q, root(5)), "the shape of k: one row per key",
-                 {{right_dq(back, q, root(4)), "divided by the root of S, the number of keys; D is q.columns"}});
+  const Matrix ds = numbers(3, 6), q = numbers(3, 5), back = turned(ds);
+  show({{"dscores", ds}, {"q", q}}, "dk", 6, 5);
+  return compare("dk", grad_keys(ds, q), right_dq(back, q, root(5)), axes);
 }
 
 // ---- all together ----
@@ -275,6 +337,7 @@ double loss(const Matrix& q, const Matrix& k, const Matrix& v, const Matrix& dz)
 std::string differences(int t_count, int s_count, int d_count, int e_count) {
   Matrix q = numbers(t_count, d_count), k = numbers(s_count, d_count), v = numbers(s_count, e_count);
   const Matrix dz = numbers(t_count, e_count);
+  sizes_now() = cat("T = ", t_count, ", S = ", s_count, ", D = ", d_count, ", E = ", e_count);
   const Gradients g = gradients(q, k, v, dz);
   struct Part {
     const char* name;
@@ -293,8 +356,7 @@ std::string differences(int t_count, int s_count, int d_count, int e_count) {
       return (above - below) / 2e-5;
     });
     const std::string wrong = compare(part.name, *part.gradient, numeric, "the shape of its input");
-    if (!wrong.empty())
-      return cat("T = ", t_count, ", S = ", s_count, ", D = ", d_count, ", E = ", e_count, ": ", wrong);
+    if (!wrong.empty()) return wrong;
   }
   return "";
 }
