@@ -48,9 +48,9 @@ double usual_lr(Index width);
 // a dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row that are not better. If
 // `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked` are kept.
 // `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the validation
-// schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast
-// bfloat16 products and `asked` sets no precision, the chosen size is also measured with them, and they are used if they
-// are at least 1.1 times as fast.
+// schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
+// precision, also measures the chosen size with bfloat16 products, and uses them if a step is at least 1.1 times as
+// fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
@@ -72,8 +72,7 @@ class PlanCorrection {
 
 struct RunData;
 // Trains a model of this configuration for about `seconds`, at least two warmup and three timed steps, and returns the
-// tokens per second of the fastest part,
-// because other programs can only slow it down.
+// tokens per second of the fastest part, because other programs can only slow the training down.
 double measured_speed(const RunConfig& config, const RunData& data, double seconds = 0.3);
 
 }  // namespace headlight

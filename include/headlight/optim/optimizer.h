@@ -92,7 +92,7 @@ class AdamW : public Optimizer {
   std::vector<NamedTensor> state() const override;
 
  protected:
-  // With MatrixRule::kWhole: only the parameters that update_matrix() does not update.
+  // With MatrixRule::kWhole, m and v exist only for the parameters that update_matrix() does not update.
   AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule);
 
  private:
@@ -106,7 +106,8 @@ class AdamW : public Optimizer {
 //   M <- b M + (1-b) G;  U = b M + (1-b) G
 //   W <- W - lr decay W - lr sqrt(max(1, n/m)) O,  lr = matrix_rate * learning rate of step()
 // O has the singular vectors of U and singular values near 1 (src/optim/muon.cpp), so that a step changes the output of
-// the layer by about the same amount in every direction. Query, key and value matrices count as three (stacked = 3).
+// the layer by about the same amount in every direction. The packed query, key and value weight counts as three
+// matrices (stacked = 3).
 class Muon : public AdamW {
  public:
   struct Options {
