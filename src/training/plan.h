@@ -61,8 +61,8 @@ struct StepRecord;
 class PlanCorrection {
  public:
   explicit PlanCorrection(const Plan& plan) : plan_(plan) {}
-  // Call after every step. Once, at the end of warmup or before the second validation, returns the number of steps that
-  // fills the planned time, unless it is within 2% of the plan's.
+  // Call after every step. Returns a value at most once, at the end of warmup or before the second validation: the
+  // number of steps that fills the planned time, if this number differs from the plan's by more than 2%.
   std::optional<Index> after(const StepRecord& record);
 
  private:

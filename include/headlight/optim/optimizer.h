@@ -155,8 +155,8 @@ struct OptimizerOptions {
 // (headlight/command_line.h), or add it to the table in src/optim/optimizer_kinds.cpp.
 struct OptimizerKind {
   std::string name, help;
-  std::vector<std::string> flags;  // those of the flags above, and matrix-lr, that the optimizer uses
-  // The size of state() in floats for each element of a parameter of role kMatrix, and of others, for memory estimates.
+  std::vector<std::string> flags;  // names of the flags above, or matrix-lr, that the optimizer uses
+  // For memory estimates: floats in state() per element of a parameter of role kMatrix, and of any other parameter.
   Index matrix_state, other_state;
   std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor> parameters, const OptimizerOptions&)> make;
 
