@@ -36,7 +36,8 @@ class PartTable {
     fail("no ", what_, " ", name, "; use ", word_list(names, "or"));
   }
 
-  // `function` is the member that makes the part or computes it. Errors: no name or function, a name that is taken.
+  // `function` is the function member that every kind must set, such as NormKind::make. Errors: no name or function, a
+  // name that is taken.
   template <class F>
   void add(Kind kind, F Kind::*function) {
     if (kind.name.empty() || !(kind.*function)) fail(adder_, ": no name or no function; give both");

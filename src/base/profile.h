@@ -5,8 +5,8 @@
 //   for (const Profile::Event& e : profile.events()) ...
 //
 // Operations run one after another, so each mark ends an event that began at the previous mark. The tape marks an
-// operation when it records it (forward) and when it has computed its gradient (backward); a training loop marks the
-// rest. A mark reads the clock twice; without an active Profile a mark costs one branch.
+// operation after recording the operation (forward) and after computing its gradients (backward); a training loop marks
+// the rest. A mark reads the clock twice; without an active Profile a mark costs one branch.
 #pragma once
 
 #include <string>

@@ -54,7 +54,7 @@ struct Attention {
     return end < 0 ? 0 : end < keys ? end : keys;
   }
   Index first(Index t) const { return window > 0 && window < diagonal(t) ? diagonal(t) - window : 0; }
-  // visible(t) as if there were keys before the first and after the last.
+  // visible(t) before clamping to 0..keys.
   Index diagonal(Index t) const { return causal ? t + 1 + keys - queries + shift : keys; }
 
   const T* keys_at(Index b, Index h) const { return k.at(b, h / group); }

@@ -3,7 +3,8 @@
 // Kernels take pointers instead of tensors, report no errors (callers check the shapes) and allocate only thread-local
 // workspaces. `reference.cpp` fills the table with plain loops, in float and in double, and *defines* the correct
 // results. `portable.cpp`, `avx2.cpp` and `avx512.cpp` fill the float table from one source (simd/*.h), written over a
-// vector type. `avx512_bf16.cpp` replaces one entry. tests/kernels compares every entry of every table with the reference.
+// vector type. `avx512_bf16.cpp` replaces one entry. tests/kernels compares every entry of every table with the
+// reference.
 //
 // Rules for every entry:
 //  - a result depends neither on the number of threads nor on an element's position in its row (the vector body and
@@ -56,9 +57,10 @@ struct Gemm {
   Index c_outer = 0, c_inner = 0;
 };
 
-// Length of the blocks of k in all tables but the reference's float32 product: nearly equal, multiples of 8, at most
-// kGemmBlock. The sum of each block is added to C in order. Never three blocks: two threads that divide the blocks among
-// themselves (simd/gemm_threads.h) would both read the middle one. (With five or more, sharing one matters less.)
+// Length of the blocks of k: nearly equal, a multiple of 8, at most kGemmBlock. The reference's float32 product does
+// not use blocks. The sums of the blocks are added to C in order. There are never three blocks, because two threads
+// that divide the blocks (simd/gemm_threads.h) would both read the middle block. (With five or more blocks, one shared
+// block matters less.)
 inline constexpr Index kGemmBlock = 384;
 [[gnu::always_inline]] inline Index gemm_block_length(Index k) {
   const Index fewest = (k + kGemmBlock - 1) / kGemmBlock, blocks = fewest == 3 ? 4 : fewest;
@@ -92,8 +94,8 @@ struct Table {
   const char* name;
 
   void (*gemm)(const Gemm<T>& g);
-  // The same product of operands rounded to bfloat16, in the order of bf16.h. alpha, C, bias and addend are not rounded.
-  // fast_bf16: with instructions for it. The double table computes gemm.
+  // The same product of operands rounded to bfloat16, in the order of bf16.h. alpha, C, bias and addend are not
+  // rounded. fast_bf16: the table uses bfloat16 instructions. The double table computes gemm instead.
   void (*gemm_bf16)(const Gemm<T>& g);
   bool fast_bf16;
 

@@ -12,10 +12,10 @@ namespace headlight {
 
 namespace {
 
-// Limits of the check for reading token by token and for reading in one batch, in bytes of weights and cache per token,
-// times tokens. Each corresponds to a few tenths of a second (Zen 4, two cores).
+// Limits on the work of the check, for tokens read one by one and for tokens read in one batch: number of tokens times
+// bytes of weights and cache per token. Each limit takes a few tenths of a second (Zen 4, two cores).
 constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
-// Minimum numbers of compared tokens for any model size: read one by one at the beginning and at the end, and in all.
+// Minimum numbers of compared tokens for any model size: tokens read one by one (at each end), and tokens in all.
 constexpr Index kFewestByOne = 16, kFewest = 64;
 // A sliding cache is compared for contexts up to this size, because its mask grows with the square of the context.
 constexpr Index kLongestWindow = 256;

@@ -1,4 +1,4 @@
-// What all families share: the checks of a model's input, the default of carry(), and models with attention heads.
+// Code shared by all families: the checks of a model's input, the default of carry(), and models with attention heads.
 #include "headlight/models/language_model.h"
 
 #include "base/words.h"

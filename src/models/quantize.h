@@ -1,7 +1,8 @@
 // int8 and bfloat16 weights: a quarter or half of the bytes to read per generated token, at a small cost in accuracy.
 //
-// bfloat16: each weight is rounded to 8 significant bits (kernels/bf16.h). int8: symmetric quantization in groups of 64 along a row: w is stored as round(w / s) in -127..127 with s = max |w| / 127
-// over the group, so no weight changes by more than s / 2. Activations stay float32.
+// bfloat16: each weight is rounded to 8 significant bits (kernels/bf16.h). int8: symmetric quantization in groups of 64
+// along a row. A weight w is stored as round(w / s) in -127..127, where s = max |w| / 127 over the group, so no weight
+// changes by more than s / 2. Activations stay float32.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ Tensor dequantize(const QuantizedMatrix& q);
 // The elements of w, float32, rounded to bfloat16.
 PoolVector<std::uint16_t> bf16_of(const Tensor& w);
 
-// Rounds each weight matrix of the model to the format (norms, biases and positions stay unchanged). The loss then equals
-// that of a Decoder with this format. Error: a model that is not float32.
+// Rounds each weight matrix of the model to the format (norms, biases and positions do not change). The loss then
+// equals that of a Decoder with this format. Error: a model that is not float32.
 void round_weights(TransformerLM& model, WeightFormat format);
 
 }  // namespace headlight

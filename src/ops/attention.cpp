@@ -14,7 +14,8 @@
 //   The sum equals sum_e dz_te z_te, because z = drop(p) v, so p is not needed for the sum (Dao et al. 2022).
 //   s = scale q k^T + bias is again a product and a sum:
 //     dq = scale ds k,  dk = scale ds^T q,  dbias = ds
-//   With a softcap c, s = c tanh(x / c) + bias with x = scale q k^T, and dx = ds (1 - tanh(x / c)^2) replaces ds in dq, dk.
+//   With a softcap c, s = c tanh(x / c) + bias with x = scale q k^T. In dq and dk, dx = ds (1 - tanh(x / c)^2) then
+//   replaces ds.
 //
 // Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved
 // tensors are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.

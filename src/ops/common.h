@@ -12,7 +12,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 // Broadcasts x to `shape`, as a copy unless the shapes are equal; not recorded.
 Tensor expand_to(const Tensor& x, const Shape& shape);
 
-// A product in a precision of tensor.h.
+// Computes a matrix product in the given precision (tensor.h).
 template <class T>
 void gemm(const kernels::Gemm<T>& g, Precision precision) {
   const kernels::Table<T>& table = kernels::active<T>();

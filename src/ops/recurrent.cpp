@@ -196,8 +196,8 @@ void each_part(Index batch, const Body& body) {
   parallel_for(batch, (batch + parts - 1) / parts, [&](Index begin, Index end) { body(begin, end - begin); });
 }
 
-// For each step: products = W h_before (+ addend), then cell(b, t) for each sequence, which computes the new state.
-// products and addend have rows of the same size; products' rows may be longer than W h_before.
+// For each step: sets products = W h_before (+ addend), then calls cell(b, t) for each sequence to compute the new
+// state. The rows of products and addend have the same size, which may exceed that of W h_before.
 template <class T, class Cell>
 void walk_forward(Index batch, const Tensor& w, const Before<T>& h, const Rows<T>& products, const T* addend,
                   const Cell& cell) {
@@ -223,8 +223,8 @@ void walk_forward(Index batch, const Tensor& w, const Before<T>& h, const Rows<T
   });
 }
 
-// For each step from the last to the first: cell(b, t) for each sequence, which computes dp, then dh = dp W; with
-// `direct`, dh += dp W.
+// For each step from the last to the first: calls cell(b, t) for each sequence to compute dp, then sets dh = dp W; with
+// `direct`, adds dp W to dh instead.
 template <class T, class Cell>
 void walk_backward(Index batch, const Tensor& w, const Rows<T>& dp, T* dh, bool direct, const Cell& cell) {
   const auto panels = Panels<T>::straight(w);

@@ -67,7 +67,7 @@ Tensor rotate_pairs(const Tensor& x, Index offset, double base, int direction) {
   return y;
 }
 
-// By the angles of cosine and sine, which have the shape of x with D/2 instead of D.
+// Rotates by the angles with these cosines and sines, which have the shape of x with D/2 instead of D.
 Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors, int direction) {
   const Index width = x.size(-1), half = width / 2, step = neighbors ? 2 : 1, apart = neighbors ? 1 : half;
   Tensor y = Tensor::empty(x.shape(), x.dtype());

@@ -71,8 +71,8 @@ bool yes_from_text(const Setting& s, std::string_view text) {
   return text == "yes";
 }
 
-// Whether `text` is the choice, or, for a choice such as "window:W", the same with a whole number from 1 for the W.
-// Error: such a choice with something else for the W.
+// Whether `text` selects the choice. A choice such as "window:W" is selected by "window:" and a whole number from 1.
+// Error: anything else after the colon.
 bool is_choice(const Setting& s, std::string_view choice, std::string_view text) {
   const std::size_t colon = choice.find(':');
   if (colon == std::string::npos) return choice == text;

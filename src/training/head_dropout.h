@@ -6,9 +6,9 @@
 
 namespace headlight {
 
-// Hook that, for each sequence and layer, sets the output z [B,H,T,D] of a head to zero with probability p during its
-// lifetime, and multiplies the others by 1/(1-p) (DropHead: Zhou et al. 2020, arXiv 2004.13342). Random numbers come
-// from generator(), which a checkpoint holds, so a resumed training drops the same heads.
+// Hook that drops heads during its lifetime: for each sequence and layer, sets each head's output z [B,H,T,D] to zero
+// with probability p, and multiplies the others by 1/(1-p) (DropHead: Zhou et al. 2020, arXiv 2004.13342). Random
+// numbers come from generator(), which a checkpoint holds, so a resumed training drops the same heads.
 class HeadDropout : public Hook {
  public:
   explicit HeadDropout(double p) : p_(p) {}  // p in [0, 1)

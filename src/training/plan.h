@@ -49,7 +49,8 @@ double usual_lr(Index width);
 // `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked` are kept.
 // `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the validation
 // schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
-// precision, the chosen size is also measured with them, and they are used if they are at least 1.1 times as fast.
+// precision, also measures the chosen size with bfloat16 products, and uses them if a step is at least 1.1 times as
+// fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
@@ -60,8 +61,8 @@ struct StepRecord;
 class PlanCorrection {
  public:
   explicit PlanCorrection(const Plan& plan) : plan_(plan) {}
-  // Call after every step. Once, at the end of warmup or before the second validation, returns the number of steps that
-  // fills the planned time, unless it is within 2% of the plan's.
+  // Call after every step. Returns a value at most once, at the end of warmup or before the second validation: the
+  // number of steps that fills the planned time, if this number differs from the plan's by more than 2%.
   std::optional<Index> after(const StepRecord& record);
 
  private:
@@ -71,8 +72,7 @@ class PlanCorrection {
 
 struct RunData;
 // Trains a model of this configuration for about `seconds`, at least two warmup and three timed steps, and returns the
-// tokens per second of the fastest part,
-// because other programs can only slow it down.
+// tokens per second of the fastest part, because other programs can only slow the training down.
 double measured_speed(const RunConfig& config, const RunData& data, double seconds = 0.3);
 
 }  // namespace headlight

@@ -271,7 +271,7 @@ double Trainer::forward_backward() {
     const auto inputs = std::span(batch_.inputs).subspan(i * size, size);
     const auto targets = std::span(batch_.targets).subspan(i * size, size);
     const Tensor taught = teacher_ ? teacher_->logits(inputs, c.batch) : Tensor();
-    std::optional<HeadDropout> drop;  // not of the teacher's heads
+    std::optional<HeadDropout> drop;  // created after the teacher ran, so the teacher keeps all heads
     if (c.head_dropout > 0) drop.emplace(c.head_dropout);
     Tape tape;
     const Tensor logits = model_->carry(inputs, c.batch, lanes_ ? std::span(carried_[i]) : std::span<Tensor>());

@@ -53,8 +53,8 @@ class Trainer {
   void run(const std::function<bool(const StepRecord&)>& each = {},
            const std::function<void(const StepRecord&)>& before = {});
 
-  // Changes the number of steps, at the latest at the end of warmup. Until then the learning rate does not depend on it,
-  // so the run stays the one that `config()` describes.
+  // Changes the number of steps, at the latest at the end of warmup. Until then the learning rate does not depend on
+  // the number of steps, so the run equals a run with the new number from the start.
   // Errors: warmup is over; fewer steps than the warmup or than were made.
   void set_steps(Index steps);
 

@@ -8,7 +8,7 @@ namespace headlight {
 Tensor softplus(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);  // float, or double when gradcheck asks
+    using T = decltype(zero);  // float, or double in gradcheck
     const T* px = x.data<T>();
     T* py = y.data<T>();
     parallel_for(x.numel(), kGrain, [&](Index begin, Index end) {

@@ -24,8 +24,8 @@ struct CorpusInfo {
   // in length.
   Index sequence_length = 0;
   std::string alphabet = {};  // for sequences: all possible characters, ascending
-  // Whether each document is a pair: a line with a source, a tab and a target. A text of seed 2 then shares no pair
-  // with a text of any other seed.
+  // Whether each document is a pair: a line with a source, a tab and a target. Texts of seed 2, the validation seed,
+  // then share no pair with texts of other seeds.
   bool pairs = false;
 };
 // Error: an unknown name.

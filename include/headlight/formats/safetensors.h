@@ -4,7 +4,7 @@
 //   N bytes           JSON: {"__metadata__":{...},"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...}
 //   remaining bytes   the tensors, row-major, little-endian, at their offsets, without gaps
 //
-// The reader trusts nothing. A file is valid if
+// The reader checks every file. A file is valid if
 //   1. it has at least 8 bytes,
 //   2. N <= 100,000,000,
 //   3. it has at least 8 + N bytes,

@@ -70,8 +70,8 @@ std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std:
 // Generates many texts with one model: builds the reader once.
 class TextGenerator {
  public:
-  // The model must outlive this object. Errors: an int8 format, and the model has no reader for it;
-  // check_continues_text().
+  // The model must outlive this object. Errors: `format` is not kFloat32 and the model has no
+  // reader for it; check_continues_text().
   explicit TextGenerator(const LanguageModel& model, WeightFormat format = WeightFormat::kFloat32);
   // True if the model has no reader; generation then runs the model on the whole window for each token.
   bool reruns_window() const { return !reader_; }

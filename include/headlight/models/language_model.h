@@ -79,8 +79,9 @@ class LanguageModel : public Module {
   Index sequence_length(std::span<const std::int32_t> ids, Index batch) const;
 };
 
-// A causal model of blocks with attention heads, which the commands `headlight heads` measure and ablate. Block i runs
-// the hooks of layer i (nn/hook.h) on its attention weights and head outputs; MultiHeadAttention does so by itself.
+// A causal model of blocks with attention heads, which the commands of `headlight heads` measure and ablate. Block i
+// runs the hooks of layer i (nn/hook.h) on its attention weights and head outputs; MultiHeadAttention does so by
+// itself.
 class HeadedModel : public LanguageModel {
  public:
   // The stages of operator(): embed(), then run_block() for each layer, then logits() of the last block's output.

@@ -30,7 +30,7 @@ struct ModelSetting {
   enum class Kind { kWhole, kReal, kYesNo, kChoice };
   std::string name;
   Kind kind;
-  std::string value;               // the default, as a flag takes it
+  std::string value;               // the default, in the form that the flag accepts
   double lowest = 0, highest = 0;  // range of kWhole and kReal, inclusive
   std::vector<std::string> choices = {};
   std::string help;
@@ -54,7 +54,7 @@ class ModelOptions {
   const std::string& text(const std::string& name) const;
 
  private:
-  std::map<std::string, std::string> values_;  // flag name -> value as a flag takes it
+  std::map<std::string, std::string> values_;  // flag name -> value, in the form that the flag accepts
 };
 
 // The costs of a model, for plans and memory estimates.

@@ -96,8 +96,8 @@ class EncoderDecoder : public LanguageModel {
   // break, because logits t predict that token. All other targets become kIgnoredTarget.
   void prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const override;
 
-  // operator() in two stages. encode(): ids [B,S] of sources, padded to S -> memory [B,S,C]. decode(): ids [B,T] of the
-  // tokens before each prediction, which begin with a tab -> logits [B,T,V]. `source` is AttentionMask::padding() of
+  // operator() in two stages. encode(): ids [B,S] of sources, padded to S -> memory [B,S,C]. decode(): ids [B,T], each
+  // row a tab and then the first T - 1 tokens of a target -> logits [B,T,V]. `source` is AttentionMask::padding() of
   // the sources' lengths, or AttentionMask::none().
   Tensor encode(std::span<const std::int32_t> ids, Index batch, const AttentionMask& source) const;
   Tensor decode(std::span<const std::int32_t> ids, const Tensor& memory, const AttentionMask& source) const;

@@ -63,7 +63,7 @@ struct TransformerConfig {
 // Pre-norm: x += attn(norm(x)); x += ff(norm(x)). Post-norm: x = norm(x + attn(x)); x = norm(x + ff(x)).
 class TransformerBlock : public Module {
  public:
-  // `layer` is the block's index, which selects layer_heads.
+  // `layer` is the block's index, which selects the entry of layer_heads.
   explicit TransformerBlock(const TransformerConfig& config, Index layer = 0);
 
   // x [B,T,C] -> [B,T,C].

@@ -63,7 +63,7 @@ class AttentionPattern {
 // add it to the table in src/nn/attention_patterns.cpp.
 struct AttentionKind {
   std::string name, help;
-  std::string argument;  // such as "W": NAME:W selects the pattern, where W is a whole number from 1; empty: NAME does
+  std::string argument;  // "W": NAME:W selects the pattern, with a whole number W >= 1; empty: NAME selects it
   std::function<std::shared_ptr<const AttentionPattern>(Index argument)> make;
   // The name for lists of choices: "full", "window:W".
   std::string shown() const { return argument.empty() ? name : name + ":" + argument; }

@@ -12,7 +12,7 @@
 
 namespace headlight {
 
-// A norm in terms of its parameters [C]. Reading single tokens and analyses of weights follow from this description:
+// Describes a norm by its parameters [C]. Single-token decoding and analyses of weights use this description:
 //   y = gamma (x - mean) / sqrt(variance + eps) + beta,   or without a beta   y = gamma x / sqrt(mean(x^2) + eps)
 struct NormStep {
   const Param* gamma;

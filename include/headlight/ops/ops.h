@@ -79,7 +79,7 @@ Tensor sum(const Tensor& x);
 Tensor mean(const Tensor& x);
 Tensor max(const Tensor& x);
 Tensor min(const Tensor& x);
-// Reduce several axes, with the same rules. Errors also: no axes, an axis given twice.
+// Reduce several axes, with the same rules. Further errors: no axes, an axis given twice.
 Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
 Tensor max(const Tensor& x, std::initializer_list<int> axes, bool keep = false);
@@ -159,7 +159,8 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;              // share of the target distribution that is uniform over the classes
 };
 // cross_entropy() with options, as in PyTorch. Targets are in row-major order of the logits' axes without the class
-// axis; the losses of Reduction::kNone have that shape. Errors also: label_smoothing outside [0, 1], weights not [V].
+// axis; the losses of Reduction::kNone have that shape. Further errors: label_smoothing outside [0, 1]; weights not
+// [V].
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets, const CrossEntropyOptions& options);
 // (x - target)^2. Both get a gradient. Errors: the shapes differ; no elements to average.
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::kMean);
@@ -222,8 +223,8 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
 // Rotates each pair (x[i], x[i + D/2]) at position t by the angle (t + offset) base^(-2i/D): rotary position encoding
 // (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
-// The same by given angles: cosine and sine broadcast to [...,T,D/2] and get no gradient. With `neighbors`, the pairs are
-// (x[2i], x[2i + 1]). Errors: D odd, sizes or types differ.
+// The same with the cosines and sines of the angles given: both tensors broadcast to [...,T,D/2] and get no gradient.
+// With `neighbors`, the pairs are (x[2i], x[2i + 1]). Errors: D odd, sizes or types differ.
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors = false);
 
 // ---- recurrent layers over a whole sequence, with PyTorch's formulas and gate order (src/ops/recurrent.cpp) ----

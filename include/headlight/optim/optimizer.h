@@ -92,7 +92,7 @@ class AdamW : public Optimizer {
   std::vector<NamedTensor> state() const override;
 
  protected:
-  // With MatrixRule::kWhole: only the parameters that update_matrix() does not update.
+  // With MatrixRule::kWhole, m and v exist only for the parameters that update_matrix() does not update.
   AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule);
 
  private:
@@ -106,7 +106,8 @@ class AdamW : public Optimizer {
 //   M <- b M + (1-b) G;  U = b M + (1-b) G
 //   W <- W - lr decay W - lr sqrt(max(1, n/m)) O,  lr = matrix_rate * learning rate of step()
 // O has the singular vectors of U and singular values near 1 (src/optim/muon.cpp), so that a step changes the output of
-// the layer by about the same amount in every direction. Query, key and value matrices count as three (stacked = 3).
+// the layer by about the same amount in every direction. The packed query, key and value weight counts as three
+// matrices (stacked = 3).
 class Muon : public AdamW {
  public:
   struct Options {
@@ -154,8 +155,8 @@ struct OptimizerOptions {
 // (headlight/command_line.h), or add it to the table in src/optim/optimizer_kinds.cpp.
 struct OptimizerKind {
   std::string name, help;
-  std::vector<std::string> flags;  // those of the flags above, and matrix-lr, that the optimizer uses
-  // The size of state() in floats for each element of a parameter of role kMatrix, and of others, for memory estimates.
+  std::vector<std::string> flags;  // names of the flags above, or matrix-lr, that the optimizer uses
+  // For memory estimates: floats in state() per element of a parameter of role kMatrix, and of any other parameter.
   Index matrix_state, other_state;
   std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor> parameters, const OptimizerOptions&)> make;
 

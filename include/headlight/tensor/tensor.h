@@ -38,14 +38,14 @@ class DTypeScope {
   Scoped<DType> scope_;
 };
 
-// How matmul, linear and conv1d multiply float32 tensors. kBf16: the operands are rounded to bfloat16 (8 significant
-// bits), products are added in float32. All tensors stay float32. Not affected: float64 tensors, and the products inside
-// tiled attention, recurrent layers and optimizers.
+// How matmul, linear and conv1d multiply float32 tensors. kBf16 rounds the operands to bfloat16 (8 significant bits)
+// and adds the products in float32. All tensors stay float32. kBf16 does not affect float64 tensors, or the products
+// inside tiled attention, recurrent layers and optimizers.
 enum class Precision : std::uint8_t { kFloat32, kBf16 };
 // kFloat32 unless a PrecisionScope is alive.
 Precision default_precision();
 // Sets default_precision() while the object is alive. An operation's backward pass uses the precision of its forward
-// pass, in or outside the scope.
+// pass, even outside the scope.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision) : scope_(precision) {}
@@ -53,7 +53,8 @@ class PrecisionScope {
  private:
   Scoped<Precision> scope_;
 };
-// Whether the CPU multiplies bfloat16 numbers faster than float32 numbers. If not, kBf16 gives the same results, slower.
+// Whether the CPU multiplies bfloat16 numbers faster than float32 numbers. If not, kBf16 gives the same
+// results, but slower.
 bool has_fast_bf16();
 
 template <class T>

@@ -31,7 +31,7 @@ bool has_output_circuits(const TransformerLM& model) { return model.norm && mode
 std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   if (!model.norm) fail("heads: direct logit attribution needs a pre-norm model, but this model is post-norm");
   if (!has_output_circuits(model))
-    fail("heads: direct logit attribution does not know the norm ", model.config().norm, "; it needs Norm::step()");
+    fail("heads: direct logit attribution does not support the norm ", model.config().norm, "; it needs Norm::step()");
   const TransformerConfig& c = model.config();
   const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
   const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]

@@ -28,7 +28,8 @@ struct HeadGroup {
   std::vector<HeadId> heads;
   std::vector<LossIncrease> increase;  // [subset]: all of its heads mean-ablated
   double alone = 0;                    // on all predictions: the sum over its heads, each ablated by itself
-  // On all predictions: the baseline, kRandomSets random sets with as many heads in each layer. May draw the group.
+  // On all predictions: the baseline, kRandomSets random sets with as many heads in each layer. A set may equal
+  // the group.
   std::vector<double> random;
   // The group matters on the predictions that its role decides (on any subset if none).
   bool causal = false;

@@ -56,7 +56,7 @@ void measure_pairs(HeadStudy& study, const HeadedModel& model, const HeadMeans& 
   std::vector<double> strongest(n, kMatters);
   const BlockRuns whole(model, setting.windows);
   for (std::size_t a = 0; a < n; ++a) {
-    // Keep a run with head a ablated: every b > a is in the same layer or a later one.
+    // Reuse one run with head a ablated for every b > a, because b is in the same layer or a later one.
     BlockRuns runs = whole;
     {
       const AblateHeads hook(means, {study.heads[a].id});

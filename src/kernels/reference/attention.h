@@ -32,7 +32,7 @@ class Query {
     return static_cast<T>((cap > 0 ? cap * std::tanh(product / cap) : product) +
                           (bias_ ? static_cast<double>(bias_[s]) : 0));
   }
-  // The derivative of the score by scale q k_s.
+  // The derivative of the score with respect to scale q k_s.
   double slope(Index s) const {
     if (!(a_.softcap > 0)) return 1;
     const double capped = std::tanh(scaled_product(s) / static_cast<double>(a_.softcap));

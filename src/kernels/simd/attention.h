@@ -182,8 +182,8 @@ struct AttentionTiles : AttentionRows<V> {
 
   // ---- one sequence and head ----
 
-  // The first key of the first tile for the queries from i on: the first key of the panel that holds query i's first
-  // visible key.
+  // The first key of the first tile for a block of queries that begins at i: query i's first visible key, rounded down
+  // to the start of a panel.
   static Index first_tile(const Attention<float>& a, Index i) { return a.first(i) / kCols * kCols; }
 
   static void forward(const Attention<float>& a, Index b, Index h) {

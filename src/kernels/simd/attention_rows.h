@@ -14,7 +14,7 @@ inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
 
 template <class V>
 struct AttentionRows {
-  // Row t of one head's bias and mask, starting at first_key; null if there is none. And the softcap.
+  // The softcap, and row t of one head's bias and mask, starting at first_key (null: none).
   struct Extras {
     const float *bias, *mask;
     float softcap;

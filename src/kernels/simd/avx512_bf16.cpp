@@ -1,9 +1,9 @@
-// The kernel table for AVX512-BF16: that of AVX-512 with another product of bfloat16 operands. CMakeLists.txt passes the
-// flags to this file only; its code runs only if isa.h detects the instructions.
+// The kernel table for AVX512-BF16: the table of AVX-512 with another product of bfloat16 operands. CMakeLists.txt
+// passes the flags to this file only; its code runs only if isa.h detects the instructions.
 //
-// The micro-kernel (gemm_tile.h) does one vdpbf16ps where the float32 product does a multiply-add: a lane holds a pair of
-// bfloat16 numbers, and both products are added to the lane's float. Half as many instructions, half the bytes of packed
-// blocks. What is rounded, the order of additions and the error to expect: kernels/bf16.h.
+// The micro-kernel (gemm_tile.h) does one vdpbf16ps where the float32 product does a multiply-add: a lane holds a pair
+// of bfloat16 numbers, and both products are added to the lane's float. This halves the number of instructions and the
+// size of packed blocks. kernels/bf16.h defines the rounding, the order of additions and the error bound.
 //
 // An element of a packed block is a pair: steps p and p+1 of k as two bfloat16 numbers in 32 bits, p in the lower half.
 //
@@ -13,10 +13,10 @@
 //   A: rows stay rows
 //   B^T: 16 x 16 pairs are transposed in registers
 //
-// On Zen 4 a core starts one vdpbf16ps or one multiply-add of 16 lanes per cycle: the product takes half the time. Xeons
-// since Sapphire Rapids start one vdpbf16ps in two cycles and two multiply-adds in one, so the float32 units are faster
-// there, and isa.h selects the table only on request. AMX computes 16 x 16 tiles of the same pairs; such a table would
-// be another file like this one.
+// On Zen 4 a core starts one vdpbf16ps or one multiply-add of 16 lanes per cycle, so the product takes half the time.
+// Xeons since Sapphire Rapids start one vdpbf16ps in two cycles and two multiply-adds in one, so the float32 units are
+// faster there, and isa.h selects the table only on request. AMX computes 16 x 16 tiles of the same pairs; such a table
+// would be another file like this one.
 #include "kernels/kernels.h"
 
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
@@ -83,7 +83,7 @@ struct Pairs {
   }
 
  private:
-  // The 32 numbers from p on (`count` of them, if fewer) as 16 pairs; missing numbers are zeros.
+  // The first min(32, count) numbers from p on as 16 pairs; missing numbers are zeros.
   [[gnu::always_inline]] static Avx512 along(const float* p, Index count) {
     if (count >= 32) return {of(_mm512_cvtne2ps_pbh(_mm512_loadu_ps(p + 16), _mm512_loadu_ps(p)))};
     const auto there = static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
@@ -91,19 +91,18 @@ struct Pairs {
                                    _mm512_maskz_loadu_ps(static_cast<__mmask16>(there), p)))};
   }
 
-  // Pairs of an element of `low` and the same of `high`, of which `count` exist; the others, and a null `high`, are
-  // zeros.
+  // The 16 pairs (low[i], high[i]); pairs from `count` on are zeros. A null `high` stands for zeros.
   [[gnu::always_inline]] static Avx512 across(const float* low, const float* high, Index count) {
     const auto there = static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
     const __m512 l = _mm512_maskz_loadu_ps(there, low),
                  h = high ? _mm512_maskz_loadu_ps(there, high) : _mm512_setzero_ps();
-    // Halves 0, 16, 1, 17, ...: one of each operand.
+    // Interleaves the 16-bit halves: 0, 16, 1, 17, ... of both operands.
     const __m512i lane = Avx512::Int::lanes().v;
     const __m512i halves = _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(16)), 16));
     return {_mm512_castsi512_ps(_mm512_permutexvar_epi16(halves, (__m512i)_mm512_cvtne2ps_pbh(h, l)))};
   }
 
-  // out[p * ld_out + r] = pair p of row r, for 16 rows, of which `rows` exist; the others are zeros.
+  // out[p * ld_out + r] = pair p of row r for 16 rows; rows from `rows` on are zeros.
   static void transpose(Index rows, Index k, const float* in, Index ld, float* out, Index ld_out) {
     Avx512 r[kLanes];
     for (Index p = 0; p < k; p += 2 * kLanes, in += 2 * kLanes, out += kLanes * ld_out) {

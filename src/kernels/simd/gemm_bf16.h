@@ -1,8 +1,8 @@
 // The product of bfloat16 operands in float32 units, for CPUs without fast bfloat16 instructions.
 //
-// Packing rounds the elements and keeps them as floats; the micro-kernel is that of the float32 product. The two steps of
-// a pair change places, and a block of odd length gets a step of zeros, so that the additions have the order that bf16.h
-// defines. Takes a little longer than the float32 product, because every matrix is packed.
+// Packing rounds the elements and keeps them as floats; the float32 product's micro-kernel multiplies them. Packing
+// also swaps the two steps of each pair, and adds a step of zeros to a block of odd length, so that the additions have
+// the order that bf16.h defines. Takes a little longer than the float32 product, because every matrix is packed.
 #pragma once
 
 #include "kernels/bf16.h"

@@ -26,7 +26,7 @@ struct Unchanged {
 };
 
 // out[c * ld_out + r] = in[r * ld_in + c] for r < rows <= kLanes, c < cols. Each c stores a whole vector: the surplus
-// kLanes - rows floats are zeros, and the next c overwrites them. The last c's surplus stays.
+// kLanes - rows floats are zeros, and the next c overwrites them. The last c's surplus is never overwritten.
 template <class V, class Elements = Unchanged>
 void pack_transposed(Index rows, Index cols, const float* in, Index ld_in, float* out, Index ld_out) {
   constexpr int kLanes = static_cast<int>(V::kLanes);
@@ -50,8 +50,8 @@ void pack_transposed(Index rows, Index cols, const float* in, Index ld_in, float
   if (c < cols) edge(cols - c, typename V::First{cols - c});
 }
 
-// Steps of k per pass: these steps are copied for every panel before the next steps. The source is then read along its
-// rows, and a cache line is still cached when the neighboring panel needs the rest of the line.
+// Steps of k per pass: a pass copies these steps for every panel. The source is then read along its rows, and a cache
+// line is still cached when the neighboring panel needs the rest of the line.
 inline constexpr Index kCopySteps = 8;
 
 // Packs a block of B [k, n] into consecutive panels [k, width]; missing columns are zeros.
