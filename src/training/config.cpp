@@ -53,7 +53,8 @@ void RunConfig::check() const {
   if (watch_heads && !is_transformer())
     throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
   if (head_dropout > 0 && !is_transformer())
-    throw UsageError(cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; leave it out"));
+    throw UsageError(
+        cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; leave it out"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))
