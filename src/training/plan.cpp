@@ -19,6 +19,8 @@ constexpr Size kSizes[] = {{2, 2, 32},  {4, 4, 32},  {4, 4, 48},  {4, 4, 64},  {
                            {6, 4, 128}, {6, 6, 192}, {6, 8, 256}, {6, 6, 384}, {8, 8, 512}};
 
 constexpr double kTokensPerParameter = 100;
+// bfloat16 products must make a step at least this many times as fast.
+constexpr double kBf16Gain = 1.1;
 
 // About twenty validations together take a thirtieth of the time budget.
 constexpr double kValidating = 1.0 / 30;
@@ -139,6 +141,15 @@ Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
   }
   // Measure the speed of the final configuration, and subtract the time spent on progress.
   if (!only) best.tokens_per_second = measured(best.config);
+  // Where the CPU has fast bfloat16 products, try them on the final configuration.
+  if (has_fast_bf16() && !asked.has("precision")) {
+    RunConfig rounded = best.config;
+    rounded.precision = Precision::kBf16;
+    if (const double faster = measured(rounded); faster >= kBf16Gain * best.tokens_per_second) {
+      best.config = rounded;
+      best.tokens_per_second = faster;
+    }
+  }
   best.seconds = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
   set_steps(best.config, best.seconds, best.tokens_per_second, text);
   best.tokens = as_real(best.config.steps * best.config.batch * best.config.context * best.config.accumulate);

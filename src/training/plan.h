@@ -47,7 +47,8 @@ double usual_lr(Index width);
 // a dozen sizes from 25k to 25M parameters, smallest first; if `asked` sets a size, tries only this size.
 // Every candidate is resolve(asked, ...), so all values in `asked` are kept. `speed` measures a candidate in tokens per
 // second; sizes beyond the best are not measured. Batch, context, learning rate, warmup, dropout and the validation
-// schedule follow from size and tokens (reasons in plan.cpp).
+// schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
+// precision, the chosen size is also measured with them, and they are used if they are at least 1.1 times as fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);

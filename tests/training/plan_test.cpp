@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/isa.h"
 #include "bench/bench.h"
 #include "support/expect_error.h"
 #include "support/tiny_run.h"
@@ -37,6 +38,29 @@ TEST(Plan, TakesTheTimeItIsGiven) {
     EXPECT_GE(c.lr, c.min_lr);
     EXPECT_NEAR(p.tokens, static_cast<double>(c.steps * c.batch * c.context), 1);
   }
+}
+
+// On a machine on which bfloat16 products make a step `gain` times as fast.
+TEST(Plan, TakesBf16WhereTheCpuHasItAndItPays) {
+  const Isa before = current_isa();
+  const auto planned = [](double gain, Asked asked = {}) {
+    return plan_run(asked, kMegabyte, 60, [=](const RunConfig& c) {
+      return machine(1e11)(c) * (c.precision == Precision::kBf16 ? gain : 1);
+    });
+  };
+  set_isa(Isa::kPortable);  // without fast products
+  EXPECT_EQ(planned(2).config.precision, Precision::kFloat32);
+  if (isa_available(Isa::kAvx512Bf16)) {
+    set_isa(Isa::kAvx512Bf16);
+    const Plan with = planned(1.5), without = planned(1.05);
+    EXPECT_EQ(with.config.precision, Precision::kBf16);
+    EXPECT_EQ(without.config.precision, Precision::kFloat32);
+    EXPECT_NEAR(with.tokens / without.tokens, 1.5, 0.02) << "the steps fill the time";
+    Asked asked;
+    asked.flags = {{"precision", "float32"}};
+    EXPECT_EQ(planned(2, asked).config.precision, Precision::kFloat32);
+  }
+  set_isa(before);
 }
 
 TEST(Plan, MoreTimeOrAFasterMachineNeverExpectsWorse) {
