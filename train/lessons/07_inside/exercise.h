@@ -11,8 +11,9 @@
 // mean is [HD], and its entries for kept heads are ignored. A mean of zeros is allowed. The constants add the same vector
 // to y at every position, so the pruned layer adds that vector to out_bias.
 //
-// Example: C = 1, H = 2, D = 1, qkv = {1, 2,  3, 4,  5, 6}, out = {7, 8}, out_bias = {10}, mean = {0, 0.5}, kept = {0}:
-//   pruned: H = 1, qkv = {1, 3, 5}, out = {7}, out_bias = {10 + 8 * 0.5} = {14}
+// Example: C = 1, H = 2, D = 1, qkv = {1, 2,  3, 4,  5, 6}, qkv_bias = {20, 21,  22, 23,  24, 25}, out = {7, 8},
+//   out_bias = {10}, mean = {0, 0.5}, kept = {0}:
+//   pruned: H = 1, qkv = {1, 3, 5}, qkv_bias = {20, 22, 24}, out = {7}, out_bias = {10 + 8 * 0.5} = {14}
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ namespace headlight::lessons {
 inline AttentionLayer prune_heads(const AttentionLayer& layer, const std::vector<std::size_t>& kept,
                                   const std::vector<float>& mean) {
   (void)layer, (void)kept, (void)mean;
-  throw exercise::NotWritten("for each part (0: queries, 1: keys, 2: values), copy the D rows of every kept head");
+  throw exercise::NotWritten(
+      "the sizes C, H and D of the result; then its qkv: which rows of the full qkv belong to head h?");
 }
 
 }  // namespace headlight::lessons

@@ -1,5 +1,6 @@
 // The facts of exercise 7.
 #include <algorithm>
+#include <array>
 
 #include "headlight/base/random.h"
 #include "lessons/exercise_check.h"
@@ -27,15 +28,15 @@ struct Case {
     for (const std::size_t h : kept) list += cat(list.empty() ? "" : ", ", h);
     return cat("C = ", C, ", H = ", H, ", D = ", D, ", kept = {", list, "}");
   }
-  // Weight [row, column] of qkv is row + column / 100, that of out row + 1 + column / 100, so that a wrong value shows where it came from.
+  // Element [r,c] of qkv and of out is r + c / 100, so that a wrong value shows where it came from.
   AttentionLayer layer() const {
     AttentionLayer a{C, H, D, {}, {}, {}, {}};
     for (std::size_t r = 0; r < 3 * H * D; ++r) {
       for (std::size_t c = 0; c < C; ++c) a.qkv.push_back(static_cast<float>(r) + static_cast<float>(c) / 100);
-      a.qkv_bias.push_back(-static_cast<float>(r));
+      a.qkv_bias.push_back(static_cast<float>(500 + r));
     }
     for (std::size_t r = 0; r < C; ++r) {
-      for (std::size_t c = 0; c < H * D; ++c) a.out.push_back(static_cast<float>(r + 1) + static_cast<float>(c) / 100);
+      for (std::size_t c = 0; c < H * D; ++c) a.out.push_back(static_cast<float>(r) + static_cast<float>(c) / 100);
       a.out_bias.push_back(static_cast<float>(10 * (r + 1)));
     }
     return a;
@@ -45,7 +46,10 @@ struct Case {
     for (std::size_t i = 0; i < m.size() && with_mean; ++i) m[i] = static_cast<float>(i + 1) / 2;
     return m;
   }
-  AttentionLayer pruned() const { return prune_heads(layer(), kept, mean()); }
+  AttentionLayer pruned() const {
+    sizes_now() = text();
+    return prune_heads(layer(), kept, mean());
+  }
 };
 
 std::string sizes(const Case& k) {
@@ -55,8 +59,16 @@ std::string sizes(const Case& k) {
   if (p.C != k.C) return cat(k.text(), ": C is ", p.C, "; the width of the model stays ", k.C);
   if (p.H != K) return cat(k.text(), ": H is ", p.H, "; expected the number of kept heads, ", K);
   const auto wrong = [&](const char* name, std::size_t size, std::size_t expected, const char* shape) {
-    return size == expected ? ""
-                            : cat(k.text(), ": ", name, " has ", size, " numbers; expected ", shape, " = ", expected);
+    const std::size_t removed = K > 0 ? expected / K * (k.H - K) : 0, all = K > 0 ? expected / K * k.H : 0;
+    const char* hint = K == 0 ? ""
+                       : size == removed
+                           ? "; this is the size for the heads that are not in `kept`: is the condition inverted?"
+                       : size == all          ? "; this is the size of the full layer: nothing was removed"
+                       : size * 3 == expected ? "; this is one of the three parts: queries, keys and values all count"
+                                              : "";
+    return size == expected
+               ? ""
+               : cat(k.text(), ": ", name, " has ", size, " numbers; expected ", shape, " = ", expected, hint);
   };
   std::string text = wrong("qkv", p.qkv.size(), 3 * K * k.D * k.C, "[3KD, C]");
   if (text.empty()) text = wrong("out", p.out.size(), k.C * K * k.D, "[C, KD]");
@@ -83,7 +95,9 @@ std::vector<Order> row_orders(const Case& k) {
       {"; the rows of a head are neighbors: hD .. hD + D-1", {}},
       {"; these are the rows of the first K heads: `kept` has the indices of the heads to keep", {}},
       {"; these are the first 3KD rows of the full qkv", {}},
-      {"; these are the rows of the heads that are not in `kept`", {}}};
+      {"; these are the rows of the heads that are not in `kept`: is the condition inverted?", {}},
+      {"; every kept head got the rows of head 0: the row depends on h, as hD + d in its part", {}},
+      {"; all three parts are the queries: the keys begin at row HD, the values at row 2 HD", {}}};
   Heads removed;
   for (std::size_t h = 0; h < H; ++h)
     if (!k.keeps(h)) removed.push_back(h);
@@ -99,6 +113,8 @@ std::vector<Order> row_orders(const Case& k) {
     orders[6].from.push_back((part * H + i / D % K) * D + d);
     orders[7].from.push_back(i);
     if (removed.size() == K) orders[8].from.push_back((part * H + removed[i / D % K]) * D + d);
+    orders[9].from.push_back(part * H * D + d);
+    orders[10].from.push_back(head * D + d);
   }
   return orders;
 }
@@ -106,7 +122,6 @@ std::vector<Order> row_orders(const Case& k) {
 // In this case, all orders above differ.
 const Case kTelling = {4, 4, 3, {1, 3}};
 
-// The hint of the order in which a pruned layer has its rows.
 std::string row_hint() {
   const AttentionLayer p = kTelling.pruned();
   for (const Order& order : row_orders(kTelling)) {
@@ -122,14 +137,13 @@ std::string row_hint() {
 std::string rows(const Case& k) {
   const AttentionLayer p = k.pruned();
   if (std::string text = sizes(k); !text.empty()) return text;
-  const char* parts[] = {"query", "key", "value"};
   const std::size_t K = k.kept.size();
   const Order right = row_orders(k)[0];
   for (std::size_t i = 0; i < p.qkv.size(); ++i) {
     const std::size_t to = i / k.C, c = i % k.C, from = right.from[to];
     if (close(p.qkv[i], static_cast<double>(from) + static_cast<double>(c) / 100)) continue;
-    return cat(k.text(), ": row ", to, " of qkv, ", parts[to / (K * k.D)], " ", to % k.D, " of kept head ",
-               k.kept[to / k.D % K], ", has ", p.qkv[i], " in column ", c, "; expected row ", from,
+    return cat(k.text(), ": row ", to, " of qkv, ", std::array{"query", "key", "value"}[to / (K * k.D)], " ", to % k.D,
+               " of kept head ", k.kept[to / k.D % K], ", has ", p.qkv[i], " in column ", c, "; expected row ", from,
                " of the full qkv (element [r,c] is r + c / 100 here)", row_hint());
   }
   return "";
@@ -139,9 +153,9 @@ std::string biases(const Case& k) {
   const AttentionLayer p = k.pruned();
   const Order right = row_orders(k)[0];
   for (std::size_t to = 0; to < p.qkv_bias.size(); ++to)
-    if (p.qkv_bias[to] != -static_cast<float>(right.from[to]))
+    if (p.qkv_bias[to] != static_cast<float>(500 + right.from[to]))
       return cat(k.text(), ": qkv_bias[", to, "] is ", p.qkv_bias[to], "; expected the full layer's qkv_bias[",
-                 right.from[to], "] = -", right.from[to], ": qkv_bias keeps the same rows as qkv");
+                 right.from[to], "] = ", 500 + right.from[to], ": qkv_bias keeps the same rows as qkv");
   return "";
 }
 
@@ -151,7 +165,7 @@ std::vector<Order> column_orders(const Case& k) {
       {"", {}},
       {"; these are the columns of the first K heads: `kept` has the indices of the heads to keep", {}},
       {"; the columns of a head are neighbors: hD .. hD + D-1", {}},
-      {"; these are the columns of the heads that are not in `kept`", {}}};
+      {"; these are the columns of the heads that are not in `kept`: is the condition inverted?", {}}};
   Heads removed;
   for (std::size_t h = 0; h < H; ++h)
     if (!k.keeps(h)) removed.push_back(h);
@@ -179,6 +193,20 @@ std::string column_hint() {
   for (const std::size_t h : kTelling.kept)
     for (std::size_t i = h * kTelling.D * C; i < (h + 1) * kTelling.D * C; ++i) by_rows.push_back(full.out[i]);
   if (p.out == by_rows) return "; out loses columns, not rows: a head is a group of columns of out";
+  // The right columns, read or written with a wrong index.
+  const std::vector<std::size_t> from = column_orders(kTelling)[0].from;
+  Floats turned, stride_c, stride_kd, written(C * KD);
+  for (std::size_t r = 0; r < C; ++r)
+    for (std::size_t i = 0; i < KD; ++i) {
+      turned.push_back(full.out[from[i] * C + r]);
+      stride_c.push_back(full.out[r * C + from[i]]);
+      stride_kd.push_back(full.out[r * KD + from[i]]);
+      written[r * C + i] = full.out[r * HD + from[i]];
+    }
+  if (p.out == turned) return "; the full out was read as its transpose [HD, C]: it is [C, HD], row c begins at c HD";
+  if (p.out == stride_c) return "; row c of the full out begins at c HD, not at c C: HD need not equal C";
+  if (p.out == stride_kd) return "; row c of the full out begins at c HD; only in the pruned out it begins at c KD";
+  if (p.out == written) return "; row c of the pruned out begins at c KD, not at c C";
   if (p.out == Floats(full.out.begin(), full.out.begin() + static_cast<std::ptrdiff_t>(p.out.size())))
     return "; these are the first numbers of out, whose rows have HD numbers";
   return "";
@@ -193,33 +221,80 @@ std::string columns(const Case& k) {
       const float value = p.out[r * width + i], expected = full.out[r * k.H * k.D + right.from[i]];
       if (close(value, expected)) continue;
       return cat(k.text(), ": out[", r, ",", i, "] is ", value, "; expected the full layer's out[", r, ",",
-                 right.from[i], "] = ", expected, column_hint());
+                 right.from[i], "] = ", expected, " (element [r,c] is r + c / 100 here)", column_hint());
     }
   return "";
 }
 
-// The reference: y of one position from z, with and without pruning.
-std::string folded(const Case& k) {
+// out_bias if the constants mean_of(h, d) of the heads in `which` are added with the factor `sign`.
+template <class Which, class MeanOf>
+std::vector<double> bias_with(const Case& k, double sign, const Which& which, const MeanOf& mean_of) {
+  const AttentionLayer full = k.layer();
+  std::vector<double> bias;
+  for (std::size_t c = 0; c < k.C; ++c) {
+    bias.push_back(static_cast<double>(full.out_bias[c]));
+    for (std::size_t h = 0; h < k.H; ++h)
+      for (std::size_t d = 0; d < k.D && which(h); ++d)
+        bias.back() += sign * static_cast<double>(full.out[(c * k.H + h) * k.D + d]) * mean_of(h, d);
+  }
+  return bias;
+}
+
+// The hint of the mistake that gives the out_bias of kTelling with means.
+std::string bias_hint() {
+  Case k = kTelling;
+  k.with_mean = true;
   const AttentionLayer p = k.pruned(), full = k.layer();
   const Floats mean = k.mean();
+  const auto at = [&](std::size_t i) { return static_cast<double>(mean[i]); };
+  const auto right = [&](std::size_t h, std::size_t d) { return at(h * k.D + d); };
+  const auto gone = [&](std::size_t h) { return !k.keeps(h); };
+  const auto is = [&](const std::vector<double>& bias) {
+    for (std::size_t c = 0; c < k.C; ++c)
+      if (!close(static_cast<double>(p.out_bias[c]), bias[c])) return false;
+    return true;
+  };
+  const std::vector<double> expected = bias_with(k, 1, gone, right);
+  std::vector<double> without = expected, sum;
   for (std::size_t c = 0; c < k.C; ++c) {
-    double expected = static_cast<double>(full.out_bias[c]), other = expected, sum = expected;
-    for (std::size_t i = 0; i < k.H * k.D; ++i) {
-      const double part = static_cast<double>(full.out[c * k.H * k.D + i]) * static_cast<double>(mean[i]);
-      (k.keeps(i / k.D) ? other : expected) += part;
-      if (!k.keeps(i / k.D)) sum += static_cast<double>(mean[i]);
-    }
+    const auto bias = static_cast<double>(full.out_bias[c]);
+    without[c] -= bias;
+    sum.push_back(bias);
+    for (std::size_t h = 0; h < k.H; ++h)
+      for (std::size_t d = 0; d < k.D && gone(h); ++d) sum.back() += right(h, d);
+  }
+  if (is(bias_with(k, 0, gone, right)))
+    return "; out_bias did not change: add out[c, hD + d] mean[hD + d] of every pruned head";
+  if (is(bias_with(
+          k, 1, [&](std::size_t h) { return k.keeps(h); }, right)))
+    return "; these are the means of the kept heads: their outputs are still computed";
+  if (is(bias_with(
+          k, 1, [](std::size_t) { return true; }, right)))
+    return "; these are the means of all heads: only the pruned ones are replaced by their means";
+  if (is(sum)) return "; the means must pass through the columns of out, as the outputs did";
+  if (is(bias_with(k, -1, gone, right))) return "; the constants are subtracted: add them";
+  if (is(bias_with(k, 1, gone, [&](std::size_t, std::size_t d) { return at(d); })))
+    return "; mean[d] belongs to head 0: element d of head h has the mean mean[hD + d]";
+  if (is(bias_with(k, 1, gone, [&](std::size_t h, std::size_t) { return at(h); })))
+    return "; mean[h] is one number for the whole head: element d of head h has the mean mean[hD + d]";
+  if (is(without)) return "; the full layer's out_bias is missing: begin with it, and add with +=";
+  return "";
+}
+
+// The reference: out_bias with the constants of the pruned heads.
+std::string folded(const Case& k) {
+  const AttentionLayer p = k.pruned();
+  const Floats mean = k.mean();
+  const std::vector<double> expected = bias_with(
+      k, 1, [&](std::size_t h) { return !k.keeps(h); },
+      [&](std::size_t h, std::size_t d) { return static_cast<double>(mean[h * k.D + d]); });
+  for (std::size_t c = 0; c < k.C; ++c) {
     const auto value = static_cast<double>(p.out_bias[c]);
-    if (close(value, expected)) continue;
-    std::string hint;
-    if (!k.with_mean) hint = "; all means are 0 here, so out_bias must be that of the full layer";
-    else if (close(value, static_cast<double>(full.out_bias[c])))
-      hint = "; out_bias did not change: add out[c, hD + d] mean[hD + d] of every pruned head";
-    else if (close(value, other)) hint = "; these are the means of the kept heads: their outputs are still computed";
-    else if (close(value, expected + other - static_cast<double>(full.out_bias[c])))
-      hint = "; these are the means of all heads: only the pruned ones are replaced by their means";
-    else if (close(value, sum)) hint = "; the means must pass through the columns of out, as the outputs did";
-    return cat(k.text(), ": out_bias[", c, "] is ", value, "; expected ", expected, hint);
+    if (close(value, expected[c])) continue;
+    const std::string hint = k.with_mean ? bias_hint()
+                                         : "; all means are 0 here, so out_bias must be that of the full layer: begin "
+                                           "with a copy of it, and add with +=";
+    return cat(k.text(), ": out_bias[", c, "] is ", value, "; expected ", expected[c], hint);
   }
   return "";
 }
@@ -272,6 +347,7 @@ std::string same_outputs(const Case& k) {
   const AttentionLayer full{k.C, k.H, k.D, fill(3 * HD * k.C), fill(3 * HD), fill(k.C * HD), fill(k.C)};
   const AttentionLayer before = full;
   const Floats x = fill(T * k.C), mean = k.with_mean ? fill(HD) : Floats(HD, 0.0f);
+  sizes_now() = k.text();
   const AttentionLayer pruned = prune_heads(full, k.kept, mean);
   if (full.qkv != before.qkv || full.out != before.out) return "the full layer changed: work on a copy";
   Heads all(pruned.H);
