@@ -73,7 +73,8 @@ inline int check_facts(const char* title, const std::vector<Fact>& facts) {
       ++right;
       continue;
     }
-    std::printf("%s\n        %s\n%zu of %zu facts hold\n", verdict.c_str(), wrong.c_str(), right, facts.size());
+    std::printf("%s\n        %s\nstopped at fact %zu of %zu\n", verdict.c_str(), wrong.c_str(), right + 1,
+                facts.size());
     return 1;
   }
   std::printf("all %zu facts hold\n", facts.size());

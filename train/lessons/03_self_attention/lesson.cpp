@@ -96,8 +96,8 @@ Lesson self_attention_lesson() {
           .seconds = 8,
           .minutes_to_read = 25,
           .exercise = "attention forward, then its backward pass by hand",
-          .exercise_minutes = 60,
-          .difficulty = 4,
+          .exercise_minutes = 40,
+          .difficulty = 3,
           .needs = "lesson 0",
           .question =
               "A model has learned to predict lines of 64 symbols. One of its heads reads the first symbol of the "
