@@ -243,8 +243,8 @@ std::size_t facts_begun = 0;
 extern "C" void report_empty(int) {
   std::printf(
       "FAIL\n        %s: your code crashed at an index far outside its arrays: does the result have its size? "
-      "std::vector<float> y; has size 0\n%zu of 11 facts hold\n",
-      sizes_now().c_str(), facts_begun - 1);
+      "std::vector<float> y; has size 0\nstopped at fact %zu of 11\n",
+      sizes_now().c_str(), facts_begun);
   std::fflush(stdout);
   std::_Exit(1);
 }
