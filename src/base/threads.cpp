@@ -79,7 +79,7 @@ constexpr int kSpins = 2000;
 
 // Spin rounds for which a thief backs off from an active share, about 4 us (Zen 4), and rounds between two reads of the
 // owner's counter: each read takes the counter's cache line from the owner's core.
-constexpr int kPatience = 256, kRoundsToLook = 8;
+constexpr int kPatience = 256, kRoundsPerRead = 8;
 
 class Team {
  public:
@@ -210,8 +210,8 @@ class Team {
       const Index chunk = begin + (seen.number == number ? seen.count : 0);
       if (chunk >= end) return done;
       if (patience && *patience > 0 && seen.number == number && done == 0) {
-        for (int round = 0; round < kRoundsToLook; ++round) pause();
-        *patience -= kRoundsToLook;
+        for (int round = 0; round < kRoundsPerRead; ++round) pause();
+        *patience -= kRoundsPerRead;
         before = claimed.load(std::memory_order_relaxed);
         continue;
       }

@@ -30,7 +30,7 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kR
 // Time in seconds that `threads` threads take to synchronize: the cost of an empty step of parallel_steps. Returns the
 // median of 15 runs, about 0.01 s in total, or 0 (unknown) without OpenMP or if a thread never ran. Typical values are
 // 0.1 us for two cores that share a cache, and 0.3 us or more for cores that do not. Error: threads outside 2..256.
-double measure_join(int threads);
+double measure_synchronization(int threads);
 
 // Caches both limits for the current thread_count(); each is measured on first use.
 class MachineLimits {
@@ -82,13 +82,13 @@ struct OperationBench {
 std::vector<OperationBench> bench_operations(const RunConfig& config, Index vocabulary = 65, double budget = 5);
 
 // The limit that bounds an operation in the roofline model, and the rate that the operation achieved.
-struct Binding {
+struct Roofline {
   bool by_memory = false;  // bounded by bandwidth; otherwise by FMA throughput
   double rate = 0;         // achieved rate in GB/s or GFLOP/s
   double limit = 0;        // limit in the same unit; 0 if it is unknown or the operation has no work
   double share() const { return limit > 0 ? rate / limit : 0; }
 };
-Binding binding_of(const OperationBench& operation, MachineLimits& limits);
+Roofline roofline_of(const OperationBench& operation, MachineLimits& limits);
 
 // Times of a model's attention pattern on one sequence, with the model's heads and width.
 struct AttentionBench {

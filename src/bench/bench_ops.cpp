@@ -242,7 +242,7 @@ std::vector<OperationBench> bench_operations(const RunConfig& config, Index voca
   return out;
 }
 
-Binding binding_of(const OperationBench& o, MachineLimits& limits) {
+Roofline roofline_of(const OperationBench& o, MachineLimits& limits) {
   const double peak = o.flops > 0 ? limits.fma_peak() : 0;
   const double bandwidth = o.bytes > 0 ? limits.bandwidth(o.working_set) : 0;
   const double arithmetic = peak > 0 ? o.flops / peak : 0, memory = bandwidth > 0 ? o.bytes / bandwidth : 0;

@@ -178,8 +178,9 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
   return results[0] != -1 ? best : 0;  // keeps the compiler from removing the loop
 }
 
-double measure_join(int threads) {
-  if (threads < 2) fail("measure_join: ", threads, " threads are outside 2 to 256; pass a count in this range");
+double measure_synchronization(int threads) {
+  if (threads < 2)
+    fail("measure_synchronization: ", threads, " threads are outside 2 to 256; pass a count in this range");
   const ThreadScope scope(threads);
   constexpr Index kSteps = 2000;
   constexpr std::size_t kTries = 15;

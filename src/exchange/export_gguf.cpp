@@ -103,7 +103,7 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
       {"tokenizer.ggml.add_bos_token", false},
       {"tokenizer.ggml.add_eos_token", false}};
   if (is_neox(c)) {
-    metadata.push_back({kind + ".rope.dimension_count", size(c.size_of_heads())});
+    metadata.push_back({kind + ".rope.dimension_count", size(c.resolved_head_size())});
     metadata.push_back({kind + ".rope.freq_base", static_cast<float>(kRotaryBase)});
     metadata.push_back({kind + ".use_parallel_residual", false});
   }

@@ -136,9 +136,9 @@ void check_is_gpt2(const TransformerConfig& c, const std::string& format) {
   if (layer < c.layers)
     fail(format, ": needs the same number of heads in every layer, but layer ", layer, " of this model has ",
          c.heads_in(layer), " instead of ", c.heads, ", as after pruning; export the run before pruning", npz);
-  if (c.heads * c.size_of_heads() != c.width)
+  if (c.heads * c.resolved_head_size() != c.width)
     fail(format, ": needs heads times head size to equal the width, but this model has ", c.heads, " heads of ",
-         c.size_of_heads(), " and width ", c.width, "; train a model without --head-size", npz);
+         c.resolved_head_size(), " and width ", c.width, "; train a model without --head-size", npz);
 }
 
 std::vector<Index> Gpt2Weight::their_shape() const {

@@ -128,7 +128,7 @@ void check_request(std::span<const std::int32_t> prompt, Index count) {
 
 }  // namespace
 
-void check_continues_text(const LanguageModel& model, const std::string& where) {
+void require_next_token(const LanguageModel& model, const std::string& where) {
   if (model.objective() == Objective::kMasked)
     fail(where, ": the model fills gaps and does not continue a text; use headlight fill");
   if (model.objective() == Objective::kPairs)
@@ -140,7 +140,7 @@ void check_continues_text(const LanguageModel& model, const std::string& where) 
 std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std::span<const std::int32_t> prompt,
                                                 Index count, const SampleOptions& options, Rng& rng,
                                                 const EachToken& each, std::span<const std::int32_t> document_end) {
-  check_continues_text(model, "sample");
+  require_next_token(model, "sample");
   check_request(prompt, count);
   const NoGrad no_recording;
   const auto context = static_cast<std::size_t>(model.context());
@@ -191,7 +191,7 @@ std::vector<std::int32_t> generate(const LanguageModel& model, std::span<const s
 
 TextGenerator::TextGenerator(const LanguageModel& model, WeightFormat format)
     : model_(model), reader_(model.reader(format)) {
-  check_continues_text(model, "sample");
+  require_next_token(model, "sample");
   if (!reader_ && format != WeightFormat::kFloat32)
     fail("generate: this model has no int8 weights: ", model.summary(), "; use its float32 weights");
 }

@@ -13,14 +13,18 @@ namespace headlight {
 
 Decoder::State::Normalization Decoder::State::bind(const Norm& n) {
   const std::optional<NormStep> step = n.step();
-  if (!step) throw Mismatch(cat("decoder: the norm ", config.norm, " does not describe its step", kTeachDecoder));
+  if (!step) throw Mismatch(cat("decoder: the norm ", config.norm, " does not describe its step", kDecoderAdvice));
   parameters_known += step->beta ? 2 : 1;
   return {step->gamma->value().detach(), step->beta ? step->beta->value().detach() : Tensor(),
           static_cast<float>(step->eps)};
 }
 
 Decoder::State::State(const TransformerLM& m)
-    : model(m), config(m.config()), context(config.context), width(config.width), head_size(config.size_of_heads()) {
+    : model(m),
+      config(m.config()),
+      context(config.context),
+      width(config.width),
+      head_size(config.resolved_head_size()) {
   for (const NamedTensor& p : model.parameters())
     if (p.value.dtype() != DType::kFloat32)
       fail("decoder: ", p.name, " is ", p.value.dtype(), "; convert the model to float32");
@@ -32,9 +36,9 @@ Decoder::State::State(const TransformerLM& m)
     const std::optional<AttentionStep> pattern = block->attn->pattern().step();
     if (!pattern)
       throw Mismatch(
-          cat("decoder: the attention pattern ", config.attention, " does not describe its step", kTeachDecoder));
+          cat("decoder: the attention pattern ", config.attention, " does not describe its step", kDecoderAdvice));
     attention = *pattern;
-    most_heads = std::max(most_heads, layer.heads);
+    max_heads = std::max(max_heads, layer.heads);
     layer.norm1 = bind(*block->norm1);
     layer.qkv = bind(*block->attn->qkv);
     layer.out = bind(*block->attn->out);
@@ -43,10 +47,10 @@ Decoder::State::State(const TransformerLM& m)
     const std::optional<FeedForwardStep> step = block->ff->step();
     if (!step)
       throw Mismatch(
-          cat("decoder: the feed-forward part ", config.feed_forward, " does not describe its step", kTeachDecoder));
+          cat("decoder: the feed-forward part ", config.feed_forward, " does not describe its step", kDecoderAdvice));
     layer.f = step->f->values;
     if (!layer.f)
-      throw Mismatch(cat("decoder: the activation ", step->f->name, " does not describe its values", kTeachDecoder));
+      throw Mismatch(cat("decoder: the activation ", step->f->name, " does not describe its values", kDecoderAdvice));
     layer.up = bind(*step->up);
     layer.gated_by_up = step->gate == step->up;
     if (step->gate && !layer.gated_by_up) layer.gate = bind(*step->gate);
@@ -62,7 +66,7 @@ Decoder::State::State(const TransformerLM& m)
   Index rows = 0;
   for (const Layer& layer : layers) rows = std::max(rows, layer.qkv.rows());
   floats(packed, rows);
-  floats(z, most_heads * head_size);
+  floats(z, max_heads * head_size);
   floats(y, width);
   floats(hidden, layers.empty() || !layers[0].up.weight.defined() ? 0 : layers[0].up.rows());
   gates = hidden;
@@ -72,7 +76,7 @@ Decoder::State::State(const TransformerLM& m)
   std::fill_n(unit.data<float>(), head_size / 2, 1.0f);
 
   check_parameters();
-  link_steps();
+  build_steps();
 }
 
 void Decoder::State::round_weights(WeightFormat format) {
@@ -85,14 +89,14 @@ void Decoder::State::round_weights(WeightFormat format) {
   for (Layer& layer : layers)
     for (Projection* p : {&layer.qkv, &layer.out, &layer.up, &layer.gate, &layer.down}) round(*p);
   round(head);
-  link_steps();
+  build_steps();
 }
 
 // Also detects an unsupported layer that passes the logit comparison because its initial weights have no effect.
 void Decoder::State::check_parameters() const {
   if (const std::size_t all = model.parameters().size(); all != parameters_known)
-    throw Mismatch(
-        cat("decoder: the model has ", all, " parameters, but the decoder supports ", parameters_known, kTeachDecoder));
+    throw Mismatch(cat("decoder: the model has ", all, " parameters, but the decoder supports ", parameters_known,
+                       kDecoderAdvice));
 }
 
 void Decoder::State::reset() {
@@ -132,7 +136,7 @@ void Decoder::State::reserve(Index tokens) {
     layer.values = std::move(values);
   }
   capacity = more;
-  scores.assign(static_cast<std::size_t>(most_heads * capacity), 0.0f);
+  scores.assign(static_cast<std::size_t>(max_heads * capacity), 0.0f);
   for (std::size_t i = 0; i < layers.size(); ++i) layers[i].distance_bias = bias_of(i, 1, capacity);
 }
 

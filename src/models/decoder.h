@@ -25,7 +25,7 @@
 //    equal those of the model run on these tokens.
 //
 // To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
-// (src/models/decoder.cpp) for a batch, and in link_steps() and run() (decoder_step.cpp) for one token. The
+// (src/models/decoder.cpp) for a batch, and in build_steps() and run() (decoder_step.cpp) for one token. The
 // constructor compares the decoder with the model and throws Mismatch if they differ; generate() then runs the full
 // model instead.
 #pragma once

@@ -83,7 +83,7 @@ class Comparison {
     }
     if (error > 1e-3 * size)
       throw Decoder::Mismatch(cat("decoder: its logits differ from the model's by ", error, " at token ", t, " of ",
-                                  c_.context, kTeachDecoder));
+                                  c_.context, kDecoderAdvice));
   }
 
   Decoder& decoder_;

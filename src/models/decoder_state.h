@@ -89,7 +89,7 @@ struct Decoder::State {
 
   Tensor read_all(std::span<const std::int32_t> ids);
   void read_one(std::int32_t id);
-  void link_steps();
+  void build_steps();
   void run(const Step& step, Index part, Index parts, Index slot, Index keys);
   void attend(Layer& layer, Index key_head, const float* in, Index slot, Index keys);
   void mix_values(const Layer& layer, Index head, float* q, Index slot, Index keys, float* out);
@@ -117,7 +117,7 @@ struct Decoder::State {
   const Index context, width, head_size;
   AttentionStep attention;  // of every layer
   Index most_rows = 0;      // of the cache: the context, or fewer with a window
-  Index most_heads = 0;     // of any layer
+  Index max_heads = 0;      // of any layer
   std::size_t parameters_known = 0;
 
   std::vector<Layer> layers;

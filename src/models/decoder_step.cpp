@@ -48,7 +48,7 @@ const float kLeastDenominator = std::sqrt(std::numeric_limits<float>::min());
 
 }  // namespace
 
-void Decoder::State::link_steps() {
+void Decoder::State::build_steps() {
   steps.clear();
   most_bytes = 0;
   const Normalization* pending = nullptr;  // post-norm: the norm that the next step applies to x

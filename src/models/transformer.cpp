@@ -81,14 +81,14 @@ void TransformerConfig::check() const {
     if (step && step->linear && site == PositionSite::kBias)
       fail("linear attention has no scores to which ", position, " positions could add; use other positions");
   }
-  if (site == PositionSite::kRotate && size_of_heads() % 2 != 0)
+  if (site == PositionSite::kRotate && resolved_head_size() % 2 != 0)
     fail("model: ", position, " positions need an even head size, but ",
          head_size > 0 ? cat("it is ", head_size) : cat(width, " / ", heads, " is ", width / heads),
          "; use another width or number of heads");
   if (!(dropout >= 0 && dropout < 1)) fail("model: dropout ", dropout, " is outside [0, 1)");
 }
 
-Index TransformerConfig::most_heads() const {
+Index TransformerConfig::max_heads() const {
   return layer_heads.empty() ? heads : *std::max_element(layer_heads.begin(), layer_heads.end());
 }
 
@@ -99,7 +99,7 @@ Index TransformerConfig::hidden_size() const {
 double TransformerConfig::all_heads_width() const {
   double count = 0;
   for (Index layer = 0; layer < layers; ++layer) count += static_cast<double>(heads_in(layer));
-  return count * static_cast<double>(size_of_heads());
+  return count * static_cast<double>(resolved_head_size());
 }
 
 double TransformerConfig::block_weights() const {
@@ -125,7 +125,7 @@ std::unique_ptr<FeedForward> make_feed_forward(const TransformerConfig& c, const
 TransformerBlock::TransformerBlock(const TransformerConfig& c, Index layer)
     : norm1{this, "norm1", make_norm(c.norm, c.width)},
       attn{this, "attn", c.width, c.heads_in(layer),
-           AttentionLayerOptions{.head_size = c.size_of_heads(),
+           AttentionLayerOptions{.head_size = c.resolved_head_size(),
                                  .key_heads = c.kv_heads_in(layer),
                                  .dropout = c.dropout,
                                  .layer = layer,

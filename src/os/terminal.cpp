@@ -29,13 +29,13 @@ volatile std::sig_atomic_t own_screen = 0;
 int terminal_width() { return std::max(20, size_or_variable(system::window().columns, "COLUMNS", 80)); }
 int terminal_height() { return size_or_variable(system::window().rows, "LINES", 24); }
 
-void enter_own_screen() {
+void enter_alternate_screen() {
   if (own_screen) return;
   own_screen = 1;
   system::write_to_terminal("\033[?1049h\033[?25l");
 }
 
-void leave_own_screen() noexcept {
+void leave_alternate_screen() noexcept {
   if (!own_screen) return;
   own_screen = 0;
   system::write_to_terminal("\033[?25h\033[?1049l");

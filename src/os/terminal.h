@@ -15,8 +15,8 @@ int terminal_height();
 
 // Switches the terminal on standard error to its alternate screen, as editors do, and hides the cursor; leaving
 // restores the previous contents and the cursor. Entering twice, or leaving without entering, does nothing.
-void enter_own_screen();
+void enter_alternate_screen();
 // Safe in a signal handler.
-void leave_own_screen() noexcept;
+void leave_alternate_screen() noexcept;
 
 }  // namespace headlight

@@ -7,7 +7,7 @@
 
 namespace headlight {
 
-std::vector<double> counting_losses(const RunData& data, int order) {
+std::vector<double> ngram_losses(const RunData& data, int order) {
   constexpr Index kCounted = 2'000'000, kMeasured = 500'000;
   const auto beginning = [](const TokenText& text, Index most) {
     return text.ids.copy(0, std::min(static_cast<Index>(text.ids.size()), most));

@@ -35,7 +35,7 @@ std::string remedy(const RunConfig& c) {
 
 double Trainer::guess_loss() const { return std::log(static_cast<double>(data_.vocabulary.size())); }
 
-void Trainer::judge() {
+void Trainer::update_worse_validations() {
   if (step_ == 0) initial_val_loss_ = val_loss_;
   const double limit = std::fmax(guess_loss(), initial_val_loss_) + kMargin;
   const bool worse = step_ > info_.config.warmup && val_loss_ > limit && loss_ > limit;

@@ -88,7 +88,7 @@ double expected_loss(double parameters, double effective, double bigram_loss) {
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
 
-Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
+Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed) {
   if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
   if (text.train < 1 || text.validation < 0) fail("plan: the text has no tokens to train on; use a longer text");

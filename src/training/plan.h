@@ -52,7 +52,7 @@ double usual_lr(Index width);
 // precision, also measures the chosen size with bfloat16 products, and uses them if a step is at least 1.1 times as
 // fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
-Plan plan_run(const Asked& asked, const PlanText& text, double seconds,
+Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
 
 struct StepRecord;

@@ -22,7 +22,7 @@ void copy_setting(const RunConfig& from, RunConfig& to, const char* name) {
   set_from_text(to, setting, text_of(from, setting));
 }
 
-void apply_file(RunConfig& config, const Asked& asked) {
+void apply_file(RunConfig& config, const RequestedSettings& asked) {
   if (!asked.file) return;
   const Index steps = config.steps;
   from_json(config, JsonView(*asked.file, asked.file_name));
@@ -34,14 +34,14 @@ void apply_file(RunConfig& config, const Asked& asked) {
   if (given("data") || given("corpus") || given("grammar")) config.pairs = "";
 }
 
-void apply_flags(RunConfig& config, const Asked& asked) {
+void apply_flags(RunConfig& config, const RequestedSettings& asked) {
   for (const Setting& setting : settings())
     if (const auto given = asked.flags.find(setting.name); given != asked.flags.end())
       set_from_text(config, setting, given->second);
   if (asked.data.size() > 1) config.more_data.assign(asked.data.begin() + 1, asked.data.end());
 }
 
-std::string implied_preset(const Asked& asked) {
+std::string implied_preset(const RequestedSettings& asked) {
   if (asked.has("data")) return "cpu";
   if (asked.has("pairs")) return "numbers";
   if (asked.has("grammar")) return "demo";
@@ -52,7 +52,7 @@ std::string implied_preset(const Asked& asked) {
 }
 
 // Takes the sizes and the kind of vocabulary from the model of --init.
-void take_model(RunConfig& config, const Asked& asked) {
+void take_model(RunConfig& config, const RequestedSettings& asked) {
   if (!asked.start) return;
   for (const Setting& s : settings()) {
     const std::string_view name = s.name;
@@ -68,14 +68,14 @@ void take_model(RunConfig& config, const Asked& asked) {
 }
 
 // Refuses values for settings of other families.
-void check_family(const RunConfig& config, const Asked& asked) {
+void check_family(const RunConfig& config, const RequestedSettings& asked) {
   for (const Setting& s : settings())
     if (s.describes_model() && asked.has(s) && !s.is_of(config.model))
       throw UsageError(cat("--", s.name, ": the model ", config.model,
                            " has no such setting; leave it out, or see headlight models ", config.model));
 }
 
-void refuse_contradictions(const Asked& asked) {
+void refuse_contradictions(const RequestedSettings& asked) {
   const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
   if (asked.minutes && asked.flags.count("steps") > 0)
     throw UsageError("--minutes and --steps cannot both be given, because --minutes chooses the steps");
@@ -88,7 +88,7 @@ void refuse_contradictions(const Asked& asked) {
 
 }  // namespace
 
-bool Asked::has(const Setting& setting) const {
+bool RequestedSettings::has(const Setting& setting) const {
   if (flags.count(setting.name) > 0) return true;
   const Json* value = file ? file->find(setting.key()) : nullptr;
   // --print-config writes every setting; an empty string means that the setting was not given.
@@ -96,19 +96,19 @@ bool Asked::has(const Setting& setting) const {
   return value && !(text && text->empty());
 }
 
-bool Asked::has(std::string_view name) const {
+bool RequestedSettings::has(std::string_view name) const {
   const Setting* setting = find_setting(name);
   return setting && has(*setting);
 }
 
-bool Asked::has_size() const {
+bool RequestedSettings::has_size() const {
   return preset || start ||
          std::any_of(kSizeSettings.begin(), kSizeSettings.end(), [&](auto name) { return has(name); });
 }
 
-bool Asked::wants_plan() const { return minutes || (has("data") && !has("steps") && !has_size()); }
+bool RequestedSettings::wants_plan() const { return minutes || (has("data") && !has("steps") && !has_size()); }
 
-void read_settings(Asked& asked, const std::string& path) {
+void read_settings(RequestedSettings& asked, const std::string& path) {
   constexpr Index kMost = 1 << 20;
   const std::string text = read_file(path, kMost);
   try {
@@ -128,7 +128,7 @@ void read_settings(Asked& asked, const std::string& path) {
   }
 }
 
-RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& plan) {
+RunConfig resolve(const RequestedSettings& asked, const std::function<void(RunConfig&)>& plan) {
   refuse_contradictions(asked);
   RunConfig config = find_preset(asked.preset ? *asked.preset : implied_preset(asked)).config;
   if (plan) {
@@ -146,7 +146,7 @@ RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& pla
   return config;
 }
 
-RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::string& directory) {
+RunConfig resolve_resumed(const RequestedSettings& asked, const RunInfo& stored, const std::string& directory) {
   RunConfig config = stored.config;
   if (asked.flags.count("data") > 0) {
     if (!config.teacher.empty()) config.teacher = path_from(config.folder, config.teacher);

@@ -27,7 +27,7 @@
 namespace headlight {
 
 // The values a user gave, grouped by source.
-struct Asked {
+struct RequestedSettings {
   std::map<std::string, std::string> flags{};  // name without dashes -> value as text
   std::vector<std::string> data{};             // the value of every --data; flags["data"] holds the first
   std::optional<Json> file{};                  // the settings in --config, by key; read_settings() checks them
@@ -48,14 +48,14 @@ struct Asked {
 
 // Reads settings into `asked` from a file in the format of --print-config or of config.json.
 // Errors: the file cannot be read or parsed; a UsageError for an unknown setting or a value out of range.
-void read_settings(Asked& asked, const std::string& path);
+void read_settings(RequestedSettings& asked, const std::string& path);
 
 // Resolves `asked` into a configuration; `plan` sets the values that a plan may choose. Each value is in its range;
 // RunConfig::check() checks combinations. Errors: a UsageError for a flag with a bad value, an unknown preset, and
 // flags that contradict each other or the model of --init.
-RunConfig resolve(const Asked& asked, const std::function<void(RunConfig&)>& plan = {});
+RunConfig resolve(const RequestedSettings& asked, const std::function<void(RunConfig&)>& plan = {});
 
 // The stored configuration, updated by flags with free_on_resume. Error: a flag that would change the result.
-RunConfig resolve_resumed(const Asked& asked, const RunInfo& stored, const std::string& directory);
+RunConfig resolve_resumed(const RequestedSettings& asked, const RunInfo& stored, const std::string& directory);
 
 }  // namespace headlight

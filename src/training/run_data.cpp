@@ -178,7 +178,7 @@ Index RunData::longest_pair() const {
   return longest;
 }
 
-void RunData::forget_truth() {
+void RunData::clear_truth() {
   validation_log_probability.clear();
   validation_evidence.clear();
   validation_rule.clear();

@@ -48,7 +48,7 @@ struct RunData {
   Index longest_pair() const;
   // Clears the true probabilities, rules, evidence and references. They describe the prediction of the next token, so
   // models with another objective cannot be compared with them.
-  void forget_truth();
+  void clear_truth();
   bool has_floor() const { return !validation_log_probability.empty(); }
 };
 

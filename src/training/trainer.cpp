@@ -59,7 +59,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   check_objective(*model_, config, data_);
   if (teacher_) check_teacher_objective(teacher_->model(), *model_, config);
   // The text's true probabilities are those of the next token, so other objectives have no entropy floor.
-  if (model_->objective() != Objective::kNextToken) data_.forget_truth();
+  if (model_->objective() != Objective::kNextToken) data_.clear_truth();
   if (start) copy_parameters(start->model, *model_);
   if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
     if (!data_.fresh.empty() || data_.pairs)
@@ -72,7 +72,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   }
   optimizer_ = make_optimizer(config, model_->parameters());
   if (directory_.path().empty()) return;
-  if (!data_.has_floor() && model_->objective() == Objective::kNextToken) info_.counting = counting_losses(data_, 2);
+  if (!data_.has_floor() && model_->objective() == Objective::kNextToken) info_.counting = ngram_losses(data_, 2);
   RunDirectory::info_text(info_);  // fail before removing files if the info cannot be stored
   make_directories(directory_.path());
   lock_ = DirectoryLock(directory_.path(), kBusy);
@@ -196,7 +196,7 @@ bool Trainer::out_of_patience() const {
 void Trainer::checkpoint() {
   const bool again = validated_;
   validate();
-  if (!again) judge();
+  if (!again) update_worse_validations();
   validated_ = true;
   if (!directory_.path().empty()) save_state();
 }
@@ -250,8 +250,7 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Sums the losses and gradients of a step's batches. Draws all windows at once, so that the windows do not depend on
-// how --batch and --accumulate divide the step.
+// Sums the losses and gradients of a step's batches, whose windows do not depend on how --accumulate divides the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   const PrecisionScope precision(c.precision);

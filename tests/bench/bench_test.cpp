@@ -84,12 +84,13 @@ TEST(Bench, BandwidthIsMeasuredForAnySizeAndLeavesTheThreadsAsTheyWere) {
 
 TEST(Bench, WaitingForEachOtherTakesTimeAndLeavesTheThreadsAsTheyWere) {
   const int before = thread_count();
-  if (has_threads()) EXPECT_GE(measure_join(2), 0);  // 0: the second thread never ran, because the machine is busy
-  else EXPECT_EQ(measure_join(2), 0);
-  EXPECT_LT(measure_join(2), 0.01);
+  if (has_threads())
+    EXPECT_GE(measure_synchronization(2), 0);  // 0: the second thread never ran, because the machine is busy
+  else EXPECT_EQ(measure_synchronization(2), 0);
+  EXPECT_LT(measure_synchronization(2), 0.01);
   EXPECT_EQ(thread_count(), before);
-  EXPECT_THROW(measure_join(1), Error);
-  EXPECT_THROW(measure_join(257), Error);
+  EXPECT_THROW(measure_synchronization(1), Error);
+  EXPECT_THROW(measure_synchronization(257), Error);
   EXPECT_EQ(thread_count(), before);
 }
 
@@ -122,18 +123,18 @@ TEST(Bench, WhatBindsAnOperationIsWhatTakesLonger) {
   const double peak = limits.fma_peak(), bandwidth = limits.bandwidth(1 << 16);
   EXPECT_EQ(limits.bandwidth((1 << 16) + 100), bandwidth) << "kept, and rounded";
   OperationBench o{"x", "", "forward", 1e-3, 1e9, 1e3, 1 << 16};
-  Binding b = binding_of(o, limits);
+  Roofline b = roofline_of(o, limits);
   EXPECT_FALSE(b.by_memory);
   EXPECT_DOUBLE_EQ(b.rate, 1e3) << "1e9 operations in a millisecond";
   EXPECT_EQ(b.limit, peak);
   o.flops = 0;
-  b = binding_of(o, limits);
+  b = roofline_of(o, limits);
   EXPECT_TRUE(b.by_memory);
   EXPECT_DOUBLE_EQ(b.rate, 1e-3) << "1e3 bytes in a millisecond";
   EXPECT_EQ(b.limit, bandwidth);
   EXPECT_DOUBLE_EQ(b.share(), 1e-3 / bandwidth);
   o.bytes = 0;
-  EXPECT_EQ(binding_of(o, limits).limit, 0) << "nothing to be done";
+  EXPECT_EQ(roofline_of(o, limits).limit, 0) << "nothing to be done";
 }
 
 TEST(Bench, AttentionMemoryIsThatOfResultsAndGradientsAtLeast) {

@@ -366,7 +366,7 @@ TEST(Config, LayerHeadsAreAList) {
   EXPECT_NO_THROW(c.check());
   const TransformerConfig model = c.transformer(10);
   EXPECT_EQ(model.layer_heads, (std::vector<Index>{4, 2, 0, 1}));
-  EXPECT_EQ(model.most_heads(), 4);
+  EXPECT_EQ(model.max_heads(), 4);
   EXPECT_EQ(model.heads_in(2), 0);
   RunConfig back;
   const Json json = to_json(c);

@@ -156,7 +156,7 @@ TEST_F(Distillation, ResumesBitForBit) {
   std::filesystem::rename(at("teacher"), at("moved"));
   expect_error([&] { Trainer::resume(stored, load_run_data(stored), at("part")); },
                {"--teacher ", "cannot load the teacher", "no such run", "name the directory of a trained run"});
-  Asked asked;
+  RequestedSettings asked;
   asked.flags = {{"teacher", at("moved")}};
   const RunConfig moved = resolve_resumed(asked, RunDirectory(at("part")).load_info(), at("part"));
   Trainer::resume(moved, load_run_data(moved), at("part"))->run();
@@ -175,7 +175,7 @@ TEST_F(Distillation, AResumedRunKeepsItsTeacher) {
   c.teacher = at("other");
   expect_error([&] { Trainer::resume(c, load_run_data(c), at("part")); },
                {"was distilled from other weights than those in", "name the original teacher with --teacher"});
-  Asked asked;
+  RequestedSettings asked;
   asked.flags = {{"teacher", ""}};
   expect_error([&] { resolve_resumed(asked, stored, "r"); }, {"--teacher '': the run in r has a teacher"});
   asked.flags = {{"distill-weight", "0.25"}};

@@ -20,7 +20,7 @@ auto machine(double flops, Index vocabulary = 65) {
       [=](const RunConfig& c) { return flops * static_cast<double>(c.batch * c.context) / step_flops(c, vocabulary); };
 }
 Plan plan(double seconds, const PlanText& text = kMegabyte, double flops = 1e11) {
-  return plan_run(Asked{}, text, seconds, machine(flops));
+  return plan_run(RequestedSettings{}, text, seconds, machine(flops));
 }
 
 TEST(Plan, TakesTheTimeItIsGiven) {
@@ -44,7 +44,7 @@ TEST(Plan, TakesTheTimeItIsGiven) {
 // On a machine on which bfloat16 products make a step `gain` times as fast.
 TEST(Plan, TakesBf16WhereTheCpuHasItAndItPays) {
   const Isa before = current_isa();
-  const auto planned = [](double gain, Asked asked = {}) {
+  const auto planned = [](double gain, RequestedSettings asked = {}) {
     return plan_run(asked, kMegabyte, 60, [=](const RunConfig& c) {
       return machine(1e11)(c) * (c.precision == Precision::kBf16 ? gain : 1);
     });
@@ -57,7 +57,7 @@ TEST(Plan, TakesBf16WhereTheCpuHasItAndItPays) {
     EXPECT_EQ(with.config.precision, Precision::kBf16);
     EXPECT_EQ(without.config.precision, Precision::kFloat32);
     EXPECT_NEAR(with.tokens / without.tokens, 1.5, 0.02) << "the steps fill the time";
-    Asked asked;
+    RequestedSettings asked;
     asked.flags = {{"precision", "float32"}};
     EXPECT_EQ(planned(2, asked).config.precision, Precision::kFloat32);
   }
@@ -93,7 +93,7 @@ TEST(Plan, DropsOnlyWhereATextIsReadOftenByALargeModel) {
 }
 
 TEST(Plan, KeepsWhatAUserGave) {
-  Asked asked{.flags = {{"lr", "0.005"}, {"position", "alibi"}}};
+  RequestedSettings asked{.flags = {{"lr", "0.005"}, {"position", "alibi"}}};
   const Plan p = plan_run(asked, kMegabyte, 60, machine(1e11));
   EXPECT_EQ(p.config.lr, 0.005);
   EXPECT_EQ(p.config.position, "alibi");
@@ -110,7 +110,7 @@ TEST(Plan, KeepsWhatAUserGave) {
 
 TEST(Plan, DoesNotMeasureWhatIsFarTooLarge) {
   Index largest = 0;
-  plan_run(Asked{}, kMegabyte, 30, [&](const RunConfig& c) {
+  plan_run(RequestedSettings{}, kMegabyte, 30, [&](const RunConfig& c) {
     largest = std::max(largest, c.width);
     return machine(1e10)(c);
   });

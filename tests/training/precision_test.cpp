@@ -49,7 +49,7 @@ TEST_F(PrecisionTest, Bf16GivesTheSameBytesForEveryNumberOfThreadsAndWhenResumed
   const RunInfo stored = RunDirectory(directory_ / "part").load_info();
   EXPECT_EQ(stored.config.precision, Precision::kBf16);
   // Another precision would give other weights, so resuming refuses it.
-  Asked asked;
+  RequestedSettings asked;
   asked.flags = {{"precision", "float32"}};
   EXPECT_TRUE(contains(error_of([&] { resolve_resumed(asked, stored, "part"); }),
                        "--precision float32: the run in part has bf16, and a resumed run keeps this value"));

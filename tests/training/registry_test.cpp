@@ -56,7 +56,7 @@ TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
 }
 
 TEST(Registry, RefusesSettingsOfOtherFamilies) {
-  Asked asked;
+  RequestedSettings asked;
   asked.flags = {{"model", "no-such"}};
   EXPECT_TRUE(contains(error_of([&] { resolve(asked); }), "--model no-such: this program has no such model; it has: "));
   const Json json = parse_json("{\"model\":\"theirs\"}", "config.json");

@@ -11,14 +11,15 @@
 namespace headlight {
 namespace {
 
-Asked asked(std::map<std::string, std::string> flags, const char* file = nullptr, const char* preset = nullptr) {
-  Asked a;
+RequestedSettings asked(std::map<std::string, std::string> flags, const char* file = nullptr,
+                        const char* preset = nullptr) {
+  RequestedSettings a;
   a.flags = std::move(flags);
   if (file) a.file = parse_json(file, "c.json"), a.file_name = "c.json";
   if (preset) a.preset = preset;
   return a;
 }
-Asked timed(Asked a) {
+RequestedSettings timed(RequestedSettings a) {
   a.minutes = true;
   return a;
 }
@@ -31,7 +32,7 @@ void plan(RunConfig& c) {
 
 struct Case {
   const char* what;
-  Asked asked;
+  RequestedSettings asked;
   bool planned;
   const char* setting;
   const char* value;
@@ -102,7 +103,7 @@ TEST(Resolve, HoldsForEverySetting) {
     RunConfig of_file = preset;
     set_from_text(of_file, s, other(preset));
     const Json key = Json::object().set(s.key(), *to_json(of_file).find(s.key()));
-    Asked a = asked({{"data", "x"}});
+    RequestedSettings a = asked({{"data", "x"}});
     a.file = key;
     a.file_name = "c.json";
     EXPECT_EQ(text_of(resolve(a, plan), s), text_of(of_file, s)) << s.name;
@@ -141,7 +142,7 @@ TEST(Resolve, TheModelToStartFromGivesItsSizes) {
   start.config.width = 48;
   start.config.tokens = TokenUnit::kByte;
   start.config.dropout = 0.5;
-  Asked a = asked({{"data", "x"}});
+  RequestedSettings a = asked({{"data", "x"}});
   a.start = &start;
   a.start_name = "runs/a";
   const RunConfig config = resolve(a, plan);

@@ -280,7 +280,7 @@ bool is_run(const std::string& directory) {
   }
 }
 
-void check_vacant(const std::string& directory, bool force, const std::string& how) {
+void check_out_directory(const std::string& directory, bool force, const std::string& how) {
   const RunDirectory run(directory);
   const std::string found = run.occupied_by();
   if (found.empty()) return;

@@ -88,7 +88,7 @@ std::string wrapped(const std::string& left, const std::string& text);
 std::vector<Flag> setting_flags();
 std::vector<std::string> preset_names();
 // Collects the values of these flags, --config and --minutes.
-Asked asked_of(const Arguments& args);
+RequestedSettings requested_settings(const Arguments& args);
 
 // For commands that study heads: the flags --windows, --subspaces, --untrained, and their values.
 std::vector<Flag> study_flags(const char* group);
@@ -120,7 +120,7 @@ bool is_run(const std::string& directory);
 // Checks that a new run can be written to the directory. With `force`, an existing run may be overwritten; files that
 // do not belong to a run are never overwritten. `how` is the advice in the error for an existing run.
 // Errors: an existing run without `force`; other files with a run's file names.
-void check_vacant(const std::string& directory, bool force, const std::string& how);
+void check_out_directory(const std::string& directory, bool force, const std::string& how);
 
 // Writes to standard output; finish_output() flushes. Error: cannot write (disk full or broken pipe).
 void print(std::string_view text);
@@ -141,7 +141,7 @@ bool may_color();
 
 // The lines to print after a validation on a text with a known distribution: the loss for each rule, and the distance
 // of the model from reference predictors. At most 80 columns wide; empty without rules and references.
-std::string truth_lines(const StepRecord& record);
+std::string rule_loss_lines(const StepRecord& record);
 // Right-aligns text to a width.
 std::string padded(std::string text, std::size_t width);
 

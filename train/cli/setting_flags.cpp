@@ -44,8 +44,8 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
-Asked asked_of(const Arguments& args) {
-  Asked asked;
+RequestedSettings requested_settings(const Arguments& args) {
+  RequestedSettings asked;
   for (const Setting& s : settings())
     if (const auto given = args.text(s.name)) asked.flags.emplace(s.name, *given);
   asked.data = args.texts("data");

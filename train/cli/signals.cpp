@@ -13,7 +13,7 @@ volatile std::sig_atomic_t stop_requested = 0;
 
 // Restores the terminal, then ends the program with the signal's default action.
 extern "C" void on_last_signal(int signal) {
-  leave_own_screen();
+  leave_alternate_screen();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -36,7 +36,7 @@ extern "C" void on_hangup(int signal) {
 #ifdef SIGTSTP
 // Ctrl-Z: returns the screen to the shell; the next frame after `fg` switches back.
 extern "C" void on_stop(int signal) {
-  leave_own_screen();
+  leave_alternate_screen();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }

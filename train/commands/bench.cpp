@@ -119,7 +119,7 @@ void describe_machine(const BenchRequest& r, Json& object) {
     list += cat(list.empty() ? "" : ", ", bytes < kMebibyte ? bytes / kKibibyte : bytes / kMebibyte,
                 bytes < kMebibyte ? " KiB: " : " MiB: ", fixed_text(rate, 1));
   }
-  const double join = thread_count() > 1 ? measure_join(thread_count()) : 0;
+  const double join = thread_count() > 1 ? measure_synchronization(thread_count()) : 0;
   if (r.json) {
     object.set("threads", thread_count())
         .set("kernels", isa_name(current_isa()))

@@ -19,9 +19,9 @@ std::string left(std::string text, std::size_t width) {
   return text;
 }
 
-bool is_bound(const Binding& b) { return b.rate > 0; }
+bool is_bound(const Roofline& b) { return b.rate > 0; }
 
-Json json_of(const OperationBench& o, const Binding& b) {
+Json json_of(const OperationBench& o, const Roofline& b) {
   return Json::object()
       .set("operation", o.operation)
       .set("sizes", o.sizes)
@@ -35,7 +35,7 @@ Json json_of(const OperationBench& o, const Binding& b) {
       .set("share", b.limit > 0 ? Json(b.share()) : Json());
 }
 
-std::string row_of(const OperationBench& o, const Binding& b) {
+std::string row_of(const OperationBench& o, const Roofline& b) {
   const std::string rate = is_bound(b) ? fixed_text(b.rate, 1) : "-";
   const std::string limit = b.limit > 0 ? fixed_text(b.limit, 1) : "-";
   return cat(left(o.operation, 14), left(o.sizes, 18), left(o.phase, 9), padded(fixed_text(o.seconds * 1e3, 3), 8),
@@ -54,7 +54,7 @@ void bench_ops_report(const BenchRequest& r, Json& object) {
     print("\noperation     sizes             phase          ms reached   limit          share\n");
   }
   for (const OperationBench& o : all) {
-    const Binding b = binding_of(o, r.limits);
+    const Roofline b = roofline_of(o, r.limits);
     if (r.json) operations.push(json_of(o, b));
     else print(row_of(o, b));
   }

@@ -92,7 +92,7 @@ int run_chat(const Arguments& args) {
   const GenerationFlags w = generation_flags_of(args, 200);
   const std::string& directory = args.operands()[0];
   const TrainedModel trained = load_model(directory, w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
-  check_continues_text(*trained.model, directory);
+  require_next_token(*trained.model, directory);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   TextGenerator text_generator = text_generator_of(trained, w.weights);
   const bool person = stdin_is_terminal();

@@ -25,7 +25,7 @@ namespace {
 
 SeedStudyPlan plan_of(const Arguments& args) {
   SeedStudyPlan plan;
-  plan.config = resolve(asked_of(args));
+  plan.config = resolve(requested_settings(args));
   const std::vector<std::string> data = args.texts("data");
   if (std::find(data.begin(), data.end(), "-") != data.end())
     throw UsageError("--data -: a study reads its text once per seed; pass a file");

@@ -45,7 +45,7 @@ int run_import(const Arguments& args) {
   options.heads = args.whole("heads", 0, 1, 1000);
   if (path_exists(out) && !is_directory(out))
     fail(out, ": cannot contain the run, because it is a file; choose another --out");
-  check_vacant(out, args.has("force"), "add --force to replace it");
+  check_out_directory(out, args.has("force"), "add --force to replace it");
   options.vocabulary = vocabulary_given(args);
   const TrainedModel trained = import_model(path, options);
   save_imported(trained, out);

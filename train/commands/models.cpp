@@ -57,7 +57,7 @@ Command models_command() {
   std::vector<std::string> names;
   for (const ModelKind& kind : model_kinds()) names.push_back(kind.name);
   return {.name = "models",
-          .summary = "Lists the kinds of models that train --model accepts, with their settings and parts.",
+          .summary = "Lists the models that train --model accepts, with settings and parts.",
           .usage = "[NAME] [--json]",
           .examples = {"headlight models", "headlight models transformer"},
           .flags = {{"json", "", "print JSON"}},

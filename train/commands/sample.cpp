@@ -98,7 +98,7 @@ int run_sample(const Arguments& args) {
       load_model(args.operands()[0], w.last ? CheckpointChoice::kLast : CheckpointChoice::kBest);
   if (const auto* pairs = dynamic_cast<const EncoderDecoder*>(trained.model.get()))
     return run_translate(args, trained, *pairs);
-  check_continues_text(*trained.model, args.operands()[0]);
+  require_next_token(*trained.model, args.operands()[0]);
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");

@@ -92,11 +92,11 @@ void check_memory(const RunConfig& config, Index vocabulary) {
 }
 
 // Plans the run for the time budget, with speeds measured on this machine.
-Plan planned(const Asked& asked, const RunData& data, double seconds) {
+Plan planned(const RequestedSettings& asked, const RunData& data, double seconds) {
   if (data.pairs) throw UsageError("--minutes: no plan for pairs; set --steps instead");
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
-  if (const std::vector<double> losses = counting_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
+  if (const std::vector<double> losses = ngram_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
   return plan_run(asked, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); });
 }
 
@@ -182,7 +182,7 @@ int run_train(const Arguments& args) {
     throw UsageError("--resume and --config cannot both be given, because a resumed run keeps its settings");
   if (resume && args.has("preset"))
     throw UsageError("--resume and --preset cannot both be given, because a resumed run keeps its settings");
-  Asked asked = asked_of(args);
+  RequestedSettings asked = requested_settings(args);
   RunConfig config = resolve(asked);  // report a wrong flag before loading a model
   std::optional<TrainedModel> start;
   if (const auto init = args.text("init")) {
@@ -214,7 +214,8 @@ int run_train(const Arguments& args) {
     print(pretty_json_text(to_json(config)));
     return 0;
   }
-  if (!resume && !print_config) check_vacant(directory, force, "add --resume to continue it, --force to start over");
+  if (!resume && !print_config)
+    check_out_directory(directory, force, "add --resume to continue it, --force to start over");
   if (!config.data.empty()) check_standard_input(config.all_data(), resume && !args.has("data") ? directory : "");
   RunData data = resume ? [&] {
     const Vocabulary known = RunDirectory(directory).load_info().vocabulary;

@@ -127,7 +127,7 @@ void TrainingProgress::update(const StepRecord& r) {
     if (count_ > 1) validation_seconds_ = std::max(0.0, r.seconds - last_seconds_ - step_seconds);
     board_.val_loss = r.val_loss;
     board_.validation.add(static_cast<double>(r.step), r.val_loss);
-    board_.facts = lines_of(truth_lines(r));
+    board_.facts = lines_of(rule_loss_lines(r));
     board_.best_step = trainer_.best_step();
     board_.best_val_loss = trainer_.best_val_loss();
     if (std::isfinite(trainer_.floor()) && board_.levels.empty()) board_.levels = {{"floor", trainer_.floor()}};
@@ -138,9 +138,9 @@ void TrainingProgress::update(const StepRecord& r) {
                                 : cat("overfitting: no better validation loss since step ", board_.best_step, " (",
                                       fixed_text(board_.best_val_loss, 3), "), which is saved");
   }
-  if (watch_ && watch_->snapshots() != looks_) {
+  if (watch_ && watch_->snapshots() != shown_snapshots_) {
     board_.heads = watch_->lines();
-    looks_ = watch_->snapshots();
+    shown_snapshots_ = watch_->snapshots();
   }
   last_seconds_ = r.seconds;
   board_.step = std::isnan(r.loss) ? r.step : r.step + 1;
@@ -204,7 +204,7 @@ void TrainingProgress::plain_line(const StepRecord& r) const {
   if (r.step < c.steps && std::isfinite(board_.seconds_left))
     text += cat("  ", duration_text(board_.seconds_left), " left");
   say(text);
-  for (const std::string& line : lines_of(truth_lines(r))) say(line);
+  for (const std::string& line : lines_of(rule_loss_lines(r))) say(line);
   if (!board_.heads.empty()) say(heads_line(board_.heads));
 }
 
@@ -238,7 +238,7 @@ void TrainingProgress::refresh_sample() {
 
 void TrainingProgress::draw() {
   const double before = monotonic_seconds();
-  enter_own_screen();
+  enter_alternate_screen();
   std::string screen = "\033[H";
   const int rows = terminal_height();
   const std::vector<std::string> lines = dashboard_frame(board_, terminal_width() - 1, rows, true);
@@ -253,7 +253,7 @@ void TrainingProgress::draw() {
 void TrainingProgress::finish() noexcept {
   if (view_ != View::kLive || drawn_ == 0) return;
   view_ = View::kQuiet;
-  leave_own_screen();
+  leave_alternate_screen();
   try {
     for (const std::string& line : dashboard_frame(board_, terminal_width() - 1, terminal_height() - 6, true))
       say(line);

@@ -46,7 +46,7 @@ class TrainingProgress {
   View view_;
   Dashboard board_;
   bool noticed_ = false;
-  Index looks_ = 0;              // number of head measurements already on the board
+  Index shown_snapshots_ = 0;    // number of head measurements already on the board
   Index count_ = 0;              // number of steps shown
   double loss_ = 0, speed_ = 0;  // moving averages over about twenty steps
   double flops_per_second_at_peak_ = 0, flops_per_token_ = 0;

@@ -44,12 +44,12 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 
 // Checks that the model can continue a text. Error: the model does not predict the next token; the message begins with
 // `where`.
-void check_continues_text(const LanguageModel& model, const std::string& where);
+void require_next_token(const LanguageModel& model, const std::string& where);
 
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
 // generation by returning false. The model's input is the last `context` tokens. For models trained on documents, whose
 // windows all begin at a document end, pass `document_end`: if the last `context` tokens contain a document end, the
-// input starts at the first such end. Errors: an empty prompt, check_continues_text().
+// input starts at the first such end. Errors: an empty prompt, require_next_token().
 //
 // Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as
 // the text, or the current document, fits the context. Beyond that, the reader defines which tokens the logits depend
@@ -71,7 +71,7 @@ std::vector<std::int32_t> generate_full_context(const LanguageModel& model, std:
 class TextGenerator {
  public:
   // The model must outlive this object. Errors: `format` is not kFloat32 and the model has no
-  // reader for it; check_continues_text().
+  // reader for it; require_next_token().
   explicit TextGenerator(const LanguageModel& model, WeightFormat format = WeightFormat::kFloat32);
   // True if the model has no reader; generation then runs the model on the whole window for each token.
   bool reruns_window() const { return !reader_; }

@@ -47,9 +47,9 @@ struct TransformerConfig {
   bool grouped() const { return kv_heads > 0 && kv_heads != heads; }
   Index kv_heads_in(Index layer) const { return grouped() ? kv_heads : heads_in(layer); }
   // The largest number of heads in any layer.
-  Index most_heads() const;
+  Index max_heads() const;
   // D.
-  Index size_of_heads() const { return head_size > 0 ? head_size : width / heads; }
+  Index resolved_head_size() const { return head_size > 0 ? head_size : width / heads; }
   // F. Error: no such feed-forward part.
   Index hidden_size() const;
   // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. As double,

@@ -76,7 +76,7 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
                                              const HeadMeans& means) {
   check_prunable(model.config());
   TransformerConfig config = model.config();
-  config.head_size = config.size_of_heads();
+  config.head_size = config.resolved_head_size();
   config.layer_heads.clear();
   std::vector<std::vector<Index>> kept(static_cast<std::size_t>(config.layers)), gone = kept;
   for (const HeadId id : removed) {

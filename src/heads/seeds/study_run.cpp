@@ -19,7 +19,7 @@ namespace {
 
 class SeedStudy {
  public:
-  SeedStudy(const SeedStudyPlan& plan, const SeedStudyWatch& watch) : plan_(plan), watch_(watch) {
+  SeedStudy(const SeedStudyPlan& plan, const SeedStudyCallbacks& watch) : plan_(plan), watch_(watch) {
     plan_.options.curves = plan_.options.replicates = true;
     plan_.options.progress = Progress([this](const char* what, Index done, Index of) {
       if (watch_.progress) watch_.progress(what, done, of);
@@ -191,13 +191,13 @@ class SeedStudy {
   }
 
   SeedStudyPlan plan_;
-  const SeedStudyWatch& watch_;
+  const SeedStudyCallbacks& watch_;
   std::optional<HeadStudy> shown_;  // of the first good seed measured by this process
 };
 
 }  // namespace
 
-std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyWatch& watch) {
+std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyCallbacks& watch) {
   return SeedStudy(plan, watch).run();
 }
 

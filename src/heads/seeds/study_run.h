@@ -28,7 +28,7 @@ struct SeedStudyPlan {
 };
 
 // Callbacks of a running study; each may be empty.
-struct SeedStudyWatch {
+struct SeedStudyCallbacks {
   std::function<void(const std::string& line)> say;                      // the start of each stage
   std::function<void(const char* what, Index done, Index of)> progress;  // within a stage
   std::function<void(const RunData& data)> text_read;                    // once, before a new study begins
@@ -43,6 +43,6 @@ struct SeedStudyOutcome {
 // Runs or continues a study. Returns nullopt when interrupted; all finished measurements are saved.
 // Errors: the model has no attention heads (UsageError); the directory holds another study or other files; the text is
 // missing or shorter than two windows. These errors occur before anything is created.
-std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyWatch& watch = {});
+std::optional<SeedStudyOutcome> run_seed_study(const SeedStudyPlan& plan, const SeedStudyCallbacks& watch = {});
 
 }  // namespace headlight

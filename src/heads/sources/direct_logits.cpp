@@ -31,7 +31,7 @@ std::vector<std::vector<double>> direct_logits(const TransformerLM& model, const
   const NoGrad no_recording;
   const TransformerConfig& c = model.config();
   const std::vector<HeadId> heads = all_heads(c);
-  const Index size = c.size_of_heads();
+  const Index size = c.resolved_head_size();
   const auto next = experts.next();
   // [head]: the rows of symbols that may come next, centered over these symbols: [S,D].
   std::vector<std::vector<double>> circuits;

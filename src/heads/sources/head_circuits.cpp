@@ -33,7 +33,7 @@ std::vector<double> output_circuit(const TransformerLM& model, HeadId id) {
   if (!has_output_circuits(model))
     fail("heads: direct logit attribution does not support the norm ", model.config().norm, "; it needs Norm::step()");
   const TransformerConfig& c = model.config();
-  const Index width = c.width, size = c.size_of_heads(), in = c.heads_in(id.layer) * size;
+  const Index width = c.width, size = c.resolved_head_size(), in = c.heads_in(id.layer) * size;
   const std::vector<double> out = values_of(model.blocks[id.layer]->attn->out->weight.value());  // [C,HD]
   const std::vector<double> unembed =
       values_of(model.lm_head ? (*model.lm_head)->weight.value() : model.tokens->weight.value());  // [V,C]
@@ -52,7 +52,7 @@ std::vector<double> table_of_head(const TransformerLM& model, HeadId id, std::sp
   const std::vector<double> circuit = output_circuit(model, id);
   const TransformerConfig& c = model.config();
   const MultiHeadAttention& attention = *model.blocks[id.layer]->attn;
-  const Index width = c.width, size = c.size_of_heads(), heads = attention.heads(), shared = attention.key_heads();
+  const Index width = c.width, size = c.resolved_head_size(), heads = attention.heads(), shared = attention.key_heads();
   const Index first = (heads + shared + id.head / (heads / shared)) * size;       // of the rows of the head's values
   const std::vector<double> qkv = values_of(attention.qkv->weight.value());       // [(H+2G)D,C]
   const std::vector<double> embedding = values_of(model.tokens->weight.value());  // [V,C]

@@ -33,7 +33,7 @@ std::string in_lines(const std::string& left, const std::vector<std::string>& en
 
 }  // namespace
 
-std::string truth_lines(const StepRecord& record) {
+std::string rule_loss_lines(const StepRecord& record) {
   std::vector<RuleLoss> rules = record.rules;
   if (rules.empty()) return "";
   if (rules.size() > kMostRules) {
