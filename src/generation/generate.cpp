@@ -193,7 +193,8 @@ TextGenerator::TextGenerator(const LanguageModel& model, WeightFormat format)
     : model_(model), reader_(model.reader(format)) {
   require_next_token(model, "sample");
   if (!reader_ && format != WeightFormat::kFloat32)
-    fail("generate: this model has no int8 weights: ", model.summary(), "; use its float32 weights");
+    fail("generate: this model has no ", format == WeightFormat::kInt8 ? "int8" : "bfloat16",
+         " weights: ", model.summary(), "; use its float32 weights");
 }
 
 std::vector<std::int32_t> TextGenerator::generate(std::span<const std::int32_t> prompt, Index count,

@@ -146,7 +146,7 @@ void print_model(const BenchRequest& r, Index parameters) {
 
 std::string megabytes(Index bytes) { return cat(fixed_text(static_cast<double>(bytes) / 1e6, 1), " MB"); }
 
-std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * share, 1), "%") : "-"; }
+std::string percent(double share) { return share > 0 ? cat(fixed_text(100 * share, share < 10 ? 1 : 0), "%") : "-"; }
 
 // The flag --attention of train, with the help text of `bench attention`.
 static Flag attention_flag() {
