@@ -13,7 +13,7 @@ namespace headlight::lessons {
 
 namespace {
 
-constexpr Index kNodes = 12, kIn = 8, kSize = 8, kHeads = 2;
+constexpr Index kNodes = 12, kIn = 8, kWidth = 8, kGraphHeads = 2;
 
 // [N,N]: 1 at [i,j] if there is an edge j -> i, so that key j is visible to query i.
 Tensor mask_of(const std::vector<Edge>& edges, Index nodes) {
@@ -50,7 +50,7 @@ double causal_difference() {
   std::vector<Edge> edges;
   for (std::int32_t t = 0; t < kPositions; ++t)
     for (std::int32_t j = 0; j <= t; ++j) edges.push_back({j, t});
-  const auto random = [] { return Tensor::normal({1, kHeads, kPositions, kSize}, 0, 1, generator()); };
+  const auto random = [] { return Tensor::normal({1, kGraphHeads, kPositions, kWidth}, 0, 1, generator()); };
   const Tensor q = random(), k = random(), v = random();
   AttentionOptions by_option, by_edges;
   by_option.causal = true;
@@ -60,12 +60,12 @@ double causal_difference() {
 
 // A GraphAttention layer against attention() whose scores are the bias LeakyReLU(source . h_j + target . h_i).
 double layer_difference(const std::vector<Edge>& edges, AttentionMap& map) {
-  const GraphAttention layer(kIn, kSize, kHeads);
+  const GraphAttention layer(kIn, kWidth, kGraphHeads);
   const Tensor x = Tensor::normal({kNodes, kIn}, 0, 1, generator());
   const Tensor y = layer(x, edges);  // [N,HD]
 
-  const Tensor h = permute(reshape(linear(x, layer.weight), {1, kNodes, kHeads, kSize}), {0, 2, 1, 3});  // [1,H,N,D]
-  const auto per_head = [&](const Tensor& vector) { return reshape(vector, {1, kHeads, kSize, 1}); };
+  const Tensor h = permute(reshape(linear(x, layer.weight), {1, kNodes, kGraphHeads, kWidth}), {0, 2, 1, 3});  // [1,H,N,D]
+  const auto per_head = [&](const Tensor& vector) { return reshape(vector, {1, kGraphHeads, kWidth, 1}); };
   const Tensor from = matmul(h, per_head(layer.source)), to = matmul(h, per_head(layer.target));  // [1,H,N,1]
   const Tensor scores = leaky_relu(to + transpose(from), 0.2);                                    // [1,H,N,N]: [i,j]
   const Tensor nothing = Tensor::zeros_like(h);                                                   // q k^T = 0
@@ -74,11 +74,11 @@ double layer_difference(const std::vector<Edge>& edges, AttentionMap& map) {
   options.bias = scores;
   Tensor weights;
   const Tensor z = attention(nothing, nothing, h, options, &weights);
-  const Tensor dense = reshape(permute(z, {0, 2, 1, 3}), {kNodes, kHeads * kSize});
+  const Tensor dense = reshape(permute(z, {0, 2, 1, 3}), {kNodes, kGraphHeads * kWidth});
 
   for (Index i = 0; i < kNodes; ++i) map.queries.push_back(cat(i));
   map.keys = map.queries;
-  for (Index head = 0; head < kHeads; ++head) {
+  for (Index head = 0; head < kGraphHeads; ++head) {
     const std::vector<double> w = slice(weights, 1, head, head + 1).to_vector();
     map.heads.push_back({cat("head ", head), {w.begin(), w.end()}});
   }
