@@ -52,11 +52,11 @@ bool matters(std::span<const LossIncrease> increases) {
   return std::any_of(increases.begin(), increases.end(), [](const LossIncrease& r) { return r.low > kMatters; });
 }
 
-std::vector<HeadGroup> measure_groups(const HeadedModel& model, const HeadMeans& means,
-                                      const AblationSetting& setting, std::span<const float> before,
-                                      std::span<const HeadLabel> labels, const LossIncreaseMatrix& single,
-                                      std::span<const Role> roles, const MeasuredText& text, const RoleMasks& masks,
-                                      std::uint64_t seed, Progress progress) {
+std::vector<HeadGroup> measure_groups(const HeadedModel& model, const HeadMeans& means, const AblationSetting& setting,
+                                      std::span<const float> before, std::span<const HeadLabel> labels,
+                                      const LossIncreaseMatrix& single, std::span<const Role> roles,
+                                      const MeasuredText& text, const RoleMasks& masks, std::uint64_t seed,
+                                      Progress progress) {
   const std::vector<HeadId> all = all_heads(model);
   std::vector<HeadGroup> groups;
   std::vector<std::size_t> role_of;

@@ -42,10 +42,10 @@ bool matters(std::span<const LossIncrease> increases);
 
 // The role groups, in the order of the roles. `labels` and `single` have one entry per head of all_heads(): its label,
 // and its loss increases when ablated by itself. `before` holds the unablated losses.
-std::vector<HeadGroup> measure_groups(const HeadedModel& model, const HeadMeans& means,
-                                      const AblationSetting& setting, std::span<const float> before,
-                                      std::span<const HeadLabel> labels, const LossIncreaseMatrix& single,
-                                      std::span<const Role> roles, const MeasuredText& text, const RoleMasks& masks,
-                                      std::uint64_t seed, Progress progress);
+std::vector<HeadGroup> measure_groups(const HeadedModel& model, const HeadMeans& means, const AblationSetting& setting,
+                                      std::span<const float> before, std::span<const HeadLabel> labels,
+                                      const LossIncreaseMatrix& single, std::span<const Role> roles,
+                                      const MeasuredText& text, const RoleMasks& masks, std::uint64_t seed,
+                                      Progress progress);
 
 }  // namespace headlight

@@ -64,7 +64,8 @@ double layer_difference(const std::vector<Edge>& edges, AttentionMap& map) {
   const Tensor x = Tensor::normal({kNodes, kIn}, 0, 1, generator());
   const Tensor y = layer(x, edges);  // [N,HD]
 
-  const Tensor h = permute(reshape(linear(x, layer.weight), {1, kNodes, kGraphHeads, kWidth}), {0, 2, 1, 3});  // [1,H,N,D]
+  const Tensor h =
+      permute(reshape(linear(x, layer.weight), {1, kNodes, kGraphHeads, kWidth}), {0, 2, 1, 3});  // [1,H,N,D]
   const auto per_head = [&](const Tensor& vector) { return reshape(vector, {1, kGraphHeads, kWidth, 1}); };
   const Tensor from = matmul(h, per_head(layer.source)), to = matmul(h, per_head(layer.target));  // [1,H,N,1]
   const Tensor scores = leaky_relu(to + transpose(from), 0.2);                                    // [1,H,N,N]: [i,j]
