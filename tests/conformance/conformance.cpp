@@ -60,7 +60,7 @@ class Case {
   const std::string& name() const { return line_.at("name").as_string(); }
   bool is_float64() const { return dtype_ == DType::kFloat64; }
 
-  // Empty if the case passes; otherwise what is wrong.
+  // The first difference; empty if the case passes.
   std::string run() const {
     const std::string expected = line_.find("error") ? line_.at("error").as_string() : "";
     try {

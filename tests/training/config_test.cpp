@@ -324,7 +324,7 @@ TEST(Config, RunsOfEarlierVersionsAreRead) {
   EXPECT_FALSE(c.tied);
   EXPECT_TRUE(c.watch_heads);
   EXPECT_FALSE(c.stop_on_divergence);
-  // What is written today is what was written then, and the settings that came later. Empty head_slopes are skipped.
+  // The old settings are written unchanged, beside newer ones. head_slopes no longer exists.
   const Json old = parse_json(read_file(directory / "config.json"), "old"), now = to_json(c);
   for (const auto& [key, value] : JsonView(old, "old").at("settings").members()) {
     if (key == "head_slopes") continue;

@@ -1,4 +1,4 @@
-// Tests of resuming: bit-identical after a stop or a kill, and what is refused.
+// Tests of resuming: the same bits after a stop or a kill, and refused resumes.
 #include <gtest/gtest.h>
 
 #include "support/expect_error.h"

@@ -28,7 +28,7 @@ using namespace lessons;
 
 struct Interrupted {};
 
-// While alive, Ctrl-C ends the program at once. Reading a line does not return when a handler runs.
+// While alive, Ctrl-C ends the program at once. With a handler, the program would continue to wait for a line.
 class DefaultInterrupt {
  public:
   DefaultInterrupt() : before_(std::signal(SIGINT, SIG_DFL)) {}

@@ -30,8 +30,8 @@ class TokenIds {
 
   std::size_t size() const { return static_cast<std::size_t>(size_); }
   bool empty() const { return size_ == 0; }
-  // read() gives the ids first .. first + to.size() - 1. copy() and part() give the ids first .. last - 1; copy()
-  // without arguments gives all ids. Error: a range outside the sequence.
+  // read() gives the to.size() ids that begin at `first`. copy() and part() give the ids from `first` to before `last`;
+  // copy() without arguments gives all ids. Error: a range outside the sequence.
   void read(Index first, std::span<std::int32_t> to) const;
   std::vector<std::int32_t> copy(Index first, Index last) const;
   std::vector<std::int32_t> copy() const { return copy(0, size_); }

@@ -65,9 +65,9 @@ struct Window {
 enum class Padding { kAllowed, kNone };
 std::vector<Window> evaluation_windows(const TokenText& text, Index context, Index most = 0,
                                        Padding padding = Padding::kAllowed);
-// Windows for models that read one document at a time: one per document, which begins at the document start and has
-// `context` targets, or fewer at the end of the text. If `most` is positive and there are more than `most` documents,
-// returns `most` windows, evenly spaced.
+// Windows for models that read one document at a time: one window per document. A window begins at the start of its
+// document and has `context` targets, or fewer at the end of the text. A positive `most` limits the number of windows;
+// they are then evenly spaced.
 std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
 // Fills `batch` with `rows` of these windows, drawn uniformly with replacement. Error: no documents.
 void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);

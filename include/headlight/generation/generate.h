@@ -47,9 +47,9 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 void require_next_token(const LanguageModel& model, const std::string& where);
 
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
-// generation by returning false. The model's input is the last `context` tokens. For models trained on documents, whose
-// windows all begin at a document end, pass `document_end`: if the last `context` tokens contain a document end, the
-// input starts at the first such end. Errors: an empty prompt, require_next_token().
+// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` to models
+// whose training windows all began at a document end: if the last `context` tokens contain a document end, the input
+// starts at the first one. Errors: an empty prompt, require_next_token().
 //
 // Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as
 // the text, or the current document, fits the context. Beyond that, the reader defines which tokens the logits depend

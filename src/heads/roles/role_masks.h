@@ -37,12 +37,12 @@ class RoleMasks {
   }
 
   // Whether role a is a special case of role b. On their shared queries, at least 90% of a's keys are keys of b but not
-  // the reverse; if both hold, b is the role with fewer queries. A head that plays a then also plays b, and a is the
-  // more precise name. False if the two roles share fewer than half of the queries of the role with fewer queries.
+  // the reverse; if both hold, b is the role with fewer queries. A head with role a then has role b too, and a
+  // describes it more precisely. False if they share fewer than half of the queries of the role with fewer queries.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
   // Whether two roles have nearly the same keys: on their shared queries, the Jaccard index of their keys is at least
-  // kSameRole. A head that plays one role then plays the other on those queries. False if too few queries are shared,
-  // as above.
+  // kSameRole. On those queries, a head with one of the roles then has the other too. False if the roles share too few
+  // queries, as above.
   bool alike(std::size_t a, std::size_t b) const { return alike_[a * roles() + b]; }
 
  private:

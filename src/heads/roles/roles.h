@@ -43,7 +43,7 @@ struct Role {
   std::string name;
   std::string meaning;  // "the character before"
   // Fills `keys` (given empty) with the positions j <= t that query t attends to in this role, ascending. Leaves `keys`
-  // empty when t is not an eligible query, because other roles would have the same keys there.
+  // empty if other roles would have the same keys for query t; t is then not an eligible query.
   std::function<void(const RoleText&, Index t, std::vector<Index>& keys)> keys;
   // Roles of one family are alternatives: a head can play only one of them, for example one offset.
   std::string family;
