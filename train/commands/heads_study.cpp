@@ -93,14 +93,14 @@ void print_carriers(const SeedSummary& all) {
 void print_groups(const SeedSummary& all) {
   const auto several = [](const GroupSummary& g) { return g.heads > 1; };
   if (std::none_of(all.groups.begin(), all.groups.end(), several)) return;
-  print(cat("\nheads of one role, ablated together: loss increase in nats, over seeds\n", in_column("role", 20),
+  print(cat("\nheads of one role, ablated together: loss increase in nats, over seeds\n", in_column("role", 18),
             padded("seeds", 5), padded("causal", 8), padded("heads", 7), padded("together", 22),
-            padded("one by one", 12), padded("random", 6), "\n"));
+            padded("one by one", 12), padded("random", 8), "\n"));
   for (const GroupSummary& g : all.groups)
     if (several(g))
-      print(cat(in_column(g.role, 20), padded(std::to_string(g.seeds), 5), padded(std::to_string(g.causal), 8),
+      print(cat(in_column(g.role, 18), padded(std::to_string(g.seeds), 5), padded(std::to_string(g.causal), 8),
                 padded(fixed_text(g.heads, 1), 7), padded(interval_text(g.increase), 22),
-                padded(mean_text(g.alone), 12), padded(mean_text(g.random), 6), "\n"));
+                padded(mean_text(g.alone), 12), padded(mean_text(g.random), 8), "\n"));
 }
 
 void print_stability(const SeedSummary& all) {

@@ -78,7 +78,27 @@ function headsSection() {
     element('p', {}, 'kappa: share of attention on the role beyond chance; kappa_c: beyond what position alone explains. In ' +
       'brackets: the closest role of a head without a label. !: mean-, zero- and resample-ablation disagree. Increase: the loss increase in nats when the head is ablated.'),
     element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of heads'}, element('table', {}, head, ...rows)),
-    savers('heads', null, table));
+    savers('heads', null, table), ...roleGroups());
+}
+
+// Heads that share a role, ablated together. Groups of one head are rows of the table of heads.
+function roleGroups() {
+  const groups = (study.groups ?? []).filter(g => g.heads.length > 1);
+  if (!groups.length) return [];
+  const mean = values => values.length ? values.reduce((sum, v) => sum + v, 0) / values.length : null;
+  const columns = ['role', 'heads', 'together, 95%', 'one by one', 'random sets', 'verdict'];
+  const left = [0, 1, 5];
+  const cells = g => [g.role, g.heads.join(' '), `${fixed(g.rise.all.mean, 3)} [${fixed(g.rise.all.low, 3)}, ${fixed(g.rise.all.high, 3)}]`,
+    fixed(g.alone, 3), fixed(mean(g.random_sets), 3), g.causal ? 'causal' : 'not causal'];
+  const table = () => [['role', 'heads', 'rise', 'low', 'high', 'alone', 'random_sets', 'causal'],
+    ...groups.map(g => [g.role, g.heads.join(' '), g.rise.all.mean, g.rise.all.low, g.rise.all.high, g.alone, mean(g.random_sets), g.causal])];
+  return [element('h3', {}, 'Heads that share a role, ablated together'),
+    element('p', {}, 'Loss increase in nats on all predictions. One by one: the sum over the heads, each ablated by itself. Random sets: ' +
+      'the mean over sets with as many heads in each layer. Heads that back each other up cost more together than one by one.'),
+    element('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'table of role groups'}, element('table', {},
+      element('tr', {}, ...columns.map((t, i) => element('th', left.includes(i) ? {class: 'left', scope: 'col'} : {scope: 'col'}, t))),
+      ...groups.map(g => element('tr', {}, ...cells(g).map((v, i) => element('td', left.includes(i) ? {class: 'left'} : {}, v)))))),
+    savers('groups', null, table)];
 }
 
 function pairsSection() {
