@@ -117,9 +117,9 @@ class SafeTensors {
   std::shared_ptr<const File> file_;
 };
 
-// Writes a file atomically. Equal tensors and metadata give equal bytes in any order: tensors are sorted by element
-// size, largest first, then by name, and spaces pad the header to a multiple of 8 bytes, so that every tensor is
-// aligned for its type.
+// Writes a file atomically. Equal tensors and metadata give equal bytes in any order. Tensors are sorted by element
+// size, largest first, then by name. Spaces pad the header to a multiple of 8 bytes, so that every tensor is aligned
+// for its type.
 // Errors: a duplicate name or the name "__metadata__", names or metadata that are not UTF-8, data that does not match
 // dtype and shape, a header of more than 100,000,000 bytes; the errors of AtomicFile.
 void save_safetensors(const std::string& path, std::span<const TensorView> tensors, const Metadata& metadata = {});
