@@ -26,8 +26,8 @@
 
 namespace headlight::kernels {
 
-// Products of fewer multiply-adds than this (over all batches; about 4 us on Zen 4) run on the calling thread, because
-// starting a loop costs a few tenths of a microsecond, and more if the other threads sleep.
+// Products of fewer multiply-adds than this (about 4 us on Zen 4), counted over all batches, run on the calling thread.
+// Starting a loop costs a few tenths of a microsecond, and more if the other threads sleep.
 inline constexpr Index kParallelWork = Index{1} << 18;
 
 // The cost model of a rectangle, per step of k: m n multiply-adds, plus m + n elements read. Reading one element counts
