@@ -2,7 +2,7 @@
 //
 // For one head, with the edges j -> i of each target i:
 //   u_ij = s_j + t_i with s_j = source . h_j and t_i = target . h_i     (a^T [Wh_i || Wh_j] in the paper)
-//   w_i = softmax over j of LeakyReLU(u_ij),  y_i = sum_j w_ij h_j
+//   e_ij = LeakyReLU(u_ij),  w_ij = softmax over j of e_ij,  y_i = sum_j w_ij h_j
 //
 // Derivation of the backward pass (dv means dL/dv):
 //   dw_ij = dy_i . h_j,  de_ij = w_ij (dw_ij - sum_k w_ik dw_ik),  du_ij = de_ij, times the slope if u_ij <= 0

@@ -9,9 +9,9 @@
 // error on the interval to which the previous step maps the singular values. Here the first step has degree 5, the
 // second degree 9.
 //
-// All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone, whose size n is the smaller side
-// of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) / |U|. For U
-// with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
+// All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone. R is n x n, where n is the
+// smaller side of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) /
+// |U|. For U with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
 //
 // R, P1 and P2 commute, so every product of them is symmetric, and half of its elements suffice.
 #include <algorithm>
