@@ -68,7 +68,7 @@ struct Sizes {
   Index width() const { return heads * size; }
 };
 
-// out [N,H] = for each head, the products of the rows of h [N,HD] with its row of a [H,D].
+// out [N,H]: for each node and head, the dot product of the head's part of h [N,HD] with the head's row of a [H,D].
 template <class T>
 void scores(const Sizes& s, const T* h, const T* a, T* out) {
   kernels::Gemm<T> g;
@@ -88,7 +88,7 @@ void scores(const Sizes& s, const T* h, const T* a, T* out) {
   kernels::active<T>().gemm(g);
 }
 
-// da [H,D] = for each head, the sum over nodes of du [N,H] times the rows of h [N,HD].
+// da [H,D]: for each head, the sum over nodes of du [N,H] times the head's part of h [N,HD].
 template <class T>
 void score_gradients(const Sizes& s, const T* du, const T* h, T* da) {
   kernels::Gemm<T> g;

@@ -90,7 +90,7 @@ class SafeTensors {
   const Metadata& metadata() const { return file_->metadata; }
   const std::string& source() const { return file_->source; }
 
-  // A tensor by name. If it is missing, find returns a null pointer and at throws.
+  // The tensor called `name`. If there is none, find() returns null and at() throws.
   const TensorView* find(std::string_view name) const;
   const TensorView& at(std::string_view name) const;
 

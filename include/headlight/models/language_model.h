@@ -30,7 +30,7 @@ class TokenReader {
   TokenReader(const TokenReader&) = delete;
   TokenReader& operator=(const TokenReader&) = delete;
 
-  // Forgets all tokens and reads these. Returns the logits [V] of the next token, valid until the next call.
+  // Forgets all tokens and reads `ids`. Returns the logits [V] of the next token, valid until the next call.
   // Errors: no tokens, more tokens than the context, an id outside the vocabulary.
   virtual std::span<const float> start(std::span<const std::int32_t> ids) = 0;
   // Reads one more token; start() need not come first. Returns logits as start() does.

@@ -52,7 +52,7 @@ struct TransformerConfig {
   Index resolved_head_size() const { return head_size > 0 ? head_size : width / heads; }
   // F. Error: no such feed-forward part.
   Index hidden_size() const;
-  // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. Both return
+  // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. Their type is
   // double, because before check() a product of sizes may exceed the range of Index.
   double all_heads_width() const;
   double block_weights() const;

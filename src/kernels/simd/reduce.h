@@ -8,8 +8,7 @@
 
 namespace headlight::kernels {
 
-// Adds n rows to y, for kWide adjacent vectors. The rows are `width` elements apart; each row contributes several cache
-// lines.
+// Adds n rows of kWide adjacent vectors to y. The rows begin `width` elements apart. A row spans several cache lines.
 template <class V, int kWide, class Lanes>
 [[gnu::always_inline]] inline void add_rows(Index n, Index width, const float* x, float* y, Lanes lanes) {
   V sums[kWide];
