@@ -76,8 +76,8 @@ class Gradients {
 
 class Tape {
  public:
-  // Makes this the tape that operations of this thread record on. The newest live Tape or NoGrad of the thread is in
-  // effect. They may be destroyed in any order, so `tape = std::make_unique<Tape>()` may replace the tape each step.
+  // Operations of this thread now record on this tape. The newest live Tape or NoGrad of the thread is in effect. They
+  // may be destroyed in any order, so `tape = std::make_unique<Tape>()` may replace the tape each step.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;

@@ -9,7 +9,8 @@
 
 namespace headlight::kernels {
 
-// Tile size. Fewer queries per tile skip more non-causal scores; more queries per tile reuse loaded keys more often.
+// Tile size. With fewer queries per tile, more scores of future keys are skipped; with more queries, loaded keys are
+// reused more often.
 inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
 
 template <class V>

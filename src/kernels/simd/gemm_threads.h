@@ -4,7 +4,7 @@
 //   1. A batch of products: each thread computes some of them.
 //
 //   2. A single product: C is cut into one rectangle per thread. Several threads then pack the same blocks of
-//      A or B; packing is about 1 part in m (or n) of the work.
+//      A or B; packing costs about 1/m (or 1/n) of the work.
 //
 //   3. Both factors stored with k outermost, as in a weight's gradient dW = dY^T X, where k runs over the batch: the
 //      blocks of k are divided instead.
