@@ -5,7 +5,7 @@ namespace headlight {
 
 enum class Isa {
   kReference,  // plain loops: slow, and correct by definition
-  kPortable,   // vectors of four floats in the compiler's extension, for any CPU
+  kPortable,   // vectors of four floats, in the vector extension of GCC and Clang, for any CPU
   kAvx2,       // AVX2 and FMA
   kAvx512,     // AVX-512 F and DQ
   kAvx512Bf16  // the same, and the instructions of AVX512-BF16 for bfloat16 products

@@ -10,8 +10,8 @@
 //      share is the same in every loop of the same size, so a core finds its previous outputs in its own cache; reading
 //      them from another core's cache takes three to five times as long (Zen 4).
 //   3. Then the thread steals. It steals from idle shares at once, and backs off before stealing from a share whose
-//      owner is active, because its data is in the owner's cache. With at most one chunk per thread it always backs off
-//      first, because even reading the owner's counter slows the owner down.
+//      owner is active, because its data is in the owner's cache. With at most one chunk per thread, a thread always
+//      backs off first, because even reading the owner's counter slows the owner down.
 //   4. Each thread publishes how many chunks it has finished. When these counts add up to all chunks, the loop is over.
 //
 // A chain is several loops published at once: a thread that sees one loop finished continues with the next loop number.
@@ -77,8 +77,9 @@ void pause() {
 // training step.
 constexpr int kSpins = 2000;
 
-// Spin rounds for which a thief backs off from an active share, about 4 us (Zen 4), and rounds between two reads of the
-// owner's counter: each read takes the counter's cache line from the owner's core.
+// kPatience: spin rounds for which a thief backs off from an active share, about 4 us (Zen 4). kRoundsPerRead: spin
+// rounds between two reads of the owner's counter, because each read takes the counter's cache line from the owner's
+// core.
 constexpr int kPatience = 256, kRoundsPerRead = 8;
 
 class Team {
@@ -146,8 +147,8 @@ class Team {
 
   // A seqlock (Boehm 2012): the number is 0 while the fields change, and a reader discards the fields if the number
   // changed during the read. A reader that acquires a new field also sees the 0, which was stored before the field was
-  // released. The final store of the number and the read of sleepers_ after it must not be reordered, nor the two
-  // accesses in sleep(): all four are seq_cst.
+  // released. The final store of the number must not be reordered with the read of sleepers_ after it. The same holds
+  // for the two accesses in sleep(). All four are therefore seq_cst.
   void publish(const Chain& chain) {
     published_.number.store(0, std::memory_order_relaxed);
     published_.loops.store(chain.loops, std::memory_order_release);
@@ -191,10 +192,10 @@ class Team {
     }
   }
 
-  // Claims and runs chunks of one share, that of thread self + i, until none are left; returns how many. A non-null
-  // `patience` is the remaining back-off from an active owner. A late thread claims nothing, because all chunks of a
-  // finished loop are claimed. Relaxed order suffices: a compare-exchange reads the latest value, and finished()
-  // synchronizes the chunks' writes.
+  // Claims and runs chunks of the share of thread self + i until none are left. Returns the number of chunks run. A
+  // non-null `patience` is the remaining back-off from an active owner. A late thread claims nothing, because all
+  // chunks of a finished loop are claimed. Relaxed order suffices: a compare-exchange reads the latest value, and
+  // finished() synchronizes the chunks' writes.
   Index claim(const Chain& chain, Index loop, int self, int i, int* patience) {
     const std::uint64_t number = chain.number + static_cast<std::uint64_t>(loop);
     const int owner = self + i < size_ ? self + i : self + i - size_;
@@ -238,7 +239,8 @@ class Team {
       finished_[static_cast<std::size_t>(self)].word.store(Tagged::word(number, done), std::memory_order_release);
   }
 
-  // Whether a loop of `count` chunks is over. A thread with a later number of the chain has already seen it finish.
+  // Whether a loop of `count` chunks is over. If a thread has published a count for a later loop of the chain, this
+  // loop is over.
   bool finished(std::uint64_t number, Index count) const {
     Index sum = 0;
     for (int t = 0; t < size_; ++t) {

@@ -5,14 +5,14 @@
 //   z = drop(p) v              [T,E]
 //   largest = max s, inverse = 1 / sum exp(s - largest)   [T]   for the backward pass: p = exp(s - largest) inverse
 //
-// (In exact arithmetic, storing log sum exp s would suffice. In floating point, its rounding loses the sum if s is far
-// from 0.)
+// (In exact arithmetic, storing log sum exp s would suffice. In floating point, log sum exp s loses the sum to rounding
+// if s is far from 0.)
 //
-// Every matrix has strides in elements for batch, head and row; its columns are contiguous. The kernels therefore read
-// queries, keys and values in place, from [B,H,T,D] or packed in one [B,T,3HD].
+// Every matrix has strides in elements for batch, head and row; the elements of a row are contiguous. The kernels
+// therefore read queries, keys and values in place, from [B,H,T,D] or packed in one [B,T,3HD].
 //
 // With grouped queries (Ainslie et al. 2023), `group` neighboring heads share the keys and values of one of H / group
-// key heads; k, v, dk and dv then have H / group matrices per batch.
+// key heads. Then k, v, dk and dv have H / group matrices per batch.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 // Rounding is to nearest, ties to even; it changes a normal number by at most 2^-8 of its value. Magnitudes below
 // 2^-126 (denormal) become 0; magnitudes of 2^128 - 2^119 or more become infinity.
 //
-// gemm_bf16 rounds only the elements of A and B: products of two bfloat16 numbers are exact in float32, and are added
+// gemm_bf16 rounds only the elements of A and B. Products of two bfloat16 numbers are exact in float32; they are added
 // in float32, in this order:
 //   1. k is cut into blocks (gemm_block_length). A block's sum starts at 0, the first block's at the bias.
 //   2. A block is read in pairs of steps, of which the second is added first:

@@ -57,10 +57,10 @@ struct Gemm {
   Index c_outer = 0, c_inner = 0;
 };
 
-// Length of the blocks of k: nearly equal, a multiple of 8, at most kGemmBlock. The reference's float32 product does
-// not use blocks. The sums of the blocks are added to C in order. There are never three blocks, because two threads
-// that divide the blocks (simd/gemm_threads.h) would both read the middle block. (With five or more blocks, one shared
-// block matters less.)
+// Length of the blocks into which a product cuts k: nearly equal, a multiple of 8, at most kGemmBlock. The reference's
+// float32 product does not use blocks. The sums of the blocks are added to C in order. There are never three blocks,
+// because two threads that divide the blocks (simd/gemm_threads.h) would both read the middle block. (With five or more
+// blocks, one shared block matters less.)
 inline constexpr Index kGemmBlock = 384;
 [[gnu::always_inline]] inline Index gemm_block_length(Index k) {
   const Index fewest = (k + kGemmBlock - 1) / kGemmBlock, blocks = fewest == 3 ? 4 : fewest;
@@ -84,7 +84,8 @@ struct LogSumExp {
 //   p <- p - lr decay p - lr (m / correction1) / (sqrt(v / correction2) + eps)
 struct AdamW {
   double lr, beta1, beta2, eps, decay;
-  // 1 - beta^step: m (like v) starts at 0, so E[m] = (1 - beta1^step) E[g]; division unbiases it (Kingma, Ba 2015).
+  // 1 - beta^step. m starts at 0, so E[m] = (1 - beta1^step) E[g]; dividing by correction1 removes this bias. The same
+  // holds for v (Kingma, Ba 2015).
   double correction1, correction2;
   double grad_scale;
 };
@@ -123,9 +124,9 @@ struct Table {
   void (*accumulate)(Index n, const T* x, T* y);              // y += x
   void (*scale)(Index n, T factor, const T* x, T* y);         // y = factor x
   void (*multiply_add)(Index n, T factor, const T* x, T* y);  // y += factor x
-  // Inverted dropout: y[i] = x[i] * scale if the 24-bit random number of element first + i is >= threshold, else 0.
-  // That number is the top 24 bits of mix64(key + first + i). It depends on the element only, so the backward pass
-  // recomputes the mask and nothing is saved.
+  // Inverted dropout: y[i] = x[i] * scale if the 24-bit random number of element first + i is >= threshold, else 0. The
+  // random number is the top 24 bits of mix64(key + first + i). It depends on key and element only, so the backward
+  // pass recomputes the mask, and nothing is saved.
   void (*dropout)(Index n, std::uint64_t key, Index first, std::uint32_t threshold, T scale, const T* x, T* y);
 
   // ---- reductions over the middle axis of [outer, n, inner] ----
@@ -134,8 +135,8 @@ struct Table {
   void (*max_axis)(Index outer, Index n, Index inner, const T* x, T* y, std::int32_t* where);
 
   // ---- one row of n ----
-  // y = softmax(x). With a non-null mask [n], elements whose mask is 0 are excluded (y = 0). A row whose remaining
-  // elements are all -inf, or that has none, gives zeros. In place allowed.
+  // y = softmax(x). With a non-null mask [n], elements whose mask is 0 are excluded (y = 0). A row without remaining
+  // elements, or with only -inf, gives zeros. In place allowed.
   void (*softmax_row)(Index n, const T* x, const T* mask, T* y);
   // dx = y (dy - sum(y dy)); derivation in reference/rows.h. Elements whose mask is 0 are excluded from the sum and get
   // 0, even if their dy is not finite. dx may be dy.

@@ -227,7 +227,7 @@ Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& 
   check_attention_options("attention_packed", n, qkv.dtype(), o);
   const Call call(n, o);
   Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), sums = empty_sums(n, qkv.dtype());
-  // The queries, keys or values.
+  // The queries (i = 0), keys (1) or values (2).
   const auto part = [heads, g, d](const Tensor& packed, Index i) {
     return columns(packed, i == 0 ? 0 : (heads + (i - 1) * g) * d, d);
   };

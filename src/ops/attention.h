@@ -20,7 +20,7 @@ void check_attention_options(const char* operation, const AttentionSizes& sizes,
 // The attention weights [B,H,T,S] before dropout, computed with recorded operations.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options);
 
-// The scale of the options, or 1/sqrt(head_size) if that is 0.
+// The scale of the options, or 1/sqrt(head_size) if the scale is 0.
 double attention_scale(const AttentionOptions& options, Index head_size);
 
 }  // namespace headlight

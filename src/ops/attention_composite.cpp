@@ -5,7 +5,7 @@ namespace headlight {
 
 namespace {
 
-// x [B,H,T,N] times y [B,G,N,M] -> [B,H,T,M]: the rows of the heads that share a matrix of y are one matrix.
+// x [B,H,T,N] times y [B,G,N,M] -> [B,H,T,M]. Heads that share a matrix of y are stacked into one matrix.
 Tensor grouped_product(const Tensor& x, const Tensor& y) {
   const Index b = x.size(0), h = x.size(1), t = x.size(2), g = y.size(1);
   if (h == g) return matmul(x, y);

@@ -39,7 +39,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, R
   const double divisor = check_loss("binary_cross_entropy_with_logits", x, target, reduction);
   const auto loss = [](auto v, auto t) {
     using T = decltype(v);
-    if (std::isinf(v)) return (v > 0 ? t < 1 : t > 0) ? std::abs(v) : T{0};  // the limits; below inf - inf
+    // The limit, because the formula below would compute inf - inf.
+    if (std::isinf(v)) return (v > 0 ? t < 1 : t > 0) ? std::abs(v) : T{0};
     return std::max(v, T{0}) - v * t + std::log1p(std::exp(-std::abs(v)));
   };
   Tensor y = reduced(map(loss, x.detach(), target.detach()), reduction, divisor);

@@ -75,7 +75,7 @@ Tensor unfold(const Sizes& s, const Tensor& x) {
   return u;
 }
 
-// The transpose of unfold(): adds the rows du_t up to dx [B,T,C].
+// The transpose of unfold(): sums the rows du_t into dx [B,T,C].
 Tensor fold(const Sizes& s, const Tensor& du) {
   if (s.taps == 1) return du.alias({s.batch, s.steps, s.in});
   Tensor dx = Tensor::empty({s.batch, s.steps, s.in}, du.dtype());
@@ -100,10 +100,11 @@ Tensor fold(const Sizes& s, const Tensor& du) {
   return dx;
 }
 
-// Computes one product per group; `to_next` holds the strides in elements from one group to the next.
+// Strides in elements from one group to the next.
 struct Strides {
   Index a, b, c;
 };
+// Computes one product per group.
 template <class T>
 void multiply(const Sizes& s, kernels::Gemm<T> g, const Strides& to_next, Precision precision) {
   g.batch_inner = s.groups;

@@ -11,7 +11,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int32_t> targets
   if (logits.rank() < 1 || logits.size(-1) == 0) fail("cross_entropy: logits ", logits.shape(), " have no classes");
   const Index n = logits.size(-1), rows = logits.shape().outer(-1);
   if (static_cast<Index>(targets.size()) != rows)
-    fail("cross_entropy: ", targets.size(), " targets for logits ", logits.shape());
+    fail("cross_entropy: ", targets.size(), " targets for logits ", logits.shape(), "; pass one target per row");
   Index counted = 0;
   for (std::size_t r = 0; r < targets.size(); ++r) {
     if (targets[r] == kIgnoredTarget) continue;

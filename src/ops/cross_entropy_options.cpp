@@ -19,7 +19,8 @@ Shape check(const Tensor& logits, std::span<const std::int32_t> targets, const C
     fail("cross_entropy: label_smoothing ", o.label_smoothing, " is outside [0, 1]");
   const Shape rows = logits.shape().without(axis);
   if (static_cast<Index>(targets.size()) != rows.numel())
-    fail("cross_entropy: ", targets.size(), " targets for logits ", logits.shape(), " with the classes on axis ", axis);
+    fail("cross_entropy: ", targets.size(), " targets for logits ", logits.shape(), " with the classes on axis ", axis,
+         "; pass one target per row");
   for (std::size_t r = 0; r < targets.size(); ++r)
     if (targets[r] != o.ignored && (targets[r] < 0 || targets[r] >= classes))
       fail("cross_entropy: target ", targets[r], " at position ", r, " is outside 0 to ", classes - 1, " (", o.ignored,

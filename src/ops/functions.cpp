@@ -46,8 +46,9 @@ Tensor unary(Unary op, const char* name, Keep keep, const Tensor& x) {
   return y;
 }
 
-// Functions whose derivative is cheap to compute together with the value. For large x, y is recomputed from x
-// (autograd/saved.h), so x is saved. For small x, f'(x) is saved instead of x, and the backward pass is one product.
+// Functions whose derivative is cheap to compute together with the value. If the tensor x is large, y is recomputed
+// from x (autograd/saved.h), so x is saved. If x is small, f'(x) is saved instead of x, and the backward pass is one
+// product.
 Tensor activation(Unary op, const char* name, const Tensor& x) {
   const std::size_t bytes = static_cast<std::size_t>(x.numel()) * element_bytes(x.dtype());
   if (!Tape::current() || !x.requires_grad() || bytes >= recompute_bytes()) return unary(op, name, Keep::kInput, x);

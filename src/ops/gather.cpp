@@ -71,8 +71,9 @@ Tensor gather(const Tensor& x, int axis, std::span<const std::int32_t> wanted) {
 Tensor embedding(const Tensor& table, std::span<const std::int32_t> ids, const Shape& shape) {
   if (table.rank() != 2) fail("embedding: the table is ", table.shape(), " and should be [V,C]");
   if (static_cast<Index>(ids.size()) != shape.numel())
-    fail("embedding: ", counted(ids.size(), "id"), " for the shape ", shape);
-  if (shape.rank() == Shape::kMaxRank) fail("embedding: ids of shape ", shape, " leave no axis for the rows");
+    fail("embedding: ", counted(ids.size(), "id"), " for the shape ", shape, "; pass one id per element");
+  if (shape.rank() == Shape::kMaxRank)
+    fail("embedding: ids of shape ", shape, " leave no axis for the rows; use at most 3 axes");
   Indices indices = checked("embedding", ids, table.size(0));
   std::array<Index, Shape::kMaxRank> sizes{};
   for (int i = 0; i < shape.rank(); ++i) sizes[static_cast<std::size_t>(i)] = shape[i];

@@ -2,7 +2,7 @@
 //
 // For one head, with the edges j -> i of each target i:
 //   u_ij = s_j + t_i with s_j = source . h_j and t_i = target . h_i     (a^T [Wh_i || Wh_j] in the paper)
-//   w_i = softmax over j of LeakyReLU(u_ij),  y_i = sum_j w_ij h_j
+//   e_ij = LeakyReLU(u_ij),  w_ij = softmax over j of e_ij,  y_i = sum_j w_ij h_j
 //
 // Derivation of the backward pass (dv means dL/dv):
 //   dw_ij = dy_i . h_j,  de_ij = w_ij (dw_ij - sum_k w_ik dw_ik),  du_ij = de_ij, times the slope if u_ij <= 0
@@ -68,7 +68,7 @@ struct Sizes {
   Index width() const { return heads * size; }
 };
 
-// out [N,H] = for each head, the products of the rows of h [N,HD] with its row of a [H,D].
+// out [N,H]: for each node and head, the dot product of the head's part of h [N,HD] with the head's row of a [H,D].
 template <class T>
 void scores(const Sizes& s, const T* h, const T* a, T* out) {
   kernels::Gemm<T> g;
@@ -88,7 +88,7 @@ void scores(const Sizes& s, const T* h, const T* a, T* out) {
   kernels::active<T>().gemm(g);
 }
 
-// da [H,D] = for each head, the sum over nodes of du [N,H] times the rows of h [N,HD].
+// da [H,D]: for each head, the sum over nodes of du [N,H] times the head's part of h [N,HD].
 template <class T>
 void score_gradients(const Sizes& s, const T* du, const T* h, T* da) {
   kernels::Gemm<T> g;

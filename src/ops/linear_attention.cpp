@@ -5,7 +5,7 @@
 //   N = tril(Q K^T) V + Q S         [c,E+1]: the numerators, and in the last column the denominators d
 //   z = N / d
 // Derivation of the backward pass, given dz, from Y = A B => dA = dY B^T, dB = A^T dY. R [D,E+1] is the sum of Q^T dN
-// over all later chunks, the gradient of the sums to which this chunk adds:
+// over all later chunks, which is the gradient of this chunk's K^T V:
 //   dN = dz / d, and in the last column -(sum_e dz_e z_e) / d
 //   dQ = tril(dN V^T) K + dN S^T
 //   dK = tril(dN V^T)^T Q + V R^T

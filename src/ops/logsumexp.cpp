@@ -11,7 +11,7 @@ Tensor logsumexp(const Tensor& x, int axis, bool keep) {
   const Shape shape = x.shape();
   const Index n = shape[axis], inner = shape.inner(axis), columns = shape.outer(axis) * inner;
   Tensor y = Tensor::empty(keep ? shape.with(axis, 1) : shape.without(axis), x.dtype());
-  Tensor parts = Tensor::empty({columns, 2}, x.dtype());  // m and log sum_j e^{x_j - m}: exact for large x
+  Tensor parts = Tensor::empty({columns, 2}, x.dtype());  // m and log sum_j e^{x_j - m}, separate for accuracy
   // Calls body(element of y, first element of x) for each column of the axis, in parallel.
   const auto each_column = [=](const auto& body) {
     parallel_for(columns, row_grain(4 * n), [&](Index begin, Index end) {

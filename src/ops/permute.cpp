@@ -49,13 +49,13 @@ Tensor permuted(const Tensor& x, const Axes& axes, int rank) {
 Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   const int rank = x.rank();
   if (static_cast<int>(order.size()) != rank)
-    fail("permute: ", counted(order.size(), "axis", "axes"), " for the shape ", x.shape());
+    fail("permute: ", counted(order.size(), "axis", "axes"), " for the shape ", x.shape(), "; name each axis once");
   Axes axes{}, inverse{};
   std::array<bool, Shape::kMaxRank> seen{};
   int i = 0;
   for (const int named : order) {
     const int axis = axis_of("permute", x, named);
-    if (seen[static_cast<std::size_t>(axis)]) fail("permute: axis ", axis, " is named twice");
+    if (seen[static_cast<std::size_t>(axis)]) fail("permute: axis ", axis, " is named twice; name each axis once");
     seen[static_cast<std::size_t>(axis)] = true;
     axes[static_cast<std::size_t>(i)] = axis;
     inverse[static_cast<std::size_t>(axis)] = i++;

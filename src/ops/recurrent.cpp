@@ -10,7 +10,7 @@
 // These are PyTorch's formulas. (In Cho et al. r multiplies h_{t-1} before the product with W_n.)
 //
 // Derivation of the backward pass, from the last step to the first (dv: dL/dv; s' = s (1 - s), tanh' = 1 - tanh^2).
-// h_t affects the loss through y_t = h_t and through step t + 1, so dh is dy_t plus the dh_{t-1} of step t + 1.
+// h_t affects the loss through y_t = h_t and through step t + 1, so dh is dy_t plus the gradient from step t + 1.
 //
 //   rnn    dp = dx = dh * (1 - h_t^2)
 //   gru    dn = dh * (1 - z),  dz = dh * (h_{t-1} - n);  before the activation functions:
@@ -223,7 +223,7 @@ void walk_forward(Index batch, const Tensor& w, const Before<T>& h, const Rows<T
   });
 }
 
-// For each step from the last to the first: calls cell(b, t) for each sequence to compute dp, then sets dh = dp W; with
+// For each step from the last to the first: calls cell(b, t) for each sequence to compute dp, then sets dh = dp W. If
 // `direct`, adds dp W to dh instead.
 template <class T, class Cell>
 void walk_backward(Index batch, const Tensor& w, const Rows<T>& dp, T* dh, bool direct, const Cell& cell) {
@@ -355,7 +355,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
                                       to.at(b, t));
     });
   });
-  // The gradient of *last_cell, stored by the tape entry of *last_cell, which runs before the entry of h.
+  // The gradient of *last_cell. The tape entry of *last_cell stores it, and runs backward before the entry of h.
   const auto dlast = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
   record("lstm", h, {x, w, bias, h0, c0},
          [s, w = w.detach(), start, start_c, gates, c = c.detach(), tanh_c, h = h.detach(), dlast](const Tensor& dy,

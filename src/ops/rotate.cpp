@@ -91,7 +91,8 @@ Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool
 
 Tensor rotate(const Tensor& x, Index offset, double base) {
   if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
-  if (offset < 0 || !(base > 0)) fail("rotate: offset ", offset, " and base ", base, " must not be negative");
+  if (offset < 0 || !(base > 0))
+    fail("rotate: offset ", offset, ", base ", base, "; use an offset >= 0 and a base > 0");
   Tensor y = rotate_pairs(x, offset, base, 1);
   record("rotate", y, {x},
          [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(rotate_pairs(dy, offset, base, -1)); });

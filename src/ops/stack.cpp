@@ -8,7 +8,8 @@ namespace headlight {
 Tensor stack(std::span<const Tensor> parts, int axis) {
   if (parts.empty()) fail("stack: nothing to stack");
   const Shape& shape = parts[0].shape();
-  if (shape.rank() == Shape::kMaxRank) fail("stack: parts of shape ", shape, " have no room for one more axis");
+  if (shape.rank() == Shape::kMaxRank)
+    fail("stack: parts of shape ", shape, " have no room for one more axis; use at most 3 axes");
   const int at = axis < 0 ? axis + shape.rank() + 1 : axis;
   if (at < 0 || at > shape.rank()) fail("stack: axis ", axis, " is outside a result of rank ", shape.rank() + 1);
   std::array<Index, Shape::kMaxRank> sizes{};

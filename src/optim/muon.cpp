@@ -4,14 +4,14 @@
 // Newton-Schulz steps approximate it by products alone (Jordan et al. 2024, "Muon: an optimizer for hidden layers in
 // neural networks"). With an odd polynomial p(x) = a x + b x^3 + c x^5, the step
 //   X <- a X + b X (X^T X) + c X (X^T X)^2
-// maps each singular value x to p(x). The steps start from X = U / |U|, whose singular values lie in [0, 1], and move
-// them towards 1. Amsel et al. 2025, "The Polar Express", choose for each step the polynomial with the smallest maximal
-// error on the interval to which the previous step maps the singular values. Here the first step has degree 5, the
-// second degree 9.
+// maps each singular value x to p(x). The steps start from X = U / |U|, where the norm |U| is at least the largest
+// singular value of U. The singular values of X therefore lie in [0, 1], and the steps move them towards 1. Amsel et
+// al. 2025, "The Polar Express", choose for each step the polynomial with the smallest maximal error on the interval to
+// which the previous step maps the singular values. Here the first step has degree 5, the second degree 9.
 //
-// All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone, whose size n is the smaller side
-// of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) / |U|. For U
-// with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
+// All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone. R is n x n, where n is the
+// smaller side of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) /
+// |U|. For U with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
 //
 // R, P1 and P2 commute, so every product of them is symmetric, and half of its elements suffice.
 #include <algorithm>

@@ -60,7 +60,7 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule)
 void Optimizer::step(double learning_rate, double gradient_scale) {
   if (!(learning_rate >= 0) || std::isinf(learning_rate) || !std::isfinite(gradient_scale))
     fail("optimizer: learning rate ", learning_rate, ", gradient scale ", gradient_scale,
-         "; the first must be a number from 0 up, the second finite");
+         "; use a finite rate >= 0 and a finite scale");
   ++steps_;
   // One loop over all parameters in chunks of equal size, because most parameters are too small for a parallel loop.
   // Each thread gets the same elements in every step, so that their state stays in its core's cache.

@@ -13,8 +13,8 @@ bool is_directory(const std::string& path);
 // Creates a directory and its missing parents; does nothing if the directory exists.
 // Errors: a file is in the way, permission denied.
 void make_directories(const std::string& path);
-// Lists the regular files in a directory and its subdirectories, as sorted paths that begin with `path`. Skips links to
-// directories and hidden files and directories (".name").
+// Lists the regular files in a directory and its subdirectories, as sorted paths that begin with `path`. Skips hidden
+// files and directories (".name"), and links to directories.
 // Errors: not a directory, permission denied, more than a million files.
 std::vector<std::string> files_below(const std::string& path);
 // The current folder, or "" if it is unknown.
@@ -22,7 +22,7 @@ std::string current_folder();
 bool is_absolute_path(const std::string& path);
 
 // An exclusive lock on a directory, held until destruction or until the process ends in any way. Creates no file. Does
-// nothing where the system or the file system has no locks.
+// nothing if the system or the file system has no locks.
 // Errors: another process holds the lock ("<path>: <busy>"), no such directory.
 class DirectoryLock {
  public:

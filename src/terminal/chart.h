@@ -13,8 +13,8 @@ struct Point {
   double x = 0, y = 0;
 };
 
-// A curve in bounded memory: when it would exceed `capacity` points, each pair of neighboring points is merged into its
-// mean, and every later point is the mean of twice as many samples.
+// A curve in bounded memory. When the curve would exceed `capacity` points, each pair of neighboring points is merged
+// into its mean. Every later point is then the mean of twice as many samples.
 class Curve {
  public:
   Curve() = default;
@@ -91,8 +91,8 @@ struct Chart {
   std::vector<Level> levels = {};
 };
 
-// The range of the y axis: contains all levels and points, except that points in the first twentieth of the x range do
-// not raise its top, so that a steep start of training does not flatten the rest.
+// The range of the y axis, which contains all levels and points. There is one exception: points in the first twentieth
+// of the x range do not raise the top, so that a steep start of training does not flatten the rest.
 struct Range {
   double low = 0, high = 1;
 };

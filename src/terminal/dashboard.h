@@ -14,7 +14,7 @@ struct HeadLine {
   std::string head;   // "L0H1"
   std::string role;   // the role with the highest score
   bool sure = false;  // whether the score is significant; if not, the role is shown in brackets
-  Curve kappa;        // the head's score for this role over the steps: 0 chance level, 1 all of its attention
+  Curve kappa;        // the head's score for this role over the steps: 0 is chance level, 1 is all of its attention
 };
 
 // The state of a run. NaN, or -1 for a step, means unknown; unknown values are not shown.

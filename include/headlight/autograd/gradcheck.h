@@ -20,7 +20,8 @@ namespace headlight {
 
 struct GradcheckOptions {
   double tolerance = 1e-6;  // largest relative error that passes
-  // Errors are relative to max(|analytic|, |numeric|, floor), so gradients below the floor are compared absolutely.
+  // Errors are relative to max(|analytic|, |numeric|, floor): the error of a gradient below the floor is divided by the
+  // floor.
   double floor = 1e-2;
   double step = 1e-3;      // finite-difference step h, as a multiple of max(1, |x|)
   std::uint64_t seed = 1;  // seed of the random weights that reduce a result to one number
@@ -35,10 +36,10 @@ struct GradcheckResult {
 
 using Differentiable = std::function<Tensor(std::span<const Tensor>)>;
 
-// Differentiates L = sum(f(inputs) * fixed random weights) with respect to every element of every input: once by
-// the tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h, whose
-// truncation error is of order h^4. The error is about 1e-11. f must depend on its inputs alone; if f uses dropout, f
-// must call seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
+// Differentiates L = sum(f(inputs) * fixed random weights) with respect to every element of every input, once by the
+// tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h. This difference
+// has a truncation error of order h^4; the error is about 1e-11. f must depend on its inputs alone; if f uses dropout,
+// f must call seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
 // Errors: an input is not float64, f changes its inputs, or f's result changes shape.
 // For a layer use nn/gradcheck.h, which also checks the gradients of the layer's parameters.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options = {});

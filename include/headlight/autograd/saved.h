@@ -1,8 +1,8 @@
 // Saved: rematerialization (Chen et al. 2016). A result that is cheap to compute from other saved tensors is
 // recomputed in the backward pass instead of being stored.
 //
-// The operation that computes such a result provides a function that recomputes the result. Here layer_norm recomputes
-// its result from its input, which layer_norm saves anyway:
+// The operation that computes such a result provides a function that recomputes the result. For example, layer_norm
+// recomputes its result from its input, which layer_norm saves in any case:
 //
 //   rematerializable(y, [x = x.detach()] { return apply(x); });     // after record()
 //

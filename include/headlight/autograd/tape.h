@@ -1,15 +1,15 @@
 // The tape: reverse-mode automatic differentiation in one loop.
 //
 // While a Tape is alive, each operation records an entry. An operation can only use existing tensors, so the order of
-// recording is a topological order: in reverse order, every use of a result comes before the entry that computed it.
+// recording is a topological order. In reverse order, every use of a result comes before the entry that computed it.
 // The backward pass therefore needs no graph search and no recursion. Example with a diamond:
 //
 //   Tape tape;
 //   Tensor b = exp(a);        // entry 0   a -> b
 //   Tensor c = mul(a, b);     // entry 1   a, b -> c       two entries use a
-//   tape.backward(c);         // gradient of c is 1
-//     // entry 1: a gets dc b,  b gets dc a
-//     // entry 0: a also gets db b. All uses of b were recorded after entry 0, so db is complete here.
+//   tape.backward(c);         // dc, the gradient of c, is 1
+//     // entry 1: da = dc b,  db = dc a
+//     // entry 0: da += db b. All uses of b were recorded after entry 0, so db is complete here.
 //
 // Without a live tape (inference), operations record and save nothing.
 //
@@ -46,9 +46,9 @@ class Gradient {
   const Shape& shape() const { return slot_->shape; }
   // Adds g to the gradient; does nothing if not needed(). Error: g's shape or type differs from the input's.
   void add(const Tensor& g);
-  // The gradient tensor itself, for operations that can add in place. Sets `accumulate` to true if the tensor already
-  // holds a sum, to which the caller must add; otherwise the tensor is uninitialized and the caller must overwrite
-  // every element. Call only if needed().
+  // The gradient tensor itself, for operations that can add in place. If the tensor already holds a sum, sets
+  // `accumulate` to true, and the caller must add to the tensor. Otherwise the tensor is uninitialized, and the caller
+  // must overwrite every element. Call only if needed().
   Tensor target(bool& accumulate);
 
  private:
@@ -76,8 +76,8 @@ class Gradients {
 
 class Tape {
  public:
-  // Makes this the tape that operations of this thread record on. The newest live Tape or NoGrad of the thread is in
-  // effect. They may be destroyed in any order, so `tape = std::make_unique<Tape>()` may replace the tape each step.
+  // Operations of this thread now record on this tape. The newest live Tape or NoGrad of the thread is in effect. They
+  // may be destroyed in any order, so `tape = std::make_unique<Tape>()` may replace the tape each step.
   Tape();
   ~Tape();
   Tape(const Tape&) = delete;

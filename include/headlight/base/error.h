@@ -44,7 +44,7 @@ class InterruptedError : public Error {
 };
 
 // One component of a layer's path, such as "attn" in blocks.0.attn.qkv. Paths live as long as their thread, so a tape
-// entry or a profile stores a pointer and builds the text only when needed.
+// entry or a profile stores a pointer to the path and builds the text only when needed.
 struct LayerPath {
   std::string name;
   LayerPath* outer = nullptr;

@@ -69,9 +69,9 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context, Ind
 // document and has `context` targets, or fewer at the end of the text. A positive `most` limits the number of windows;
 // they are then evenly spaced.
 std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
-// Fills `batch` with `rows` of these windows, drawn uniformly with replacement. Error: no documents.
+// Fills `batch` with `rows` of the document windows, drawn uniformly with replacement. Error: no documents.
 void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
-// Makes the batch of these windows: one row each.
+// Fills `batch` with the given windows, one row each.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);
 
 }  // namespace headlight

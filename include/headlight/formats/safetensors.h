@@ -90,7 +90,7 @@ class SafeTensors {
   const Metadata& metadata() const { return file_->metadata; }
   const std::string& source() const { return file_->source; }
 
-  // A tensor by name. If it is missing, find returns a null pointer and at throws.
+  // The tensor called `name`. If there is none, find() returns null and at() throws.
   const TensorView* find(std::string_view name) const;
   const TensorView& at(std::string_view name) const;
 
@@ -117,9 +117,9 @@ class SafeTensors {
   std::shared_ptr<const File> file_;
 };
 
-// Writes a file atomically. Equal tensors and metadata give equal bytes in any order: tensors are sorted by element
-// size, largest first, then by name, and spaces pad the header to a multiple of 8 bytes, so that every tensor is
-// aligned for its type.
+// Writes a file atomically. Equal tensors and metadata give equal bytes in any order. Tensors are sorted by element
+// size, largest first, then by name. Spaces pad the header to a multiple of 8 bytes, so that every tensor is aligned
+// for its type.
 // Errors: a duplicate name or the name "__metadata__", names or metadata that are not UTF-8, data that does not match
 // dtype and shape, a header of more than 100,000,000 bytes; the errors of AtomicFile.
 void save_safetensors(const std::string& path, std::span<const TensorView> tensors, const Metadata& metadata = {});

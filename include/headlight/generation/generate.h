@@ -47,13 +47,14 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 void require_next_token(const LanguageModel& model, const std::string& where);
 
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
-// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` to models
-// whose training windows all began at a document end: if the last `context` tokens contain a document end, the input
-// starts at the first one. Errors: an empty prompt, require_next_token().
+// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` to models whose
+// training windows all began at a document end. If the last `context` tokens contain a document end, the input then
+// starts at the first document end. Errors: an empty prompt, require_next_token().
 //
 // Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as
-// the text, or the current document, fits the context. Beyond that, the reader defines which tokens the logits depend
-// on (a transformer's: models/decoder.h). If the model has no reader, this function is generate_full_context().
+// the text, or the current document, fits the context. For longer texts, the reader defines which tokens the logits
+// depend on (for transformers see models/decoder.h). If the model has no reader, this function is
+// generate_full_context().
 std::vector<std::int32_t> generate(const LanguageModel& model, std::span<const std::int32_t> prompt, Index count,
                                    const SampleOptions& options, Rng& rng, const EachToken& each = {},
                                    std::span<const std::int32_t> document_end = {});

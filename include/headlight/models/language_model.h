@@ -30,7 +30,7 @@ class TokenReader {
   TokenReader(const TokenReader&) = delete;
   TokenReader& operator=(const TokenReader&) = delete;
 
-  // Forgets all tokens and reads these. Returns the logits [V] of the next token, valid until the next call.
+  // Forgets all tokens and reads `ids`. Returns the logits [V] of the next token, valid until the next call.
   // Errors: no tokens, more tokens than the context, an id outside the vocabulary.
   virtual std::span<const float> start(std::span<const std::int32_t> ids) = 0;
   // Reads one more token; start() need not come first. Returns logits as start() does.
@@ -53,8 +53,8 @@ class LanguageModel : public Module {
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
   // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty (the
-  // default): the model has no state. Training draws windows at random for a model without a state, and reads the text
-  // in order, in B = `batch` lanes, for a model with a state.
+  // default): the model has no state. For a model without a state, training draws windows at random. For a model with a
+  // state, training divides the text into B = `batch` lanes and reads each lane in order.
   virtual std::vector<Tensor> initial_state(Index /*batch*/) const { return {}; }
   // As operator(), but starts from `state` (tensors as initial_state() gives them), and replaces these tensors by the
   // state after the last token, detached. The default, for models without a state, calls operator().
@@ -93,7 +93,7 @@ class HeadedModel : public LanguageModel {
   virtual Index layers() const = 0;
   virtual Index heads_in(Index layer) const = 0;  // may be 0
   virtual Index width() const = 0;                // C
-  // The number of last keys that a query sees, for chance levels; 0: all.
+  // The number of most recent keys that a query may attend to, for chance levels; 0: all.
   virtual Index attention_window() const { return 0; }
   // A model of the same sizes, without dropout, with random weights from generator().
   virtual std::unique_ptr<HeadedModel> untrained() const = 0;

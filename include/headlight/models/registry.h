@@ -1,5 +1,5 @@
-// The registry of model families. A family that is registered here can be trained, resumed, sampled, evaluated and
-// planned by every command, with its own flags:
+// The registry of model families. The usual commands train, resume, sample, evaluate and plan the models of a
+// registered family, with flags of its own:
 //
 //   register_model({.name = "my-gru",
 //                   .help = "a GRU whose layers may add their input",

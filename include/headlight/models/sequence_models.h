@@ -13,9 +13,9 @@
 
 namespace headlight {
 
-// A bidirectional transformer trained by masking (BERT, Devlin et al. 2019): every token attends to all tokens of its
-// sequence, and the model predicts the tokens that are hidden from it. The vocabulary has one more input than outputs:
-// id V is the mask, which stands for a hidden token.
+// A bidirectional transformer trained by masking (BERT, Devlin et al. 2019). Every token attends to all tokens of its
+// sequence, and the model predicts the hidden tokens. In the input, a hidden token has id V, the mask; the model
+// predicts ids 0..V-1 only.
 class EncoderLM : public LanguageModel {
  public:
   // `mask_share` is the share of the tokens to predict in training. The weights are initialized as in TransformerLM.
@@ -83,10 +83,10 @@ class EncoderDecoder : public LanguageModel {
   // initialized as in TransformerLM. Errors: as for config.check(); a vocabulary of fewer than 2 tokens; ALiBi.
   explicit EncoderDecoder(const TransformerConfig& config);
 
-  // ids: B = `batch` rows of T tokens, each a pair "source TAB target LINE-BREAK", optionally after another line break;
-  // tokens after the pair are padding. -> logits [B,T,V]: row t predicts token t of the target, given the source and
-  // the target's earlier tokens. The row after the last token predicts the line break; later rows are meaningless.
-  // Errors: a row without a tab; those of LanguageModel.
+  // ids: B = `batch` rows of T tokens, concatenated -> logits [B,T,V]. A row of ids is a pair "source TAB target
+  // LINE-BREAK", with or without another line break before it; tokens after the pair are padding. Row t of the logits
+  // predicts token t of the target, given the source and the target's earlier tokens. The row after the last token
+  // predicts the line break; later rows are meaningless. Errors: a row without a tab; those of LanguageModel.
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override;
   Index vocabulary() const override { return config_.vocabulary; }
   Index context() const override { return config_.context; }
@@ -106,7 +106,7 @@ class EncoderDecoder : public LanguageModel {
   // pair fills the context. Errors: a source that does not fit the context; an id outside 0..V-1.
   std::vector<std::int32_t> translate(std::span<const std::int32_t> source) const;
   // The cross-attention weights for a pair, [L,H,T+1,S+1]. Row t belongs to the prediction of target token t, and the
-  // last row to the prediction of the end; the columns are the source tokens and the end of the source. Errors: as for
+  // last row to the prediction of the end. The columns are the source tokens and the end of the source. Errors: as for
   // translate().
   Tensor alignment(std::span<const std::int32_t> source, std::span<const std::int32_t> target) const;
 

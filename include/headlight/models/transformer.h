@@ -52,8 +52,8 @@ struct TransformerConfig {
   Index resolved_head_size() const { return head_size > 0 ? head_size : width / heads; }
   // F. Error: no such feed-forward part.
   Index hidden_size() const;
-  // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. As double,
-  // because they may be called before check(), when a product of sizes may exceed the range of Index.
+  // Total width of all heads of all layers, and the number of elements of the blocks' weight matrices. Their type is
+  // double, because before check() a product of sizes may exceed the range of Index.
   double all_heads_width() const;
   double block_weights() const;
   // Error: an invalid size or combination; the message gives valid values.
@@ -81,9 +81,9 @@ class TransformerBlock : public Module {
 // Maps token ids to the logits of the next token at each position.
 class TransformerLM : public HeadedModel {
  public:
-  // Initialization, with random numbers from generator() (Radford et al. 2019): weights are normal with mean 0 and
-  // stddev 0.02; the projections that add to the residual stream have stddev 0.02 / sqrt(N), where N is their number, 2
-  // per block (1 if hidden is 0); biases are 0. Error: as for config.check().
+  // Initializes the model with random numbers from generator(), as in Radford et al. 2019. Weights are normal with mean
+  // 0 and stddev 0.02. The N projections that add to the residual stream have stddev 0.02 / sqrt(N); N is 2 per block
+  // (1 if hidden is 0). Biases are 0. Error: as for config.check().
   explicit TransformerLM(const TransformerConfig& config);
 
   Index vocabulary() const override { return config_.vocabulary; }

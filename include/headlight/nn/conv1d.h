@@ -10,8 +10,9 @@ namespace headlight {
 
 class Conv1d : public Module {
  public:
-  // `kernel` is the number of taps K: y_t depends on x_t, x_{t-dilation}, ..., x_{t-(K-1) dilation}. Initial weights
-  // are those of a Linear with K in/groups inputs. Errors: kernel below 1, groups do not divide in and out.
+  // `kernel` is the number of taps K: y_t depends on x_t, x_{t-dilation}, ..., x_{t-(K-1) dilation}. The weights are
+  // initialized like those of a Linear with K * in / groups inputs. Errors: kernel below 1, groups do not divide in and
+  // out.
   Conv1d(Index in, Index out, Index kernel, const Conv1dOptions& taps = {}, const LinearOptions& options = {})
       : weight{this,
                "weight",

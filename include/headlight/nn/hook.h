@@ -14,7 +14,7 @@
 
 namespace headlight {
 
-// Where in a model an activation is.
+// The place of an activation in a model.
 struct HookSite {
   enum class Kind {
     kAttentionWeights,  // [B,H,T,S]; read only: the hook's result is ignored

@@ -16,10 +16,9 @@
 // "up: linear: input sizes ...".
 //
 // A layer declared as a plain member (`Linear up{8, 32};`) is not registered; parameters() and zero_grad() throw if
-// they find one with trainable parameters. Register a layer on the heap with adopt(). If adopt() was forgotten,
-// parameters() and zero_grad() throw only if the owner is a Child; gradcheck(module, ...) (nn/gradcheck.h) always
-// fails. To leave a layer unregistered on purpose, freeze its parameters:
-// `layer.weight.value().set_requires_grad(false)`.
+// they find one with trainable parameters. Register a layer on the heap with adopt(). parameters() and zero_grad()
+// detect a missing adopt() only if the owner is a Child; gradcheck(module, ...) (nn/gradcheck.h) always detects it. To
+// leave a layer unregistered on purpose, freeze its parameters: `layer.weight.value().set_requires_grad(false)`.
 #pragma once
 
 #include <cstddef>

@@ -34,9 +34,9 @@ struct AttentionMask {
   static AttentionMask padding(std::span<const Index> lengths, Index keys, bool causal = false);
 };
 
-// Describes an attention pattern for one query: a softmax over the keys of the last `window` tokens (0: of all tokens),
-// or, if `linear`, the sums S and n of linear_attention(). Single-token decoding and cost estimates use this
-// description.
+// Describes an attention pattern for one query. The pattern is a softmax over the keys of the last `window` tokens (0:
+// of all tokens). If `linear`, the pattern is linear_attention() with its sums S and n instead. Single-token decoding
+// and cost estimates use this description.
 struct AttentionStep {
   Index window = 0;
   bool linear = false;
@@ -86,8 +86,8 @@ struct AttentionLayerOptions {
 
 class MultiHeadAttention : public Module {
  public:
-  // `width` is C, `heads` is H. If head_size is given, H may be 0; the output is then the bias of `out`. Errors, if
-  // head_size is 0: H below 1, C not divisible by H. Error: H not divisible by G.
+  // `width` is C, `heads` is H. If head_size is given, H may be 0; the output is then the bias of `out`. Errors: H not
+  // divisible by G; without a head_size, H below 1 or C not divisible by H.
   MultiHeadAttention(Index width, Index heads, const AttentionLayerOptions& options = {});
 
   // Self-attention: x [B,T,C] -> [B,T,C]. `position` rotates queries and keys and biases the scores; null: no position
@@ -103,7 +103,7 @@ class MultiHeadAttention : public Module {
   Index head_size() const { return head_size_; }
   const AttentionPattern& pattern() const { return *pattern_; }
 
-  // The rows of qkv.weight are the queries of heads 0 .. H-1, then the keys of G heads, then their values.
+  // The rows of qkv.weight compute the queries of heads 0 .. H-1, then the keys of the G key heads, then their values.
   Child<Linear> qkv;  // weight [(H+2G)D, C]
   Child<Linear> out;  // weight [C, HD]
 

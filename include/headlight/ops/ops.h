@@ -241,7 +241,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Ten
 
 // ---- convolution along a sequence ----
 struct Conv1dOptions {
-  Index dilation = 1;  // distance of the taps
+  Index dilation = 1;  // distance between neighboring taps
   Index groups = 1;    // output channels depend only on the input channels of the same group
 };
 // Causal convolution with stride 1: y_t = bias + sum_k W_k x_{t - (K-1-k) dilation}, where x is 0 before t = 0.

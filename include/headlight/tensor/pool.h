@@ -1,4 +1,4 @@
-// The storage pool: recycles released blocks, so a training loop, which requests the same sizes every step, makes no
+// The storage pool: recycles released blocks. A training loop requests the same sizes in every step, so it makes no
 // system allocation after its second step.
 //
 // Blocks are 64-byte aligned and come in size classes: multiples of 64 bytes up to 512 bytes, then eight classes per
@@ -32,7 +32,7 @@ void pool_reset_peak();
 // Returns the free blocks to the system.
 void pool_trim();
 
-// Allocator for standard containers on the pool, so that data saved for a backward pass needs no system allocation.
+// Lets standard containers allocate from the pool, so that data saved for a backward pass needs no system allocation.
 template <class T>
 struct PoolAllocator {
   using value_type = T;

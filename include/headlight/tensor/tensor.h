@@ -53,8 +53,8 @@ class PrecisionScope {
  private:
   Scoped<Precision> scope_;
 };
-// Whether the CPU multiplies bfloat16 numbers faster than float32 numbers. If not, kBf16 gives the same
-// results, but slower.
+// Whether the CPU multiplies bfloat16 numbers faster than float32 numbers. On other CPUs kBf16 gives the same results,
+// but is slower than kFloat32.
 bool has_fast_bf16();
 
 template <class T>
@@ -132,10 +132,10 @@ class Tensor {
 
   // ---- gradients ----
   // true: makes this a leaf, whose gradient backward() accumulates. Handles copied from the leaf afterwards share the
-  // gradient; handles copied before do not. false: the leaf and all handles that share its gradient stop accumulating
-  // and keep the current gradient; true resumes. true has no effect on an accumulating leaf or a result of a live
-  // tape. Errors: false on a result; true on a result whose tape was destroyed or has run backward; use detach()
-  // instead.
+  // gradient; handles copied before do not. No effect on an accumulating leaf or on a result of a live tape.
+  // false: the leaf and all handles that share its gradient stop accumulating and keep the current gradient. A later
+  // call with true resumes.
+  // Errors: false on a result; true on a result whose tape was destroyed or has run backward; use detach() instead.
   void set_requires_grad(bool value);
   // True for a leaf that accumulates its gradient and for a result recorded on a tape.
   bool requires_grad() const;

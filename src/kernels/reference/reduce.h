@@ -20,7 +20,7 @@ void sum_axis(Index outer, Index n, Index inner, const T* x, T* y) {
   }
 }
 
-// x [outer,n,inner], y and where [outer,inner]. The first NaN wins; otherwise the first of equal maxima.
+// x [outer,n,inner], y and where [outer,inner]. Selects the first NaN; without NaN, the first of equal maxima.
 template <class T>
 void max_axis(Index outer, Index n, Index inner, const T* x, T* y, std::int32_t* where) {
   for (Index o = 0; o < outer; ++o) {

@@ -6,7 +6,7 @@
 //              keys                          Forward, for each block of queries (rows):
 //           ┌────┬────┬────┐                  1. S = scale Q K^T for a tile of keys
 //           │ S  │  ·    ·   <- skipped:      2. m' = max(m, max of S); P = exp(S - m'); l = l exp(m - m') + sum P
-//   queries ├────┼────┐        not causal     3. Z = Z exp(m - m') + P V; repeat for the next tile of keys
+//   queries ├────┼────┐        future keys    3. Z = Z exp(m - m') + P V; repeat for the next tile of keys
 //           │ S  │ S  │  ·                    4. after the last tile: Z = Z / l
 //           ├────┼────┼────┐
 //           │ S  │ S  │ S  │                 Backward, in the same order; m and l are enough to recompute P:

@@ -9,7 +9,8 @@
 
 namespace headlight::kernels {
 
-// Tile size. Fewer queries per tile skip more non-causal scores; more queries per tile reuse loaded keys more often.
+// Tile size. With fewer queries per tile, more scores of future keys are skipped; with more queries, loaded keys are
+// reused more often.
 inline constexpr Index kQueryBlock = 48, kKeyBlock = 256;
 
 template <class V>
@@ -44,12 +45,12 @@ struct AttentionRows {
     for (Index i = begin; i < end; ++i) x[i] = 0;
   }
   static void scale_row(Index n, float factor, float* x) { simd_scale<V>(n, factor, x, x); }
-  // The state of a row's online softmax: m and l of the header comment.
+  // The state of a row's online softmax: m and l in simd/attention.h.
   struct Running {
     float largest = -__builtin_inff(), sum = 0;
   };
-  // Returns the largest of n scores; with extras, converts the products to scores first. All rows are done
-  // before the exponentials begin, so that the latency of one row's reduction overlaps with the next rows.
+  // Returns the largest of n scores; with extras, converts the products to scores first. The caller does this for all
+  // rows before it computes exponentials, so that the latency of one row's reduction overlaps with the next rows.
   static float largest_score(Index n, float scale, const Extras& extras, float* s) {
     if (extras.any()) {
       score_row(n, scale, extras, s);
@@ -58,8 +59,8 @@ struct AttentionRows {
     const V factor = V::set(scale);
     return max_value<V>(n, [&](Index i, auto lanes) { return factor * V::load(s + i, lanes); });
   }
-  // Step 2 for one row: replaces n products by their exponentials and updates m and l. `here` is the tile's largest
-  // score. Returns the correction factor exp(m - m') for the row of Z.
+  // Step 2 of the forward pass for one row: replaces n products by their exponentials and updates m and l. `here` is
+  // the tile's largest score. Returns the correction factor exp(m - m') for the row of Z.
   static float softmax_row(Index n, float scale, const Extras& extras, float here, float* s, Running& so_far) {
     if (extras.any()) scale = 1;
     const V factor = V::set(scale);

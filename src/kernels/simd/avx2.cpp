@@ -1,5 +1,6 @@
 // The kernel table for AVX2 and FMA. CMakeLists.txt passes the AVX2 flags to this file only; its code runs only if
-// isa.h detects both. On other architectures avx2_table() returns the portable table and is never called.
+// isa.h detects both instruction sets. On other architectures avx2_table() returns the portable table and is never
+// called.
 #include "kernels/kernels.h"
 
 #if defined(__AVX2__) && defined(__FMA__)

@@ -1,5 +1,6 @@
 // The kernel table for AVX-512 (F and DQ). CMakeLists.txt passes the AVX-512 flags to this file only; its code runs
-// only if isa.h detects both. On other architectures avx512_table() returns the AVX2 table and is never called.
+// only if isa.h detects both instruction sets. On other architectures avx512_table() returns the AVX2 table and is
+// never called.
 #include "kernels/kernels.h"
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)

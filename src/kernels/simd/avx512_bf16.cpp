@@ -14,9 +14,9 @@
 //   B^T: 16 x 16 pairs are transposed in registers
 //
 // On Zen 4 a core starts one vdpbf16ps or one multiply-add of 16 lanes per cycle, so the product takes half the time.
-// Xeons since Sapphire Rapids start one vdpbf16ps in two cycles and two multiply-adds in one, so the float32 units are
-// faster there, and isa.h selects the table only on request. AMX computes 16 x 16 tiles of the same pairs; such a table
-// would be another file like this one.
+// Xeons since Sapphire Rapids start one vdpbf16ps every two cycles, but two multiply-adds every cycle. The float32
+// units are faster there, so isa.h selects this table only on request. AMX computes 16 x 16 tiles of the same pairs; a
+// table for AMX would be another file like this one.
 #include "kernels/kernels.h"
 
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)

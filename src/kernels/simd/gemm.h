@@ -19,8 +19,8 @@
 //        │           │        │               │                    │               │
 //        └───────────┘        └───────────────┘                    └───────────────┘
 //
-// Packing makes the micro-kernel read memory sequentially, but costs a pass over the matrix. It is skipped for a matrix
-// that is small or read only a few times (packs_a and packs_b below).
+// Packing makes the micro-kernel read memory sequentially, but costs a pass over the matrix. A matrix that is small or
+// read only a few times is not packed (packs_a and packs_b below).
 //
 // The kind of operands decides what a packed block contains:
 //   kInPlace          whether the micro-kernel can read a matrix that is not packed
@@ -85,8 +85,8 @@ struct GemmDriver {
   static constexpr Index kMostTileRows = V::kLanes == 16 ? 8 : kTileRows;
 
   // Splits m rows into panels of kTileRows rows, plus a rest of up to 11 rows in one or two panels of nearly equal
-  // height: tiles of few rows have too few independent sums to keep the multiply-add units busy. If two of the tallest
-  // tiles hold all rows, B is read at most twice.
+  // height. Tiles of fewer rows would have too few independent sums to keep the multiply-add units busy. If two of the
+  // tallest tiles hold all rows, B is read at most twice.
   struct Group {
     Index row, count, rows;  // `count` panels of `rows` rows from `row` on
   };

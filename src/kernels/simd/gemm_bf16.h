@@ -1,8 +1,9 @@
 // The product of bfloat16 operands in float32 units, for CPUs without fast bfloat16 instructions.
 //
 // Packing rounds the elements and keeps them as floats; the float32 product's micro-kernel multiplies them. Packing
-// also swaps the two steps of each pair, and adds a step of zeros to a block of odd length, so that the additions have
-// the order that bf16.h defines. Takes a little longer than the float32 product, because every matrix is packed.
+// also swaps the two steps of each pair, and adds a step of zeros to a block of odd length. The additions then have the
+// order that bf16.h defines. The product takes a little longer than the float32 product, because every matrix is
+// packed.
 #pragma once
 
 #include "kernels/bf16.h"

@@ -4,7 +4,7 @@
 //   1. A batch of products: each thread computes some of them.
 //
 //   2. A single product: C is cut into one rectangle per thread. Several threads then pack the same blocks of
-//      A or B; packing is about 1 part in m (or n) of the work.
+//      A or B; packing costs about 1/m (or 1/n) of the work.
 //
 //   3. Both factors stored with k outermost, as in a weight's gradient dW = dY^T X, where k runs over the batch: the
 //      blocks of k are divided instead.
@@ -26,8 +26,8 @@
 
 namespace headlight::kernels {
 
-// Products of fewer multiply-adds than this (over all batches; about 4 us on Zen 4) run on the calling thread, because
-// starting a loop costs a few tenths of a microsecond, and more if the other threads sleep.
+// Products of fewer multiply-adds than this (about 4 us on Zen 4), counted over all batches, run on the calling thread.
+// Starting a loop costs a few tenths of a microsecond, and more if the other threads sleep.
 inline constexpr Index kParallelWork = Index{1} << 18;
 
 // The cost model of a rectangle, per step of k: m n multiply-adds, plus m + n elements read. Reading one element counts

@@ -15,7 +15,7 @@
 // on where tiles begin.
 //
 // `Operands` says what a 32-bit element of a panel is and how to multiply it: a float (Floats, gemm_pack.h), or two
-// steps of k as bfloat16 numbers (avx512_bf16.cpp). k counts elements.
+// steps of k as bfloat16 numbers (avx512_bf16.cpp). k counts these elements.
 #pragma once
 
 #include "kernels/kernels.h"

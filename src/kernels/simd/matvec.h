@@ -11,8 +11,8 @@
 //
 // Every weight is read and used once, so memory bandwidth bounds the speed. Rows are processed one after another,
 // because a single sequential stream reads fastest. (Four rows at a time would share the loads of x, but read a matrix
-// larger than the caches two to three times slower.) Eight independent sums hide the latency of a multiply-add: four
-// cycles, two per cycle.
+// larger than the caches two to three times slower.) Eight independent sums hide the latency of a multiply-add, because
+// two multiply-adds start per cycle and each takes four cycles.
 //
 //   1. Vector i of a row is added to sum i mod 8; a partial last vector uses only the lanes that exist.
 //   2. The sums are added in pairs, then the lanes, then the bias.

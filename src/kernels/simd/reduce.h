@@ -8,7 +8,7 @@
 
 namespace headlight::kernels {
 
-// Adds to y the sums over n rows, `width` elements apart, of kWide adjacent vectors: several cache lines per row.
+// Adds n rows of kWide adjacent vectors to y. The rows begin `width` elements apart. A row spans several cache lines.
 template <class V, int kWide, class Lanes>
 [[gnu::always_inline]] inline void add_rows(Index n, Index width, const float* x, float* y, Lanes lanes) {
   V sums[kWide];
@@ -18,8 +18,8 @@ template <class V, int kWide, class Lanes>
   for (int w = 0; w < kWide; ++w) (V::load(y + w * V::kLanes, lanes) + sums[w]).store(y + w * V::kLanes, lanes);
 }
 
-// With inner = 1 every row is one sum. Otherwise vectors run along inner, and rows are added in runs as in sum_terms,
-// so that the rounding error does not grow with n.
+// With inner = 1 each row of x gives one sum. Otherwise vectors run along inner, and rows are added in runs as in
+// sum_terms, so that the rounding error does not grow with n.
 template <class V>
 void simd_sum_axis(Index outer, Index n, Index inner, const float* x, float* y) {
   if (inner == 1) {
@@ -44,7 +44,7 @@ void simd_sum_axis(Index outer, Index n, Index inner, const float* x, float* y) 
   }
 }
 
-// The index of the first NaN, or without NaN of the first maximum.
+// The index of the first NaN; if there is none, of the first maximum.
 template <class V>
 Index first_largest(Index n, const float* x) {
   const V largest = V::set(max_value<V>(n, [&](Index i, auto lanes) { return V::load(x + i, lanes); }));

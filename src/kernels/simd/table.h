@@ -1,4 +1,4 @@
-// Builds the kernel table for a vector type V. Exactly one source file instantiates it for each V.
+// Builds the kernel table for a vector type V. Exactly one source file instantiates simd_table() for each V.
 #pragma once
 
 #include "kernels/kernels.h"

@@ -1,7 +1,7 @@
 // Eight floats in an AVX2 register: the vector type of avx2.cpp. vec_portable.h has the same members.
 //
-// Only avx2.cpp includes this header, and the type is in an unnamed namespace. Every kernel instantiated with it then
-// has internal linkage, so the linker cannot merge AVX2 code into another file.
+// Only avx2.cpp includes this header, and the type is in an unnamed namespace. Every kernel instantiated with this type
+// then has internal linkage, so the linker cannot merge AVX2 code into another file.
 #pragma once
 
 #include <immintrin.h>
