@@ -146,9 +146,9 @@ class Team {
   };
 
   // A seqlock (Boehm 2012): the number is 0 while the fields change, and a reader discards the fields if the number
-  // changed during the read. A reader that acquires a new field also sees the 0, which was stored before the field was
-  // released. The final store of the number must not be reordered with the read of sleepers_ after it. The same holds
-  // for the two accesses in sleep(). All four are therefore seq_cst.
+  // changed during the read. The writer stores the 0 before it releases the new fields, so a reader that acquires a new
+  // field value also sees that the number changed. The final store of the number must not be reordered with the read of
+  // sleepers_ after it. The same holds for the two accesses in sleep(). All four are therefore seq_cst.
   void publish(const Chain& chain) {
     published_.number.store(0, std::memory_order_relaxed);
     published_.loops.store(chain.loops, std::memory_order_release);

@@ -40,7 +40,7 @@ struct Attention {
   Index group = 1;           // heads per key head; divides H
   bool causal = false;       // query t attends to keys 0 .. t + S - T + shift
   Index shift = 0;           // needs `causal`
-  Index window = 0;          // if above 0, only to the last `window` of these; needs `causal`
+  Index window = 0;          // if above 0, query t attends only to the last `window` of those keys; needs `causal`
   Matrices<const T> mask{};  // [T,S], 0 where a query may not attend to a key; null data for none
   Matrices<const T> bias{};  // [T,S]; null data for none
   // Dropout of element i = ((b H + h) T + t) S + s, as in Table::dropout; a threshold of 0 disables it.

@@ -116,8 +116,8 @@ T inverse_of(T denominator) {
   return denominator < std::sqrt(std::numeric_limits<T>::min()) ? T{0} : 1 / denominator;
 }
 
-// The backward pass of chunked(): gradients of chunks [BH,N,c,W], W >= D, to the gradient of x [B,G,T,D]. The gradients
-// of heads that share a key head add up.
+// The backward pass of chunked(): converts gradients of chunks [BH,N,c,W], W >= D, to the gradient of x [B,G,T,D], and
+// adds up the gradients of heads that share a key head.
 Tensor chunked_backward(const Chunks& n, const Tensor& chunks, const Tensor& x) {
   const Index w = chunks.size(3), d = x.size(3), g = x.size(1), group = n.heads / std::max<Index>(1, g);
   if (x.numel() == chunks.numel()) return reshape(chunks, x.shape());

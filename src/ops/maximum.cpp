@@ -9,7 +9,7 @@ namespace {
 template <class Before>
 Tensor select(const char* name, const Tensor& a, const Tensor& b, const Before& before) {
   check_same_dtype(name, a, b);
-  // A NaN in a is unequal to itself; a NaN in b is selected because no comparison with NaN is true.
+  // A NaN in a is selected by u != u; a NaN in b is selected because every other comparison with NaN is false.
   const auto pick = [before](auto u, auto v) { return before(u, v) || u == v || u != u ? u : v; };
   Tensor y = broadcast_map(pick, broadcast(a.shape(), b.shape(), name), a, b);
   record(name, y, {a, b}, [a = a.detach(), b = b.detach(), before](const Tensor& dy, const Gradients& d) {

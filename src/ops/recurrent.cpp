@@ -124,7 +124,7 @@ class Panels {
   static Panels transposed(const Tensor& w) {
     Panels p(w.size(1), w.size(0), w.dtype());
     p.fill([in = w.data<T>(), &p](Index column, Index columns, T* panel) {
-      // Blocks of eight columns: each stores contiguous elements.
+      // Eight columns at a time, so that the inner loop writes contiguous elements.
       for (Index j = 0; j < columns; j += 8)
         for (Index i = 0; i < p.k_; ++i)
           for (Index c = j; c < std::min(columns, j + 8); ++c) panel[i * kPanel + c] = in[(column + c) * p.k_ + i];
@@ -355,7 +355,8 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
                                       to.at(b, t));
     });
   });
-  // The gradient of *last_cell. The tape entry of *last_cell stores it, and runs backward before the entry of h.
+  // The gradient of *last_cell. The backward function of *last_cell writes this tensor; that of h runs later and
+  // reads it.
   const auto dlast = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
   record("lstm", h, {x, w, bias, h0, c0},
          [s, w = w.detach(), start, start_c, gates, c = c.detach(), tanh_c, h = h.detach(), dlast](const Tensor& dy,

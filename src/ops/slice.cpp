@@ -47,7 +47,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   for (const Tensor& part : parts) {
     check_same_dtype("concat", parts[0], part);
     if (part.rank() != first.rank() || !(part.shape().with(axis, 0) == first.with(axis, 0)))
-      fail("concat: shapes differ beside axis ", axis, ": ", first, " and ", part.shape());
+      fail("concat: shapes differ outside axis ", axis, ": ", first, " and ", part.shape());
     total += part.size(axis);
   }
   Tensor y = Tensor::empty(first.with(axis, total), parts[0].dtype());

@@ -9,9 +9,9 @@
 // al. 2025, "The Polar Express", choose for each step the polynomial with the smallest maximal error on the interval to
 // which the previous step maps the singular values. Here the first step has degree 5, the second degree 9.
 //
-// All factors are polynomials in the Gram matrix R = X^T X, so the steps need R alone. R is n x n, where n is the
-// smaller side of U. With P = a I + b R + c R^2 + ..., a step is X <- X P, and R <- P R P. In the end O = U (P1 P2) /
-// |U|. For U with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
+// A step multiplies X by a polynomial P = a I + b R + c R^2 + ... in the Gram matrix R = X^T X: X <- X P, and therefore
+// R <- P R P. P depends on R alone, so X itself is not needed until the end. R is n x n, where n is the smaller side of
+// U. In the end O = U (P1 P2) / |U|. For U with fewer rows than columns, R = X X^T and O = (P1 P2) U / |U|.
 //
 // R, P1 and P2 commute, so every product of them is symmetric, and half of its elements suffice.
 #include <algorithm>

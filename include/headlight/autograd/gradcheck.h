@@ -38,8 +38,8 @@ using Differentiable = std::function<Tensor(std::span<const Tensor>)>;
 
 // Differentiates L = sum(f(inputs) * fixed random weights) with respect to every element of every input, once by the
 // tape, and once by the five-point central difference (8 (L(+h) - L(-h)) - (L(+2h) - L(-2h))) / 12h. This difference
-// has a truncation error of order h^4; the error is about 1e-11. f must depend on its inputs alone; if f uses dropout,
-// f must call seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
+// is accurate to about 1e-11; its truncation error is of order h^4. f must depend on its inputs alone; if f uses
+// dropout, f must call seed_generator() first. Keep inputs at least two steps away from kinks (relu at 0, ties of max).
 // Errors: an input is not float64, f changes its inputs, or f's result changes shape.
 // For a layer use nn/gradcheck.h, which also checks the gradients of the layer's parameters.
 GradcheckResult gradcheck(const Differentiable& f, std::vector<Tensor> inputs, const GradcheckOptions& options = {});

@@ -140,7 +140,7 @@ class NoGrad {
   Scoped<Tape*> scope_{nullptr};
 };
 
-// Records that `operation` computed `output` from `inputs`, and the function that computes the inputs' gradients:
+// Records that `operation` computed `output` from `inputs`. `backward` computes the gradients of the inputs:
 //
 //   // a and b have the same shape
 //   record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, const Gradients& d) {

@@ -33,7 +33,7 @@ class Shape {
   // The same shape with another size along one axis, or without that axis. Error: no such axis.
   Shape with(int axis, Index size) const;
   Shape without(int axis) const;
-  // Products of the sizes before (outer) and after (inner) an axis, which view the tensor as [outer, size, inner].
+  // Products of the sizes before (outer) and after (inner) an axis: the tensor viewed as [outer, size, inner].
   Index outer(int axis) const;
   Index inner(int axis) const;
 

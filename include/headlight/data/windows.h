@@ -56,9 +56,9 @@ struct Window {
 // Windows that together predict every token at most once.
 //
 // Plain text is divided into consecutive windows, which predict every token except the first. With documents, each
-// window begins at a document start. Its targets end before the last document that begins inside the window, and the
-// next window begins with that document. Tokens more than `context` tokens after the start of their document are never
-// predicted.
+// window begins at a document start. The last document that begins inside a window may not fit, so the window's targets
+// end before this document, and the next window begins with it. Tokens more than `context` tokens after the start of
+// their document are never predicted.
 //
 // If `most` is positive and there are more than `most` windows, returns `most` of them, evenly spaced. Padding::kNone
 // excludes windows that need padding.

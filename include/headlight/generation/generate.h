@@ -17,7 +17,7 @@ namespace headlight {
 struct SampleOptions {
   double temperature = 1;  // divides the logits; 0 always takes the most likely token
   Index top_k = 0;         // sample from the k most likely tokens; 0: from all
-  double top_p = 1;        // sample from the most likely tokens whose probabilities add up to at least top_p
+  double top_p = 1;        // sample from the fewest most likely tokens with a total probability of at least top_p
   // Above 1, recent tokens become less likely: the logit x of each of the last kRepetitionSpan tokens becomes x /
   // penalty if x > 0, otherwise x * penalty (CTRL, Keskar et al. 2019).
   double repetition_penalty = 1;
@@ -47,9 +47,9 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 void require_next_token(const LanguageModel& model, const std::string& where);
 
 // Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
-// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` to models whose
-// training windows all began at a document end. If the last `context` tokens contain a document end, the input then
-// starts at the first document end. Errors: an empty prompt, require_next_token().
+// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` if all training
+// windows of the model began at a document end. The input then starts at the first document end among the last
+// `context` tokens, if there is one. Errors: an empty prompt, require_next_token().
 //
 // Reads each token once with the model's reader. The result equals generate_full_context() up to rounding as long as
 // the text, or the current document, fits the context. For longer texts, the reader defines which tokens the logits

@@ -56,7 +56,7 @@ struct FeedForwardOptions {
 // (headlight/command_line.h), or add it to the table in src/nn/feed_forward.cpp.
 struct FeedForwardKind {
   std::string name, help;
-  Index matrices;  // of C F weights each; the default F, 8 C / matrices, gives all parts the same number of weights
+  Index matrices;  // matrices of C F weights each; the default F = 8 C / matrices gives all parts equally many weights
   std::function<std::unique_ptr<FeedForward>(const FeedForwardOptions&)> make;
 };
 // Errors: no name or make, a name that is taken.

@@ -63,7 +63,7 @@ class AttentionPattern {
 // add it to the table in src/nn/attention_patterns.cpp.
 struct AttentionKind {
   std::string name, help;
-  std::string argument;  // "W": NAME:W selects the pattern, with a whole number W >= 1; empty: NAME selects it
+  std::string argument;  // "W": the pattern is selected as NAME:W, with a whole number W >= 1; empty: as NAME
   std::function<std::shared_ptr<const AttentionPattern>(Index argument)> make;
   // The name for lists of choices: "full", "window:W".
   std::string shown() const { return argument.empty() ? name : name + ":" + argument; }

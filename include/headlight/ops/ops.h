@@ -195,7 +195,7 @@ struct AttentionOptions {
   Tensor bias;          // added to the scores; broadcasts to [B,H,T,S]; undefined: none; gets a gradient
   double dropout = 0;   // dropout probability of the attention weights, in [0, 1)
   Index window = 0;     // if above 0, a query attends only to the last `window` keys that `causal` allows
-  Index shift = 0;      // of the causal diagonal; T - S lets query t attend to keys 0 .. t
+  Index shift = 0;      // moves the limit of `causal`; T - S lets query t attend to keys 0 .. t
   double softcap = 0;   // if above 0, scale q k^T is replaced by softcap tanh(scale q k^T / softcap)
 };
 // masked_softmax(scale q k^T + bias, mask) v: q [B,H,T,D], k [B,G,S,D], v [B,G,S,E] -> [B,H,T,E] (Vaswani et al. 2017).

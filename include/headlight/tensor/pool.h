@@ -2,7 +2,7 @@
 // system allocation after its second step.
 //
 // Blocks are 64-byte aligned and come in size classes: multiples of 64 bytes up to 512 bytes, then eight classes per
-// doubling, so that at most an eighth is wasted. A released block is reused only for its own class. Once every class
+// doubling, which waste at most an eighth. A released block is reused only for its own class. Once every class
 // holds as many blocks as one step uses at the same time, later steps allocate nothing. Under AddressSanitizer every
 // request goes to the system, so that AddressSanitizer detects misuse.
 #pragma once

@@ -158,7 +158,7 @@ struct AttentionTiles : AttentionRows<V> {
                ldc, key < old);
     }
   }
-  // Zeros the elements beside a step of the staircase that a product may read outside the visible part of a row.
+  // Zeros the invisible elements that a product may read before and after the visible part of a row.
   static void clear_beside(Index from, Index end, float* row) {
     clear(from > kTileRows ? from - kTileRows : 0, from, row);
     for (Index i = 0; i < kTileRows; i += V::kLanes) V::zero().store(row + end + i);

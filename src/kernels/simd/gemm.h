@@ -53,8 +53,8 @@ struct Blocking {
 inline constexpr Blocking kBlocking{240, 2048, kGemmBlock};
 
 // A is read in place if C has at most this many panels of columns, because each panel reads A once. A transposed A
-// costs one cache line per step of k, so packing pays off sooner. With rows of kWideRow or more, the lines are also in
-// different pages and compete for few sets of the level 1 cache.
+// costs one cache line per step of k, so packing pays off sooner. With rows of kWideRow elements or more, the
+// lines are also in different pages and compete for few sets of the level 1 cache.
 inline constexpr Index kUnpackedPanels = 12, kUnpackedPanelsTransposed = 8, kUnpackedPanelsWide = 4, kWideRow = 512;
 
 // One thread's product: a rectangle of C and the parts of A and B that it needs. Members as in Gemm.

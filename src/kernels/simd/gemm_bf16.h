@@ -12,7 +12,7 @@
 
 namespace headlight::kernels {
 
-// Elements for Floats (gemm_pack.h).
+// The Elements argument of Floats (gemm_pack.h): rounds to bfloat16.
 struct RoundedToBf16 {
   static constexpr Index steps(Index k) { return k + k % 2; }
   static constexpr Index source(Index step) { return step ^ 1; }

@@ -16,9 +16,9 @@ namespace headlight::kernels {
 
 // How packing changes the elements. This kind copies them.
 struct Unchanged {
-  static constexpr Index steps(Index k) { return k; }         // steps of a packed block with k steps of the source
+  static constexpr Index steps(Index k) { return k; }         // packed steps for k steps of the source
   static constexpr Index source(Index step) { return step; }  // the step of the source
-  static constexpr bool exists(Index /*source*/, Index /*k*/) { return true; }  // if not: zeros
+  static constexpr bool exists(Index /*source*/, Index /*k*/) { return true; }  // false: pack zeros
   template <class V>
   [[gnu::always_inline]] static V converted(V x) {
     return x;

@@ -14,7 +14,7 @@
 // Each element of C is one chain of multiply-adds over p in order, in any tile and lane, so its value does not depend
 // on where tiles begin.
 //
-// `Operands` says what a 32-bit element of a panel is and how to multiply it: a float (Floats, gemm_pack.h), or two
+// `Operands` defines what a 32-bit element of a panel is and how to multiply it: a float (Floats, gemm_pack.h), or two
 // steps of k as bfloat16 numbers (avx512_bf16.cpp). k counts these elements.
 #pragma once
 

@@ -53,7 +53,7 @@ struct Portable {
       for (int i = 0; i < 4; ++i) bits |= v[i] < 0 ? 1u << i : 0u;
       return bits;
     }
-    // Integer arithmetic must wrap around; for signed integers that is undefined behavior.
+    // Unsigned, because integer arithmetic must wrap around, and signed overflow is undefined behavior.
     [[gnu::always_inline]] Words words() const { return reinterpret_cast<Words>(v); }
     [[gnu::always_inline]] static Int wrap(Words w) { return {reinterpret_cast<Ints>(w)}; }
   };
