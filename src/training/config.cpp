@@ -69,7 +69,7 @@ void RunConfig::check() const {
       throw UsageError(cat("--context ", context, ": the sequences of ", corpus, " have ", length, " symbols; use ",
                            length, " or fewer"));
   }
-  // In bytes, independent of the machine: larger values come from typing errors.
+  // A limit in bytes, independent of the machine, against typing errors.
   constexpr double kMost = 4e11;
   if (memory(1) > kMost)
     throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
@@ -84,7 +84,8 @@ double RunConfig::memory(Index vocabulary) const {
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
                        static_cast<double>(kind.other_state) * others;
-  // float32: weights, the optimizer's state, and the ids. The gradients of the weights grow while the tape shrinks.
+  // Four bytes for each weight, number of the optimizer's state, and id. Gradients and activations count as the larger
+  // of the two, because the gradients grow while the tape shrinks.
   return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * model_cost.activations) + ids);
 }
 

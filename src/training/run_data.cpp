@@ -62,7 +62,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
   data.document_end = document_end(data.train);
-  // The corpus has one probability per byte, which is one per token only if every character is a single byte.
+  // A corpus has one probability per byte. This is one probability per token only if every character is a single byte.
   if (data.validation.ids.size() == validation.log_probability.size()) {
     data.validation_log_probability = std::move(validation.log_probability);
     data.validation_evidence = std::move(validation.evidence);
