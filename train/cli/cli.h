@@ -25,12 +25,12 @@ struct Flag {
   std::string placeholder;  // "N", "FILE"; empty for a switch
   std::string help;
   std::string group = "Options";
-  std::string default_text = "";  // the default as --help shows it; empty: not shown
+  std::string default_text = "";  // the default, as --help shows it; empty: --help shows none
 
   bool repeatable = false;
   std::vector<std::string> choices = {};  // for completion; empty: any value
 
-  // Whether --no-NAME exists: for a switch that is a setting with a default, not an action.
+  // Whether --no-NAME exists: for a switch that has a default, because it is a setting and not an action.
   bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
 

@@ -126,7 +126,7 @@ int run_chat(const Arguments& args) {
     }
     generating = 1;
     TextStream stream(w.stop);
-    // A copy, because the callback appends to the conversation.
+    // Copy the tokens, because the callback appends to the conversation.
     const std::vector<std::int32_t> before = conversation.tokens();
     text_generator.generate(
         before, w.chars, w.options, rng,
