@@ -18,7 +18,7 @@ double fma_peak(int threads);
 
 enum class Traffic {
   kRead,  // only reads, as in a matrix-vector product
-  kCopy,  // copies one half to the other and back; each byte read and each byte written counts
+  kCopy,  // copies one half to the other and back; the bytes read and the bytes written both count
 };
 // The total bandwidth of `threads` threads in GB/s (1e9 bytes). `bytes` bytes are divided among the threads, and each
 // thread passes over its own part repeatedly. The result is the bandwidth of the smallest cache that holds `bytes`, or

@@ -45,7 +45,7 @@ class NgramModel {
     std::uint32_t before = 0;                            // continuation count
     std::uint32_t sum = 0;                               // of the children's counts
     std::uint32_t followers = 0;                         // number of children
-    std::uint32_t sum_before = 0, followers_before = 0;  // likewise, for `before` instead of `count`
+    std::uint32_t sum_before = 0, followers_before = 0;  // the same for `before` instead of `count`
   };
   // A slot of the hash table (open addressing). The key is the parent and the last token.
   struct Slot {

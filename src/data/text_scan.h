@@ -70,8 +70,8 @@ struct TextScan {
   std::vector<Index> before;
   CharacterSet set;
 };
-// Scans the bytes from offset `start` on, on all threads, and adds them to `hash`. If `characters` is false, hashes the
-// bytes without decoding them. Errors: as for FileBytes::read.
+// Scans the bytes from offset `start` to the end with all threads, and adds them to `hash`. If `characters` is false,
+// hashes the bytes without decoding them. Errors: as for FileBytes::read.
 TextScan scan_text(const FileBytes& text, std::size_t start, bool characters, BytesHash& hash);
 
 }  // namespace headlight

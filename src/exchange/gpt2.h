@@ -16,7 +16,7 @@ namespace headlight {
 
 inline constexpr double kGpt2NormEps = 1e-5;  // as in LayerNorm
 
-// Whether a model is exported as GPT-NeoX rather than GPT-2: it has rotary positions.
+// Whether a model is exported as GPT-NeoX instead of GPT-2, because it has rotary positions.
 inline bool is_neox(const TransformerConfig& config) { return config.position == "rotary"; }
 // Error: the model is neither a GPT-2 nor a GPT-NeoX. The message begins with `format`, such as "hf".
 void check_is_gpt2(const TransformerConfig& config, const std::string& format);

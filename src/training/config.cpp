@@ -53,10 +53,10 @@ void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   cost(1);  // checks combinations of the model's settings
   if (watch_heads && !has_heads())
-    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
+    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; omit the flag"));
   if (head_dropout > 0 && !is_transformer())
     throw UsageError(
-        cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; leave it out"));
+        cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; omit the flag"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))

@@ -44,7 +44,7 @@ std::int32_t best_by_sequence(const LanguageModel& model, std::span<const std::i
 GapAccuracy gap_accuracy(const LanguageModel& model, const TokenText& text, Index gaps) {
   const bool masked = model.objective() == Objective::kMasked;
   if (!masked && model.objective() != Objective::kNextToken)
-    fail("--gaps: the model maps a source to a target and has no gaps to fill; leave --gaps out");
+    fail("--gaps: the model maps a source to a target and has no gaps to fill; omit --gaps");
   const NoGrad no_recording;
   const Index context = model.context(), vocabulary = model.vocabulary();
   const std::vector<Window> windows =

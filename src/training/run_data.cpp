@@ -130,7 +130,7 @@ RunData from_pairs(const RunConfig& config, const Vocabulary* known) {
   RunData data;
   data.source = config.pairs;
   data.pairs = true;
-  if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; leave --tokens out");
+  if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; omit --tokens");
   const std::string text = read_text(path_from(config.folder, config.pairs));
   if (const auto problem = find_invalid_utf8(text)) refuse_invalid_utf8(*problem, data.source);
   const std::vector<std::string> lines = pairs_of(text, data.source);

@@ -45,7 +45,7 @@ class RunDirectory {
   std::string file(const char* name) const { return cat(path_, "/", name); }
   // Whether the directory has a config.json.
   bool has_run() const;
-  // The first existing file with a name that a run uses, even if another program wrote it; "" if there is none.
+  // The first existing file with a name that a run uses, even if another program wrote the file; "" if there is none.
   std::string occupied_by() const;
   // Removes the files of a run, checkpoints first. Other files stay.
   void clear() const;

@@ -12,7 +12,7 @@
 namespace headlight::cli {
 
 enum class Colors { kTrue, k256, kNone };
-// From --color, or by what standard output supports. Error (UsageError): an unknown kind.
+// The value of --color; by default, what standard output supports. Error (UsageError): an unknown value.
 Colors colors_of(const Arguments& args);
 
 // A token as one terminal column. Spaces and line breaks have visible symbols; a dot replaces a token that is not one

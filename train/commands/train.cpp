@@ -103,7 +103,7 @@ Plan planned(const RequestedSettings& asked, const RunData& data, double seconds
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, measured on this machine"));
-  if (!plan.config.is_transformer()) return;  // the scaling law is that of transformers
+  if (!plan.config.is_transformer()) return;  // the scaling law holds for transformers only
   say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
