@@ -41,7 +41,7 @@ __attribute__((target("avx2,fma"))) float spin(Index rounds, std::integer_sequen
 }
 #endif
 
-// The memory of one thread, which it reads or copies repeatedly.
+// The memory that one thread reads or copies repeatedly.
 struct Share {
   float* data;
   Index count;  // floats, a multiple of kStride

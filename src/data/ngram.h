@@ -1,5 +1,5 @@
-// NgramModel: n-gram language models, as baselines. A transformer whose loss is not below theirs has learned no more
-// than statistics of the last few tokens.
+// NgramModel: n-gram language models, as baselines. A transformer with the same loss or a higher loss has learned no
+// more than statistics of the last few tokens.
 //
 // The smoothing is interpolated Kneser-Ney (Kneser and Ney 1995; Chen and Goodman 1999, section 2.7):
 //

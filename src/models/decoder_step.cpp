@@ -9,8 +9,8 @@
 //   logits   W_head norm(x)                                    once, at the end
 //
 // Every part of a step needs the norm of the whole x. Each thread computes that norm itself, because fetching another
-// thread's result would take longer. With post-norm, the next step begins with the norm, and the next residual sum adds
-// to the normalized x.
+// thread's result would take longer. With post-norm, the step after a residual sum begins with the norm, and the next
+// residual sum adds to the normalized x.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -8,9 +8,8 @@
 // The constants were fitted to ten runs of this program with Muon on tiny Shakespeare. The runs trained transformers of
 // 4 layers, widths 48 to 128 and context 128. N ranged from 111k to 786k, D from 1.1M to 8.1M, and the loss on the
 // whole validation part from 1.46 to 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other
-// kinds of models, the law extrapolates.
-// The plan therefore also requires one parameter for every hundred tokens. For another text, the loss is scaled by the
-// ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
+// kinds of models, the law extrapolates. The plan therefore also requires one parameter for every hundred tokens. For
+// another text, the loss is scaled by the ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
 //
 // Repeated tokens count less: R passes over U tokens are worth U + 15 U (1 - e^(-(R-1)/15)) fresh tokens (Muennighoff
 // et al. 2023, arXiv 2305.16264). A plan never gives a model more parameters than its text has tokens, because such a
@@ -48,11 +47,10 @@ double usual_lr(Index width);
 // Returns the configuration with the lowest expected loss after `seconds`, which include the time for planning. Tries a
 // dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row without a lower expected
 // loss. If `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked`
-// are kept.
-// `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the validation
-// schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
-// precision, also measures the chosen size with bfloat16 products. The plan uses them if a step is at least 1.1 times
-// as fast.
+// are kept. `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the
+// validation schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and
+// `asked` sets no precision, also measures the chosen size with bfloat16 products. The plan uses them if a step is at
+// least 1.1 times as fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);

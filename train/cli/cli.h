@@ -112,7 +112,7 @@ ModelAndText load_model_and_text(const Arguments& args);
 // the same text again.
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
-// Prints the files whose byte order mark was removed to standard error, if there are any.
+// Prints to standard error the names of files from which a byte order mark was removed; nothing if there are none.
 void say_marks(const std::vector<std::string>& files);
 
 // Whether the directory holds a run of this program, judged by its config.json, even if damaged.
