@@ -38,7 +38,7 @@ std::string short_name(const std::string& name, std::size_t width) {
 
 std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
 
-// Character classes are shown by ln(S / S0) instead of kappa (RoleScore::log_ratio()).
+// For the roles of character classes, score_text() shows RoleScore::log_ratio() instead of kappa.
 bool is_class(const HeadStudy& study, const HeadFinding& f) { return study.roles[f.label.best].family == "class"; }
 std::string score_text(const HeadStudy& study, const HeadFinding& f) {
   const RoleScore& score = f.scores[f.label.best];

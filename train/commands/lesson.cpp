@@ -28,7 +28,8 @@ using namespace lessons;
 
 struct Interrupted {};
 
-// While alive, Ctrl-C ends the program at once. With a handler, the program would continue to wait for a line.
+// While this object exists, Ctrl-C ends the program at once. With the handler of watch_signals(), the program would
+// continue to wait for a line.
 class DefaultInterrupt {
  public:
   DefaultInterrupt() : before_(std::signal(SIGINT, SIG_DFL)) {}
