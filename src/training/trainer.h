@@ -44,8 +44,9 @@ class Trainer {
 
   // Trains to the last step. For s = 0 .. steps: if s is a multiple of eval_every or equals steps, validates and saves
   // a checkpoint; then, if s < steps, makes one update. A checkpoint is also saved every save_every seconds; these
-  // checkpoints do not change the result. With patience, the run may end early. The final record, after the last update,
-  // has no loss. `each` receives every record after its step; returning false saves a checkpoint and stops the run.
+  // checkpoints do not change the result. With patience, the run may end early. The final record, after the last
+  // update, has no loss. `each` receives every record after its step; returning false saves a checkpoint and stops the
+  // run.
   // `before` receives every record before the update, with the validation's fields but not the update's. The model then
   // has the weights of this step; `before` may run the model without a tape.
   // Errors: a DivergedError if a loss, gradient or weight is not finite; the message names the first operation with a
