@@ -18,12 +18,13 @@ double fma_peak(int threads);
 
 enum class Traffic {
   kRead,  // only reads, as in a matrix-vector product
-  kCopy,  // copies one half to the other and back; each byte read and each byte written counts
+  kCopy,  // copies one half to the other and back; the bytes read and the bytes written both count
 };
 // The total bandwidth of `threads` threads in GB/s (1e9 bytes). `bytes` bytes are divided among the threads, and each
 // thread passes over its own part repeatedly. The result is the bandwidth of the smallest cache that holds `bytes`, or
-// of main memory if none does (use at least four times the last-level cache; 2^28 is enough). Returns the best of
-// several runs of about 0.01 s each. Each thread's part is rounded to a multiple of 512 bytes.
+// of main memory if no cache does. To measure main memory, pass at least four times the size of the last-level cache;
+// 2^28 is enough. Returns the best of several runs of about 0.01 s each. Each thread's part is rounded to a multiple of
+// 512 bytes.
 // Errors: bytes outside 1..2^32, threads outside 1..256.
 double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kRead);
 
@@ -37,8 +38,8 @@ class MachineLimits {
  public:
   // As fma_peak().
   double fma_peak();
-  // The larger of the read and copy bandwidths in GB/s. The working set is clamped to [4 KiB, 256 MiB] and rounded to a
-  // quarter of a power of two.
+  // The larger of the read and copy bandwidths in GB/s. The working set is clamped to [4 KiB, 256 MiB] and rounded to
+  // one of the sizes 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... KiB, so that few sizes are measured.
   double bandwidth(Index working_set);
 
  private:
@@ -77,8 +78,8 @@ struct OperationBench {
   double flops = 0, bytes = 0;
   Index working_set = 0;  // distinct bytes: memory that is both read and written counts once
 };
-// Times each important operation separately, forward and backward, with the sizes it has in the model and warm caches,
-// for about `budget` seconds in total and at least five times each.
+// Times each important operation separately, forward and backward, at its sizes in the model and with warm caches.
+// Takes about `budget` seconds in total, and runs each operation at least five times.
 std::vector<OperationBench> bench_operations(const RunConfig& config, Index vocabulary = 65, double budget = 5);
 
 // The limit that bounds an operation in the roofline model, and the rate that the operation achieved.
@@ -104,7 +105,7 @@ std::vector<AttentionBench> bench_attention(const RunConfig& config, std::span<c
 // ---- a training step ----
 
 // The average number of keys per query in the attention pattern of a transformer: half the context for full attention.
-// For linear attention: the number of keys whose cost equals that of a chunk and the sums.
+// For linear attention: the number of keys for which full attention would cost as much.
 double average_keys(const RunConfig& config);
 // Floating-point operations of one training step, by the usual estimate. Per token: 6 for each parameter of a matrix
 // product (2 forward, 4 backward), plus 12 x layers x keys x width for attention to average_keys() keys.
@@ -114,7 +115,7 @@ struct OperationTime {
   std::string operation;
   std::string phase;   // "forward", "backward" or "other"
   Index calls = 0;     // calls per step
-  double seconds = 0;  // seconds per step: the sum over the calls of each call's median
+  double seconds = 0;  // seconds per step: the median time of each call, summed over the calls
 };
 
 struct StepBench {
@@ -134,7 +135,7 @@ struct StepBench {
 
 // Trains on random tokens for about `budget` seconds and at least five steps: forward, cross-entropy, backward,
 // gradient norm and clipping, AdamW. `allocated`, if given, returns the total bytes that the program has allocated so
-// far; only a program, not a library, can count them by replacing operator new.
+// far. The caller counts them, because only a program may replace operator new; a library may not.
 StepBench bench_step(const RunConfig& config, Index vocabulary = 65, double budget = 5,
                      const std::function<Index()>& allocated = {});
 

@@ -1,5 +1,5 @@
-// Times single operations at the sizes of a model and compares them with the limits of the machine (roofline model:
-// Williams, Waterman, Patterson 2009); times attention as a function of the context length.
+// Times single operations at the sizes of a model, and compares them with the limits of the machine by the roofline
+// model (Williams, Waterman, Patterson 2009). Times attention as a function of the context length.
 #include <algorithm>
 #include <functional>
 
@@ -203,7 +203,7 @@ void bench_updates(const RunConfig& config, Index vocabulary, double budget, std
   AdamW optimizer(model.parameters(), {});
   for (const NamedTensor& p : model.parameters()) {
     Tape tape;
-    tape.backward(sum(p.value));  // any gradient will do
+    tape.backward(sum(p.value));  // gives each parameter some gradient
   }
   std::vector<double> norm, adamw;
   const double begin = monotonic_seconds();

@@ -24,8 +24,8 @@ namespace headlight {
 namespace {
 
 #if defined(__x86_64__)
-// The pack k unrolls the inner loops below. At -O2 compilers keep them as loops with accumulators in memory, which
-// halves the measured throughput.
+// The pack k unrolls the inner loops below. At -O2, compilers do not unroll a plain loop and keep its accumulators in
+// memory, which halves the measured throughput.
 constexpr int kChains = 12;  // independent chains hide the latency of FMA
 
 template <int... k>
@@ -41,7 +41,7 @@ __attribute__((target("avx2,fma"))) float spin(Index rounds, std::integer_sequen
 }
 #endif
 
-// The memory of one thread, which it reads or copies repeatedly.
+// The memory that one thread reads or copies repeatedly.
 struct Share {
   float* data;
   Index count;  // floats, a multiple of kStride
@@ -155,7 +155,7 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
   const Index stride_bytes = kStride * static_cast<Index>(sizeof(float));
   const Index count = std::max<Index>(1, bytes / threads / stride_bytes) * kStride;  // floats per thread
   const std::size_t all = static_cast<std::size_t>(count * threads);
-  // Not from the tensor pool, which would keep the memory.
+  // Do not allocate from the tensor pool, which would keep the memory.
   const std::unique_ptr<float, AlignedDelete> memory(
       static_cast<float*>(::operator new (all * sizeof(float), std::align_val_t{4096}, std::nothrow)));
   if (!memory) fail("measure_bandwidth: cannot allocate ", all * sizeof(float), " bytes; pass a smaller size");
@@ -192,8 +192,8 @@ double measure_synchronization(int threads) {
       if (step == kSteps / 2) ids[static_cast<std::size_t>(part)] = std::this_thread::get_id();
     });
     const double taken = (monotonic_seconds() - begin) / static_cast<double>(kSteps);
-    // If a thread sleeps, another thread executes its part, and nothing is synchronized. Count only runs in which all
-    // threads took part in the middle step.
+    // While a thread sleeps, another thread executes its part, and no synchronization is measured. Count only runs in
+    // which all threads took part in the middle step.
     if (std::set(ids.begin(), ids.end()).size() == ids.size()) seconds.push_back(taken);
   }
   return seconds.empty() ? 0 : median(seconds);
@@ -205,7 +205,7 @@ double MachineLimits::fma_peak() {
 }
 
 double MachineLimits::bandwidth(Index working_set) {
-  // Round to the nearest quarter of the power of two below.
+  // Round to a multiple of a quarter of the largest power of two that is not above `bytes`.
   const Index bytes = std::clamp<Index>(working_set, Index{1} << 12, Index{1} << 28);
   const Index quarter = std::max<Index>(1, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(bytes))) / 4);
   const Index rounded = (bytes + quarter / 2) / quarter * quarter;

@@ -51,7 +51,8 @@ class Chorus {
   // The line break, then digits, then letters. Tables have a row and a column for each symbol, in this order.
   const std::string& symbols() const { return symbols_; }
   std::span<const Expert> experts() const { return experts_; }  // `evidence` is empty here
-  // For each expert, the distance from the next symbol back to its evidence: 1 is the last symbol of `line`, 0 is none.
+  // For each expert, the distance from the next symbol back to the expert's evidence: 1 is the last symbol of `line`; 0
+  // means no evidence.
   std::vector<Index> evidence(std::string_view line) const;
   // ln p(next | line) for each of symbols(), -infinity for impossible ones.
   // Error: `line` has a character outside symbols().

@@ -17,8 +17,8 @@ constexpr detail::NamedRule kRules[] = {{"first", "the first symbol: any"},
                                         {"seen", "after a symbol that occurred earlier in the line"}};
 enum Compared : std::size_t { kUniform, kUnigram, kBigram, kMatrix };
 
-// The logarithm of a gamma variate with the given shape and scale 1 (Marsaglia and Tsang 2000). The variate itself
-// would underflow for small shapes.
+// Draws from a gamma distribution with the given shape and scale 1 (Marsaglia and Tsang 2000) and returns the
+// logarithm, because the value itself would underflow for small shapes.
 double draw_log_gamma(double shape, Rng& rng) {
   // The method needs a shape of at least 1. For smaller shapes, Gamma(a) = Gamma(a + 1) U^(1/a).
   const double boost = shape < 1 ? std::log1p(-rng.uniform()) / shape : 0;
@@ -55,7 +55,7 @@ TracedText draw_markov(const MarkovOptions& o, Index chars, std::uint64_t seed, 
   const auto k = static_cast<std::size_t>(o.symbols);
   const auto count = static_cast<double>(o.symbols);
   std::vector<double> log_chance(k * k), pair_counts(k * k), from_counts(k), symbol_counts(k);
-  std::vector<Index> latest_end(k * k);  // index of each pair's latest end, plus one; 0: none
+  std::vector<Index> latest_end(k * k);  // index of the second symbol of each pair's latest occurrence, + 1; 0: none
   return detail::write_sequences(std::move(names), o.length, chars, seed, trace, [&](Rng& rng, detail::Sequence& s) {
     for (std::size_t i = 0; i < k; ++i)
       draw_log_dirichlet(o.concentration, rng, std::span(log_chance).subspan(i * k, k));

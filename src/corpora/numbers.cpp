@@ -32,9 +32,8 @@ std::vector<Index> numbers_of(int digits, bool held_out) {
   return numbers;
 }
 
-// All lines, sorted, with their cumulative probabilities. The probability of a character after a prefix is the total
-// probability of the lines that begin with the prefix and the character, divided by that of the lines that begin with
-// the prefix.
+// All lines, sorted, with their cumulative probabilities. With P(x) = the total probability of the lines that begin
+// with x, the probability of a character c after a prefix is P(prefix c) / P(prefix).
 class Lines {
  public:
   explicit Lines(const std::vector<std::vector<Index>>& by_digits) {

@@ -57,7 +57,7 @@ class RolesWriter {
     for (const double w : weights) total += w;
     double left = rng_.uniform() * total;
     std::size_t kind = 0;
-    // Rounding errors must not select an impossible event, so the fallback is ^, which is always possible.
+    // If rounding errors leave a remainder, select ^, which is always possible.
     while (kind < kKinds && (weights[kind] == 0 || (left -= weights[kind]) >= 0)) ++kind;
     if (kind == kKinds) kind = kMarks + 2;
     const Index choices = kind == kLetterEvent  ? o_.letters

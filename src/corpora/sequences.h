@@ -21,8 +21,7 @@ namespace headlight {
 //   turn    the first symbol again; uncertain, because n is unknown until then
 //   repeat  the symbol one period back; certain
 //
-// References: uniform (all symbols equally likely), unigram (uses the set of the sequence's symbols, but not their
-// order).
+// References: uniform (all symbols equally likely), unigram (only the sequence's symbols, all equally likely).
 struct RepeatsOptions {
   Index symbols = 32;  // at most 62: a-z, 0-9, A-Z
   Index shortest = 6, longest = 20;
@@ -36,8 +35,8 @@ TracedText draw_repeats(const RepeatsOptions& options, Index chars, std::uint64_
 // of four marks (.075 each). Impossible marks are excluded, and symbols of one kind are equally likely. The symbol
 // after a mark or a key is its answer:
 //
-//   =  previous   the symbol just before the mark; possible only if that is a letter
-//   ~  third      the symbol three positions before the mark; possible only if that is a letter
+//   =  previous   the symbol just before the mark; possible only if this symbol is a letter
+//   ~  third      the symbol three positions before the mark; possible only if this symbol is a letter
 //   ^  topic      the first letter of the sequence
 //   @  digit      the latest digit; possible only if there is one
 //   key           a random letter at the key's first occurrence (rule key-first), and the same letter after every later
@@ -56,10 +55,11 @@ TracedText draw_roles(const RolesOptions& options, Index chars, std::uint64_t se
 // Markov: every sequence is a Markov chain with its own transition matrix.
 //
 // The rows of the matrix are drawn from a symmetric Dirichlet distribution, and the first symbol is uniform. A model
-// has to learn the matrix in context. The exact probability is the posterior predictive, where n(i j) is how often j
-// followed i so far, n(i .) the sum over j, and k the number of symbols:
+// has to learn the matrix in context. The exact probability is the posterior predictive probability:
 //
 //   p(j | i) = (n(i j) + concentration) / (n(i .) + k * concentration)
+//
+// n(i j) is how often j has followed i so far, n(i .) is the sum over j, and k is the number of symbols.
 //
 // The rules:
 //
@@ -67,8 +67,12 @@ TracedText draw_roles(const RolesOptions& options, Index chars, std::uint64_t se
 //   unseen  the previous symbol occurs for the first time, so the next one is uniform
 //   seen    the previous symbol has occurred before
 //
-// Evidence: the latest occurrence of the same pair. References: uniform; unigram, (n(j) + 1) / (n + k) for n symbols so
-// far; bigram, (n(i j) + 1) / (n(i .) + k); matrix, the true transition probabilities, whose loss is the entropy rate.
+// Evidence: the latest occurrence of the same pair. References, where j occurs n(j) times among the n symbols so far:
+//
+//   uniform  1 / k
+//   unigram  (n(j) + 1) / (n + k)
+//   bigram   (n(i j) + 1) / (n(i .) + k)
+//   matrix   the true transition probabilities, whose loss is the entropy rate
 struct MarkovOptions {
   Index symbols = 4;  // a, b, ...; at most 26
   double concentration = 0.3;

@@ -1,5 +1,5 @@
-// NgramModel: n-gram language models, as baselines. A transformer whose loss is not below theirs has learned no more
-// than statistics of the last few tokens.
+// NgramModel: n-gram language models, as baselines. A transformer with the same loss or a higher loss has learned no
+// more than statistics of the last few tokens.
 //
 // The smoothing is interpolated Kneser-Ney (Kneser and Ney 1995; Chen and Goodman 1999, section 2.7):
 //
@@ -7,9 +7,9 @@
 //
 // h is the history (the last n - 1 tokens), and h' is h without its first token. V is the size of the vocabulary. At
 // the highest order, c(x) is the number of occurrences of the n-gram x. At lower orders, c(x) is the continuation
-// count: the number of distinct tokens that precede x. c(h .) is the sum of c(h w) over w, and N(h .) is the number of
-// distinct tokens w with c(h w) > 0. The discount is D_n = n1 / (n1 + 2 n2), where n1 and n2 are the numbers of n-grams
-// of length n with c = 1 and c = 2; D_n = 0.5 if n1 = 0. If c(h .) = 0, then p_n = p_{n-1}.
+// count: the number of distinct tokens that precede x. The sum of c(h w) over w is c(h .). The number of distinct
+// tokens w with c(h w) > 0 is N(h .). The discount is D_n = n1 / (n1 + 2 n2), or 0.5 if n1 = 0; n1 and n2 are the
+// numbers of n-grams of length n with c = 1 and c = 2. If c(h .) = 0, then p_n = p_{n-1}.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +45,7 @@ class NgramModel {
     std::uint32_t before = 0;                            // continuation count
     std::uint32_t sum = 0;                               // of the children's counts
     std::uint32_t followers = 0;                         // number of children
-    std::uint32_t sum_before = 0, followers_before = 0;  // likewise, for `before` instead of `count`
+    std::uint32_t sum_before = 0, followers_before = 0;  // the same for `before` instead of `count`
   };
   // A slot of the hash table (open addressing). The key is the parent and the last token.
   struct Slot {

@@ -48,8 +48,8 @@ struct Block {
 // Scans the bytes first .. last - 1 of the text that begins at offset `start` of the file.
 Block scan_block(const FileBytes& text, std::size_t start, std::size_t first, std::size_t last, bool characters,
                  std::size_t head) {
-  // Words and characters may cross the ends of the block, so read 8 more bytes on each side (8 keeps the words
-  // aligned).
+  // Words and characters may cross the ends of the block, so read one more word on each side. Whole words keep the
+  // alignment.
   const std::size_t from = first - std::min(first, kWord);
   const std::string bytes = text.part(start + from, last + kWord - from);
   first -= from;

@@ -37,9 +37,9 @@ class CharacterSet {
   std::vector<std::uint64_t> wide_;  // empty until a character past U+007F is added
 };
 
-// A hash of a byte stream that does not depend on how the stream is divided into pieces: a polynomial modulo 2^64 whose
-// coefficients are the stream's mixed 8-byte words. Words are aligned to the start of the stream, so a piece may begin
-// in the middle of a word.
+// A hash of a byte stream that does not depend on how the stream is divided into pieces. The hash is a polynomial
+// modulo 2^64 whose coefficients are the stream's mixed 8-byte words. Words are aligned to the start of the stream, so
+// a piece may begin in the middle of a word.
 class BytesHash {
  public:
   // The partial hash of a piece's words that begin in first .. last - 1. Words begin at the offsets head, head + 8, ...
@@ -51,7 +51,7 @@ class BytesHash {
   // How many more bytes complete the word that earlier bytes began: 0..7.
   std::size_t head() const { return (8 - pending_.size()) % 8; }
   void add(std::string_view bytes);
-  // The same for whole words. Only if head() is 0.
+  // The same for whole words. Precondition: head() is 0.
   void add(const Words& words);
   std::uint64_t value() const;
 
@@ -70,8 +70,8 @@ struct TextScan {
   std::vector<Index> before;
   CharacterSet set;
 };
-// Scans the bytes from offset `start` on, on all threads, and adds them to `hash`. If `characters` is false, hashes the
-// bytes without decoding them. Errors: as for FileBytes::read.
+// Scans the bytes from offset `start` to the end with all threads, and adds them to `hash`. If `characters` is false,
+// hashes the bytes without decoding them. Errors: as for FileBytes::read.
 TextScan scan_text(const FileBytes& text, std::size_t start, bool characters, BytesHash& hash);
 
 }  // namespace headlight

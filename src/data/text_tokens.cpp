@@ -13,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostIds = 2048;  // of one call of read_piece
+constexpr Index kMostIds = 2048;  // per call of read_piece
 
 }  // namespace
 
@@ -129,8 +129,9 @@ void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
 
 // Reads at most kMostIds ids of a piece, from its token number `first` on. Error: the file changed after the scan.
 void TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
-  // If every character is a single byte, read exactly the bytes of these ids. Otherwise read all cells in which one of
-  // the characters begins, and 3 more bytes, because the last character may end there.
+  // If every character is a single byte, read exactly the bytes of these ids. Otherwise read all cells
+  // (TextScan::kCell) in which one of the characters begins, and 3 more bytes, because the last character may extend
+  // beyond its cell.
   std::size_t begin = static_cast<std::size_t>(first), end = begin + to.size();
   Index skip = 0;  // characters before the first
   if (!piece.before.empty()) {

@@ -30,8 +30,9 @@ class TextTokens {
 
   // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_marks() was called.
   // If the previous text does not end with a line break, inserts one, unless the known vocabulary has none.
-  // Messages begin with `source`; they count bytes from 0 and characters from 1.
-  // Errors (which add nothing): invalid UTF-8 (names UTF-16 and UTF-32); a character outside the known vocabulary.
+  // Error messages begin with `source`; they count bytes from 0 and characters from 1. After an error, nothing is
+  // added. Errors: invalid UTF-8 (for UTF-16 and UTF-32, the message names the encoding); a character outside the known
+  // vocabulary.
   void add(FileBytes text, const std::string& source);
 
   struct Result {

@@ -90,7 +90,7 @@ std::vector<Window> windows_of_documents(const TokenText& text, Index context) {
   auto document = text.starts.begin();
   while (document != text.starts.end() && *document + 1 < n) {
     const Index start = *document, end = std::min(start + context, n - 1);  // index of the last possible target
-    // The next window begins at the last document start inside this window, or else at the first one after it.
+    // The next window begins at the last document start inside this window or, without one, at the next document start.
     auto next = std::upper_bound(document + 1, text.starts.end(), end);
     const bool inside = next != document + 1;
     if (inside) --next;

@@ -20,7 +20,7 @@ namespace headlight {
 
 namespace {
 
-// Tolerance for relative logit differences; reordering sums changes logits by about 1e-7.
+// Tolerance for relative logit differences. A different order of additions changes logits by about 1e-7.
 constexpr double kRounding = 1e-5;
 
 std::vector<TensorView> weights_of(const std::vector<NamedTensor>& parameters) {

@@ -19,8 +19,8 @@ RunInfo without_folders(RunInfo info);
 void check_reads_back(const TrainedModel& written, const Vocabulary& vocabulary, const LanguageModel& model,
                       const std::string& where, Exported& exported);
 
-// Error: a model setting that is not in `supported` and differs from its default. Every format therefore refuses a new
-// setting until its list names it.
+// Error: a model setting that is not in `supported` and differs from its default. A format therefore refuses every new
+// setting until its `supported` list has the name.
 void check_supported(const RunConfig& config, std::span<const char* const> supported, const std::string& format);
 // The same with the settings of GPT-2 formats; check_is_gpt2() checks their values.
 void check_gpt2_supported(const RunConfig& config, const std::string& format);

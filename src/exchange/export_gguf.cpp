@@ -6,13 +6,13 @@
 //
 // End of text: if a GPT-2 file names no end-of-text token, llama.cpp uses token 11 and would stop at that character.
 // The file therefore has one extra token, <|endoftext|>, with a constant logit far below all others, so that the model
-// never generates it. With gamma and beta of the last layer norm and its normalized input n, the logit of an output row
-// w is
-//   w . (gamma n + beta)  =  c sum(n) + c sum(beta / gamma)  for  w = c / gamma,
-// and sum(n) = 0. As an input token, <|endoftext|> gets the embedding of the token before a text (token_before).
+// never generates it. Let gamma and beta be the parameters of the last layer norm, and n its normalized input, whose
+// sum is 0. An output row w = c / gamma then has a constant logit:
+//   w . (gamma n + beta)  =  c sum(n) + c sum(beta / gamma)  =  c sum(beta / gamma)
+// As an input token, <|endoftext|> has the embedding of the token that precedes a text (token_before()).
 //
 // Positions: contexts in llama.cpp are multiples of 256, and a position beyond the table aborts the program. The table
-// is therefore padded to such a multiple with copies of the last learned position.
+// is therefore padded to a multiple of 256 with copies of the last learned position.
 #include <algorithm>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // GPT-2 transformers (Radford et al. 2019): the check that a model is a GPT-2, and the names of its weights in other
 // programs. Hugging Face directories, nanoGPT weights and llama.cpp files all store this architecture. Our models with
-// rotary positions are GPT-NeoX there (Black et al. 2022), with all channels of a head rotated and the feed-forward
-// layer after attention instead of in parallel; otherwise they equal GPT-2.
+// rotary positions are stored as GPT-NeoX (Black et al. 2022). They rotate all channels of a head, and their
+// feed-forward layer follows attention instead of running in parallel; otherwise they equal GPT-2.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@ namespace headlight {
 
 inline constexpr double kGpt2NormEps = 1e-5;  // as in LayerNorm
 
-// Whether a model is exported as GPT-NeoX rather than GPT-2: it has rotary positions.
+// Whether a model is exported as GPT-NeoX instead of GPT-2, because it has rotary positions.
 inline bool is_neox(const TransformerConfig& config) { return config.position == "rotary"; }
 // Error: the model is neither a GPT-2 nor a GPT-NeoX. The message begins with `format`, such as "hf".
 void check_is_gpt2(const TransformerConfig& config, const std::string& format);
@@ -33,8 +33,8 @@ struct Gpt2Weight {
   std::string theirs;        // without a prefix "transformer." or "gpt_neox."
   std::vector<Index> shape;  // ours
   bool transposed = false;   // theirs is [in,out], ours [out,in]
-  Index by_head = 0;         // number of heads if theirs orders the rows [head][q, k, v]; ours are [q, k, v][head]
-  bool norm_bias = false;    // the bias of a layer norm, which foreign models without biases may lack
+  Index by_head = 0;         // theirs orders the rows [head][q, k, v], for this number of heads; ours [q, k, v][head]
+  bool norm_bias = false;    // the bias of a layer norm, which other programs' models without biases may lack
   std::vector<Index> their_shape() const;
 };
 // Every weight of a GPT-2 or GPT-NeoX, in our order. With `config.bias` false, linear layers have no bias.
@@ -43,7 +43,7 @@ std::vector<Gpt2Weight> gpt2_weights(const TransformerConfig& config, Gpt2Naming
 // A model's weights in another program's names and layouts.
 struct Gpt2Tensors {
   std::vector<std::vector<float>> values;
-  std::vector<TensorView> views;  // the values with their foreign names
+  std::vector<TensorView> views;  // the values, with the other program's names
 };
 // Linear layers without a bias get zeros. Error: a weight of the model that GPT-2 does not have.
 Gpt2Tensors gpt2_tensors(const TransformerLM& model, Gpt2Naming naming);

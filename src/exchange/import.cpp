@@ -58,8 +58,8 @@ const Family& family_of(const JsonView& config) {
   kind.refuse(cat("is \"", kind.as_string(), "\"; only \"gpt2\" and \"gpt_neox\" are supported"));
 }
 
-// Our rotary positions rotate all channels by the standard angles. Files store these properties under either of two
-// sets of keys.
+// Error: rotary positions that do not rotate all channels by the standard angles, as ours do. A file describes them in
+// rope_parameters, or in rotary_emb_base and rotary_pct.
 void require_plain_rotary(const JsonView& config) {
   const auto require_number = [](const JsonView& where, const char* key, double value, bool otherwise) {
     const auto found = where.find(key);
@@ -106,7 +106,7 @@ bool is_zero(const TensorView& tensor, const std::string& source) {
   return std::all_of(values.begin(), values.end(), [](float x) { return x == 0; });
 }
 
-// Whether a Hugging Face or nanoGPT tensor is the bias of a linear layer.
+// Whether a tensor of this Hugging Face or nanoGPT name is the bias of a linear layer.
 bool is_linear_bias(const std::string& name) {
   return name.find(".bias") != std::string::npos && name.find("ln_") == std::string::npos &&
          name.find("norm") == std::string::npos;

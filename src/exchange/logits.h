@@ -8,8 +8,8 @@
 
 namespace headlight {
 
-// Saves the logits on the text's evaluation windows (all, or if `most` > 0 at most `most`, evenly spaced) as an npz
-// file:
+// Saves the logits on the text's evaluation windows as an npz file. With `most` > 0, saves at most `most` windows,
+// evenly spaced; otherwise all. The arrays:
 //   inputs   [W,T]    int32    the input tokens; positions past the end of the text are padding
 //   targets  [W,T]    int32    the next token of each position; -1 where the loss ignores it
 //   logits   [W,T,V]  float32  the logits of the next token

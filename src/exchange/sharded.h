@@ -17,8 +17,8 @@ struct ShardedTensors {
   std::vector<TensorView> tensors;
 };
 // Loads the shards of the index in this directory. Each shard passes all checks of a safetensors file; memory use
-// equals the size of the shards. Errors, each naming the index or the shard: a malformed index; a shard name that
-// contains a folder or names a missing file; a tensor that is only in the index or only in its shard; a wrong
+// equals the size of the shards. Error messages name the index or the shard. Errors: a malformed index; a shard name
+// that contains a folder or names a missing file; a tensor that is only in the index or only in a shard; a wrong
 // total_size.
 ShardedTensors load_shards(const std::string& directory);
 

@@ -77,8 +77,7 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
     merges->refuse(cat("has ", merges->size(), " merges; only vocabularies of characters or bytes are supported"));
   if (has(tokenizer, "normalizer"))
     tokenizer.at("normalizer").refuse(cat("changes the text, which is not supported", advice));
-  // ByteLevel's post-processor only shifts offsets, and a template without special tokens does nothing; others add
-  // tokens.
+  // Only two post-processors add no tokens: ByteLevel, which shifts offsets, and a template without special tokens.
   if (const auto after = tokenizer.find("post_processor")) {
     const std::string type = after->at("type").as_string();
     const bool empty_template = type == "TemplateProcessing" && after->at("special_tokens").size() == 0;

@@ -27,16 +27,17 @@ using GgufValue = std::variant<std::uint32_t, std::int32_t, float, bool, std::st
                                std::vector<std::int32_t>>;
 using GgufMetadata = std::vector<std::pair<std::string, GgufValue>>;
 
-// Writes a file atomically (AtomicFile); `check` reads it before it takes its name (os/file.h). Errors: a tensor that is not
-// F32 or F16 or whose rank is not 1 to 4, a duplicate name, the errors of AtomicFile.
+// Writes a file atomically (AtomicFile, os/file.h). `check` may read the complete temporary file before the file gets
+// its final name. Errors: a tensor that is not F32 or F16 or whose rank is not 1 to 4, a duplicate name, the errors of
+// AtomicFile.
 void save_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const TensorView> tensors,
                const std::function<void(const std::string& temporary)>& check = {});
 
 // A file in memory. Copies share the data; tensor views are valid as long as one copy lives.
 class Gguf {
  public:
-  // Errors, which begin with the path: a failed check (see above), a value of a kind that GgufValue lacks, a tensor
-  // that is not F32 or F16, such as a quantized one.
+  // Error messages begin with the path. Errors: a failed check (see above), a value of a kind that GgufValue lacks, a
+  // tensor that is not F32 or F16, such as a quantized tensor.
   static Gguf load(const std::string& path);
   static Gguf parse(std::string bytes, const std::string& source);
 

@@ -104,10 +104,10 @@ inline constexpr int kJsonMaxDepth = 128;                // nesting depth of arr
 inline constexpr Index kJsonMaxValues = Index{1} << 22;  // values in one text, nested ones included
 
 // Parses one value, which only white space may surround.
-// Errors: everything that RFC 8259 does not allow (trailing commas, comments, single quotes, NaN, leading zeros, ...),
-// invalid UTF-8, a byte order mark, a lone surrogate escape, a duplicate key, a number outside the range of a double,
-// an exceeded limit. The message begins with `source` and gives the line and the column (in characters), which count
-// from 1.
+// The parser is strict: it allows no trailing commas, comments, single quotes, NaN or leading zeros. Errors: text that
+// RFC 8259 does not allow, invalid UTF-8, a byte order mark, a lone surrogate escape, a duplicate key, a number outside
+// the range of a double, an exceeded limit. The message begins with `source` and gives the line and the column (in
+// characters), which count from 1.
 Json parse_json(std::string_view text, const std::string& source);
 
 // json_text writes one line without spaces. pretty_json_text writes one member per line, indented by two spaces per

@@ -19,9 +19,8 @@ std::string npy_header(const TensorView& tensor);
 
 // Writes a file atomically. Errors: those of npy_header and AtomicFile, data that does not match type and shape.
 void save_npy(const std::string& path, const TensorView& tensor);
-// `texts` maps names to the contents of additional text files in the archive ("config.json"); numpy.load returns their
-// bytes.
-// Errors: as above, a duplicate name, an archive of more than 4 GB.
+// `texts` maps names to the contents of additional text files in the archive ("config.json"). numpy.load returns the
+// contents as bytes. Errors: as for save_npy(), a duplicate name, an archive of more than 4 GB.
 void save_npz(const std::string& path, std::span<const TensorView> tensors,
               const std::map<std::string, std::string>& texts = {});
 

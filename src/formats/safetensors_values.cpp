@@ -27,8 +27,8 @@ Bits bits_at(std::span<const std::byte> data, std::size_t i) {
   return bits;
 }
 
-// Decodes a float of 1 sign bit, `exponent_bits` and `mantissa_bits` by the rules of IEEE 754: an exponent field of
-// zeros means subnormal, a field of ones means infinity or NaN.
+// Decodes a float of 1 sign bit, `exponent_bits` and `mantissa_bits` by the rules of IEEE 754. An exponent field of
+// zeros means subnormal; a field of ones means infinity or NaN.
 float small_float(std::uint32_t bits, int exponent_bits, int mantissa_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const int exponent = static_cast<int>(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);

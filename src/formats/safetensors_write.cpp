@@ -25,7 +25,8 @@ void check_tensor(const std::string& path, const TensorView& tensor) {
          needed ? cat(*needed) : "too many", " bytes, but has ", tensor.data.size());
 }
 
-// Sorts tensors by element size, largest first: after a header padded to 8 bytes, every tensor is aligned for its type.
+// Sorts tensors by element size, largest first. The header is padded to 8 bytes, so every tensor is then aligned for
+// its type.
 std::vector<const TensorView*> in_order(const std::string& path, std::span<const TensorView> tensors) {
   std::vector<const TensorView*> order;
   for (const TensorView& tensor : tensors) {

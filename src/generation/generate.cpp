@@ -14,14 +14,14 @@ namespace headlight {
 
 namespace {
 
-// Token ids by falling logit; equal logits by id, so that the order is deterministic. The sort keys are integers, with
-// the logit in the upper 32 bits and the id in the lower 32, so that a comparison needs no lookup.
+// Token ids by falling logit. Equal logits are ordered by id, so that the order is deterministic. A sort key is an
+// integer with the logit in the upper 32 bits and the id in the lower 32, so that a comparison needs no lookup.
 PoolVector<std::int32_t> by_falling_logit(std::span<const float> logits) {
   constexpr std::uint32_t kSign = 0x80000000u;
   PoolVector<std::uint64_t> keys(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(logits[i] + 0.0f);  // -0 becomes 0
-    // As integers, the bits of floats >= 0 rise with the value; those of negative floats fall.
+    // The bits, read as an integer, increase with the value for floats >= 0 and decrease for negative floats.
     const std::uint32_t falling = (bits & kSign) != 0 ? bits : ~(bits | kSign);
     keys[i] = std::uint64_t{falling} << 32 | i;
   }
@@ -101,8 +101,8 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 
 namespace {
 
-// The size of the longest window, of at most `context` last tokens, that begins with the last token of a document end;
-// 0 if no document ends within the context.
+// Considers the windows of at most `context` tokens at the end of `tokens` that begin with the last token of a document
+// end. Returns the size of the longest such window; 0 if there is none.
 std::size_t window_from_document_end(std::span<const std::int32_t> tokens, std::size_t context,
                                      std::span<const std::int32_t> document_end) {
   if (document_end.empty()) return 0;

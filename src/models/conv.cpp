@@ -1,9 +1,8 @@
 // The family `conv`: causal dilated convolutions with gates and a residual stream, as in WaveNet (van den Oord et al.
 // 2016). A layer computes x = x + out(dropout(tanh(a) * sigmoid(b))), where a and b are the halves of conv1d(norm(x)).
 //
-// The dilation doubles from layer to layer: with K taps, n layers with the dilations 1, 2, 4, ... have a receptive
-// field of 1 + (K-1)(2^n - 1) tokens. If the next layer would extend the field beyond the context, the dilations start
-// again at 1.
+// The dilation doubles from layer to layer: 1, 2, 4, ... With K taps, n layers have a receptive field of
+// 1 + (K-1)(2^n - 1) tokens. If the next layer would extend the field beyond the context, the dilations restart at 1.
 #include <algorithm>
 #include <cstring>
 

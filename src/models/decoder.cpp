@@ -146,8 +146,8 @@ Tensor Decoder::State::bias_of(std::size_t layer, Index queries, Index keys) con
   return model.position->bias(config.heads, queries, keys, DType::kFloat32);
 }
 
-// Caches the (rotated) keys and the values [1,G,T,D] of the first T positions. Linear attention adds all of them to its
-// sums; other patterns store the last `most_rows` positions, position t in row t % most_rows.
+// Caches the (rotated) keys and the values [1,G,T,D] of the first T positions. Linear attention adds all T positions to
+// its sums. Other patterns store the last `most_rows` positions; position t is in row t % most_rows.
 void Decoder::State::store(Layer& layer, const Tensor& k, const Tensor& v) {
   const Index count = k.size(2);
   for (Index h = 0; h < layer.key_heads; ++h)

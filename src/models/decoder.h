@@ -10,19 +10,19 @@
 //   logits = W_head norm(x)                                        [V]
 //
 // With grouped queries, the heads of a group share one cached key and value. With a window of W tokens, the cache holds
-// min(W, T) of them. Linear attention caches its sums instead (src/ops/linear_attention.cpp), in constant memory.
+// min(W, T) tokens. Linear attention caches its sums instead (src/ops/linear_attention.cpp), in constant memory.
 //
 // Each weight is used once per token, so memory bandwidth for weights and cache bounds the speed.
 //
 // When the cache holds a full context of T tokens, the next token makes room:
 //  - With relative positions (rotary, ALiBi, none) the oldest token leaves the cache, and nothing is recomputed. The
-//    result then differs from the model run on the last T tokens: the remaining keys and values were computed while the
-//    removed tokens were still in the context. From the second block on they carry information from those tokens (up to
-//    layers x (T - 1) tokens back). Also, unlike in training, no cached token was read as the first
-//    of its sequence.
+//    result then differs from that of the model on the last T tokens, for two reasons. The remaining keys and values
+//    were computed while the removed tokens were in the context, so from the second block on they carry information
+//    from up to layers x (T - 1) tokens back. Also, unlike in training, no cached token was read as the first of its
+//    sequence.
 //  - With absolute positions (learned, sinusoidal) every key and value would change. The decoder therefore starts again
-//    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, its logits
-//    equal those of the model run on these tokens.
+//    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, the logits equal
+//    those of the model on these tokens.
 //
 // To support a new layer of TransformerLM or TransformerBlock, implement it twice: in read_all()
 // (src/models/decoder.cpp) for a batch, and in build_steps() and run() (decoder_step.cpp) for one token. The
@@ -51,7 +51,7 @@ class Decoder : public TokenReader {
   explicit Decoder(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
   ~Decoder() override;
 
-  // Clears the cache and reads these tokens in one batch, with the model's own weights in any format.
+  // Clears the cache and reads these tokens in one batch, with the model's own weights, whatever the format.
   std::span<const float> start(std::span<const std::int32_t> ids) override;
   // Allocates only when the cache grows (its size doubles), when the decoder starts again, and once after the number of
   // threads was raised.

@@ -12,10 +12,11 @@ namespace headlight {
 
 namespace {
 
-// Limits on the work of the check, for tokens read one by one and for tokens read in one batch: number of tokens times
-// bytes of weights and cache per token. Each limit takes a few tenths of a second (Zen 4, two cores).
+// Limits on the work of the check, for tokens read one by one and for tokens read in one batch. The work is the number
+// of tokens times the bytes of weights and cache per token. Each limit takes a few tenths of a second (Zen 4, two
+// cores).
 constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
-// Minimum numbers of compared tokens for any model size: tokens read one by one (at each end), and tokens in all.
+// The check compares at least kFewest tokens for any model size; kFewestByOne of them at each end are read one by one.
 constexpr Index kFewestByOne = 16, kFewest = 64;
 // A sliding cache is compared for contexts up to this size, because its mask grows with the square of the context.
 constexpr Index kLongestWindow = 256;

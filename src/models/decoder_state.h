@@ -61,7 +61,7 @@ struct Layer {
   Normalization norm1, norm2;
   Projection qkv, out, up, gate, down;  // up and down are undefined without a feed-forward part, gate without a gate
   bool gated_by_up = false;             // the gate is `up` itself
-  void (*f)(Index n, const float* x, float* y) = nullptr;  // of the feed-forward part
+  void (*f)(Index n, const float* x, float* y) = nullptr;  // the activation of the feed-forward part
   Tensor keys;           // [G,D,S]: transposed, so that the scores are a vector times a matrix
   Tensor values;         // [G,S,D]
   Tensor sums, totals;   // of linear attention instead: S [G,D,D] and n [G,D] (ops/linear_attention.cpp)
@@ -74,7 +74,7 @@ struct Step {
   Kind kind;
   Layer* layer = nullptr;
   const Normalization* norm = nullptr;  // the norm of x with which the step begins; null for none
-  Index bytes = 0;                      // of weights that the step reads
+  Index bytes = 0;                      // the weights that the step reads
 };
 
 }  // namespace decoding
@@ -116,15 +116,15 @@ struct Decoder::State {
   const TransformerConfig& config;
   const Index context, width, head_size;
   AttentionStep attention;  // of every layer
-  Index most_rows = 0;      // of the cache: the context, or fewer with a window
-  Index max_heads = 0;      // of any layer
+  Index most_rows = 0;      // tokens that the cache can hold: the context, or fewer with a window
+  Index max_heads = 0;      // the largest number of heads in a layer
   std::size_t parameters_known = 0;
 
   std::vector<Layer> layers;
   Normalization norm;
   Projection head;
   std::vector<Step> steps;
-  Index most_bytes = 0;  // of weights read by any step
+  Index most_bytes = 0;  // the largest Step::bytes
 
   Index position = 0;  // of the next token; the cache holds the last `most_rows` tokens before it
   Index capacity = 0;  // S: allocated tokens; doubles up to `most_rows`

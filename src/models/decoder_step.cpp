@@ -9,8 +9,8 @@
 //   logits   W_head norm(x)                                    once, at the end
 //
 // Every part of a step needs the norm of the whole x. Each thread computes that norm itself, because fetching another
-// thread's result would take longer. With post-norm, the next step begins with the norm, and the residual adds to the
-// normalized x.
+// thread's result would take longer. With post-norm, the step after a residual sum begins with the norm, and the next
+// residual sum adds to the normalized x.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -39,7 +39,7 @@ struct Range {
   }
 };
 
-// phi of linear_attention(), in place; below the least denominator the output is 0.
+// phi of linear_attention(), in place.
 void apply_phi(Index n, float* x) {
   for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
 }
@@ -123,8 +123,8 @@ void Decoder::State::add_to_sums(Layer& layer, Index key_head, float* k, const f
   active_kernels().accumulate(d, k, layer.totals.data<float>() + key_head * d);
 }
 
-// One key head of one layer, and the heads that share it: computes their parts of q, k and v from `in`, stores k and v,
-// and writes their parts of z.
+// Runs one key head of one layer and the heads that share this key head. Computes their parts of q, k and v from `in`,
+// stores k and v, and writes the parts of z.
 void Decoder::State::attend(Layer& layer, Index key_head, const float* in, Index slot, Index keys) {
   const Index d = head_size, group = layer.heads / layer.key_heads;
   const auto projected = [&](Index part) {  // one head of q, k or v
@@ -175,8 +175,8 @@ void Decoder::State::mix_values(const Layer& layer, Index h, float* q, Index slo
   float* s = scores.data() + h * capacity;
   active_kernels().vecmat(d, keys, q, layer.keys.data<float>() + key_head * d * capacity, capacity, s);
   if (layer.distance_bias.defined()) {
-    // The bias is ordered by falling distance, ending with 0. The slots up to `slot` hold the most recent tokens; once
-    // the cache has wrapped around, the slots after it hold the older ones.
+    // The bias is ordered by falling distance, and the last distance is 0. The slots up to `slot` hold the most recent
+    // tokens. Once the cache has wrapped around, the slots after `slot` hold the older tokens.
     const float* bias = layer.distance_bias.data<float>() + h * capacity;
     active_kernels().accumulate(slot + 1, bias + capacity - 1 - slot, s);
     active_kernels().accumulate(keys - slot - 1, bias, s + slot + 1);

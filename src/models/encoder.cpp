@@ -56,7 +56,7 @@ std::string EncoderLM::summary() const {
 void EncoderLM::prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const {
   const auto length = static_cast<std::size_t>(sequence_length(inputs, batch));
   for (std::size_t row = 0; row < inputs.size(); row += length) {
-    // Token i may be hidden if its prediction, targets[i - 1], is not ignored. The first token always may be hidden.
+    // Token i may be hidden if its prediction, targets[i - 1], is not ignored. The first token may always be hidden.
     const auto counts = [&](std::size_t i) { return i == 0 || targets[row + i - 1] != kIgnoredTarget; };
     Index left = 0;  // tokens that may still be chosen
     for (std::size_t i = 0; i < length; ++i) left += counts(i) ? 1 : 0;

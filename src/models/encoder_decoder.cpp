@@ -23,7 +23,8 @@ const TransformerConfig& checked(const TransformerConfig& config) {
   return config;
 }
 
-// The initial stddev of projections that add to the decoder's residual stream, 3 per block.
+// Divides the initial weights of the projections that add to the decoder's residual stream, 3 per block, by the square
+// root of their number.
 AttentionLayerOptions attention_options(const TransformerConfig& c, Index layer) {
   const auto sums = static_cast<double>(std::max<Index>(1, 3 * c.layers));
   return {.dropout = c.dropout,
@@ -84,18 +85,18 @@ DecoderBlock::DecoderBlock(const TransformerConfig& c, Index layer)
 Tensor DecoderBlock::operator()(const Tensor& input, const Tensor& memory, const AttentionMask& source,
                                 const PositionEncoding* position) const {
   const AttentionMask causal = AttentionMask::causal_only();
-  const auto look = [&](const Tensor& in) {
+  const auto attend_to_source = [&](const Tensor& in) {
     const LayerScope scope("cross");
     return cross->cross(in, memory, source);
   };
   Tensor x = input;  // [B,T,C], the residual stream
   if (pre_norm_) {
     x = self(norm1(x), causal, position, x);  // x + self(norm1(x))
-    x = add(x, look(norm2(x)));
+    x = add(x, attend_to_source(norm2(x)));
     if (ff) x = ff(norm3(x), x);
   } else {
     x = norm1(self(x, causal, position, x));
-    x = norm2(add(x, look(x)));
+    x = norm2(add(x, attend_to_source(x)));
     if (ff) x = norm3(ff(x, x));
   }
   return x;
@@ -138,7 +139,7 @@ Tensor EncoderDecoder::decode(std::span<const std::int32_t> ids, const Tensor& m
 
 Tensor EncoderDecoder::operator()(std::span<const std::int32_t> ids, Index batch) const {
   const auto length = static_cast<std::size_t>(sequence_length(ids, batch));
-  // Sources end with their tab, so that none is empty; targets begin with it. Both are padded to T.
+  // A source ends with the tab, so that no source is empty, and a target begins with the tab. Both are padded to T.
   PoolVector<std::int32_t> sources(ids.size(), kPairEnd), targets(ids.size(), kPairEnd);
   PoolVector<Index> lengths;
   lengths.reserve(static_cast<std::size_t>(batch));

@@ -1,7 +1,7 @@
 // int8 and bfloat16 weights: a quarter or half of the bytes to read per generated token, at a small cost in accuracy.
 //
 // bfloat16: each weight is rounded to 8 significant bits (kernels/bf16.h). int8: symmetric quantization in groups of 64
-// along a row. A weight w is stored as round(w / s) in -127..127, where s = max |w| / 127 over the group, so no weight
+// along a row. With s = max |w| / 127 over the group, a weight w is stored as round(w / s) in -127..127. No weight
 // changes by more than s / 2. Activations stay float32.
 #pragma once
 

@@ -20,8 +20,9 @@ constexpr double kStddev = 0.02;
 
 LinearOptions input_options(const TransformerConfig& c) { return {.bias = c.bias, .stddev = kStddev}; }
 
-// For the projections that add to the residual stream, 2 per block (1 without feed-forward). Scaled by 1 / sqrt(their
-// number), so that the variance of the residual stream does not grow with depth (Radford et al. 2019).
+// For the projections that add to the residual stream: 2 per block, 1 without a feed-forward part. The initial weights
+// are scaled by 1 / sqrt(number of these projections), so that the variance of the residual stream does not grow with
+// depth (Radford et al. 2019).
 LinearOptions output_options(const TransformerConfig& c) {
   const auto sums = static_cast<double>(c.hidden == 0 ? c.layers : 2 * c.layers);
   return {.bias = c.bias, .stddev = kStddev / std::sqrt(sums)};
@@ -63,7 +64,7 @@ void TransformerConfig::check() const {
   }();
   if (!layer_heads.empty() && site == PositionSite::kBias)
     fail("model: ", position,
-         " positions with different heads in each layer; omit layer_heads, or use other positions");
+         " positions need the same number of heads in every layer; omit layer_heads, or use other positions");
   if (head_size == 0 && width % heads != 0) {
     const Index lower = width / heads * heads;
     fail("model: width ", width, " is not divisible by ", heads, " heads; use ",

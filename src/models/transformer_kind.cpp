@@ -54,9 +54,9 @@ ModelCost transformer_cost(const TransformerConfig& c) {
   ModelCost cost;
   cost.matrix_parameters = c.block_weights();
   cost.parameters = cost.matrix_parameters + tables;
-  // In each layer: the results of the norms and the sums, what the feed-forward part stores, and q, k, v and z. Then the
-  // embedding, the last norm, logits and their gradient, and the gradient of one hidden layer. Large batches take less,
-  // because they recompute some results (autograd/saved.h).
+  // Each layer stores the results of its norms and sums, the vectors of its feed-forward part, and q, k, v and z. The
+  // rest is the embedding, the last norm, logits and their gradient, and the gradient of one hidden layer. Large
+  // batches take less, because they recompute some results (autograd/saved.h).
   const double shared = c.grouped() ? real(c.kv_heads) / real(c.heads) : 1;
   const double hidden = real(c.hidden_size());
   cost.activations = layers * (4 * width + hidden_results(c) * hidden) + (2 + 2 * shared) * c.all_heads_width() +

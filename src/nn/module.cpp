@@ -15,8 +15,8 @@ namespace headlight {
 
 namespace {
 
-// All live modules without a registered owner: root modules and forgotten layers. Never destroyed, because modules with
-// static lifetime may be destroyed later.
+// All live modules without a registered owner: root modules, and layers that their owner did not register. The list is
+// never destroyed, because modules with static lifetime may be destroyed later.
 struct Unadopted {
   std::mutex mutex;
   std::vector<const Module*> modules;
@@ -125,7 +125,7 @@ Index Module::parameter_count() const {
 }
 
 void Module::zero_grad() {
-  // Not through parameters(), which allocates the names.
+  // Do not use parameters(), which allocates the names.
   for (const Member& member : members_) {
     if (member.parameter) member.parameter->value().zero_grad();
     else member.module->zero_grad();

@@ -23,8 +23,8 @@ Index checked_key_heads(Index heads, Index key_heads) {
   return key_heads;
 }
 
-// The query, key and value projections are separate maps, stored as one matrix. With grouped queries, the queries of
-// each G heads count as one map, so that all maps are of one size.
+// The query, key and value projections are separate maps, stored as one matrix. With grouped queries (G key heads),
+// every G query heads count as one map, so that all maps have the same size.
 LinearOptions stacked(LinearOptions options, Index heads, Index key_heads) {
   options.stacked = key_heads > 0 ? heads / key_heads + 2 : 3;
   return options;

@@ -53,10 +53,10 @@ void RunConfig::check() const {
   for (const Setting& setting : settings()) check_setting(*this, setting);
   cost(1);  // checks combinations of the model's settings
   if (watch_heads && !has_heads())
-    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; leave it out"));
+    throw UsageError(cat("--watch-heads: the model ", model, " has no attention heads; omit the flag"));
   if (head_dropout > 0 && !is_transformer())
     throw UsageError(
-        cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; leave it out"));
+        cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; omit the flag"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))
@@ -69,7 +69,7 @@ void RunConfig::check() const {
       throw UsageError(cat("--context ", context, ": the sequences of ", corpus, " have ", length, " symbols; use ",
                            length, " or fewer"));
   }
-  // In bytes, independent of the machine: larger values come from typing errors.
+  // A limit in bytes, independent of the machine, against typing errors.
   constexpr double kMost = 4e11;
   if (memory(1) > kMost)
     throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
@@ -84,7 +84,8 @@ double RunConfig::memory(Index vocabulary) const {
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
                        static_cast<double>(kind.other_state) * others;
-  // float32: weights, the optimizer's state, and the ids. The gradients of the weights grow while the tape shrinks.
+  // Four bytes for each weight, number of the optimizer's state, and id. Gradients and activations count as the larger
+  // of the two, because the gradients grow while the tape shrinks.
   return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * model_cost.activations) + ids);
 }
 

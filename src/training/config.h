@@ -33,7 +33,7 @@ struct RunConfig {
   double val_fraction = 0.1;
   // ---- model ----
   std::string model = "transformer";            // the family (models/registry.h)
-  std::map<std::string, std::string> own = {};  // values given to the families' own settings
+  std::map<std::string, std::string> own = {};  // values of settings that the families declare themselves
   Index layers = 4, heads = 4, width = 128, context = 64;
   Index kv_heads = 0;       // heads of keys and values; 0: as many as heads
   Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
@@ -114,8 +114,8 @@ struct Setting {
   std::vector<std::string> choices = {};      // names of an enum's values, or of parts
   std::vector<std::string> choice_help = {};  // of each part
   bool lowest_excluded = false, highest_excluded = false;
-  // Whether --resume accepts a value that differs from the stored value. Such a setting does not affect results, or
-  // extends the run (steps), or is checked against the fingerprint of the text (data).
+  // Whether --resume accepts a value that differs from the stored value. Such a setting does not affect results
+  // (threads), extends the run (steps), or names a file whose contents a fingerprint checks (data).
   bool free_on_resume = false;
 
   std::string key() const;  // the name with underscores: "min_lr"

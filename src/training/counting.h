@@ -8,8 +8,8 @@
 namespace headlight {
 
 // The validation losses, in nats per token, of n-gram models (data/ngram.h) of orders 1 to `order`. The models count at
-// most the first 2,000,000 training tokens (fewer if the counts would take too much memory) and are evaluated on at
-// most the first 500,000 validation tokens. Empty if either part has fewer than two tokens.
+// most the first 2,000,000 training tokens, or fewer if the counts would take too much memory. They are evaluated on at
+// most the first 500,000 validation tokens. The result is empty if either part has fewer than two tokens.
 std::vector<double> ngram_losses(const RunData& data, int order);
 
 }  // namespace headlight

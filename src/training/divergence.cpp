@@ -23,7 +23,7 @@ double one_digit(double lr) {
 std::string remedy(const RunConfig& c) {
   const double usual = usual_lr(c.width);
   const OptimizerKind& optimizer = find_optimizer(c.optimizer);
-  // usual_lr() applies to optimizers that divide by the root of a second moment, such as AdamW.
+  // usual_lr() is for optimizers that divide by the root of a second moment, such as AdamW.
   const double lr = optimizer.uses("beta2") && c.lr > 1.5 * usual ? usual : c.lr / 4;
   std::string text = cat("--lr ", one_digit(lr), " instead of ", c.lr);
   if (optimizer.uses("matrix-lr"))

@@ -54,8 +54,8 @@ Index exact_rows(const Tensor& logits, const Batch& batch) {
   return exact;
 }
 
-// Evaluates a model that carries a state, in lanes of consecutive windows. Each lane starts from a zero state and has
-// about eight windows or more, so that few predictions lack their history.
+// Evaluates a model that carries a state, in lanes (training/lanes.h) of consecutive windows. Each lane starts from a
+// zero state and has about eight windows or more, so that few predictions lack the preceding text.
 Evaluation evaluate_in_lanes(const LanguageModel& model, const TokenIds& text, Index most, Index most_lanes) {
   const Index context = model.context(), predictions = static_cast<Index>(text.size()) - 1;
   const Index all = std::max<Index>(0, (predictions + context - 1) / context);
@@ -157,8 +157,9 @@ std::vector<ReferenceLoss> reference_losses(const Evaluation& evaluation, std::s
     const double log_p = log_probability[i], log_m = -loss;
     losses[0].loss -= log_p;
     losses[0].distance += log_p - log_m;
-    // The text x is sampled from the true p, so the mean of q/p ln(q/m) estimates KL(q || m). q/p and m/p have mean 1,
-    // so adding m/p - q/p keeps the mean; each term becomes nonnegative, and the variance drops (control variate).
+    // p: the true distribution, q: the reference, m: the model. The text is sampled from p, so the mean of q/p ln(q/m)
+    // estimates KL(q || m). The control variate m/p - q/p has mean 0; adding it makes each term nonnegative and lowers
+    // the variance.
     for (std::size_t r = 0; r < references.size(); ++r) {
       const double log_q = references[r].log_probability[i];
       losses[r + 1].loss -= log_q;

@@ -18,8 +18,8 @@ std::int32_t best(std::span<const float> values) {
   return static_cast<std::int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-// The token that makes the window most probable. log P(window) = sum of log P(token t | tokens before t); the terms
-// before the gap are the same for every candidate and are left out.
+// The token that makes the window most probable. log P(window) is the sum of log P(token t | tokens before t). The
+// terms before the gap are the same for every candidate, so they are left out.
 std::int32_t best_by_sequence(const LanguageModel& model, std::span<const std::int32_t> window, std::size_t gap) {
   const Index vocabulary = model.vocabulary();
   std::vector<std::int32_t> rows;
@@ -44,7 +44,7 @@ std::int32_t best_by_sequence(const LanguageModel& model, std::span<const std::i
 GapAccuracy gap_accuracy(const LanguageModel& model, const TokenText& text, Index gaps) {
   const bool masked = model.objective() == Objective::kMasked;
   if (!masked && model.objective() != Objective::kNextToken)
-    fail("--gaps: the model maps a source to a target and has no gaps to fill; leave --gaps out");
+    fail("--gaps: the model maps a source to a target and has no gaps to fill; omit --gaps");
   const NoGrad no_recording;
   const Index context = model.context(), vocabulary = model.vocabulary();
   const std::vector<Window> windows =

@@ -6,9 +6,9 @@
 
 namespace headlight {
 
-// Hook that drops heads during its lifetime: for each sequence and layer, sets each head's output z [B,H,T,D] to zero
-// with probability p, and multiplies the others by 1/(1-p) (DropHead: Zhou et al. 2020, arXiv 2004.13342). Random
-// numbers come from generator(), which a checkpoint holds, so a resumed training drops the same heads.
+// Hook that drops heads during its lifetime (DropHead: Zhou et al. 2020, arXiv 2004.13342). For each sequence and
+// layer, sets each head's output z [B,H,T,D] to zero with probability p, and multiplies the other heads' outputs by
+// 1/(1-p). Random numbers come from generator(), whose state a checkpoint holds, so a resumed run drops the same heads.
 class HeadDropout : public Hook {
  public:
   explicit HeadDropout(double p) : p_(p) {}  // p in [0, 1)

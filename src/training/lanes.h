@@ -1,10 +1,10 @@
 // Lanes: consecutive training windows, for models that carry a state from one window to the next (truncated
 // backpropagation through time).
 //
-// The text is divided into `rows` lanes of equal length. Step s takes the next window of every lane. When no whole
-// window is left, the next epoch begins, and the model's state must start from zeros. The lanes start at another offset
-// in each epoch, so that the borders of the windows move and every token is used. The windows of a step depend only on
-// its number, so a checkpoint stores no position in the text.
+// The text is divided into `rows` lanes of equal length. A step takes the next window of every lane. When no whole
+// window is left, the next epoch begins, and the model's state must start from zeros. In each epoch, all lanes start at
+// another offset, so that the borders of the windows move and every token is used. The windows of a step depend only on
+// the number of the step, so a checkpoint stores no position in the text.
 #pragma once
 
 #include "headlight/data/windows.h"

@@ -1,4 +1,4 @@
-// Refuses texts and teachers that a model's objective cannot use, in one line.
+// The checks that a text and a teacher fit a model's objective.
 #include "training/objective.h"
 
 #include "base/words.h"

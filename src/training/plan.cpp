@@ -52,7 +52,7 @@ void complete(RunConfig& c, double tokens, const PlanText& text) {
   // At width 128 and 0.4M tokens, rotary positions reached a loss 0.15 nats below learned positions.
   c.position = "rotary";
   const double passes = tokens / as_real(text.train), share = c.cost(1).matrix_parameters / as_real(text.train);
-  // Dropout only where a large model reads its text many times.
+  // Use dropout only for a model that is large compared with its text and reads the text many times.
   c.dropout = passes > 30 && share > 0.5 ? 0.2 : passes > 20 && share > 0.25 ? 0.1 : 0;
 }
 
@@ -190,7 +190,7 @@ double measured_speed(const RunConfig& config, const RunData& data, double secon
   some.vocabulary = data.vocabulary;
   some.train.ids = data.train.ids;
   Trainer trainer(c, std::move(some), "");
-  // Parts of at least three steps and a sixth of the time each.
+  // Time parts of at least three steps and a sixth of `seconds`; the fastest part counts.
   Index steps = 0, part_steps = 0;
   double began = 0, part_began = 0, fastest = 0;  // fastest: steps per second
   trainer.run([&](const StepRecord&) {

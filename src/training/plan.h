@@ -5,11 +5,11 @@
 //
 //   loss(N, D) = 1.357 + 357 / N^0.7 + 3761 / D^0.7        nats per character
 //
-// The constants were fitted to ten runs of this program with Muon on tiny Shakespeare: transformers of 4 layers, widths
-// 48 to 128, context 128, N from 111k to 786k, D from 1.1M to 8.1M, losses on the whole validation part from 1.46 to
-// 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other kinds of models, the law extrapolates.
-// The plan therefore also requires one parameter for every hundred tokens. For another text, the loss is scaled by the
-// ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
+// The constants were fitted to ten runs of this program with Muon on tiny Shakespeare. The runs trained transformers of
+// 4 layers, widths 48 to 128 and context 128. N ranged from 111k to 786k, D from 1.1M to 8.1M, and the loss on the
+// whole validation part from 1.46 to 1.61. The largest residual is 0.010 nats. Outside these ranges, and for other
+// kinds of models, the law extrapolates. The plan therefore also requires one parameter for every hundred tokens. For
+// another text, the loss is scaled by the ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49.
 //
 // Repeated tokens count less: R passes over U tokens are worth U + 15 U (1 - e^(-(R-1)/15)) fresh tokens (Muennighoff
 // et al. 2023, arXiv 2305.16264). A plan never gives a model more parameters than its text has tokens, because such a
@@ -44,13 +44,13 @@ double expected_loss(double parameters, double effective_tokens, double bigram_l
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);
 
-// Returns the configuration with the lowest expected loss after `seconds` (which include the time for planning). Tries
-// a dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row that are not better. If
-// `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked` are kept.
-// `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the validation
-// schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
-// precision, also measures the chosen size with bfloat16 products, and uses them if a step is at least 1.1 times as
-// fast.
+// Returns the configuration with the lowest expected loss after `seconds`, which include the time for planning. Tries a
+// dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row without a lower expected
+// loss. If `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked`
+// are kept. `speed` measures a candidate in tokens per second. Batch, context, learning rate, warmup, dropout and the
+// validation schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and
+// `asked` sets no precision, also measures the chosen size with bfloat16 products. The plan uses them if a step is at
+// least 1.1 times as fast.
 // Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
@@ -61,8 +61,8 @@ struct StepRecord;
 class PlanCorrection {
  public:
   explicit PlanCorrection(const Plan& plan) : plan_(plan) {}
-  // Call after every step. Returns a value at most once, at the end of warmup or before the second validation: the
-  // number of steps that fills the planned time, if this number differs from the plan's by more than 2%.
+  // Call after every step. Returns a value at most once, at the end of warmup or before the second validation. The
+  // value is the number of steps that fills the planned time; none if this number is within 2% of the plan's.
   std::optional<Index> after(const StepRecord& record);
 
  private:
@@ -71,8 +71,8 @@ class PlanCorrection {
 };
 
 struct RunData;
-// Trains a model of this configuration for about `seconds`, at least two warmup and three timed steps, and returns the
-// tokens per second of the fastest part, because other programs can only slow the training down.
+// Trains a model of this configuration for about `seconds`, at least two warm-up steps and three timed steps. Returns
+// the tokens per second in the fastest part of this time, because other programs can only slow the training down.
 double measured_speed(const RunConfig& config, const RunData& data, double seconds = 0.3);
 
 }  // namespace headlight

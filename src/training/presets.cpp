@@ -7,8 +7,8 @@ namespace headlight {
 namespace {
 
 std::vector<Preset> make_presets() {
-  // Small batches at a high learning rate. Learned positions, because heads must match repeated text by content at any
-  // distance. Rotary positions make attention scores depend on distance, so heads learn this match several times
+  // Small batches at a high learning rate. The positions are learned, because heads must match repeated text by content
+  // at any distance. Rotary positions make attention scores depend on distance, so heads learn this match several times
   // more slowly.
   RunConfig demo;
   demo.layers = 2;
@@ -65,7 +65,7 @@ std::vector<Preset> make_presets() {
   chorus.corpus = "chorus";
   chorus.layers = 1;  // one head for each expert that needs attention
   chorus.position = "learned";
-  chorus.optimizer = "muon";  // with AdamW the head of the digit, learned last, was weak in some seeds
+  chorus.optimizer = "muon";  // with AdamW, the head of the expert `digit`, learned last, was weak for some seeds
   chorus.batch = 32;
   chorus.steps = 1500;
   chorus.eval_every = 250;

@@ -72,7 +72,7 @@ void check_family(const RunConfig& config, const RequestedSettings& asked) {
   for (const Setting& s : settings())
     if (s.describes_model() && asked.has(s) && !s.is_of(config.model))
       throw UsageError(cat("--", s.name, ": the model ", config.model,
-                           " has no such setting; leave it out, or see headlight models ", config.model));
+                           " has no such setting; omit the flag, or see headlight models ", config.model));
 }
 
 void refuse_contradictions(const RequestedSettings& asked) {

@@ -4,16 +4,17 @@
 //   1. flags
 //   2. the file of --config; an empty string in the file gives no value
 //   3. the preset named by --preset
-//   4. the plan for a time budget: steps, warmup, eval_every, eval_windows and stop_on_divergence always; size,
-//      context, batch, learning rates and dropout only if no flag, file or preset sets a size
+//   4. the plan for a time budget: always steps, warmup, eval_every, eval_windows and stop_on_divergence; also size,
+//      context, batch, learning rates and dropout if no flag, file or preset sets a size
 //   5. the preset implied by the text: the corpus's preset, "cpu" for --data, "demo" for --grammar
 //   6. the defaults of RunConfig
+//
 // With --init, the sizes and the vocabulary of the initial model override all sources; a flag or a file that gives
 // another value is an error.
 // With --minutes, the plan's steps, warmup, eval_every, eval_windows and stop_on_divergence override the preset (3),
 // and the plan's steps also override the file (2).
-// Two rules connect settings. In a plan, min_lr is at most lr, unless the user gave min_lr. A flag that names a text
-// overrides a text of another kind in the file.
+// Two rules connect settings. In a plan, min_lr is at most lr, unless the user gave min_lr. A flag that names one kind
+// of text, such as --corpus, overrides another kind in the file, such as data.
 #pragma once
 
 #include <functional>

@@ -62,7 +62,7 @@ RunData from_generator(const RunConfig& config, const Vocabulary* known) {
   data.train = tokens_of(train, data.vocabulary, data.source);
   data.validation = tokens_of(validation, data.vocabulary, data.source);
   data.document_end = document_end(data.train);
-  // The corpus has one probability per byte, which is one per token only if every character is a single byte.
+  // A corpus has one probability per byte. This is one probability per token only if every character is a single byte.
   if (data.validation.ids.size() == validation.log_probability.size()) {
     data.validation_log_probability = std::move(validation.log_probability);
     data.validation_evidence = std::move(validation.evidence);
@@ -130,7 +130,7 @@ RunData from_pairs(const RunConfig& config, const Vocabulary* known) {
   RunData data;
   data.source = config.pairs;
   data.pairs = true;
-  if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; leave --tokens out");
+  if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; omit --tokens");
   const std::string text = read_text(path_from(config.folder, config.pairs));
   if (const auto problem = find_invalid_utf8(text)) refuse_invalid_utf8(*problem, data.source);
   const std::vector<std::string> lines = pairs_of(text, data.source);

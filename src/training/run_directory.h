@@ -1,7 +1,7 @@
 // A run directory: the files that a training run writes.
 //
 //   config.json         the resolved configuration, the vocabulary, the source and fingerprint of the text
-//   model.safetensors   the weights of the best step (lowest validation loss; the last step without validation)
+//   model.safetensors   the weights of the step with the lowest validation loss; without validation, of the last step
 //   state.safetensors   the last checkpoint, for --resume: weights, optimizer, random and carried state, step
 //   log.jsonl           one JSON object per step; log.csv holds the same data for spreadsheets
 //   heads.jsonl         head scores during training, with --watch-heads (heads/watch/head_history.h)
@@ -45,7 +45,7 @@ class RunDirectory {
   std::string file(const char* name) const { return cat(path_, "/", name); }
   // Whether the directory has a config.json.
   bool has_run() const;
-  // The first existing file with a name that a run uses, even if another program wrote it; "" if there is none.
+  // The first existing file with a name that a run uses, even if another program wrote the file; "" if there is none.
   std::string occupied_by() const;
   // Removes the files of a run, checkpoints first. Other files stay.
   void clear() const;

@@ -50,9 +50,8 @@ class RunLog {
   void flush();
   // Flushes the buffer, and syncs log.jsonl to the disk.
   void flush_to_disk();
-  // For a resume at `step`: removes the records from `step` on and returns the last record before it. Lines after this
-  // record may be malformed (incomplete, or damaged by a power failure).
-  // Error: a malformed line before `step`.
+  // For a resume at `step`: removes the records from `step` on and returns the last record before `step`. The removed
+  // lines may be malformed (incomplete, or damaged by a power failure). Error: a malformed line before `step`.
   StepRecord cut_from(Index step);
 
  private:

@@ -62,7 +62,7 @@ std::vector<Setting> make_settings() {
     s.push_back({.name = name, .field = choices.field, .group = group, .help = help, .choices = choices.names});
     s.back().help += word_list(choices.names, "or");
   };
-  // A choice from a table of parts. The help of a part is appended to its name, or, if `brief`, left out.
+  // A choice from a table of parts. The setting's help lists the parts, each with its own help unless `brief`.
   const auto part = [&](const char* name, std::string R::*field, const char* group, const std::string& help,
                         const auto& kinds, bool brief = false) {
     text(name, field, group, "");
@@ -202,7 +202,7 @@ bool Setting::is_of(const std::string& family) const {
 
 const std::vector<Setting>& settings() {
   static std::vector<Setting> all;
-  static std::size_t registered = 0;  // when `all` was made; registration only adds
+  static std::size_t registered = 0;  // number of entries when `all` was made; registration only adds entries
   if (const std::size_t now = model_kinds().size() + feed_forward_kinds().size() + attention_kinds().size() +
                               norm_kinds().size() + position_kinds().size() + activation_kinds().size() +
                               optimizer_kinds().size();

@@ -34,7 +34,7 @@ std::string size_text(const Vocabulary& vocabulary) {
 Teacher::Teacher(const RunConfig& config, const Vocabulary& vocabulary, const std::string& directory) {
   const KeepGenerator keep;  // building the model draws initial weights
   const std::string path = path_from(config.folder, config.teacher), where = cat("--teacher ", config.teacher);
-  // A path may have several spellings, so compare the files.
+  // Two different paths may name the same directory, so compare the files.
   const std::string own = cat(directory, "/config.json"), its = cat(path, "/config.json");
   if (!directory.empty() && path_exists(own) && path_exists(its) && read_file(own) == read_file(its))
     throw UsageError(cat(where, ": is the run's own directory; choose another --out, to keep the teacher"));

@@ -15,7 +15,7 @@ struct TextFiles {
 };
 
 // Adds each path to `reader` in order. A path is a file (large files stay on the disk, os/file_bytes.h), "-" for
-// standard input, or a folder, which stands for all text files below the folder, sorted by path (files_below() in
+// standard input, or a folder. A folder stands for all text files below it, sorted by path (files_below() in
 // os/file.h). Files in a folder are skipped if they are empty, have a zero byte in the first megabyte, or are not UTF-8
 // although `reader` requires UTF-8. The same faults in a named file are errors.
 // Errors: an unreadable path, an empty file, input that TextTokens refuses, a folder without text files.

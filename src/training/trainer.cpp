@@ -58,7 +58,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
   model_ = config.make_model(data_.vocabulary.size());
   check_objective(*model_, config, data_);
   if (teacher_) check_teacher_objective(teacher_->model(), *model_, config);
-  // The text's true probabilities are those of the next token, so other objectives have no entropy floor.
+  // The text's true probabilities describe the prediction of the next token, so other objectives have no entropy floor.
   if (model_->objective() != Objective::kNextToken) data_.clear_truth();
   if (start) copy_parameters(start->model, *model_);
   if (std::vector<Tensor> state = model_->initial_state(config.batch); !state.empty()) {
@@ -250,7 +250,8 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Sums the losses and gradients of a step's batches, whose windows do not depend on how --accumulate divides the step.
+// Sums the losses and gradients of a step's batches. The step's windows do not depend on how --accumulate divides them
+// into batches.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   const PrecisionScope precision(c.precision);

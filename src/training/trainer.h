@@ -42,20 +42,22 @@ class Trainer {
   static std::unique_ptr<Trainer> from_model(const RunConfig& config, RunData data, const std::string& directory,
                                              const LanguageModel& weights);
 
-  // Trains to the last step. For s = 0 .. steps: if s is a multiple of eval_every or the last step, validates and saves
+  // Trains to the last step. For s = 0 .. steps: if s is a multiple of eval_every or equals steps, validates and saves
   // a checkpoint; then, if s < steps, makes one update. A checkpoint is also saved every save_every seconds; these
-  // checkpoints do not change the result. With patience, the run may end early; the last record then has no loss.
-  // `each` receives every record after its step; returning false saves a checkpoint and stops the run.
+  // checkpoints do not change the result. With patience, the run may end early. The final record, after the last
+  // update, has no loss. `each` receives every record after its step; returning false saves a checkpoint and stops the
+  // run.
   // `before` receives every record before the update, with the validation's fields but not the update's. The model then
   // has the weights of this step; `before` may run the model without a tape.
-  // Errors: a DivergedError if a loss, gradient or weight is not finite, naming the first operation with a non-finite
-  // result (earlier checkpoints stay); with stop_on_divergence, also if worse_validations() reaches kWorseValidations.
+  // Errors: a DivergedError if a loss, gradient or weight is not finite; the message names the first operation with a
+  // non-finite result. With stop_on_divergence, also if worse_validations() reaches kWorseValidations. Earlier
+  // checkpoints stay.
   void run(const std::function<bool(const StepRecord&)>& each = {},
            const std::function<void(const StepRecord&)>& before = {});
 
   // Changes the number of steps, at the latest at the end of warmup. Until then the learning rate does not depend on
   // the number of steps, so the run equals a run with the new number from the start.
-  // Errors: warmup is over; fewer steps than the warmup or than were made.
+  // Errors: warmup is over; fewer steps than the warmup has or than are already done.
   void set_steps(Index steps);
 
   const LanguageModel& model() const { return *model_; }
@@ -67,7 +69,7 @@ class Trainer {
   Index step() const { return step_; }
   // Whether all steps are done or patience ran out, and the last step was validated.
   bool finished() const { return validated_ && (step_ >= info_.config.steps || out_of_patience()); }
-  // Whether none of the last `patience` validations improved on the best validation loss.
+  // Whether `patience` validations have followed the validation with the lowest loss.
   bool out_of_patience() const;
   Index best_step() const { return best_step_; }
   double best_val_loss() const { return best_val_loss_; }
@@ -77,12 +79,12 @@ class Trainer {
   // The training loss of the last update; NaN before the first update.
   double last_loss() const { return loss_; }
   // The number of consecutive validations, up to the most recent, that were worse than a uniform guess. A validation
-  // counts if warmup is over and both the validation loss and the last training loss exceed max(log V, validation loss
-  // of step 0) by more than 0.1 nats.
+  // counts if warmup is over and two losses, the validation loss and the last training loss, exceed a limit. The limit
+  // is 0.1 nats above max(log V, validation loss of step 0).
   Index worse_validations() const { return worse_validations_; }
   static constexpr Index kWorseValidations = 3;  // fewer can be a transient after warmup
-  // A warning to print after a validation, or "". Warns at the third consecutive validation worse than a uniform guess,
-  // and at the end of a run whose validation loss is more than 0.1 nats above the validation loss of step 0.
+  // A warning to print after a validation, or "". Warns at the third consecutive validation worse than a uniform guess.
+  // Also warns at the end of a run whose validation loss is more than 0.1 nats above the validation loss of step 0.
   std::string warning() const;
 
  private:

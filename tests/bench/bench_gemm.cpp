@@ -3,8 +3,8 @@
 //
 //   bench_gemm [--threads N] [--seconds S] [--isa NAME]
 //
-// Prints per shape the best GFLOP/s of each library, the ratio of Headlight to the faster of the others, and
-// Headlight's share of the measured FMA peak; then the geometric means.
+// Prints for each shape the best GFLOP/s of each library, the ratio of Headlight to the faster of the other two, and
+// Headlight's share of the measured FMA peak. The last line has the geometric means.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 using Shape = headlight::GemmShape;
 
-// The part of the CBLAS interface that is used; 101: row-major, 111: not transposed, 112: transposed.
+// The only CBLAS function that this program calls. 101: row-major, 111: not transposed, 112: transposed.
 using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float* a, int lda,
                        const float* b, int ldb, float beta, float* c, int ldc);
 
@@ -44,7 +44,7 @@ Peer load_peer(const char* name, const char* file, const char* set_threads, bool
   Peer peer{name};
   void* library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    std::printf("%s: not here (%s); its column is left out\n", name, file);
+    std::printf("%s: cannot load %s; its column is left out\n", name, file);
     return peer;
   }
   peer.sgemm = reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm"));

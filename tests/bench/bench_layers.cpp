@@ -2,9 +2,10 @@
 //
 //   bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS [cpu]
 //
-// LAYER is lstm, gru, conv (a layer of the family conv without its norm: kernel 2, dilation 8), full, linear or window:N
-// (attention of 4 heads that share the width). Prints the median seconds of a forward and backward pass. The input has
-// a gradient too, as in the middle of a model. With `cpu` the seconds are those of the CPU that the process used.
+// LAYER is lstm, gru, conv (a layer of the family conv without its norm: kernel 2, dilation 8), or attention with 4
+// heads that divide the width: full, linear or window:N. Prints the median seconds of a forward and backward pass. The
+// pass also computes the gradient of the input, as for a layer in the middle of a model. With `cpu`, prints CPU seconds
+// of the process instead of wall-clock seconds.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -87,7 +88,7 @@ Bench find(const std::string& name, const Sizes& s, Rng& rng) {
   fail("bench_layers: ", name, ": no such layer; use lstm, gru, conv, full, linear or window:N");
 }
 
-// Seconds since some moment, of the clock on the wall or of the CPU.
+// The time in seconds since an arbitrary start: CPU time of the process, or wall-clock time.
 double now(bool cpu) {
   if (cpu) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

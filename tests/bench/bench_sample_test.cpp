@@ -1,4 +1,4 @@
-// The sampling benchmark counts the bytes of weights and cache correctly.
+// Test: the sampling benchmark counts the bytes of weights and cache correctly.
 #include "bench/bench_sample.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The benchmarks: their counts of FLOP and bytes against counts by hand, and plausible times.
+// Tests of the benchmarks: FLOP and byte counts equal counts made by hand, and times are plausible.
 #include "bench/bench.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-"""A race: several programs take turns at the same work, because on a shared machine only turns compare fairly."""
+"""Races programs: they take turns at the same work, because only this comparison is fair on a shared machine."""
 import os
 import statistics
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 
 def run(program, words, threads=0):
-    """The output of a program; `threads` 0 leaves their number to it."""
+    """Returns the output of a program; with `threads` 0, the program chooses the number of threads."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
     done = subprocess.run([program, *words], capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
@@ -15,9 +15,9 @@ def run(program, words, threads=0):
 
 
 def race(racers, threads, turns, shown):
-    """racers maps names to functions from a number of threads to seconds; names that begin with "headlight" are ours.
+    """`racers` maps a name to a function from a number of threads to seconds. Headlight's names begin with "headlight".
     Each racer takes `turns` turns with each number of threads. Prints the medians of the turns as shown(seconds), and
-    the ratio of the best of the others to our best."""
+    the smallest median of the other programs divided by Headlight's smallest. Returns this ratio."""
     times = {}
     for turn in range(turns):
         order = list(racers.items())

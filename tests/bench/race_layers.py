@@ -6,9 +6,9 @@ usage: race_layers.py [--program build/bench_layers] [--rows lstm,gru,conv,atten
 
 lstm and gru: nn.LSTM and nn.GRU of one layer, width 128 and 256, 64 steps, 16 sequences. conv: the layer of the family
 conv without its norm, x + out(tanh(a) sigmoid(b)), where a and b come from a causal convolution of 2 taps, dilation 8.
-attention: one sequence of 4096 tokens, 4 heads of size 32, against scaled_dot_product_attention, causal, which has
-neither windows nor linear attention: what it is asked for is full attention, and once a band as a mask. With --cpu the
-times are those of the CPU, for one thread: on a machine that others use too they vary less.
+attention: one causal sequence of 4096 tokens, 4 heads of size 32, against scaled_dot_product_attention. PyTorch's
+function has no window and no linear form, so it computes full attention, and for a window also attention with a mask.
+With --cpu the times are CPU times of one thread, which vary less on a shared machine.
 """
 import argparse
 import statistics
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
 
 
 class Convolution(nn.Module):
-    """On [B,C,T], as PyTorch has it: no transposition is counted."""
+    """The input is [B,C,T], PyTorch's layout, so the time includes no transposition."""
 
     def __init__(self, width):
         super().__init__()
@@ -63,7 +63,7 @@ class Attention(nn.Module):
 
 
 def torch_racer(options, module, shapes, compiled=False):
-    """Median seconds of a pass, after three."""
+    """A function from a number of threads to the median seconds of a pass, after three warm-up passes."""
     clock = time.process_time if options.cpu else time.perf_counter
     torch.manual_seed(1)
     inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
@@ -107,12 +107,12 @@ def race_row(title, options, ours, theirs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--program", default="build/bench_layers", help="the program that times Headlight")
-    parser.add_argument("--rows", default="lstm,gru,conv,attention", help="of: lstm, gru, conv, attention")
-    parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads to try")
-    parser.add_argument("--seconds", type=float, default=1, help="of a turn; at least five passes are timed")
-    parser.add_argument("--turns", type=int, default=5, help="of each racer; their median counts")
-    parser.add_argument("--compile", action="store_true", help="race torch.compile too")
-    parser.add_argument("--cpu", action="store_true", help="time of the CPU, with one thread")
+    parser.add_argument("--rows", default="lstm,gru,conv,attention", help="comma-separated: lstm, gru, conv, attention")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads to try, comma-separated")
+    parser.add_argument("--seconds", type=float, default=1, help="seconds per turn; at least five passes are timed")
+    parser.add_argument("--turns", type=int, default=5, help="turns per racer; their median counts")
+    parser.add_argument("--compile", action="store_true", help="also race torch.compile")
+    parser.add_argument("--cpu", action="store_true", help="measure CPU time, with one thread")
     options = parser.parse_args()
     if options.cpu:
         options.threads = [1]

@@ -6,12 +6,12 @@ usage: race_torch.py [--program build/headlight] [--presets micro,cpu,baby] [--t
                      [--headlight-flags "--precision bf16"] [--no-train] [--no-generate]
 
 Both programs take turns in one run, because only this comparison is fair on a shared machine. A training step consists
-of forward, cross-entropy, backward, clipping to norm 1, AdamW (fused if PyTorch has a fused version) and dropping the
-gradients, on random tokens without dropout. A turn of `--seconds` gives a median step time; the median of the turns counts
-for both programs. The ratio is PyTorch's time over Headlight's, each with its best number of threads and its best variant:
-above 1, Headlight is faster. PyTorch's variants are float32, set_float32_matmul_precision("medium"), autocast to bfloat16,
-and torch.compile of the first and the third. Generation adds one character at a time to a full context. PyTorch runs the
-whole context for each character, as nanoGPT does; Headlight generates as `headlight sample` does.
+of forward, cross-entropy, backward, clipping to norm 1, AdamW (fused if PyTorch has a fused version) and clearing the
+gradients, on random tokens without dropout. A turn of `--seconds` gives a median step time; the median of the turns
+counts for both programs. The ratio is PyTorch's time divided by Headlight's, each with its best number of threads and
+its best variant: above 1, Headlight is faster. PyTorch's variants are float32, set_float32_matmul_precision("medium"),
+autocast to bfloat16, and torch.compile of the first and the third. Generation adds one character at a time to a full
+context. PyTorch runs the whole context for each character, as nanoGPT does; Headlight runs `headlight sample`.
 """
 import argparse
 import json
@@ -31,7 +31,7 @@ except ImportError:
     sys.exit("race_torch: this Python has no torch; name one that has: make bench-torch PYTHON=...")
 
 VOCABULARY = 65
-# As in src/training/config.cpp, but without dropout.
+# As in src/training/presets.cpp, but without dropout.
 PRESETS = {
     "micro": {"layers": 2, "heads": 4, "width": 64, "context": 64, "batch": 16},
     "cpu": {"layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 12},
@@ -40,7 +40,7 @@ PRESETS = {
 
 
 def attention(q, k, v):
-    """Causal, of [B,H,T,D]; PyTorch before 2.0 has no operation of its own for it."""
+    """Causal attention on [B,H,T,D]; PyTorch before 2.0 has no single operation for it."""
     if hasattr(F, "scaled_dot_product_attention"):
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     hidden = torch.full((q.size(2), q.size(2)), float("-inf")).triu(1)
@@ -110,7 +110,7 @@ class TorchTraining:
         self.optimizer.zero_grad(set_to_none=True)
 
     def median(self, threads, seconds):
-        """Of at least five steps, after two; in seconds."""
+        """The median seconds of at least five steps, after two warm-up steps."""
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("medium" if self.variant == "medium" else "highest")
         self.step()
@@ -142,7 +142,7 @@ def race_training(preset, options):
 
 
 def race_generation(preset, options):
-    """Seconds a character, from the difference between a long text and a short one that fills the context."""
+    """Seconds per character, from the difference between a long text and a short text that fills the context."""
     sizes = PRESETS[preset]
     context, count = sizes["context"], options.chars
 
@@ -161,7 +161,7 @@ def race_generation(preset, options):
 
     with tempfile.TemporaryDirectory() as folder:
         folder_of_run = str(Path(folder) / "run")
-        # A single step: what the weights are does not matter for the time.
+        # One step is enough, because the time of generation does not depend on the weights.
         run(options.program, ["train", "--preset", preset, "--corpus-chars", "20000", "--steps", "1",
                               "--batch", "1", "--warmup", "0", "--out", folder_of_run])
 
@@ -179,15 +179,15 @@ def race_generation(preset, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--program", default="build/headlight", help="the program to race")
-    parser.add_argument("--presets", default="micro,cpu,baby", help="of: micro, cpu, baby")
-    parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads to try")
-    parser.add_argument("--seconds", type=float, default=3, help="of a turn; at least five steps are taken")
-    parser.add_argument("--turns", type=int, default=3, help="of each racer; their median counts")
-    parser.add_argument("--chars", type=int, default=200, help="characters to write beyond the context")
-    parser.add_argument("--variants", default=",".join(VARIANTS), help="of PyTorch: " + ", ".join(VARIANTS))
-    parser.add_argument("--headlight-flags", default="", help="race `bench step` with these flags too")
-    parser.add_argument("--no-train", action="store_true", help="leave the training steps out")
-    parser.add_argument("--no-generate", action="store_true", help="leave writing text out")
+    parser.add_argument("--presets", default="micro,cpu,baby", help="comma-separated: micro, cpu, baby")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads to try, comma-separated")
+    parser.add_argument("--seconds", type=float, default=3, help="seconds per turn; at least five steps are timed")
+    parser.add_argument("--turns", type=int, default=3, help="turns per racer; their median counts")
+    parser.add_argument("--chars", type=int, default=200, help="characters to generate beyond the context")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="PyTorch's: " + ",".join(VARIANTS))
+    parser.add_argument("--headlight-flags", default="", help="also race `bench step` with these flags")
+    parser.add_argument("--no-train", action="store_true", help="skip the training steps")
+    parser.add_argument("--no-generate", action="store_true", help="skip generation")
     options = parser.parse_args()
     unknown = [name for name in options.presets.split(",") if name not in PRESETS]
     if unknown:
@@ -201,7 +201,7 @@ def main():
             print(f"{preset}: a training step")
             race_training(preset, options)
         if not options.no_generate:
-            print(f"{preset}: writing text")
+            print(f"{preset}: generation")
             race_generation(preset, options)
 
 

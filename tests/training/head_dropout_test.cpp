@@ -99,7 +99,7 @@ TEST_F(HeadDropoutTraining, AllocatesNothingAfterTheSecondStep) {
 TEST_F(HeadDropoutTraining, NeedsHeads) {
   RunConfig c = with_dropout(0.3);
   c.model = "gru";
-  EXPECT_EQ(error_of([&] { c.check(); }), "--head-dropout 0.3: the model gru is not a transformer; leave it out");
+  EXPECT_EQ(error_of([&] { c.check(); }), "--head-dropout 0.3: the model gru is not a transformer; omit the flag");
   EXPECT_TRUE(contains(error_of([] { with_dropout(1).check(); }), "--head-dropout 1: "));
 }
 

@@ -25,12 +25,12 @@ struct Flag {
   std::string placeholder;  // "N", "FILE"; empty for a switch
   std::string help;
   std::string group = "Options";
-  std::string default_text = "";  // the default as --help shows it; empty: not shown
+  std::string default_text = "";  // the default, as --help shows it; empty: --help shows none
 
   bool repeatable = false;
   std::vector<std::string> choices = {};  // for completion; empty: any value
 
-  // Whether --no-NAME exists: for a switch that is a setting with a default, not an action.
+  // Whether --no-NAME exists: for a switch that has a default, because it is a setting and not an action.
   bool negatable() const { return placeholder.empty() && !default_text.empty(); }
 };
 
@@ -112,7 +112,7 @@ ModelAndText load_model_and_text(const Arguments& args);
 // the same text again.
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
-// Prints the files whose byte order mark was removed to standard error, if there are any.
+// Prints to standard error the names of files from which a byte order mark was removed; nothing if there are none.
 void say_marks(const std::vector<std::string>& files);
 
 // Whether the directory holds a run of this program, judged by its config.json, even if damaged.

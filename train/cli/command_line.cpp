@@ -115,7 +115,7 @@ int run(const std::vector<std::string>& words) {
 
 int headlight::command_line(int argc, char** argv) {
 #ifdef SIGXFSZ
-  std::signal(SIGXFSZ, SIG_IGN);  // exceeding the file size limit is then a write error, not a signal
+  std::signal(SIGXFSZ, SIG_IGN);  // so that exceeding the file size limit is a write error and not a signal
 #endif
   try {
     if (argc > 0) cli::set_program_name(argv[0]);

@@ -44,9 +44,9 @@ std::vector<std::string> second_words(const std::string& first) {
   return words;
 }
 
-// The completion function for bash; zsh runs the same function. One `case` lists flags by "command", another lists
-// values by "command --flag". compopt marks file names, so that bash does not append a slash to a command word that is
-// also the name of a folder.
+// The completion function for bash; zsh runs the same function. One `case` lists the flags of each "command", another
+// lists the values of each "command --flag". The builtin compopt marks file names, so that bash does not append a slash
+// to a command word that is also the name of a folder.
 std::string bash_function() {
   std::string flags, values, seconds, operands;
   for (const Command& command : commands()) {
@@ -92,7 +92,7 @@ std::string bash_function() {
 std::string bash_script() { return cat(bash_function(), "complete -F _headlight_words headlight\n"); }
 
 // The zsh script works both with `source` and as a file in $fpath, which zsh runs as a function at the first
-// completion. zsh has no compopt, so the script requests words and files one after the other.
+// completion. Because zsh has no compopt, the script requests words and files one after the other.
 std::string zsh_script() {
   return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
              "_headlight_complete() {\n"

@@ -24,8 +24,8 @@ class ProgressLine {
   // Shows "<before><what>, <done> of <of>", as in "seed 3  heads ablated, 12 of 51". Redraws at most ten times a
   // second.
   void show(const std::string& before, const char* what, Index done, Index of);
-  // Callbacks that show a measurement's progress on this line, and stop the measurement when go_on() returns false.
-  // This object must outlive the callbacks.
+  // Returns callbacks that show a measurement's progress on this line, and stop the measurement when go_on() returns
+  // false. This object must outlive the callbacks.
   Progress progress(const std::string& before = "measuring: ", const std::function<bool()>& go_on = {});
   // Erases the line.
   void clear() noexcept;

@@ -37,7 +37,7 @@ std::string column_text(const Vocabulary& vocabulary, std::int32_t id) {
   if (piece == "\t") return "\u21e5";
   if (piece.size() == 1) return piece[0] > ' ' && piece[0] < 0x7f ? piece : "\u00b7";
   const char32_t c = vocabulary.is_bytes() ? U'\0' : vocabulary.characters()[static_cast<std::size_t>(id)];
-  // Only scripts of single-width characters: combining marks and wide characters would shift the following columns.
+  // Show only scripts of single-width characters, because combining marks and wide characters would shift the columns.
   const bool narrow = (c >= 0xa1 && c < 0x300) || (c >= 0x370 && c < 0x590) || (c >= 0x1e00 && c < 0x2000);
   return narrow ? piece : "\u00b7";
 }

@@ -12,11 +12,11 @@
 namespace headlight::cli {
 
 enum class Colors { kTrue, k256, kNone };
-// From --color, or by what standard output supports. Error (UsageError): an unknown kind.
+// The value of --color; by default, what standard output supports. Error (UsageError): an unknown value.
 Colors colors_of(const Arguments& args);
 
-// A token as one terminal column: spaces and line breaks are visible, and tokens that are not one column wide are a
-// dot.
+// A token as one terminal column. Spaces and line breaks have visible symbols; a dot replaces a token that is not one
+// column wide.
 std::string column_text(const Vocabulary& vocabulary, std::int32_t id);
 
 // One attention weight, 0 to 1, as a cell. The square root makes small weights distinguishable.

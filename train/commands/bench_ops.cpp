@@ -98,7 +98,7 @@ void bench_attention_report(const BenchRequest& r, Json& object) {
                 padded(fixed_text(a.backward_seconds * 1e3, 3), 13), padded(fixed_text(gflops, 1), 10),
                 padded(peak > 0 ? percent(gflops / peak) : "-", 9), padded(megabytes(a.extra_bytes), 24), "\n"));
   }
-  // The slope between the first and the last point in a log-log plot.
+  // The exponent is the slope between the first and the last point in a log-log plot.
   const double exponent =
       all.size() < 2
           ? 0

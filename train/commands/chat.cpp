@@ -58,7 +58,7 @@ std::optional<std::string> read_line() {
   }
 }
 
-// The tokens of the conversation, truncated to what a model can use.
+// The latest tokens of the conversation. Older tokens are dropped, because no model reads them.
 class Conversation {
  public:
   Conversation(const RunInfo& info) : info_(info), tokens_(fresh_start(info)) {
@@ -66,7 +66,7 @@ class Conversation {
     has_break_ = v.is_bytes() || v.characters().find(U'\n') != std::u32string::npos;
     if (has_break_) break_ = v.encode("\n", "chat");
   }
-  // Appends typed text on a new line, as the screen shows it; an empty line adds nothing. Error: an unknown character.
+  // Appends typed text on a new line, as on the screen. An empty line adds nothing. Error: an unknown character.
   void add_line(const std::string& line) {
     if (line.empty()) return;
     const std::vector<std::int32_t> typed = info_.vocabulary.encode(line, "prompt");
@@ -126,7 +126,7 @@ int run_chat(const Arguments& args) {
     }
     generating = 1;
     TextStream stream(w.stop);
-    // A copy, because the callback appends to the conversation.
+    // Copy the tokens, because the callback appends to the conversation.
     const std::vector<std::int32_t> before = conversation.tokens();
     text_generator.generate(
         before, w.chars, w.options, rng,

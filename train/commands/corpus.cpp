@@ -61,7 +61,7 @@ std::string trace_table(const TracedText& text) {
   return table;
 }
 
-// Marks the characters to include in means. The line breaks of sequences are excluded, because their position is fixed.
+// Whether each character counts in means. The line breaks of sequences do not, because their position is fixed.
 std::vector<bool> counted_text(const TracedText& text, bool sequences) {
   std::vector<bool> counts(text.text.size(), true);
   if (sequences)
@@ -138,7 +138,8 @@ int run_corpus(const Arguments& args) {
   const char* unit = sequences ? "symbol" : "character";
   std::string known =
       !text.traced()
-          ? wrapped("", cat(counted(documents, "held-out pair"), ", without probabilities; another seed has them"))
+          ? wrapped("", cat(counted(documents, "held-out pair"),
+                            ", without probabilities; use another --seed for a text with them"))
           : wrapped("", cat("floor ", fixed_text(loss_where(text.log_probability, counts), 4), " nats a ", unit,
                             " over ", count, " ", unit, "s in ", documents, sequences ? " line" : " document",
                             documents == 1 ? "" : "s", ": no model has a lower expected loss"));

@@ -37,7 +37,7 @@ std::vector<Flag> eval_flags() {
   return flags;
 }
 
-// The losses of n-gram models of the training part, for the same predictions as the evaluation.
+// The losses of n-gram models that count the training part, on the predictions of the evaluation.
 struct Counting {
   std::vector<std::pair<std::string, double>> losses;
   Index tokens = 0;  // number of tokens counted
@@ -64,7 +64,7 @@ Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation
   return counting;
 }
 
-// The text that the run was trained on; empty if the text is missing or has changed.
+// Loads the text that the run was trained on; empty if the text is missing or has changed.
 RunData trained_on(const RunInfo& info) {
   if (!info.imported_from.empty()) return {};
   try {

@@ -25,8 +25,8 @@ WeightFormat weight_format_of(const Arguments& args);
 // Parses the flags; `chars` is the default of --chars. Error (UsageError): a number out of range, an empty --stop.
 GenerationFlags generation_flags_of(const Arguments& args, Index chars);
 
-// Generates text with the model, with weights in this format. Prints a notice if each token runs the model on the whole
-// window. `trained` must outlive the result. Error: rounded weights, and the model is not a transformer.
+// Makes a generator for the model, with weights in this format. Prints a notice if each token runs the model on the
+// whole window. `trained` must outlive the result. Error: a rounded format for a model that is not a transformer.
 TextGenerator text_generator_of(const TrainedModel& trained, WeightFormat weights);
 
 // Removes a byte order mark from text read from standard input and reports the removal; keeps the mark if tokens are

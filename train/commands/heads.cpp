@@ -38,7 +38,7 @@ std::string short_name(const std::string& name, std::size_t width) {
 
 std::string kappa_text(double kappa) { return std::isnan(kappa) ? "-" : fixed_text(kappa, 2); }
 
-// Character classes are shown by ln(S / S0) instead of kappa (RoleScore::log_ratio()).
+// For the roles of character classes, score_text() shows RoleScore::log_ratio() instead of kappa.
 bool is_class(const HeadStudy& study, const HeadFinding& f) { return study.roles[f.label.best].family == "class"; }
 std::string score_text(const HeadStudy& study, const HeadFinding& f) {
   const RoleScore& score = f.scores[f.label.best];
@@ -102,7 +102,7 @@ void print_groups(const HeadStudy& study) {
   if (any) print(cat("random sets: mean of ", kRandomSets, " sets with as many heads in each layer.\n"));
 }
 
-// Loss increases by head and prediction subset, for the subsets on which heads matter most and as many as fit a line.
+// Loss increases by head and prediction subset. Shows the subsets on which heads matter most, as many as fit a line.
 void print_matrix(const HeadStudy& study) {
   constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
   std::vector<std::size_t> columns;
@@ -172,11 +172,11 @@ void print_notes(const HeadStudy& study) {
   print(cat("kappa above any untrained head's (", fixed_text(study.untrained_kappa, 2),
             " here), k_c 0.2, and the same role on\n"));
   print(
-      "both halves of the text; in brackets: the closest role. Mixed: two or three\n"
-      "roles reach 0.4 without that lead. Loss increase: in nats, when the head's\n"
-      "output is replaced by its mean at each position (mean-ablation). +: the interval\n"
-      "lies above 0.02. !: zero- or resample-ablation differs in sign or by a factor of\n"
-      "three.\n");
+      "both halves of the text. In brackets: the closest role of a head without label.\n"
+      "Mixed: two or three roles reach 0.4 without that lead. Loss increase: in nats,\n"
+      "when the head's output is replaced by its mean at each position (mean-ablation).\n"
+      "+: the interval lies above 0.02. !: zero- or resample-ablation differs in sign\n"
+      "or by a factor of three.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
         "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"

@@ -190,7 +190,7 @@ int run_recover(const Arguments& args) {
   config.threads = args.whole("threads", config.threads, 0, 256);
   const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
   if (trainer->finished()) {
-    trainer->run({});  // makes no steps, but restores the last line of the log, which resuming removed
+    trainer->run({});  // makes no steps, but writes the last line of the log again, which resuming removed
     say(cat("the run is at step ", trainer->step(), " of ", config.steps,
             " already; use a larger --steps to continue"));
     return 0;

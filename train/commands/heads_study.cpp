@@ -112,8 +112,8 @@ void print_stability(const SeedSummary& all) {
   print(cat("\n", wrapped("", cat("labels, and the number of seeds with each: ", text.empty() ? "none" : text))));
 }
 
-// The order of role onsets in different layers, by increasing p. Omits pairs whose onsets share a snapshot in every
-// seed.
+// The order of role onsets in different layers, by increasing p. Omits pairs whose onsets fall into the same snapshot
+// for every seed.
 void print_order(const SeedSummary& all) {
   std::vector<OnsetOrder> order;
   Index pairs = 0;

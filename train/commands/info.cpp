@@ -66,7 +66,7 @@ std::string vocabulary_text(const Vocabulary& v) {
 
 std::string loss_text(double loss) { return std::isfinite(loss) ? fixed_text(loss, 4) : "-"; }
 
-// Selects a limited number of validated records: evenly spaced, always with the best and the last.
+// Selects about a dozen records with a validation, evenly spaced, and always the best and the last.
 std::vector<StepRecord> shown_of(const std::vector<StepRecord>& history, Index best) {
   std::vector<StepRecord> validated;
   for (const StepRecord& r : history)

@@ -28,7 +28,8 @@ using namespace lessons;
 
 struct Interrupted {};
 
-// While alive, Ctrl-C ends the program at once. With a handler, the program would continue to wait for a line.
+// While this object exists, Ctrl-C ends the program at once. With the handler of watch_signals(), the program would
+// continue to wait for a line.
 class DefaultInterrupt {
  public:
   DefaultInterrupt() : before_(std::signal(SIGINT, SIG_DFL)) {}
@@ -40,7 +41,8 @@ class DefaultInterrupt {
   void (*before_)(int);
 };
 
-// Error: the folder of the page does not exist, or the page is a folder. Found before minutes of experiments.
+// Error: the folder of the page does not exist, or the page is a folder. Call this function before the experiments,
+// which take minutes.
 void check_page(const std::string& path) {
   const std::filesystem::path page(path), folder = page.parent_path();
   if (std::filesystem::is_directory(page)) fail(path, ": cannot be written: it is a folder; name a file");
@@ -105,7 +107,7 @@ std::size_t ask(const Lesson& lesson, bool answer) {
 }
 
 LessonRun measured(const Lesson& lesson, const LessonOptions& options, ProgressLine& line) {
-  stated_values(text_of(lesson), lesson.folder);  // a malformed text is an error before the experiment, not after
+  stated_values(text_of(lesson), lesson.folder);  // report a malformed text before the experiment
   const double start = monotonic_seconds();
   LessonRun run{&lesson, {}, 0};
   run.result = lesson.run(options, [&](const std::string& what, Index done, Index of) {

@@ -8,7 +8,7 @@ namespace headlight::cli {
 
 namespace {
 
-// The flags of one family, with their defaults; if `parts`, also the help of each part that a flag selects.
+// The flags of one family, with their defaults. With `parts`, also the help of each part that a flag can select.
 std::string settings_of(const ModelKind& kind, bool parts) {
   std::string text;
   for (const Flag& flag : setting_flags()) {

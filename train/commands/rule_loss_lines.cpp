@@ -46,8 +46,7 @@ std::string rule_loss_lines(const StepRecord& record) {
     losses.push_back(cat(r.rule, " ", fixed_text(r.loss, 2), r.floor > 0.005 ? cat("/", fixed_text(r.floor, 2)) : ""));
   for (const ReferenceLoss& r : record.references)
     if (!std::isnan(r.distance)) distances.push_back(cat(r.reference, " ", fixed_text(r.distance, 3)));
-  // A single distance is omitted: it is the distance from the optimum, which equals the validation loss minus the
-  // floor.
+  // Omit a single distance: it is the distance from the optimum, which equals the validation loss minus the floor.
   return in_lines("rules     ", losses) + (distances.size() > 1 ? in_lines("distance  ", distances) : "");
 }
 

@@ -81,7 +81,7 @@ std::string default_directory(const RunConfig& config) {
   return cat("runs/", name == "-" || name.find_first_not_of('.') == std::string::npos ? "text" : name);
 }
 
-// Fails early: when memory runs out, the kernel kills the process without an error message.
+// Fails before training, because the kernel kills a process without an error message when memory runs out.
 void check_memory(const RunConfig& config, Index vocabulary) {
   const auto there = static_cast<double>(machine_memory_bytes());
   const double needed = config.memory(vocabulary);
@@ -103,7 +103,7 @@ Plan planned(const RequestedSettings& asked, const RunData& data, double seconds
 void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, measured on this machine"));
-  if (!plan.config.is_transformer()) return;  // the scaling law is that of transformers
+  if (!plan.config.is_transformer()) return;  // the scaling law holds for transformers only
   say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
                               fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
 }
@@ -266,7 +266,7 @@ int run_train(const Arguments& args) {
     return !interrupted();
   });
   progress.finish();
-  if (view == View::kLive && !warning.empty()) say(warning);  // the live view would have overwritten it earlier
+  if (view == View::kLive && !warning.empty()) say(warning);  // the live view would have overwritten an earlier line
   if (was_finished) {
     say(cat("the run is at step ", trainer->step(), " of ", config.steps,
             " already; use a larger --steps to continue"));

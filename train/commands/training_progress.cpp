@@ -148,7 +148,7 @@ void TrainingProgress::update(const StepRecord& r) {
   if (count_ > 0) board_.loss = loss_;
   if (speed_ > 0) board_.tokens_per_second = speed_;
   if (flops_per_second_at_peak_ > 0) {
-    // A share above 0.9 is implausible: the peak was measured while the machine was busy. Show no share.
+    // A share above 0.9 means that the peak was measured while the machine was busy, so show no share.
     const double share = speed_ * flops_per_token_ / flops_per_second_at_peak_;
     board_.share_of_peak = share <= 0.9 ? share : Dashboard::kUnknown;
   }
@@ -157,7 +157,8 @@ void TrainingProgress::update(const StepRecord& r) {
   board_.seconds_left = seconds_left(r);
 }
 
-// The time for the remaining steps at the current speed, plus the remaining validations at the last one's duration.
+// The time of the remaining steps at the current speed, plus that of the remaining validations, each as long as the
+// last.
 double TrainingProgress::seconds_left(const StepRecord& r) const {
   if (speed_ <= 0) return kNotMeasured;
   const RunConfig& c = trainer_.config();
@@ -208,7 +209,8 @@ void TrainingProgress::plain_line(const StepRecord& r) const {
   if (!board_.heads.empty()) say(heads_line(board_.heads));
 }
 
-// Generates a new sample whenever the share of time for sampling allows. The first, short sample comes within seconds.
+// Generates a new sample whenever the share of time for sampling allows it. The first sample is short and follows after
+// two seconds.
 void TrainingProgress::refresh_sample() {
   if (trainer_.model().objective() != Objective::kNextToken) return;
   const double now = monotonic_seconds(), elapsed = now - began_;

@@ -51,8 +51,8 @@ class Checker {
     }
   }
 
-  // Calls step(rule) for all rules in turn until no call returns true (changed). Returns false if that takes more than
-  // `sweeps` sweeps.
+  // Sweeps over all rules and calls step(rule), which returns whether it changed something. Stops after a sweep without
+  // a change. Returns false if there is no such sweep among the first `sweeps`.
   template <class Step>
   bool settle(std::size_t sweeps, const Step& step) const {
     for (std::size_t sweep = 0; sweep < sweeps; ++sweep) {
@@ -172,8 +172,8 @@ class Checker {
   }
 
   void check_left_recursion() const {
-    // A rule is settled if all rules that may come first in it are settled.
-    // A rule that never settles leads into a cycle.
+    // A rule is settled if all rules that may come first in it are settled. A rule that never settles leads into a
+    // cycle of such rules.
     std::vector<bool> settled(rules(), false);
     settle(rules() + 1, [&](std::size_t rule) {
       if (settled[rule]) return false;

@@ -75,7 +75,7 @@ class FilterState {
     double weight;
     std::uint32_t text, end;
     std::uint32_t pc, stack, bindings;
-    std::uint16_t binds;  // word + 1 to bind at the end of the text, or 0
+    std::uint16_t binds;  // index of the word to bind at the end of the text, plus one; 0: none
   };
   struct Frame {
     std::uint32_t pc = 0, parent = 0;
@@ -135,8 +135,8 @@ class FilterState {
     binding_numbers_.emplace(bindings_[0], 0);
   }
 
-  // Advances all pending derivations to their next text. `ended` is the total weight of derivations that begin a new
-  // tale.
+  // Advances all pending derivations to their next text. `ended` is the total weight of the derivations whose tale has
+  // ended, so that a new tale begins.
   void expand(double ended) {
     expansions_ = 0;
     drain(ended);
@@ -240,7 +240,8 @@ class FilterState {
         program_.list_of(instruction.operand), instruction);
   }
 
-  // Calls visit(weight, text, word + 1 to bind or 0) for the bound word of the mention, or for each word it may bind.
+  // Calls visit(weight, text, binds) for the bound word of the mention, or for each word that the mention may bind;
+  // `binds` is that of Emitting.
   template <class Visit>
   void each_word(const Point& point, const Visit& visit, const WordList& list, const Instruction& mention) {
     const Bindings bindings = bindings_[point.bindings];
@@ -269,7 +270,8 @@ class FilterState {
   Grammar grammar_;  // keeps the program alive
   const GrammarProgram& program_;
   std::vector<Emitting> emitting_;
-  std::vector<Point> pending_, sites_;
+  std::vector<Point> pending_;          // derivations on the way to their next text
+  std::vector<Point> sites_;            // derivations at an instruction that emits text, merged
   std::vector<Frame> frames_{{}};       // 0: the empty stack
   std::vector<Bindings> bindings_{{}};  // 0: nothing bound
   std::unordered_map<Frame, std::uint32_t, FrameHash> frame_numbers_;

@@ -2,8 +2,8 @@
 // data/README.md describes the format; in short:
 //
 //   words name / he = tom / he | 2: ann / she      # a list of words, each with its other forms; a weight ends with ':'
-//   let hero, friend : name                        # variables: the first mention binds a word, later ones repeat it
-//   tale = $hero " met " $friend ". " ending       # the first rule is the start
+//   let hero, friend : name                        # variables: the first mention binds a word, later mentions repeat
+//   it tale = $hero " met " $friend ". " ending       # the first rule is the start
 //   ending = 3: close:$hero.he " sang.\n" | "they slept.\n"      # weighted alternatives; `close` is a tag
 //
 // A tale is one expansion of the first rule. Tales follow each other directly; each begins without bound variables.
@@ -31,7 +31,7 @@ inline constexpr Index kMaxGrammarForms = 8;             // forms of a word, the
 inline constexpr Index kMaxGrammarTags = 255;            // names in rule_names
 inline constexpr double kMaxGrammarMeanLength = 4096.0;  // expected characters of a tale
 inline constexpr Index kMaxTaleChars = 1 << 16;          // characters of one generated tale
-inline constexpr Index kMaxExpansions = 1 << 16;   // steps between two characters: rules entered or left, words weighed
+inline constexpr Index kMaxExpansions = 1 << 16;   // steps between two characters: rules entered or left, words tried
 inline constexpr Index kMaxHypotheses = 1 << 12;   // derivations alive at one character
 inline constexpr Index kMaxFilterNodes = 1 << 20;  // distinct stacks, or distinct sets of bindings, in one tale
 inline constexpr Index kMaxCorpusChars = Index{1} << 30;
@@ -44,14 +44,17 @@ class FilterState;
 // A parsed and checked grammar. Copies are cheap and share one immutable program.
 class Grammar {
  public:
-  // Parses and checks a grammar. Errors begin with source_name:line:column: invalid syntax; an undefined, duplicate,
-  // unreachable or unused name; a weight that is not positive; left recursion; a rule without a finite expansion or
-  // with an infinite expected length; a tale that may be empty; a form shared by several words that may be used before
-  // its variable is bound; more variables of a list than it has words; an exceeded limit.
+  // Parses and checks a grammar. Error messages begin with source_name:line:column. Errors:
+  //  - invalid syntax, an undefined, duplicate, unreachable or unused name, a weight that is not positive;
+  //  - left recursion, a rule without a finite expansion or with an infinite expected length;
+  //  - a tale that may be empty;
+  //  - a form that several words share and that may be used before its variable is bound;
+  //  - more variables of a list than words in the list;
+  //  - an exceeded limit.
   static Grammar parse(std::string_view text, std::string_view source_name);
 
-  // The names that TracedText::rule indexes: "plain", then the tags and, for each list of words, its name (for the
-  // first mention of a variable) and its name with "-again" (for later mentions).
+  // The names that TracedText::rule indexes: "plain", then the tags. A list of words counts as two tags: its name, for
+  // the first mention of a variable, and its name with "-again", for later mentions.
   const std::vector<std::string>& rule_names() const;
   // The maximum length of a tale in characters, or -1 if the grammar is recursive and has no maximum.
   Index longest_tale() const;
@@ -91,8 +94,9 @@ class GrammarFilter {
 };
 
 // Generates whole tales until the text has at least `chars` characters. Rules and evidence come from the derivation
-// that was sampled, probabilities from the filter. When a bound variable recurs, evidence points from its characters to
-// those of the latest earlier mention in the same form or, if there is none, in another form that shares text with it.
+// that was sampled, probabilities from the filter. When a bound variable recurs, the evidence of its characters is the
+// latest earlier mention in the same form. Without such a mention, the evidence is the latest mention in another form
+// that shares text with this form.
 // Errors: chars outside 1..kMaxCorpusChars, a tale of more than kMaxTaleChars characters.
 TracedText generate(const Grammar& grammar, Index chars, std::uint64_t seed, Trace trace = Trace::kFull);
 

@@ -51,7 +51,7 @@ class Parser {
   void expect_mark(char mark, std::string_view after) {
     if (take_mark(mark)) return;
     const std::string hint =
-        in_definition() ? "" : " (indent lines that continue a definition: in the first column a new one begins)";
+        in_definition() ? "" : " (indent lines that continue a definition; a new one begins in the first column)";
     error(current().where, cat("expected '", mark, "' ", after, ", found ", described(current()), hint));
   }
   Token take_name(std::string_view what) {
