@@ -142,7 +142,7 @@ std::vector<Setting> make_settings() {
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
   choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
-         "operands of matrix products in training steps (bf16 is faster on a CPU with AVX512-BF16): ");
+         "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");
   number("head-dropout", &R::head_dropout, "Training", 0, 1,
          "probability of dropping a head of a transformer, by sequence and layer (Zhou et al. 2020)")
       .highest_excluded = true;
