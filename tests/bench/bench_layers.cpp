@@ -87,7 +87,7 @@ Bench find(const std::string& name, const Sizes& s, Rng& rng) {
   fail("bench_layers: ", name, ": no such layer; use lstm, gru, conv, full, linear or window:N");
 }
 
-// Seconds since some moment, of the clock on the wall or of the CPU.
+// Seconds since a fixed moment: wall-clock time, or CPU time of this process if `cpu` is set.
 double now(bool cpu) {
   if (cpu) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

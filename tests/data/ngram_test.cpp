@@ -42,7 +42,7 @@ TEST(NgramModel, IsWhatCountingByHandGives) {
               1e-12);
 }
 
-// The definition once more, from sets of n-grams.
+// An independent implementation of the definition, by sets of n-grams.
 class Plain {
  public:
   Plain(const Ids& text, Index vocabulary, int order) : vocabulary_(vocabulary), order_(order) {
@@ -92,7 +92,7 @@ TEST(NgramModel, IsItsDefinitionAndSumsToOne) {
     text.push_back(i > 2 && rng.below(3) > 0
                        ? (text[static_cast<std::size_t>(i) - 1] + text[static_cast<std::size_t>(i) - 3] + 1) % 4
                        : static_cast<std::int32_t>(rng.below(4)));
-  const NgramModel model(text, 6, 5);  // 4 and 5 never come
+  const NgramModel model(text, 6, 5);  // tokens 4 and 5 never occur
   for (int order = 1; order <= 5; ++order) {
     const Plain plain(text, 6, order);
     for (int i = 0; i < 60; ++i) {

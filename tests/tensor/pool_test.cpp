@@ -17,7 +17,7 @@ namespace {
 
 using tests::kAddressSanitizer;
 
-// What a request of `bytes` is counted as.
+// The bytes that the statistics count for a request of `bytes`.
 Index block_bytes(std::size_t bytes) {
   const Index before = pool_stats().bytes_in_use;
   void* block = pool_allocate(bytes);

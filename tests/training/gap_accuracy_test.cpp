@@ -14,7 +14,7 @@ namespace {
 
 constexpr Index kTokens = 6, kContext = 8;
 
-// Predicts that every token equals the one before it; `objective` says what the logits are for.
+// A model that predicts each token to equal the one before; `objective` says what its logits predict.
 struct Repeats final : LanguageModel {
   explicit Repeats(Objective which) : what(which) {}
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override {
@@ -34,7 +34,7 @@ struct Repeats final : LanguageModel {
   Objective what;
 };
 
-// Random tokens, each twice. Predicting "as the last" is right at every second place.
+// Random tokens, each twice. "Equal to the token before" is right at every second place.
 TokenText doubled(Index count, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<std::int32_t> ids;
@@ -44,7 +44,8 @@ TokenText doubled(Index count, std::uint64_t seed) {
 
 TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
   const TokenText text = doubled(8000, 1);
-  // At the second of two equal tokens always right, at the first with probability 1/6. Places 1..7 hold four second ones.
+  // The second of two equal tokens is always right, the first with probability 1/6. Places 1..7 hold four second
+  // tokens.
   const double left = (4 + 3.0 / 6) / 7;
   const GapAccuracy masked = gap_accuracy(Repeats(Objective::kMasked), text, 2000),
                     causal = gap_accuracy(Repeats(Objective::kNextToken), text, 2000);
