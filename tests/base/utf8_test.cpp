@@ -72,7 +72,7 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     const bool ascii = p < 0x8000 && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 2) != (ascii || valid2[p]);
   }
-  // Sequences that begin with an ASCII byte reduce to shorter ones, so begin at the first byte 0x80.
+  // Sequences that begin with an ASCII byte reduce to shorter ones, so begin with the lead byte 0x80.
   for (std::uint32_t p = 0x800000; p < 1u << 24; ++p) {
     const bool two_and_ascii = valid2[p >> 8] && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 3) != (two_and_ascii || valid3[p]);

@@ -1,5 +1,5 @@
-// Specialization: whether different heads matter for different prediction subsets. Statistics of a matrix head x subset
-// of loss increases when single heads are ablated.
+// Specialization: whether different heads matter for different prediction subsets. The statistics are computed from the
+// loss increases of single ablated heads, as a matrix head x subset.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ namespace headlight {
 // learning rate.
 RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Index steps);
 
-// At most `most` evenly spread counts of removed heads out of 0 .. heads, including both ends.
+// Numbers of heads to remove: at most `most` values, evenly spread over 0 .. heads, including both ends.
 std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8);
 
 // Adds the order "greedy, then N steps of training" to a study with complete curves: for each of thinned_counts(),

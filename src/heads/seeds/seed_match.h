@@ -21,7 +21,7 @@ struct Carrier {
   std::string role;              // its label or closest role
   double kappa = 0;              // for `role`; if is_role, for the role `name`
   double increase = 0;           // loss increase when ablated, on the subset; if is_role, over all predictions
-  double share = 0;              // increase divided by the loss increase without all heads; NaN below kLeastStake
+  double share = 0;              // `increase` divided by the increase when all heads are ablated; NaN below kLeastStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
@@ -38,9 +38,9 @@ std::vector<std::size_t> best_assignment(const std::vector<std::vector<double>>&
 std::vector<std::vector<double>> profile_similarity(const std::vector<std::vector<double>>& a,
                                                     const std::vector<std::vector<double>>& b);
 
-// Two seeds whose heads are matched to maximize the sum of profile similarities. A profile is the head's kappa for each
-// role (negative values as 0), beside the damage D of its ablation on each subset (specialization.h) except "all"; each
-// of the two parts is scaled so that its mean square length over all heads of both seeds is 1.
+// Two seeds whose heads are matched to maximize the sum of profile similarities. A head's profile has two parts: its
+// kappa for each role (negative values as 0), and the damage D of its ablation on each subset except "all"
+// (specialization.h). Each part is scaled so that its mean square length over all heads of both seeds is 1.
 struct SeedPair {
   Index seed_a = 0, seed_b = 0;
   double matched = 0;    // mean similarity of matched heads

@@ -26,8 +26,8 @@ struct BaselineSummary {
   std::string sentence;
 };
 
-// Ablating the head that costs most on a prediction subset: the loss increase, and its share of what ablating all heads
-// costs.
+// The loss increase on a prediction subset when the head with the largest increase there is ablated, and its share of
+// the loss increase when all heads are ablated.
 struct SubsetSummary {
   std::string name;
   std::optional<Interval> strongest, share;
@@ -64,7 +64,7 @@ struct LabelCount {
   Index seeds = 0;  // in which a head has the label
 };
 
-// One seed, failed or not; NaN for values that it lacks.
+// One seed, failed or not. Values that the seed lacks are NaN.
 struct SeedRun {
   Index seed = 0;
   std::string failed;

@@ -1,6 +1,6 @@
 // Circuits of a head, computed from its weights without any text (Elhage et al. 2021): the logits for each dimension of
-// its output z, and for each symbol it reads (OV circuit). Biases are left out, and so are the scales of norms, which
-// depend on the text.
+// the head's output z, and the logits for each symbol that the head attends to (OV circuit). Biases are left out, and
+// so are the scales of norms, which depend on the text.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-// Whether the model has output circuits: it is pre-norm, and its norms describe themselves (Norm::step()).
+// Whether the model has output circuits: the model is pre-norm, and its norms have a description (Norm::step()).
 bool has_output_circuits(const TransformerLM& model);
 
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last

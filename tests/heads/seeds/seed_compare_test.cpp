@@ -106,7 +106,7 @@ TEST(SeedCompare, OneSeedProvesNothing) {
   EXPECT_EQ(verdict_of(one), "one seed");
   EXPECT_EQ(sentence_of(one, "x", "heads are"), "x: 0.500 in a single seed, which is no evidence");
   EXPECT_TRUE(contains(error_of([] { compared({}); }), "no values"));
-  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 figures and 1 baselines"));
+  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 values and 1 baselines"));
 }
 
 // Differences with mean 1 and variance 1, measured with variance 3: the interval includes both variances.
