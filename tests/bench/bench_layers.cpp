@@ -2,9 +2,10 @@
 //
 //   bench_layers LAYER WIDTH LENGTH BATCH THREADS SECONDS [cpu]
 //
-// LAYER is lstm, gru, conv (a layer of the family conv without its norm: kernel 2, dilation 8), full, linear or window:N
-// (attention of 4 heads that share the width). Prints the median seconds of a forward and backward pass. The input has
-// a gradient too, as in the middle of a model. With `cpu` the seconds are those of the CPU that the process used.
+// LAYER is lstm, gru, conv (a layer of the family conv without its norm: kernel 2, dilation 8), full, linear or
+// window:N (attention of 4 heads that share the width). Prints the median seconds of a forward and backward pass. The
+// input has a gradient too, as in the middle of a model. With `cpu` the seconds are those of the CPU that the process
+// used.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

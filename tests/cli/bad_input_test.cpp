@@ -143,7 +143,7 @@ TEST_F(BadInput, ATextThatChanged) {
   EXPECT_EQ(r.code, 0) << r.err;
 }
 
-// ---- checkpoints --------------------------------------------------------------------------------------------------------
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
 
 class Damaged : public BadInput {
  protected:
@@ -260,7 +260,7 @@ TEST_F(Damaged, MissingFilesAreNamed) {
   expect_run_kept({"sample", run_}, 1, "model.safetensors: does not exist");
 }
 
-// ---- a full disk --------------------------------------------------------------------------------------------------------
+// ---- a full disk ----------------------------------------------------------------------------------------------------
 
 TEST_F(BadInput, NobodyTakesTheOutput) {
   if (!path_exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";

@@ -1,5 +1,6 @@
-// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread invariance, training,
-// saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
+// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread
+// invariance, training, saving and loading, resuming, allocation, single-token readers, and memory estimates. A new
+// family needs no edit here.
 #include <gtest/gtest.h>
 
 #include <algorithm>

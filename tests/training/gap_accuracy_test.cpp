@@ -53,7 +53,8 @@ TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
   EXPECT_NEAR(masked.filled, left, 0.03);
   EXPECT_EQ(masked.by_sequence, -1);
   EXPECT_EQ(causal.filled, masked.filled) << "the same gaps";
-  // Between equal neighbors only that token is likely; elsewhere either neighbor is as likely, and one of them is right.
+  // Between equal neighbors only that token is likely; elsewhere either neighbor is as likely, and one of them is
+  // right.
   EXPECT_GT(causal.by_sequence, 0.45);
   EXPECT_NE(causal.by_sequence, causal.filled);
   EXPECT_TRUE(contains(error_of([&] { gap_accuracy(Repeats(Objective::kPairs), text, 10); }), "has no gaps to fill"));
@@ -61,7 +62,8 @@ TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
       contains(error_of([] { gap_accuracy(Repeats(Objective::kMasked), doubled(3, 1), 10); }), "no whole window"));
 }
 
-// Both models have equal sizes and see the same windows. The left context determines only the second of two equal tokens.
+// Both models have equal sizes and see the same windows. The left context determines only the second of two equal
+// tokens.
 template <class Model>
 GapAccuracy trained_accuracy() {
   seed_generator(1);

@@ -183,7 +183,7 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
 }
 
-// ---- best, last, divergence ---------------------------------------------------------------------------------------------
+// ---- best, last, divergence -----------------------------------------------------------------------------------------
 
 TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
   RunConfig c = tiny_config();
@@ -295,7 +295,7 @@ TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
   EXPECT_FALSE(path_exists(run("run")));
 }
 
-// ---- given weights ------------------------------------------------------------------------------------------------------
+// ---- given weights --------------------------------------------------------------------------------------------------
 
 TEST(Trainer, StartsFromGivenWeights) {
   const TemporaryDirectory directory;

@@ -104,8 +104,8 @@ Json to_json(const SeedSummary& summary);
 // A table as CSV (RFC 4180): '\n' between rows, cells quoted where necessary.
 std::string csv_text(const std::vector<std::vector<std::string>>& rows);
 // File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, groups.csv,
-// labels.csv, heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were
-// watched.
+// labels.csv, heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where
+// heads were watched.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
                                                              const SeedSummary& summary);
 

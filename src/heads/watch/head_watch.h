@@ -49,9 +49,9 @@ class HeadWatch {
   const HeadHistory& watched() const { return history_; }
   Index snapshots() const { return snapshots_; }  // total, including those before a resume
   double seconds() const { return seconds_; }     // spent measuring in this process
-  // One line per head, as of the last snapshot: its label, which may be mixed, or its closest role, and the kappa of the
-  // closest role over the steps. `sure` is true when label conditions 1 and 3 hold (head_labels.h); the other conditions
-  // are not checked during training.
+  // One line per head, as of the last snapshot: its label, which may be mixed, or its closest role, and the kappa of
+  // the closest role over the steps. `sure` is true when label conditions 1 and 3 hold (head_labels.h); the other
+  // conditions are not checked during training.
   std::vector<HeadLine> lines() const;
 
  private:

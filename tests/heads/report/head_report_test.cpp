@@ -54,7 +54,7 @@ class ReportData : public TinyModel {
   static std::vector<std::uint8_t> decoded(const std::string& text) { return base64_bytes(text, "text"); }
 };
 
-// ---- the history of training -----------------------------------------------------------------------------------------
+// ---- the history of training ----------------------------------------------------------------------------------------
 
 // Snapshots at steps 0, 10, 20, ... with numbers that identify each snapshot.
 HeadHistory history_of(std::size_t snapshots, std::size_t heads, Index length, std::size_t roles = 2) {

@@ -55,7 +55,7 @@ struct Tokens {
   std::size_t count() const { return q.size(); }
 };
 
-// The next of a fixed sequence of numbers between -2 and 2, exact in float.
+// The next number of a fixed sequence between -2 and 2, exact in float.
 double next_number() {
   static unsigned state = 7;
   state = state * 1664525u + 1013904223u;
@@ -366,7 +366,8 @@ std::string memory() {
   return "";
 }
 
-// Adds to a fact: nothing is written past the end of a block of memory. Such a write explains wrong values, so it goes first.
+// Adds to a fact: nothing is written past the end of a block of memory. Such a write explains wrong values, so it goes
+// first.
 Fact guarded(const std::string& name, const std::function<std::string()>& check) {
   return {name, [check] {
             overrun_of_bytes = 0;

@@ -1,4 +1,5 @@
-// Lesson 8: attention, window, linear attention, a GRU and a convolution on two tasks at equal cost; then time against T.
+// Lesson 8: attention, window, linear attention, a GRU and a convolution on two tasks at equal cost; then time against
+// T.
 #include "lessons/lesson.h"
 
 #include <algorithm>

@@ -1,12 +1,12 @@
 // Exercise 10: score a head against chance, and ablate it. Plain arrays, row-major.
 //
 // A [T,T] is the attention of one causal head: A[t * T + j] is the weight of key j for query t; rows sum to 1, and
-// weights of later keys (j > t) are 0. R [T,T] is a role: R[t * T + j] is 1 if key j belongs to the role of query t, otherwise
-// 0. A query is eligible if its role contains a visible key (j <= t); R may also mark later keys, which do
+// weights of later keys (j > t) are 0. R [T,T] is a role: R[t * T + j] is 1 if key j belongs to the role of query t,
+// otherwise 0. A query is eligible if its role contains a visible key (j <= t); R may also mark later keys, which do
 // not count.
 //
-// Example, T = 2, the role "previous token": R = {0, 0, 1, 0}. Only query 1 is eligible. For A = {1, 0, 0.8, 0.2} the score is
-// 0.8, chance is 1/2, and kappa is (0.8 - 0.5) / (1 - 0.5) = 0.6.
+// Example, T = 2, the role "previous token": R = {0, 0, 1, 0}. Only query 1 is eligible. For A = {1, 0, 0.8, 0.2} the
+// score is 0.8, chance is 1/2, and kappa is (0.8 - 0.5) / (1 - 0.5) = 0.6.
 #pragma once
 
 #include <cmath>
