@@ -30,7 +30,7 @@ class WindowAttention {
   // Takes the query q [D], key k [D] and value v [D] of the next token. Returns its attention output z [D], equal to
   // row t of full attention with the mask t - W < s <= t:
   //
-  //   score(s) = q . k(s) / sqrt(D)    weight = softmax of the scores of the visible tokens s    z = sum_s weight(s) v(s)
+  //   score(s) = q . k(s) / sqrt(D)   weight = softmax of the scores of the visible tokens s   z = sum_s weight(s) v(s)
   //
   // Scores may be large (e^1000 overflows) or all far below 0. The caller reuses q, k and v for the next token.
   std::vector<float> next(const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v) {
