@@ -257,16 +257,16 @@ TEST(Version, TapesInsideABackwardFunction) {
 
 // ---- recomputed results ----
 
-class VersionOfRecipes : public testing::Test {
+class VersionOfRecomputedResults : public testing::Test {
  protected:
-  VersionOfRecipes() { set_recompute_bytes(0); }
-  ~VersionOfRecipes() override { set_recompute_bytes(before_); }
+  VersionOfRecomputedResults() { set_recompute_bytes(0); }
+  ~VersionOfRecomputedResults() override { set_recompute_bytes(before_); }
 
  private:
   std::size_t before_ = recompute_bytes();
 };
 
-TEST_F(VersionOfRecipes, WhatTheyAreMadeFromIsChecked) {
+TEST_F(VersionOfRecomputedResults, WhatTheyAreMadeFromIsChecked) {
   Rng rng(1);
   for (const int written : {0, 1, 2}) {
     Tensor x = Tensor::normal({3, 4}, 0, 1, rng), gamma = leaf({4}, 1), beta = leaf({4}, 0), w = leaf({2, 4}, 1);
@@ -278,7 +278,7 @@ TEST_F(VersionOfRecipes, WhatTheyAreMadeFromIsChecked) {
 }
 
 // Recomputing would give the values before the write, but linear() read the values after the write.
-TEST_F(VersionOfRecipes, AChangedResultIsStoredInstead) {
+TEST_F(VersionOfRecomputedResults, AChangedResultIsStoredInstead) {
   Tensor x = leaf({1, 2}, 1), w = leaf({1, 2}, 1);
   Tape tape;
   Tensor y = gelu(x);

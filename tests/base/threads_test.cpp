@@ -145,7 +145,7 @@ TEST_F(Threads, StepsOneAfterAnother) {
 }
 
 // Chunks run concurrently: each chunk waits until all chunks have begun.
-TEST_F(Threads, TakePartTogether) {
+TEST_F(Threads, RunConcurrently) {
   if (!has_threads()) GTEST_SKIP() << "one thread alone";
   for (const int count : {2, 4}) {
     set_thread_count(count);
@@ -162,7 +162,7 @@ TEST_F(Threads, TakePartTogether) {
 }
 
 // While one thread is busy with a long chunk, other threads steal the rest of its share.
-TEST_F(Threads, TakeOverWhatIsLeftLying) {
+TEST_F(Threads, StealFromABusyThread) {
   if (!has_threads()) GTEST_SKIP() << "one thread alone";
   set_thread_count(2);
   std::vector<std::thread::id> who(20);

@@ -29,7 +29,7 @@ TEST(Utf8, KnownBytes) {
   EXPECT_EQ(encode_utf8(U'\U0010FFFF'), "\xF4\x8F\xBF\xBF");
 }
 
-TEST(Utf8, WhatIsNoCharacterIsNotEncoded) {
+TEST(Utf8, InvalidCodePointsAreNotEncoded) {
   for (const char32_t c : {0xD800u, 0xDBFFu, 0xDC00u, 0xDFFFu, 0x110000u, 0xFFFFFFFFu})
     EXPECT_TRUE(contains(error_of([=] { encode_utf8(c); }), "is not a Unicode character"));
 }

@@ -24,7 +24,7 @@ class ByteOrderMarks : public TinyRun {
   const std::string mark_ = std::string(kByteOrderMark);
 };
 
-TEST_F(ByteOrderMarks, AreLeftOutAndToldWhereverATextComesFrom) {
+TEST_F(ByteOrderMarks, AreRemovedAndReportedForEverySource) {
   const std::string marked = file("marked.txt", mark_ + text_), out = directory_ / "out";
   Words words = train(out);
   words[2] = marked;
@@ -75,7 +75,7 @@ TEST_F(ByteOrderMarks, AreKeptAsBytes) {
 }
 
 // A file with one mark at its start and one inside, and runs of earlier versions that kept both marks.
-TEST_F(ByteOrderMarks, ARunGoesOnWithThemAsItBegan) {
+TEST_F(ByteOrderMarks, ARunKeepsItsTreatmentOfMarks) {
   const std::string text = text_.substr(0, 1200) + mark_ + text_.substr(1200), out = directory_ / "out";
   const std::string marked = file("marked.txt", mark_ + text);
   Words words = train(out);

@@ -114,7 +114,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
 
 // Between validations, a kill loses only the steps after the last timed checkpoint; here, checkpoints are some tens of
 // milliseconds apart.
-TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
+TEST_F(Kills, BetweenValidationsLoseOnlyStepsAfterTheCheckpoint) {
   const auto words = [&](const std::string& out, const char* save_every) {
     Words all = slow(out) + Words{"--watch-heads", "--watch-every", "90", "--save-every", save_every};
     *(std::find(all.begin(), all.end(), "--eval-every") + 1) = "1000000";

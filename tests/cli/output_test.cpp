@@ -62,7 +62,7 @@ TEST_F(Output, ThroughARealPipeIsPlainToo) {
 
 #ifdef __linux__
 // On a terminal, the progress line is updated in place, unless NO_COLOR or TERM=dumb forbids it.
-TEST_F(Output, OnATerminalIsLivelyUnlessToldNotToBe) {
+TEST_F(Output, OnATerminalUpdatesInPlaceUnlessForbidden) {
   for (const auto& [variable, lively] : {std::pair{"NO_COLOR=", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}}) {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
     ASSERT_GE(terminal, 0);

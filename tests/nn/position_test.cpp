@@ -57,7 +57,7 @@ TEST(Position, LearnedAddsItsRows) {
 }
 
 // The rotation is a complex product: pair i of position t is multiplied by e^(j t base^(-2i/D)).
-TEST(Position, RotaryTurnsPairs) {
+TEST(Position, RotaryRotatesPairs) {
   const RotaryPosition position(50);
   const Tensor q = random_tensor({2, 3, 4, 6}, 4, DType::kFloat64), rotated = position.rotate(q, 7);
   for (Index b = 0; b < 2; ++b)

@@ -62,7 +62,7 @@ class Recurrent : public ::testing::TestWithParam<Kind> {};
 TEST_P(Recurrent, EqualsItsComposite) {
   const Kind kind = GetParam();
   Rng rng(21);
-  // Sizes of 33 and more units have whole panels of columns and a remainder; 30 sequences have more than one part.
+  // 33 and more units: whole panels of columns and a remainder. 30 sequences: more than one part of the batch.
   const Index sizes[][3] = {{1, 1, 1}, {2, 3, 4}, {3, 1, 5}, {1, 6, 33}, {30, 4, 5}, {5, 7, 32}, {4, 3, 50}};
   for (const auto& s : sizes) {
     const auto inputs = draw_inputs(kind, rng, s[0], s[1], s[2]);

@@ -296,7 +296,7 @@ TEST(GradientNorm, IsTheLengthOfAllGradientsAsOneVector) {
   EXPECT_NEAR(gradient_norm(huge) / 5e30, 1, 1e-6);
 }
 
-TEST(Optimizers, RefuseWhatCannotTrain) {
+TEST(Optimizers, RefuseInvalidOptions) {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
   const auto one = [] { return std::vector<NamedTensor>{{"p", Tensor::zeros({2, 2}, DType::kFloat32)}}; };
   const auto adamw = [&](const AdamW::Options& o) { return error_of([&] { AdamW(one(), o); }); };
@@ -320,7 +320,7 @@ TEST(Optimizers, RefuseWhatCannotTrain) {
   EXPECT_NO_THROW(optimizer.step(0));
 }
 
-TEST(Schedules, RefuseWhatIsNoSchedule) {
+TEST(Schedules, RefuseInvalidSchedules) {
   const double nan = std::nan("");
   for (const Schedule& bad :
        {Schedule{.peak = nan}, Schedule{.peak = -1}, Schedule{.lowest = nan}, Schedule{.lowest = -1},

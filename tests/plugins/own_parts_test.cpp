@@ -1,5 +1,5 @@
-// Parts that a program registers itself: every command works with them, and what needs to know a part's kind refuses an
-// unknown one by name. The parts have no descriptions of their steps.
+// Parts that a program registers itself. Every command works with them, and code that needs a built-in kind of part
+// refuses an unknown kind by name. The parts have no descriptions of their steps.
 #include <gtest/gtest.h>
 
 #include "exchange/exchange.h"

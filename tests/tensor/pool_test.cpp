@@ -135,7 +135,7 @@ TEST(Pool, TrimGivesFreeBlocksBack) {
 
 TEST(Pool, ReleaseOfNothing) { pool_release(nullptr, 100); }
 
-TEST(Pool, RefusesWhatCannotBe) {
+TEST(Pool, RefusesImpossibleSizes) {
   EXPECT_THROW(pool_allocate(std::size_t(-1)), Error);
   EXPECT_THROW(pool_allocate((std::size_t{1} << 46) + 1), Error);
 }

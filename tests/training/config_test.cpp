@@ -160,7 +160,7 @@ TEST(Config, JsonErrorsNameFileAndSetting) {
   EXPECT_TRUE(contains(line("[1]"), "config.json"));
 }
 
-TEST(Config, WhatAFileLeavesOutStays) {
+TEST(Config, SettingsMissingInAFileKeepTheirValues) {
   const Json json = parse_json("{\"layers\":7}", "config.json");
   RunConfig config;
   config.width = 96;
@@ -210,7 +210,7 @@ TEST(Config, EverySettingReachesTheModelOrTheSchedule) {
   EXPECT_EQ(s.steps, 99);
 }
 
-TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
+TEST(Config, ChecksCombinationsOfSettings) {
   const auto line = [](auto change) {
     RunConfig c;
     change(c);
@@ -229,7 +229,7 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));
 }
 
-TEST(Presets, AreWhatTheyAreSaidToBe) {
+TEST(Presets, MatchTheirDescriptions) {
   for (const Preset& preset : presets())
     EXPECT_EQ(error_of([&] { preset.config.check(); }), "(no error)") << preset.name;
   const RunConfig& micro = find_preset("micro").config;

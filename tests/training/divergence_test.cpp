@@ -153,7 +153,7 @@ TEST_F(Divergence, ARiseThatTheWarmUpCoversIsNotCounted) {
 }
 
 // The validation part is in another language, so the validation loss rises as the training loss falls.
-TEST_F(Divergence, ATextLearnedByHeartIsToldApart) {
+TEST_F(Divergence, OverfittingIsNotDivergence) {
   RunConfig c = tiny_config();
   std::string text;
   for (int i = 0; i < 160; ++i) text += "abcd";

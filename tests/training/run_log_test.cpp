@@ -79,7 +79,7 @@ TEST_F(RunLogTest, WhateverAKillLeftOfTheCsvItIsMadeAnew) {
 }
 
 // After a power failure, the lines written before the checkpoint are complete; anything may follow them.
-TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
+TEST_F(RunLogTest, IgnoresLinesAfterTheCheckpoint) {
   {
     RunLog log(directory_.path());
     for (Index i = 0; i < 6; ++i) log.add(record(i, 3));
@@ -122,7 +122,7 @@ TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   EXPECT_TRUE(contains(error_of([&] { read_log(directory_ / "none"); }), "no such file"));
 }
 
-// With a learning rate of nearly 0, no validation is better than the first by more than chance.
+// With a learning rate that is far too high, no validation is better than the first.
 TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
   RunConfig c = tiny_config();
   c.steps = 400;

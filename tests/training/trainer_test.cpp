@@ -97,7 +97,7 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   }
 }
 
-TEST_F(TrainerTest, LosesNoBitWhateverTheThreads) {
+TEST_F(TrainerTest, BitsDoNotDependOnTheThreads) {
   RunConfig c = tiny_config();
   c.layers = 1;
   c.width = 64;  // large enough that threads share the work
@@ -131,7 +131,7 @@ TEST_F(TrainerTest, TheSeedDecides) {
   EXPECT_NE(a[0].loss, other[0].loss);
 }
 
-TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
+TEST_F(TrainerTest, MuonBitsDoNotDependOnTheThreads) {
   RunConfig c = tiny_config();
   c.optimizer = "muon";
   c.width = 32;

@@ -1,5 +1,5 @@
 // Comparison of the heads of different seeds. Head numbers mean nothing across seeds: head 1 of one seed may correspond
-// to head 3 of the next. Heads are therefore matched by what they attend to and what they do.
+// to head 3 of the next. Heads are therefore matched by their attention and by the effect of their ablation.
 #pragma once
 
 #include <optional>

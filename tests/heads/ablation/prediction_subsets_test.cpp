@@ -30,7 +30,7 @@ TEST(TextSlots, AreByWhatComesNext) {
   EXPECT_EQ(predicted(text, "closer"), ")");
 }
 
-TEST(TextSlots, OfWhatRepeats) {
+TEST(TextSlots, RepeatsAndSameWord) {
   // The second "tom had" is predictable from its third character on: "to" occurred once before, followed by "m".
   EXPECT_EQ(predicted("tom had. tom had", "repeats"), "m had");
   EXPECT_EQ(predicted("tommy, tomb, tommy", "same word"), "y")

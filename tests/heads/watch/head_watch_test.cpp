@@ -172,7 +172,7 @@ TEST_F(HeadWatchTest, AResumedRunHasTheSameSnapshots) {
 }
 
 // A run killed after the checkpoint of step 5. Snapshots of later steps exist, the last one incomplete.
-TEST_F(HeadWatchTest, WhatCameAfterTheCheckpointIsCutAway) {
+TEST_F(HeadWatchTest, SnapshotsAfterTheCheckpointAreRemoved) {
   train("whole");
   const std::string run = "killed";
   try {

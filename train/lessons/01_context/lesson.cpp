@@ -54,7 +54,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
                shuffled = measure("shuffled tales", mixed, 300, options, progress);
 
   LessonResult result;
-  Table table{"Loss in nats a symbol", {"visible symbols"}, {}};
+  Table table{"Loss in nats per symbol", {"visible symbols"}, {}};
   for (const char* name : {"tales", "chorus", "shuffled"})
     for (const char* by : {": n-gram", ": model"}) table.columns.push_back(cat(name, by));
   for (const std::size_t k : {0, 1, 2, 3, 4, 8, 16, 32, 64}) {

@@ -61,7 +61,7 @@ __attribute__((target("avx2,fma"))) void tile_avx2(Index n, const float* a, cons
   }
 }
 
-// Nothing but multiply-adds on registers, in 12 sums: 192 floating-point operations a round.
+// Only multiply-adds on registers, in 12 sums: 192 floating-point operations per round.
 __attribute__((target("avx2,fma"))) float multiply_adds(Index rounds) {
   const __m256 factor = _mm256_set1_ps(0.999f), one = _mm256_set1_ps(1);
   __m256 sum[12];

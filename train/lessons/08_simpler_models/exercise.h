@@ -24,7 +24,7 @@ namespace headlight::exercise {
 
 class WindowAttention {
  public:
-  // D >= 1 floats a row, W >= 1 rows. Memory: W keys and W values of D floats each, however many tokens come.
+  // D >= 1 floats per row, W >= 1 rows. Memory: W keys and W values of D floats each, for any number of tokens.
   WindowAttention(std::size_t D, std::size_t W) : row_size_(D), window_(W) {}
 
   // Takes the query q [D], key k [D] and value v [D] of the next token. Returns its attention output z [D], equal to
