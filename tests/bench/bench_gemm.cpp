@@ -3,8 +3,8 @@
 //
 //   bench_gemm [--threads N] [--seconds S] [--isa NAME]
 //
-// Prints per shape the best GFLOP/s of each library, the ratio of Headlight to the faster of the others, and
-// Headlight's share of the measured FMA peak; then the geometric means.
+// Prints for each shape the best GFLOP/s of each library, the ratio of Headlight to the faster of the others, and
+// Headlight's share of the measured FMA peak. Prints the geometric means last.
 #include <dlfcn.h>
 
 #include <algorithm>

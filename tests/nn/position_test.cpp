@@ -112,8 +112,8 @@ TEST(Position, EachKindActsAtOnePlace) {
   }
 }
 
-// In the layer, queries and keys are both rotated, and values are not: with pairs as complex numbers, the score of key
-// s for query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
+// In the layer, queries and keys are rotated, and values are not. With pairs as complex numbers, the score of key s for
+// query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
 TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
   const DTypeScope doubles(DType::kFloat64);
   constexpr Index kTime = 5, kSize = 4;

@@ -1,5 +1,5 @@
-// Tests of large, infinite and masked values, in both types and on every kernel set: exponentials of large values,
-// which need the maximum subtracted first, and zero derivatives times infinite gradients.
+// Tests of large, infinite and masked values, in both types and on every kernel set. Exponentials of large values need
+// the maximum subtracted first; a zero derivative times an infinite gradient must not give NaN.
 #include <gtest/gtest.h>
 
 #include <algorithm>

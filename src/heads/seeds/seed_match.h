@@ -25,8 +25,8 @@ struct Carrier {
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// The carriers in each seed: for every subset with a stake of at least kLeastStake in some seed, and for every role
-// with kappa >= kLabelKappa of some head in some seed. Subsets come first, then roles; each by seed.
+// The carriers in each seed, for every subset whose stake is at least kLeastStake in some seed, and for every role for
+// which some head of some seed has kappa >= kLabelKappa. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 
 // The assignment of rows to columns of a square matrix that maximizes the sum of the assigned elements. Returns the

@@ -1,5 +1,5 @@
-// The study of heads on a text with experts (corpora/chorus.h): for each head its attention to the evidence, its
-// learned table, its direct logits, and the effect of ablation and patching.
+// The study of heads on a text with experts (corpora/chorus.h). Measures for each head the attention to the evidence,
+// the learned table, the direct logits, and the effect of ablation and patching.
 #pragma once
 
 #include <optional>

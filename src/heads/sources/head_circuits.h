@@ -19,8 +19,9 @@ bool has_output_circuits(const TransformerLM& model);
 // later norms; a norm without a description.
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
-// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from` and
-// reads its embedding: gain of the layer's norm, value projection, output_circuit(). Errors: those of output_circuit().
+// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from`. The
+// token's embedding passes through the gain of the layer's norm, the value projection and output_circuit(). Errors:
+// those of output_circuit().
 std::vector<double> table_of_head(const TransformerLM& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 

@@ -1,4 +1,4 @@
-// Measures the heads of a run during training: at some steps, it writes role scores and attention on a few held-out
+// Measures the heads of a run during training. At some steps, writes role scores and attention on a few held-out
 // windows to heads.jsonl in the run's directory (head_history.h). The file shows at which step a head takes on its
 // role.
 //

@@ -1,9 +1,9 @@
 // Transformers with weights set by hand from the tables of the corpora chorus and chorus-induction. They predict the
 // true probabilities from position kRetentionFrom on, and each of their heads reads one source.
 //
-// Channels of the residual stream: one per symbol, one per position, one per logit, two large constants that keep the
-// scale of all norms equal at every place, one per symbol of the place before (kPrevious, written by the head kCopy),
-// and one (kBalance) that keeps the mean over channels at 0.
+// Channels of the residual stream: one per symbol, one per position, and one per logit. Two large constants keep the
+// scale of all norms equal at every place. One channel per symbol holds the previous symbol (kPrevious, written by the
+// head kCopy). The channel kBalance keeps the mean over channels at 0.
 #pragma once
 
 #include <gtest/gtest.h>

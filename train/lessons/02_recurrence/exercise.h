@@ -2,8 +2,8 @@
 // `make exercise N=2`.
 //
 // C is the width of the state, N the length of the input. All matrices are row-major. The gates are stacked in the
-// order i, f, g, o (input gate, forget gate, candidate, output gate): row j of the forget gate is row C + j of w, u and
-// b.
+// order i, f, g, o: input gate, forget gate, candidate, output gate. For example, row j of the forget gate is row C + j
+// of w, u and b.
 #pragma once
 
 #include <cmath>

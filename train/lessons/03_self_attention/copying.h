@@ -1,5 +1,5 @@
-// The task of both programs: random lines of symbols, the symbol that a head should read at each position, a score for
-// any head, and training a head to do it.
+// The task of both programs: random lines of symbols, and the symbol that a head should read at each position. Scores a
+// head on this task, and trains one.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,8 @@
 
 namespace headlight::lessons {
 
-// Splits the HD numbers that the heads of a layer output at a position along random directions instead of by heads:
-// H matrices [HD,D] with orthonormal columns, which together span everything.
+// Splits the HD numbers that the heads of a layer output at a position along random directions instead of by heads.
+// Returns H matrices [HD,D] with orthonormal columns, which together span the whole space.
 std::vector<Tensor> random_subspaces(Index heads, Index size, Rng& rng);
 
 // Hook that replaces the part of the heads' outputs that lies in a subspace by the mean of that part. The outputs z

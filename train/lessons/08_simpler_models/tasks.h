@@ -36,9 +36,9 @@ extern const std::vector<Contestant> kContestants;
 std::unique_ptr<LanguageModel> make_contestant(const Contestant& contestant, std::uint64_t seed);
 // The floating-point operations that training takes for each token: 3 times those of the forward pass, because the
 // backward pass computes two products for each product. The forward pass takes 2 for each element of a weight matrix,
-// including the output's. The attention of a layer of width C with heads of size D takes in addition 2 C T for full
-// causal attention (on average T/2 keys: 2 C for their scores and 2 C for the sum of values), 4 C min(W, T/2) for a
-// window, or 4 C D for linear attention (the state's update and its product with the query).
+// including the output's. The attention of a layer of width C with heads of size D is added. Full causal attention
+// takes 2 C T: on average T/2 keys, with 2 C for their scores and 2 C for the sum of values. A window takes 4 C min(W,
+// T/2). Linear attention takes 4 C D, for the state's update and its product with the query.
 double flops_a_token(const Contestant& contestant);
 Index width_of(const Contestant& contestant);
 
