@@ -33,7 +33,7 @@ TEST(FiniteCheck, SeesGradients) {
   const Tensor x = leaf({0, 4});
   const FiniteCheck check;
   Tape tape;
-  const Tensor y = sum(sqrt(x));  // finite, and its derivative at 0 is not
+  const Tensor y = sum(sqrt(x));  // the value is finite, but its derivative at 0 is not
   EXPECT_EQ(check.first(), "");
   tape.backward(y);
   EXPECT_EQ(check.first(), "sqrt (backward)");

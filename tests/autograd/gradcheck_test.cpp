@@ -19,7 +19,7 @@ Tensor numbers(const Shape& shape, std::uint64_t seed = 1) {
   return Tensor::uniform(shape, 0.5, 1.5, rng, DType::kFloat64);
 }
 
-// x y, whose gradient for y is wrong by a factor at one place, or missing.
+// x y. Its gradient with respect to y is missing, or wrong by a factor at one place.
 Differentiable spoiled(double factor, Index place, bool missing = false) {
   return [=](Inputs in) {
     Tensor z = mul(in[0].detach(), in[1].detach());
@@ -43,7 +43,7 @@ TEST(Gradcheck, PassesWhatIsRight) {
 }
 
 TEST(Gradcheck, NamesOperationInputIndexAndBothValues) {
-  // Every weight of the random direction counts: element (1,2) of input 1 is doubled.
+  // The random direction gives weight to every element, so a single wrong element is found: (1,2) of input 1, doubled.
   const GradcheckResult result = gradcheck(spoiled(2, 5), {numbers({2, 3}), numbers({2, 3}, 2)});
   EXPECT_FALSE(result);
   EXPECT_NEAR(result.worst, 0.5, 1e-6);
@@ -69,7 +69,7 @@ TEST(Gradcheck, SeesAMissingGradient) {
   EXPECT_FALSE(result);
   EXPECT_NE(result.message.find("spoiled: input 1 [2] at (0): analytic 0, numeric "), std::string::npos)
       << result.message;
-  // Not recorded at all.
+  // The operation is not recorded at all.
   EXPECT_FALSE(gradcheck([](Inputs in) { return exp(in[0].detach()); }, {numbers({2})}));
 }
 

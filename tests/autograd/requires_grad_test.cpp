@@ -20,7 +20,7 @@ TEST(RequiresGrad, TwiceKeepsCollecting) {
   for (int pass = 1; pass <= 2; ++pass) {
     Tape tape;
     const Tensor y = mul(copy, copy);
-    a.set_requires_grad(true);  // between forward and backward too
+    a.set_requires_grad(true);  // allowed between forward and backward
     tape.backward(y);
     EXPECT_EQ(a.grad().item(), 6.0 * pass);
     EXPECT_EQ(copy.grad().item(), 6.0 * pass);
@@ -30,7 +30,7 @@ TEST(RequiresGrad, TwiceKeepsCollecting) {
 TEST(RequiresGrad, AFrozenLeafIsAConstant) {
   Tensor a = leaf(3), b = leaf(5);
   Tensor handle = a;
-  handle.set_requires_grad(false);  // as of a parameter that model.parameters() gave
+  handle.set_requires_grad(false);  // a handle like those from model.parameters()
   {
     Tape tape;
     EXPECT_FALSE(mul(a, a).requires_grad());
@@ -82,7 +82,7 @@ TEST(RequiresGrad, AResultWhoseTapeIsGoneMustBeDetached) {
   }
 }
 
-// An operation that writes into its input and hands that handle on: the result has a slot of its own.
+// An operation that writes into its input and returns the same handle: the result gets its own slot.
 TEST(RequiresGrad, RecordingGivesTheOutputItsOwnSlot) {
   Tensor a = leaf(3);
   Tape tape;

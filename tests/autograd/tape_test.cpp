@@ -21,7 +21,7 @@ Tensor leaf(const Shape& shape, std::initializer_list<double> values, DType dtyp
 
 Tensor leaf(double value) { return leaf({}, {value}); }
 
-// ---- gradients meet ----
+// ---- sums of gradients ----
 
 TEST(Tape, Diamond) {
   // c = a e^a, as in tape.h: dc/da = e^a + a e^a
@@ -33,13 +33,13 @@ TEST(Tape, Diamond) {
   tape.backward(c);
   EXPECT_NEAR(a.grad().item(), 1.5 * std::exp(0.5), 1e-6);
   EXPECT_EQ(tape.size(), 0);
-  // Intermediate gradients are gone.
+  // Intermediate gradients are freed.
   EXPECT_FALSE(b.grad().defined());
   EXPECT_FALSE(c.grad().defined());
 }
 
 TEST(Tape, DiamondOfDiamonds) {
-  // Each level doubles: 2^30 paths, one pass.
+  // Each level doubles the number of paths: 2^30 paths, one pass.
   Tensor a = leaf(1);
   Tape tape;
   Tensor x = a;
@@ -113,7 +113,7 @@ TEST(Tape, GradientOfAnyShapeCanBeGiven) {
   EXPECT_EQ(a.grad().to_vector(), (std::vector<double>{20, 400}));
 }
 
-// An optimizer may clip a gradient in place: that must not reach another parameter's, nor the caller's tensors.
+// An optimizer may clip a gradient in place. This must not change another parameter's gradient or the caller's tensors.
 TEST(Tape, LeafGradientsShareNoStorage) {
   Tensor a = leaf({2}, {1, 2}), b = leaf({2}, {3, 4}), c = leaf({1, 2}, {5, 6});
   const Tensor given = Tensor::of({2}, {1, 1});
@@ -125,7 +125,7 @@ TEST(Tape, LeafGradientsShareNoStorage) {
   EXPECT_EQ(given.to_vector(), (std::vector<double>{1, 1}));
 }
 
-// What was read of a gradient before does not change under the reader's hands.
+// A gradient that was read does not change when later passes add to the parameter's gradient.
 TEST(Tape, GradientReadEarlierStays) {
   Tensor a = leaf({2}, {1, 2}), w = leaf({2, 2}, {1, 0, 0, 1});
   const auto pass = [&] {
@@ -141,7 +141,7 @@ TEST(Tape, GradientReadEarlierStays) {
   EXPECT_EQ(a.grad().to_vector(), (std::vector<double>{2 * values_a[0], 2 * values_a[1]}));
 }
 
-// ---- what is recorded, and where ----
+// ---- what is recorded, and on which tape ----
 
 TEST(Tape, RecordsWhatNeedsAGradientAlone) {
   Tensor a = leaf(2);
@@ -185,13 +185,13 @@ TEST(Tape, NestedTapes) {
   {
     Tape inner;
     EXPECT_EQ(Tape::current(), &inner);
-    // b is a constant here: of another tape.
+    // b belongs to another tape, so b is a constant here.
     const Tensor c = mul(a, b);
     EXPECT_EQ(inner.size(), 1);
     EXPECT_FALSE(exp(b).requires_grad());
     inner.backward(c);
   }
-  EXPECT_EQ(a.grad().item(), 4);  // b alone, not 3 a^2
+  EXPECT_EQ(a.grad().item(), 4);  // the derivative with respect to a alone is b, not 3 a^2
   EXPECT_EQ(Tape::current(), &outer);
   EXPECT_EQ(outer.size(), 1);
   outer.backward(b);
@@ -216,7 +216,7 @@ TEST(Tape, EachThreadHasItsOwnAndTheyAreNotMistaken) {
   Tape here;
   std::thread([&] {
     EXPECT_EQ(Tape::current(), nullptr);
-    // As many tapes as this thread may have made so far, and more.
+    // At least as many tapes as this thread may have made so far.
     for (int i = 0; i < 1000; ++i) {
       Tape there;
       from_there = mul(a, a);
@@ -251,7 +251,7 @@ TEST(TapeErrors, RecordingOnAConsumedTape) {
   Tape tape;
   tape.backward(mul(a, a));
   expect_error([&] { exp(a); }, {"exp: ", "backward() has run", "new Tape"});
-  EXPECT_EQ(exp(a.detach()).item(), static_cast<double>(std::exp(2.0f)));  // constants are nobody's business
+  EXPECT_EQ(exp(a.detach()).item(), static_cast<double>(std::exp(2.0f)));  // constants are never recorded
 }
 
 TEST(TapeErrors, LossOfSeveralNumbers) {
@@ -284,7 +284,7 @@ TEST(TapeErrors, GivenGradientOfAnotherShapeOrType) {
   EXPECT_EQ(a.grad().to_vector(), (std::vector<double>{2, 4}));
 }
 
-// An operation whose backward function hands over `wrong`.
+// An operation whose backward function gives `wrong` as the gradient.
 Tensor faulty(const Tensor& x, const Tensor& other, const Tensor& wrong) {
   Tensor y = x.clone();
   record("faulty", y, {x, other}, [wrong](const Tensor& dy, const Gradients& d) {
@@ -305,7 +305,7 @@ TEST(TapeErrors, WrongGradientNamesTheOperation) {
   expect_error([&] { run(Tensor::zeros({3}, DType::kFloat64)); }, {"faulty: ", "float64 [3]"});
   expect_error([&] { run(Tensor()); }, {"faulty: ", "without a value"});
   run(Tensor::zeros({3}));
-  // Nobody asked for the gradient of a constant: no harm done.
+  // The gradient of a constant is never requested, so the wrong gradient has no effect.
   Tape tape;
   tape.backward(sum(faulty(a, b.detach(), Tensor::zeros({2}))));
 }
@@ -323,7 +323,7 @@ TEST(Tape, LongChainNeedsNoStack) {
     tape.backward(x);
     EXPECT_EQ(a.grad().item(), kLength + 1);
   }
-  // A chain that is dropped without a backward pass is taken down one by one as well.
+  // A chain that is destroyed without a backward pass is also freed iteratively, without deep recursion.
   Tape tape;
   Tensor x = a;
   for (int i = 0; i < kLength; ++i) x = exp(neg(x));
@@ -338,7 +338,7 @@ TEST(Tape, SavedTensorsAreReleasedAsTheyAreConsumed) {
   a.set_requires_grad(true);
   {
     Tape tape;
-    // An operation that looks how much is held when the backward pass comes by.
+    // An operation that records the number of bytes in use when the backward pass reaches it.
     const auto spy = [&](const Tensor& x) {
       Tensor y = x.clone();
       record("spy", y, {x}, [&in_use](const Tensor& dy, const Gradients& d) {
@@ -356,7 +356,7 @@ TEST(Tape, SavedTensorsAreReleasedAsTheyAreConsumed) {
   ASSERT_EQ(in_use.size(), kLength + 1u);
   for (std::size_t i = 1; i < in_use.size(); ++i)
     EXPECT_NEAR(static_cast<double>(in_use[i - 1] - in_use[i]), kBytes, 1e4) << "at step " << i;
-  EXPECT_LT(pool_stats().bytes_in_use - before, 3 * kBytes);  // a, its gradient, and small change
+  EXPECT_LT(pool_stats().bytes_in_use - before, 3 * kBytes);  // a, its gradient, and small objects
 }
 
 TEST(Tape, NothingIsKeptWithoutATape) {

@@ -134,7 +134,7 @@ TEST(Version, ResultsAndOtherSavedTensorsAreNamed) {
       {"attention: a tensor saved for its gradient was changed"});
 }
 
-// What an operation does not need for its gradient may change.
+// A tensor may change if the operation's gradient does not need it.
 TEST(Version, OtherWritesAreAllowed) {
   Tensor w = leaf({1}, 2);
   const Tensor constant = Tensor::full({1}, 3);
@@ -151,7 +151,7 @@ TEST(Version, OtherWritesAreAllowed) {
     return y;
   };
   EXPECT_EQ(gradient([&] { return after(add(w, w), w); }), 2);
-  EXPECT_EQ(gradient([&] { return after(relu(w), w); }), 1);  // keeps its result
+  EXPECT_EQ(gradient([&] { return after(relu(w), w); }), 1);  // relu saves its result, not its input
   EXPECT_EQ(gradient([&] { return after(mul(w, constant), w); }), 3)
       << "the constant needs no gradient, so w is not read";
   const Tensor one = Tensor::full({1, 1}, 1);
@@ -164,7 +164,7 @@ TEST(Version, OtherWritesAreAllowed) {
   EXPECT_EQ(gradient([&] { return after(div(w, constant), w); }), static_cast<double>(1 / 3.0f));
   EXPECT_EQ(gradient([&] {
               Tensor y = add(w, w);
-              y.fill(5);         // before anybody saves it
+              y.fill(5);         // before an operation saves y
               return mul(y, y);  // 2 y 2
             }),
             20);
@@ -190,30 +190,29 @@ TEST(Version, WritesAroundTheStepAreAllowed) {
   }
 }
 
-// A handle that was detached under the tape by the program, not by an operation, is not checked outside a backward
-// pass.
+// Outside a backward pass, handles that the program (not an operation) detached while recording are not checked.
 TEST(Version, DetachedHandlesSeeWrites) {
   Tensor w = leaf({1}, 2);
   Tape tape;
   const Tensor seen = w.detach();
   w.fill(3);
   EXPECT_EQ(seen.item(), 3);
-  tape.backward(mul(w, seen));  // mul saves what it reads
+  tape.backward(mul(w, seen));  // mul saves the values that it reads
   EXPECT_EQ(w.grad().item(), 3);
 }
 
-// Gradients are added up in place through several handles; they were not saved.
+// Gradients are summed in place through several handles. They are not saved tensors, so these writes are allowed.
 TEST(Version, SumsOfGradientsAreNotSavedTensors) {
   Tensor w = leaf({1, 1}, 2);
   const Tensor one = Tensor::full({1, 1}, 1);
   Tape tape;
   const Tensor h = mul(w, w);
-  const Tensor through_linear = linear(h, one);  // adds its gradient in place, to what scale() gave
+  const Tensor through_linear = linear(h, one);  // its backward adds in place to the gradient from scale()
   tape.backward(add(through_linear, scale(h, 2)));
   EXPECT_EQ(w.grad().item(), 12);
 }
 
-// An operation may write through a handle and save that same handle.
+// An operation may write through a handle and then save the same handle.
 TEST(Version, AHandlesOwnWritesAreNoted) {
   for (const bool changed : {false, true}) {
     Tensor w = leaf({2}, 1);
@@ -231,7 +230,7 @@ TEST(Version, AHandlesOwnWritesAreNoted) {
   }
 }
 
-// A backward function that runs another tape: what that one's operations save is checked, and so is the outer handle.
+// A backward function may run another tape. Tensors saved on the inner tape are checked, and so is the outer handle.
 TEST(Version, TapesInsideABackwardFunction) {
   for (const int written : {0, 1, 2}) {
     Tensor w = leaf({1}, 2);
@@ -256,18 +255,18 @@ TEST(Version, TapesInsideABackwardFunction) {
   }
 }
 
-// ---- results that are made again ----
+// ---- recomputed results ----
 
-class VersionOfRecipes : public testing::Test {
+class VersionOfRecomputedResults : public testing::Test {
  protected:
-  VersionOfRecipes() { set_recompute_bytes(0); }
-  ~VersionOfRecipes() override { set_recompute_bytes(before_); }
+  VersionOfRecomputedResults() { set_recompute_bytes(0); }
+  ~VersionOfRecomputedResults() override { set_recompute_bytes(before_); }
 
  private:
   std::size_t before_ = recompute_bytes();
 };
 
-TEST_F(VersionOfRecipes, WhatTheyAreMadeFromIsChecked) {
+TEST_F(VersionOfRecomputedResults, WhatTheyAreMadeFromIsChecked) {
   Rng rng(1);
   for (const int written : {0, 1, 2}) {
     Tensor x = Tensor::normal({3, 4}, 0, 1, rng), gamma = leaf({4}, 1), beta = leaf({4}, 0), w = leaf({2, 4}, 1);
@@ -278,8 +277,8 @@ TEST_F(VersionOfRecipes, WhatTheyAreMadeFromIsChecked) {
   }
 }
 
-// The recipe makes the numbers from before the write, linear() read those after.
-TEST_F(VersionOfRecipes, AChangedResultIsStoredInstead) {
+// Recomputing would give the values before the write, but linear() read the values after the write.
+TEST_F(VersionOfRecomputedResults, AChangedResultIsStoredInstead) {
   Tensor x = leaf({1, 2}, 1), w = leaf({1, 2}, 1);
   Tape tape;
   Tensor y = gelu(x);

@@ -80,7 +80,7 @@ TEST(Errors, PathsAreTheSameObjectEachTime) {
   const LayerPath* other = visit("two");
   EXPECT_EQ(visit("one"), first);
   EXPECT_NE(first, other);
-  EXPECT_EQ(first->text(), "a.one");  // long after its scope
+  EXPECT_EQ(first->text(), "a.one");  // valid after the end of its scope
   EXPECT_EQ(other->text(), "a.two");
 }
 

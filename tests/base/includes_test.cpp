@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The names in namespace std that the headers use, and the header that the standard promises each in.
+// The names in namespace std that the headers use, and for each name the header in which the standard guarantees it.
 const std::map<std::string, std::string> kHome = [] {
   std::map<std::string, std::string> home;
   const std::vector<std::pair<std::string, std::string>> names = {
@@ -57,7 +57,7 @@ const std::map<std::string, std::string> kHome = [] {
   return home;
 }();
 
-// Headers that are missing from a header's text, and names that kHome does not know, as "name: <header>".
+// The headers that `text` uses but does not include, and names that kHome lacks, as "name: <header>".
 std::set<std::string> missing(const std::string& text) {
   static const std::regex comment("//[^\n]*"), quoted("\"(\\\\.|[^\"\\\\\n])*\""), use("\\bstd::([a-z_0-9A-Z]+)"),
       include("#include <([a-z_]+)>");

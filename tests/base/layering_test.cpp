@@ -12,20 +12,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Folders of one row do not include each other.
+// Folders in the same row do not include each other.
 const std::vector<std::set<std::string>> kFolders{
     {"base"},    {"os"},       {"terminal"}, {"kernels"},       {"tensor"},  {"autograd"},
     {"ops"},     {"nn"},       {"models"},   {"optim", "data"}, {"corpora"}, {"generation"},
     {"formats"}, {"training"}, {"exchange"}, {"heads"},         {"bench"}};
 
-// The row of a folder in kFolders; -1 if it is not there.
+// The row of a folder in kFolders; -1 if there is none.
 int level_of(const std::string& folder) {
   for (std::size_t row = 0; row < kFolders.size(); ++row)
     if (kFolders[row].count(folder)) return static_cast<int>(row);
   return -1;
 }
 
-// What a file includes with quotation marks, as written; with angle brackets too when asked.
+// The names that a file includes with quotation marks, as written; with `system_too`, also those in angle brackets.
 std::vector<std::string> included(const fs::path& path, bool system_too = false) {
   std::ifstream file(path);
   std::vector<std::string> found;
@@ -38,20 +38,21 @@ std::vector<std::string> included(const fs::path& path, bool system_too = false)
     if (open == std::string::npos) continue;
     const std::size_t close = line.find_first_of("\">", open + 1);
     const std::string name = line.substr(open + 1, close - open - 1);
-    // <vector> and the like are everybody's.
+    // Skip standard headers such as <vector>, which every folder may include.
     if (system_too || line[open] == '"' || name.find("headlight") != std::string::npos) found.push_back(name);
   }
   return found;
 }
 
-// "headlight/ops/ops.h" and "ops/common.h" are of "ops"; a file beside the includer has no folder.
+// The folder of an included name: "ops" for "headlight/ops/ops.h" and "ops/common.h"; "" for a file beside the
+// includer.
 std::string folder_of(std::string name) {
   if (name.rfind("headlight/", 0) == 0) name = name.substr(10);
   const std::size_t slash = name.find('/');
   return slash == std::string::npos ? "" : name.substr(0, slash);
 }
 
-// Empty when a file of `folder` may include `name`; otherwise the reason it may not.
+// Empty if a file of `folder` may include `name`; otherwise the reason why not.
 std::string complaint(const std::string& folder, const std::string& name) {
   const std::string other = folder_of(name);
   if (folder == "train" && name == "headlight/headlight.h") return "";
@@ -72,7 +73,8 @@ TEST(Layering, FoldersIncludeOnlyLowerFolders) {
       const std::string extension = entry.path().extension().string();
       if (extension != ".h" && extension != ".cpp" && extension != ".inc") continue;
       const std::string inside = fs::relative(entry.path(), top).generic_string();
-      // Beside the folders: headlight.h includes them all, and command_line.h declares the program's entry.
+      // Skip the two headers outside the folders: headlight.h includes all, and command_line.h declares the program's
+      // entry.
       if (top.filename() == "headlight" && inside.find('/') == std::string::npos) continue;
       const std::string folder = top.filename() == "train" ? "train" : folder_of(inside);
       ASSERT_TRUE(folder == "train" || level_of(folder) >= 0) << inside << ": unknown folder; add it to kFolders";
@@ -88,8 +90,8 @@ TEST(Layering, FoldersIncludeOnlyLowerFolders) {
   EXPECT_GT(includes, 40);
 }
 
-// Headers that are not everywhere: POSIX's, Linux's and those of Windows. (<csignal> and <immintrin.h> are the C++
-// library's and the compiler's.)
+// Headers that only some systems have: those of POSIX, Linux and Windows. (<csignal> belongs to the C++ library,
+// <immintrin.h> to the compiler.)
 bool of_one_system(const std::string& name) {
   static const std::set<std::string> kSingle = {
       "unistd.h", "fcntl.h",   "dirent.h", "pthread.h", "sched.h",   "signal.h", "poll.h",    "dlfcn.h",  "pwd.h",

@@ -79,7 +79,7 @@ TEST(Random, UniformFillsTheHalfOpenInterval) {
   }
   EXPECT_NEAR(sum / kCount, 0.5, 0.004);
   for (const int bin : bins) EXPECT_NEAR(bin, kCount / 20.0, 600);  // six standard deviations
-  // The largest value there is: next() is all ones here.
+  // The largest possible value: all bits of next() are 1 here.
   Rng top;
   top.set_state({0, 0, 0, ~std::uint64_t{0}});
   EXPECT_EQ(top.uniform(), 1 - 0x1p-53);
@@ -101,8 +101,8 @@ TEST(Random, BelowIsUniform) {
   }
 }
 
-// With a bound of 3/8 of the range, plain remainders would give each of the lower two thirds three times for every two
-// of the rest.
+// With a bound of 3/8 of the range, the remainder of next() would be biased: each value in the lower two thirds would
+// occur 3/2 times as often as each value in the upper third.
 TEST(Random, BelowOfALargeBoundHasNoBias) {
   Rng rng(3);
   const Index n = Index{3} << 61;

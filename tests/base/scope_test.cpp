@@ -17,7 +17,7 @@ namespace {
 using Number = Scoped<int>;
 int innermost() { return Number::innermost(0); }
 
-// After each removal the innermost of those left decides, whatever the order.
+// After each removal, the innermost remaining object is current, in any order of removal.
 TEST(Scoped, AnyOrderOfDestruction) {
   std::array<int, 4> order{1, 2, 3, 4};
   do {

@@ -46,7 +46,7 @@ TEST(Shape, Equality) {
   EXPECT_TRUE((Shape{2, 3}.without(1)) == Shape{2});
 }
 
-TEST(Shape, RefusesWhatIsNoShape) {
+TEST(Shape, RefusesInvalidShapes) {
   EXPECT_THROW((Shape{1, 1, 1, 1, 1}), Error);
   EXPECT_THROW((Shape{2, -1}), Error);
   EXPECT_THROW((Shape{Index{1} << 40, 2}), Error);

@@ -64,7 +64,7 @@ TEST_F(Threads, LoopsInsideLoops) {
   EXPECT_EQ(visits, std::vector<int>(100, 1));
 }
 
-// More chunks than a loop of the team holds at a time.
+// More chunks than the team can hold at a time.
 TEST_F(Threads, ManyChunks) {
   set_thread_count(3);
   std::vector<std::uint8_t> visits(200'001);
@@ -72,8 +72,8 @@ TEST_F(Threads, ManyChunks) {
   EXPECT_EQ(visits, std::vector<std::uint8_t>(200'001, 1));
 }
 
-// What one loop wrote the next one reads, with sizes that change all the time and with pauses in which threads go to
-// sleep; some chunks take long, so that others are taken over.
+// Each loop reads the results of the loop before. The sizes vary, some chunks take long so that other chunks are
+// stolen, and pauses let the threads sleep.
 TEST_F(Threads, LoopsOneAfterAnother) {
   for (const int count : {2, 4}) {
     set_thread_count(count);
@@ -95,7 +95,7 @@ TEST_F(Threads, LoopsOneAfterAnother) {
   }
 }
 
-// The team serves one caller at a time; the others run their loops alone.
+// The team serves one caller at a time; the other callers run their loops without the team.
 TEST_F(Threads, SeveralCallers) {
   set_thread_count(2);
   std::vector<std::thread> callers;
@@ -113,8 +113,8 @@ TEST_F(Threads, SeveralCallers) {
   EXPECT_EQ(wrong, 0);
 }
 
-// Each part of a step sees what all parts of the step before it wrote; also after pauses in which threads go to sleep,
-// and where some parts take long, so that others are taken over.
+// Each part of a step reads the results of all parts of the previous step. Some parts take long so that other parts are
+// stolen, and pauses let the threads sleep.
 TEST_F(Threads, StepsOneAfterAnother) {
   for (const int count : {1, 2, 3, 8}) {
     set_thread_count(count);
@@ -144,8 +144,8 @@ TEST_F(Threads, StepsOneAfterAnother) {
   }
 }
 
-// Threads really work side by side: here each chunk waits for the others to have begun.
-TEST_F(Threads, TakePartTogether) {
+// Chunks run concurrently: each chunk waits until all chunks have begun.
+TEST_F(Threads, RunConcurrently) {
   if (!has_threads()) GTEST_SKIP() << "one thread alone";
   for (const int count : {2, 4}) {
     set_thread_count(count);
@@ -161,8 +161,8 @@ TEST_F(Threads, TakePartTogether) {
   }
 }
 
-// What a thread does not get round to, because it is busy with a long chunk, others take over.
-TEST_F(Threads, TakeOverWhatIsLeftLying) {
+// While one thread is busy with a long chunk, other threads steal the rest of its share.
+TEST_F(Threads, StealFromABusyThread) {
   if (!has_threads()) GTEST_SKIP() << "one thread alone";
   set_thread_count(2);
   std::vector<std::thread::id> who(20);
@@ -170,7 +170,7 @@ TEST_F(Threads, TakeOverWhatIsLeftLying) {
   parallel_for(20, 1, [&](Index begin, Index) {
     who[static_cast<std::size_t>(begin)] = std::this_thread::get_id();
     const auto start = std::chrono::steady_clock::now();
-    // The first chunk lasts until all others are done, of which its thread has the next nine.
+    // The first chunk ends only when all others are done. The next nine chunks belong to the same thread's share.
     if (begin > 0) --left;
     while (begin == 0 && left > 0 && std::chrono::steady_clock::now() - start < std::chrono::seconds(20))
       std::this_thread::yield();
@@ -179,7 +179,7 @@ TEST_F(Threads, TakeOverWhatIsLeftLying) {
   for (std::size_t i = 1; i < who.size(); ++i) EXPECT_NE(who[i], who[0]) << i;
 }
 
-// The numbers of loops go on after chains without steps, whose threads may still be looking.
+// Loop numbers continue after chains without steps, although threads may still be polling for work.
 TEST_F(Threads, NoSteps) {
   set_thread_count(3);
   std::vector<int> visits(9);
@@ -191,7 +191,7 @@ TEST_F(Threads, NoSteps) {
   EXPECT_EQ(visits, std::vector<int>(9, 1000));
 }
 
-// More parts than a chain of the team holds: all of a step still come before the next.
+// More parts than the team can hold at a time: all parts of a step still run before the next step.
 TEST_F(Threads, ManyParts) {
   for (const Index parts : {65'535, 65'536}) {
     set_thread_count(2);

@@ -29,17 +29,17 @@ TEST(Utf8, KnownBytes) {
   EXPECT_EQ(encode_utf8(U'\U0010FFFF'), "\xF4\x8F\xBF\xBF");
 }
 
-TEST(Utf8, WhatIsNoCharacterIsNotEncoded) {
+TEST(Utf8, InvalidCodePointsAreNotEncoded) {
   for (const char32_t c : {0xD800u, 0xDBFFu, 0xDC00u, 0xDFFFu, 0x110000u, 0xFFFFFFFFu})
     EXPECT_TRUE(contains(error_of([=] { encode_utf8(c); }), "is not a Unicode character"));
 }
 
-// Every sequence of up to three bytes is valid exactly if it is what encoding gives for some characters; of four, those
-// with the lead bytes that matter.
+// A sequence of up to three bytes is valid exactly if it encodes characters. Of the sequences of four bytes, those with
+// a lead byte from F0 on are tested.
 TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
   int misread = 0;
   std::vector<bool> valid2(1 << 16), valid3(1 << 24);
-  std::vector<bool> valid4(1 << 24);  // after F0..F4, by the low bits of the lead and three bytes of six bits
+  std::vector<bool> valid4(1 << 24);  // index: low bits of the lead byte (F0..F4), then six bits of each other byte
   for (char32_t c = 0x80; c <= 0x10FFFF; ++c) {
     if (!is_scalar(c)) continue;
     const std::string bytes = encode_utf8(c);
@@ -59,7 +59,7 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     char bytes[4];
     for (int i = 0; i < size; ++i) bytes[i] = static_cast<char>(packed >> (8 * (size - 1 - i)));
     const bool valid = !find_invalid_utf8(std::string_view(bytes, static_cast<std::size_t>(size)));
-    // The other reader must come to the same.
+    // The second reader must agree.
     const char* at = bytes;
     char32_t character = 0;
     while (const std::size_t length = read_utf8(at, bytes + size, character)) at += length;
@@ -72,7 +72,7 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     const bool ascii = p < 0x8000 && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 2) != (ascii || valid2[p]);
   }
-  // An ASCII lead brings nothing new: begin where a lead of more bytes stands.
+  // Sequences that begin with an ASCII byte reduce to shorter ones, so begin with the lead byte 0x80.
   for (std::uint32_t p = 0x800000; p < 1u << 24; ++p) {
     const bool two_and_ascii = valid2[p >> 8] && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 3) != (two_and_ascii || valid3[p]);
@@ -145,7 +145,8 @@ TEST(Utf8Stream, PiecesGiveWhatTheWholeGives) {
   }
 }
 
-// The table of Unicode 15, section 3.9 (U+FFFD substitution of maximal subparts), and what follows from its rule.
+// The examples of Unicode 15, section 3.9 (U+FFFD substitution of maximal subparts), and further cases of the same
+// rule.
 TEST(Utf8Stream, ReplacesEachMaximalSubpart) {
   const std::pair<std::string_view, std::u32string_view> cases[] = {
       {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", U"\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA"},

@@ -20,7 +20,7 @@ class BadInput : public TinyRun {
     write_file_atomically(directory_ / name, bytes);
     return directory_ / name;
   }
-  // With this text, whether to start or to start over; neither makes or changes anything.
+  // The text is refused both for a new run and for a run with --force, and no file is created or changed.
   void expect_text_refused(const std::string& path, const std::string& part, const Words& more = {}) {
     const std::string out = directory_ / "new";
     Words words = train(out, more);
@@ -118,7 +118,7 @@ TEST_F(BadInput, NoRun) {
 }
 
 TEST_F(BadInput, Prompts) {
-  // Over so much text the vocabulary is known: what of_text makes of it.
+  // This text contains all characters of the run's text, so of_text() gives the run's vocabulary.
   const auto size = Vocabulary::of_text(text_, "text").size();
   expect_run_kept({"sample", finished(), "--prompt", "the boé"}, 1,
                   cat("prompt: character 7 'é' is not in this model's vocabulary (", size,
@@ -138,16 +138,16 @@ TEST_F(BadInput, ATextThatChanged) {
   expect_run_kept({"eval", run_}, 1, "differs from the text that the run was trained on");
   remove_file(data_);
   expect_run_kept({"train", "--resume", "--out", run_}, 1, "tales.txt: cannot be read");
-  // A file that moved is the same text.
+  // A file that was moved still counts as the same text.
   const Result r = run_program({"train", "--resume", "--out", run_, "--data", file("moved.txt", text_)});
   EXPECT_EQ(r.code, 0) << r.err;
 }
 
-// ---- checkpoints --------------------------------------------------------------------------------------------------------
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
 
 class Damaged : public BadInput {
  protected:
-  // Runs a command on a copy of the run in which one file has these bytes; gives what it said.
+  // Runs a command on a copy of the run in which one file has these bytes, and expects it to be refused.
   void expect_damage_refused(const char* name, const std::string& bytes, const Words& command,
                              const std::string& part = "") {
     write_file_atomically(finished() + "/" + name, bytes);
@@ -157,7 +157,7 @@ class Damaged : public BadInput {
     expect_refused(words, 1, part);
     EXPECT_TRUE(before == files_of(run_)) << shown(words);
   }
-  // Every kind of damage to a file is noticed by a command that reads it.
+  // A command that reads the file detects every kind of damage.
   void expect_all_damage_refused(const char* name, const Words& command) {
     const std::string good = read_file(finished() + "/" + name), path = run_ + "/" + name;
     for (const std::size_t length :
@@ -169,7 +169,7 @@ class Damaged : public BadInput {
     Rng rng(17);
     for (int i = 0; i < 25; ++i) {
       std::string flipped = good;
-      // In the header, which ends where the data begins, or anywhere.
+      // Flip a bit in the header, which ends where the data begins, or anywhere in the file.
       const Index limit =
           i % 2
               ? static_cast<Index>(good.size())
@@ -219,7 +219,7 @@ TEST_F(Damaged, ConfigurationIsNoticed) {
       {with("\"width\": 8", "\"width\": 9"), "width 9 is not divisible by 2 heads"},
       {with("\"width\": 8", "\"width\": \"8\""), "settings.width"},
       {with("\"kind\": \"character\"", "\"kind\": \"word\""), "expected \"character\" or \"byte\""},
-      // Another model than the weights are of, and ones that would take all memory.
+      // Sizes of another model than that of the weights, and sizes that would take all memory.
       {with("\"width\": 8", "\"width\": 16"), "restore the file that belongs to config.json"},
       {with("\"width\": 8", "\"width\": 4096"), "restore the file that belongs to config.json"},
       {with("\"layers\": 1", "\"layers\": 1000"), "restore the file that belongs to config.json"},
@@ -237,7 +237,7 @@ TEST_F(Damaged, ConfigurationIsNoticed) {
 }
 
 TEST_F(Damaged, ForeignFilesAreNoticed) {
-  // As another program would write it: no checksum, other names.
+  // A file as another program would write it: no checksum, other names.
   const std::vector<float> values(64, 1.0f);
   save_safetensors(directory_ / "foreign", std::vector{tensor_view<float>("wte.weight", {8, 8}, values)},
                    {{"format", "pt"}});
@@ -260,7 +260,7 @@ TEST_F(Damaged, MissingFilesAreNamed) {
   expect_run_kept({"sample", run_}, 1, "model.safetensors: does not exist");
 }
 
-// ---- a full disk --------------------------------------------------------------------------------------------------------
+// ---- a full disk ----------------------------------------------------------------------------------------------------
 
 TEST_F(BadInput, NobodyTakesTheOutput) {
   if (!path_exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
@@ -272,7 +272,7 @@ TEST_F(BadInput, NobodyTakesTheOutput) {
         Words{"corpus", "tales"}, Words{"corpus", "tales", "--chars", "50000"}, Words{"--help"},
         Words{"train", "--help"}, Words{"--version"}})
     expect_refused(words, 1, complaint, full);
-  for (const char* length : {"10", "9000"}) {  // the seed stands before it
+  for (const char* length : {"10", "9000"}) {  // the seed is printed before the error
     const Result sample = run_program({"sample", run, "--chars", length}, full);
     EXPECT_EQ(sample.code, 1);
     EXPECT_TRUE(contains(sample.err, complaint)) << sample.err;
@@ -280,7 +280,7 @@ TEST_F(BadInput, NobodyTakesTheOutput) {
 }
 
 TEST_F(BadInput, AFullDiskLosesNothing) {
-  // The state no longer fits: the first checkpoint of a new run; a later one of an old run.
+  // The state does not fit on the disk: at the first checkpoint of a new run, and at a later checkpoint of an old run.
   Surroundings limited;
   limited.file_size = 6000;
   const Result first = run_program(train(directory_ / "new"), limited);
@@ -296,7 +296,7 @@ TEST_F(BadInput, AFullDiskLosesNothing) {
   for (const char* name : {"model.safetensors", "state.safetensors"})
     EXPECT_TRUE(before.at(name) == files_of(run).at(name)) << name;
   EXPECT_EQ(files_of(run).size(), before.size()) << "half a file is left";
-  // With room again it goes on.
+  // With enough space, the run continues.
   const Result again = run_program({"train", "--resume", "--out", run, "--steps", "30"});
   EXPECT_EQ(again.code, 0) << again.err;
 }

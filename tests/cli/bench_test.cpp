@@ -14,7 +14,7 @@ Words bench(const std::string& name, const Words& more = {}) {
   return Words{"bench", name, "--threads", "1", "--seconds", "0.01"} + more;
 }
 
-// What --json prints, with the members that all benchmarks have.
+// The output of --json, which must have the members that all benchmarks share.
 Json object_of(const Words& words) {
   const Result r = run_program(words);
   EXPECT_EQ(r.code, 0) << r.err;
@@ -51,7 +51,7 @@ TEST(BenchCommand, StepPrintsItsJsonAndATrace) {
   EXPECT_GT(v.at("parameters").as_index(), 0);
   EXPECT_TRUE(json.find("share_of_peak"));
   EXPECT_GT(v.at("resident_bytes").as_index(), v.at("tensor_bytes").as_index());
-  if (!json.find("allocated_bytes")->is_null()) {  // null under AddressSanitizer, where nothing of this holds
+  if (!json.find("allocated_bytes")->is_null()) {  // null under AddressSanitizer, where these limits do not hold
     EXPECT_EQ(v.at("allocations").as_index(), 0);
     EXPECT_EQ(v.at("allocated_bytes").as_index(), 0);
     EXPECT_LT(v.at("resident_bytes").as_index(), Index{200} << 20) << "of the step, not of measuring bandwidths";

@@ -24,7 +24,7 @@ class ByteOrderMarks : public TinyRun {
   const std::string mark_ = std::string(kByteOrderMark);
 };
 
-TEST_F(ByteOrderMarks, AreLeftOutAndToldWhereverATextComesFrom) {
+TEST_F(ByteOrderMarks, AreRemovedAndReportedForEverySource) {
   const std::string marked = file("marked.txt", mark_ + text_), out = directory_ / "out";
   Words words = train(out);
   words[2] = marked;
@@ -42,7 +42,7 @@ TEST_F(ByteOrderMarks, AreLeftOutAndToldWhereverATextComesFrom) {
   words[2] = a;
   const Result two = run_program(words + Words{"--force", "--data", b});
   EXPECT_TRUE(contains(two.err, line_of(a + " and 1 more file"))) << two.err;
-  // Of other commands: the text of eval and heads, prompts.
+  // Other commands: the text of eval and heads, and prompts.
   for (const Words& command : {Words{"eval", run_}, Words{"heads", run_, "--windows", "4", "--subspaces", "0"}}) {
     const Result plain = run_program(command + Words{"--data", data_, "--json"});
     const Result with = run_program(command + Words{"--data", marked, "--json"});
@@ -74,8 +74,8 @@ TEST_F(ByteOrderMarks, AreKeptAsBytes) {
   EXPECT_FALSE(contains(read_file(directory_ / "out/config.json"), "byte_order_marks"));
 }
 
-// A file with a mark at its start and one within, and the runs of programs that kept both.
-TEST_F(ByteOrderMarks, ARunGoesOnWithThemAsItBegan) {
+// A file with one mark at its start and one inside, and runs of earlier versions that kept both marks.
+TEST_F(ByteOrderMarks, ARunKeepsItsTreatmentOfMarks) {
   const std::string text = text_.substr(0, 1200) + mark_ + text_.substr(1200), out = directory_ / "out";
   const std::string marked = file("marked.txt", mark_ + text);
   Words words = train(out);
@@ -88,7 +88,7 @@ TEST_F(ByteOrderMarks, ARunGoesOnWithThemAsItBegan) {
     EXPECT_EQ(run_program({"eval", out}).code, 0);
   };
   goes_on();
-  // As an older program left it: two marks at the start stand for the one it kept.
+  // A run as an earlier version left it, which kept the mark: trained on two marks, of which one is removed.
   write_file_atomically(marked, mark_ + mark_ + text_);
   ASSERT_EQ(run_program(words + Words{"--force"}).code, 0);
   write_file_atomically(marked, mark_ + text_);
@@ -116,7 +116,7 @@ TEST_F(ByteOrderMarks, Utf16IsNamedWithTheCommandThatConverts) {
   const std::string piped = "standard input: is not UTF-8 but UTF-16; convert it: iconv -f UTF-16 -t UTF-8\n";
   expect_refused(words, 1, piped, {.input = path});
   expect_refused({"sample", run_, "-"}, 1, piped, {.input = path});
-  // In a folder such a file is left out.
+  // In a folder, such a file is skipped.
   make_directories(directory_ / "folder");
   file("folder/a.txt", text_);
   file("folder/b.txt", in_utf16(text_));
@@ -125,7 +125,7 @@ TEST_F(ByteOrderMarks, Utf16IsNamedWithTheCommandThatConverts) {
   const Result folder = run_program(words);
   EXPECT_EQ(folder.code, 0) << folder.err;
   for (const char* part : {"b.txt (UTF-16)", "c.txt (UTF-16)"}) EXPECT_TRUE(contains(folder.err, part)) << folder.err;
-  // The command does what it says.
+  // The command in the error message works.
   if (std::system(cat("iconv -f UTF-16 -t UTF-8 '", path, "' > '", path, ".utf8' 2>/dev/null").c_str()) != 0)
     GTEST_SKIP() << "iconv is not there";
   EXPECT_EQ(read_file(path + ".utf8"), text_);

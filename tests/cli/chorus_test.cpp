@@ -36,7 +36,7 @@ TEST(ChorusTrace, ShowsWhatEachExpertAdds) {
     EXPECT_EQ(place, std::to_string(i + 1));
     EXPECT_EQ(symbol, text.text.substr(i, 1));
     EXPECT_NEAR(std::stod(nats), -text.log_probability[i], 0.0006);
-    // Each cell is the evidence and the entry of the table less the mean of its row.
+    // Each cell shows the evidence and the entry of the table, minus the mean of its row.
     for (const Expert& expert : text.experts) {
       words >> cell;
       if (expert.evidence[i] == 0) {

@@ -20,7 +20,7 @@ class Configuration : public TinyRun {
     write_file_atomically(path, text);
     return path;
   }
-  // The output of a shell.
+  // The output of a shell command.
   static std::string shell(const std::string& command, int code = 0) {
     std::FILE* pipe = popen(command.c_str(), "r");
     std::string text;
@@ -39,7 +39,7 @@ TEST_F(Configuration, IsPrintedAndTakenBack) {
   EXPECT_EQ(run_program({"train", "--config", path, "--print-config"}).out, printed.out);
   ASSERT_EQ(run_program({"train", "--config", path, "--out", directory_ / "a"}).code, 0);
   expect_same_run(directory_ / "a", finished());
-  // A run's own configuration serves too, and a flag goes over the file.
+  // The configuration of a run is accepted too, and a flag overrides the file.
   const Json over = parse_json(
       run_program({"train", "--config", directory_ / "a/config.json", "--width", "16", "--print-config"}).out, "c");
   EXPECT_EQ(JsonView(over, "c").at("width").as_index(), 16);
@@ -97,7 +97,8 @@ TEST_F(Configuration, TextsAreReadOneAfterTheOther) {
   expect_refused(words + Words{"--force"}, 1, "the folder contains no text file");
 }
 
-// Memory of its own is limited to the text's size and some: a text in a file is only looked at, one from a pipe is kept.
+// The program's own memory is not much larger than the text: a text in a file stays on the disk, and a text from a pipe
+// is kept in memory.
 TEST_F(Configuration, ALargeTextIsNotHeldInMemory) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer takes memory of its own";
   const std::string large = directory_ / "large.txt";
@@ -158,7 +159,8 @@ TEST_F(Configuration, BashCompletes) {
     return shell(cat("bash -c '. ", script, "; COMP_WORDS=(", words, "); COMP_CWORD=", at,
                      "; _headlight_words; printf \"%s\\n\" \"${COMPREPLY[@]}\"'"));
   };
-  // As files, which get a slash where they are folders, only what can be one: a folder named train is no command.
+  // An argument that can only be a file is completed as a file, with a slash after folders: a folder named train is not
+  // completed as the command.
   const auto treated_as = [&](const std::string& words, int at) {
     return shell(cat("bash -c 'compopt() { echo \"$@\"; }; . ", script, "; complete -p headlight; COMP_WORDS=(", words,
                      "); COMP_CWORD=", at, "; _headlight_words'"));
@@ -182,7 +184,7 @@ TEST_F(Configuration, BashCompletes) {
   const std::string spaced = file("two words.txt", "x");
   EXPECT_EQ(completed(cat("headlight train --data \"", directory_ / "two w", "\""), 3), spaced + "\n");
   EXPECT_EQ(completed(cat("headlight info \"", directory_ / "two w", "\""), 2), spaced + "\n");
-  // What is offered is what is taken.
+  // Every value that completion offers is accepted.
   const std::string out = directory_ / "out";
   const std::vector<std::pair<std::string, Words>> offers = {
       {"export x --to", {"export", finished(), "--force", "--out", out}},
@@ -214,7 +216,7 @@ TEST_F(Configuration, FishCompletes) {
   const std::string script = file("c.fish", run_program({"completion", "fish"}).out);
   EXPECT_GT(read_file(script).size(), 1000u);
   if (std::system("command -v fish > /dev/null") != 0) GTEST_SKIP() << "fish is not there";
-  // Candidates, each without its description. HOME: fish writes there.
+  // The candidates without their descriptions. HOME is set because fish writes there.
   const auto completed = [&](const std::string& words) {
     return shell(cat("HOME=", directory_.path(), " fish --no-config -c 'source ", script, "; complete -C \"", words,
                      "\"' | cut -f1 | sort"));
@@ -231,14 +233,14 @@ TEST_F(Configuration, FishCompletes) {
             directory_.path() + "/\n");
 }
 
-// In zsh itself, which completes for typed keys only: through a terminal of its own.
+// Runs zsh in a pseudo-terminal, because zsh completes typed keys only.
 TEST_F(Configuration, ZshCompletes) {
   make_directories(directory_ / "functions");
   const std::string script = file("functions/_headlight", run_program({"completion", "zsh"}).out);
   EXPECT_GT(read_file(script).size(), 1000u);
   if (std::system("command -v zsh > /dev/null && zsh -fc 'zmodload zsh/zpty' 2> /dev/null") != 0)
     GTEST_SKIP() << "zsh is not there";
-  // Types each of the words and a tab, and prints the line that is then there.
+  // Types each word and a tab, and prints the resulting line.
   const std::string typist = file("type.zsh", R"(
 zmodload zsh/zpty
 zpty Z "TERM=dumb zsh -f -i"

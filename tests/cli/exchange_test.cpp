@@ -50,7 +50,7 @@ TEST_F(Exchange, TrainingGoesOnFromItsWeights) {
              after = parse_json(fine({"info", on, "--json"}).out, "b");
   EXPECT_TRUE(*before.find("weights") == *after.find("weights"));
   EXPECT_TRUE(contains(*after.find("origin")->if_string(), "from the weights of " + back_));
-  // Its loss before the first step is that of the model it began with, on the same part of the text.
+  // The loss before the first step is that of the imported model, on the same part of the text.
   const Json eval = parse_json(fine({"eval", run_, "--json"}).out, "e");
   EXPECT_TRUE(*after.find("validations")->if_array()->front().find("val_loss") == *eval.find("loss"));
   expect_refused(go_on, 1, "already contains a run; add --resume");
@@ -81,7 +81,7 @@ TEST_F(Exchange, NothingIsReplacedUnasked) {
   expect_refused({"export", run_, "--to", "hf", "--out", file}, 1, "is a file");
   fine({"import", hf_, "--out", back_});
   fine({"import", hf_, "--out", back_, "--force"});
-  // An import that fails leaves what was there.
+  // A failed import leaves the existing files unchanged.
   const Files before = files_of(back_);
   remove_file(hf_ + "/tokenizer.json");
   expect_refused({"import", hf_, "--out", back_, "--force"}, 1, "tokenizer.json: does not exist");
@@ -108,7 +108,7 @@ TEST_F(Exchange, WrongUsage) {
     expect_refused({"export", directory_ / "pruned", "--to", format}, 1,
                    "layer 0 of this model has 1 instead of 2, as after pruning");
   }
-  // What others bring for want of a safetensors file.
+  // Formats that users may try to import instead of safetensors.
   fine({"export", run_, "--to", "npz", "--out", directory_ / "m.npz"});
   fine({"export", run_, "--to", "gguf", "--out", directory_ / "m.gguf"});
   expect_refused({"import", directory_ / "m.npz", "--out", back_}, 1, "a PyTorch pickle, which cannot be imported");
@@ -137,7 +137,7 @@ TEST_F(Exchange, InfoSaysWhatTheRunIs) {
   EXPECT_TRUE(contains(r.out, "blocks.0.attn.qkv.weight"));
   for (std::size_t at = 0, end = 0; at < r.out.size(); at = end + 1) {
     end = r.out.find('\n', at);
-    // Those hold a path of any length.
+    // Skip lines that contain a path, whose length varies.
     if (r.out.compare(at, 4, "text") != 0 && r.out.compare(at, 4, "run ") != 0) {
       EXPECT_LE(end - at, 80u) << r.out.substr(at, end - at);
     }

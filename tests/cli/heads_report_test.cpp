@@ -20,7 +20,7 @@ class HeadsReport : public TinyRun {
     EXPECT_TRUE(contains(r.out, "Found: of 2 heads"));
     EXPECT_TRUE(contains(r.out, "open it in a browser"));
   }
-  // What training with --watch-heads leaves: L0H1 takes up "previous", three snapshots in all.
+  // A history as training with --watch-heads writes it: L0H1 learns "previous" over three snapshots.
   void write_history() {
     HeadHistory h;
     h.roles = {"previous", "self"};
@@ -37,7 +37,7 @@ class HeadsReport : public TinyRun {
       s.kappa = {{0.01, 0.02}, {0.45 * static_cast<double>(i), 0.1}};
       s.kappa_content.assign(2, std::vector<double>(2, std::nan("")));
       s.evenness = {1, 1};
-      // Query 1 looks at 0 at first and at itself in the end.
+      // Query 1 attends to key 0 in the first snapshot and to itself in the last.
       const auto self = static_cast<std::uint8_t>(127 * i);
       s.attention.assign(2, {255, static_cast<std::uint8_t>(255 - self), self, 0, 255, 0, 0, 0, 255, 0});
       h.snapshots.push_back(s);
@@ -51,7 +51,7 @@ class HeadsReport : public TinyRun {
       if (path_exists(path)) return path;
     return "";
   }
-  // The page after its scripts ran, opened at `hash`; "" where the browser does not start.
+  // The page after its scripts ran, opened at `hash`; "" if the browser does not start.
   std::string opened(const std::string& page, const std::string& hash) const {
     const std::string out = directory_ / "dom.html";
     const std::string command =
@@ -59,7 +59,7 @@ class HeadsReport : public TinyRun {
             " --virtual-time-budget=3000 --dump-dom 'file://", page, hash, "' > ", out, " 2> ", out, ".err");
     return std::system(command.c_str()) == 0 ? read_file(out) : "";
   }
-  // The title of the page after a script that is put at its end.
+  // The page's title after running a script that is appended to the page.
   std::string title_after(const std::string& script) const {
     std::string page = read_file(page_);
     page.insert(page.rfind("</body>"), script);
@@ -98,7 +98,7 @@ TEST_F(HeadsReport, ShowsWhatWatchingKept) {
   ASSERT_EQ(steps.size(), static_cast<Index>(kept.snapshots.size()));
   EXPECT_EQ(steps.at(Index{0}).as_index(), 0);
   EXPECT_EQ(steps.at(steps.size() - 1).as_index(), 9);
-  // Its text is the beginning of the explorer's first, whose roles the page lays over it.
+  // The text of the history is a prefix of the explorer's first text, so that the page can show role masks on it.
   const JsonView first = report.at("texts").at(Index{0}).at("tokens"), tokens = history.at("tokens");
   ASSERT_LE(tokens.size(), first.size());
   for (Index t = 0; t < tokens.size(); ++t) EXPECT_EQ(tokens.at(t).as_string(), first.at(t).as_string());
@@ -121,7 +121,8 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   EXPECT_TRUE(contains(there, "by chance 0.25"));
   opened(page_, "#head=L9H9&text=99&query=x&role=<b>");
 
-  // A page that clicks: another head, a character, Escape, the arrow keys; what it saw stands in its title.
+  // A script that chooses another head, clicks a character, and presses Escape and the arrow keys. It writes what the
+  // page shows into the title.
   const std::string script = R"(<script>
     const seen = [], cell = i => document.getElementById('c' + i);
     const says = () => document.getElementById('says').textContent, key = (k, at) =>
@@ -153,7 +154,8 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
   words[0] = "study";
   ASSERT_EQ(run_program(Words{"heads"} + words).code, 0);
   write_file_atomically(page_, read_file(study + "/report.html"));
-  // What is said first, what is folded; then every button to save with: SVG that parses, CSV whose rows are of a length.
+  // Checks which section comes first and which tables are folded. Then clicks every save button: the SVG must parse,
+  // and all rows of a CSV must have the same length.
   const std::string script = R"(<script>
     const seen = [], all = selector => [...document.querySelectorAll(selector)];
     seen.push(all('main > section')[0].id === 'seeds', all('#seeds li')[0].textContent.startsWith(
@@ -184,8 +186,8 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
   EXPECT_EQ(title_after(script), "all seen");
 }
 
-// On a text with experts: the numbers of the retention matrix are those of the data, a pair of tables per head, and what
-// is saved.
+// A text with experts: the retention matrix shows the numbers of the data, each head has a pair of tables, and the
+// saved files are right.
 TEST_F(HeadsReport, ABrowserShowsTheSourcesOfChorus) {
   if (browser().empty()) GTEST_SKIP() << "no Chromium here";
   const std::string run = directory_ / "chorus";
@@ -203,7 +205,7 @@ TEST_F(HeadsReport, ABrowserShowsTheSourcesOfChorus) {
       .flatMap(k => truth.experts.map(e => fixed(k[e.name].value, 2)));
     seen.push(svgs.length === 5, texts(svgs[0]).filter(t => /^−?\d+\.\d\d$/.test(t)).join() === expected.join());
     seen.push(texts(svgs[1])[0] === 'Baseline: random subspaces, draw 1', texts(svgs[2])[0] === 'Baseline: untrained model 1');
-    // Each map of a pair is centered over columns and rows, and has the entries of its tooltips.
+    // Each map of a pair is centered over columns and rows, and its tooltips show the map's entries.
     truth.heads.forEach((h, k) => {
       const source = truth.experts.find(e => e.name === h.main_source), n = truth.symbols.length - 1;
       const table = centeredTable(h.table, source.rows_compared), cells = [...svgs[3 + k].querySelectorAll('rect title')].map(t => t.textContent);
@@ -232,7 +234,8 @@ TEST_F(HeadsReport, ABrowserMovesThroughTheTraining) {
   finished();
   write_history();
   write_page();
-  // The slider stands at the end; moved to the middle, to the start, played, and taken from the address.
+  // The slider starts at the end. The script moves the slider to the middle and to the start, plays, and opens a step
+  // by the address.
   const std::string script = R"(<script>
     const seen = [], all = selector => [...document.querySelectorAll(selector)], slider = document.getElementById('step');
     const at = () => document.getElementById('where').textContent;

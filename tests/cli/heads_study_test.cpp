@@ -39,7 +39,7 @@ TEST_F(HeadsStudy, GoesOnWhereItStopped) {
   EXPECT_TRUE(contains(read_file(study_ + "/report.html"), "\"seeds\":{\"text\":\"2 seeds"));
   const Files all = files_of(study_);
 
-  // As if it had been interrupted: before the second seed was measured, and before it had been trained.
+  // Imitates an interruption: first before the second seed is measured, then before the second seed is trained.
   remove_file(study_ + "/seed-2.json");
   EXPECT_EQ(run_program(study({"--seeds", "2"})).code, 0);
   EXPECT_TRUE(files_of(study_) == all) << "it ends in the same bytes";
@@ -96,7 +96,7 @@ TEST_F(HeadsStudy, InterruptedItSaysHowToGoOn) {
 }
 
 TEST_F(HeadsStudy, InterruptedWhileItMeasuresItStopsThere) {
-  // Enough subspaces for a second of progress, of which nothing is kept.
+  // Enough subspaces for a second of progress. The interrupted measurement is discarded.
   const Words words = study({"--seeds", "1", "--watch-heads"}) + Words{"--subspaces", "4000"};
   Words asked;
   for (std::size_t i = 0; i < words.size(); ++i)
@@ -117,7 +117,7 @@ TEST_F(HeadsStudy, InterruptedWhileItMeasuresItStopsThere) {
   const Result again = run_program(asked);
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_TRUE(contains(again.out, "1 seed, none failed"));
-  // It is not trained again; only when it ended is said anew.
+  // The run is not trained again; only the time of its end is written again.
   Files now = files_of(study_ + "/seed-1");
   EXPECT_EQ(timeless(now.at("log.jsonl")), timeless(trained.at("log.jsonl")));
   EXPECT_TRUE(contains(now.at("log.jsonl"), "{\"step\":9,\"loss\":null,\"val_loss\":")) << "its last line is kept";
@@ -142,7 +142,7 @@ TEST_F(HeadsStudy, SaysHowFarItIsOnATerminal) {
 }
 
 TEST_F(HeadsStudy, SeedsThatFailAreCounted) {
-  // On a text whose truth is known, nine steps of a tiny model are far from the lowest possible loss.
+  // On a text with known truth, a tiny model is still far above the entropy floor after nine steps.
   const Words words{"heads",       "study", "--corpus",  "roles", "--seeds",        "2",     "--out",       study_,
                     "--layers",    "1",     "--heads",   "2",     "--width",        "8",     "--batch",     "2",
                     "--steps",     "3",     "--windows", "8",     "--corpus-chars", "20000", "--untrained", "2",
@@ -164,7 +164,7 @@ TEST_F(HeadsStudy, ARateThatDivergesIsWarnedOf) {
   EXPECT_TRUE(contains(r.err, "\nwarning: seed 1: the validation loss is ")) << r.err;
   EXPECT_TRUE(contains(r.err, "restart with --lr 0.01 instead of 10 and --clip 1")) << r.err;
   EXPECT_EQ(r.err.find("warning"), r.err.rfind("warning")) << "once";
-  // A pruned run keeps its rate, divided by three.
+  // A pruned run keeps a third of its learning rate.
   const std::string pruned = directory_ / "pruned";
   ASSERT_EQ(run_program({"heads", "prune", study_ + "/seed-1", "--keep", "1", "--steps", "40", "--out", pruned}).code,
             0);

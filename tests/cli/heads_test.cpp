@@ -20,7 +20,7 @@ class Heads : public TinyRun {
   static void expect_plain(const std::string& text) {
     EXPECT_EQ(text.find('\x1b'), std::string::npos) << "an escape code";
     std::size_t columns = 0;
-    bool path = false;  // lines that name a file are as long as its name
+    bool path = false;  // lines that name a file may be longer
     for (const char c : text) {
       if (c == '\n') {
         EXPECT_TRUE(columns <= 80 || path) << "wider than 80 columns:\n" << text;
@@ -32,7 +32,7 @@ class Heads : public TinyRun {
       path = path || c == '/';
     }
   }
-  // What a terminal shows once the line that renews itself is gone.
+  // The text that remains on a terminal after the progress line is cleared.
   static std::string after_the_line(std::string seen) {
     const std::string ended = "\r\033[K";
     const std::size_t at = seen.rfind(ended);
@@ -145,9 +145,9 @@ TEST_F(Heads, ShowDrawsTheAttention) {
   EXPECT_TRUE(contains(run_program({"heads", "show", run_, "L0H1", "the box", "--color", "256"}).out, "\x1b[48;5;"));
 }
 
-// Side by side: each head's map has the colors that its own map has.
+// Side by side, each head's map has the same colors as the head's own map.
 TEST_F(Heads, ShowDrawsAllHeads) {
-  // Colors of the cells of each row.
+  // The colors of the cells of each row.
   const auto colors = [&](const std::string& heads) {
     const Result r = run_program({"heads", "show", finished(), heads, "the box", "--color", "true"});
     std::vector<std::vector<std::string>> rows;
@@ -269,7 +269,7 @@ TEST_F(Heads, NeedTheirText) {
     expect_run_kept(words + Words{"--data", gone}, 1, "gone.txt");
     expect_run_kept(words + Words{"--corpus", "rolls"}, 2, "rolls");
   }
-  // A mean over one window is that window: every increase would be 0.
+  // The mean over one window is the window itself, so every loss increase would be 0.
   write_file_atomically(shorter, text_.substr(0, 12));
   for (const Words& words :
        {Words{"heads", run_}, Words{"heads", "ablate", run_, "L0H0"}, Words{"heads", "report", run_}}) {
@@ -278,7 +278,7 @@ TEST_F(Heads, NeedTheirText) {
   }
   expect_run_kept({"heads", "ablate", run_, "L0H0", "L0H1", "L0H0"}, 1, "L0H0: named twice");
   expect_run_kept({"heads", "report", finished(), "--recovery", "2", "--data", data_}, 2, "the run's own text");
-  // The run's own text is gone, or is another one now.
+  // The run's own text is missing, or has changed.
   remove_file(data_);
   expect_run_kept({"heads", run_}, 1, "tales.txt");
   write_file_atomically(data_, text_.substr(0, 2000));

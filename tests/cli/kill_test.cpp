@@ -17,7 +17,8 @@ namespace {
 class Kills : public TinyRun {
  protected:
   static constexpr int kSteps = 300;
-  // Some hundred milliseconds, a checkpoint every few of them; at 7 it is not a multiple of the interruptions.
+  // A run of a few hundred milliseconds with a checkpoint every few milliseconds. The interval of 7 steps is not a
+  // multiple of the interruptions.
   Words slow(const std::string& out) const {
     return {"train",
             "--data",
@@ -49,7 +50,7 @@ class Kills : public TinyRun {
   }
   static void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
-  // Of the checkpoint, -1 without one. The file must be whole at any moment.
+  // The step of the checkpoint; -1 if there is none. The file must be complete at every moment.
   static int saved_step(const std::string& out) {
     const std::string path = out + "/state.safetensors";
     return path_exists(path) ? std::atoi(SafeTensors::load(path).metadata().at("step").c_str()) : -1;
@@ -63,7 +64,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
   const double before = monotonic_seconds();
   ASSERT_EQ(run_program(slow(whole)).code, 0);
   const double takes = monotonic_seconds() - before;
-  const auto seed = static_cast<std::uint64_t>(before * 1e6);  // other moments every time
+  const auto seed = static_cast<std::uint64_t>(before * 1e6);  // other moments in every run of this test
   SCOPED_TRACE(cat("seed ", seed));
   Rng rng(seed);
 
@@ -74,7 +75,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       const bool started = path_exists(out + "/config.json");
       const int step_before = saved_step(out);
       Program program(started ? Words{"train", "--resume", "--out", out} : slow(out));
-      // The last one of all is let run to its end.
+      // The last run is not killed.
       const bool kill = kills < wanted;
       const int which = static_cast<int>(rng.below(4));
       const int signal = which == 0 ? SIGINT : which == 1 ? SIGTERM : which == 2 ? SIGHUP : SIGKILL;
@@ -93,7 +94,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       ++kills;
       ++by_signal[which];
       before_the_first_checkpoint += step < 0;
-      // Before the program listens to a signal, that ends it.
+      // A signal that arrives before the program handles signals ends the process.
       EXPECT_TRUE(r.code == 128 + signal || (which != 3 && r.code == 130)) << r.code << " " << r.err;
       const std::size_t said = r.err.find("interrupted at step ");
       if (said != std::string::npos) {
@@ -111,8 +112,9 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
         kills, by_signal[0], by_signal[1], by_signal[2], by_signal[3], before_the_first_checkpoint, runs);
 }
 
-// Between validations a kill loses what came after the last checkpoint by time: here after some tens of milliseconds.
-TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
+// Between validations, a kill loses only the steps after the last timed checkpoint; here, checkpoints are some tens of
+// milliseconds apart.
+TEST_F(Kills, BetweenValidationsLoseOnlyStepsAfterTheCheckpoint) {
   const auto words = [&](const std::string& out, const char* save_every) {
     Words all = slow(out) + Words{"--watch-heads", "--watch-every", "90", "--save-every", save_every};
     *(std::find(all.begin(), all.end(), "--eval-every") + 1) = "1000000";
@@ -137,12 +139,12 @@ TEST_F(Kills, BetweenValidationsLoseOnlyWhatTimeDidNotSave) {
   expect_same_run(whole, out);
 }
 
-// A file system of a few pages of its own.
+// A small file system for these tests.
 class FullDisk : public Kills {
  protected:
   void SetUp() override {
     make_directories(disk_);
-    // Room for a run, and for one of its files a second time.
+    // Space for a run and for a second copy of one of its files.
     if (mount("tmpfs", disk_.c_str(), "tmpfs", 0, "size=400k") != 0) GTEST_SKIP() << "only root may mount a small disk";
     mounted_ = true;
   }
@@ -154,7 +156,7 @@ class FullDisk : public Kills {
   FullDisk& operator=(const FullDisk&) = delete;
 
   std::string filler() const { return disk_ + "/filler"; }
-  // Fills the disk but for so many bytes.
+  // Fills the disk except for `left` bytes.
   void fill_up(std::uintmax_t left) const {
     const std::uintmax_t free = std::filesystem::space(disk_).available;
     if (free <= left) return;
@@ -218,7 +220,7 @@ TEST_F(FullDisk, ExportsAreWholeOrNotThere) {
   for (const char* format : {"hf", "gguf", "npz", "npy"}) {
     const std::string out = cat(disk_, "/", format);
     const Words words = {"export", finished(), "--to", format, "--out", out, "--force"};
-    for (const bool again : {false, true}) {  // over what an earlier export wrote
+    for (const bool again : {false, true}) {  // the second time over an earlier export
       if (again) {
         ASSERT_EQ(run_program(words).code, 0);
       }

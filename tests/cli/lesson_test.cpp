@@ -14,7 +14,7 @@ TEST(Lesson, ListsTheLessons) {
   EXPECT_TRUE(contains(r.out, "lesson N asks a question")) << r.out;
 }
 
-// Without a terminal the program asks nothing and shows the answer.
+// Without a terminal, the program does not ask the question and shows the answer.
 TEST(Lesson, RunsAnExperiment) {
   const Result r = run_program({"lesson", "0", "--check"});
   ASSERT_EQ(r.code, 0) << r.err;

@@ -41,7 +41,7 @@ TEST_F(Live, FollowsTheWindowAndEndsCleanlyOnCtrlC) {
   ASSERT_TRUE(terminal.read_until("\033[H")) << terminal.seen;
   ASSERT_TRUE(terminal.read_until("unigram")) << "a legend where there is room";
   terminal.resize(40, 6);
-  // A frame for the new window: a short bar, and no legend below it.
+  // The frame for the new window has a short bar and no legend.
   for (int frame = 0; frame < 4; ++frame) ASSERT_TRUE(terminal.read_until("\033[H"));
   const std::string small = terminal.seen.substr(terminal.seen.rfind("\033[H", terminal.seen.size() - 4));
   EXPECT_FALSE(contains(small, "unigram")) << small;
@@ -55,7 +55,7 @@ TEST_F(Live, FollowsTheWindowAndEndsCleanlyOnCtrlC) {
 
 TEST_F(Live, AResumedRunShowsWhatCameBefore) {
   finished();
-  // The next validation is at step 12; the first frame is of step 9.
+  // The first frame shows step 9; the next validation is at step 12.
   OnTerminal terminal({"train", "--resume", "--out", run_, "--steps", "1000000"}, 80, 24);
   ASSERT_TRUE(terminal.read_until("\033[H")) << terminal.seen;
   ASSERT_TRUE(terminal.read_until("\033[J"));
@@ -136,7 +136,7 @@ TEST_F(Live, ARunIsPlotted) {
   for (const char* part : {"┤", "└┬", "step", "a training   b validation", ": 9 steps, 0:00, best validation loss "})
     EXPECT_TRUE(contains(r.out, part)) << r.out;
   EXPECT_TRUE(contains(read_file(svg), "<polyline"));
-  // What counting comes to, as dashed lines: it stands in the run.
+  // The losses of the n-gram counts are stored in the run and drawn as dashed lines.
   const std::vector<double> counting = RunDirectory(run_).load_info().counting;
   ASSERT_EQ(counting.size(), 2u);
   EXPECT_GT(counting[0], counting[1]);
@@ -158,7 +158,7 @@ TEST_F(Live, ARunIsPlotted) {
   EXPECT_EQ(two.code, 0) << two.err;
   EXPECT_TRUE(contains(two.out, "a run   b other")) << two.out;
   EXPECT_EQ(run_program({"plot", run_, "--svg", "-"}).out.rfind("<svg ", 0), 0u);
-  // The same as numbers: 9 steps and the record after the last, of which the loss is not measured.
+  // The same values as numbers: 9 steps, and the final record, whose training loss is not measured.
   const Json json = parse_json(run_program({"plot", run_, other, "--json"}).out, "plot");
   ASSERT_EQ(json.find("runs")->if_array()->size(), 2u);
   const Json& first = json.find("runs")->if_array()->front();

@@ -61,8 +61,8 @@ TEST_F(Output, ThroughARealPipeIsPlainToo) {
 }
 
 #ifdef __linux__
-// On a terminal the line renews itself, unless it must not.
-TEST_F(Output, OnATerminalIsLivelyUnlessToldNotToBe) {
+// On a terminal, the progress line is updated in place, unless NO_COLOR or TERM=dumb forbids it.
+TEST_F(Output, OnATerminalUpdatesInPlaceUnlessForbidden) {
   for (const auto& [variable, lively] : {std::pair{"NO_COLOR=", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}}) {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
     ASSERT_GE(terminal, 0);
@@ -239,7 +239,7 @@ TEST_F(Output, ShowsTheFloorBesideTheLoss) {
   EXPECT_TRUE(contains(r.err, "; floor 0."));
   std::istringstream lines(r.err);
   for (std::string line; std::getline(lines, line);) {
-    if (contains(line, out)) continue;  // a path of any length
+    if (contains(line, out)) continue;  // contains a path, whose length varies
     EXPECT_LE(line.size(), 80u) << line;
   }
   EXPECT_TRUE(contains(run_program({"eval", out}).out, "nats (entropy floor); the model is "));
@@ -269,7 +269,7 @@ TEST_F(Output, TheTextMayComeFromStandardInput) {
   Surroundings given;
   given.input = data_;
   EXPECT_EQ(run_program(words, given).code, 0);
-  // The default place is named after the text.
+  // The default output directory is named after the text.
   given.folder = directory_.path();
   const Result r = run_program({"train", "--data", "tales.txt", "--layers", "1", "--heads", "2", "--width", "8",
                                 "--context", "8", "--batch", "2", "--steps", "1", "--threads", "1"},

@@ -15,14 +15,14 @@ namespace {
 
 class Interrupted : public TinyRun {
  protected:
-  // Long enough to be met in the middle.
+  // A run long enough to be interrupted in the middle.
   Words slow(const std::string& out, const std::string& steps) const {
     return {"train", "--data",    data_, "--out",     out,   "--layers",       "1",   "--heads",      "2",  "--width",
             "16",    "--context", "16",  "--batch",   "2",   "--steps",        steps, "--eval-every", "20", "--warmup",
             "2",     "--threads", "1",   "--dropout", "0.1", "--eval-windows", "2"};
   }
   static void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
-  // Until the run has come to a checkpoint.
+  // Waits until the program has printed `text`, such as the step of a checkpoint.
   static void wait_for(Program& program, const std::string& text) {
     for (int i = 0; i < 2000 && !program.ended() && program.err_so_far().find(text) == std::string::npos; ++i)
       pause(0.005);
@@ -46,7 +46,7 @@ TEST_F(Interrupted, ByCtrlCItFinishesTheStepSavesAndSaysHowToGoOn) {
     EXPECT_EQ(r.code, 130) << r.err;
     EXPECT_EQ(r.out, "");
     EXPECT_TRUE(contains(r.err, "/headlight train --resume --out " + out + "\n"));
-    // The step it names is the one it saved, and the run goes on from there.
+    // The message names the step that was saved, and the run continues from there.
     const std::size_t at = r.err.find("interrupted at step ");
     ASSERT_NE(at, std::string::npos) << r.err;
     const int step = std::atoi(r.err.c_str() + at + 20);
@@ -78,7 +78,7 @@ TEST_F(Interrupted, BySignalsTheRunIsThatOfOneNeverInterrupted) {
 TEST_F(Interrupted, BySignalsThatAreIgnoredItIsNot) {
   const std::string whole = directory_ / "whole", out = directory_ / "run";
   ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
-  // As nohup and a script's `&` start it.
+  // Signals are ignored as under nohup, or as when a script starts a program with `&`.
   Surroundings background;
   background.ignored = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
   Program program(slow(out, "3000"), background);
@@ -124,19 +124,19 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
   const double before = monotonic_seconds();
   ASSERT_EQ(run_program(slow(whole, "300")).code, 0);
   const double takes = monotonic_seconds() - before;
-  Rng rng(static_cast<std::uint64_t>(before * 1e6));  // other moments every time
+  Rng rng(static_cast<std::uint64_t>(before * 1e6));  // other moments in every run of this test
   int killed = 0;
   for (int round = 0; round < 12; ++round) {
     const std::string out = directory_ / cat("run", round);
     {
       Program program(slow(out, "300"));
-      // As soon as there is a run to lose.
+      // Wait until the run's directory exists.
       for (int i = 0; i < 2000 && !path_exists(out + "/config.json") && !program.ended(); ++i) pause(0.0005);
       pause(rng.uniform() * takes);
       program.signal(SIGKILL);
       killed += program.wait().code == 128 + SIGKILL;
     }
-    for (int again = 0; again < 2; ++again) {  // and killed again while it goes on
+    for (int again = 0; again < 2; ++again) {  // kill it twice more while it resumes
       Program program({"train", "--resume", "--out", out});
       pause(rng.uniform() * takes / 2);
       program.signal(SIGKILL);
@@ -151,7 +151,7 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
 }
 
 TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
-  // Large enough to stay on the disk.
+  // Large enough that the text stays on the disk.
   std::string text;
   while (text.size() < static_cast<std::size_t>(FileBytes::kDiskFrom)) text += text_;
   const std::string data = directory_ / "large.txt", out = directory_ / "large", whole = directory_ / "whole";
@@ -177,7 +177,7 @@ TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
 }
 
 TEST_F(Interrupted, TwiceItEndsAtOnce) {
-  // One step that takes long: the first signal waits for its end, the second does not.
+  // One long step: the first signal waits for its end, the second does not.
   Program program({"train", "--data", data_, "--out", directory_ / "run", "--layers", "4", "--width", "256",
                    "--context", "128", "--batch", "64", "--accumulate", "500", "--threads", "1", "--val-fraction",
                    "0"});
@@ -193,7 +193,8 @@ TEST_F(Interrupted, TwiceItEndsAtOnce) {
 }
 
 TEST_F(Interrupted, ByHangupsWithinAStepItStillFinishesIt) {
-  // A step takes half a second. The shell and the system may each send a SIGHUP of one terminal, and systemd adds a SIGTERM.
+  // A step takes half a second. The shell and the system may both send SIGHUP when a terminal closes, and systemd also
+  // sends SIGTERM.
   const std::string out = directory_ / "run";
   Program program({"train", "--data", data_, "--out", out, "--layers", "2", "--width", "64", "--context", "64",
                    "--batch", "16", "--accumulate", "64", "--threads", "1", "--val-fraction", "0"});

@@ -105,7 +105,7 @@ TEST_F(Sample, ChatOffATerminalAnswersEachLine) {
   EXPECT_EQ(run_program(words).code, 0) << "nothing is typed";
 }
 
-// Over many answers the text is far longer than any context.
+// Over many answers, the text becomes far longer than the context.
 TEST_F(Sample, ChatGoesOnForever) {
   std::string lines;
   for (int i = 0; i < 40; ++i) lines += i % 3 ? "\n" : "the lad had\n";
@@ -126,7 +126,7 @@ TEST_F(Sample, ChatOnATerminalStopsAnAnswerAndEnds) {
   chat.type("the\n");
   ASSERT_TRUE(chat.read_past("the\r\n"));
   const std::size_t before = chat.seen.size();
-  while (chat.seen.size() < before + 500) ASSERT_TRUE(chat.read_past(" "));  // it writes
+  while (chat.seen.size() < before + 500) ASSERT_TRUE(chat.read_past(" "));  // generation is in progress
   chat.type("\x03");
   ASSERT_TRUE(chat.read_past("> ")) << "the answer would never have ended";
   chat.type("\x04");

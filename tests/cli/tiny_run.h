@@ -13,21 +13,21 @@ class TinyRun : public testing::Test {
     if (text_.empty()) text_ = corpus("tales", 2500, 3).text;
     write_file_atomically(data_, text_);
   }
-  // The command that trains it; `more` comes last.
+  // The command that trains the tiny run; `more` is appended.
   Words train(const std::string& out, const Words& more = {}) const {
     return Words{"train", "--data",    data_, "--out",     out,  "--layers", "1", "--heads",      "2", "--width",
                  "8",     "--context", "8",   "--batch",   "2",  "--steps",  "9", "--eval-every", "4", "--warmup",
                  "2",     "--threads", "1",   "--dropout", "0.1"} +
            more;
   }
-  // A finished run, made once a test.
+  // A finished run, made once per test.
   const std::string& finished() {
     if (path_exists(run_)) return run_;
     const Result r = run_program(train(run_));
     EXPECT_EQ(r.code, 0) << r.err;
     return run_;
   }
-  // That a command is refused and the finished run stays byte for byte what it is.
+  // Expects that a command is refused and that no byte of the finished run changes.
   void expect_run_kept(const Words& words, int code, const std::string& part, const Surroundings& s = {}) {
     const Files before = files_of(finished());
     expect_refused(words, code, part, s);

@@ -79,7 +79,7 @@ TEST(Help, NamesEveryCommandAndEverySetting) {
   for (const Words& words : {Words{"-h"}, Words{"help"}, Words{"help", "--help"}})
     EXPECT_EQ(run_program(words).out, r.out) << shown(words);
   const std::string train = run_program({"train", "--help"}).out;
-  std::map<std::string, std::string> help;  // of families with settings of their own
+  std::map<std::string, std::string> help;  // help texts of families that have their own settings
   for (const ModelKind& kind : model_kinds())
     if (!kind.settings.empty()) help[kind.name] = run_program({"train", "--model", kind.name, "--help"}).out;
   for (const Setting& s : settings()) {
@@ -168,7 +168,7 @@ TEST(Usage, EveryNumberOfTrainIsHeldToItsRange) {
 }
 
 TEST(Usage, EveryNumberOfTheOtherCommandsIsHeldToItsRange) {
-  // Told before the run is looked for: there is none.
+  // The value is refused before the run is opened, so the run need not exist.
   for (const char* value : {"abc", "", "-1", "nan", "1e999", "99999999999999999999999", "1 "}) {
     for (const char* flag :
          {"--chars", "--temperature", "--top-k", "--top-p", "--seed", "--repetition-penalty", "--count"})

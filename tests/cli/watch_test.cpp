@@ -23,7 +23,7 @@ TEST_F(WatchHeads, LeavesTheSameRunAndTheHeadsBesideIt) {
   EXPECT_EQ(steps_of(out), (std::vector<Index>{0, 2, 4, 6, 8, 9}));
   EXPECT_TRUE(contains(r.err, "\nheads   watched at 6 steps, which took "));
   EXPECT_TRUE(contains(r.err, out + "/heads.jsonl\n"));
-  // One short line at each validation: steps 0, 4, 8 and 9.
+  // One short line for each validation: steps 0, 4, 8 and 9.
   int lines = 0;
   for (std::size_t at = 0; (at = r.err.find("\nheads     ", at)) != std::string::npos; ++at) {
     EXPECT_LE(r.err.find('\n', at + 1) - at - 1, 80u);
@@ -37,12 +37,12 @@ TEST_F(WatchHeads, LeavesTheSameRunAndTheHeadsBesideIt) {
 TEST_F(WatchHeads, GoesOnWithTheRun) {
   const std::string out = directory_ / "run";
   ASSERT_EQ(run_program(train(out, {"--watch-heads", "--watch-every", "4"})).code, 0);
-  // What was asked for at the start is kept, and may be changed.
+  // A resumed run keeps the options that it was started with, and flags can change them.
   ASSERT_EQ(run_program({"train", "--resume", "--out", out, "--steps", "13"}).code, 0);
   EXPECT_EQ(steps_of(out), (std::vector<Index>{0, 4, 8, 12, 13}));
   ASSERT_EQ(run_program({"train", "--resume", "--out", out, "--steps", "18", "--no-watch-heads"}).code, 0);
   EXPECT_EQ(steps_of(out), (std::vector<Index>{0, 4, 8, 12, 13}));
-  // Replaced with the run.
+  // --force also removes the history of the old run.
   ASSERT_EQ(run_program(train(out, {"--force"})).code, 0);
   EXPECT_FALSE(path_exists(out + "/heads.jsonl"));
 }
@@ -54,7 +54,7 @@ TEST_F(WatchHeads, RefusesWhatMakesNoSense) {
   const Result help = run_program({"train", "--help"});
   EXPECT_TRUE(contains(help.out, "--watch-heads"));
   EXPECT_TRUE(contains(help.out, "--watch-every N"));
-  // A file of another run stays, and so do the checkpoints.
+  // A history of another run is refused, and no file changes.
   ASSERT_EQ(run_program(train(run_, {"--watch-heads"})).code, 0);
   write_file_atomically(run_ + "/heads.jsonl", "{}\n");
   const Files before = files_of(run_);

@@ -1,5 +1,5 @@
-// An attention pattern of our own, `decay:S`: the weight of a key falls with its distance, by a factor e every S tokens,
-// whatever the tokens are.
+// A user-defined attention pattern, `decay:S`: the weight of a key falls with its distance, by a factor e every S
+// tokens, independent of the tokens.
 #include <cmath>
 
 #include "mine.h"

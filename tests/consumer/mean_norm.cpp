@@ -1,4 +1,4 @@
-// A norm of our own, `mean`: gamma x / mean(|x|).
+// A user-defined norm, `mean`: gamma x / mean(|x|).
 #include "mine.h"
 
 namespace mine {

@@ -1,4 +1,4 @@
-// Headlight's program with a model and parts of our own.
+// Headlight's program with a user-defined model and user-defined parts.
 #include "mine.h"
 
 #include "headlight/command_line.h"

@@ -1,5 +1,5 @@
-// The family `minimal-gru`, and parts of a transformer: the feed-forward part `cosine`, the attention pattern `decay:S`,
-// the norm `mean` and the optimizer `sign`.
+// The family `minimal-gru`, and parts of a transformer: the feed-forward part `cosine`, the attention pattern
+// `decay:S`, the norm `mean` and the optimizer `sign`.
 #pragma once
 
 #include "headlight/headlight.h"

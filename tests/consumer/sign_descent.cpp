@@ -1,4 +1,4 @@
-// An optimizer of our own, `sign`: every parameter moves by the learning rate against the sign of its gradient
+// A user-defined optimizer, `sign`: every parameter moves by the learning rate against the sign of its gradient
 // (Bernstein et al. 2018).
 #include "mine.h"
 

@@ -32,8 +32,8 @@ inline double probability_of(const Strings& strings, const std::string& prefix) 
   return sum;
 }
 
-// The log-probability of each symbol is that which the list of all sequences gives it, and sequences come as often as
-// the list says (Pearson's statistic: mean `cells - 1`, deviation sqrt(2 (cells - 1))).
+// Expects that the log-probability of each symbol follows from the list of all sequences, and that sequences occur with
+// the listed frequencies (Pearson's statistic: mean `cells - 1`, standard deviation sqrt(2 (cells - 1))).
 inline void expect_as_listed(const TracedText& text, const Strings& strings) {
   EXPECT_NEAR(probability_of(strings, ""), 1, 1e-12);
   Strings counts;
@@ -75,7 +75,7 @@ inline std::map<std::string, double> floor_by_rule(const TracedText& text, std::
   return sum;
 }
 
-// Nats a symbol, the line breaks aside.
+// The entropy floor in nats per symbol, without the line breaks.
 inline double floor_of_symbols(const TracedText& text) {
   return text.floor() * static_cast<double>(text.size()) /
          static_cast<double>(text.size() - static_cast<Index>(text.document_starts.size()));

@@ -10,7 +10,7 @@
 namespace headlight {
 namespace {
 
-// ln P(line) with the chances integrated out: Dirichlet-multinomial, row by row.
+// ln P(line), integrated over the transition probabilities: Dirichlet-multinomial, row by row.
 double log_evidence(const std::string& line, const MarkovOptions& o) {
   std::map<char, Next> rows;
   for (std::size_t i = 1; i < line.size(); ++i) ++rows[line[i - 1]][line[i]];
@@ -39,7 +39,7 @@ Strings all_markov(const MarkovOptions& o) {
   return strings;
 }
 
-// That sequences come as often as the integral says is a test of the rows' distribution too.
+// The frequency of each sequence equals the integral, which also tests the distribution of the rows.
 TEST(Markov, AreAsListed) {
   for (const MarkovOptions o : {MarkovOptions{.symbols = 3, .concentration = 0.3, .length = 5},
                                 MarkovOptions{.symbols = 2, .concentration = 1, .length = 6},
@@ -74,14 +74,14 @@ TEST(Markov, References) {
       second[r.name] -= r.log_probability[static_cast<std::size_t>(start + 1)] / documents;
   }
   EXPECT_NEAR(loss.at("uniform"), std::log(4.0), 1e-9);
-  // After any first symbol the next comes from one row, whose mean entropy is known.
+  // The second symbol is drawn from one row, whose mean entropy is known.
   EXPECT_NEAR(second.at("matrix"), digamma(4 * 0.3 + 1) - digamma(0.3 + 1), 0.01);
   const double optimum = floor_of_symbols(text);
   EXPECT_LT(loss.at("matrix"), optimum - 0.1);
   EXPECT_LT(optimum, loss.at("bigram") - 0.02);
   EXPECT_LT(loss.at("bigram"), loss.at("unigram") - 0.2);
   EXPECT_LT(loss.at("unigram"), loss.at("uniform") - 0.2);
-  // The readers' own counts, once more.
+  // Compares the readers with counts made here.
   for (std::size_t d = 0; d < 20; ++d) {
     const auto start = static_cast<std::size_t>(text.document_starts[d]);
     const std::string line = text.text.substr(start, 64);

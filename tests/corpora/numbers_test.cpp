@@ -34,7 +34,7 @@ TEST(Numbers, HoldsOutATenth) {
   EXPECT_NEAR(static_cast<double>(four), 900, 90);
 }
 
-// The number of a line; checks that its sides agree.
+// The number on a line; checks that both sides agree.
 Index number_of(const std::string& line) {
   const std::size_t tab = line.find('\t');
   std::string digits = line.substr(0, tab), words = line.substr(tab + 1);
@@ -63,7 +63,8 @@ TEST(Numbers, ProbabilitiesAreExact) {
   const TracedText text = draw_numbers(100000, 1);
   ASSERT_TRUE(text.traced());
   EXPECT_EQ(text.text, draw_numbers(100000, 1, Trace::kNone).text);
-  // A line's probability: half a direction, a quarter a number of digits, and its share of those numbers.
+  // A line's probability: 1/2 for the direction, 1/4 for the number of digits, and 1/n for one of the n numbers with so
+  // many digits.
   Index one = 0;
   for (std::size_t d = 0; d + 1 < text.document_starts.size(); ++d) {
     const auto from = static_cast<std::size_t>(text.document_starts[d]),

@@ -22,7 +22,7 @@ namespace {
 
 // ---- repeats --------------------------------------------------------------------------------------------------------
 
-// Every period and every order of symbols, written out.
+// All sequences with their probabilities: every period and every order of symbols.
 Strings all_repeats(const RepeatsOptions& o) {
   Strings strings;
   const auto periods = static_cast<double>(o.longest - o.shortest + 1);
@@ -70,7 +70,7 @@ TEST(Repeats, FloorIsTheEntropyOfThePeriodAndItsOrder) {
   EXPECT_NEAR(floor_by_rule(text, text.references[1].log_probability).at("repeat"), unigram / slots, 0.01);
 }
 
-// The unigram reader spreads the same chances over the symbols it has seen: the sum is 1.
+// The unigram reader spreads its probability evenly over the symbols that it has seen, so the sum is 1.
 TEST(Repeats, TheUnigramReaderIsADistribution) {
   const RepeatsOptions o{.symbols = 4, .shortest = 2, .longest = 3, .length = 6};
   const TracedText text = draw_repeats(o, 20000, 3);
@@ -85,7 +85,7 @@ TEST(Repeats, TheUnigramReaderIsADistribution) {
     double sum = 0;
     bool turned = false;
     for (const auto& [symbol, p] : next) {
-      // Of what it has seen, only the right symbol comes; the others are as likely to it.
+      // Of the symbols seen, the text continues with only one. The reader gives all of them the same probability.
       const bool known = seen.count(symbol) > 0;
       turned = turned || known;
       sum += known ? p * static_cast<double>(seen.size()) : p;
@@ -102,8 +102,8 @@ char latest(const std::string& prefix, const std::string& of) {
   return at == std::string::npos ? '\0' : prefix[at];
 }
 
-// The definition once more, from the text alone: what may follow a prefix. Reads it from the start, so that it knows
-// which symbols are events and which were forced.
+// An independent implementation of the definition: the symbols that may follow a prefix. Reads the prefix from the
+// start, to find which symbols are events and which are forced.
 Next next_in_roles(const std::string& prefix, const RolesOptions& o) {
   const std::string letters = std::string("abcdefghijklmnopqrstuvwxyz").substr(0, static_cast<std::size_t>(o.letters)),
                     digits = std::string("123456789").substr(0, static_cast<std::size_t>(o.digits)),
@@ -189,7 +189,7 @@ TEST(Roles, FollowTheirDefinitionAtFullSize) {
       if (distance.count(rule)) {
         EXPECT_EQ(text.evidence[at], distance.at(rule));
       }
-      // The latest copy there is.
+      // The distance back from the target. The evidence must be the most recent copy.
       const auto back = [&](std::size_t place) { return static_cast<std::int32_t>(k - place); };
       if (rule == "key-again") {
         EXPECT_EQ(text.evidence[at], back(lines[i].rfind(before, k - 2) + 1)) << lines[i] << " at " << k;
@@ -322,7 +322,7 @@ TEST(Sequences, OptionsThatMakeNoCorpus) {
     refused([&] { corpus(name, 0, 1); });
     refused([&] { corpus(name, kMaxCorpusChars + 1, 1); });
   }
-  // The smallest there are.
+  // The smallest possible options.
   EXPECT_EQ(draw_repeats({.symbols = 1, .shortest = 1, .longest = 1, .length = 3}, 1, 1).text, "aaa\n");
   EXPECT_EQ(draw_markov({.symbols = 1, .length = 2}, 4, 1).text, "aa\naa\n");
   EXPECT_EQ(draw_roles({.letters = 1, .digits = 1, .keys = 1, .length = 1}, 1, 1).text, "a\n");

@@ -15,16 +15,17 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-// By hand. The text is 0 1 0 1 0 2, of a vocabulary of 4.
+// Computed by hand for the text 0 1 0 1 0 2 with a vocabulary of 4.
 //
-// Order 1: counts 3 2 1 and none of 3. One n-gram has the count 1, one has 2: D = 1 / (1 + 2) = 1/3, and three
-// different tokens were seen in 6 places, so p(w) = (c - 1/3) / 6 + (1/3 * 3 / 6) * 1/4: 3 -> 1/24, 2 -> 1/9 + 1/24.
+// Order 1: the counts of 0, 1, 2, 3 are 3, 2, 1, 0. One token has the count 1, one has 2: D = 1 / (1 + 2) = 1/3. Three
+// different tokens occur at 6 places, so p(w) = (c - 1/3) / 6 + (1/3 * 3 / 6) * 1/4: 3 -> 1/24, 2 -> 1/9 + 1/24.
 //
-// Order 2: pairs 01 2, 10 2, 02 1. One has 1, two have 2: D = 1 / (1 + 4) = 1/5. Below it, tokens count by what stands
-// before them: 0 after {1}, 1 after {0}, 2 after {0}: all 1, in sum 3; three have 1, none 2, so D' = 1 and
-// p'(w) = 0 / 3 + 1 * 3 / 3 * 1/4 = 1/4 for every w. After 0 (1 twice, 2 once; sum 3, two followers):
-// p(1 | 0) = (2 - 1/5) / 3 + (1/5 * 2 / 3) / 4 = 0.6 + 1/30, p(2 | 0) = 0.8 / 3 + 1/30, p(0 | 0) = p(3 | 0) = 1/30.
-TEST(NgramModel, IsWhatCountingByHandGives) {
+// Order 2: the pair 01 occurs 2 times, 10 2 times, 02 once. One pair has the count 1, two have 2: D = 1 / (1 + 4) =
+// 1/5. The lower order counts the different tokens before each token: {1} before 0, {0} before 1, {0} before 2. Three
+// counts are 1 and none is 2, so D' = 1 and p'(w) = 0 / 3 + 1 * 3 / 3 * 1/4 = 1/4 for every w. After 0, 1 occurs twice
+// and 2 once (sum 3, two followers): p(1 | 0) = (2 - 1/5) / 3 + (1/5 * 2 / 3) / 4 = 0.6 + 1/30, p(2 | 0) = 0.8 / 3 +
+// 1/30, p(0 | 0) = p(3 | 0) = 1/30.
+TEST(NgramModel, AgreesWithCountingByHand) {
   const NgramModel model(Ids{0, 1, 0, 1, 0, 2}, 4, 2);
   EXPECT_EQ(model.counted_tokens(), 6);
   EXPECT_NEAR(model.probability({}, 3, 1), 1.0 / 24, 1e-12);
@@ -42,7 +43,7 @@ TEST(NgramModel, IsWhatCountingByHandGives) {
               1e-12);
 }
 
-// The definition once more, from sets of n-grams.
+// An independent implementation of the definition, by sets of n-grams.
 class Plain {
  public:
   Plain(const Ids& text, Index vocabulary, int order) : vocabulary_(vocabulary), order_(order) {
@@ -92,7 +93,7 @@ TEST(NgramModel, IsItsDefinitionAndSumsToOne) {
     text.push_back(i > 2 && rng.below(3) > 0
                        ? (text[static_cast<std::size_t>(i) - 1] + text[static_cast<std::size_t>(i) - 3] + 1) % 4
                        : static_cast<std::int32_t>(rng.below(4)));
-  const NgramModel model(text, 6, 5);  // 4 and 5 never come
+  const NgramModel model(text, 6, 5);  // tokens 4 and 5 never occur
   for (int order = 1; order <= 5; ++order) {
     const Plain plain(text, 6, order);
     for (int i = 0; i < 60; ++i) {
@@ -138,7 +139,7 @@ TEST(NgramModel, CountsOnlyAsMuchAsItMay) {
   EXPECT_NEAR(total, 1, 1e-12);
 }
 
-TEST(NgramModel, RefusesWhatMeansNothing) {
+TEST(NgramModel, RefusesInvalidArguments) {
   EXPECT_TRUE(contains(error_of([] { NgramModel({}, 3, 2); }), "the text is empty"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{0}, 3, 9); }), "order 9"));
   EXPECT_TRUE(contains(error_of([] { NgramModel(Ids{3}, 3, 2); }), "token 3 is outside 0 to 2"));

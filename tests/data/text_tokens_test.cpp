@@ -18,7 +18,7 @@ namespace {
 
 using Ids = std::vector<std::int32_t>;
 
-// Characters of one to four bytes, with long stretches of ASCII between.
+// Characters of one to four bytes between long stretches of ASCII.
 std::string mixed_text(std::size_t bytes, std::uint64_t seed) {
   Rng rng(seed);
   const char* wide[] = {"é", "ж", "日", "€", "🙂", "\xF4\x8F\xBF\xBF"};
@@ -36,7 +36,8 @@ TextTokens::Result tokens_of(const std::vector<std::string>& texts, TextTokens r
   return reader.finish();
 }
 
-// A quarter of a megabyte is a thread's share, four megabytes are looked at together: this has several of both.
+// The longest text has several thread shares (a quarter of a megabyte each) and more than one round of reading (four
+// megabytes each).
 TEST(TextTokens, AreThoseOfTheVocabulary) {
   for (const std::size_t size : {1u, 7u, 100u, 5000u, 4'500'000u}) {
     const std::string text = mixed_text(size, size);
@@ -55,7 +56,7 @@ TEST(TextTokens, AreThoseOfTheVocabulary) {
   }
 }
 
-// Most cells of 2048 bytes end within a character.
+// Most cells of 2048 bytes end inside a character.
 TEST(TextTokens, CharactersMayCrossTheEndOfACell) {
   std::string text = "a";
   for (int i = 0; i < 3000; ++i) text += "日";
@@ -103,7 +104,7 @@ TEST(TextTokens, FingerprintTellsTextsApart) {
   EXPECT_NE(tokens_of({"aaaaaaaab"}).fingerprint, tokens_of({"baaaaaaaa"}).fingerprint);
 }
 
-// The shares of the threads are checked each by itself; where they meet nothing may slip through.
+// Each thread checks its own share of the bytes. Invalid bytes at the border of two shares must be found too.
 TEST(TextTokens, FindTheFirstByteThatIsNotUtf8) {
   constexpr std::size_t kShare = 1 << 18;
   const std::string good = mixed_text(2 * kShare + 500, 4);
@@ -148,7 +149,7 @@ TEST(TextTokens, NameWhatTheModelDoesNotKnow) {
   EXPECT_TRUE(contains(error_of([&] { tokens_of({""}); }), "text: the text is empty"));
 }
 
-// ---- byte order marks, and other encodings ----
+// ---- byte order marks and other encodings ----
 
 TextTokens::Result marked_tokens(TextTokens reader, const std::vector<std::string>& texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) reader.add(FileBytes::of(texts[i]), cat("text", i));
@@ -164,7 +165,7 @@ TEST(ByteOrderMark, AtTheStartOfATextIsRemoved) {
   EXPECT_EQ(r.fingerprint, plain.fingerprint);
   EXPECT_EQ(r.marked, (std::vector<std::string>{"text0", "text1"}));
   EXPECT_TRUE(plain.marked.empty());
-  // One alone, and elsewhere than at the start.
+  // A mark alone, and a mark that is not at the start.
   EXPECT_EQ(marked_tokens(TextTokens(false), {mark, "ab"}).vocabulary.characters(), U"ab");
   EXPECT_EQ(marked_tokens(TextTokens(false), {mark + "a" + mark}).vocabulary.characters(), U"a\uFEFF");
   EXPECT_TRUE(contains(error_of([&] { marked_tokens(TextTokens(false), {mark}); }), "text0: the text is empty"));
@@ -193,7 +194,7 @@ TEST(OtherEncodings, AreNamedWithTheCommandThatConverts) {
   const auto line = [](const char* name) {
     return cat("text0: is not UTF-8 but ", name, "; convert it: iconv -f ", name, " -t UTF-8");
   };
-  // "Hi é日" in each, with and without a mark.
+  // "Hi é日" in each encoding, with and without a mark.
   const auto encoded = [](int size, bool big, bool mark) {
     std::string text;
     for (const char32_t c : std::u32string(mark ? U"\uFEFFHi é日" : U"Hi, é日"))
@@ -213,9 +214,7 @@ TEST(OtherEncodings, AreNamedWithTheCommandThatConverts) {
 
 class TextOnDisk : public testing::Test {
  protected:
-  void write(const std::string& text) {
-    std::ofstream(path_, std::ios::binary) << text;
-  }  // the same file, not a new one
+  void write(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }  // overwrites the same file
   TextTokens::Result tokens(Index disk_from, bool of_bytes = false) {
     TextTokens reader(of_bytes);
     FileBytes bytes(path_, disk_from);
@@ -256,7 +255,7 @@ TEST_F(TextOnDisk, ThatChangesIsAnErrorAndNoCrash) {
   EXPECT_TRUE(contains(error_of([&] { r.ids.copy(100'000, 100'005); }), "changed while it was in use"));
   write(text);
   EXPECT_EQ(tokens(1).ids.copy(), r.ids.copy());
-  // Characters that became longer: the bytes that were read do not contain all of them.
+  // The characters became longer, so the bytes read do not contain all of them.
   write(std::string(10'000, 'a'));
   const TextTokens::Result ascii = tokens(1);
   write(std::string(9'995, 'a') +

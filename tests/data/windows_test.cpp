@@ -12,7 +12,7 @@
 namespace headlight {
 namespace {
 
-// Tokens 0, 1, 2, ...: each says where it stands.
+// Tokens 0, 1, 2, ...: each token is its own position.
 TokenText counted(Index n, std::vector<Index> starts = {}) {
   std::vector<std::int32_t> ids(static_cast<std::size_t>(n));
   std::iota(ids.begin(), ids.end(), 0);
@@ -29,7 +29,7 @@ TokenText documents(Index n, Index context, Rng& rng) {
 TEST(DocumentEnd, IsWhatAllDocumentsEndWith) {
   using Ids = std::vector<std::int32_t>;
   EXPECT_EQ(document_end({Ids{1, 7, 8, 9, 2, 3, 8, 9, 4, 8, 9, 5, 5}, {3, 7, 10}}), (Ids{8, 9}));
-  EXPECT_EQ(document_end({Ids{1, 7, 8, 9, 8, 9, 4, 7, 8, 9}, {3, 5, 9}}), (Ids{8, 9}));  // a document that is all mark
+  EXPECT_EQ(document_end({Ids{1, 7, 8, 9, 8, 9, 4, 7, 8, 9}, {3, 5, 9}}), (Ids{8, 9}));  // a document of the mark alone
   EXPECT_EQ(document_end({Ids{1, 2, 3, 4}, {0, 1, 2}}), Ids{});
   EXPECT_EQ(document_end({Ids{1, 2, 3, 4}, {0, 2}}), (Ids{2, 3}));
   EXPECT_EQ(document_end({Ids{1, 2, 3, 4}, {0}}), Ids{});
@@ -174,8 +174,8 @@ TEST(EvaluationWindows, OfDocumentsSeeAllTheEvidenceThereIs) {
       EXPECT_GE(w.first, w.start + 1);
       for (Index i = w.first; i <= w.last; ++i) ++predicted.at(static_cast<std::size_t>(i));
     }
-    // Within `context` of the start of its document a token counts; its document's start begins a window, or stands in
-    // one together with it.
+    // Each token within `context` of its document's start is predicted once. The first token of a document is predicted
+    // if it lies within `context` of the start of the document before it.
     for (std::size_t d = 0; d < text.starts.size(); ++d) {
       const Index start = text.starts[d], end = d + 1 < text.starts.size() ? text.starts[d + 1] : n;
       for (Index i = start; i < end; ++i) {
@@ -198,7 +198,7 @@ TEST(FillWindows, IgnoresWhatDoesNotCount) {
   EXPECT_EQ(batch.targets, (std::vector<std::int32_t>{1, 2, x, x, 9, x, x, x}));
 }
 
-// Models of pairs read one document at a time: every document has a window, also the last one.
+// Models of pairs read one document at a time, so every document has a window, including the last.
 TEST(DocumentWindows, OneForEachDocument) {
   const TokenText text = counted(12, {0, 3, 9});
   const std::vector<Window> windows = document_windows(text, 5);

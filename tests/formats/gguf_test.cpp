@@ -76,7 +76,7 @@ TEST_F(GgufFile, IsLaidOutAsTheFormatSays) {
   append_little(tensor, std::uint64_t{0});
   const std::size_t found = bytes_.find(tensor);
   ASSERT_NE(found, std::string::npos);
-  const std::size_t data = (found + tensor.size() + 33 + 31) / 32 * 32;  // the other tensor's entry takes 33
+  const std::size_t data = (found + tensor.size() + 33 + 31) / 32 * 32;  // 33: the size of the other tensor's entry
   std::string value;
   append_little(value, 1.0f);
   EXPECT_EQ(bytes_.substr(data, 4), value);
@@ -87,7 +87,7 @@ TEST_F(GgufFile, IsLaidOutAsTheFormatSays) {
 }
 
 TEST_F(GgufFile, CutShortAnywhereIsRefused) {
-  const std::size_t needed = bytes_.size() - 28;  // the last tensor has 4 bytes; zeros follow
+  const std::size_t needed = bytes_.size() - 28;  // the last tensor has 4 bytes; the file ends with padding zeros
   for (std::size_t size = 0; size < needed; ++size)
     EXPECT_NE(refused(bytes_.substr(0, size)), "(no error)") << size << " of " << bytes_.size();
   EXPECT_EQ(refused(bytes_.substr(0, needed)), "(no error)");

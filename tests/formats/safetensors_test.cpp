@@ -189,7 +189,7 @@ TEST(SafeTensorsRead, ViewsLiveAsLongAsACopy) {
   EXPECT_EQ(std::to_integer<char>(view->data[0]), 'x');
 }
 
-// ---- values -----------------------------------------------------------------------------------------------------------
+// ---- values ---------------------------------------------------------------------------------------------------------
 
 template <class T>
 T value_of(const std::string& type, const std::string& bytes) {

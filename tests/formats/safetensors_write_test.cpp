@@ -131,7 +131,7 @@ TEST(SafeTensorsWrite, RefusesWhatCannotBeRead) {
   EXPECT_TRUE(list_directory(directory.path()).empty());
 }
 
-// ---- hostile files ----------------------------------------------------------------------------------------------------
+// ---- hostile files --------------------------------------------------------------------------------------------------
 
 std::string small_good_file() {
   const TemporaryDirectory directory;

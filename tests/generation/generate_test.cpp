@@ -86,7 +86,7 @@ TEST(SampleToken, OrdersAllFloats) {
   }
 }
 
-TEST(SampleToken, NeverDrawsWhatIsImpossible) {
+TEST(SampleToken, NeverDrawsProbabilityZero) {
   constexpr float inf = std::numeric_limits<float>::infinity();
   expect_close(frequencies({0, -inf, 1}, {}), softmax_of({0, 0, 1}, {0, 2}, 1));
   expect_close(frequencies({-inf, -3, -inf}, {.temperature = 100}), {{1, 1.0}});
@@ -103,7 +103,7 @@ TEST(SampleToken, RefusesDamagedLogits) {
   EXPECT_TRUE(contains(error_of([&] { sample_token({}, {}, rng); }), "no logits"));
 }
 
-TEST(SampleToken, RefusesOptionsThatMeanNothing) {
+TEST(SampleToken, RefusesInvalidOptions) {
   Rng rng(1);
   for (const SampleOptions& o :
        {SampleOptions{.temperature = -1}, SampleOptions{.temperature = std::nan("")}, SampleOptions{.top_k = -1},
@@ -111,7 +111,7 @@ TEST(SampleToken, RefusesOptionsThatMeanNothing) {
     EXPECT_TRUE(contains(error_of([&] { sample_token(kLogits, o, rng); }), "sample: temperature"));
 }
 
-TEST(DrawToken, HoldsDownWhatWasWrittenLately) {
+TEST(DrawToken, PenalizesRecentTokens) {
   // Token 1 has the largest logit, 2.0; divided by 4 it is 0.5, below token 3 at 1.0. Token 2 falls from -1 to -4.
   const auto most_likely = [](const std::vector<std::int32_t>& before, double penalty) {
     Rng rng(1);
@@ -204,7 +204,7 @@ TEST_F(Generate, SeesWholeDocumentsWhereTheyEndWithAMark) {
     cut += next({5, 3, 1, 2, 8, 0, 4, 7}, seed) != plain({5, 3, 1, 2, 8, 0, 4, 7});
     whole += next({5, 3, 8, 0, 4}, seed) != plain({4});
   }
-  EXPECT_GT(cut, 0);  // so this test distinguishes the two windows
+  EXPECT_GT(cut, 0);  // some windows were shortened, so this test distinguishes the two rules
   EXPECT_GT(whole, 0);
 }
 

@@ -1,4 +1,4 @@
-// TextStream: whole characters, invalid bytes, and the stop text, for every way of cutting the input.
+// TextStream: whole characters, invalid bytes and the stop text, for input in pieces of any size.
 #include "generation/text_stream.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ TEST(TextStream, ShowsWholeCharacters) {
   EXPECT_EQ(stream.finish(), "");
 }
 
-TEST(TextStream, PassesWhatIsNoText) {
+TEST(TextStream, PassesInvalidBytes) {
   for (const std::string bytes : {"\xFF\xFE", "\x80\x80\x80\x80", "\xC1", "\xF5", "a\xE9z", "\xC3\xC3z"}) {
     TextStream stream;
     std::string shown = stream.feed(bytes);
@@ -47,7 +47,7 @@ TEST(TextStream, EndsBeforeTheStopText) {
   EXPECT_TRUE(once.stopped());
 }
 
-TEST(TextStream, LosesNothingHoweverItIsCut) {
+TEST(TextStream, LosesNothingForPiecesOfAnySize) {
   const std::string text = "aabaabaaabé日aab🙂aaba", stop = "aaab";
   const std::string wanted = text.substr(0, text.find(stop));
   for (std::size_t a = 0; a <= text.size(); ++a)

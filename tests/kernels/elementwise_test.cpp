@@ -300,7 +300,7 @@ TEST_P(ElementwiseTest, NesterovMomentum) {
   }
 }
 
-// Of a part of a matrix, into a part of a matrix whose other elements stay.
+// Copies a part of a matrix into a part of another matrix, whose other elements must not change.
 TEST_P(ElementwiseTest, Transpose) {
   for (const Index rows : {0, 1, 3, 8, 16, 24, 33})
     for (const Index cols : {0, 1, 5, 16, 40}) {

@@ -1,5 +1,5 @@
 // An object file compiled for AVX2 or AVX-512 must not export weak symbols, such as inline functions of the standard
-// library: the linker could use that copy in other files, and CPUs without AVX would crash.
+// library. The linker could use such a copy in other files, and CPUs without AVX would crash.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-// Compares products of a matrix and one vector with the reference: float, bfloat16 and int8 weights, all splits of the rows.
+// Compares products of a matrix and one vector with the reference: float, bfloat16 and int8 weights, all splits of the
+// rows.
 #include "kernels/bf16.h"
 #include "kernels/tables.h"
 

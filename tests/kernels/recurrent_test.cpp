@@ -9,14 +9,14 @@ INSTANTIATE_TEST_SUITE_P(Tables, RecurrentTest, testing::ValuesIn(isas_under_tes
 
 const auto kTolerance = [](std::size_t) { return 64 * kEps; };
 
-// n numbers and then a guard, as guarded() makes them.
+// n numbers followed by a guard, in the layout of guarded().
 std::vector<float> guarded_copy(const std::vector<float>& x) {
   std::vector<float> y = guarded(static_cast<Index>(x.size()));
   std::copy(x.begin(), x.end(), y.begin());
   return y;
 }
 
-// Numbers between 0 and 1, as gates are.
+// Numbers between 0 and 1, the range of gates.
 std::vector<float> random_gates(Rng& rng, Index n) {
   std::vector<float> gates = random_values(rng, n);
   for (float& x : gates) x = 1 / (1 + std::exp(-x));

@@ -121,7 +121,7 @@ TEST(CoursePage, HoldsTextsFiguresAndMaps) {
        {"<article id=\"lesson-0\">", "found &lt;1&gt;", "<td>2</td>", "<svg ", "data-lesson=\"0\" data-map=\"0\"",
         "\"weights\":[1000,0,250,750]", "id=\"glossary\"", "href=\"../src/autograd/tape.cpp\"", "stated: "})
     EXPECT_NE(page.find(part), std::string::npos) << part;
-  // No text ends the block of data, no placeholder is left, and nothing is fetched.
+  // No text ends the data block, no placeholder remains, and the page loads nothing from the network.
   EXPECT_EQ(page.find("</script>\"", page.find("id=\"maps\"")), std::string::npos);
   EXPECT_EQ(page.find("{{"), std::string::npos);
   EXPECT_EQ(page.find('\x01'), std::string::npos);

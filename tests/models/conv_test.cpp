@@ -22,7 +22,7 @@ std::unique_ptr<LanguageModel> make(Index layers, Index kernel, Index context) {
   return model;
 }
 
-// The number of tokens that a prediction depends on, seen by the reader, which has no limit.
+// The number of tokens that a prediction depends on, measured with the reader, which has no length limit.
 Index field(Index layers, Index kernel, Index context) {
   const auto model = make(layers, kernel, context);
   const NoGrad no_recording;
@@ -54,7 +54,7 @@ TEST(Conv, DilationsDoubleAndRestartBeforeTheContextIsExceeded) {
   EXPECT_EQ(field(5, 2, 16), 17);  // 1, 2, 4, 8, 1
 }
 
-// Over three times the context the reader equals a model with a longer context and the same dilations.
+// Over three times the context, the reader equals a model with a longer context and the same dilations.
 TEST(Conv, ReaderGoesOnBeyondTheContext) {
   const auto model = make(2, 3, 8), longer = make(2, 3, 24);
   const NoGrad no_recording;
@@ -62,7 +62,7 @@ TEST(Conv, ReaderGoesOnBeyondTheContext) {
   const Tensor want = (*longer)(ids, 1);
   for (const std::size_t prompt : {std::size_t{1}, std::size_t{5}, std::size_t{8}}) {
     const auto reader = model->reader(WeightFormat::kFloat32);
-    reader->next(3);  // start() forgets it
+    reader->next(3);  // start() discards this token
     std::span<const float> logits = reader->start(std::span(ids).first(prompt));
     for (std::size_t t = prompt;; ++t) {
       EXPECT_EQ(reader->length(), static_cast<Index>(t));
@@ -84,7 +84,7 @@ TEST(Conv, RefusesWhatIsImpossible) {
   EXPECT_TRUE(contains(error_of([&] { reader->start(random_ids(5, kVocabulary, 1)); }), "exceed the context of 4"));
 }
 
-// The matrices inside the layers are those that Muon updates; the convolution is two stacked ones.
+// The matrices inside the layers are those that Muon updates; a convolution's matrix is two stacked matrices.
 TEST(Conv, DeclaresItsMatrices) {
   const auto model = make(2, 3, 8);
   Index matrices = 0;

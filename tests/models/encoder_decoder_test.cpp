@@ -41,13 +41,13 @@ TEST(EncoderDecoder, TheTargetDependsOnTheWholeSourceAndTheTargetsPast) {
   const NoGrad no_recording;
   const std::vector<std::int32_t> pair = {1, 3, 4, 5, 0, 6, 7, 2, 1, 3};
   const Tensor before = model(pair, 1);
-  for (const std::size_t place : {1u, 2u, 3u}) {  // the source
+  for (const std::size_t place : {1u, 2u, 3u}) {  // the source symbols
     std::vector<std::int32_t> other = pair;
     other[place] = 2;
     const Tensor after = model(other, 1);
     for (Index t = 0; t < 4; ++t) EXPECT_NE(row(after, 0, t), row(before, 0, t)) << place << " " << t;
   }
-  for (std::size_t token = 0; token < 3; ++token) {  // token t of the target is an input of rows above t
+  for (std::size_t token = 0; token < 3; ++token) {  // token t of the target is an input of the rows after t
     std::vector<std::int32_t> other = pair;
     other[5 + token] = 3;
     const Tensor after = model(other, 1);

@@ -58,7 +58,7 @@ TEST(Encoder, PredictionsThatDoNotCountAreNeverChosen) {
   Rng rng(4);
   for (int i = 0; i < 50; ++i) {
     std::vector<std::int32_t> inputs(16, 2), targets(16, 2);
-    std::fill(targets.begin() + 5, targets.end(), kIgnoredTarget);  // tokens 6.. do not count
+    std::fill(targets.begin() + 5, targets.end(), kIgnoredTarget);  // the tokens after the sixth are not predicted
     model.prepare(inputs, targets, 1, rng);
     EXPECT_EQ(std::count_if(targets.begin(), targets.end(), [](auto t) { return t != kIgnoredTarget; }), 1);
     EXPECT_TRUE(std::all_of(targets.begin() + 6, targets.end(), [](auto t) { return t == kIgnoredTarget; }));
@@ -128,7 +128,8 @@ TEST(FillGaps, FillsTheMostCertainGapFirst) {
     for (const double p : all[i].probability) sum += p;
     EXPECT_NEAR(sum, 1, 1e-9);
   }
-  // The gap of round 0 is the surest one of the first pass; the others are predicted with its token in place.
+  // The gap of round 0 is the most probable one of the first pass; the other gaps are predicted with its token in
+  // place.
   const auto surest =
       std::max_element(first.begin(), first.end(), [&](auto& a, auto& b) { return chance(a) < chance(b); });
   std::vector<Index> rounds;

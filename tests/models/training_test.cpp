@@ -14,7 +14,7 @@
 namespace headlight::tests {
 namespace {
 
-// A step as a trainer does it: loss, gradients, clipping, AdamW or another optimizer.
+// A training step as the trainer performs it: loss, gradients, clipping, AdamW or another optimizer.
 template <class Rule = AdamW>
 class Steps {
  public:
@@ -57,7 +57,7 @@ class Steps {
 
 TEST(Training, BitsDoNotDependOnTheNumberOfThreads) {
   const EngineScope restore;
-  TransformerConfig c;  // large enough that every kind of loop is cut into several chunks
+  TransformerConfig c;  // large enough that every kind of loop is split into several chunks
   c.vocabulary = 40;
   c.context = 32;
   c.layers = 2;

@@ -82,7 +82,7 @@ TEST_P(EveryVariant, TheFutureDoesNotReachThePast) {
   }
 }
 
-// And they do depend on the past, unless there are no blocks.
+// The logits depend on past tokens, unless there are no blocks.
 TEST_P(EveryVariant, ThePastReachesThePresent) {
   const TransformerConfig c = GetParam().config;
   const TransformerLM model(c);
@@ -147,7 +147,7 @@ TEST(TransformerLM, IsEmbeddingBlocksNormAndOutput) {
   }
 }
 
-// The tied table collects the gradients of both of its uses.
+// The gradient of the tied table is the sum over both of its uses.
 TEST(TransformerLM, TyingAddsBothGradients) {
   const DTypeScope doubles(DType::kFloat64);
   TransformerConfig c = tiny_config();
@@ -169,7 +169,7 @@ TEST(TransformerLM, TyingAddsBothGradients) {
 }
 
 TEST(TransformerLM, ContextLongerThanTrainingWorksWhereNothingIsLearned) {
-  // The bound is the configuration's; a shorter text is always fine.
+  // The configuration's context is the limit; every shorter text is accepted.
   for (const char* kind : kPositionKinds) {
     const TransformerLM model(tiny_config(kind));
     for (const Index length : {Index{1}, Index{6}})

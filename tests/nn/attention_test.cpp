@@ -66,7 +66,7 @@ std::vector<double> plain(const MultiHeadAttention& layer, const Tensor& x, cons
   return y;
 }
 
-// Masks of each kind with the rule they stand for.
+// Masks of each kind, with the rule that each mask expresses.
 struct MaskCase {
   const char* name;
   AttentionMask mask;
@@ -76,7 +76,7 @@ struct MaskCase {
 std::vector<MaskCase> mask_cases(Index queries, Index keys, bool self) {
   std::vector<MaskCase> cases;
   cases.push_back({"none", AttentionMask::none(), [](Index, Index, Index, Index) { return true; }});
-  const std::vector<Index> lengths = {3, 0};  // the second sequence is padding all over
+  const std::vector<Index> lengths = {3, 0};  // the second sequence is all padding
   const auto within = [lengths](Index b, Index s) { return s < lengths[static_cast<std::size_t>(b)]; };
   cases.push_back(
       {"padding", AttentionMask::padding(lengths, keys), [=](Index b, Index, Index, Index s) { return within(b, s); }});
@@ -88,7 +88,7 @@ std::vector<MaskCase> mask_cases(Index queries, Index keys, bool self) {
   Rng rng(11);
   std::vector<double> allowed;
   for (Index i = 0; i < kBatch * kHeads * queries * keys; ++i) allowed.push_back(rng.below(2) ? 1 : 0);
-  for (Index s = 0; s < keys; ++s) allowed[static_cast<std::size_t>(2 * keys + s)] = 0;  // a query that sees nothing
+  for (Index s = 0; s < keys; ++s) allowed[static_cast<std::size_t>(2 * keys + s)] = 0;  // a query without visible keys
   cases.push_back({"arbitrary",
                    {.causal = false, .allowed = Tensor::of({kBatch, kHeads, queries, keys}, allowed)},
                    [=](Index b, Index h, Index t, Index s) {
@@ -167,13 +167,13 @@ TEST_F(Attention, GradientsAreRightUnderEveryMask) {
 TEST_F(Attention, GradientsAreRightWithDropoutAndWithoutBias) {
   const MultiHeadAttention layer(kWidth, 2,
                                  {.head_size = 4, .dropout = 0.3, .in = {.bias = false}, .out = {.bias = false}});
-  EXPECT_EQ(walk_text(layer), "qkv.weight [24,6], out.weight [6,8]");  // a head size of its own
+  EXPECT_EQ(walk_text(layer), "qkv.weight [24,6], out.weight [6,8]");  // head_size 4 instead of C / H
   randomize(layer, 4);
   const auto f = [&](std::span<const Tensor> in) { return layer(in[0], AttentionMask::causal_only()); };
   EXPECT_TRUE(gradients_are_right(layer, f, {x_}));
 }
 
-// A query that may see nothing gets zeros from the heads: its output is the output projection's bias.
+// For a query without visible keys the heads output zeros, so the layer's output is the output projection's bias.
 TEST_F(Attention, AQueryThatSeesNothingGetsZeros) {
   const Tensor nothing = Tensor::zeros({kBatch, 1, 1, kTime});
   const Tensor y = layer_(x_, {.causal = false, .allowed = nothing});
@@ -186,7 +186,7 @@ TEST_F(Attention, AQueryThatSeesNothingGetsZeros) {
 TEST_F(Attention, CommutesWithPermutationsWhenNothingTellsPositionsApart) {
   const std::vector<std::int32_t> order = {3, 0, 4, 2, 1};
   EXPECT_LT(distance(layer_(gather(x_, 1, order)), gather(layer_(x_), 1, order)), 1e-14);
-  // The property is not empty: a causal mask or positions break it.
+  // The test would notice: with a causal mask or positions, the property does not hold.
   const AttentionMask causal = AttentionMask::causal_only();
   EXPECT_GT(distance(layer_(gather(x_, 1, order), causal), gather(layer_(x_, causal), 1, order)), 1e-3);
   const auto rotary = make_position("rotary", kTime, kWidth);
@@ -235,7 +235,7 @@ TEST_F(Attention, ErrorsSayWhatIsWrong) {
   EXPECT_NE(mask.find("[3,1,1,5]"), std::string::npos) << mask;
 }
 
-// All heads were taken away: the bias is left.
+// With all heads pruned, only the bias remains.
 TEST(MultiHeadAttention, WithoutHeadsIsItsBias) {
   const DTypeScope doubles(DType::kFloat64);
   AttentionLayerOptions options;

@@ -52,7 +52,7 @@ TEST_F(ModuleGradcheck, ARightLayerPasses) {
       layer, [&](Inputs in) { return layer(in[0]); }, inputs_);
   EXPECT_TRUE(r) << r.message;
   EXPECT_LT(r.worst, 1e-9);
-  // The parameters are as they were, without a gradient.
+  // gradcheck leaves the parameters unchanged and without gradients.
   EXPECT_EQ(layer.inner->weight.value().to_vector(), before);
   EXPECT_FALSE(layer.inner->weight.value().grad().defined());
 }

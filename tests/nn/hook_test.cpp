@@ -116,7 +116,7 @@ TEST_F(Hooks, GradientsFlowThroughWhatIsReplaced) {
     Tape tape;
     tape.backward(cross_entropy(model_(ids_, 2), ids_));
   }
-  // Nothing of head 1 of block 1 was used: its queries, keys and values get no gradient, those of head 0 do.
+  // The output of head 1 of block 1 is not used, so its queries, keys and values get no gradient; those of head 0 do.
   const Tensor g = model_.blocks[1]->attn->qkv->weight.value().grad();  // [3HD, C]
   for (Index part = 0; part < 3; ++part) {
     double used = 0;

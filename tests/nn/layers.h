@@ -15,15 +15,15 @@
 
 namespace headlight::tests {
 
-// Gives every parameter numbers uniform in [-0.8, 0.8), those called "gamma" by their layer around 1: large enough that
-// nothing in a gradient is hidden by rounding.
+// Sets every parameter to random numbers, uniform in [-0.8, 0.8), or around 1 for parameters named "gamma". These are
+// large enough that rounding hides no part of a gradient.
 void randomize(const Module& module, std::uint64_t seed);
 
-// gradcheck(module, f, inputs) with a step that suits the layers' numbers.
+// gradcheck(module, f, inputs) with a step that fits these numbers.
 ::testing::AssertionResult gradients_are_right(const Module& module, const Differentiable& f,
                                                std::vector<Tensor> inputs, double step = 1e-4);
 
-// "tokens.weight [5,4], blocks.0.norm1.weight [4], ..."
+// The names and shapes of all parameters: "tokens.weight [5,4], blocks.0.norm1.weight [4], ..."
 std::string walk_text(const Module& module);
 
 Tensor random_tensor(const Shape& shape, std::uint64_t seed, DType dtype = DType::kFloat32);

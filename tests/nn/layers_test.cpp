@@ -33,7 +33,7 @@ TEST(Linear, IsXTimesTheTransposedWeightPlusBias) {
 TEST(Norm, NormalisesTheLastAxis) {
   const DTypeScope doubles(DType::kFloat64);
   for (const std::string kind : {"layer", "rms"}) {
-    const double eps = 0.03;  // large enough to be seen where it is missing
+    const double eps = 0.03;  // large enough that the test fails if eps is ignored
     std::unique_ptr<Norm> made = std::make_unique<RMSNorm>(6, eps);
     if (kind == "layer") made = std::make_unique<LayerNorm>(6, eps);
     Norm& norm = *made;
@@ -63,7 +63,7 @@ TEST(Embedding, TakesRows) {
   const DTypeScope doubles(DType::kFloat64);
   const Embedding table(5, 3);
   randomize(table, 5);
-  const std::vector<std::int32_t> ids = {4, 0, 4, 1, 2, 4};  // 3 never, 4 three times
+  const std::vector<std::int32_t> ids = {4, 0, 4, 1, 2, 4};  // token 3 does not occur, token 4 occurs three times
   const Tensor y = table(ids, {2, 3});
   EXPECT_EQ(to_text(y.shape()), "[2,3,3]");
   for (Index i = 0; i < 6; ++i)
@@ -101,7 +101,7 @@ TEST(Dropout, OnlyWhileATapeIsAlive) {
   const Tensor x = Tensor::full({50, 40}, 3);
   const Rng::State before = generator().state();
   EXPECT_TRUE(same_bits(drop(x), x));
-  EXPECT_EQ(generator().state(), before);  // nor are numbers drawn for nothing
+  EXPECT_EQ(generator().state(), before);  // without a tape, no random number is drawn
   Tape tape;
   const Tensor y = drop(x);
   Index zeros = 0;
@@ -173,8 +173,8 @@ TEST(Dropout, ActsInEveryPlaceOfATransformerDuringTrainingAlone) {
     EXPECT_GT(distance(a, b), 1e-3);
     seed_generator(1);
     EXPECT_TRUE(same_bits(model(ids, 2), a));
-    // A number is drawn for the embeddings and, in each block, for the weights, for what the heads give and for the
-    // feed-forward layer.
+    // The model draws one number for the embeddings and three in each block: for the attention weights, the heads'
+    // output and the feed-forward layer.
     Rng expected(1);
     for (int i = 0; i < 1 + 2 * 3; ++i) expected.next();
     seed_generator(1);

@@ -128,7 +128,7 @@ TEST(TransformerConfig, CountsTheWeightsOfItsBlocks) {
   }
 }
 
-// ---- how parameters start ----
+// ---- initial values of parameters ----
 
 TEST(Module, TheSameSeedMakesTheSameModel) {
   TransformerConfig c = tiny_config();
@@ -143,7 +143,7 @@ TEST(Module, TheSameSeedMakesTheSameModel) {
   for (std::size_t i = 0; i < walk_a.size(); ++i) {
     EXPECT_EQ(walk_a[i].name, walk_b[i].name);
     EXPECT_TRUE(same_bits(walk_a[i].value, walk_b[i].value)) << walk_a[i].name;
-    // Without a new seed, whatever is random differs.
+    // With another seed, every random parameter differs.
     if (walk_a[i].value.rank() == 2) {
       EXPECT_FALSE(same_bits(walk_a[i].value, walk_other[i].value)) << walk_a[i].name;
     }
@@ -169,7 +169,7 @@ TEST(Module, ParametersStartAsInGpt2) {
       if (p.value.rank() == 2) {
         const bool adds = p.name.find("out.weight") != std::string::npos || p.name.find("down") != std::string::npos;
         const double expected = adds ? 0.02 / std::sqrt(sums) : 0.02;
-        // 5 standard errors of a deviation from n numbers.
+        // Five standard errors of a standard deviation estimated from n numbers.
         EXPECT_NEAR(deviation(p.value), expected, 5 * expected / std::sqrt(2.0 * static_cast<double>(p.value.numel())))
             << p.name;
       } else {
@@ -221,7 +221,7 @@ TEST(Errors, CarryThePathOfTheLayer) {
   EXPECT_TRUE(message.starts_with("parts.1.down: linear: ")) << message;
   EXPECT_NE(message.find("[5,32]"), std::string::npos) << message;
   EXPECT_NE(message.find("[8,31]"), std::string::npos) << message;
-  // The path ends with the error.
+  // After the error, the layer path is empty again.
   EXPECT_EQ(error_of([] { fail("here"); }), "here");
   EXPECT_EQ(LayerScope::path(), "");
 }

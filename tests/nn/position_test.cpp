@@ -56,8 +56,8 @@ TEST(Position, LearnedAddsItsRows) {
                                   {random_tensor({2, 4, 3}, 3, DType::kFloat64)}));
 }
 
-// The turn is a complex product: pair i of position t times e^(j t base^(-2i/D)).
-TEST(Position, RotaryTurnsPairs) {
+// The rotation is a complex product: pair i of position t is multiplied by e^(j t base^(-2i/D)).
+TEST(Position, RotaryRotatesPairs) {
   const RotaryPosition position(50);
   const Tensor q = random_tensor({2, 3, 4, 6}, 4, DType::kFloat64), rotated = position.rotate(q, 7);
   for (Index b = 0; b < 2; ++b)
@@ -85,12 +85,12 @@ TEST(Position, RotaryScoresDependOnTheDistanceAlone) {
 }
 
 TEST(Position, AlibiSlopesAndBias) {
-  // The paper's for 8 heads: 1/2, 1/4, ... 1/256.
+  // The slopes in the paper for 8 heads: 1/2, 1/4, ... 1/256.
   for (Index h = 0; h < 8; ++h) EXPECT_DOUBLE_EQ(AlibiPosition::slope(h, 8), 1 / static_cast<double>(2 << h));
   // 16 heads: the ratio is the square root of 1/2.
   EXPECT_DOUBLE_EQ(AlibiPosition::slope(0, 16), std::sqrt(0.5));
   EXPECT_DOUBLE_EQ(AlibiPosition::slope(15, 16), 1.0 / 256);
-  const Tensor bias = AlibiPosition().bias(4, 3, 5, DType::kFloat64);  // the last 3 of 5 positions ask
+  const Tensor bias = AlibiPosition().bias(4, 3, 5, DType::kFloat64);  // the queries are the last 3 of 5 positions
   EXPECT_EQ(to_text(bias.shape()), "[4,3,5]");
   for (Index h = 0; h < 4; ++h)
     for (Index t = 0; t < 3; ++t)
@@ -99,7 +99,7 @@ TEST(Position, AlibiSlopesAndBias) {
                          std::pow(0.25, static_cast<double>(h + 1)) * static_cast<double>(s - t - 2));
 }
 
-// Each kind acts at one place alone.
+// Each kind acts at exactly one of the three places.
 TEST(Position, EachKindActsAtOnePlace) {
   const Tensor x = random_tensor({1, 4, 8}, 7), q = random_tensor({1, 2, 4, 8}, 8);
   for (const std::string kind : kPositionKinds) {
@@ -112,8 +112,8 @@ TEST(Position, EachKindActsAtOnePlace) {
   }
 }
 
-// In the layer, queries and keys are both rotated, and values are not: with pairs as complex numbers, the score of key s
-// for query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
+// In the layer, queries and keys are rotated, and values are not. With pairs as complex numbers, the score of key s for
+// query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
 TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {
   const DTypeScope doubles(DType::kFloat64);
   constexpr Index kTime = 5, kSize = 4;

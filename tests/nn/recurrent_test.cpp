@@ -40,7 +40,7 @@ TEST_P(RecurrentLayer, GradientsAreRight) {
   randomize(layer, 4);
   EXPECT_TRUE(
       gradients_are_right(layer, [&](std::span<const Tensor> in) { return layer(in[0]); }, {numbers({2, 3, 3}, 5)}));
-  // From a state, through two calls, and of the state that the last one leaves.
+  // Gradients from an initial state through two calls, including those of the final state.
   const auto twice = [&](std::span<const Tensor> in) {
     RecurrentState state{in[1], GetParam() == RecurrentKind::kLstm ? in[2] : Tensor()};
     layer(in[0], &state);
@@ -63,7 +63,7 @@ TEST_P(RecurrentLayer, StepsEqualTheWholeSequence) {
     const Tensor h = layer.step(reshape(slice(x, 1, t, t + 1), {2, 3}), state);
     EXPECT_LT(distance(h, reshape(slice(whole, 1, t, t + 1), {2, 40})), 1e-12) << t;
   }
-  // Without steps the state stays.
+  // A sequence without steps leaves the state unchanged.
   const Tensor h = state.h;
   EXPECT_EQ(to_text(layer(slice(x, 1, 0, 0), &state).shape()), "[2,0,40]");
   EXPECT_TRUE(same_bits(state.h, h));
@@ -91,8 +91,8 @@ TEST_P(RecurrentLayer, BadInputsAreNamed) {
   EXPECT_NE(error_of([&] { layer.step(numbers({5, 3}, 1), state); }).find("h0 is [2,4]"), std::string::npos);
 }
 
-// Parameter j is sin(j) / 2 (in the order of parameters()), input j is cos(j); the weighted sums of the last state of
-// torch.nn.RNN, GRU, LSTM (2.15, float64).
+// Expected: the weighted sums of the last state of torch.nn.RNN, GRU and LSTM (2.15, float64). Parameter j, in the
+// order of parameters(), is sin(j) / 2; input j is cos(j).
 TEST(RecurrentLayers, ValuesArePyTorchs) {
   const DTypeScope doubles(DType::kFloat64);
   const double right[] = {-6.991235171613329, -1.3098812654216525, 1.1519966906162216};

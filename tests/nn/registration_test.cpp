@@ -64,7 +64,7 @@ TEST(Registration, WhereverThePlainMemberStands) {
   EXPECT_EQ(model.parameters().size(), 2u);
 }
 
-// ---- on the heap ----
+// ---- layers on the heap ----
 
 struct Forgetful : Module {
   Child<Linear> up{this, "up", 2, 3};
@@ -95,7 +95,7 @@ TEST(Registration, AdoptedLayersAreWalked) {
   EXPECT_EQ(Forgetful(true).parameters().size(), 6u);
 }
 
-// ---- no false alarm ----
+// ---- no false reports ----
 
 struct Stateless : Module {
   Child<Linear> up{this, "up", 2, 3};
@@ -149,7 +149,7 @@ TEST(Registration, ModulesBesideEachOtherAreLeftAlone) {
     EXPECT_EQ(layer->parameters().size(), 2u);
 }
 
-// While this is constructed, another thread makes a root.
+// While this object is constructed, another thread constructs a root module.
 struct Slow : Module {
   Child<Linear> up{this, "up", 2, 3};
   explicit Slow(std::unique_ptr<Linear>& root) {
@@ -174,7 +174,7 @@ TEST(Registration, AConstructorThatThrowsLeavesNothingBehind) {
     Throws() { fail("here"); }
   };
   EXPECT_EQ(error_of([] { Throws(); }), "here");
-  const Stateless model;  // perhaps where the other was
+  const Stateless model;  // may have the same address as the object before
   EXPECT_EQ(model.parameters().size(), 2u);
 }
 
@@ -209,7 +209,7 @@ TEST(Child, ForwardsItsArguments) {
   EXPECT_EQ(state, 11);
   EXPECT_EQ(model.one(std::make_unique<int>(3)), 3);
   EXPECT_EQ(constant.many[1](std::make_unique<int>(4)), 4);
-  EXPECT_EQ(&constant.one("the address"), &constant.one->calls);  // a result that is a reference stays one
+  EXPECT_EQ(&constant.one("the address"), &constant.one->calls);  // a result that is a reference remains a reference
 }
 
 TEST(Child, CallsALayerThatIsNotConst) {

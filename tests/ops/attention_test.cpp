@@ -126,8 +126,8 @@ TEST(Attention, QueryThatSeesNothingGetsZeros) {
   }
 }
 
-// Several tiles in each direction, the last of each a part, and head sizes that are whole vectors or not. The bias is a
-// constant: with a gradient of its own it would take the composite form.
+// Several tiles in each direction, the last one partial; head sizes that are multiples of the vector size and others.
+// The bias is a constant, because a bias with a gradient would select the composite form.
 TEST(Attention, TilesEqualTheComposite) {
   for (const auto& [t, s, d, e] : {std::array<Index, 4>{130, 530, 16, 24}, std::array<Index, 4>{101, 257, 5, 8},
                                    std::array<Index, 4>{49, 49, 8, 3}, std::array<Index, 4>{300, 300, 32, 32}}) {

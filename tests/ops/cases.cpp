@@ -47,7 +47,7 @@ OpCase unary_case(const std::string& name, Unary op, Draw draw) {
   };
 }
 
-// An operation of a tensor and a number that is not one.
+// A case for an operation on a tensor and a double.
 OpCase number_case(const std::string& declaration, Tensor (*op)(const Tensor&, double), Draw draw) {
   return {
       .declaration = declaration,
@@ -82,7 +82,7 @@ OpCase reduction_case(const std::string& name, Reduce op, bool filled, Draw draw
       .draw =
           [=](Rng& rng, Size size) {
             auto [shape, axis] = draw_filled_axis(rng, size);
-            if (!filled) axis = draw_axis(rng, shape);  // the sum of nothing is allowed
+            if (!filled) axis = draw_axis(rng, shape);  // a sum over an empty axis is allowed
             const bool keep = draw_bool(rng);
             return Call{{draw(rng, shape)}, [=, along = axis](Inputs in) { return op(in[0], along, keep); }};
           },
@@ -118,7 +118,7 @@ OpCase total_case(const std::string& name, Unary op, bool filled, Draw draw) {
   return made;
 }
 
-// Two axes of at least two; `filled`: neither is empty.
+// Reductions over two axes of a tensor of rank two or more. If `filled` is true, neither axis is empty.
 OpCase axes_case(const std::string& name, ReduceAxes op, bool filled, Draw draw) {
   OpCase made{
       .declaration = name + "(x,axes,keep)",

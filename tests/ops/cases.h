@@ -11,14 +11,14 @@
 
 namespace headlight::tests {
 
-// An operation with its numbers: function(inputs) calls it. Whatever is no tensor with a gradient (axes, ids, masks)
-// was drawn too and is inside the function.
+// An operation with its inputs: function(inputs) calls the operation. Arguments without a gradient (axes, ids, masks)
+// are stored in the function.
 struct Call {
   std::vector<Tensor> inputs;  // float64, away from kinks and ties
-  Differentiable function;     // of these inputs, in float32 as in float64
+  Differentiable function;     // accepts these inputs in float32 and in float64
 };
 
-// A call that must throw Error, and what its message must contain: the operation and the shapes.
+// A call that must throw Error, and the pieces that its message must contain: the operation and the shapes.
 struct BadCall {
   std::function<void()> call;
   std::vector<std::string> message;
@@ -26,11 +26,11 @@ struct BadCall {
 
 struct OpCase {
   std::string declaration;   // name and parameter names as ops.h declares them: "sum(x,axis,keep)"
-  std::string variant = {};  // tells cases of the same declaration apart
+  std::string variant = {};  // distinguishes cases of the same declaration
   std::function<Call(Rng&, Size)> draw;
   std::vector<BadCall> bad = {};
-  // The largest error of float32, relative to the largest element (or 1): of one kernel set against another, and of any
-  // against float64. float32 rounds at 6e-8; sums of some hundred terms add up to a few ten times that.
+  // The largest error of float32, relative to the largest element (or 1): between kernel sets, and between any set and
+  // float64. float32 rounds at 6e-8; in sums of some hundred terms the error grows to a few ten times that.
   double float_bound = 1e-5;
 
   std::string operation() const { return declaration.substr(0, declaration.find('(')); }
@@ -43,11 +43,11 @@ std::vector<OpCase> network_cases();                 // network_cases.cpp
 std::vector<OpCase> loss_cases();                    // loss_cases.cpp
 std::vector<OpCase> graph_and_distillation_cases();  // graph_cases.cpp
 
-// What cases are written with.
+// Helpers for the definitions of cases.
 using Inputs = std::span<const Tensor>;
 inline Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
 
-// What GoogleTest prints of a case.
+// The text that GoogleTest prints for a case.
 inline void PrintTo(const OpCase& one, std::ostream* out) { *out << one.declaration << ' ' << one.variant; }
 
 }  // namespace headlight::tests

@@ -12,7 +12,7 @@
 
 namespace headlight::tests {
 
-// Puts the kernel set and the number of threads back as they were.
+// Restores the kernel set and the number of threads.
 class EngineScope {
  public:
   EngineScope() : isa_(current_isa()), threads_(thread_count()) {}
@@ -28,18 +28,19 @@ class EngineScope {
   int threads_;
 };
 
-// The inputs as they are in float32, in the type asked for: so that both types start from the same numbers.
+// The inputs rounded to float32 and stored in the given type, so that both types start from the same numbers.
 std::vector<Tensor> inputs_in(const Call& call, DType dtype);
 
 struct Outcome {
   Tensor value;
-  std::vector<Tensor> gradients;  // one an input, not defined where it was not asked for
+  std::vector<Tensor> gradients;  // [input]; undefined if not requested
 };
-// Runs the function on a tape and backward from a fixed random gradient. `only` >= 0: that input alone asks for one.
+// Runs the function on a tape and backward from a fixed random gradient. `only` >= 0: requests the gradient of this
+// input alone.
 Outcome evaluate(const Differentiable& function, std::vector<Tensor> inputs, int only = -1);
 
-// The largest difference, relative to the largest element of `right` or to 1; infinite where shapes differ or one side
-// alone is not finite.
+// The largest difference, relative to the largest element of `right` or to 1. Infinite if shapes differ, or if only one
+// of the two is finite.
 double distance(const Tensor& left, const Tensor& right);
 ::testing::AssertionResult near(const Outcome& got, const Outcome& right, double bound);
 ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b);
@@ -51,7 +52,7 @@ void expect_equal(const Differentiable& fused, const Differentiable& composite, 
 
 // "[2,3], [3]"
 std::string shapes_text(const std::vector<Tensor>& tensors);
-// Runs `call`, which must throw Error, and gives its text; adds a test failure when nothing is thrown.
+// Runs `call`, which must throw Error, and returns its message; adds a test failure if nothing is thrown.
 std::string error_of(const std::function<void()>& call);
 
 }  // namespace headlight::tests

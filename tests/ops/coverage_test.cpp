@@ -11,7 +11,7 @@
 namespace headlight::tests {
 namespace {
 
-// Without comments.
+// The text of a source file without comments.
 std::string read_source(const std::string& path) {
   std::ifstream file(path);
   std::string text, line;
@@ -19,7 +19,7 @@ std::string read_source(const std::string& path) {
   return text;
 }
 
-// The last word of a parameter before its default: "const Tensor& bias = {}" is "bias".
+// The name of a parameter: the last word before its default, such as "bias" for "const Tensor& bias = {}".
 std::string parameter_name(std::string parameter) {
   parameter = parameter.substr(0, parameter.find('='));
   const std::size_t last = parameter.find_last_not_of(" \n");
@@ -27,7 +27,7 @@ std::string parameter_name(std::string parameter) {
   return parameter.substr(first + 1, last - first);
 }
 
-// "sum(x,axis,keep)" for each function of the header whose result begins with `start`.
+// Adds "sum(x,axis,keep)" and the like for each function of the header whose declaration begins with `start`.
 void add_declarations(const std::string& header, const std::string& start, std::multiset<std::string>& found) {
   for (std::size_t at = header.find(start); at != std::string::npos; at = header.find(start, at + 1)) {
     const std::size_t name = at + start.size(), open = header.find('(', name);
@@ -49,7 +49,7 @@ void add_declarations(const std::string& header, const std::string& start, std::
   }
 }
 
-// For each function that returns a tensor or several.
+// The declarations of all functions that return one or several tensors.
 std::multiset<std::string> declarations(const std::string& header) {
   std::multiset<std::string> found;
   for (const char* start : {"\nTensor ", "\nPoolVector<Tensor> "}) add_declarations(header, start, found);
@@ -66,7 +66,7 @@ TEST(Coverage, EveryDeclaredOperationHasACase) {
     EXPECT_TRUE(names.insert(one.declaration + one.variant).second) << one.declaration << " stands twice in cases.cpp";
     EXPECT_TRUE(declared.count(one.declaration)) << one.declaration << ": ops.h declares no such operation";
   }
-  // Overloads whose parameters have the same names need as many cases.
+  // Overloads with the same parameter names need one case each.
   for (const std::string& declaration : declared)
     EXPECT_GE(tested.count(declaration), declared.count(declaration))
         << declaration << ": add a case to tests/ops/cases.cpp";

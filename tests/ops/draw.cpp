@@ -46,7 +46,7 @@ Shape draw_broadcastable(Rng& rng, const Shape& result) {
 
 ShapePair draw_broadcast_pair(Rng& rng, Size size) {
   const Shape result = draw_shape(rng, size);
-  // An axis that is 1 in one input is whole in the other.
+  // An axis of size 1 in one input has its full size in the other.
   ShapePair pair{draw_broadcastable(rng, result), result};
   for (int i = 1; i <= pair.a.rank(); ++i)
     if (pair.a[-i] == result[-i] && rng.below(4) == 0) pair.b = pair.b.with(-i, 1);

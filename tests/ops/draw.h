@@ -6,12 +6,12 @@
 namespace headlight::tests {
 
 enum class Size {
-  kSmall,  // up to a few dozen elements, now and then with a size of 0: for finite differences
-  kLarge,  // some 60,000 elements: loops over them are cut into several chunks
+  kSmall,  // up to a few dozen elements, sometimes with a size of 0: for finite differences
+  kLarge,  // some 60,000 elements: loops over them are split into several chunks
   kEmpty,  // at least one size is 0
 };
 
-// A number in low..high.
+// A number in low..high, both included.
 inline Index draw_between(Rng& rng, Index low, Index high) { return low + rng.below(high - low + 1); }
 inline bool draw_bool(Rng& rng) { return rng.below(2) == 1; }
 
@@ -24,23 +24,23 @@ struct ShapeAndAxis {
   int axis;
 };
 ShapeAndAxis draw_filled_axis(Rng& rng, Size size);
-// A shape that broadcasts to `result`: some axes are 1, some at the left are missing.
+// A shape that broadcasts to `result`: some axes have size 1, and some leading axes are missing.
 Shape draw_broadcastable(Rng& rng, const Shape& result);
-// Two shapes whose broadcast is drawn by draw_shape.
+// Two shapes that broadcast to a shape from draw_shape().
 struct ShapePair {
   Shape a, b;
 };
 ShapePair draw_broadcast_pair(Rng& rng, Size size);
 
-// All of these are float64.
+// The following functions return float64.
 Tensor draw_values(Rng& rng, const Shape& shape, double low = -2, double high = 2);
 // |x| between low and high: away from a kink or a pole at 0.
 Tensor draw_nonzero(Rng& rng, const Shape& shape, double low = 0.1, double high = 2);
-// All different, by 0.05 at least.
+// All elements differ by at least 0.05.
 Tensor draw_distinct(Rng& rng, const Shape& shape);
 // 1 with probability `share`, else 0.
 Tensor draw_mask(Rng& rng, const Shape& shape, double share);
-// Whole numbers in 0..n-1.
+// Integers in 0..n-1.
 std::vector<std::int32_t> draw_indices(Rng& rng, Index count, Index n);
 
 }  // namespace headlight::tests

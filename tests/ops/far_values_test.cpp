@@ -1,5 +1,5 @@
-// Tests of large, infinite and masked values, in both types and on every kernel set: exponentials of large values,
-// which need the maximum subtracted first, and zero derivatives times infinite gradients.
+// Tests of large, infinite and masked values, in both types and on every kernel set. Exponentials of large values need
+// the maximum subtracted first; a zero derivative times an infinite gradient must not give NaN.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class FarValues : public ::testing::TestWithParam<std::pair<Isa, DType>> {
  protected:
   void SetUp() override { set_isa(GetParam().first); }
   DType dtype() const { return GetParam().second; }
-  // Of results of ordinary size.
+  // The tolerance for results of ordinary size.
   double rounding() const { return dtype() == DType::kFloat32 ? 2e-7 : 1e-15; }
   Tensor constant(const Shape& shape, const std::vector<double>& values) const {
     return Tensor::of(shape, values, dtype());
@@ -53,11 +53,11 @@ std::vector<std::pair<Isa, DType>> engines() {
 INSTANTIATE_TEST_SUITE_P(Engines, FarValues, ::testing::ValuesIn(engines()),
                          [](const auto& one) { return cat(isa_name(one.param.first), "_", one.param.second); });
 
-// ---- a row of nothing but -inf ----
+// ---- rows that are all -inf ----
 
 using Attend = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const AttentionOptions&, Tensor*);
 
-// The first query's bias is all -inf, the second's nowhere.
+// The bias of the first query is all -inf, that of the second all 0.
 TEST_P(FarValues, AttentionToNothingIsZeroWithGradientsOfZero) {
   for (const Attend attend : {Attend{attention}, Attend{attention_composite}}) {
     const Tensor q = leaf({1, 1, 2, 1}, {3, 0}), k = leaf({1, 1, 2, 1}, {1, 2}), v = leaf({1, 1, 2, 1}, {4, 6});
@@ -123,7 +123,7 @@ TEST_P(FarValues, LogSoftmaxOfLargeEqualLogits) {
   }
 }
 
-// Random logits plus 10,000, against the same numbers (as they are rounded) in float64 with the 10,000 taken off again.
+// Random logits plus 10,000. Expected: the same float values minus 10,000, computed in float64.
 TEST_P(FarValues, CrossEntropyDoesNotDependOnTheLevelOfItsLogits) {
   const Index rows = 20, n = 65;
   Rng rng(3);
@@ -144,11 +144,12 @@ TEST_P(FarValues, CrossEntropyDoesNotDependOnTheLevelOfItsLogits) {
   const auto [loss, got] = evaluated(raised.to(dtype()));
   EXPECT_NEAR(loss, want_loss, rounding() * want_loss);
   const std::vector<double> a = got.to_vector(), b = want.to_vector();
-  for (std::size_t i = 0; i < a.size(); ++i)  // 1/20 is what the gradients are made of
+  for (std::size_t i = 0; i < a.size(); ++i)  // the gradients are sums of terms of about 1/20
     EXPECT_NEAR(a[i], b[i], (dtype() == DType::kFloat32 ? 1e-6 : 1e-14) * std::abs(b[i]) + rounding() / 20) << i;
 }
 
-// Scores of -1e9 + {1, 2}: in float32 both are -1e9. The weights that the backward pass makes again are those of z.
+// Scores of -1e9 + {1, 2}: in float32 both are -1e9. The backward pass must recompute the same weights as the forward
+// pass.
 TEST_P(FarValues, AttentionBackwardHasTheWeightsOfItsForward) {
   for (const double far : {-1e9, 1e9, -1e18}) {
     const Tensor q = constant({1, 1, 1, 1}, {1}), k = constant({1, 1, 2, 1}, {1, 2}), v = leaf({1, 1, 2, 1}, {1, 2});

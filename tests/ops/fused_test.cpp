@@ -60,7 +60,7 @@ TEST(Fused, TransposeFlagsOfMatmulAreTransposes) {
 TEST(Fused, CrossEntropyIsTheMeanOfPickedLogSoftmax) {
   Rng rng(7);
   const std::vector<std::int32_t> targets{3, 0, kIgnoredTarget, 5, 5, kIgnoredTarget};
-  // Where each counted target stands in the flattened log probabilities.
+  // The index of each counted target in the flattened log-probabilities.
   const std::vector<std::int32_t> places{3, 6, 3 * 6 + 5, 4 * 6 + 5};
   expect_equal([&](Inputs in) { return cross_entropy(in[0], targets); },
                [&](Inputs in) { return neg(mean(gather(reshape(log_softmax(in[0]), {-1}), 0, places))); },
@@ -92,7 +92,7 @@ TEST(Fused, LayerNormIsItsFormula) {
                  {draw_values(rng, shape), draw_values(rng, {shape[-1]}), draw_values(rng, {shape[-1]})});
 }
 
-// As in a residual stream: a gradient of x is there already when the norm's own comes.
+// As in a residual stream, x already has a gradient when the norm adds its own.
 TEST(Fused, NormsAddToTheGradientOfTheirInput) {
   Rng rng(15);
   for (const Shape& shape : {Shape{5, 8}, Shape{2, 300, 3}}) {
@@ -105,7 +105,7 @@ TEST(Fused, NormsAddToTheGradientOfTheirInput) {
           return add(y, scale(i[0], 3));
         },
         [&](Inputs i) {
-          const Tensor other = scale(i[0], 1);  // the norm's gradient is collected by itself
+          const Tensor other = scale(i[0], 1);  // collects the norm's gradient separately
           return add(layer_norm(other, i[1], i[2]), twice(i[0]));
         },
         in);

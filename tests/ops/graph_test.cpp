@@ -22,7 +22,7 @@ Tensor dense(const Tensor& h, const Tensor& source, const Tensor& target, const 
   return reshape(permute(y, {1, 0, 2}), {nodes, heads * size});
 }
 
-// Row i: the sources of target i.
+// Row i lists the sources of target i.
 Tensor mask_of(Index nodes, std::span<const Edge> edges, bool self_loops) {
   Tensor mask = Tensor::zeros({nodes, nodes}, DType::kFloat64);
   double* m = mask.data<double>();

@@ -14,8 +14,8 @@
 namespace headlight::tests {
 namespace {
 
-// The gradients of a call whose tensor `written` (an input, or the result after them) is changed before the backward
-// pass. Empty: the backward pass said that it was.
+// The gradients of a call if the tensor `written` (the index of an input, or of the result after the inputs) is changed
+// before the backward pass. Empty if the backward pass reported the change.
 std::vector<Tensor> gradients_after_write(const Call& call, std::size_t written, int only) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
@@ -24,7 +24,7 @@ std::vector<Tensor> gradients_after_write(const Call& call, std::size_t written,
   }
   Tape tape;
   Tensor y = call.function(inputs);
-  Rng rng(7);  // as in evaluate()
+  Rng rng(7);  // the same seed as in evaluate()
   const Tensor dy = Tensor::uniform(y.shape(), -1, 1, rng, DType::kFloat32).to(y.dtype());
   Tensor& target = written < inputs.size() ? inputs[written] : y;
   double* x = target.data<double>();
@@ -74,7 +74,8 @@ TEST_P(InPlace, AnErrorOrTheSameGradient) {
   }
 }
 
-// The inputs that the derivative is computed from, by declaration or else by operation. All others may be changed.
+// The inputs that the derivative needs, by declaration, or by operation for all its declarations. All other inputs may
+// change.
 const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
                                                               {"pow", {0, 1}},
                                                               {"maximum", {0, 1}},
@@ -101,7 +102,7 @@ const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
                                                               {"attention_packed", {0, 1}},
                                                               {"attention_composite", {0, 1, 2}},
                                                               {"linear_attention", {0, 1, 2}},
-                                                              // 2 is the bias, or without one a state
+                                                              // Input 2 is the bias, or a state if there is no bias.
                                                               {"rnn", {1, 2, 3}},
                                                               {"gru", {1, 2, 3}},
                                                               {"lstm", {1, 2, 3, 4}}};

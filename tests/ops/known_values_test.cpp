@@ -34,7 +34,7 @@ TEST(KnownValues, Broadcasting) {
   expect_values(add(Tensor::scalar(1), row), {3}, {11, 21, 31});
   expect_values(add(Tensor::of({2, 1, 2}, {1, 2, 3, 4}), Tensor::of({2, 1}, {10, 20})), {2, 2, 2},
                 {11, 12, 21, 22, 13, 14, 23, 24});
-  // A middle axis repeated, the axes around it not.
+  // Broadcasting along the middle axis only.
   expect_values(mul(Tensor::of({2, 1, 2}, {1, 2, 3, 4}), Tensor::of({2, 2, 2}, {1, 1, 2, 2, 3, 3, 4, 4})), {2, 2, 2},
                 {1, 2, 2, 4, 9, 12, 12, 16});
   expect_values(add(Tensor::zeros({2, 0}), Tensor::zeros({1})), {2, 0}, {});
@@ -157,7 +157,7 @@ TEST(KnownValues, Softmax) {
   expect_values(masked_softmax(Tensor::of({2, 3}, {1, 9, 2, 1, 2, 3}, DType::kFloat64),
                                Tensor::of({2, 3}, {1, 0, 1, 0, 0, 0}, DType::kFloat64)),
                 {2, 3}, {0.2689414213699951, 0, 0.7310585786300049, 0, 0, 0}, 1e-15);
-  // What is masked does not matter, even if it is no number.
+  // The values of masked elements have no effect, even NaN.
   expect_values(masked_softmax(Tensor::of({3}, {0, std::nan(""), 0}), Tensor::of({3}, {1, 0, 1})), {3}, {0.5, 0, 0.5});
 }
 

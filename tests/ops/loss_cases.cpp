@@ -8,7 +8,7 @@ namespace headlight::tests {
 
 namespace {
 
-// logits [..., V] with targets, of which every fifth or so is ignored; `classes` may not be 0.
+// logits [..., V] with targets, of which about every fifth is ignored; V is not 0.
 Call draw_cross_entropy(Rng& rng, Size size) {
   Shape shape = draw_shape(rng, size, size == Size::kEmpty ? 2 : 1);
   while (shape[-1] == 0) shape = draw_shape(rng, size, 2);
@@ -45,7 +45,7 @@ std::function<void()> bad_cross_entropy(const Shape& logits, std::size_t targets
 Tensor draw_number(Rng& rng, const Shape& shape) { return draw_values(rng, shape); }
 Tensor draw_probability(Rng& rng, const Shape& shape) { return draw_values(rng, shape, 0.1, 0.9); }
 
-// `both`: the target gets a gradient.
+// If `both` is true, the target gets a gradient too.
 OpCase loss_case(const std::string& declaration, bool both, Tensor (*draw)(Rng&, const Shape&),
                  Tensor (*op)(const Tensor&, const Tensor&, Reduction)) {
   const std::string name = declaration.substr(0, declaration.find('('));

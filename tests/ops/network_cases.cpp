@@ -10,7 +10,8 @@ namespace headlight::tests {
 
 namespace {
 
-// x [B,T,GC], w, bias, h0 and, with G = 4, c0. Bias and states may be absent; `call` gets undefined tensors instead.
+// Inputs: x [B,T,GC], w, bias, h0 and, with G = 4, c0. Bias and states may be absent; `call` then gets undefined
+// tensors.
 OpCase recurrent_case(const std::string& declaration, const std::string& variant, Index gates,
                       const std::function<Tensor(Inputs)>& call) {
   const std::string name = declaration.substr(0, declaration.find('('));
@@ -54,7 +55,7 @@ OpCase recurrent_case(const std::string& declaration, const std::string& variant
 // Rows of one element have no variance: their layer norm has a derivative of 0, which is checked too.
 Call draw_layer_norm(Rng& rng, Size size) {
   const Shape shape = draw_shape(rng, size, 1);
-  // eps is of the size of a variance, so that short rows of nearly equal numbers stay smooth at the step of gradcheck
+  // eps is as large as a variance, so that rows of nearly equal numbers remain smooth over gradcheck's step.
   return {{draw_values(rng, shape), draw_values(rng, {shape[-1]}), draw_values(rng, {shape[-1]})},
           [](Inputs in) { return layer_norm(in[0], in[1], in[2], 0.1); }};
 }
@@ -157,9 +158,9 @@ Call draw_attention_packed(Rng& rng, Size size) {
 Call draw_linear_attention(Rng& rng, Size size) {
   Index b = draw_between(rng, 1, 2), g = draw_between(rng, 1, 2), group = draw_between(rng, 1, 2);
   Index t = draw_between(rng, 1, 5), d = draw_between(rng, 1, 3), e = draw_between(rng, 1, 3);
-  if (size == Size::kLarge) b = 2, g = 3, group = 2, t = 150, d = 24, e = 19;  // three chunks, the last one a part
+  if (size == Size::kLarge) b = 2, g = 3, group = 2, t = 150, d = 24, e = 19;  // three chunks, the last one partial
   if (size == Size::kEmpty) (rng.below(3) == 0 ? b : rng.below(2) == 0 ? d : t) = 0;
-  // phi'' jumps at 0.
+  // Avoid 0, where phi'' is discontinuous.
   return {{draw_nonzero(rng, {b, g * group, t, d}), draw_nonzero(rng, {b, g, t, d}), draw_values(rng, {b, g, t, e})},
           [](Inputs in) { return linear_attention(in[0], in[1], in[2]); }};
 }
@@ -216,7 +217,7 @@ std::vector<OpCase> network_cases() {
                   log_softmax(zeros({2, 3}), 2);
                 },
                 {"log_softmax: axis 2", "[2,3]"}}},
-       .float_bound = 5e-5},  // its gradient in a row of 61,001 sums that many
+       .float_bound = 5e-5},  // each gradient is a sum over a row of 61,001 elements
       {.declaration = "masked_softmax(x,mask)",
        .draw =
            [](Rng& rng, Size size) {

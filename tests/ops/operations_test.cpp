@@ -20,7 +20,7 @@ std::uint64_t seed_of(const std::string& text) {
 
 class Operation : public ::testing::TestWithParam<OpCase> {
  protected:
-  // Draws that differ from case to case and are the same on every machine.
+  // Random draws differ between cases and are the same on every machine.
   Rng rng_{seed_of(GetParam().declaration + GetParam().variant)};
   Call draw(Size size) { return GetParam().draw(rng_, size); }
 };
@@ -42,7 +42,7 @@ TEST_P(Operation, GradientAgreesWithFiniteDifferences) {
   }
 }
 
-// Added to what is collected already, not written over it.
+// Gradients are added to an existing gradient instead of replacing it.
 TEST_P(Operation, GradientsOfSeveralUsesAddUp) {
   for (int round = 0; round < 5; ++round) {
     const Call call = draw(Size::kSmall);
@@ -53,7 +53,7 @@ TEST_P(Operation, GradientsOfSeveralUsesAddUp) {
   }
 }
 
-// What is not asked for is not computed, and does not disturb the rest.
+// A gradient that is not requested is not computed, and the other gradients do not change.
 TEST_P(Operation, GradientOfOneInputAlone) {
   for (int round = 0; round < 5; ++round) {
     const Call call = draw(Size::kSmall);
@@ -73,13 +73,13 @@ TEST_P(Operation, LeavesItsInputsAlone) {
   for (const Tensor& input : inputs) before.push_back(input.clone());
   const Outcome recorded = evaluate(call.function, inputs);
   for (std::size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(same_bits(inputs[i], before[i])) << "input " << i;
-  // Without a tape the result is the same, and nobody's gradient.
+  // Without a tape, the result is the same and requires no gradient.
   const Tensor inference = call.function(inputs);
   EXPECT_FALSE(inference.requires_grad());
   EXPECT_TRUE(same_bits(inference, recorded.value));
 }
 
-// ---- the same numbers however they are computed ----
+// ---- the same results in both types, on all threads and kernel sets ----
 
 TEST_P(Operation, Float32AgreesWithFloat64) {
   for (int round = 0; round < 6; ++round) {
@@ -124,7 +124,7 @@ TEST_P(Operation, BitsDoNotDependOnTheNumberOfThreads) {
   }
 }
 
-// ---- the edges ----
+// ---- edge cases ----
 
 TEST_P(Operation, EmptyInputsGiveNoNaN) {
   for (int round = 0; round < 12; ++round) {
@@ -156,7 +156,7 @@ TEST_P(Operation, InputsOfTwoTypesAreRefused) {
     std::vector<Tensor> inputs = call.inputs;
     inputs[i] = inputs[i].to(DType::kFloat32);
     const std::string message = error_of([&] { call.function(inputs); });
-    // The composite of an operation may be stopped by the checks of the operation itself.
+    // The error of a composite may come from the operation that it imitates.
     const std::string operation =
         GetParam().operation() == "attention_composite" ? "attention" : GetParam().operation();
     for (const std::string& piece : {operation + ": ", std::string("float32"), std::string("float64")})

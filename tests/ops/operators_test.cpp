@@ -12,7 +12,7 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-// f of a = {1, 2, 4} and b = {8} in both types; the gradients of sum(f).
+// Checks f(a, b) for a = {1, 2, 4} and b = {8} in both types, and the gradients of sum(f).
 void expect(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Numbers& value, const Numbers& of_a,
             double of_b) {
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {

@@ -11,7 +11,7 @@ namespace {
 enum class Kind { kRnn, kGru, kLstm };
 Index gates_of(Kind kind) { return kind == Kind::kRnn ? 1 : kind == Kind::kGru ? 3 : 4; }
 
-// The states after the steps, and the cell after the last step as one more step.
+// The states after all steps, with the last cell appended as one more step.
 Tensor joined(const Tensor& h, const Tensor& cell) { return concat({h, reshape(cell, {h.size(0), 1, h.size(2)})}, 1); }
 
 // Inputs: x, w, bias, h0 and (LSTM) c0.
@@ -62,7 +62,7 @@ class Recurrent : public ::testing::TestWithParam<Kind> {};
 TEST_P(Recurrent, EqualsItsComposite) {
   const Kind kind = GetParam();
   Rng rng(21);
-  // 33 units and more: whole panels of columns and a rest. 30 sequences: more than one part of the batch.
+  // 33 and more units: whole panels of columns and a remainder. 30 sequences: more than one part of the batch.
   const Index sizes[][3] = {{1, 1, 1}, {2, 3, 4}, {3, 1, 5}, {1, 6, 33}, {30, 4, 5}, {5, 7, 32}, {4, 3, 50}};
   for (const auto& s : sizes) {
     const auto inputs = draw_inputs(kind, rng, s[0], s[1], s[2]);
@@ -86,7 +86,7 @@ TEST_P(Recurrent, UndefinedBiasAndStateAreZeros) {
   EXPECT_TRUE(same_bits(fused(kind, inputs), want));
 }
 
-// A sequence in two parts, each started from the state that the part before left, equals the whole.
+// A sequence in two parts, the second starting from the state of the first, equals the whole sequence.
 TEST_P(Recurrent, StateCarriesASequenceOn) {
   const Kind kind = GetParam();
   Rng rng(23);

@@ -82,7 +82,7 @@ TEST(SpecialValues, Pow) {
   }
 }
 
-// The side that is not selected gets the gradient 0 even where its numbers are not finite.
+// The side that is not selected gets gradient 0, even if its values are not finite.
 TEST(SpecialValues, Where) {
   const Tensor mask = row({1, 0, 2});
   expect_values(where(mask, row({1, kNan, -0.0}), row({kInf, 5, 6})), {1, 5, 0});
@@ -190,7 +190,7 @@ TEST(SpecialValues, Losses) {
       1e-12);
 }
 
-// The options of cross_entropy against log_softmax, gather and sums.
+// Compares the options of cross_entropy with log_softmax, gather and sums.
 TEST(SpecialValues, CrossEntropyOptions) {
   Rng rng(41);
   const Tensor x = draw_values(rng, {4, 3}), w = row({0.5, 1, 2});

@@ -69,7 +69,7 @@ double mapped(double x) {
   return polynomial(x, {6.92518588, -16.0515541, 13.2872128, -4.29592447, 0.472143679});
 }
 
-// A gradient A diag(s) B^T with known singular vectors: the update must be A diag(mapped(s)) B^T, and the mapped values
+// A gradient A diag(s) B^T with known singular vectors. The update must be A diag(mapped(s)) B^T. The mapped values
 // must be within 0.9 of 1 for all s / |s| in [0.002 * 1.02, 1].
 TEST(Muon, OrthogonalizesTheUpdate) {
   Rng rng(1);

@@ -17,8 +17,8 @@
 namespace headlight::tests {
 namespace {
 
-// Parameters of rank 1, 2 and 3, of several roles, one of which gets no gradient; the matrix is larger than what one thread takes at a
-// time.
+// Parameters of rank 1, 2 and 3 with several roles. One of them gets no gradient, and the matrix is larger than one
+// thread's chunk.
 std::vector<NamedTensor> parameters() {
   Rng rng(1);
   std::vector<NamedTensor> all = {{"bias", Tensor::normal({37}, 0, 1, rng)},
@@ -29,7 +29,8 @@ std::vector<NamedTensor> parameters() {
   return all;
 }
 
-// Gives every parameter but "unused" a gradient: d sum(p c) / dp = c, with c drawn anew; some of it is exactly zero.
+// Gives every parameter except "unused" a gradient: d sum(p c) / dp = c, with a new random c, some of whose elements
+// are exactly 0.
 std::vector<Tensor> give_gradients(std::vector<NamedTensor>& all, Rng& rng) {
   std::vector<Tensor> given(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -79,7 +80,7 @@ TEST(AdamW, AgreesWithPlainLoops) {
       EXPECT_EQ(optimizer.steps(), step);
       for (std::size_t i = 0; i < gradients.size(); ++i) {
         Plain& one = right[i];
-        const std::vector<double> g = gradients[i].to_vector();  // empty where there is none
+        const std::vector<double> g = gradients[i].to_vector();  // empty for the parameter without a gradient
         for (std::size_t j = 0; j < g.size(); ++j) {
           one.first[j] = beta1 * one.first[j] + (1 - beta1) * scale * g[j];
           one.second[j] = beta2 * one.second[j] + (1 - beta2) * scale * g[j] * scale * g[j];
@@ -98,7 +99,7 @@ TEST(AdamW, DecaysMatricesAlone) {
   const std::vector<Plain> before = plain_copy(all);
   for (NamedTensor& p : all) {
     Tape tape;
-    tape.backward(scale(sum(p.value), 0));  // gradients of zero: nothing but the decay acts
+    tape.backward(scale(sum(p.value), 0));  // gradients of zero, so only the decay acts
   }
   AdamW(all, {.weight_decay = 0.5}).step(0.1);
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -121,7 +122,7 @@ TEST(Sgd, AgreesWithPlainLoops) {
         optimizer.step(rate, scale);
         for (std::size_t i = 0; i < gradients.size(); ++i) {
           Plain& one = right[i];
-          const std::vector<double> g = gradients[i].to_vector();  // empty where there is none
+          const std::vector<double> g = gradients[i].to_vector();  // empty for the parameter without a gradient
           for (std::size_t j = 0; j < g.size(); ++j) {
             one.first[j] = momentum * one.first[j] + scale * g[j] + (one.matrix ? decay * one.p[j] : 0);
             one.p[j] -= rate * one.first[j];
@@ -180,7 +181,7 @@ TEST(Optimizer, StateIsNamedAndShapedAfterTheParameters) {
             "bias.m [37] cube.m [2,3,5] bias.v [37] cube.v [2,3,5] unused.momentum [4,4] weight.momentum [130,260] ");
 }
 
-// Parameters, state() and steps() are all there is: with them another optimizer goes on as if never interrupted.
+// An optimizer with the same parameters, state() and steps() continues as if there had been no interruption.
 TEST(Optimizer, GoesOnBitIdenticallyFromItsState) {
   for (const Make& make : kOptimizers) {
     std::vector<NamedTensor> straight = parameters(), resumed = parameters();
@@ -209,7 +210,7 @@ TEST(Optimizer, GoesOnBitIdenticallyFromItsState) {
   }
 }
 
-// A scale of the gradients is the same as gradients that were scaled: how clipping and accumulation are done.
+// The `scale` argument has the same effect as scaled gradients; clipping and accumulation use it.
 TEST(Optimizer, GradientScaleScalesGradients) {
   for (const Make& make : kOptimizers) {
     std::vector<NamedTensor> scaled = parameters(), direct = parameters();
@@ -276,10 +277,10 @@ TEST(Optimizer, RefusesDoubles) {
 TEST(GradientNorm, IsTheLengthOfAllGradientsAsOneVector) {
   const EngineScope restore;
   std::vector<NamedTensor> all = parameters();
-  EXPECT_EQ(gradient_norm(all), 0);  // none yet
+  EXPECT_EQ(gradient_norm(all), 0);  // no gradients yet
   Rng rng(8);
   double squares = 0;
-  for (const Tensor& g : give_gradients(all, rng))  // the second has none, and those after it count all the same
+  for (const Tensor& g : give_gradients(all, rng))  // the second parameter has none; the later ones still count
     for (const double v : g.to_vector()) squares += v * v;
   const double norm = gradient_norm(all);
   EXPECT_NEAR(norm / std::sqrt(squares), 1, 1e-7);
@@ -295,7 +296,7 @@ TEST(GradientNorm, IsTheLengthOfAllGradientsAsOneVector) {
   EXPECT_NEAR(gradient_norm(huge) / 5e30, 1, 1e-6);
 }
 
-TEST(Optimizers, RefuseWhatCannotTrain) {
+TEST(Optimizers, RefuseInvalidOptions) {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
   const auto one = [] { return std::vector<NamedTensor>{{"p", Tensor::zeros({2, 2}, DType::kFloat32)}}; };
   const auto adamw = [&](const AdamW::Options& o) { return error_of([&] { AdamW(one(), o); }); };
@@ -319,7 +320,7 @@ TEST(Optimizers, RefuseWhatCannotTrain) {
   EXPECT_NO_THROW(optimizer.step(0));
 }
 
-TEST(Schedules, RefuseWhatIsNoSchedule) {
+TEST(Schedules, RefuseInvalidSchedules) {
   const double nan = std::nan("");
   for (const Schedule& bad :
        {Schedule{.peak = nan}, Schedule{.peak = -1}, Schedule{.lowest = nan}, Schedule{.lowest = -1},
@@ -328,7 +329,7 @@ TEST(Schedules, RefuseWhatIsNoSchedule) {
   EXPECT_TRUE(contains(error_of([] { Schedule{}.at(-1); }), "schedule: step -1"));
 }
 
-// linear() saved the weight: its gradient must not be that of the stepped one.
+// linear() saved the weight, so the gradient must not use the weight after the step.
 TEST(Optimizer, AStepBetweenForwardAndBackwardIsAnError) {
   Tensor x = Tensor::full({1, 2}, 1), w = Tensor::full({1, 2}, 1);
   for (Tensor* t : {&x, &w}) t->set_requires_grad(true);
@@ -346,7 +347,7 @@ TEST(Optimizer, AStepBetweenForwardAndBackwardIsAnError) {
     w.zero_grad();
     pass(false);
     optimizer->step(0.1);
-    pass(false);  // a step between two passes is the rule
+    pass(false);  // a step between two passes is the normal case
     const std::string message = error_of([&] { pass(true); });
     EXPECT_NE(message.find("linear: input 1 was changed in place"), std::string::npos) << message;
   }

@@ -39,7 +39,7 @@ TEST(Schedule, ConstantStaysAtThePeak) {
   for (Index step = 2; step < 12; ++step) EXPECT_EQ(s.at(step), 0.3);
 }
 
-// Never past its ends, never a division by nothing, whatever the lengths.
+// For all lengths, the rate stays within its bounds, and nothing is divided by 0.
 TEST(Schedule, EndsAreMetForEveryLength) {
   for (const Decay decay : kDecays)
     for (const Index warmup : {0, 1, 5, 9})

@@ -1,3 +1,4 @@
+// AtomicFolder: all files of a folder appear together, or none of them.
 #include "os/atomic_folder.h"
 
 #include <gtest/gtest.h>

@@ -25,7 +25,7 @@ class Fixture {
     file_.read(name, std::span<float>(t.data<float>(), static_cast<std::size_t>(t.numel())));
     return t;
   }
-  // One that collects a gradient.
+  // A tensor that collects a gradient.
   Tensor leaf(const std::string& name) const {
     Tensor t = tensor(name);
     t.set_requires_grad(true);
@@ -47,7 +47,7 @@ class Fixture {
   SafeTensors file_;
 };
 
-// Passes when got is what PyTorch has, element by element, to 1e-5 of it or of 1.
+// Passes if `got` agrees with PyTorch's result in every element, to 1e-5 of the element or of 1.
 ::testing::AssertionResult agrees(const Tensor& got, const Tensor& right);
 
 }  // namespace headlight::tests

@@ -39,7 +39,7 @@ struct BinaryFunction {
 };
 const BinaryFunction kBinary[] = {{"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}};
 
-// The numbers of the file: all are stored as float64, those of float32 too.
+// The numbers of the file. All are stored as float64, also the results in float32.
 class Numbers {
  public:
   explicit Numbers(DType dtype) : prefix_(dtype == DType::kFloat32 ? "f32." : "f64.") {}
@@ -50,16 +50,17 @@ class Numbers {
   Fixture file_{"special_values"};
 };
 
-// What Headlight gives on purpose where PyTorch gives something else; the sign of a 0 is open then.
+// The value that Headlight gives where it intentionally differs from PyTorch. The sign of a 0 is then not compared.
 std::optional<double> decided(const std::string& what, double x, double in_pytorch) {
   // PyTorch's vectorized erf form overflows next to the largest float32; the limit for large x is x.
   if (what == "gelu_erf.y" && x >= 3e38) return x;
-  // In PyTorch x^3 overflows and meets a slope of 0: NaN. The limits are 0 and 1; an infinite dy times 1 is infinite.
+  // In PyTorch, x^3 overflows and is multiplied by a slope of 0, which gives NaN. The limits of dx are 0 and 1; an
+  // infinite dy times 1 is infinite.
   if (what == "gelu_tanh.dx" && std::abs(x) >= 1e30) return x > 0 ? 1 : 0;
   if (what == "gelu_tanh.dx_inf" && x >= 1e30) return kInf;
-  // -inf times a gate of 0: NaN in PyTorch, as is the value here and there. The limit is 0.
+  // For x = -inf the gate is 0 and PyTorch's gradient is NaN, as is the value in both libraries. The limit is 0.
   if (what == "silu.dx" && x == -kInf) return 0;
-  // Slopes of -1e-87 and smaller underflow; whether to +0 or -0 differs between kernel sets too.
+  // Slopes below about 1e-87 in size underflow, and the sign of the 0 differs between kernel sets too.
   if ((what == "gelu_erf.dx" || what == "gelu_tanh.dx") && x < 0 && in_pytorch == 0) return 0;
   return {};
 }

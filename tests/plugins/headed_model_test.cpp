@@ -1,5 +1,5 @@
-// A model with attention heads that is no transformer: the commands `headlight heads` measure and ablate its heads, and
-// those that need a transformer refuse it in one line.
+// A model with attention heads that is not a transformer: `headlight heads` measures and ablates its heads, and
+// commands that need a transformer refuse it in one line.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,8 +20,8 @@
 namespace headlight::tests {
 namespace {
 
-// Attention with fixed patterns: head h gives token t the value of the token h + 1 places earlier, if there is one. The
-// heads have no queries and keys; all that they share with those of a transformer are their hooks.
+// Attention with fixed patterns: head h gives each token the value of the token h + 1 places earlier, if there is one.
+// The heads have no queries and keys, but they run the same hooks as a transformer's heads.
 class ShiftHeads : public Module {
  public:
   ShiftHeads(Index width, Index heads)

@@ -1,5 +1,5 @@
-// Parts that a program registers itself: every command works with them, and what needs to know a part's kind refuses an
-// unknown one by name. The parts have no descriptions of their steps.
+// Parts that a program registers itself. Every command works with them, and code that needs a built-in kind of part
+// refuses an unknown kind by name. The parts have no descriptions of their steps.
 #include <gtest/gtest.h>
 
 #include "exchange/exchange.h"
@@ -79,7 +79,7 @@ void register_all() {
   (void)once;
 }
 
-// One setting that selects a part of ours.
+// A setting that selects a part defined in this test.
 struct Own {
   const char *flag, *value;
 };
@@ -121,7 +121,7 @@ TEST(OwnParts, AreRefusedByNameWhereTheirKindMatters) {
   register_all();
   const TemporaryDirectory directory;
   const auto model_of = [](const Own& own) { return std::make_unique<TransformerLM>(small(own).transformer(11)); };
-  // No reader of single tokens, in any format; the decoder names the part.
+  // There is no single-token reader in any weight format; the error names the part.
   const std::pair<Own, const char*> unknown[] = {
       {kOwn[0], "decoder: the norm own-norm does not describe its step"},
       {kOwn[2], "decoder: the activation own-activation does not describe its values"},

@@ -2,7 +2,7 @@
 #include "ops/cases.h"
 
 namespace headlight {
-Tensor softplus(const Tensor& x);  // the line that would stand in ops.h
+Tensor softplus(const Tensor& x);  // the line for ops.h
 }
 
 namespace headlight::tests {

@@ -18,7 +18,7 @@ using cli::allocated_bytes;
 
 constexpr Index kBatch = 3, kTime = 24, kWidth = 32, kHeads = 4, kVocabulary = 20;
 
-// A small network with one of everything that a transformer or a recurrent model trains.
+// A small network with one of each layer that a transformer or a recurrent model trains.
 struct Network {
   Rng rng{1};
   std::vector<Tensor> all;
@@ -105,7 +105,7 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
       }
     }
     const Index after = allocated_bytes();
-    EXPECT_LT(last, 0.9 * first);  // it does learn
+    EXPECT_LT(last, 0.9 * first);  // the network learns
     if (tests::kAddressSanitizer) continue;
     EXPECT_EQ(pool_stats().system_allocations, system) << used << " threads";
     EXPECT_EQ(after, bytes) << "operator new was called, " << used << " threads";
@@ -114,7 +114,7 @@ TEST(Allocation, NoneAfterTheSecondTrainingStep) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
 }
 
-// Evaluation, without a tape, is as frugal.
+// Evaluation without a tape allocates nothing either.
 TEST(Allocation, NoneInRepeatedInference) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool allocates every time";
   const Network network;
@@ -127,11 +127,12 @@ TEST(Allocation, NoneInRepeatedInference) {
   EXPECT_EQ(pool_stats().system_allocations, system);
 }
 
-// The counter counts.
+// The test's own counter works.
 TEST(Allocation, OperatorNewIsSeen) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "AddressSanitizer has an operator new of its own";
   const Index before = allocated_bytes();
-  // Called by name: the allocation of a new expression or of a vector nobody reads may be optimized away (clang does).
+  // Call operator new by name: compilers such as clang may remove the allocation of a new expression or an unused
+  // vector.
   void* block = ::operator new(10);
   EXPECT_EQ(allocated_bytes(), before + 10);
   ::operator delete(block);

@@ -17,7 +17,7 @@ namespace {
 
 using tests::kAddressSanitizer;
 
-// What a request of `bytes` is counted as.
+// The bytes that the statistics count for a request of `bytes`.
 Index block_bytes(std::size_t bytes) {
   const Index before = pool_stats().bytes_in_use;
   void* block = pool_allocate(bytes);
@@ -135,7 +135,7 @@ TEST(Pool, TrimGivesFreeBlocksBack) {
 
 TEST(Pool, ReleaseOfNothing) { pool_release(nullptr, 100); }
 
-TEST(Pool, RefusesWhatCannotBe) {
+TEST(Pool, RefusesImpossibleSizes) {
   EXPECT_THROW(pool_allocate(std::size_t(-1)), Error);
   EXPECT_THROW(pool_allocate((std::size_t{1} << 46) + 1), Error);
 }

@@ -116,7 +116,7 @@ TEST(Tensor, HandlesAndCopies) {
   EXPECT_EQ(wide.dtype(), DType::kFloat64);
   EXPECT_TRUE(handle.same_storage(x) && bare.same_storage(x) && alias.same_storage(x));
   EXPECT_FALSE(copy.same_storage(x) || wide.same_storage(x));
-  EXPECT_FALSE(x.to(DType::kFloat32).same_storage(x));  // a copy, even in the same type
+  EXPECT_FALSE(x.to(DType::kFloat32).same_storage(x));  // to() copies even if the type is the same
   EXPECT_TRUE(handle.requires_grad());
   for (const Tensor& without : {copy, bare, alias, wide}) EXPECT_FALSE(without.requires_grad());
 }
@@ -157,7 +157,7 @@ TEST(Tensor, Gradients) {
   Tensor x = Tensor::zeros({2});
   EXPECT_FALSE(x.requires_grad());
   EXPECT_FALSE(x.grad().defined());
-  x.zero_grad();  // nothing to do
+  x.zero_grad();  // has no effect
   x.set_requires_grad(true);
   EXPECT_TRUE(x.requires_grad());
   EXPECT_FALSE(x.grad().defined());
@@ -181,10 +181,10 @@ TEST(Tensor, RequiresGradTwiceKeepsTheGradientAndTheHandles) {
   EXPECT_EQ(copy.slot(), x.slot());
 }
 
-// As model.parameters() gives them: handles of the same leaf.
+// Handles of the same leaf, like those from model.parameters().
 TEST(Tensor, RequiresGradOffAndOnHoldsForEveryHandle) {
   Tensor x = Tensor::zeros({2});
-  x.set_requires_grad(false);  // nothing to do
+  x.set_requires_grad(false);  // has no effect
   EXPECT_FALSE(x.requires_grad());
   x.set_requires_grad(true);
   Tensor copy = x;
@@ -215,7 +215,7 @@ TEST(TensorErrors, SayWhatIsWrong) {
 
 TEST(TensorErrors, MemoryThatIsNotThere) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "AddressSanitizer needs the address space for itself";
-  // A limit, so that the system refuses even where it promises more memory than it has.
+  // A limit on the address space, because some systems promise more memory than they have.
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
   rlimit limited = before;

@@ -21,7 +21,7 @@ Setting setting(const char* name) {
   return found ? *found : Setting{};
 }
 
-// Values of a setting that are allowed: the ends of its range (when they belong to it) and something between.
+// Allowed values of a setting: the ends of its range, if included, and a value in between.
 std::vector<std::string> allowed_values(const Setting& s) {
   if (s.is_switch()) return {"yes", "no"};
   std::vector<std::string> choices = s.choices;  // "window:W" stands for "window:7"
@@ -64,7 +64,7 @@ TEST(Settings, HaveTheirOwnNamesAndHelp) {
   EXPECT_EQ(find_setting("min_lr"), nullptr);
 }
 
-// Every field of RunConfig has its setting: what is set in one and stored comes back, field by field.
+// Every field of RunConfig has a setting: values that are set and stored are read back unchanged, field by field.
 TEST(Settings, TextComesBackAsItWas) {
   for (const Setting& s : settings()) {
     for (const std::string& value : allowed_values(s)) {
@@ -160,7 +160,7 @@ TEST(Config, JsonErrorsNameFileAndSetting) {
   EXPECT_TRUE(contains(line("[1]"), "config.json"));
 }
 
-TEST(Config, WhatAFileLeavesOutStays) {
+TEST(Config, SettingsMissingInAFileKeepTheirValues) {
   const Json json = parse_json("{\"layers\":7}", "config.json");
   RunConfig config;
   config.width = 96;
@@ -210,7 +210,7 @@ TEST(Config, EverySettingReachesTheModelOrTheSchedule) {
   EXPECT_EQ(s.steps, 99);
 }
 
-TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
+TEST(Config, ChecksCombinationsOfSettings) {
   const auto line = [](auto change) {
     RunConfig c;
     change(c);
@@ -229,7 +229,7 @@ TEST(Config, ChecksWhatNoSingleSettingIsToBlameFor) {
   EXPECT_TRUE(contains(line([](RunConfig& c) { c.batch = 1 << 20, c.context = 1 << 12; }), "GB of memory"));
 }
 
-TEST(Presets, AreWhatTheyAreSaidToBe) {
+TEST(Presets, MatchTheirDescriptions) {
   for (const Preset& preset : presets())
     EXPECT_EQ(error_of([&] { preset.config.check(); }), "(no error)") << preset.name;
   const RunConfig& micro = find_preset("micro").config;
@@ -264,7 +264,7 @@ TEST(Presets, AreWhatTheyAreSaidToBe) {
             "baby; did you mean baby?");
 }
 
-// For users of the library: every range and choice of the table, whatever the setting.
+// Users of the library can set any value, so every range and every choice in the table is checked.
 TEST(Config, ChecksTheRangeOfEverySetting) {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
   int checked = 0;
@@ -309,7 +309,7 @@ TEST(Config, ChecksTheRangeOfEverySetting) {
   EXPECT_EQ(line([](RunConfig& c) { c.optimizer = ""; }), "--optimizer '': not one of adamw, sgd, muon");
 }
 
-// Written by version 0.1.0: texts where enums are now, and none of the settings that came later.
+// A file of version 0.1.0: strings for today's enums, and none of the later settings.
 TEST(Config, RunsOfEarlierVersionsAreRead) {
   const TemporaryDirectory directory;
   write_file_atomically(directory / "config.json", read_file(HEADLIGHT_SOURCE_DIR "/tests/fixtures/config_0_1_0.json"));

@@ -110,7 +110,7 @@ TEST_F(Distillation, TheGradientIsThatOfTheMixedLoss) {
     if (r.step == 0) norms.push_back(r.grad_norm), losses.push_back(r.loss);
     return true;
   });
-  // The same by hand.
+  // The same step, computed by hand.
   const Trainer fresh(c, load_run_data(c), "");
   Rng batches(mix64(static_cast<std::uint64_t>(c.seed) ^ 0xb0));
   Batch batch;
@@ -152,7 +152,7 @@ TEST_F(Distillation, ResumesBitForBit) {
   Trainer(c, load_run_data(c), at("part")).run([](const StepRecord& r) { return r.step < 3; });
   const RunConfig stored = RunDirectory(at("part")).load_info().config;
   EXPECT_EQ(stored.teacher, c.teacher);
-  // The teacher may move.
+  // The teacher may be moved to another directory.
   std::filesystem::rename(at("teacher"), at("moved"));
   expect_error([&] { Trainer::resume(stored, load_run_data(stored), at("part")); },
                {"--teacher ", "cannot load the teacher", "no such run", "name the directory of a trained run"});

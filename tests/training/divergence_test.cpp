@@ -12,7 +12,7 @@ namespace {
 
 class Divergence : public testing::Test {
  protected:
-  // What was said after each validation, and how the run ended.
+  // The warnings after each validation, and how the run ended.
   struct Seen {
     std::vector<std::string> warnings;
     std::vector<Index> at;
@@ -42,7 +42,7 @@ class Divergence : public testing::Test {
     Trainer trainer(config, tiny_data(directory_, config), out);
     return train(trainer);
   }
-  // A rate that no training survives, without a NaN.
+  // A learning rate at which every training diverges without a NaN.
   static RunConfig wild() {
     RunConfig c = tiny_config();
     c.lr = c.min_lr = 10;
@@ -57,7 +57,7 @@ class Divergence : public testing::Test {
 TEST_F(Divergence, WarnsOnceAtTheThirdValidationInARow) {
   const Seen seen = train(wild());
   ASSERT_EQ(seen.records.size(), 41u) << "nothing stops it";
-  // From the records alone, by the rule in trainer.h.
+  // The expected warnings, computed from the records by the rule in trainer.h.
   const double guess = std::log(static_cast<double>(tiny_data(directory_, wild()).vocabulary.size()));
   const double limit = std::max(guess, seen.records[0].val_loss) + 0.1;
   Index row = 0, third = -1;
@@ -120,7 +120,7 @@ TEST_F(Divergence, AResumedRunEndsAtTheSameStep) {
               true)
         << stop;
   }
-  // It ends at once when it is resumed as it is, and goes on when it is told to.
+  // Resumed with the same settings, the run ends at once; with stop_on_divergence off, the run continues.
   EXPECT_EQ(train(*Trainer::resume(c, tiny_data(directory_, c), directory_ / "whole")).error, whole.error);
   c.stop_on_divergence = false;
   const Seen on = train(*Trainer::resume(c, tiny_data(directory_, c), directory_ / "whole"));
@@ -140,7 +140,7 @@ TEST_F(Divergence, SaysNothingOfHealthyRuns) {
     }
 }
 
-// A rise at the beginning, longer than three validations, is the warm-up's: it is not counted.
+// A loss increase at the beginning, longer than three validations, is not counted during warmup.
 TEST_F(Divergence, ARiseThatTheWarmUpCoversIsNotCounted) {
   RunConfig c = wild();
   c.warmup = 38, c.stop_on_divergence = true;
@@ -152,8 +152,8 @@ TEST_F(Divergence, ARiseThatTheWarmUpCoversIsNotCounted) {
   EXPECT_LE(seen.warnings.size(), 1u) << "at the end it is still worse than it began";
 }
 
-// The validation part is another language: the better the training, the worse the validation.
-TEST_F(Divergence, ATextLearnedByHeartIsToldApart) {
+// The validation part is in another language, so the validation loss rises as the training loss falls.
+TEST_F(Divergence, OverfittingIsNotDivergence) {
   RunConfig c = tiny_config();
   std::string text;
   for (int i = 0; i < 160; ++i) text += "abcd";

@@ -20,9 +20,9 @@ std::unique_ptr<TransformerLM> model(Index vocabulary, Index context) {
   config.layers = 1;
   config.heads = 2;
   config.width = 8;
-  config.dropout = 0.5;  // must not act
+  config.dropout = 0.5;  // evaluate() must not apply it
   auto made = std::make_unique<TransformerLM>(config);
-  for (const NamedTensor& p : made->parameters()) {  // far from uniform
+  for (const NamedTensor& p : made->parameters()) {  // make the predictions far from uniform
     Tensor value = p.value;
     if (p.value.rank() == 2)
       for (Index i = 0; i < value.numel(); ++i) value.data<float>()[i] *= 20;
@@ -79,7 +79,7 @@ TEST(Evaluate, IsTheMeanLossOfEveryPrediction) {
 
 TEST(Evaluate, SeveralBatchesMakeOneMean) {
   Rng rng(1);
-  const TokenText text = random_text(9001, rng);  // over 4096 at a time
+  const TokenText text = random_text(9001, rng);  // more than the 4096 tokens of one batch
   const auto m = model(7, 8);
   Index count = 0;
   const double wanted = by_hand(*m, text, evaluation_windows(text, 8), &count);
@@ -119,11 +119,11 @@ TEST(RunData, OfACorpusKnowsItsFloor) {
   const double floor = floor_of(windows, d.validation_log_probability);
   EXPECT_GT(floor, 0.1);
   EXPECT_LT(floor, 0.5);
-  // No model can do better, and certainly not one that knows nothing.
+  // No model has a lower loss, and an untrained model has a higher one.
   const auto m = model(d.vocabulary.size(), 64);
   EXPECT_GT(evaluate(*m, d.validation).loss, floor);
   EXPECT_EQ(load_run_data(c).fingerprint, d.fingerprint);
-  c.corpus_chars = 21000;  // a few tales more
+  c.corpus_chars = 21000;  // adds a few tales
   EXPECT_NE(load_run_data(c).fingerprint, d.fingerprint);
 }
 

@@ -1,5 +1,6 @@
-// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread invariance, training,
-// saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
+// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread
+// invariance, training, saving and loading, resuming, allocation, single-token readers, and memory estimates. A new
+// family needs no edit here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -187,7 +188,7 @@ TEST_P(Families, EveryThreadCountGivesTheSameBits) {
 TEST_P(Families, AReaderGivesTheModelsLogits) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
-  if (model->objective() != Objective::kNextToken) {  // readers and generation are for models of the next token
+  if (model->objective() != Objective::kNextToken) {  // readers and generation exist only for next-token models
     Rng rng(1);
     const std::int32_t prompt[] = {1, 2};
     EXPECT_TRUE(contains(error_of([&] { generate(*model, prompt, 3, {}, rng); }), "does not continue a text"));
@@ -209,7 +210,7 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
     expect_row(reader->next(ids[static_cast<std::size_t>(t)]), whole, t);
     EXPECT_EQ(reader->length(), t + 1);
   }
-  // Beyond the context a reader goes on; after start() it has forgotten everything.
+  // A reader continues beyond the context. After start(), earlier tokens have no effect.
   for (const std::int32_t id : std::span(ids).subspan(static_cast<std::size_t>(c.context))) {
     const std::span<const float> logits = reader->next(id);
     EXPECT_TRUE(std::isfinite(logits[0]));
@@ -219,8 +220,8 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
   EXPECT_NE(error_of([&] { reader->start({}); }), "(no error)");
 }
 
-// A reader that drops its oldest tokens equals a model of three times the context whose window is the context. A reader
-// of absolute positions starts again, and equals the model on the tokens it kept.
+// A reader that drops its oldest tokens equals a model with three times the context and an attention window of the
+// context. A reader with absolute positions restarts instead, and equals the model on the tokens that it kept.
 TEST_P(Families, AReaderGivesTheModelsLogitsOverThreeTimesTheContext) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);

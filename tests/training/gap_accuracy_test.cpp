@@ -14,7 +14,7 @@ namespace {
 
 constexpr Index kTokens = 6, kContext = 8;
 
-// Predicts that every token equals the one before it; `objective` says what the logits are for.
+// A model that predicts each token to equal the one before; `objective` says what its logits predict.
 struct Repeats final : LanguageModel {
   explicit Repeats(Objective which) : what(which) {}
   Tensor operator()(std::span<const std::int32_t> ids, Index batch) const override {
@@ -34,7 +34,7 @@ struct Repeats final : LanguageModel {
   Objective what;
 };
 
-// Random tokens, each twice. Predicting "as the last" is right at every second place.
+// Random tokens, each twice. "Equal to the token before" is right at every second place.
 TokenText doubled(Index count, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<std::int32_t> ids;
@@ -44,7 +44,8 @@ TokenText doubled(Index count, std::uint64_t seed) {
 
 TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
   const TokenText text = doubled(8000, 1);
-  // At the second of two equal tokens always right, at the first with probability 1/6. Places 1..7 hold four second ones.
+  // The second of two equal tokens is always right, the first with probability 1/6. Places 1..7 hold four second
+  // tokens.
   const double left = (4 + 3.0 / 6) / 7;
   const GapAccuracy masked = gap_accuracy(Repeats(Objective::kMasked), text, 2000),
                     causal = gap_accuracy(Repeats(Objective::kNextToken), text, 2000);
@@ -52,7 +53,8 @@ TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
   EXPECT_NEAR(masked.filled, left, 0.03);
   EXPECT_EQ(masked.by_sequence, -1);
   EXPECT_EQ(causal.filled, masked.filled) << "the same gaps";
-  // Between equal neighbors only that token is likely; elsewhere either neighbor is as likely, and one of them is right.
+  // Between equal neighbors only that token is likely; elsewhere either neighbor is as likely, and one of them is
+  // right.
   EXPECT_GT(causal.by_sequence, 0.45);
   EXPECT_NE(causal.by_sequence, causal.filled);
   EXPECT_TRUE(contains(error_of([&] { gap_accuracy(Repeats(Objective::kPairs), text, 10); }), "has no gaps to fill"));
@@ -60,7 +62,8 @@ TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
       contains(error_of([] { gap_accuracy(Repeats(Objective::kMasked), doubled(3, 1), 10); }), "no whole window"));
 }
 
-// Both models have equal sizes and see the same windows. The left context determines only the second of two equal tokens.
+// Both models have equal sizes and see the same windows. The left context determines only the second of two equal
+// tokens.
 template <class Model>
 GapAccuracy trained_accuracy() {
   seed_generator(1);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr PlanText kMegabyte{.train = 1'000'000, .validation = 111'000, .vocabulary = 65};
 
-// A machine of so many operations a second, whatever the size.
+// A machine that performs `flops` operations a second for models of any size.
 auto machine(double flops, Index vocabulary = 65) {
   return
       [=](const RunConfig& c) { return flops * static_cast<double>(c.batch * c.context) / step_flops(c, vocabulary); };
@@ -28,7 +28,7 @@ TEST(Plan, TakesTheTimeItIsGiven) {
     const Plan p = plan(seconds);
     const RunConfig& c = p.config;
     const double training = static_cast<double>(c.steps * c.batch * c.context) / p.tokens_per_second;
-    // A validation is forward only, a third of the work.
+    // A validation is a forward pass only, a third of the work of a step.
     const double windows = c.eval_windows > 0 ? static_cast<double>(c.eval_windows)
                                               : static_cast<double>(kMegabyte.validation / c.context);
     const double validations = static_cast<double>(c.steps / c.eval_every + 1);
@@ -41,7 +41,7 @@ TEST(Plan, TakesTheTimeItIsGiven) {
   }
 }
 
-// On a machine on which bfloat16 products make a step `gain` times as fast.
+// On this machine, bfloat16 products make a step `gain` times as fast.
 TEST(Plan, TakesBf16WhereTheCpuHasItAndItPays) {
   const Isa before = current_isa();
   const auto planned = [](double gain, RequestedSettings asked = {}) {
@@ -49,7 +49,7 @@ TEST(Plan, TakesBf16WhereTheCpuHasItAndItPays) {
       return machine(1e11)(c) * (c.precision == Precision::kBf16 ? gain : 1);
     });
   };
-  set_isa(Isa::kPortable);  // without fast products
+  set_isa(Isa::kPortable);  // has no bfloat16 instructions
   EXPECT_EQ(planned(2).config.precision, Precision::kFloat32);
   if (isa_available(Isa::kAvx512Bf16)) {
     set_isa(Isa::kAvx512Bf16);
@@ -133,7 +133,7 @@ TEST(Plan, ExpectsWhatItsLawSays) {
   EXPECT_LT(effective_tokens(1000, 1e9), 16'000.1);
 }
 
-// The records of a run whose steps and validations take so many seconds each.
+// The records of a run with these durations of steps and validations.
 std::vector<StepRecord> records(Index steps, Index eval_every, double step_seconds, double validation_seconds) {
   std::vector<StepRecord> all;
   double seconds = 0;
@@ -159,7 +159,7 @@ TEST(PlanCorrection, FillsTheTimeAtTheSpeedOfTheRun) {
     for (const StepRecord& r : records(p.config.warmup, p.config.eval_every, step, validation))
       if (const auto steps = correction.after(r)) corrected.push_back(*steps);
     ASSERT_EQ(corrected.size(), 1u);
-    // Every eval_every-th step validates, and so does the last.
+    // Every eval_every-th step validates, and so does the last step.
     const auto n = static_cast<double>(corrected[0]), every = static_cast<double>(p.config.eval_every);
     EXPECT_NEAR(n * step + (n / every + 1) * validation, p.seconds, 0.01 * p.seconds) << factor;
   }

@@ -1,4 +1,5 @@
-// What the tables of families and attention patterns refuse, and how a run of an unknown family is refused.
+// Tests of the registries of families and attention patterns: refused registrations, and refused runs of unknown
+// families.
 #include <gtest/gtest.h>
 
 #include "headlight/models/registry.h"

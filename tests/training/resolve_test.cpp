@@ -23,7 +23,7 @@ RequestedSettings timed(RequestedSettings a) {
   a.minutes = true;
   return a;
 }
-// A plan that gives a value of its own to all that it may choose.
+// A plan that sets every setting that a plan may choose.
 void plan(RunConfig& c) {
   c.layers = 6, c.heads = 8, c.width = 256, c.context = 128, c.batch = 5;
   c.lr = 7e-3, c.min_lr = 3e-4, c.dropout = 0.3, c.position = "rotary";
@@ -80,13 +80,13 @@ TEST(Resolve, TheFirstPlaceThatGivesAValueWins) {
   }
 }
 
-// Whatever the setting: its flag goes over the file, and the file over the preset and the plan.
+// For every setting, a flag overrides the file, and the file overrides the preset and the plan.
 TEST(Resolve, HoldsForEverySetting) {
   for (const Setting& s : settings()) {
     if (s.name == std::string("data") || s.name == std::string("grammar") || s.name == std::string("corpus") ||
         s.name == std::string("pairs"))
       continue;
-    if (s.describes_model() && !s.is_of("transformer")) continue;  // these need another --model; see models_test.cpp
+    if (s.describes_model() && !s.is_of("transformer")) continue;  // these need another --model; see families_test.cpp
     if (s.name == std::string("model")) continue;
     const auto other = [&](const RunConfig& than) -> std::string {
       if (s.is_switch()) return text_of(than, s) == "yes" ? "no" : "yes";

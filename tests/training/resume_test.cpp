@@ -30,7 +30,7 @@ TEST_P(Resume, AfterAStopAtAnyStepIsBitIdentical) {
   }
 }
 
-// As after a kill: what the trainer had in memory is lost, the files are those of the last checkpoint.
+// After a kill, only the files of the last checkpoint remain.
 TEST_P(Resume, AfterAKillAtAnyStepIsBitIdentical) {
   train(config_, run("whole"));
   for (const Index last : {0, 1, 5, 6, 10}) {
@@ -140,7 +140,7 @@ TEST_F(TrainerTest, ResumesTheSameTextOnly) {
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(c, data(c, 2), run("run")); }),
                        "the run was trained on a text that differs from "));
   EXPECT_TRUE(before == files_of(run("run")));
-  // A state of another run with the same shapes.
+  // The state of another run whose tensors have the same shapes.
   write_file_atomically(directory_ / "text2.txt", tiny_text(1, 201));
   Trainer(c, data(c, 2), run("other")).run();
   write_file_atomically(run("run") + "/state.safetensors", read_file(run("other") + "/state.safetensors"));
@@ -155,7 +155,7 @@ TEST_F(TrainerTest, ARunWithoutItsFirstCheckpointStartsOver) {
   EXPECT_FALSE(path_exists(run("run") + "/state.safetensors"));
   Trainer::resume(c, data(c), run("run"))->run();
   expect_same_run(run("whole"), run("run"));
-  // But weights that were trained are not thrown away.
+  // Trained weights without a state are not replaced.
   remove_file(run("run") + "/state.safetensors");
   const Files before = files_of(run("run"));
   ASSERT_GT(load_model(run("run")).step, 0);
@@ -183,7 +183,7 @@ TEST_F(TrainerTest, MoreStepsDuringWarmupGiveTheRunThatHadThemFromTheStart) {
     c.warmup = 4;
     c.steps = 20;
     train(c, run("whole"));
-    for (const Index at : {0, 3}) {  // step 4 has the peak rate, whatever the steps
+    for (const Index at : {0, 3}) {  // for 12 and for 20 steps, step 4 has the peak rate
       c.steps = 12;
       {
         Trainer trainer(c, data(c), run("corrected"));

@@ -78,8 +78,8 @@ TEST_F(RunLogTest, WhateverAKillLeftOfTheCsvItIsMadeAnew) {
   EXPECT_EQ(csv(), whole);
 }
 
-// A power failure leaves the lines that were flushed with the checkpoint, and after them whatever it likes.
-TEST_F(RunLogTest, WhatStandsAfterTheCheckpointMayBeAnything) {
+// After a power failure, the lines written before the checkpoint are complete; anything may follow them.
+TEST_F(RunLogTest, IgnoresLinesAfterTheCheckpoint) {
   {
     RunLog log(directory_.path());
     for (Index i = 0; i < 6; ++i) log.add(record(i, 3));
@@ -122,11 +122,11 @@ TEST_F(RunLogTest, ReadsWhatIsWholeAndRefusesWhatIsForeign) {
   EXPECT_TRUE(contains(error_of([&] { read_log(directory_ / "none"); }), "no such file"));
 }
 
-// A learning rate of nearly nothing: no validation is better than the first by more than chance.
+// With a learning rate that is far too high, no validation is better than the first.
 TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
   RunConfig c = tiny_config();
   c.steps = 400;
-  c.lr = 3;  // it only gets worse
+  c.lr = 3;  // the loss only increases
   c.min_lr = 3;
   c.optimizer = "sgd";
   c.momentum = 0;
@@ -140,11 +140,12 @@ TEST_F(RunLogTest, PatienceEndsARunAndMoreOfItGoesOn) {
   const Index end = trainer->step();
   ASSERT_LT(end, 400);
   EXPECT_EQ(end, trainer->best_step() + 3 * c.eval_every);
-  trainer.reset();  // a run is written by one at a time
+  trainer.reset();  // only one trainer may write a run
   const std::vector<StepRecord> log = read_log(run + "/log.jsonl");
   EXPECT_EQ(log.back().step, end);
   EXPECT_TRUE(std::isnan(log.back().loss));
-  // Resumed as it is, it stays where it ended; with more patience it goes on, as if it had had it from the start.
+  // Resumed with the same patience, the run stays finished. With more patience, the run continues as if it had had this
+  // patience from the start.
   auto again = Trainer::resume(c, data, run);
   EXPECT_TRUE(again->finished());
   again->run();

@@ -38,7 +38,7 @@ TEST_F(SaveEvery, ARunGoesOnFromAnyOfThemAsIfNeverInterrupted) {
   RunConfig without = c;
   without.save_every = 0;
   Trainer(without, data(c), run("whole")).run();
-  // A copy of the directory, some steps after a checkpoint, is what a kill leaves there.
+  // A copy of the directory some steps after a checkpoint equals what a kill would leave.
   std::vector<std::string> copies;
   Index last = 0;
   {
@@ -57,7 +57,7 @@ TEST_F(SaveEvery, ARunGoesOnFromAnyOfThemAsIfNeverInterrupted) {
         });
   }
   EXPECT_GE(copies.size(), 1u) << "checkpoints between validations";
-  Trainer::resume(without, data(c), run("run"))->run();  // for the same settings in config.json
+  Trainer::resume(without, data(c), run("run"))->run();  // writes the same settings into config.json
   expect_same_run(run("whole"), run("run"));
   for (const std::string& copy : copies) {
     SCOPED_TRACE(copy);
@@ -76,8 +76,8 @@ TEST_F(SaveEvery, CostsAHundredthOfTheTime) {
   const double began = monotonic_seconds();
   double left = 0, took = 0, saved_at = 0;
   Index saved = 0;
-  std::vector<double> waits;  // before each checkpoint, in units of what the one before it took
-  // Between `each` and the next `before` there is nothing but a checkpoint.
+  std::vector<double> waits;  // before each checkpoint, in units of the duration of the previous checkpoint
+  // Between `each` and the next `before`, only a checkpoint is written.
   trainer.run(
       [&](const StepRecord&) {
         left = monotonic_seconds();
@@ -93,7 +93,7 @@ TEST_F(SaveEvery, CostsAHundredthOfTheTime) {
       });
   ASSERT_GE(waits.size(), 3u);
   std::sort(waits.begin(), waits.end());
-  // The median, since the system may hold up this thread beside a checkpoint.
+  // The median, because the system may delay this thread near a checkpoint.
   EXPECT_GE(waits[waits.size() / 2], 80);
 }
 

@@ -50,7 +50,7 @@ TEST(DrawBatch, EveryWindowIsANewLineFromItsStart) {
           lines.insert(out);
         }
       }
-      EXPECT_GE(lines.size(), 98u) << "drawn anew";  // ten symbols of a Markov chain may well come twice
+      EXPECT_GE(lines.size(), 98u) << "drawn anew";  // ten symbols of a Markov chain may occur twice by chance
     }
   }
 }
@@ -67,7 +67,8 @@ TEST(DrawBatch, OfATextIsRandomWindows) {
   EXPECT_EQ(a.state(), b.state());
 }
 
-// Gradients are sums over batches, rounded otherwise: losses agree to that, and not to what other sequences would give.
+// Gradients are sums over batches, so rounding differs. The losses agree up to this rounding, but not with those of
+// other sequences.
 TEST(Accumulate, TrainsOnTheSameSequencesHoweverBatchesDivideThem) {
   for (const char* name : {"repeats", "repeats-fixed", "roles", "markov"}) {
     std::vector<std::vector<double>> losses;
@@ -135,7 +136,7 @@ TEST(Sequences, HaveTheirPresets) {
   EXPECT_EQ(preset_of_corpus("nonsense"), "demo");
 }
 
-// Characters that come exactly as often as the truth says make the estimate exact.
+// If characters occur exactly as often as their true probabilities say, the estimate is exact.
 TEST(ReferenceLosses, AreMeansAndDivergences) {
   const std::vector<double> p = {0.25, 0.75}, q = {0.5, 0.5}, m = {0.1, 0.9};
   const std::vector<std::size_t> tokens = {0, 1, 1, 0, 1, 1, 1, 1};
@@ -150,7 +151,7 @@ TEST(ReferenceLosses, AreMeansAndDivergences) {
     other.log_probability.push_back(-5);
   }
   e.windows = {{-1, 0, 2}, {2, 3, 7}};
-  // What was not predicted does not count.
+  // Positions without a prediction do not count.
   truth.push_back(-100);
   for (Reference* r : {&reader, &same, &other}) r->log_probability.push_back(-100);
 

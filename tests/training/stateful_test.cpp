@@ -98,7 +98,7 @@ TEST_P(Stateful, TwoWindowsEqualOneOfTwiceTheLength) {
   std::vector<std::int32_t> ids;
   Rng rng(5);
   for (int i = 0; i < 24; ++i) ids.push_back(static_cast<std::int32_t>(rng.below(7)));
-  // Two sequences of 12 tokens, whole and in two windows of six.
+  // Two sequences of 12 tokens: once whole, and once as two windows of six tokens each.
   const auto part = [&](std::size_t first) {
     std::vector<std::int32_t> rows(ids.begin() + static_cast<long>(first), ids.begin() + static_cast<long>(first + 6));
     rows.insert(rows.end(), ids.begin() + static_cast<long>(12 + first), ids.begin() + static_cast<long>(18 + first));
@@ -120,7 +120,7 @@ TEST_P(Stateful, TwoWindowsEqualOneOfTwiceTheLength) {
   EXPECT_NE(error_of([&] { model->carry(ids, 2, std::span(state).first(1)); }), "(no error)");
 }
 
-// Steps of the trainer, beside carry() called by hand with the same windows.
+// Compares the trainer's steps with calls of carry() on the same windows.
 TEST_P(Stateful, TheTrainerCarriesTheStateAndZeroesItAtAnEpoch) {
   RunConfig c = small(GetParam());
   c.corpus_chars = 1000;

@@ -39,7 +39,7 @@ TEST_F(TrainerTest, RecordsEveryStep) {
   }
 }
 
-// One step by hand, from the same random streams: what the trainer computes is what the parts compute.
+// A step computed by hand from the same random streams equals the trainer's step.
 TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   RunConfig c = tiny_config();
   c.optimizer = "sgd";
@@ -97,10 +97,10 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   }
 }
 
-TEST_F(TrainerTest, LosesNoBitWhateverTheThreads) {
+TEST_F(TrainerTest, BitsDoNotDependOnTheThreads) {
   RunConfig c = tiny_config();
   c.layers = 1;
-  c.width = 64;  // large enough that the work is really divided
+  c.width = 64;  // large enough that threads share the work
   c.context = 32;
   c.batch = 8;
   c.dropout = 0.1;
@@ -131,7 +131,7 @@ TEST_F(TrainerTest, TheSeedDecides) {
   EXPECT_NE(a[0].loss, other[0].loss);
 }
 
-TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
+TEST_F(TrainerTest, MuonBitsDoNotDependOnTheThreads) {
   RunConfig c = tiny_config();
   c.optimizer = "muon";
   c.width = 32;
@@ -144,7 +144,7 @@ TEST_F(TrainerTest, MuonLosesNoBitWhateverTheThreads) {
   }
 }
 
-// The rate of the matrices acts, and only on them.
+// matrix_lr changes the update of matrices only.
 TEST_F(TrainerTest, MatrixLrIsTheRateOfTheMatrices) {
   RunConfig c = tiny_config();
   c.optimizer = "muon";
@@ -183,13 +183,13 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
 }
 
-// ---- best, last, divergence ---------------------------------------------------------------------------------------------
+// ---- best, last, divergence -----------------------------------------------------------------------------------------
 
 TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
   RunConfig c = tiny_config();
   c.steps = 40;
   c.eval_every = 2;
-  c.lr = 1;  // far too large: the loss goes up and down
+  c.lr = 1;  // far too large: the loss rises and falls
   c.optimizer = "sgd";
   const auto records = train(c, run("run"));
   const StepRecord* best = &records[0];
@@ -233,7 +233,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
       SCOPED_TRACE(cat("validated every ", eval_every, ", ", line));
       EXPECT_TRUE(contains(line, cat("training diverged at step ", trainer.step(), ": the ")));
       EXPECT_TRUE(contains(line, "the checkpoints before it are kept; use a smaller --lr (10 now)"));
-      // Of a loss or gradient, the first operation that made it so is found.
+      // For a loss or gradient that is not finite, the message names the first operation that produced such a value.
       if (!contains(line, ": the weight ") && !contains(line, ": the validation ")) {
         EXPECT_TRUE(contains(line, ", from ")) << line;
       }
@@ -249,7 +249,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
   }
 }
 
-// The log comes first: a checkpoint never stands for steps that the log has not.
+// The log is written before the checkpoint, so a checkpoint never contains steps that the log lacks.
 TEST_F(TrainerTest, WithoutItsLogACheckpointIsNotWritten) {
   RunConfig c = tiny_config();
   std::string state;
@@ -258,7 +258,7 @@ TEST_F(TrainerTest, WithoutItsLogACheckpointIsNotWritten) {
       if (r.step == 7) {
         state = read_file(run("run") + "/state.safetensors");
         remove_file(run("run") + "/log.jsonl");
-        make_directories(run("run") + "/log.jsonl");  // in its way
+        make_directories(run("run") + "/log.jsonl");  // a directory at the log's path makes writing fail
       }
       return true;
     });
@@ -295,7 +295,7 @@ TEST_F(TrainerTest, SaysWhenTheConfigurationOrThePlaceIsBad) {
   EXPECT_FALSE(path_exists(run("run")));
 }
 
-// ---- given weights ------------------------------------------------------------------------------------------------------
+// ---- given weights --------------------------------------------------------------------------------------------------
 
 TEST(Trainer, StartsFromGivenWeights) {
   const TemporaryDirectory directory;
@@ -320,7 +320,7 @@ TEST(Trainer, StartsFromGivenWeights) {
       "the source has tokens.weight"));
 }
 
-// A layer may have fewer heads than another, or none; such a run trains, resumes and loads like any other.
+// Layers may have different numbers of heads, or none; such a run trains, resumes and loads like any other.
 TEST(Trainer, TrainsModelsWithUnevenLayers) {
   const TemporaryDirectory directory;
   RunConfig config = tiny_config();

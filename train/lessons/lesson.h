@@ -1,7 +1,7 @@
 // A lesson of the course: a claim, a question, an experiment that answers the question, and what to read and do next.
 //
-// A lesson is a folder train/lessons/NN_name/ with README.md (the text), lesson.cpp (the experiment), exercise.h (a
-// stub), exercise_test.cpp, solution.h and wrong/*.h, plus one line in lessons.cpp.
+// A lesson is a folder train/lessons/NN_name/ and one line in lessons.cpp. The folder has README.md (the text),
+// lesson.cpp (the experiment), exercise.h (a stub), exercise_test.cpp, solution.h and wrong/*.h.
 #pragma once
 
 #include <cstdint>

@@ -18,8 +18,8 @@ namespace headlight {
 enum class Replacement {
   kMean,      // mean-ablation: the mean over windows at position t; primary, as it disturbs the model least
   kZero,      // zero-ablation: 0
-  kResample,  // resample-ablation: z at position t of the next window, (w+1) mod N of all N windows
-  kConstant,  // the mean over windows and positions; pruning folds this mean into a bias, with the same result
+  kResample,  // resample-ablation: z at position t of the next window (window (w+1) mod N of N)
+  kConstant,  // the mean over windows and positions; equals pruning, which folds this mean into a bias
 };
 
 // Mean outputs z of all heads over the windows of a text.

@@ -16,13 +16,13 @@ class BlockRuns {
 
   // The losses of the kept run (at first, the constructor's run), laid out as token_losses().
   const std::vector<float>& kept() const { return losses_; }
-  // Runs the blocks from `first` on, on the input of block `first` in the kept run, and returns the losses.
+  // Runs block `first` and all later blocks on the kept input of block `first`. Returns the losses.
   std::vector<float> losses(Index first) const;
   // As losses(), but the new run becomes the kept run.
   const std::vector<float>& keep(Index first);
 
  private:
-  // Runs the blocks from `first` on. Stores the input of each block in `entered` unless that is null.
+  // Runs block `first` and all later blocks. Stores the input of each block in `entered` unless that is null.
   void run(Index first, std::size_t piece, std::vector<float>& losses, std::vector<std::vector<Tensor>>* entered) const;
   bool has(std::size_t piece, Index layer) const {
     return layer < static_cast<Index>(entered_[piece].size()) &&

@@ -34,7 +34,7 @@ std::vector<double> gate_importance(const HeadedModel& model, const HeadWindows&
       tape.backward(cross_entropy((*copy)(batch.inputs, batch.rows), batch.targets));
     }
     copy->zero_grad();
-    // backward() gives the gradient of the batch's mean loss; rescale it to that of each window's mean loss.
+    // backward() gives the gradient of the batch's mean loss; rescale to the gradients of the windows' mean losses.
     std::vector<double> predictions(static_cast<std::size_t>(batch.rows), 0.0);
     double all = 0;
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {

@@ -1,7 +1,7 @@
 // Head importance from gradients of gates, without ablation (Michel, Levy, Neubig 2019). Each head's output z is
 // multiplied by a gate g = 1; the mean over windows of |d loss / d g| is the head's importance. One backward pass per
-// batch gives the importance of all heads. It is a first-order estimate of zero-ablation, exact when the loss is linear
-// in the gate.
+// batch gives the importance of all heads. The importance is a first-order estimate of the effect of zero-ablation,
+// exact when the loss is linear in the gate.
 #pragma once
 
 #include <memory>

@@ -34,8 +34,9 @@ std::vector<PredictionSubset> rule_subsets(const HeadWindows& windows, std::span
 //             characters)
 //   closer    the target is a closing bracket or quote whose opener is at least 3 positions back
 std::vector<PredictionSubset> text_subsets(const HeadWindows& windows, const TokenClasses& classes);
-// The predictions that a head can make by copying a character from the role's keys. Without evidence: queries where
-// every key holds the target character. With evidence: queries where one of the keys is the evidence.
+// The predictions that a head can make by copying a character from the role's keys: the role "decides" them. If
+// evidence_of_target is empty, these are the queries where every key holds the target character; otherwise, the queries
+// whose keys include the evidence.
 PredictionSubset role_subset(const HeadWindows& windows, const RoleMasks& masks, std::size_t role, std::string name,
                              std::span<const std::int32_t> evidence_of_target);
 

@@ -22,7 +22,7 @@ struct Replicates {
   // Number of double dissociations. Their intervals are the mean +- 1.96 standard errors over the replicate's windows:
   // a bootstrap within each replicate would give nearly the same intervals and take about 1,000 times as long.
   std::vector<double> dissociations;
-  std::vector<double> prunable;                       // share of heads; the pruning order is the same in all
+  std::vector<double> prunable;                       // share of heads; the pruning order is the same in all replicates
   std::vector<std::vector<double>> strongest, share;  // [subset]: see headline_replicates()
 };
 

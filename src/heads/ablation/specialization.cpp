@@ -106,7 +106,7 @@ double specialization_index(const Matrix& d) {
 std::vector<DoubleDissociation> double_dissociations(const LossIncreaseMatrix& increases) {
   std::vector<DoubleDissociation> found;
   const std::size_t subsets = increases.empty() ? 0 : increases[0].size();
-  // Of the heads whose ablation hurts r and not s, the head with the largest increase on r; increases.size() if none.
+  // The head with the largest increase on r among those whose ablation hurts r and not s; increases.size() if none.
   const auto single = [&](std::size_t r, std::size_t s) {
     std::size_t best = increases.size();
     for (std::size_t h = 0; h < increases.size(); ++h) {

@@ -1,5 +1,5 @@
-// Specialization: whether different heads matter for different prediction subsets. Statistics of a matrix head x subset
-// of loss increases when single heads are ablated.
+// Specialization: whether different heads matter for different prediction subsets. The statistics are computed from the
+// loss increases of single ablated heads, as a matrix head x subset.
 #pragma once
 
 #include <cstddef>
@@ -58,9 +58,9 @@ Matrix damage(const AblationResult& result);
 // two heads share a subset.
 double specialization_index(const Matrix& damage);
 
-// Heads a and b, subsets r and s: ablating a hurts r (the interval of the loss increase lies above kHurts) and not s
-// (the interval lies below kHurts); ablating b hurts s and not r. Each pair r < s counts at most once, with the two
-// heads of the largest loss increases.
+// Heads a and b, subsets r and s. Ablating a hurts r and not s: the interval of the loss increase lies above kHurts on
+// r and below kHurts on s. Ablating b hurts s and not r. Each pair r < s counts at most once, with the two heads of the
+// largest loss increases.
 struct DoubleDissociation {
   std::size_t head_a, head_b, subset_r, subset_s;
 };

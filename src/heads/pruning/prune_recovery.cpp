@@ -28,7 +28,7 @@ RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Ind
   config.lr /= kSlower;
   config.min_lr = std::min(config.min_lr, config.lr);
   config.warmup = std::min(config.warmup, steps / 10);
-  config.watch_heads = false;  // settings of the original training only
+  config.watch_heads = false;  // applies to the original training only
   config.teacher.clear();
   config.eval_every = std::max<Index>(1, std::min(config.eval_every, (steps + 4) / 5));
   return config;
@@ -44,7 +44,7 @@ std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most) {
 
 void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,
                   const HeadWindows& windows, Index steps, Progress progress) {
-  if (study.orders.size() < 2) fail("pruning: recovery needs complete pruning curves");
+  if (study.orders.size() < 2) fail("pruning: recovery needs complete pruning curves; study all orders first");
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const PruneOrder& greedy = study.orders[0];
@@ -55,7 +55,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
   for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);
-    // Use the weights after the last step, not the best validation, so validate only there.
+    // The curve uses the weights after the last step, so validate only there.
     training.eval_every = steps;
     training.eval_windows = 1;
     training.patience = 0;

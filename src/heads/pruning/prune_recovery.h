@@ -14,11 +14,11 @@ namespace headlight {
 // learning rate.
 RunConfig recovery_config(RunConfig config, const TransformerConfig& pruned, Index steps);
 
-// At most `most` evenly spread counts of removed heads out of 0 .. heads, including both ends.
+// Numbers of heads to remove: at most `most` values, evenly spread over 0 .. heads, including both ends.
 std::vector<std::size_t> thinned_counts(std::size_t heads, std::size_t most = 8);
 
-// Adds the order "greedy, then N steps of training" to a study with complete curves: for each of thinned_counts(),
-// removes that many heads in greedy order and trains the pruned model. The count 0 is the baseline: equal training, no
+// Adds the order "greedy, then N steps of training" to a study with complete curves. For each of thinned_counts(),
+// removes so many heads in greedy order and trains the pruned model. The count 0 is the baseline: equal training, no
 // removal. Progress counts the steps of all trainings. An interruption leaves the study unchanged. `config` is the
 // run's configuration. The training does not depend on generator() and leaves it unchanged.
 void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig& config, const RunData& data,

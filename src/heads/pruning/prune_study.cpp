@@ -15,7 +15,7 @@ PruneStudy study_pruning(const HeadedModel& model, const HeadWindows& windows, i
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const double most = whole ? kNoLimit : mean_loss(token_losses(model, report)) + kPrunableLoss;
-  // A wide margin on the first half, so that the order is long enough for the limit on the second half.
+  // Allow ten times the limit on the first half, so that the order is long enough for the limit on the second half.
   const double far_enough = whole ? kNoLimit : mean_loss(token_losses(model, choose)) + 10 * kPrunableLoss;
 
   PruneStudy study;

@@ -31,7 +31,7 @@ void check_prunable(const TransformerConfig& config);
 std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::span<const HeadId> removed,
                                              const HeadMeans& means);
 
-// The mean loss with these heads ablated as by pruning.
+// The mean loss with the outputs of these heads replaced as by pruning_replacement().
 double loss_without(const HeadedModel& model, const HeadWindows& windows, const HeadMeans& means,
                     std::vector<HeadId> removed);
 // The mean loss with the first 0, 1, 2, ... heads of an order removed. Stops after the first loss above `most`. If

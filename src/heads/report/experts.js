@@ -50,7 +50,7 @@ function expertsSection() {
     const figure = drawn(() => tablePair(`${h.head} and its main source, ${source.name}`, maps, evidence, next), `tables of ${h.head}`);
     return element('div', {class: 'pair'}, figure.place, element('p', {class: 'note'}, `Correlation ${fixed(match.correlation, 2)}; shuffled tables: 95% below ` +
       `${fixed(match.null_95, 2)}, p ${fixed(match.p, 3)}. Attention on the source ${fixed(h.attention[source.name].attention, 2)}; share of the table ` +
-      `that the head writes ${fixed(h.direct[source.name].value, 2)}; share of a swapped source’s effect that it carries ${fixed(h.patching[source.name].value, 2)}.`),
+      `that the head writes ${fixed(h.direct[source.name].value, 2)}; share of a swapped source’s effect that the head carries ${fixed(h.patching[source.name].value, 2)}.`),
       savers('table_' + h.head, figure.svg, () => [['table', 'evidence', 'next', 'logit_centered'],
         ...maps.flatMap(([name, m]) => m.flatMap((row, j) => row.map((v, i) => [name, evidence[j], next[i], v.toFixed(4)])))]));
   });
@@ -64,7 +64,7 @@ function expertsSection() {
         `${all.experts_with_one_head} of ${names.length - free.length}.`), savers('retention', own.svg, table)),
       beside('subspaces', all.specialization.random_subspaces), beside('untrained', all.specialization.untrained)),
     ...(pairs.length ? [element('h3', {}, 'The table in each head’s weights, beside the true table'),
-      element('p', {}, 'Rows: the symbol attended to. Columns: the next symbol. Learned: what the head adds to the logits (embedding, value, output ' +
+      element('p', {}, 'Rows: the symbol attended to. Columns: the next symbol. Learned: the logits that the head adds (embedding, value, output ' +
         'projection, unembedding). Blue is below zero, orange above; each map is centered and scaled by its largest entry.'),
       element('div', {class: 'beside'}, ...pairs)] : []));
 }

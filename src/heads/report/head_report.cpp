@@ -37,7 +37,7 @@ Json shortened(const Json& value) {
   return value;
 }
 
-// ---- attention on a few windows --------------------------------------------------------------------------------------
+// ---- attention on a few windows -------------------------------------------------------------------------------------
 
 std::vector<std::uint8_t> mask_bits(const RoleMasks& masks, std::size_t role, Index window) {
   const Index length = masks.length(), places = length * (length + 1) / 2;
@@ -91,7 +91,7 @@ Json texts(const HeadedModel& model, const RunData& data, const HeadStudy& study
   return array;
 }
 
-// ---- pruning and pairs -----------------------------------------------------------------------------------------------
+// ---- pruning and pairs ----------------------------------------------------------------------------------------------
 
 // The pruning curves: given, from the study, or measured.
 Json pruning(const HeadedModel& model, const RunData& data, const HeadStudy& study, const ReportOptions& options) {

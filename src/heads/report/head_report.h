@@ -40,7 +40,7 @@ std::vector<std::string> report_verdict(const HeadStudy& study);
 Json report_data(const HeadedModel& model, const RunData& data, const HeadStudy& study,
                  const ReportOptions& options = {});
 
-// Adds the history of training to the data, reduced so that the page fits `most` bytes. It is the member
+// Adds the history of training to the data, reduced so that the page fits `most` bytes, as the member
 //   history     {roles, subsets, heads, floor, windows, tokens, rules: as in head_history.h; length: of the text;
 //               snapshots: number in the run's file. For the snapshots on the page:
 //               steps, training_loss, validation_loss: [snapshot], loss: [snapshot][subsets],

@@ -35,7 +35,7 @@ std::string label(double x, double y, const std::string& text, const std::string
   return cat("<text x=\"", number(x), "\" y=\"", number(y), "\"", style, ">", escaped(text), "</text>\n");
 }
 
-// A square or rectangle in the picture's blue; `strength` from 0 (white) to 1.
+// A square or rectangle in the picture's blue; `strength` is 0 (white) to 1.
 std::string shaded(double x, double y, double width, double height, double strength) {
   return cat("<rect x=\"", number(x), "\" y=\"", number(y), "\" width=\"", number(width), "\" height=\"",
              number(height), "\" fill=\"#08306b\" fill-opacity=\"", fixed_text(std::clamp(strength, 0.0, 1.0), 2),

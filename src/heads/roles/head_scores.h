@@ -4,7 +4,7 @@
 //   S  = mean of sum over j in R_t of A[t,j]       the head's attention
 //   S0 = mean of |R_t| / (t+1)                     the value of uniform attention; with an attention window of W
 //                                                  tokens, (keys of R_t in the window) / min(t+1, W)
-//   S~ = as S, with the attention of the next window, (w+1) mod N of all N: the part that position alone explains
+//   S~ = as S, but window w gets the attention of window (w+1) mod N: the part that position alone explains
 //   kappa   = (S - S0) / (1 - S0)                  1: all attention, 0: chance level, negative: below chance
 //   kappa_c = (S - S~) / (1 - S~)                  for content roles
 // Without the correction, every head scores high on roles such as "previous" at the start of a window.
@@ -70,7 +70,7 @@ struct RoleScore {
 
 class HeadScores {
  public:
-  // `window`: the number of last keys that a query attends to; 0: all.
+  // `window`: the number of most recent keys that a query attends to; 0: all.
   HeadScores(Index layers, Index heads, std::size_t roles, Index window = 0)
       : layers_(layers),
         heads_(heads),

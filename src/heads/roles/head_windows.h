@@ -20,8 +20,8 @@ class HeadWindows {
   };
   static constexpr Index kBatchTokens = 4096;  // per batch: keeps all cores busy in little memory
 
-  // Up to `most` evaluation windows of the text (data/windows.h), evenly spread. Only whole windows, because padding at
-  // the end of a text would be measured as text. Error: the text has no whole window.
+  // Up to `most` evaluation windows of the text (data/windows.h), evenly spread. Uses only whole windows, because
+  // padding at the end of a text would be measured as text. Error: the text has no whole window.
   HeadWindows(const TokenText& text, Index context, Index most, Index batch_tokens = kBatchTokens);
   // The first half of the windows (which = 0) or the second half (1). If there is a single window, both halves consist
   // of that window.

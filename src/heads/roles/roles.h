@@ -18,7 +18,7 @@ struct TokenClasses {
   explicit TokenClasses(const Vocabulary& vocabulary);
 
   std::vector<bool> space;       // white space, line breaks included
-  std::vector<bool> line_break;  // \n, \r and their Unicode relatives
+  std::vector<bool> line_break;  // \n, \r and Unicode's line and paragraph separators
   std::vector<bool> word;        // letters and digits; beyond ASCII, all that is not white space
   std::vector<bool> vowel, capital, digit, punctuation;  // of ASCII
   // For a closing token, the token that opens it: ( for ), " for ". -1 for all other tokens.
@@ -58,10 +58,12 @@ struct Role {
 // local: t-4 <= j <= t-1, for t >= 4
 // first: j = 0, for t >= 8
 // duplicate: earlier j with the same character as t
-// induction: j such that the two characters before j equal those at t-1 and t: the character that followed them earlier
+// induction: j such that the characters at j-2 and j-1 equal those at t-1 and t
 // last space: the last white space before t, at a distance of 2 or more
-// word start, this word: within the word of t, its first character or all earlier ones, from the third character on
-// line start, newline: the character after the last line break before t, or that line break, 8 or more places back
+// word start: the first character of the word of t, if t is at least the word's third character
+// this word: all characters of the word of t before t, under the same condition
+// line start: the character after the last line break before t, 8 or more places back
+// newline: the last line break before t, 8 or more places back
 // same word: earlier copies of the word so far (3 characters or more) and the character after each
 // opener: the innermost bracket or quote still open, 3 or more places back
 // vowels, capitals, digits, punctuation: earlier ones (family "class")

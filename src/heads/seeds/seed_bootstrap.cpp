@@ -12,9 +12,10 @@ namespace headlight {
 
 Interval bootstrap_seeds(std::span<const double> values, std::span<const std::vector<double>> replicates,
                          std::uint64_t seed, int resamples) {
-  if (values.empty()) fail("bootstrap: no values");
+  if (values.empty()) fail("bootstrap: no values; give one value per seed");
   if (!replicates.empty() && replicates.size() != values.size())
-    fail("bootstrap: ", values.size(), " values and replicates of ", replicates.size());
+    fail("bootstrap: ", values.size(), " values and ", replicates.size(),
+         " lists of replicates; give one list per value");
   const auto n = static_cast<Index>(values.size());
   double mean = 0;
   std::vector<double> means_of_replicates;

@@ -37,7 +37,8 @@ std::string why_not(const PairedComparison& c) {
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> baselines,
                                std::span<const std::vector<double>> replicates, double lowest, double highest) {
   if (heads.size() != baselines.size())
-    fail("comparison by seed: ", heads.size(), " figures and ", baselines.size(), " baselines");
+    fail("comparison by seed: ", heads.size(), " values and ", baselines.size(),
+         " baselines; give one baseline per seed");
   PairedComparison c;
   double mean_baseline = 0;
   for (std::size_t i = 0; i < heads.size(); ++i) {

@@ -228,7 +228,7 @@ std::vector<SeedPair> match_seeds(std::span<const SeedResult> counted) {
 }
 
 Interval interval_of_pairs(std::span<const SeedPair> pairs, double SeedPair::*figure, int resamples) {
-  if (pairs.empty()) fail("bootstrap: no pairs of seeds");
+  if (pairs.empty()) fail("bootstrap: no pairs of seeds; give at least one pair");
   std::map<Index, std::size_t> place;  // seed -> its index
   for (const SeedPair& p : pairs) place.emplace(p.seed_a, 0), place.emplace(p.seed_b, 0);
   std::size_t next = 0;

@@ -1,5 +1,5 @@
 // Comparison of the heads of different seeds. Head numbers mean nothing across seeds: head 1 of one seed may correspond
-// to head 3 of the next. Heads are therefore matched by what they attend to and what they do.
+// to head 3 of the next. Heads are therefore matched by their attention and by the effect of their ablation.
 #pragma once
 
 #include <optional>
@@ -21,12 +21,12 @@ struct Carrier {
   std::string role;              // its label or closest role
   double kappa = 0;              // for `role`; if is_role, for the role `name`
   double increase = 0;           // loss increase when ablated, on the subset; if is_role, over all predictions
-  double share = 0;              // increase divided by the loss increase without all heads; NaN below kLeastStake
+  double share = 0;              // `increase` divided by the increase when all heads are ablated; NaN below kLeastStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// The carriers in each seed: for every subset with a stake of at least kLeastStake in some seed, and for every role
-// with kappa >= kLabelKappa of some head in some seed. Subsets come first, then roles; each by seed.
+// The carriers in each seed, for every subset whose stake is at least kLeastStake in some seed, and for every role for
+// which some head of some seed has kappa >= kLabelKappa. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 
 // The assignment of rows to columns of a square matrix that maximizes the sum of the assigned elements. Returns the
@@ -38,9 +38,9 @@ std::vector<std::size_t> best_assignment(const std::vector<std::vector<double>>&
 std::vector<std::vector<double>> profile_similarity(const std::vector<std::vector<double>>& a,
                                                     const std::vector<std::vector<double>>& b);
 
-// Two seeds whose heads are matched to maximize the sum of profile similarities. A profile is the head's kappa for each
-// role (negative values as 0), beside the damage D of its ablation on each subset (specialization.h) except "all"; each
-// of the two parts is scaled so that its mean square length over all heads of both seeds is 1.
+// Two seeds whose heads are matched to maximize the sum of profile similarities. A head's profile has two parts: its
+// kappa for each role (negative values as 0), and the damage D of its ablation on each subset except "all"
+// (specialization.h). Each part is scaled so that its mean square length over all heads of both seeds is 1.
 struct SeedPair {
   Index seed_a = 0, seed_b = 0;
   double matched = 0;    // mean similarity of matched heads

@@ -53,8 +53,8 @@ struct SeedFigures {
   std::vector<Subset> subsets;
   std::vector<Head> heads;
   std::vector<Group> groups;
-  // On a text with experts the specialization index is that over sources (sources/retention.h), without replicates, and
-  // there are no dissociations (NaN), because all predictions have the same rule.
+  // On a text with experts, all predictions have the same rule. The specialization index is then over sources
+  // (sources/retention.h), without replicates, and there are no dissociations (NaN).
   bool over_sources = false;
   double sources_with_one_head = std::numeric_limits<double>::quiet_NaN();
   double causal_share = std::numeric_limits<double>::quiet_NaN(),

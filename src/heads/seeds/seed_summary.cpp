@@ -109,7 +109,8 @@ const Figure kOneHead{"sources with one head",
 const Figure* const kFigures[] = {&kLoss,     &kAboveFloor,       &kOneHead,    &kSpecialization, &kDissociations,
                                   &kPrunable, &kPrunableAtRandom, &kUnlabelled, &kCausal,         &kCausalGroups};
 
-// The mean loss increase of the role groups, ablated one at a time, and its baseline. Only of groups of several heads.
+// The mean loss increase of the role groups, each ablated as a whole, or of their baseline. Groups of one head are left
+// out.
 double mean_over_groups(const SeedResult& r, double SeedFigures::Group::*value) {
   std::vector<double> values;
   for (const SeedFigures::Group& g : r.figures->groups)

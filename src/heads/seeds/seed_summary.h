@@ -26,8 +26,8 @@ struct BaselineSummary {
   std::string sentence;
 };
 
-// Ablating the head that costs most on a prediction subset: the loss increase, and its share of what ablating all heads
-// costs.
+// The loss increase on a prediction subset when the head with the largest increase there is ablated, and its share of
+// the loss increase when all heads are ablated.
 struct SubsetSummary {
   std::string name;
   std::optional<Interval> strongest, share;
@@ -64,7 +64,7 @@ struct LabelCount {
   Index seeds = 0;  // in which a head has the label
 };
 
-// One seed, failed or not; NaN for values that it lacks.
+// One seed, failed or not. Values that the seed lacks are NaN.
 struct SeedRun {
   Index seed = 0;
   std::string failed;
@@ -104,8 +104,8 @@ Json to_json(const SeedSummary& summary);
 // A table as CSV (RFC 4180): '\n' between rows, cells quoted where necessary.
 std::string csv_text(const std::vector<std::vector<std::string>>& rows);
 // File name and contents of every table of a study: seeds.csv, summary.csv, comparisons.csv, rules.csv, groups.csv,
-// labels.csv, heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where heads were
-// watched.
+// labels.csv, heads.csv, effects.csv, carriers.csv, stability.csv, pruning.csv; onset.csv and onset_order.csv where
+// heads were watched.
 std::vector<std::pair<std::string, std::string>> seed_tables(std::span<const SeedResult> results,
                                                              const SeedSummary& summary);
 

@@ -32,7 +32,7 @@ class SeedStudy {
     if (!plan_.config.has_heads())
       throw UsageError(cat("heads study: the model ", plan_.config.model, " has no attention heads; use transformer"));
     if (plan_.recovery > 0 && !plan_.config.is_transformer())
-      throw UsageError(cat("--recovery: prunes transformers, and the model ", plan_.config.model, " is not one"));
+      throw UsageError(cat("--recovery: the model ", plan_.config.model, " is not a transformer; omit --recovery"));
     open();
     std::vector<SeedResult> results;
     for (Index seed = plan_.first; seed < plan_.first + plan_.seeds; ++seed) {

@@ -1,5 +1,5 @@
-// The study of heads on a text with experts (corpora/chorus.h): for each head its attention to the evidence, its
-// learned table, its direct logits, and the effect of ablation and patching.
+// The study of heads on a text with experts (corpora/chorus.h). Measures for each head the attention to the evidence,
+// the learned table, the direct logits, and the effect of ablation and patching.
 #pragma once
 
 #include <optional>
@@ -44,7 +44,8 @@ struct ExpertStudy {
   bool loses(std::size_t head, std::size_t expert) const { return lost(head, expert).low > kLosesShare; }
   // The expert whose retention K falls most when the head is ablated.
   std::size_t main_source(std::size_t head) const;
-  // Of the experts that need attention, the number for which there is exactly one head whose ablation loses the expert.
+  // The number of experts with exactly one head whose ablation loses the expert. Experts that need no attention do not
+  // count.
   std::size_t experts_with_one_head() const;
 };
 

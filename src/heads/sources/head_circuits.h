@@ -1,6 +1,6 @@
 // Circuits of a head, computed from its weights without any text (Elhage et al. 2021): the logits for each dimension of
-// its output z, and for each symbol it reads (OV circuit). Biases are left out, and so are the scales of norms, which
-// depend on the text.
+// the head's output z, and the logits for each symbol that the head attends to (OV circuit). Biases are left out, and
+// so are the scales of norms, which depend on the text.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-// Whether the model has output circuits: it is pre-norm, and its norms describe themselves (Norm::step()).
+// Whether the model has output circuits: the model is pre-norm, and its norms have a description (Norm::step()).
 bool has_output_circuits(const TransformerLM& model);
 
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
@@ -19,8 +19,9 @@ bool has_output_circuits(const TransformerLM& model);
 // later norms; a norm without a description.
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
-// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from` and
-// reads its embedding: gain of the layer's norm, value projection, output_circuit(). Errors: those of output_circuit().
+// [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from`. The
+// token's embedding passes through the gain of the layer's norm, the value projection and output_circuit(). Errors:
+// those of output_circuit().
 std::vector<double> table_of_head(const TransformerLM& model, HeadId head, std::span<const std::int32_t> from,
                                   std::span<const std::int32_t> to);
 

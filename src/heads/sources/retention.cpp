@@ -1,4 +1,4 @@
-// Expert coefficients under ablation of heads and random subspaces, and the specialization index of their losses.
+// Expert coefficients under ablation of heads and random subspaces, and the specialization index of the retention lost.
 #include "heads/sources/retention.h"
 
 #include <algorithm>

@@ -72,7 +72,8 @@ std::vector<Swap> draw_swaps(const ExpertWindows& experts, std::size_t expert, c
   return swaps;
 }
 
-// [window]: changes of the logits along the change of the expert's table, summed over the swaps of one expert.
+// [window]: changes of the logits, projected on the change of the expert's table row, summed over the swaps of one
+// expert.
 struct Moved {
   explicit Moved(std::size_t windows) : should(windows, 0.0), whole(windows, 0.0) {}
   std::vector<double> should, whole;

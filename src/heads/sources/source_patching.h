@@ -12,8 +12,8 @@
 namespace headlight {
 
 struct Patching {
-  // [expert]: the change of the logits when the whole model reads the swapped text, projected on the change of the
-  // expert's table row and divided by the change that the true table implies. 1 for a model with the true table; 0 for
+  // [expert]: the effect of a swap on the whole model. The change of the logits is projected on the change of the
+  // expert's table row, and divided by the change that the true table implies. 1 for a model with the true table; 0 for
   // an expert without possible swaps.
   Estimates whole;
   // [head][expert]: the share of `whole` that patching the output of this head alone causes.

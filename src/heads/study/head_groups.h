@@ -1,5 +1,5 @@
-// Role groups: the heads that share a role in their labels, ablated together. Heads that back each other up cost little
-// one at a time, so the effect of their role shows only when the whole group is ablated.
+// Role groups: the heads that share a role in their labels, ablated together. If heads back each other up, ablating
+// only one of them costs little, so the effect of the role shows only when the whole group is ablated.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,8 @@ struct HeadGroup {
   bool causal = false;
 };
 
-// The predictions that the copying roles among `parts` decide; none if there are fewer than kLeastPredictions.
+// The predictions that the copying roles among `parts` decide (role_subset() in prediction_subsets.h); none if there
+// are fewer than kLeastPredictions.
 std::optional<PredictionSubset> decided_by(std::span<const std::size_t> parts, std::span<const Role> roles,
                                            const MeasuredText& text, const RoleMasks& masks);
 bool matters(std::span<const LossIncrease> increases);

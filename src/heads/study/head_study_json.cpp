@@ -66,7 +66,7 @@ Json to_json(const HeadGroup& group, const HeadStudy& study) {
       .set("random_sets", numbers_json(group.random));
 }
 
-// The damage of each part on each rule, without intervals: enough to draw a baseline beside the heads.
+// The loss increase of each part on each subset, without intervals; enough to draw a baseline beside the heads.
 Json baseline(std::span<const AblationResult> results) {
   Json array = Json::array();
   for (const AblationResult& result : results) {

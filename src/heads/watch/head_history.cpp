@@ -24,7 +24,7 @@ constexpr Index kMostBytes = Index{1} << 28;
 constexpr Index kMostLength = 4096;  // limits the attention of a head to about 8 MB
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// ---- writing ---------------------------------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------------------------------------------------
 
 Json strings(std::span<const std::string> values) {
   Json array = Json::array();
@@ -32,7 +32,7 @@ Json strings(std::span<const std::string> values) {
   return array;
 }
 
-// ---- reading ---------------------------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------------------------------------------------
 
 std::vector<JsonView> elements(const JsonView& array, std::size_t count, const char* of) {
   std::vector<JsonView> views = array.elements();

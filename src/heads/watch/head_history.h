@@ -46,7 +46,7 @@ struct HeadHistory {
   Index windows = 0;                 // number of held-out windows; everything except `attention` is measured on these
   Index length = 0;                  // of the shown text, in tokens
   std::vector<std::string> tokens;   // the shown text
-  std::vector<std::string> rules;    // [token]: rule behind the next character, "" if not predicted; empty if unknown
+  std::vector<std::string> rules;    // [token]: rule of the next character; "" if not predicted; empty if unknown
   std::vector<HeadSnapshot> snapshots;  // by increasing step
 };
 

@@ -1,4 +1,4 @@
-// Measures the heads of a run during training: at some steps, it writes role scores and attention on a few held-out
+// Measures the heads of a run during training. At some steps, writes role scores and attention on a few held-out
 // windows to heads.jsonl in the run's directory (head_history.h). The file shows at which step a head takes on its
 // role.
 //
@@ -24,13 +24,13 @@
 namespace headlight {
 
 inline constexpr Index kWatchedWindows = 16;  // of held-out text, at most
-// Maximum length in tokens of the text whose attention is kept: of running text, and of a corpus of sequences, where
-// the text is one sequence.
+// Maximum length in tokens of the text whose attention is stored: for running text, and for a sequence of a corpus of
+// sequences.
 inline constexpr Index kShownLength = 48, kShownSequence = 64;
 
 // Whether the heads are measured at this step (0 .. steps), given --watch-every. `every` > 0: at its multiples and at
-// the last step. `every` = 0: at the steps round(steps (i / 32)^2) for i = 0 .. 32, whose distance grows from about one
-// step to a sixteenth of the training, and at every validation if training validates at most 16 times.
+// the last step. `every` = 0: at the steps round(steps (i / 32)^2) for i = 0 .. 32; their distance grows from about one
+// step to a sixteenth of the training. If training validates at most 16 times, also at every validation.
 bool watches_at(Index step, Index steps, Index every, Index eval_every);
 
 class HeadWatch {
@@ -49,9 +49,9 @@ class HeadWatch {
   const HeadHistory& watched() const { return history_; }
   Index snapshots() const { return snapshots_; }  // total, including those before a resume
   double seconds() const { return seconds_; }     // spent measuring in this process
-  // One line per head, as of the last snapshot: its label, which may be mixed, or its closest role, and the kappa of the
-  // closest role over the steps. `sure` is true when label conditions 1 and 3 hold (head_labels.h); the other conditions
-  // are not checked during training.
+  // One line per head, as of the last snapshot: its label, which may be mixed, or its closest role, and the kappa of
+  // the closest role over the steps. `sure` is true when label conditions 1 and 3 hold (head_labels.h); the other
+  // conditions are not checked during training.
   std::vector<HeadLine> lines() const;
 
  private:

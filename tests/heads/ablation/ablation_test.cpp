@@ -75,7 +75,7 @@ TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
   EXPECT_EQ(mean_loss(token_losses(*model_, windows_)), before);
 }
 
-// The losses when all windows are one batch: the next row of the last one is then the first.
+// The losses when all windows are one batch, in which the row after the last is the first.
 std::vector<float> in_one_batch(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
                                 const std::vector<HeadId>& heads) {
   const NoGrad no_recording;
@@ -146,7 +146,7 @@ TEST_F(Ablation, OneWindowHasNoOtherText) {
             "more windows");
 }
 
-// By zero, layer 1 alone: as if its columns of the output projection were zero.
+// Zero-ablation of layer 1 equals setting its columns of the output projection to zero.
 TEST_F(Ablation, ByZeroIsAsWithoutTheOutputColumns) {
   const HeadMeans means(*model_, windows_);
   std::vector<float> ablated;
@@ -165,7 +165,7 @@ TEST_F(Ablation, ByZeroIsAsWithoutTheOutputColumns) {
     }
 }
 
-// The coordinates of one head are a subspace: both ablations are then the same.
+// The coordinates of one head are a subspace, so both ablations are equal.
 TEST_F(Ablation, OfAHeadsOwnSubspaceIsAblationOfTheHead) {
   const HeadMeans means(*model_, windows_);
   std::vector<double> u(12 * 4, 0.0);

@@ -49,8 +49,8 @@ TEST(PercentileInterval, CutsOffATwentiethInAll) {
   EXPECT_EQ(none.high, 5);
 }
 
-// The bounds of `i` have `share` of the resampled values below them, to within `within`: `values` counts each value
-// that a resample can have.
+// Expects that 2.5% of the resampled values lie below i.low and 97.5% below i.high, up to `within`. `values` maps each
+// possible value to its weight.
 void expect_bounds(const Interval& i, const std::map<double, double>& values, double within) {
   double all = 0;
   for (const auto& [value, weight] : values) all += weight;
@@ -64,7 +64,7 @@ void expect_bounds(const Interval& i, const std::map<double, double>& values, do
   EXPECT_NEAR(below(i.high), 0.975, within);
 }
 
-// Calls f(how often each was drawn) for all n^n ways to draw n of n.
+// Calls f(counts) for all n^n ways to draw n items with replacement; counts[i] is how often item i was drawn.
 template <class F>
 void each_draw(int n, const F& f) {
   std::vector<int> which(static_cast<std::size_t>(n), 0);
@@ -78,7 +78,7 @@ void each_draw(int n, const F& f) {
   }
 }
 
-// Six figures whose sums differ, so that what a resample can have is dense.
+// Six values whose sums all differ, so that the resampled means lie close together.
 const std::vector<double> kSix{0.11, 0.53, 0.97, 1.42, 2.29, 3.61};
 
 TEST(Intervals, OverWindowsOfAText) {
@@ -103,7 +103,7 @@ TEST(Intervals, OverWindowsOfAText) {
   ASSERT_EQ(means.size(), 1000u);
   EXPECT_NEAR(increase.low, means[24], 1e-9);
   EXPECT_NEAR(increase.high, means[974], 1e-9);
-  for (const std::size_t bound : {std::size_t{24}, std::size_t{974}}) {  // a neighbor would show
+  for (const std::size_t bound : {std::size_t{24}, std::size_t{974}}) {  // a neighboring value would fail the test
     EXPECT_GT(means[bound] - means[bound - 1], 1e-8);
     EXPECT_GT(means[bound + 1] - means[bound], 1e-8);
   }
@@ -117,13 +117,13 @@ TEST(Intervals, OverSeeds) {
     means[sum] += 1;
   });
   expect_bounds(bootstrap_seeds(kSix, {}, 1, 40000), means, 0.004);
-  // As the study calls them, with fewer resamples.
+  // The defaults, which a study uses: fewer resamples.
   expect_bounds(bootstrap_seeds(kSix), means, 0.011);
 }
 
 TEST(Intervals, OverSeedsAndTheirWindows) {
   std::vector<double> replicates;
-  for (int b = 0; b <= 1000; ++b) replicates.push_back(b / 1000.0);  // even from 0 to 1
+  for (int b = 0; b <= 1000; ++b) replicates.push_back(b / 1000.0);  // uniform over 0 .. 1
   const Interval i = bootstrap_seeds(std::vector<double>{7}, std::vector<std::vector<double>>{replicates}, 1, 40000);
   EXPECT_NEAR(i.low, 7 - 0.475, 0.004);
   EXPECT_NEAR(i.high, 7 + 0.475, 0.004);

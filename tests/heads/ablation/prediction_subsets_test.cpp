@@ -10,7 +10,7 @@
 namespace headlight {
 namespace {
 
-// The characters that the subsets of this name predict, in one window of the whole text.
+// The characters predicted by the subset with this name, in one window that is the whole text.
 std::string predicted(const std::string& text, const std::string& name) {
   const Vocabulary vocabulary = Vocabulary::of_text(text, "text");
   const HeadWindows windows({vocabulary.encode(text, "text"), {}}, static_cast<Index>(text.size()) - 1, 1);
@@ -30,8 +30,8 @@ TEST(TextSlots, AreByWhatComesNext) {
   EXPECT_EQ(predicted(text, "closer"), ")");
 }
 
-TEST(TextSlots, OfWhatRepeats) {
-  // The second "tom had" is foretold from its third character on ("to" came once, then "m"); "ten" breaks it.
+TEST(TextSlots, RepeatsAndSameWord) {
+  // The second "tom had" is predictable from its third character on: "to" occurred once before, followed by "m".
   EXPECT_EQ(predicted("tom had. tom had", "repeats"), "m had");
   EXPECT_EQ(predicted("tommy, tomb, tommy", "same word"), "y")
       << "the latest copy of tom goes on with b, that of tomm with y";
@@ -50,7 +50,8 @@ TEST(RoleSlots, AreWhereTheKeysHoldWhatComesNext) {
   std::string found;
   for (const Index place : decided.places) found += text[static_cast<std::size_t>(place) + 1];
   EXPECT_EQ(found, "m had");
-  // With the truth known, only where the evidence is among the keys: at place 10 the m of 8 places before comes next.
+  // With evidence, only queries whose keys include the evidence: at place 10, the target copies the m eight places
+  // before.
   std::vector<std::int32_t> evidence(15, 0);
   evidence[10] = 9;
   evidence[11] = 3;
@@ -86,7 +87,7 @@ TEST(Bootstrap, ContainsTheMeanAndNarrowsWithWindows) {
   EXPECT_NEAR(many.mean, 0.5, 0.02);
   EXPECT_LT(many.low, many.mean);
   EXPECT_GT(many.high, many.mean);
-  // 1.96 x 0.2 / sqrt(4000) to each side.
+  // The half-width is 1.96 x 0.2 / sqrt(4000).
   EXPECT_NEAR((many.high - many.low) / 2, 1.96 * 0.2 / std::sqrt(4000.0), 0.0015);
   EXPECT_GT(few.high - few.low, 5 * (many.high - many.low));
 }

@@ -12,13 +12,14 @@ namespace {
 
 class ReplicatesOf : public TinyModel {
  protected:
-  // Predictions at even places are of subsets a, the others of b.
+  // Predictions at even places belong to subset a, all others to b.
   ReplicatesOf() {
     subsets_ = {all_predictions(windows_), {"a", {}}, {"b", {}}};
     for (const Index place : subsets_[0].places) subsets_[place % 2 == 0 ? 1 : 2].places.push_back(place);
     before_.assign(windows_.targets().size(), 1.0f);
   }
-  // Ablating head 0 costs `of(window)` on a, head 1 one nat on b and `other(window)` on a; both together, all.
+  // Ablating head 0 costs `of(window)` on a. Ablating head 1 costs one nat on b and `other(window)` on a. Ablating both
+  // costs the sum.
   Replicates replicates(
       const std::function<double(Index)>& of, std::span<const double> truth = {},
       const std::function<double(Index)>& other = [](Index) { return 0.0; }) {
@@ -67,7 +68,7 @@ TEST_F(ReplicatesOf, NothingVariesWhereWindowsAreAlike) {
 }
 
 TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
-  // 0 or 2 nats, by window: of W windows the mean has deviation 1 / sqrt(W).
+  // A window costs 0 or 2 nats, so the mean over W windows has standard deviation 1 / sqrt(W).
   for (std::size_t i = 0; i < before_.size(); ++i)
     before_[i] = (static_cast<Index>(i) / windows_.context()) % 2 == 0 ? 0.0f : 2.0f;
   const std::vector<double> truth(before_.size(), -0.5);
@@ -81,9 +82,9 @@ TEST_F(ReplicatesOf, SpreadAsTheMeansOfWindows) {
   EXPECT_EQ(JsonView(json, "r").at("slots").at("a").at("share").size(), kReplicates);
 }
 
-// A dissociation counts where the interval, the mean +- 1.96 standard errors, lies above kHurts for the head that hurts
-// and below for the other one. Computed here from the resamples, with costs so near to kHurts that a tenth more or less
-// width would decide otherwise in some.
+// A dissociation counts if the interval, mean +- 1.96 standard errors, lies above kHurts for one head and below kHurts
+// for the other. This test computes the intervals from the resamples. The costs are close to kHurts, so an interval
+// that is wider or narrower by a tenth would change some decisions.
 TEST_F(ReplicatesOf, IntervalsHaveTheirWidth) {
   const auto cost = [](Index w) { return 0.05 * std::sin(static_cast<double>(w + 1)); };
   const auto bounds = [&](double middle, double width) {

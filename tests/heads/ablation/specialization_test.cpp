@@ -89,7 +89,7 @@ TEST(Cka, OfKnownOutputs) {
   Rng rng(1);
   const Tensor a = Tensor::normal({500, 3}, 2, 1, rng);
   EXPECT_NEAR(linear_cka(a, a), 1, 1e-5);
-  // Rotated (axes swapped, one turned round), scaled and moved.
+  // b is a with axes swapped, one axis negated, scaled and shifted.
   Tensor b = Tensor::empty({500, 3});
   for (Index i = 0; i < 500; ++i)
     for (Index j = 0; j < 3; ++j)

@@ -15,7 +15,8 @@ namespace {
 
 using Pruning = TinyModel;
 
-// The greatest difference between the losses of a pruned model and those of the whole one with the heads masked.
+// The largest difference between the losses of the pruned model and those of the whole model with the same heads
+// ablated.
 double difference(const TransformerLM& model, const HeadWindows& windows, std::vector<HeadId> removed) {
   const HeadMeans means(model, windows);
   const auto pruned = without_heads(model, removed, means);
@@ -58,7 +59,7 @@ TEST_F(Pruning, MakesTheModelSmaller) {
   const auto pruned = without_heads(*model_, std::vector<HeadId>{{0, 1}, {1, 0}, {1, 1}}, means);
   EXPECT_EQ(pruned->config().layer_heads, (std::vector<Index>{2, 1}));
   EXPECT_EQ(pruned->config().head_size, 4);
-  // Of each head: 3 D rows of C and their biases, and D columns of C.
+  // Each head has 3 D rows of length C with their biases, and D columns of length C.
   EXPECT_EQ(model_->parameter_count() - pruned->parameter_count(), 3 * (3 * 4 * 12 + 3 * 4 + 4 * 12));
   EXPECT_EQ(pruned->blocks[1]->attn->heads(), 1);
 }
@@ -67,7 +68,7 @@ TEST_F(Pruning, CanBeRepeated) {
   const HeadMeans means(*model_, windows_);
   const auto once = without_heads(*model_, std::vector<HeadId>{{0, 0}}, means);
   const HeadMeans its_means(*once, windows_);
-  const auto twice = without_heads(*once, std::vector<HeadId>{{0, 0}}, its_means);  // head 1 of the original
+  const auto twice = without_heads(*once, std::vector<HeadId>{{0, 0}}, its_means);  // originally head 1
   EXPECT_EQ(twice->config().layer_heads, (std::vector<Index>{1, 3}));
   EXPECT_LT(difference(*once, windows_, {{0, 0}, {1, 1}}), 1e-5);
 }
@@ -100,7 +101,7 @@ TEST_F(Pruning, CurvesBeginWholeAndEndBare) {
   ASSERT_EQ(curve.size(), 7u);
   EXPECT_NEAR(curve[0], mean_loss(token_losses(*model_, windows_)), 1e-5);
   EXPECT_NEAR(curve[6], loss_without(*model_, windows_, means, all_heads(model_->config())), 1e-12);
-  // Greedy takes the cheapest first: no other single head costs less.
+  // The greedy order begins with the cheapest head: no other single head costs less.
   for (const HeadId id : sorted) EXPECT_GE(loss_without(*model_, windows_, means, {id}), curve[1]);
   EXPECT_EQ(prune_curve(*model_, windows_, means, order, -1).size(), 1u) << "ends above the limit";
 }
@@ -141,7 +142,7 @@ TEST_F(Pruning, StudyOfAllOrders) {
   EXPECT_EQ(whole.prunable_random, part.prunable_random);
   ASSERT_EQ(whole.greedy_losses.size(), 7u);
   EXPECT_EQ(mean_loss(whole.greedy_losses[3]), whole.orders[0].losses[3]);
-  // On the windows as they are, the fraction is that of the curve.
+  // On the original windows, without resampling, the fraction is that of the curve.
   const Bootstrap once(windows_.half(1).size(), 1, 300);
   const std::vector<double> fractions = prunable_replicates(whole.greedy_losses, 16, 6, once);
   ASSERT_EQ(fractions.size(), static_cast<std::size_t>(kReplicates));

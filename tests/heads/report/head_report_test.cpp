@@ -31,7 +31,7 @@ TEST(ReportPage, NeedsNothingElse) {
   for (const char* part : {"src=", "@import", "url(", "fetch(", "XMLHttpRequest", "{{", "<link"})
     EXPECT_EQ(page.find(part), std::string::npos) << part;
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
-  // The only address is the name of SVG, which nobody loads.
+  // The only address is the XML namespace of SVG, which is never loaded.
   for (std::size_t at = 0; (at = page.find("://", at)) != std::string::npos; ++at)
     EXPECT_EQ(page.substr(at - 4, 26), "http://www.w3.org/2000/svg");
 }
@@ -54,9 +54,9 @@ class ReportData : public TinyModel {
   static std::vector<std::uint8_t> decoded(const std::string& text) { return base64_bytes(text, "text"); }
 };
 
-// ---- what happened while the model trained ---------------------------------------------------------------------------
+// ---- the history of training ----------------------------------------------------------------------------------------
 
-// Snapshots at steps 0, 10, 20, ... whose numbers tell which they are.
+// Snapshots at steps 0, 10, 20, ... with numbers that identify each snapshot.
 HeadHistory history_of(std::size_t snapshots, std::size_t heads, Index length, std::size_t roles = 2) {
   HeadHistory h;
   for (std::size_t r = 0; r < roles; ++r) h.roles.push_back(cat("role ", r));
@@ -111,7 +111,8 @@ TEST(ReportHistory, WithoutSnapshotsThereIsNone) {
   EXPECT_EQ(report.find("history"), nullptr);
 }
 
-// Many heads: a shorter text, whose rows are the first ones, before fewer snapshots.
+// With many heads, the text becomes shorter before fewer snapshots have attention. The rows that remain are the first
+// ones.
 TEST(ReportHistory, TextIsCutToFit) {
   const HeadHistory h = history_of(24, 32, 64);
   Json report = Json::object();
@@ -131,8 +132,8 @@ TEST(ReportHistory, TextIsCutToFit) {
   }
 }
 
-// Many snapshots, and many roles: all within the size, the first and the last kept, losses and scores of every one that
-// is.
+// Many snapshots and many roles: the page stays within the limit, the first and the last snapshot are kept, and every
+// kept snapshot has its losses and scores.
 TEST(ReportHistory, SnapshotsAreThinnedToFit) {
   const HeadHistory h = history_of(3000, 8, 24, 20);
   for (const std::size_t most : {kReportBytes, std::size_t{500'000}, std::size_t{200'000}, std::size_t{1}}) {
@@ -157,7 +158,7 @@ TEST(ReportHistory, SnapshotsAreThinnedToFit) {
   }
 }
 
-// What else is in the page takes from the room of the history.
+// The rest of the page reduces the space for the history.
 TEST(ReportHistory, LeavesRoomForTheRest) {
   Json report = Json::object();
   report.set("study", std::string(2'500'000, 'x'));
@@ -168,7 +169,7 @@ TEST(ReportHistory, LeavesRoomForTheRest) {
 
 TEST_F(ReportData, HoldsTheAttentionAndTheMasks) {
   RunData data;
-  data.source = "a\xff.txt";  // a name that is not UTF-8
+  data.source = "a\xff.txt";  // a name that is not valid UTF-8
   data.vocabulary = vocabulary_;
   data.validation = text_;
   const HeadStudy study = study_heads(
@@ -286,9 +287,9 @@ TEST_F(ReportData, PictureShowsAttentionAndMatrix) {
   study.heads.resize(2);  // those of two_sources()
   const std::string by_source = heads_picture(*model_, data, study);
   EXPECT_TRUE(contains(by_source, ">L0H0: near<") && contains(by_source, ">L0H1: far<")) << by_source;
-  // The retention of `far` without L0H1, on a dark ground.
+  // The retention of `far` without L0H1, in white on a dark cell.
   EXPECT_TRUE(contains(by_source, "fill=\"#ffffff\">0.12<")) << by_source;
-  // The first query of every head has its whole attention on the first key, whatever its weights are.
+  // Query 0 of every head gives all its attention to key 0, for any weights of the model.
   EXPECT_GE(count(by_source, "fill-opacity=\"1.00\""), 2u);
   EXPECT_EQ(count(by_source, "<path class=\"frame\""), 2u);
 }

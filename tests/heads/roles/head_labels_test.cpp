@@ -31,7 +31,8 @@ class Labels : public testing::Test {
     classes_ = std::make_unique<TokenClasses>(vocabulary_);
     masks_ = std::make_unique<RoleMasks>(basic_roles(), RoleText{ids_, classes_.get()}, kLength);
   }
-  // Attention: `share` spread over the keys of a role where it has any, the rest over all.
+  // Attention that gives each role its `share`, spread over the role's keys for queries that have keys, and spreads the
+  // rest over all keys.
   Tensor attention(const std::vector<std::pair<std::string, double>>& shares, Index begin, Index end) const {
     Tensor a = Tensor::zeros({end - begin, 1, kLength, kLength});
     std::vector<double> rest(static_cast<std::size_t>((end - begin) * kLength), 1.0);
@@ -102,7 +103,7 @@ TEST_F(Labels, AreMixedOfAFewRolesAtMost) {
   EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, {{"offset-2", 0.9}}).reason, "halves");
 }
 
-// Roles of which each query plays one: more than kMostMixed of them make no label.
+// Each query belongs to one of the roles. A head with more than kMostMixed of these roles has no label.
 TEST(MixedLabels, HaveAtMostThreeParts) {
   constexpr Index kLength = 12;
   const std::vector<std::int32_t> ids(60 * kLength, 0);
@@ -132,7 +133,7 @@ TEST(MixedLabels, HaveAtMostThreeParts) {
   EXPECT_EQ(label(4).name(roles), "");
 }
 
-// Two names of one place: the first of the list names it, and neither is a rival of the other.
+// Two roles with nearly the same keys: the first in the list gives the label, and neither is a rival of the other.
 TEST(RoleGroups, AreNamedByTheirSimplestMember) {
   constexpr Index kLength = 32;
   const std::vector<std::int32_t> ids(4 * kLength, 0);
@@ -192,7 +193,8 @@ TEST_F(Labels, NeedBothHalves) {
   EXPECT_EQ(label({{"previous", 0.95}}, {{"previous", 0.30}, {"offset-4", 0.3}}).reason, "halves");
 }
 
-// A role of content that position explains as well is none: each word starts at the same place of every window.
+// A content role whose attention position explains equally well gives no label: words start at the same places in every
+// window.
 TEST_F(Labels, OfContentNeedMoreThanPosition) {
   std::string text;
   for (int i = 0; i < 32; ++i) text += i % 3 == 0 ? "abcde " : i % 3 == 1 ? "fghij " : "klmno ";

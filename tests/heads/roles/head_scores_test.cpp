@@ -13,7 +13,7 @@
 namespace headlight {
 namespace {
 
-// Attention [B,H,T,T] where query t of head h gives all its weight as `give` says.
+// Attention [B,H,T,T] whose row for query t of head h is filled by `give(h, t, row)`.
 template <class Give>
 Tensor attention(Index batch, Index heads, Index length, const Give& give) {
   Tensor a = Tensor::zeros({batch, heads, length, length});
@@ -72,7 +72,7 @@ TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
 
 // The mask of one window over the attention of another.
 TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
-  // A head that finds copies, in two windows whose copies stand apart; and one that looks five back, whatever the text.
+  // Head 0 finds copies, in two windows whose copies are at different places. Head 1 attends five back in any text.
   const Looking at(
       "abcdefghijak"
       "abcdefghijkb");
@@ -84,7 +84,8 @@ TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
   add_scores(scores, 0, attention(2, 2, 12, finds), RoleMasks(basic_roles(), at.text(), 12), 0);
   finish_scores(scores);
   const RoleScore& copies = scores.at(0, 0, index_of("duplicate"));
-  // The first window's copy (query 10, key 0) is found by both windows; the second's (query 11, key 1) by neither.
+  // The copy of window 0 (query 10, key 0) gets attention in both windows, that of window 1 (query 11, key 1) in
+  // neither.
   EXPECT_EQ(copies.queries, 2);
   EXPECT_EQ(copies.compared, 2);
   EXPECT_EQ(copies.attention, 0.5);
@@ -95,8 +96,8 @@ TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
   EXPECT_EQ(back.kappa_content(), 0);
 }
 
-// Uniform attention gives "previous" 1 / (t+1) at query t: in sum over t = 1 .. T-1 the harmonic number H_T less 1
-// (0.271 T at T = 4, 0.0585 T at T = 64). The mean is over the T-1 queries that have a previous character.
+// Uniform attention gives "previous" the weight 1 / (t+1) at query t. The sum over t = 1 .. T-1 is the harmonic number
+// H_T minus 1 (0.271 T at T = 4, 0.0585 T at T = 64). The mean is over the T-1 queries with a previous character.
 TEST(HeadScores, ChanceOfPreviousIsHarmonic) {
   for (const auto& [length, share] : {std::pair{Index{4}, 0.2708}, {Index{64}, 0.0585}}) {
     const Looking at(std::string(static_cast<std::size_t>(length), 'x'));
@@ -148,7 +149,7 @@ TEST(HeadScores, WithoutQueriesAreNothing) {
 }
 
 TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
-  // The same 24 characters as one batch of two windows of 12 and as two batches of one: the same sums.
+  // The same 24 characters as one batch of two windows of 12, and as two batches of one window: the sums are equal.
   const Looking at("a cat on a mat\nand a cat");
   const auto give = [](Index h, Index t, float* row) {
     for (Index j = 0; j <= t; ++j) row[j] = static_cast<float>(1 + (h + j * 7 + t * 3) % 5);
@@ -218,12 +219,12 @@ TEST_F(ScoreHeads, OfATinyModel) {
   EXPECT_EQ(scores(2).at(0, 0, index_of("previous")).queries, 30);
 }
 
-// The evidence of token i is asked for by the query before it, in whichever window that stands.
+// The evidence of token i belongs to the query before it, even if that query is in the previous window.
 TEST_F(ScoreHeads, EvidenceIsThatOfThePredictedToken) {
   std::vector<std::int32_t> evidence(text_.ids.size(), 0);
-  evidence[5] = 3;        // query 4 of the first window looks at 2
-  evidence[16 + 16] = 2;  // query 15 of the second window looks at 14
-  evidence[16 + 17] = 5;  // query 0 of the third window: beyond its beginning
+  evidence[5] = 3;        // query 4 of window 0 has the key 2
+  evidence[16 + 16] = 2;  // query 15 of window 1 has the key 14
+  evidence[16 + 17] = 5;  // query 0 of window 2: before the window's start
   const HeadScores found = scores(64, evidence);
   const RoleScore& s = found.at(0, 0, index_of("evidence"));
   EXPECT_EQ(s.queries, 2);
@@ -231,7 +232,7 @@ TEST_F(ScoreHeads, EvidenceIsThatOfThePredictedToken) {
   EXPECT_EQ(scores().at(0, 0, index_of("evidence")).queries, 0);
 }
 
-// The same scores from the attention of each window by itself.
+// Running each window alone gives the same scores.
 TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
   struct First : Hook {
     Tensor weights;

@@ -1,4 +1,4 @@
-// The role table by name, and where the queries of a hand-made text look.
+// Roles by name, and the keys of a role's queries in a hand-made text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ inline const Role& role(const std::string& name) {
   return basic_roles()[0];
 }
 
-// Where query t of a role looks in a text of characters.
+// The keys of query t of a role, in a text of characters.
 class Looking {
  public:
   explicit Looking(const std::string& text)
@@ -36,7 +36,7 @@ class Looking {
     role(name).keys(text(), t, keys);
     return keys;
   }
-  std::vector<std::int32_t> evidence;  // of what each query predicts
+  std::vector<std::int32_t> evidence;  // [query]: distance to the evidence of its prediction
 
  private:
   Vocabulary vocabulary_;

@@ -17,12 +17,12 @@ TEST(SeedBootstrap, OfValuesAlone) {
   const Interval one = bootstrap_seeds(std::vector<double>{3.0});
   EXPECT_EQ(one.low, 3);
   EXPECT_EQ(one.high, 3);
-  // Of 0 and 1 a resampled mean is 0, 1/2 or 1, with chances 1/4, 1/2, 1/4.
+  // For values 0 and 1, a resampled mean is 0, 1/2 or 1, with probabilities 1/4, 1/2, 1/4.
   const Interval two = bootstrap_seeds(std::vector<double>{0, 1});
   EXPECT_EQ(two.mean, 0.5);
   EXPECT_EQ(two.low, 0);
   EXPECT_EQ(two.high, 1);
-  // Of many, mean +- 1.96 standard errors: of 0 and 1 in equal shares, 0.5 / sqrt(n).
+  // For many values, the interval is the mean +- 1.96 standard errors: 0.5 / sqrt(n) for 0 and 1 in equal shares.
   std::vector<double> many(400);
   for (std::size_t i = 0; i < many.size(); i += 2) many[i] = 1;
   const Interval wide = bootstrap_seeds(many);
@@ -32,7 +32,7 @@ TEST(SeedBootstrap, OfValuesAlone) {
   EXPECT_TRUE(contains(error_of([] { bootstrap_seeds(std::vector<double>{1, 2}, Sets{{1}}); }), "2 values"));
 }
 
-// Seeds that differ with variance a, each measured with variance b: the mean of n has variance (a + b) / n.
+// If seeds vary with variance a and each is measured with variance b, the mean of n seeds has variance (a + b) / n.
 TEST(SeedBootstrap, BothVariancesAdd) {
   constexpr int kSeeds = 40;
   std::vector<double> values;
@@ -41,7 +41,7 @@ TEST(SeedBootstrap, BothVariancesAdd) {
   for (int i = 0; i < kSeeds; ++i) {
     values.push_back(i % 2 == 0 ? 9.0 : 11.0);  // variance 1
     std::vector<double>& of_seed = replicates.emplace_back();
-    for (int b = 0; b < 500; ++b) of_seed.push_back(100 + 2 * rng.normal());  // variance 4, about another mean
+    for (int b = 0; b < 500; ++b) of_seed.push_back(100 + 2 * rng.normal());  // variance 4, around another mean
   }
   const Interval seeds = bootstrap_seeds(values), both = bootstrap_seeds(values, replicates, 1, 4000);
   EXPECT_NEAR(seeds.high - seeds.low, 2 * 1.96 * std::sqrt(1.0 / kSeeds), 0.06);
@@ -52,7 +52,7 @@ TEST(SeedBootstrap, BothVariancesAdd) {
 
 TEST(SeedBootstrap, OneSeedHasTheIntervalOfItsWindows) {
   std::vector<double> replicates;
-  for (int b = 0; b <= 200; ++b) replicates.push_back(b / 200.0);  // even from 0 to 1
+  for (int b = 0; b <= 200; ++b) replicates.push_back(b / 200.0);  // uniform over 0 .. 1
   const Interval i = bootstrap_seeds(std::vector<double>{7}, Sets{replicates}, 1, 4000);
   EXPECT_NEAR(i.low, 7 - 0.475, 0.02);
   EXPECT_NEAR(i.high, 7 + 0.475, 0.02);

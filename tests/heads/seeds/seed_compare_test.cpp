@@ -19,7 +19,8 @@ PairedComparison compared(const Values& differences) {
 }
 
 TEST(SeedCompare, AConstantDifferenceIsCertainHoweverSeedsDiffer) {
-  // Heads and baselines both spread over 0.9, far more than the 0.1 between them: their own intervals overlap.
+  // The values of heads and of baselines both vary by 0.9, far more than their difference of 0.1, so separate intervals
+  // overlap.
   Values heads, baselines;
   for (int i = 0; i < 10; ++i) {
     baselines.push_back(0.1 * i);
@@ -61,12 +62,12 @@ TEST(SeedCompare, MixedSignsSettleNothing) {
   EXPECT_EQ(even.p, 1);
   EXPECT_EQ(verdict_of(even), "not settled");
   EXPECT_TRUE(contains(sentence_of(even, "x", "heads are"), "not settled; no evidence of a difference"));
-  // One enormous seed: nine of ten are above 0, and yet the mean may be anything.
+  // One extreme seed: nine of ten are above 0, but the interval of the mean includes 0.
   const PairedComparison outlier = compared({1, 1, 1, 1, 1, 1, 1, 1, 1, -30});
   EXPECT_LT(outlier.p, kSettled);
   EXPECT_EQ(verdict_of(outlier), "not settled");
   EXPECT_TRUE(contains(sentence_of(outlier, "x", "heads are"), "the seeds agree, but the interval includes 0"));
-  // A mean far above 0 from six large ones of ten.
+  // The mean is far above 0, because six of ten differences are large.
   const PairedComparison uneven = compared({9, 9, 9, 9, 9, 9, -1, -1, -1, -1});
   EXPECT_GT(uneven.difference.low, 0);
   EXPECT_NEAR(uneven.p, 2.0 * (1 + 10 + 45 + 120 + 210) / 1024, 1e-12);
@@ -91,7 +92,7 @@ TEST(SeedCompare, FiveSeedsCannotPassASignTest) {
   EXPECT_EQ(verdict_of(five), "not settled");
   EXPECT_TRUE(contains(sentence_of(five, "x", "heads are"), "with 5 seeds the sign test cannot reach p below 0.06"));
   EXPECT_EQ(verdict_of(six), "higher");
-  // Seeds without a difference are no evidence either way.
+  // Seeds without a difference are evidence for neither side.
   const PairedComparison ties = compared({1, 2, 3, 4, 5, 0, 1e-13});
   EXPECT_EQ(ties.same, 2);
   EXPECT_EQ(ties.higher, 5);
@@ -105,10 +106,10 @@ TEST(SeedCompare, OneSeedProvesNothing) {
   EXPECT_EQ(verdict_of(one), "one seed");
   EXPECT_EQ(sentence_of(one, "x", "heads are"), "x: 0.500 in a single seed, which is no evidence");
   EXPECT_TRUE(contains(error_of([] { compared({}); }), "no values"));
-  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 figures and 1 baselines"));
+  EXPECT_TRUE(contains(error_of([] { compare_pairs(Values{1, 2}, Values{1}); }), "2 values and 1 baselines"));
 }
 
-// Differences of mean 1 and variance 1, measured with variance 3: the interval is that of both.
+// Differences with mean 1 and variance 1, measured with variance 3: the interval includes both variances.
 TEST(SeedCompare, WindowsWidenTheInterval) {
   Values heads, baselines;
   std::vector<Values> replicates;
@@ -123,7 +124,7 @@ TEST(SeedCompare, WindowsWidenTheInterval) {
   EXPECT_NEAR(narrow.difference.high - narrow.difference.low, 2 * 1.96 * std::sqrt(1.0 / 40), 0.06);
   EXPECT_NEAR(wide.difference.high - wide.difference.low, 2 * 1.96 * std::sqrt(4.0 / 40), 0.1);
   EXPECT_NEAR(wide.difference.mean, 1, 1e-12);
-  // Controls are 19.5 on average.
+  // The mean of the baselines is 19.5.
   EXPECT_NEAR(compare_pairs(heads, baselines, replicates, 20.3).difference.low, 0.8, 1e-9);
   EXPECT_NEAR(compare_pairs(heads, baselines, replicates, 0, 20.7).difference.high, 1.2, 1e-9);
 }

@@ -13,7 +13,7 @@ namespace {
 
 Json increase(double mean) { return Json::object().set("mean", mean).set("low", mean - 0.1).set("high", mean + 0.1); }
 
-// A study with one head, as to_json(HeadStudy) writes it, as far as seeds look at it.
+// A study with one head in the form of to_json(HeadStudy), with the members that seed_figures() reads.
 Json study(double specialization, double effect, const char* label) {
   const auto figures = [](double heads, const char* baseline, double value) {
     return Json::object()

@@ -1,9 +1,9 @@
 // Transformers with weights set by hand from the tables of the corpora chorus and chorus-induction. They predict the
 // true probabilities from position kRetentionFrom on, and each of their heads reads one source.
 //
-// Channels of the residual stream: one per symbol, one per position, one per logit, two large constants that keep the
-// scale of all norms equal at every place, one per symbol of the place before (kPrevious, written by the head kCopy),
-// and one (kBalance) that keeps the mean over channels at 0.
+// Channels of the residual stream: one per symbol, one per position, and one per logit. Two large constants keep the
+// scale of all norms equal at every place. One channel per symbol holds the previous symbol (kPrevious, written by the
+// head kCopy). The channel kBalance keeps the mean over channels at 0.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,8 +28,8 @@ class ChorusOracle : public testing::Test {
   static constexpr double kLarge = 4096, kHard = 200;
   static constexpr const char* kCopy = "copy";
 
-  // A head, the expert that it serves, and its share of the expert's table. kCopy serves none: it copies the symbol
-  // before into kPrevious, where the head of induction in layer 1 finds it.
+  // A head, the expert that it serves, and its share of the expert's table. kCopy serves no expert: it copies the
+  // previous symbol into kPrevious, where the induction head of layer 1 reads it.
   struct Part {
     std::string expert;
     double share = 1;
@@ -88,7 +88,8 @@ class ChorusOracle : public testing::Test {
       }
       if (part.expert == "topic" || part.expert == "digit") weight(0, 0, kPlus) = kHard / kLarge;
       if (part.expert == "induction") {
-        // The latest symbol after a copy of the query's wins; without a copy, the line break, whose value is 0.
+        // Attends to the symbol after the latest copy of the query's symbol; without a copy, to the line break, whose
+        // value is 0.
         for (Index s = 1; s < kSymbols; ++s) {
           weight(0, s, s) = kHard;
           weight(1, s, kPrevious + s) = 8 * kContext;
@@ -98,7 +99,7 @@ class ChorusOracle : public testing::Test {
         weight(1, kSymbols, 0) = 6 * kContext;
       }
       if (part.expert == "topic") weight(1, 0, kPosition + 1) = 1;
-      // Later digits win over earlier ones, and those over letters.
+      // Later digits have higher scores than earlier digits, and digits higher scores than letters.
       for (Index t = 0; part.expert == "digit" && t < kContext; ++t)
         weight(1, 0, kPosition + t) = static_cast<double>(t);
       for (Index s = 1; s < kSymbols; ++s) {
@@ -144,7 +145,7 @@ class ChorusOracle : public testing::Test {
     return config;
   }
   static RunData text(const std::string& corpus) { return load_run_data(text_config(corpus)); }
-  // The configuration of a run with models of this shape, of one layer.
+  // The configuration of a run with one-layer models of this shape.
   RunConfig run_config() const {
     RunConfig config = text_config("chorus");
     config.layers = 1;

@@ -115,7 +115,7 @@ TEST_F(SharedOracle, AHeadThatDoesNothingIsSaidToDoNothing) {
   EXPECT_EQ(study.tables->match[4][2].correlation, 0);
 }
 
-// Two layers: the copying head of layer 0 and the head of induction in layer 1 serve one source together.
+// Two layers: a copying head in layer 0 and an induction head in layer 1 carry one source together.
 class InductionOracle : public ChorusOracle {
  protected:
   InductionOracle() : ChorusOracle("chorus-induction") {
@@ -157,7 +157,7 @@ TEST_F(Oracle, RegressionFindsTheCoefficients) {
   for (std::size_t p = 0; p < places; ++p) {
     for (std::size_t c = 0; c < width; ++c) {
       double& score = scores[p * width + c];
-      // What a position says whatever the text is, and what is said before the measured positions, is left out.
+      // Scores that depend on the position alone, and scores at unmeasured positions, have no effect.
       score = std::sin(static_cast<double>(p % kContext * 31 + c));
       if (!experts_.counts(static_cast<Index>(p))) score = 100 * std::sin(static_cast<double>(p + c));
       for (std::size_t e = 0; e < truth.size(); ++e)
@@ -183,7 +183,7 @@ TEST_F(Oracle, RegressionFindsTheCoefficients) {
 }
 
 TEST(TableMatch, IsPearsonOfCenteredTables) {
-  // [[1,2],[3,5]]: both ways centered it is +-0.25, as every table of two by two is +-x.
+  // [[1,2],[3,5]] centered over rows and columns is +-0.25; every centered 2 x 2 table is +-x.
   EXPECT_NEAR(match_tables(std::vector<double>{1, 2, 3, 5}, std::vector<double>{0, 0, 0, 1}, 2, 1).correlation, 1,
               1e-12);
   EXPECT_NEAR(match_tables(std::vector<double>{1, 2, 3, 5}, std::vector<double>{0, 1, 0, 0}, 2, 1).correlation, -1,
@@ -191,7 +191,8 @@ TEST(TableMatch, IsPearsonOfCenteredTables) {
   EXPECT_EQ(match_tables(std::vector<double>{1, 2, 3, 4}, std::vector<double>{0, 0, 0, 1}, 2, 1).correlation, 0)
       << "rows alike";
   EXPECT_EQ(match_tables(std::vector<double>{1, 2, 3}, std::vector<double>{1, 2, 3}, 3, 1).p, 1) << "a single row";
-  // A table against itself, and an unrelated one: nulls of a 12 by 12 table have a deviation of about 1/11.
+  // A table compared with itself and with an unrelated table: for 12 x 12 tables, the null distribution has a standard
+  // deviation of about 1/11.
   Rng rng(2);
   std::vector<double> a, b;
   for (int i = 0; i < 144; ++i) a.push_back(rng.normal()), b.push_back(rng.normal());
@@ -202,7 +203,7 @@ TEST(TableMatch, IsPearsonOfCenteredTables) {
   EXPECT_GT(other.p, 0.02);
 }
 
-// In a model of one layer of attention alone the heads' logits and the embedding's are all there is.
+// In a model of one attention layer, the logits are the sum of the contributions of the heads and of the embedding.
 TEST_F(Oracle, DirectLogitsAddUpToTheModels) {
   Rng rng(4);
   for (const std::string kind : {"layer", "rms"}) {

@@ -10,7 +10,8 @@
 namespace headlight {
 namespace {
 
-// Two heads read the symbol three back and share its table. A third reads it together with the line break.
+// Two heads attend to the symbol three back and share its table. A third head attends to this symbol and to the line
+// break.
 class GroupOracle : public ChorusOracle {
  protected:
   GroupOracle() { make({{{"back-3", 0.25}, {"back-3", 0.25}, {"topic"}, {"digit", 0}, {"back-3", 0.5, true}}}); }
@@ -55,7 +56,7 @@ TEST_F(GroupOracle, HeadsOfOneRoleAreAblatedTogether) {
   }
   EXPECT_NE(*std::min_element(shared->random.begin(), shared->random.end()),
             *std::max_element(shared->random.begin(), shared->random.end()));
-  // The head of the digit writes nothing: labelled, alone in its group, and without effect.
+  // The digit head's output is zero: the head is labelled, alone in its group, and has no effect.
   const auto digit = std::find_if(study.groups.begin(), study.groups.end(), [](const HeadGroup& g) {
     return g.heads == std::vector<HeadId>{{0, 3}};
   });

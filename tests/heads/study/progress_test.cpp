@@ -82,8 +82,9 @@ TEST_F(MeasuredStudy, EveryStageIsCountedToItsEnd) {
     stages.back().done = done;
     return true;
   });
-  // Of 6 heads, by hand: the model and 3 untrained; 3 ways x (6 and all); pairs; 2 rotations and all; 2 untrained
-  // models; greedy, two others, worst first and 2 random orders.
+  // Counted by hand for 6 heads. Scored: the model and 3 untrained models. Ablated: 3 kinds x (6 heads and all). Then
+  // all pairs; 2 rotations and all heads; 2 untrained models. Orders: greedy, two others, worst first and 2 random
+  // ones.
   const std::vector<std::pair<std::string, Index>> expected{{"models whose attention is scored", 4},
                                                             {"heads ablated", 21},
                                                             {"pairs of heads ablated", 15},
@@ -115,7 +116,7 @@ TEST_F(MeasuredStudy, StopsWhereItIsTold) {
 TEST_F(MeasuredStudy, PruningAsksAfterEachEvaluation) {
   Index asked = 0;
   study_pruning(*model_, windows_, 2, 1, true, Progress([&](const char*, Index, Index) { return ++asked > 0; }));
-  // The greedy order, each head alone, six curves of seven points; six orders that are done, and the beginning.
+  // Calls: the greedy order, each head alone, six curves of seven points, six finished orders, and the start.
   EXPECT_EQ(asked, greedy_evaluations(6) + 6 + 6 * 7 + 6 + 1);
 }
 

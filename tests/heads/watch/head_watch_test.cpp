@@ -14,7 +14,7 @@
 namespace headlight {
 namespace {
 
-// Steps at which a training of so many is watched.
+// The steps at which the heads are measured, for a training of `steps` steps.
 std::vector<Index> looks(Index steps, Index every, Index eval_every) {
   std::vector<Index> at;
   for (Index step = 0; step <= steps; ++step)
@@ -64,7 +64,7 @@ class HeadWatchTest : public testing::Test {
   ~HeadWatchTest() override { set_thread_count(before_); }
   RunData data() { return tiny_data(directory_, config_); }
   std::string path(const std::string& run) const { return cat(directory_ / run, "/heads.jsonl"); }
-  // Stops after the step `stop`.
+  // Trains and stops after step `stop`.
   void train(const std::string& run, Index stop = -1) {
     Trainer trainer(config_, data(), directory_ / run);
     HeadWatch watch(trainer);
@@ -113,7 +113,7 @@ TEST_F(HeadWatchTest, WritesASnapshotAtEachLook) {
   EXPECT_EQ(steps, (std::vector<Index>{0, 3, 6, 9, 11}));
 }
 
-// What a snapshot holds is what the parts measure on the weights of its step.
+// A snapshot equals a separate measurement of the weights at its step.
 TEST_F(HeadWatchTest, ASnapshotIsOfTheWeightsOfItsStep) {
   config_.watch_every = 12;
   train("run");
@@ -147,7 +147,7 @@ TEST_F(HeadWatchTest, ASnapshotIsOfTheWeightsOfItsStep) {
       }
       EXPECT_EQ(told, h.roles.size());
     }
-    // Every row of the attention adds up to 1, give or take its rounding.
+    // Every row of the attention sums to 1 up to rounding.
     for (const std::vector<std::uint8_t>& bytes : s.attention) {
       std::size_t at = 0;
       for (int t = 0; t < 8; ++t) {
@@ -171,8 +171,8 @@ TEST_F(HeadWatchTest, AResumedRunHasTheSameSnapshots) {
   }
 }
 
-// Killed after the checkpoint of step 5, with snapshots of later steps written, the last one by half.
-TEST_F(HeadWatchTest, WhatCameAfterTheCheckpointIsCutAway) {
+// A run killed after the checkpoint of step 5. Snapshots of later steps exist, the last one incomplete.
+TEST_F(HeadWatchTest, SnapshotsAfterTheCheckpointAreRemoved) {
   train("whole");
   const std::string run = "killed";
   try {
@@ -269,7 +269,7 @@ TEST_F(HeadWatchTest, SaysWhatEachHeadDoes) {
   }
 }
 
-// The fixture's text, on a hand-made model whose head 2 attends to two places alike.
+// The text of the fixture, and a hand-made model whose head 2 attends to two places equally.
 using WatchedOracle = ChorusOracle;
 
 TEST_F(WatchedOracle, MixedLabelsNameAllRoles) {
@@ -291,7 +291,7 @@ TEST_F(WatchedOracle, MixedLabelsNameAllRoles) {
   EXPECT_NEAR(lines[2].kappa.points().back().y, 0.5, 0.1);
 }
 
-// On a corpus of sequences: floors, rules and roles of evidence.
+// A corpus of sequences: floors, rules and evidence roles.
 TEST_F(HeadWatchTest, KnowsTheTruthOfACorpus) {
   config_.data = "";
   config_.corpus = "roles";

@@ -184,7 +184,7 @@ Lesson backpropagation() {
       .number = 0,
       .folder = "00_backpropagation",
       .title = "Backpropagation in 100 lines",
-      .claim = "a derivative is a loop over what was recorded",
+      .claim = "a derivative is a loop over the recorded operations",
       .seconds = 1,
       .minutes_to_read = 10,
       .exercise = "add tanh to the scalar engine",

@@ -1,5 +1,5 @@
-// A scalar automatic differentiation engine: each Value records how it was computed, and backward() is one loop over what
-// was recorded.
+// A scalar automatic differentiation engine: each Value records how it was computed, and backward() is one loop over
+// these records.
 #pragma once
 
 #include <cmath>
@@ -23,8 +23,8 @@ class Engine {
  public:
   Value leaf(double value) { return append(value, {}); }
 
-  // Appends a result. `pass_back(g)` receives the derivative g of the output with respect to the result, and adds to the
-  // derivatives of the inputs: the chain rule for one operation.
+  // Appends a result. `pass_back(g)` receives the derivative g of the output with respect to the result, and adds to
+  // the derivatives of the inputs: the chain rule for one operation.
   Value append(double value, std::function<void(double)> pass_back) {
     nodes_.push_back({value, 0, std::move(pass_back)});
     return {this, nodes_.size() - 1};

@@ -47,7 +47,8 @@ double mean_of(const std::vector<double>& values) {
 
 Curves measure(const std::string& name, LessonText& data, Index steps, const LessonOptions& options,
                const LessonProgress& progress) {
-  // Windows begin anywhere. If they began only where documents begin, position k would be the k-th symbol of a document.
+  // Windows begin anywhere. If they began only where documents begin, position k would be the k-th symbol of a
+  // document.
   TokenText &seen = data.split.train, &held_out = data.split.validation;
   seen.starts.clear();
   held_out.starts.clear();

@@ -20,7 +20,7 @@ struct Curves {
   double floor = 0;
 
   double gain(std::size_t few, std::size_t many) const { return model[few] - model[many]; }
-  // The fewest visible symbols that give nine tenths of what 64 give over 1.
+  // The smallest number of visible symbols that gives nine tenths of the gain from 1 to 64 symbols.
   std::size_t nine_tenths() const {
     std::size_t k = 1;
     while (gain(1, k) < 0.9 * gain(1, kContext)) ++k;
@@ -28,8 +28,8 @@ struct Curves {
   }
 };
 
-// Trains a transformer with a context of 64 on the training part of `data`, and evaluates it, and n-grams that count the
-// same part, on kTargets symbols of the validation part.
+// Trains a transformer with a context of 64 on the training part of `data`, and counts n-grams on the same part.
+// Evaluates both on kTargets symbols of the validation part.
 Curves measure(const std::string& name, LessonText& data, Index steps, const LessonOptions& options,
                const LessonProgress& progress);
 

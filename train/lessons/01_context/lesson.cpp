@@ -22,7 +22,7 @@ void shuffle(TokenText& text, Rng& rng) {
   text.ids = std::move(ids);
 }
 
-// The place at which 32 visible symbols help most over 8: the probability of the true next symbol.
+// The place with the largest gain from 8 to 32 visible symbols: the probability of the true next symbol.
 Table best_place(const Losses& losses, const TokenText& text, const Vocabulary& vocabulary) {
   std::size_t best = 0;
   const auto gain = [&](std::size_t i) { return losses[7][i] - losses[31][i]; };
@@ -54,7 +54,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
                shuffled = measure("shuffled tales", mixed, 300, options, progress);
 
   LessonResult result;
-  Table table{"Loss in nats a symbol", {"visible symbols"}, {}};
+  Table table{"Loss in nats per symbol", {"visible symbols"}, {}};
   for (const char* name : {"tales", "chorus", "shuffled"})
     for (const char* by : {": n-gram", ": model"}) table.columns.push_back(cat(name, by));
   for (const std::size_t k : {0, 1, 2, 3, 4, 8, 16, 32, 64}) {
@@ -100,7 +100,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   result.answer = needed <= 4 ? 0 : needed <= 20 ? 1 : 2;
   result.finding = cat("On tales the loss falls from ", fixed_text(tales.model[1], 2),
                        " nats with 1 visible symbol to ", fixed_text(tales.model[64], 2), " with 64; ", needed,
-                       " symbols give nine tenths of that. On shuffled symbols it stays at ",
+                       " symbols give nine tenths of this decrease. On shuffled symbols the loss stays at ",
                        fixed_text(shuffled.model[64], 2), ".");
   return result;
 }

@@ -1,8 +1,9 @@
 // Exercise 2: one step of an LSTM, forward and backward by hand. Replace both lines that throw NotWritten, then run
 // `make exercise N=2`.
 //
-// C is the width of the state, N the length of the input. All matrices are row-major. The gates are stacked in the order
-// i, f, g, o (input gate, forget gate, candidate, output gate): row j of the forget gate is row C + j of w, u and b.
+// C is the width of the state, N the length of the input. All matrices are row-major. The gates are stacked in the
+// order i, f, g, o: input gate, forget gate, candidate, output gate. For example, row j of the forget gate is row C + j
+// of w, u and b.
 #pragma once
 
 #include <cmath>
@@ -47,11 +48,12 @@ inline LstmStep lstm_forward(const LstmWeights& weights, const Vector& x, const 
   throw NotWritten("lstm_forward: z = w x + u h_before + b, then i = sigmoid(z[0 .. C-1])");
 }
 
-// Goes back through a step. dh and dc [C] are dL/dh and dL/dc as far as later steps and the loss read h and c directly.
-// (c also acts on the loss through h = o * tanh(c) of this step. That path is not part of dc: add it here.)
+// Goes back through a step. dh and dc [C] are the parts of dL/dh and dL/dc from later steps and from a loss that reads
+// h and c directly. (c also affects the loss through h = o * tanh(c) of this step. dc does not include this path: add
+// it here.)
 inline LstmGradients lstm_backward(const LstmWeights& weights, const LstmStep& step, const Vector& dh,
                                    const Vector& dc) {
-  throw NotWritten("lstm_backward: the whole derivative by c, dc + dh * o * (1 - tanh(c)^2)");
+  throw NotWritten("lstm_backward: the whole derivative with respect to c, dc + dh * o * (1 - tanh(c)^2)");
 }
 
 }  // namespace headlight::exercise

@@ -169,13 +169,13 @@ std::string gradient_error(Check& check, const char* name, Part part, Vector& in
   return wrong.empty() ? "" : cat("N = ", check.p.input, ", C = ", check.p.width, ": ", wrong);
 }
 
-// The derivative by c as a common mistake computes it, from dh, dc, o, c and t = tanh(c).
+// The derivative with respect to c as a common mistake computes it, from dh, dc, o, c and t = tanh(c).
 struct CellMistake {
   const char* hint;
   double (*derivative)(double dh, double dc, double o, double c, double t);
 };
 constexpr CellMistake kCellMistakes[] = {
-    {"dc is not added: the derivative by c is dc + dh * o * (1 - tanh(c)^2)",
+    {"dc is not added: the derivative with respect to c is dc + dh * o * (1 - tanh(c)^2)",
      [](double dh, double, double o, double, double t) { return dh * o * (1 - t * t); }},
     {"the loss reads c through h = o * tanh(c) too; add dh * o * (1 - tanh(c)^2)",
      [](double, double dc, double, double, double) { return dc; }},
@@ -215,15 +215,17 @@ std::string cell_gradients() {
     if (equals([&](std::size_t j, double t) { return step.f[j] * by_c(j, t); })) return cat(wrong, ": ", hint);
   }
   const auto right = [&](std::size_t j, double t) { return check.e[j] + check.a[j] * step.o[j] * (1 - t * t); };
-  if (equals(right)) return cat(wrong, ": this is the derivative by c; dc_before = f * (the derivative by c)");
+  if (equals(right))
+    return cat(wrong, ": this is the derivative with respect to c; dc_before is f times this derivative");
   if (equals([&](std::size_t j, double t) { return step.i[j] * right(j, t); }))
     return cat(wrong, ": c = f * c_before + i * g, so the factor is f, not i");
   return cat(wrong, ": dc_before = f * (dc + dh * o * (1 - tanh(c)^2)), because c = f * c_before + i * g");
 }
 
 std::string bias_gradients() {
-  const char* rules[] = {"i: (derivative by c) * g * i (1 - i)", "f: (derivative by c) * c_before * f (1 - f)",
-                         "g: (derivative by c) * i * (1 - g^2)", "o: dh * tanh(c) * o (1 - o)"};
+  const char* rules[] = {"i: (derivative with respect to c) * g * i (1 - i)",
+                         "f: (derivative with respect to c) * c_before * f (1 - f)",
+                         "g: (derivative with respect to c) * i * (1 - g^2)", "o: dh * tanh(c) * o (1 - o)"};
   for (const auto& [n, width] : kShapes) {
     Check check(n, width);
     const Vector db = check.gradients().db, expected = check.numeric(check.p.b);

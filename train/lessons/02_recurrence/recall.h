@@ -15,20 +15,20 @@ inline constexpr Index kFacts = 8, kFillers = 8, kSymbols = kFacts + kFillers + 
 // A sequence of the mixed training has 72 symbols and the query. Facts are at most 64 places before the query.
 inline constexpr Index kFarthest = 64, kLength = 72;
 
-// One sequence for each distance: `length` fillers, of which the one that is `distance` places before the query is
-// replaced by a fact, then the query. The only target is the fact, at the query. Fact number r % 8 is in sequence r.
+// One sequence for each distance: `length` fillers, then the query. A fact replaces the filler that is `distance`
+// places before the query. The only target is the fact, at the query. Fact number r % 8 is in sequence r.
 Batch recall(Index length, const std::vector<Index>& distances, Rng& rng);
 
 struct Family {
   std::string name;        // "tanh-RNN"
-  std::string short_name;  // of the figures, and of a recurrent network in the registry: "rnn"
+  std::string short_name;  // in the names of figures and, for a recurrent network, in the registry: "rnn"
 };
 // The tanh-RNN, the LSTM, the GRU and attention.
 extern const std::vector<Family> kFamilies;
 
 Index parameters_of(const LanguageModel& model);
 // A model with random weights. `attention` is one transformer block of width 32; a recurrent network has one layer, of
-// the width whose number of parameters is closest to that.
+// the width whose number of parameters is closest to that of `attention`.
 std::unique_ptr<LanguageModel> make_model(const Family& family, std::uint64_t seed);
 
 // Trains on `steps` batches of next(rng), with AdamW and a cosine schedule. Calls progress(step) before each step.
@@ -38,11 +38,13 @@ void train_recall(LanguageModel& model, Index steps, double learning_rate, std::
 // The share of 256 sequences in which the fact is the most probable of all symbols. Chance is 1/8.
 double accuracy(const LanguageModel& model, Index length, Index distance);
 
-// The norm of the loss's gradient by the embedding of the fact, in sequences of the mixed training: geometric mean over
-// the eight facts. The fact occurs once in its sequence, so this gradient has come back over exactly `distance` steps.
+// The norm of the gradient of the loss with respect to the embedding of the fact, in sequences of the mixed training:
+// geometric mean over the eight facts. The fact occurs once in its sequence, so this gradient has passed back through
+// exactly `distance` steps.
 double gradient(LanguageModel& model, Index distance);
 
-// The share of the states h that lie beyond -0.9 or 0.9 while a recurrent network reads sequences of the mixed training.
+// The share of the states h that lie beyond -0.9 or 0.9 while a recurrent network reads sequences of the mixed
+// training.
 double saturation(const Family& family, const LanguageModel& model);
 
 }  // namespace headlight::lessons

@@ -24,33 +24,33 @@ struct KeepWeights : Hook {
 };
 
 // A head's attention, averaged over windows and over queries in the second half of the window.
-struct Habit {
+struct MeanAttention {
   double previous = 0, first = 0, seen = 0;
   double first_near = 0, first_far = 0;  // on the first symbol, from positions 2 .. 9 and 55 .. 62
 };
 
 // A window begins with the line break before the line, so the first symbol of the line is at position 1.
-std::array<Habit, kHeads> habits(const std::vector<double>& weights) {
-  std::array<Habit, kHeads> result{};
+std::array<MeanAttention, kHeads> mean_attention(const std::vector<double>& weights) {
+  std::array<MeanAttention, kHeads> result{};
   for (Index b = 0; b < kWindows; ++b)
     for (Index h = 0; h < kHeads; ++h)
       for (Index t = 2; t < kContext; ++t) {
         const double* row = weights.data() + ((b * kHeads + h) * kContext + t) * kContext;
-        Habit& habit = result[static_cast<std::size_t>(h)];
-        if (t < 10) habit.first_near += row[1] / (kWindows * 8);
-        if (t >= 55 && t < 63) habit.first_far += row[1] / (kWindows * 8);
+        MeanAttention& of_head = result[static_cast<std::size_t>(h)];
+        if (t < 10) of_head.first_near += row[1] / (kWindows * 8);
+        if (t >= 55 && t < 63) of_head.first_far += row[1] / (kWindows * 8);
         if (t < kHalf) continue;
-        habit.previous += row[t - 1] / (kWindows * kHalf);
-        habit.first += row[1] / (kWindows * kHalf);
-        habit.seen += effective_count(row, kContext) / (kWindows * kHalf);
+        of_head.previous += row[t - 1] / (kWindows * kHalf);
+        of_head.first += row[1] / (kWindows * kHalf);
+        of_head.seen += effective_count(row, kContext) / (kWindows * kHalf);
       }
   return result;
 }
 
-// The head with the most of `member`.
-const Habit& most(const std::array<Habit, kHeads>& heads, double Habit::*member) {
+// The head with the largest `member`.
+const MeanAttention& most(const std::array<MeanAttention, kHeads>& heads, double MeanAttention::*member) {
   return *std::max_element(heads.begin(), heads.end(),
-                           [&](const Habit& a, const Habit& b) { return a.*member < b.*member; });
+                           [&](const MeanAttention& a, const MeanAttention& b) { return a.*member < b.*member; });
 }
 
 }  // namespace
@@ -73,11 +73,11 @@ double add_chorus_heads(const LessonOptions& options, const LessonProgress& prog
     model(batch.inputs, batch.rows);
     return keep.weights.to_vector();
   };
-  const std::array<Habit, kHeads> before = habits(attention());
+  const std::array<MeanAttention, kHeads> before = mean_attention(attention());
   train(model, text.split.train, {.steps = 3000, .batch = 32, .learning_rate = 5e-3, .seed = options.seed},
         "predicting chorus", progress);
   const std::vector<double> weights = attention();
-  const std::array<Habit, kHeads> after = habits(weights);
+  const std::array<MeanAttention, kHeads> after = mean_attention(weights);
 
   Table table{"Heads of a model of chorus, in the second half of the line (33 to 64 symbols are visible)",
               {"head", "on the previous symbol", "on the first symbol", "effective number", "before training"},
@@ -90,14 +90,14 @@ double add_chorus_heads(const LessonOptions& options, const LessonProgress& prog
   map.keys = map.queries;
   double untrained = 0;
   for (std::size_t h = 0; h < kHeads; ++h) {
-    const Habit& a = after[h];
+    const MeanAttention& a = after[h];
     table.rows.push_back({cat("L0H", h), fixed_text(a.previous, 2), fixed_text(a.first, 2), fixed_text(a.seen, 1),
                           fixed_text(before[h].seen, 1)});
     untrained += before[h].seen / kHeads;
     const auto begin = weights.begin() + static_cast<std::ptrdiff_t>(h) * kContext * kContext;
     map.heads.push_back({cat("L0H", h), std::vector<float>(begin, begin + kContext * kContext)});
   }
-  const Habit &previous = most(after, &Habit::previous), &first = most(after, &Habit::first);
+  const MeanAttention &previous = most(after, &MeanAttention::previous), &first = most(after, &MeanAttention::first);
   result.tables.push_back(table);
   result.tables.push_back(
       {"The head that reads the first symbol: its weight on it",

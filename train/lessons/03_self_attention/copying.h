@@ -1,5 +1,5 @@
-// The task of both programs: random lines of symbols, the symbol that a head should read at each position, a score for any
-// head, and training a head to do it.
+// The task of both programs: random lines of symbols, and the symbol that a head should read at each position. Scores a
+// head on this task, and trains one.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ Score score(const Head& head, Program program, Index lines = 100);
 // e^H, where H is the entropy of `count` weights: the number of equal weights that are as spread out as these.
 double effective_count(const double* weights, Index count);
 
-// Starts from random matrices and minimizes the cross-entropy of the symbol to read. `seen` receives the effective number of
-// symbols against the step.
+// Starts from random matrices and minimizes the cross-entropy of the symbol to read. `seen` receives the effective
+// number of symbols against the step.
 Head learn(Program program, const std::string& what, std::uint64_t seed, const LessonProgress& progress,
            std::vector<Point>& seen);
 

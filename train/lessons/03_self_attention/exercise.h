@@ -1,12 +1,13 @@
 // Exercise 3: attention forward, then its backward pass by hand.
 //
-// Shapes: q [T,D] has one row per query, k [S,D] and v [S,E] have one row per key. In self-attention S = T; here they may
-// differ. No mask: every query sees every key. Matrix (matrix.h) has .rows, .columns and m(row, column).
+// Shapes: q [T,D] has one row per query, k [S,D] and v [S,E] have one row per key. In self-attention S = T; here they
+// may differ. No mask: every query sees every key. Matrix (matrix.h) has .rows, .columns and m(row, column).
 //
 //   forward    scores = q k^T / sqrt(D)  [T,S]     weights = softmax of each row  [T,S]     output z = weights v  [T,E]
 //   backward   given dz = dL/dz [T,E], in this order: dv, dweights, dscores, then dq and dk
 //
-// Write one function, run `make exercise N=3`, and go on with the next. Each function is checked alone, with correct inputs.
+// Write one function, run `make exercise N=3`, and go on with the next. Each function is checked alone, with correct
+// inputs.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +25,8 @@ inline Matrix attention_scores(const Matrix& q, const Matrix& k) {
   throw exercise::NotWritten("a Matrix scores(q.rows, k.rows), and three loops over t, s and d");
 }
 
-// weights(t,s) = e^scores(t,s) / sum over s' of e^scores(t,s'). Scores may be large (e^1000 overflows), and -infinity for
-// single keys of a row. Example: [[0, 0], [ln 3, 0]] -> [[0.5, 0.5], [0.75, 0.25]].
+// weights(t,s) = e^scores(t,s) / sum over s' of e^scores(t,s'). Scores may be large (e^1000 overflows), and -infinity
+// for single keys of a row. Example: [[0, 0], [ln 3, 0]] -> [[0.5, 0.5], [0.75, 0.25]].
 inline Matrix softmax_rows(const Matrix& scores) {
   (void)scores;
   throw exercise::NotWritten("the largest score of row t, which you subtract from all scores of the row");

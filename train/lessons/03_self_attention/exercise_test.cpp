@@ -12,7 +12,7 @@ using namespace headlight::lessons;
 
 namespace {
 
-// The next of a fixed sequence of numbers between -2 and 2.
+// The next number of a fixed sequence between -2 and 2.
 double next_number() {
   static unsigned state = 7;
   state = state * 1664525u + 1013904223u;
@@ -47,7 +47,7 @@ bool same(const Matrix& a, const Matrix& b) {
   return true;
 }
 
-// What a known mistake gives, and what to say about it.
+// The result of a known mistake, and the hint about it.
 struct Mistake {
   Matrix result;
   std::string hint;
@@ -70,7 +70,7 @@ std::string compare(const std::string& name, const Matrix& is, const Matrix& exp
   return "";
 }
 
-// Names the matrices of a fact with their shapes, so that the shape in an index error tells which matrix the index left.
+// Stores the names and shapes of a fact's matrices, so that an index error shows which matrix it concerns.
 struct Named {
   const char* name;
   const Matrix& m;
@@ -81,7 +81,7 @@ void show(const std::vector<Named>& inputs, const char* result, int rows, int co
   for (const Named& input : inputs) text += cat(input.name, " ", shape(input.m), ", ");
   text += cat(result, " [", rows, ",", columns, "]");
 }
-Matrix turned(const Matrix& m) {
+Matrix transposed(const Matrix& m) {
   return made(m.columns, m.rows, [&](int i, int j) { return m(j, i); });
 }
 
@@ -196,8 +196,8 @@ std::string output() {
   show({{"weights", square}, {"v", u}}, "z", 3, 3);
   const std::string wrong = compare(
       "z", attention_output(square, u), right_output(square, u), axes,
-      {{right_output(square, turned(u)), "v(e,s) instead of v(s,e): v has one row per key"},
-       {right_output(turned(square), u), "weights(s,t) instead of weights(t,s): one row per query"},
+      {{right_output(square, transposed(u)), "v(e,s) instead of v(s,e): v has one row per key"},
+       {right_output(transposed(square), u), "weights(s,t) instead of weights(t,s): one row per query"},
        {made(3, 3, [&](int t, int e) { return right_output(square, u)(t, e) / 3; }),
         "divided by the number of keys; the weights sum to 1 already"},
        {made(3, 3, [&](int t, int e) { return square(t, 2) * u(2, e); }), "only the last key counts; add up with +="}});
@@ -219,7 +219,7 @@ std::string values_gradient() {
   show({{"weights", square}, {"dz", u}}, "dv", 3, 2);
   const std::string wrong =
       compare("dv", grad_values(square, u), expected(square, u), axes,
-              {{expected(turned(square), u), "row s of dv collects column s of the weights: dv = weights^T dz"},
+              {{expected(transposed(square), u), "row s of dv collects column s of the weights: dv = weights^T dz"},
                {made(3, 2, [&](int s, int e) { return square(2, s) * u(2, e); }),
                 "only the last query counts; add up with +="}});
   if (!wrong.empty()) return wrong;
@@ -236,10 +236,11 @@ std::string weights_gradient() {
   // First with S = E.
   const Matrix u = numbers(2, 3), square = numbers(3, 3);
   show({{"dz", u}, {"v", square}}, "dweights", 2, 3);
-  const std::string wrong = compare("dweights", grad_weights(u, square), expected(u, square), axes,
-                                    {{expected(u, turned(square)), "v(e,s) instead of v(s,e): v has one row per key"},
-                                     {made(2, 3, [&](int t, int s) { return u(t, 2) * square(s, 2); }),
-                                      "only the last channel counts; add up with +="}});
+  const std::string wrong =
+      compare("dweights", grad_weights(u, square), expected(u, square), axes,
+              {{expected(u, transposed(square)), "v(e,s) instead of v(s,e): v has one row per key"},
+               {made(2, 3, [&](int t, int s) { return u(t, 2) * square(s, 2); }),
+                "only the last channel counts; add up with +="}});
   if (!wrong.empty()) return wrong;
   const Matrix dz = numbers(3, 2), v = numbers(4, 2);
   show({{"dz", dz}, {"v", v}}, "dweights", 3, 4);
@@ -302,7 +303,7 @@ std::string queries_gradient() {
 std::string keys_gradient() {
   const char* const axes = "the shape of k: one row per key";
   // First with T = S.
-  const Matrix square = numbers(3, 3), u = numbers(3, 5), down = turned(square);
+  const Matrix square = numbers(3, 3), u = numbers(3, 5), down = transposed(square);
   show({{"dscores", square}, {"q", u}}, "dk", 3, 5);
   std::string wrong =
       compare("dk", grad_keys(square, u), right_dq(down, u, root(5)), axes,
@@ -314,7 +315,7 @@ std::string keys_gradient() {
                {right_dq(down, u, 2), "divided by 2, the integer part of sqrt(5); compute the root in double"},
                {right_dq(down, u, root(3)), "divided by the root of the number of rows; D is q.columns"}});
   if (!wrong.empty()) return wrong;
-  const Matrix ds = numbers(3, 6), q = numbers(3, 5), back = turned(ds);
+  const Matrix ds = numbers(3, 6), q = numbers(3, 5), back = transposed(ds);
   show({{"dscores", ds}, {"q", q}}, "dk", 6, 5);
   return compare("dk", grad_keys(ds, q), right_dq(back, q, root(5)), axes);
 }

@@ -1,7 +1,7 @@
 // Attention heads set by hand: each is a program, written as three matrices.
 //
-// The input is a line of T symbols out of V. Position t is the vector x_t = [symbol | position]: a 1 at the symbol, a 1 at
-// V + t, and 0 elsewhere. So W[V + t] is the row that position t contributes to x W, and W[v] the row of symbol v.
+// The input is a line of T symbols out of V. Position t is the vector x_t = [symbol | position]: a 1 at the symbol, a 1
+// at V + t, and 0 elsewhere. So W[V + t] is the row that position t contributes to x W, and W[v] the row of symbol v.
 #pragma once
 
 #include <cmath>
@@ -30,8 +30,9 @@ inline Tensor one_hot(std::span<const std::int32_t> line, Index symbols) {
 
 // A head that attends from each position t to the position target(t):
 //   key    of position s: e_s, the unit vector s. The key encodes the position.
-//   query  of position t: e_target(t), times a factor. The query selects the position to read. Its score is `sharpness` for the key
-//          at target(t) and 0 for all other keys; the factor cancels the division by sqrt(D) in self_attention().
+//   query  of position t: e_target(t), times a factor. The query selects the position to read. Its score is `sharpness`
+//          for the key at target(t) and 0 for all other keys; the factor cancels the division by sqrt(D) in
+//          self_attention().
 //   value  of position s: e_symbol. The value encodes the symbol.
 // The weight of the target among n visible keys is e^sharpness / (e^sharpness + n - 1). At 0 all weights are equal; at
 // 128 the other weights are e^-128, which is 0 in float32, so the head is exact.

@@ -92,7 +92,8 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       result.figures.insert(result.figures.end(), {{"unit" + name, o.loss}, {"gradient" + name, o.gradient}});
     }
 
-  // Controls: no attention at all, only the mean of the values; and "not divided", with the scaling moved into the weights.
+  // Controls: no attention at all, only the mean of the values; and "not divided", with the scaling moved into the
+  // weights.
   const double uniform = outcome({.head_size = 16, .divisor = 1e9}).loss;
   const double moved_16 = outcome({.head_size = 16, .divisor = 1, .query_share = 0.5}).loss,
                moved_256 = outcome({.head_size = 256, .divisor = 1, .query_share = 0.25}).loss;

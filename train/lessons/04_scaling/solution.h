@@ -1,4 +1,5 @@
-// Solution of exercise 4: the variance of a score, a stable softmax of scaled scores, and the effective number of weights.
+// Solution of exercise 4: the variance of a score, a stable softmax of scaled scores, and the effective number of
+// weights.
 #pragma once
 
 #include <algorithm>

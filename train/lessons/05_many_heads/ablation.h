@@ -10,10 +10,10 @@
 
 namespace headlight::lessons {
 
-// The mean output of every head of a model with one layer, at each position: [H,T,D].
+// The mean output of every head of a one-layer model, at each position: [H,T,D].
 Tensor mean_outputs(const TransformerLM& model, const Batch& batch);
 
-// While alive: replaces the output of one head of such a model by its mean at each position. The head then carries no
+// Hook that replaces the output of one head of a one-layer model by its mean at each position. The head then carries no
 // information about the text.
 class AblateHead : public Hook {
  public:
@@ -26,7 +26,7 @@ class AblateHead : public Hook {
   Index head_;
 };
 
-// The attention weights of all heads of such a model on one sequence: [1,H,T,T].
+// The attention weights of all heads of a one-layer model on one sequence: [1,H,T,T].
 Tensor attention_weights(const TransformerLM& model, std::span<const std::int32_t> ids);
 
 // Validation windows of `chorus` with the true table rows of the experts at each predicted position.

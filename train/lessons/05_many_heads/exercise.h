@@ -12,8 +12,8 @@
 //                                                     1103, 1104, 1105}   head 1, position 1
 //
 // The tests use such numbers too: x[b,t,c] is 1000 (b + 1) + 100 t + c, so 1103 is sequence 0, position 1, column 3.
-// Use loops and plain indices, not Headlight's permute(). H, D and C are at least 1. B and T may be 0; the result is then
-// empty.
+// Use loops and plain indices, not Headlight's permute(). H, D and C are at least 1. B and T may be 0; the result is
+// then empty.
 #pragma once
 
 #include <cstddef>

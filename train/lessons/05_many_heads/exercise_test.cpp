@@ -13,8 +13,8 @@ using lessons::split_heads;
 
 namespace {
 
-// Every array of this program lies between two guards of this size and fill. An index outside an array then hits a guard
-// instead of other data, so the fact can name the index instead of crashing.
+// Every array of this program lies between two guards of this size and fill. An index outside an array then hits a
+// guard instead of other data, so the fact can name the index instead of crashing.
 constexpr std::size_t kGuard = 16384;  // bytes
 constexpr float kFill = -7777;
 
@@ -66,7 +66,7 @@ void each_element(const Size& s, const F& f) {
         for (std::size_t d = 0; d < s.D; ++d) f(b, h, t, d);
 }
 
-// The right array: x with in_x, y with in_y.
+// The expected array: x if `at` is in_x, y if `at` is in_y.
 Floats filled(const Size& s, Place at) {
   Floats a(s.count());
   each_element(s, [&](auto b, auto h, auto t, auto d) { a[at(s, b, h, t, d)] = value(s, b, h, t, d); });
@@ -75,7 +75,7 @@ Floats filled(const Size& s, Place at) {
 Floats columns(const Size& s) { return filled(s, in_x); }
 Floats heads(const Size& s) { return filled(s, in_y); }
 
-// What four loops of a student give: to[write(b,h,t,d)] = from[read(b,h,t,d)], without the writes outside `to`.
+// The result of a student's four loops, to[write(b,h,t,d)] = from[read(b,h,t,d)], without the writes outside `to`.
 Floats moved(const Size& s, const Floats& from, Place write, Place read) {
   Floats to(s.count());
   each_element(s, [&](auto b, auto h, auto t, auto d) {

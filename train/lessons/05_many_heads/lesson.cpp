@@ -24,7 +24,8 @@ double above_floor(const TransformerLM& model, const LessonText& text) {
 
 constexpr int kRotations = 5;
 
-// The retention matrix of a model on chorus: a row for each ablated head, and two for random subspaces of a head's size.
+// The retention matrix of a model on chorus: a row for each ablated head, and two for random subspaces of a head's
+// size.
 void measure_retention(const TransformerLM& model, const LessonText& text, std::uint64_t seed,
                        const LessonProgress& progress, LessonResult& result) {
   const Index heads = model.config().heads;
@@ -32,7 +33,7 @@ void measure_retention(const TransformerLM& model, const LessonText& text, std::
   const ExpertTables tables(text, model.context(), kWindows);
   const Tensor means = mean_outputs(model, tables.batch());
   const std::vector<double> whole = tables.factors(model);
-  // With the active hook: the factor of each expert, divided by that of the whole model.
+  // With the active hook: the factor of each expert, divided by its factor in the unablated model.
   const auto retention = [&] {
     std::vector<double> k = tables.factors(model);
     for (std::size_t e = 0; e < k.size(); ++e) k[e] /= whole[e];

@@ -15,7 +15,7 @@ namespace headlight::lessons {
 namespace {
 
 constexpr Index kMapLength = 32;
-constexpr double kServes = 0.1;  // nats: a head serves a rule if the rule's loss increases by more without the head
+constexpr double kServes = 0.1;  // nats: a head serves a rule if ablating the head increases the rule's loss by more
 constexpr std::array kLookUps = {"previous", "third", "topic", "digit"};
 
 // The loss of each rule in kLookUps; a model that looks up perfectly has loss 0.

@@ -1,4 +1,4 @@
-// The random-subspace baseline: mean-ablation along a random subspace that is as large as a head.
+// The random-subspace baseline: mean-ablation of a random subspace of a head's dimension.
 #pragma once
 
 #include <vector>
@@ -8,12 +8,12 @@
 
 namespace headlight::lessons {
 
-// Splits the HD numbers that the heads of a layer output at a position along random directions instead of by heads:
-// H matrices [HD,D] with orthonormal columns, which together span everything.
+// Splits the HD numbers that the heads of a layer output at a position along random directions instead of by heads.
+// Returns H matrices [HD,D] with orthonormal columns, which together span the whole space.
 std::vector<Tensor> random_subspaces(Index heads, Index size, Rng& rng);
 
-// While alive: replaces the part of the heads' outputs that lies in a subspace by the mean of that part. The outputs z
-// with mean m become z - U U^T (z - m). If U selects the coordinates of one head, this is AblateHead.
+// Hook that replaces the part of the heads' outputs that lies in a subspace by the mean of that part. The outputs z
+// with mean m become z - U U^T (z - m). If U selects the coordinates of one head, the result equals AblateHead.
 class AblateSubspace : public Hook {
  public:
   AblateSubspace(Tensor means, Tensor u) : means_(std::move(means)), u_(std::move(u)) {}  // [H,T,D], [HD,D]

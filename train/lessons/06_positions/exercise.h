@@ -1,7 +1,7 @@
 // Exercise 6: rotary position encoding. Three short functions; the formulas are in the lesson's derivation.
 //
 // x [T,D] is row-major: element d of row t is x[t * D + d]. Row t stands at position t + offset. D is even. Pair i, for
-// i = 0 .. D/2 - 1, consists of the elements i and i + D/2 of a row ("half-split"), and turns by the angle
+// i = 0 .. D/2 - 1, consists of the elements i and i + D/2 of a row ("half-split"), and rotates by the angle
 //
 //   a = (t + offset) * 10000^(-2i/D)
 //
@@ -32,9 +32,9 @@ inline std::vector<float> rotate_backward(const std::vector<float>& dy, int T, i
   throw NotWritten("dx = R^T dy for the rotation matrix R of each pair: which rotation is R^T?");
 }
 
-// The attention score of query q [D] and key k [D], where the query stands `distance` positions after the key (negative:
-// before it): their dot product after rotary encoding, divided by sqrt(D). It depends on no other position, so rotate
-// only one of the two. `rotate` takes no negative offset.
+// The attention score of query q [D] and key k [D]: their dot product after rotary encoding, divided by sqrt(D). The
+// query stands `distance` positions after the key (before it, if `distance` is negative). The score depends on no other
+// position, so rotate only one of the two. `rotate` takes no negative offset.
 inline float score(const std::vector<float>& q, const std::vector<float>& k, int distance) {
   (void)q, (void)k, (void)distance;
   throw NotWritten("a query at position `distance` and a key at position 0 have that distance; then distance < 0");

@@ -75,9 +75,10 @@ std::string one_radian() {
   const Vec y = rotate({1, 0}, 1, 2, 1);
   if (close(y[0], std::cos(1.0)) && close(y[1], std::sin(1.0))) return "";
   std::string hint;
-  if (close(y[0], 1) && close(y[1], 0)) hint = ": nothing turned, so `offset` is not part of the position t + offset";
+  if (close(y[0], 1) && close(y[1], 0))
+    hint = ": nothing was rotated, so `offset` is not part of the position t + offset";
   else if (close(y[0], std::cos(1.0)) && close(y[1], -std::sin(1.0)))
-    hint = ": this turns the other way; the minus sign belongs to the first row of the formula";
+    hint = ": this rotates the other way; the minus sign belongs to the first row of the formula";
   else if (close(y[1], std::sin(1.0) * y[0]))
     hint = ": the second line used y[0] where the formula says x[0]; keep the old value of x[0]";
   else if (close(y[0], std::cos(1.0)))
@@ -120,7 +121,7 @@ std::string frequencies() {
       hint = ": this is 10000^(-2i/(D/2)); the exponent divides by D, not by D/2";
     else if (close(angle, 1, 1e-3) || close(angle, 1e-4, 1e-3))
       hint = ": -2 * i / D in whole numbers loses the fraction; write -2.0 * i / D";
-    return cat("at position 1 of D = 8, pair ", i, " turns by ", angle, "; expected 10000^(-2*", i, "/8) = ", right,
+    return cat("at position 1 of D = 8, pair ", i, " rotates by ", angle, "; expected 10000^(-2*", i, "/8) = ", right,
                hint);
   }
   return "";
@@ -170,11 +171,10 @@ std::string backward() {
     last_is_dy &= i < static_cast<std::size_t>(2 * D) || close(dx[i], dy[i]);
   }
   if (is_dy) return "dL/dx is dL/dy unchanged; y depends on x by a rotation, so multiply by its transpose";
-  if (is_forward) return "rotate_backward rotates forward: dx = R^T dy, and R^T turns by the negative angle";
+  if (is_forward) return "rotate_backward rotates forward: dx = R^T dy, and R^T rotates by the negative angle";
   if (last_is_dy)
-    return "with offset 2, row 2 did not turn, as at position t - offset = 0; the backward pass turns by the negative "
-           "of "
-           "the whole angle a, which belongs to position t + offset";
+    return "with offset 2, row 2 was not rotated, as at position t - offset = 0; the backward pass rotates by the "
+           "negative of the whole angle a, which belongs to position t + offset";
   for (std::size_t i = 0; i < x.size(); ++i) {
     Vec up = x, down = x;
     up[i] += 0.5F;
@@ -216,10 +216,10 @@ int main() {
   return check_facts("Exercise 6: rotary position encoding",
                      {{"the result has the size of x", keeps_size},
                       {"position 0 does not rotate", position_zero},
-                      {"with D = 2, position 1 turns by one radian", one_radian},
+                      {"with D = 2, position 1 rotates by one radian", one_radian},
                       {"both lines use the old values", old_values},
                       {"pair i is elements i and i + D/2", half_split},
-                      {"pair i turns by 10000^(-2i/D) a position", frequencies},
+                      {"pair i rotates by 10000^(-2i/D) per position", frequencies},
                       {"every row has its own position", rows},
                       {"offset shifts all positions", offsets},
                       {"x stays as it was", input_kept},

@@ -16,13 +16,13 @@ inline constexpr Index kTrained = 32;               // words in a training seque
 inline constexpr Index kTested = 4 * kTrained;      // words in a test sequence
 inline constexpr Index kSteps = 1500, kBatch = 16;  // a training run has kSteps kBatch kTrained words
 
-// Returns the first step from which the training loss stayed below 0.1, or -1 if it did not end there.
+// Returns the first step from which the training loss stayed below 0.1, or -1 if the final loss is 0.1 or more.
 Index train_order(TransformerLM& model, std::uint64_t seed, const std::string& what, const LessonProgress& progress);
 
 // The mean loss at each position 0 .. kTested-1 of 64 test sequences; 0 at the positions without a target.
 std::vector<double> loss_by_position(const TransformerLM& model, std::uint64_t seed);
-// The same for a predictor that knows how often each earlier word occurred, and nothing about their order: the lowest
-// loss of any model that ignores order.
+// The same for a predictor that uses the counts of the earlier words but not their order: the lowest loss of any model
+// that ignores order.
 std::vector<double> bag_by_position(std::uint64_t seed);
 // The mean over positions first .. last-1.
 double mean_loss(const std::vector<double>& by_position, Index first, Index last);

@@ -77,7 +77,7 @@ std::string sizes(const Case& k) {
   return text;
 }
 
-// Rows of qkv or columns of out in another order than the right one, as common mistakes choose them.
+// An order of qkv's rows or out's columns that a common mistake produces.
 struct Order {
   std::string hint;
   std::vector<std::size_t> from;  // [row or column of the pruned matrix]: that of the full matrix

@@ -6,8 +6,8 @@
 
 namespace headlight::lessons {
 
-// The layout of MultiHeadAttention (headlight/nn/multi_head_attention.h). All matrices are row-major: element [r,c] of a
-// matrix with n columns is at index r n + c.
+// The layout of MultiHeadAttention (headlight/nn/multi_head_attention.h). All matrices are row-major: element [r,c] of
+// a matrix with n columns is at index r n + c.
 struct AttentionLayer {
   std::size_t C = 0, H = 0, D = 0;  // width, number of heads, size of a head; HD need not equal C
   std::vector<float> qkv;           // [3HD, C]: row hD + d is the query of head h, row HD + hD + d its key,

@@ -42,8 +42,8 @@ void blocked(Index n, const float* a, const float* b, float* c) {
             for (Index j = j0; j < j0 + kBlock; ++j) c[i * n + j] += a[i * n + k] * b[k * n + j];
 }
 
-// 3. A tile of C stays in registers over all k: 4 rows of 2 vectors of 8 numbers are 8 sums, which depend on each other
-//    in no way. A core can start two multiply-adds a cycle, and each takes four cycles, so it needs 8 sums to be busy.
+// 3. A tile of C stays in registers over all k: 4 rows of 2 vectors of 8 numbers are 8 independent
+//    sums. A core can start two multiply-adds per cycle, and each takes four cycles, so 8 sums keep the core busy.
 #if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) void tile_avx2(Index n, const float* a, const float* b, float* c) {
   __m256 sum[kRows][2] = {};
@@ -61,7 +61,7 @@ __attribute__((target("avx2,fma"))) void tile_avx2(Index n, const float* a, cons
   }
 }
 
-// Nothing but multiply-adds on registers, in 12 sums: 192 floating-point operations a round.
+// Only multiply-adds on registers, in 12 sums: 192 floating-point operations per round.
 __attribute__((target("avx2,fma"))) float multiply_adds(Index rounds) {
   const __m256 factor = _mm256_set1_ps(0.999f), one = _mm256_set1_ps(1);
   __m256 sum[12];

@@ -9,7 +9,7 @@ namespace headlight::lessons {
 
 struct WayToMultiply {
   const char* name;
-  const char* change;  // what differs from the way before
+  const char* change;  // the change from the previous way
   int threads;         // 1, or 0: thread_count()
   // a, b and c hold n x n numbers; n must be divisible by 32.
   void (*multiply)(Index n, const float* a, const float* b, float* c);

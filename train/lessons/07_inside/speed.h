@@ -11,7 +11,7 @@
 
 namespace headlight::lessons {
 
-// The least time of several runs: other programs can only add to it.
+// The shortest time of several runs, because other programs can only lengthen a run.
 template <class Run>
 double least_seconds(int runs, const Run& run) {
   double least = std::numeric_limits<double>::infinity();

@@ -1,7 +1,7 @@
 // Exercise 8: sliding-window attention, token by token, with a ring buffer.
 //
-// Each token attends to the last W tokens, itself included, so older keys and values are never needed again. Keep W rows of
-// keys and W rows of values, and let each new token overwrite the oldest row. Example, W = 3:
+// Each token attends to the last W tokens, itself included, so older keys and values are never needed again. Keep W
+// rows of keys and W rows of values, and let each new token overwrite the oldest row. Example, W = 3:
 //
 //   token   row written   rows in the ring    tokens it attends to
 //   0       0             0  -  -             0
@@ -24,13 +24,13 @@ namespace headlight::exercise {
 
 class WindowAttention {
  public:
-  // D >= 1 floats a row, W >= 1 rows. Memory: W keys and W values of D floats each, however many tokens come.
+  // D >= 1 floats per row, W >= 1 rows. Memory: W keys and W values of D floats each, for any number of tokens.
   WindowAttention(std::size_t D, std::size_t W) : row_size_(D), window_(W) {}
 
-  // Takes the query q [D], key k [D] and value v [D] of the next token. Returns its attention output z [D], equal to row t
-  // of full attention with the mask t - W < s <= t:
+  // Takes the query q [D], key k [D] and value v [D] of the next token. Returns its attention output z [D], equal to
+  // row t of full attention with the mask t - W < s <= t:
   //
-  //   score(s) = q . k(s) / sqrt(D)     weight = softmax of the scores of the visible tokens s     z = sum_s weight(s) v(s)
+  //   score(s) = q . k(s) / sqrt(D)   weight = softmax of the scores of the visible tokens s   z = sum_s weight(s) v(s)
   //
   // Scores may be large (e^1000 overflows) or all far below 0. The caller reuses q, k and v for the next token.
   std::vector<float> next(const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v) {

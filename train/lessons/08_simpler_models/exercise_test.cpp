@@ -16,7 +16,7 @@ namespace {
 
 // ---- memory: counts the bytes in use and detects writes past the end of a block ----
 constexpr std::size_t kHeader = alignof(std::max_align_t), kGuard = 512;
-constexpr int kFill = 0xFF;        // four such bytes are a NaN, so reading a row that was never written shows
+constexpr int kFill = 0xFF;        // four such bytes are a NaN, so a read of an unwritten row gives NaN
 std::size_t live_bytes = 0;        // allocated with new and not deleted yet
 std::size_t overrun_of_bytes = 0;  // size of a block behind whose end something was written
 
@@ -55,7 +55,7 @@ struct Tokens {
   std::size_t count() const { return q.size(); }
 };
 
-// The next of a fixed sequence of numbers between -2 and 2, exact in float.
+// The next number of a fixed sequence between -2 and 2, exact in float.
 double next_number() {
   static unsigned state = 7;
   state = state * 1664525u + 1013904223u;
@@ -120,7 +120,8 @@ std::string reason(const std::vector<float>& z, const Tokens& x, std::size_t t, 
 
   for (const float value : z)
     if (std::isnan(value))
-      return "is a row read that no token has written, or a sum of no weights divided by 0, or infinity by infinity?";
+      return "does the code read a row that no token has written, divide by an empty sum, or divide infinity by "
+             "infinity?";
   if (scaled(1)) return "the dot product is not divided by sqrt(D)";
   if (scaled(static_cast<double>(size))) return "divided by D; divide by the square root of D";
   if (scaled(root(window))) return "divided by sqrt(W); D is the size of a key, W the number of rows";
@@ -366,7 +367,8 @@ std::string memory() {
   return "";
 }
 
-// Adds to a fact: nothing is written past the end of a block of memory. Such a write explains wrong values, so it goes first.
+// Adds to a fact: nothing is written past the end of a block of memory. Such a write explains wrong values, so it goes
+// first.
 Fact guarded(const std::string& name, const std::function<std::string()>& check) {
   return {name, [check] {
             overrun_of_bytes = 0;

@@ -1,4 +1,5 @@
-// Lesson 8: attention, window, linear attention, a GRU and a convolution on two tasks at equal cost; then time against T.
+// Lesson 8: attention, window, linear attention, a GRU and a convolution on two tasks at equal cost; then time against
+// T.
 #include "lessons/lesson.h"
 
 #include <algorithm>
@@ -100,7 +101,7 @@ double seconds_of(const std::string& pattern, Index t) {
 LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   LessonResult result;
   std::map<std::string, double> figures;
-  Table sizes{"Five models of equal cost", {"model", "width", "parameters", "kFLOP a token"}, {}},
+  Table sizes{"Five models of equal cost", {"model", "width", "parameters", "kFLOP per token"}, {}},
       offset{"Fixed offset: the symbol 5 back", {"model", "loss, nats", "learned after, % of the training"}, {}},
       recalled{
           "Recall: the value of a key, stated at any distance", {"model", "loss", "near (1-16)", "far (33-63)"}, {}};

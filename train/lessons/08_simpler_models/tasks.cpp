@@ -68,7 +68,7 @@ TransformerConfig attention_config(const Contestant& c) {
   return config;
 }
 
-// Of the GRU and the convolution.
+// The options of the GRU or the convolution.
 ModelOptions options_of_width(const Contestant& c, Index width) {
   const bool conv = c.short_name == "conv";
   return ModelOptions({{"layers", cat(conv ? kConvLayers : kLayers)},

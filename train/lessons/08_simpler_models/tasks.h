@@ -1,4 +1,4 @@
-// The two tasks of lesson 8, and five models whose cost a token is equal.
+// The two tasks of lesson 8, and five models of equal cost per token.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ inline constexpr Index kKeys = 16, kValues = 4, kKinds = kKeys * kValues + kKeys
 inline constexpr Index kOffset = 5;
 Batch fixed_offset(Index rows, Rng& rng);
 
-// *Recall*: facts and queries in equal shares. The value of each key is drawn anew for each sequence. The target at a query
-// is the value of its key, as a symbol 0..3, if a fact before has stated it; all other places have no target.
+// *Recall*: facts and queries in equal shares. The value of each key is drawn anew for each sequence. The target at a
+// query is the value of its key, as a symbol 0..3, if an earlier fact states it; all other places have no target.
 Batch recall(Index rows, Rng& rng);
 // The distance from each query of recall() that has a target to the last fact about its key; 0 elsewhere.
 std::vector<Index> distances(const Batch& batch);
@@ -34,11 +34,11 @@ extern const std::vector<Contestant> kContestants;
 
 // A model with random weights.
 std::unique_ptr<LanguageModel> make_contestant(const Contestant& contestant, std::uint64_t seed);
-// The floating-point operations that training takes for each token: 3 times those of the forward pass (the backward pass
-// computes two products for each product). Forward: 2 for each element of a weight matrix, the output's included, and for
-// the attention of a layer of width C with heads of size D: 2 C T for full causal attention (on average T/2 keys, 2 C for
-// their scores and 2 C for the sum of values), 4 C min(W, T/2) for a window, 4 C D for linear attention (the state's
-// update and its product with the query).
+// The floating-point operations that training takes for each token: 3 times those of the forward pass, because the
+// backward pass computes two products for each product. The forward pass takes 2 for each element of a weight matrix,
+// including the output's. The attention of a layer of width C with heads of size D is added. Full causal attention
+// takes 2 C T: on average T/2 keys, with 2 C for their scores and 2 C for the sum of values. A window takes 4 C min(W,
+// T/2). Linear attention takes 4 C D, for the state's update and its product with the query.
 double flops_a_token(const Contestant& contestant);
 Index width_of(const Contestant& contestant);
 

@@ -36,7 +36,7 @@ Index best_of(const std::vector<double>& scores) {
   return std::max_element(scores.begin(), scores.end()) - scores.begin();
 }
 
-// Per number of symbols after the gap that a model sees: the number of gaps that it fills with the right symbol.
+// Maps the number of symbols after the gap that a model sees to the number of gaps that the model fills correctly.
 using Right = std::map<Index, Index>;
 
 // The first kGap + 1 + after symbols of each window.

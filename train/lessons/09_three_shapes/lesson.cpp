@@ -42,7 +42,7 @@ Lesson three_shapes() {
       .question =
           "One symbol of a text is hidden. An encoder sees both sides of the gap. A causal model of equal size, "
           "trained on "
-          "equal text, may try every symbol in the gap and score the whole text with it. Who fills more gaps right?",
+          "equal text, may try every symbol in the gap and score the whole text with it. Which fills more gaps right?",
       .choices = {"the encoder: it was trained to see both sides", "both about equally (within 2 points)",
                   "the causal model"},
       .files = {"include/headlight/models/sequence_models.h", "src/models/encoder.cpp",

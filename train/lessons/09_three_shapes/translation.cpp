@@ -57,7 +57,7 @@ struct PairBatch {
   }
 };
 
-// The share of pairs in % whose every letter and end is predicted.
+// The percentage of pairs of which every letter and the end are predicted correctly.
 double exact(const EncoderDecoder& model, const std::vector<NumberPair>& pairs) {
   PairBatch batch;
   for (const NumberPair& pair : pairs) batch.add(pair);
@@ -76,8 +76,8 @@ double exact(const EncoderDecoder& model, const std::vector<NumberPair>& pairs) 
   return 100.0 * static_cast<double>(right) / static_cast<double>(pairs.size());
 }
 
-// For each symbol of the words: the first and the last digit that it belongs to; {-1, -1} for a space. A letter begins a
-// word that names a digit ("six"), begins "hundred" or "thousand", or stands later in a word.
+// For each symbol of the words: the first and the last digit that it belongs to; {-1, -1} for a space. A letter begins
+// a word that names a digit ("six"), begins "hundred" or "thousand", or stands later in a word.
 enum class Letter { kDigitName, kUnit, kLater };
 constexpr std::size_t kLetters = 3;
 struct Owner {
@@ -109,7 +109,7 @@ std::vector<Owner> owners(const NumberPair& pair) {
   return result;
 }
 
-// Counts of letters, and of those that attend most to their digit.
+// Numbers of letters, and of letters that attend most to their digit.
 struct Aligned {
   std::array<Index, kLetters> count{}, right{};
   double share(Letter letter) const {

@@ -1,12 +1,12 @@
 // Exercise 10: score a head against chance, and ablate it. Plain arrays, row-major.
 //
-// A [T,T] is the attention of one causal head: A[t * T + j] is the weight of key j for query t; rows sum to 1, and
-// weights of later keys (j > t) are 0. R [T,T] is a role: R[t * T + j] is 1 if key j belongs to the role of query t, otherwise
-// 0. A query is eligible if its role contains a visible key (j <= t); R may also mark later keys, which do
+// A [T,T] is the attention of one causal head: A[t * T + j] is the weight of key j for query t. Rows sum to 1, and
+// weights of later keys (j > t) are 0. R [T,T] is a role: R[t * T + j] is 1 if key j belongs to the role of query t,
+// otherwise 0. A query is eligible if its role contains a visible key (j <= t); R may also mark later keys, which do
 // not count.
 //
-// Example, T = 2, the role "previous token": R = {0, 0, 1, 0}. Only query 1 is eligible. For A = {1, 0, 0.8, 0.2} the score is
-// 0.8, chance is 1/2, and kappa is (0.8 - 0.5) / (1 - 0.5) = 0.6.
+// Example, T = 2, the role "previous token": R = {0, 0, 1, 0}. Only query 1 is eligible. For A = {1, 0, 0.8, 0.2} the
+// score is 0.8, chance is 1/2, and kappa is (0.8 - 0.5) / (1 - 0.5) = 0.6.
 #pragma once
 
 #include <cmath>
@@ -36,8 +36,8 @@ inline double kappa(const std::vector<float>& A, const std::vector<float>& R, in
   throw NotWritten("const double s0 = chance(R, T); then the two cases without an answer");
 }
 
-// Mean-ablation of head h: returns z [B,H,T,D], the outputs of H heads on B sequences, in which z[b,h,t,:] is
-// the mean of z[.,h,t,:] over the B sequences. Everything else stays as it is. The element z[b,h,t,d] is
+// Mean-ablation of head h in z [B,H,T,D], the outputs of H heads on B sequences. Returns a copy of z in which
+// z[b,h,t,:] is the mean of z[.,h,t,:] over the B sequences. Everything else stays as it is. The element z[b,h,t,d] is
 // z[((b * H + h) * T + t) * D + d].
 inline std::vector<float> mean_ablate(const std::vector<float>& z, int B, int H, int T, int D, int h) {
   (void)z, (void)B, (void)H, (void)T, (void)D, (void)h;

@@ -18,8 +18,8 @@ namespace headlight::lessons {
 using Role = std::vector<float>;
 
 // Sequences with two roles. An induction head attends to the symbols that followed earlier copies of the current one:
-// keys 1 <= j <= t whose predecessor is the symbol at t. Queries with such a key are eligible, and only their targets count
-// in the loss. A previous-token head attends to key t - 1.
+// keys 1 <= j <= t whose predecessor is the symbol at t. Queries with such a key are eligible, and only their targets
+// count in the loss. A previous-token head attends to key t - 1.
 struct ProbeText {
   Batch batch;
   Index length;                // T
@@ -39,7 +39,7 @@ Activations run_and_record(const LanguageModel& model, const ProbeText& text);
 struct HeadScore {
   double score;   // S: the mean attention on the role's keys over the eligible queries
   double chance;  // S0: the same for uniform attention
-  double other;   // the same with the role of the next sequence: all that position alone explains
+  double other;   // the same with the role of the next sequence: the part that position alone explains
   double kappa() const { return (score - chance) / (1 - chance); }
   double kappa_content() const { return other < 1 ? (score - other) / (1 - other) : 0; }
 };
@@ -47,8 +47,8 @@ HeadScore score_head(const Activations& run, Index layer, Index head, const Prob
 
 // The loss on the eligible queries, in nats.
 double probe_loss(const LanguageModel& model, const ProbeText& text);
-// The same while the component of z [B,T,HD] of one layer in the space of `u` [HD,k], k orthonormal columns, is replaced by
-// its mean over the sequences at each position.
+// The same loss while a part of one layer's z [B,T,HD] is mean-ablated. The part is the projection of z on the k
+// orthonormal columns of `u` [HD,k]; its replacement is the mean over the sequences at each position.
 double ablated_loss(const LanguageModel& model, const ProbeText& text, const Activations& run, Index layer,
                     const Tensor& u);
 // All heads of a model: their scores for both roles, and the loss increase when each is mean-ablated.
@@ -62,7 +62,7 @@ std::vector<MeasuredHead> measure_heads(const LanguageModel& model, const ProbeT
 AttentionMap attention_map(const std::string& title, const LanguageModel& model, const ProbeText& text,
                            const Vocabulary& vocabulary, Index shown);
 
-// The columns for one head; k = D random columns, orthonormal by Gram-Schmidt.
+// The columns `u` that select one head, and D random columns, orthonormal by Gram-Schmidt.
 Tensor head_space(Index heads, Index size, Index head);
 Tensor random_space(Index heads, Index size, Rng& rng);
 

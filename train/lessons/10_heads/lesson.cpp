@@ -36,7 +36,7 @@ struct Experiment {
   }
 };
 
-// A model that learned induction: scores, and what the heads do.
+// A model that learned induction: the scores of its heads, and the effect of ablating them.
 void induction(Experiment& e) {
   TransformerLM model = attention_only(e.vocabulary, kContext, e.options.seed);
   e.learn(model, e.varying, "repeats");
@@ -88,7 +88,7 @@ void induction(Experiment& e) {
                          " nats; without the whole layer, by ", two(layer_1), ".");
 }
 
-// A model that learned a distance: the same score on its own text, and nothing where distances vary.
+// A model that learned a distance: high scores on its own text, scores at chance where distances vary.
 void distance(Experiment& e) {
   TransformerLM trap = attention_only(e.vocabulary, kContext, e.options.seed);
   e.learn(trap, e.fixed, "repeats-fixed");

@@ -1,6 +1,6 @@
 'use strict';
-// Interactive attention maps: one row a query, one column a key. Buttons or a list choose a head, the pointer or the arrow
-// keys a query, and a sentence names the keys that the query attends to.
+// Interactive attention maps: one row per query, one column per key. Buttons or a list choose a head, and the
+// pointer or the arrow keys choose a query. A sentence names the keys that the query attends to.
 const maps = JSON.parse(document.getElementById('maps').textContent);
 
 function svgElement(name, attributes, text) {
@@ -82,5 +82,5 @@ function drawMap(figure, map) {
   show(0, rows - 1);
 }
 for (const figure of document.querySelectorAll('.map')) drawMap(figure, maps[figure.dataset.lesson][figure.dataset.map]);
-// A folded answer that is the target of a link or of printing opens.
+// Opens all folded answers before printing.
 addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(d => { d.open = true; }));

@@ -1,5 +1,5 @@
 // expect: the loss reads c through h
-// The derivative by c ignores h = o * tanh(c).
+// The derivative with respect to c ignores h = o * tanh(c).
 #pragma once
 
 #include <cmath>
@@ -61,7 +61,7 @@ inline LstmGradients lstm_backward(const LstmWeights& weights, const LstmStep& s
                   .dw = Vector(4 * width * n),
                   .du = Vector(4 * width * width),
                   .db = Vector(4 * width)};
-  // 1. From h and c to the sums before the gates' functions. db is the derivative by these sums.
+  // 1. From h and c to the sums before the gates' functions. db is the derivative with respect to these sums.
   for (std::size_t j = 0; j < width; ++j) {
     const double i = step.i[j], f = step.f[j], g = step.g[j], o = step.o[j], t = std::tanh(step.c[j]);
     const double cell = dc[j];
