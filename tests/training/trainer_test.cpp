@@ -235,7 +235,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
       EXPECT_TRUE(contains(line, "the checkpoints before it are kept; use a smaller --lr (10 now)"));
       // Of a loss or gradient, the first operation that made it so is found.
       if (!contains(line, ": the weight ") && !contains(line, ": the validation ")) {
-        EXPECT_TRUE(contains(line, ", from ")) << line;
+        EXPECT_TRUE(contains(line, " (first in ")) << line;
       }
       for (const CheckpointChoice weights : {CheckpointChoice::kBest, CheckpointChoice::kLast}) {
         const TrainedModel kept = load_model(out, weights);
