@@ -33,7 +33,7 @@ double measure_bandwidth(Index bytes, int threads, Traffic traffic = Traffic::kR
 // 0.1 us for two cores that share a cache, and 0.3 us or more for cores that do not. Error: threads outside 2..256.
 double measure_synchronization(int threads);
 
-// Caches both limits for the current thread_count(); each is measured on first use.
+// Caches the FMA peak and the bandwidths for the current thread_count(); each is measured on first use.
 class MachineLimits {
  public:
   // As fma_peak().

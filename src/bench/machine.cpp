@@ -24,8 +24,8 @@ namespace headlight {
 namespace {
 
 #if defined(__x86_64__)
-// The pack k unrolls the inner loops below. At -O2, compilers do not unroll a plain loop and keep its accumulators in
-// memory, which halves the measured throughput.
+// The pack k unrolls the inner loops below. At -O2, compilers would not unroll plain loops and would store the
+// accumulators in memory, which halves the measured throughput.
 constexpr int kChains = 12;  // independent chains hide the latency of FMA
 
 template <int... k>

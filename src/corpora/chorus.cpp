@@ -133,7 +133,7 @@ class ChorusWriter {
     while (out.size() < length) {
       const std::vector<Index> back = chorus_.evidence(out.text);
       chorus_.log_probabilities(out.text, back, log_p_);
-      // If rounding errors leave a remainder, the loop ends at the last symbol, which is always possible.
+      // If rounding errors leave a remainder, the loop ends at the last symbol, whose probability is never 0.
       double left = rng.uniform();
       std::size_t next = 1;
       while (next + 1 < log_p_.size() && (left -= std::exp(log_p_[next])) >= 0) ++next;

@@ -57,8 +57,8 @@ const std::vector<Corpus>& corpora() {
         kFixed.length, "\n012345abcdefghijklmnopqrstuvwxyz"},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_repeats(kFixed, chars, seed, trace); }},
       {{"roles",
-        "Lines of 96 symbols in which a mark or a key determines the next symbol, by five rules that each depend on "
-        "a different earlier symbol.",
+        "Lines of 96 symbols. A mark or a key determines the next symbol, by one of five rules; each rule depends on a "
+        "different earlier symbol.",
         RolesOptions().length, "\n1234=@ABCDEF^abcdefghijkl~"},
        [](Index chars, std::uint64_t seed, Trace trace) { return draw_roles({}, chars, seed, trace); }},
       {{"markov",

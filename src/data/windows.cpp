@@ -24,8 +24,8 @@ void need_window(const TokenText& text, Index context, const char* source, const
     fail(source, ": the ", part, " part has ", counted(length(text), "token"), ", but a context of ", context,
          " needs at least ", context + 1, "; use a longer text or a shorter --context");
   if (!text.starts.empty() && usable_starts(text, context) == 0)
-    fail(source, ": no document of the ", part, " part begins ", counted(context + 1, "token"),
-         " or more before its end; use a longer text or a shorter --context");
+    fail(source, ": no document of the ", part, " part begins at least ", counted(context + 1, "token"),
+         " before the end of that part; use a longer text or a shorter --context");
 }
 
 }  // namespace

@@ -151,8 +151,8 @@ Exported export_gguf(const TrainedModel& trained, const std::string& path) {
                                    "; keep prompt and answer within ", c.context, " tokens (-n)"));
   if (std::all_of(never.begin(), never.end(), [](float x) { return x == 0; }))
     exported.notices.push_back(cat("llama.cpp may end a text early, because ", kEnd,
-                                   " has the logit 0: this model's last layer norm allows no constant lower logit; "
-                                   "train the model further"));
+                                   " has the logit 0: the last layer norm of this model allows no constant logit "
+                                   "below all others; train the model further"));
   save_gguf(path, metadata_of(trained), tensors.views, [&](const std::string& temporary) {
     const GgufModel back = model_of_gguf(Gguf::parse(read_file(temporary), path));
     check_reads_back(trained, back.vocabulary, *back.model, path, exported);

@@ -14,7 +14,7 @@ namespace headlight {
 
 namespace {
 
-constexpr const char* kOneModel = "; use the configuration and weights of one model";
+constexpr const char* kOneModel = "; use the configuration and weights of the same model";
 
 struct Name {
   const char *ours, *hugging_face, *gguf, *neox;

@@ -29,7 +29,7 @@ double real_at(const JsonView& config, std::string_view key, double otherwise) {
   return found ? found->as_double() : otherwise;
 }
 
-// A GPT-2 option that our models lack: its value must be the one that our models implement.
+// For a GPT-2 option that our models do not have: its value, if given, must select the behavior of our models.
 void require(const JsonView& config, std::string_view key, bool value) {
   const auto found = config.find(key);
   if (found && found->as_bool() != value)
@@ -237,7 +237,7 @@ void refuse_foreign(const std::string& path) {
   FileReader(path).read(first);
   const auto begins = [&](std::string_view bytes) { return first.rfind(bytes, 0) == 0; };
   if (begins("GGUF"))
-    fail(path, ": is a GGUF file, which can be exported but not imported; pass a Hugging Face directory, or nanoGPT ",
+    fail(path, ": is a GGUF file; Headlight only exports this format; pass a Hugging Face directory, or nanoGPT ",
          "weights in a .safetensors file");
   if (begins("PK\3\4") || begins("\x80\2") || begins("\x80\4"))
     fail(path, ": is a NumPy archive or a PyTorch pickle, which cannot be imported; headlight import --help ",

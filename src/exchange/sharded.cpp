@@ -52,7 +52,7 @@ ShardedTensors load_shards(const std::string& directory) {
       if (found == shard_of.end() || found->second != name)
         fail(shard.source(), ": has a tensor ", tensor.name, ", which ", kShardIndex,
              found == shard_of.end() ? " does not name" : cat(" places in ", found->second),
-             "; use the index and shards of one model");
+             "; use the index and shards of the same model");
       bytes += tensor.data.size();
       all.tensors.push_back(tensor);
     }
@@ -61,7 +61,7 @@ ShardedTensors load_shards(const std::string& directory) {
     const auto at = static_cast<std::size_t>(std::distance(names.begin(), names.find(name)));
     if (!all.shards[at].find(tensor))
       fail(all.shards[at].source(), ": has no tensor ", tensor, ", which ", kShardIndex,
-           " places there; use the index and shards of one model");
+           " places there; use the index and shards of the same model");
   }
   if (const auto metadata = index.find("metadata"))
     if (const auto total = metadata->find("total_size"); total && total->as_double() != static_cast<double>(bytes))

@@ -7,7 +7,7 @@
 namespace headlight {
 
 // For characters: no pre-tokenizer, and a decoder that joins the tokens. For bytes: the ByteLevel pre-tokenizer and
-// decoder. In both cases such a tokenizer silently drops characters outside the vocabulary.
+// decoder. Such a tokenizer silently drops characters outside the vocabulary.
 Json tokenizer_json(const Vocabulary& vocabulary);
 
 // The vocabulary of a tokenizer.json. Errors: merges, steps that change the text, tokens of more than one character,

@@ -101,8 +101,8 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 
 namespace {
 
-// Considers the windows of at most `context` tokens at the end of `tokens` that begin with the last token of a document
-// end. Returns the size of the longest such window; 0 if there is none.
+// Returns the size of the longest window at the end of `tokens` that has at most `context` tokens and whose first token
+// is the last token of a document end; 0 if there is no such window.
 std::size_t window_from_document_end(std::span<const std::int32_t> tokens, std::size_t context,
                                      std::span<const std::int32_t> document_end) {
   if (document_end.empty()) return 0;

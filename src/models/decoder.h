@@ -14,12 +14,12 @@
 //
 // Each weight is used once per token, so memory bandwidth for weights and cache bounds the speed.
 //
-// When the cache holds a full context of T tokens, the next token makes room:
+// When the cache holds a full context of T tokens, the next token displaces earlier tokens:
 //  - With relative positions (rotary, ALiBi, none) the oldest token leaves the cache, and nothing is recomputed. The
-//    result then differs from that of the model on the last T tokens, for two reasons. The remaining keys and values
-//    were computed while the removed tokens were in the context, so from the second block on they carry information
-//    from up to layers x (T - 1) tokens back. Also, unlike in training, no cached token was read as the first of its
-//    sequence.
+//    result then differs from that of the model on the last T tokens, for two reasons. First, the remaining keys and
+//    values were computed while the removed tokens were in the context, so from the second block on they carry
+//    information from up to layers x (T - 1) tokens back. Second, no cached token was read as the first token of a
+//    sequence; in training, every window has such a token.
 //  - With absolute positions (learned, sinusoidal) every key and value would change. The decoder therefore starts again
 //    from the last floor(T / 2) tokens and the new one, in one batch. Until the cache is full again, the logits equal
 //    those of the model on these tokens.
@@ -45,9 +45,9 @@ class Decoder : public TokenReader {
     using Error::Error;
   };
 
-  // Compares its logits with the model's over the whole context and beyond. For a model that would take seconds,
-  // compares only the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters that the
-  // decoder does not support, or if the logits differ.
+  // Compares the decoder's logits with the model's over the whole context and beyond. If the comparison would take
+  // seconds, compares only the first tokens. Errors: a model that is not float32; Mismatch if the model has parameters
+  // that the decoder does not support, or if the logits differ.
   explicit Decoder(const TransformerLM& model, WeightFormat format = WeightFormat::kFloat32);
   ~Decoder() override;
 

@@ -109,7 +109,7 @@ struct Decoder::State {
     parameters_known += linear.bias ? 2 : 1;
     return {linear.weight.value().detach(), linear.bias ? linear.bias->value().detach() : Tensor(), {}, {}};
   }
-  // Error: a norm without a description.
+  // Error: a norm that does not implement step().
   Normalization bind(const Norm& norm);
 
   const TransformerLM& model;
@@ -128,7 +128,7 @@ struct Decoder::State {
 
   Index position = 0;  // of the next token; the cache holds the last `most_rows` tokens before it
   Index capacity = 0;  // S: allocated tokens; doubles up to `most_rows`
-  // The ids since start() with absolute positions, because a full cache starts again from the last ids. Empty with
+  // With absolute positions: the ids since start(), because a full cache starts again from the last ids. Empty with
   // relative positions.
   std::vector<std::int32_t> history;
   Tensor embedded;  // [1,1,C]

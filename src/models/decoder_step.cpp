@@ -24,8 +24,8 @@ using decoding::active_kernels;
 
 namespace {
 
-// A step is divided into at most one part per 16 KB of weights: reading 16 KB takes about 0.16 us (Zen 4), as long as
-// synchronizing two threads.
+// All steps are divided into the same number of parts: at most one part per 16 KB of the weights of the largest step.
+// Reading 16 KB takes about 0.16 us (Zen 4), as long as synchronizing two threads.
 constexpr Index kPartBytes = Index{1} << 14;
 
 // Part number `part` of the range 0..count, divided into `parts` parts. Each result is independent of the division, so
@@ -43,7 +43,7 @@ struct Range {
 void apply_phi(Index n, float* x) {
   for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
 }
-// If phi(q) n is smaller, the output is 0, as in linear_attention().
+// If phi(q) n is below this value, the output is 0, as in linear_attention().
 const float kLeastDenominator = std::sqrt(std::numeric_limits<float>::min());
 
 }  // namespace

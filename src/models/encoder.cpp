@@ -56,7 +56,8 @@ std::string EncoderLM::summary() const {
 void EncoderLM::prepare(std::span<std::int32_t> inputs, std::span<std::int32_t> targets, Index batch, Rng& rng) const {
   const auto length = static_cast<std::size_t>(sequence_length(inputs, batch));
   for (std::size_t row = 0; row < inputs.size(); row += length) {
-    // Token i may be hidden if its prediction, targets[i - 1], is not ignored. The first token may always be hidden.
+    // Token i is the target of position i - 1, and may be hidden unless that target is ignored. The first token may
+    // always be hidden.
     const auto counts = [&](std::size_t i) { return i == 0 || targets[row + i - 1] != kIgnoredTarget; };
     Index left = 0;  // tokens that may still be chosen
     for (std::size_t i = 0; i < length; ++i) left += counts(i) ? 1 : 0;
@@ -82,7 +83,7 @@ ModelKind encoder_kind() {
       .help = "a transformer that reads in both directions and fills gaps (BERT, Devlin et al. 2019)",
       .shared = block_settings(),
       .settings = {real_setting("mask-share", 0.15, 0, 0.9,
-                                "encoder: share of the tokens hidden in training, at least one")},
+                                "encoder: share of the tokens hidden in training (at least one token)")},
       .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
         return std::make_unique<EncoderLM>(block_config(o, vocabulary), o.real("mask-share"));
       },

@@ -35,7 +35,7 @@ class RecurrentLM : public LanguageModel {
     for (const Child<Recurrent>& layer : layers_) x = drop_(layer(x));  // each sequence starts from zeros
     return head_(x);                                                    // [B,T,V]
   }
-  // For each layer h, and with an LSTM also c.
+  // Per layer: h, and for an LSTM also c.
   std::vector<Tensor> initial_state(Index batch) const override {
     if (!sizes_.stateful) return {};
     std::vector<Tensor> state;

@@ -32,7 +32,7 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
 }
 
-// The vectors of the hidden size that a feed-forward part stores for the backward pass.
+// The number of vectors of length hidden_size() that a feed-forward part stores for the backward pass.
 double hidden_results(const TransformerConfig& c) {
   if (c.hidden == 0) return 0;
   const KeepGenerator keep;

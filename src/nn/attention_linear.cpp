@@ -11,7 +11,7 @@ class LinearAttention : public AttentionPattern {
                     Tensor* weights) const override {
     if (!options.causal || options.mask.defined() || options.bias.defined())
       fail("attention: linear attention is causal and takes no mask and no bias; use full attention");
-    return linear_attention(q, k, v, weights);  // without dropout of the weights, which are never computed
+    return linear_attention(q, k, v, weights);  // no dropout: the weights are only computed for a hook
   }
   std::optional<AttentionStep> step() const override { return AttentionStep{.window = 0, .linear = true}; }
 };

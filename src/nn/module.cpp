@@ -26,8 +26,8 @@ Unadopted& unadopted() {
   return *all;
 }
 
-// Orders the begin and end of all constructions. The counter is shared by all threads, because a new thread may reuse
-// the tag address of a thread that has ended.
+// Timestamps for the begin and end of every construction. All threads share one counter, because times of modules with
+// the same tag are compared, and a new thread may reuse the tag address of a thread that has ended.
 std::atomic<std::uint64_t> construction_clock = 0;
 thread_local const char thread_tag = 0;  // its address identifies the thread
 

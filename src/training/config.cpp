@@ -84,8 +84,8 @@ double RunConfig::memory(Index vocabulary) const {
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
                        static_cast<double>(kind.other_state) * others;
-  // Four bytes for each weight, number of the optimizer's state, and id. Gradients and activations count as the larger
-  // of the two, because the gradients grow while the tape shrinks.
+  // Four bytes each for weights, optimizer state and ids. Gradients and activations count as the larger of the two,
+  // because the gradients grow while the tape shrinks.
   return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * model_cost.activations) + ids);
 }
 

@@ -166,7 +166,7 @@ std::optional<Index> PlanCorrection::after(const StepRecord& record) {
   const RunConfig& c = plan_.config;
   if (record.step == 0) first_seconds_ = record.seconds;
   if (record.step == 1) second_seconds_ = record.seconds;
-  // The learning rate of the steps so far does not depend on their number, and only step 0 was validated.
+  // The learning rate of the steps so far does not depend on the number of all steps, and only step 0 was validated.
   const Index last = std::min(c.warmup, c.eval_every) - 1;
   if (record.step != last || last < 5) return std::nullopt;
   const double step_seconds = (record.seconds - second_seconds_) / as_real(last - 1);
@@ -190,7 +190,7 @@ double measured_speed(const RunConfig& config, const RunData& data, double secon
   some.vocabulary = data.vocabulary;
   some.train.ids = data.train.ids;
   Trainer trainer(c, std::move(some), "");
-  // Time parts of at least three steps and a sixth of `seconds`; the fastest part counts.
+  // Divide the run into parts of at least three steps and a sixth of `seconds`; the fastest part counts.
   Index steps = 0, part_steps = 0;
   double began = 0, part_began = 0, fastest = 0;  // fastest: steps per second
   trainer.run([&](const StepRecord&) {

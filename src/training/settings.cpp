@@ -144,7 +144,7 @@ std::vector<Setting> make_settings() {
   choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
          "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");
   number("head-dropout", &R::head_dropout, "Training", 0, 1,
-         "probability of dropping a head of a transformer, by sequence and layer (Zhou et al. 2020)")
+         "probability of dropping a head of a transformer, drawn for each sequence and layer (Zhou et al. 2020)")
       .highest_excluded = true;
   number("eval-every", &R::eval_every, "Training", 1, 1e9, "steps between validations and checkpoints");
   number("eval-windows", &R::eval_windows, "Training", 0, 1e9, "windows per validation; 0: all of them");

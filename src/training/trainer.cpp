@@ -136,7 +136,7 @@ void Trainer::set_steps(Index steps) {
   const Index warmup = info_.config.warmup;
   if (step_ > warmup) fail("trainer: the steps can change up to step ", warmup, ", and this is step ", step_);
   if (steps < std::max<Index>({1, warmup, step_}))
-    fail("trainer: ", counted(steps, "step"), " is too few after ", step_, ", with ", warmup, " to warm up");
+    fail("trainer: ", counted(steps, "step"), " is too few: the run is at step ", step_, ", and warmup has ", warmup);
   info_.config.steps = schedule_.steps = steps;
   if (!directory_.path().empty()) directory_.save_info(info_);
 }
@@ -319,7 +319,7 @@ void Trainer::train_step(StepRecord& record) {
     const FiniteCheck check;
     forward_backward();
     diverged(cat(std::isfinite(record.loss) ? "gradient" : "loss",
-                 check.first().empty() ? "" : cat(", from ", check.first(), " on,")));
+                 check.first().empty() ? "" : cat(" (first in ", check.first(), ")")));
   }
   const double clipped = c.clip > 0 && record.grad_norm > c.clip ? c.clip / record.grad_norm : 1;
   optimizer_->step(schedule_.at(step_), clipped / batches);

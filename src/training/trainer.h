@@ -55,8 +55,8 @@ class Trainer {
   void run(const std::function<bool(const StepRecord&)>& each = {},
            const std::function<void(const StepRecord&)>& before = {});
 
-  // Changes the number of steps, at the latest at the end of warmup. Until then the learning rate does not depend on
-  // the number of steps, so the run equals a run with the new number from the start.
+  // Changes the number of steps. Call this function at the latest at the end of warmup. Until then the learning rate
+  // does not depend on the number of steps, so the run equals a run with the new number from the start.
   // Errors: warmup is over; fewer steps than the warmup has or than are already done.
   void set_steps(Index steps);
 

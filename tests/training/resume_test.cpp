@@ -209,7 +209,7 @@ TEST_F(TrainerTest, TheStepsDoNotChangeAfterWarmup) {
     if (r.step == 2) late = error_of([&] { trainer.set_steps(20); });
     return true;
   });
-  EXPECT_EQ(early, "trainer: 1 step is too few after 2, with 2 to warm up");
+  EXPECT_EQ(early, "trainer: 1 step is too few: the run is at step 2, and warmup has 2");
   EXPECT_EQ(late, "trainer: the steps can change up to step 2, and this is step 3");
   EXPECT_EQ(trainer.step(), 12);
 }

@@ -135,7 +135,7 @@ TEST_F(SaveEvery, WeightsThatAreNotFiniteAreLeftToTheNextStep) {
     });
   };
   const std::string line = line_of(0);
-  EXPECT_TRUE(contains(line, "training diverged at step 8: the loss, from ")) << line;
+  EXPECT_TRUE(contains(line, "training diverged at step 8: the loss (first in ")) << line;
   EXPECT_EQ(line_of(1e-6), line);
   EXPECT_LT(saved_step(run("run-1e-06")), 8);
 }

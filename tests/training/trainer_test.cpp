@@ -235,7 +235,7 @@ TEST_F(TrainerTest, DivergenceKeepsTheLastGoodCheckpoint) {
       EXPECT_TRUE(contains(line, "the checkpoints before it are kept; use a smaller --lr (10 now)"));
       // For a loss or gradient that is not finite, the message names the first operation that produced such a value.
       if (!contains(line, ": the weight ") && !contains(line, ": the validation ")) {
-        EXPECT_TRUE(contains(line, ", from ")) << line;
+        EXPECT_TRUE(contains(line, " (first in ")) << line;
       }
       for (const CheckpointChoice weights : {CheckpointChoice::kBest, CheckpointChoice::kLast}) {
         const TrainedModel kept = load_model(out, weights);

@@ -115,7 +115,7 @@ void check_standard_input(const std::vector<std::string>& paths, const std::stri
 // Prints to standard error the names of files from which a byte order mark was removed; nothing if there are none.
 void say_marks(const std::vector<std::string>& files);
 
-// Whether the directory holds a run of this program, judged by its config.json, even if damaged.
+// Whether the directory has a config.json of this program. A damaged config.json counts as one.
 bool is_run(const std::string& directory);
 // Checks that a new run can be written to the directory. With `force`, an existing run may be overwritten; files that
 // do not belong to a run are never overwritten. `how` is the advice in the error for an existing run.

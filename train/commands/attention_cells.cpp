@@ -116,7 +116,7 @@ int show_alignment(const Arguments& args, const TrainedModel& trained, const Enc
     }
   }
   if (colors == Colors::kNone)
-    print("\nweights: blank below 0.04, \u2591 0.16, \u2592 0.36, \u2593 0.64, \u2588 above\n");
+    print("\nweights: blank below 0.04, \u2591 below 0.16, \u2592 below 0.36, \u2593 below 0.64, \u2588 above\n");
   return 0;
 }
 

@@ -157,7 +157,7 @@ Command chat_command() {
           .flags = generation_flags("maximum number of characters per answer", "200"),
           .notes =
               "Each typed line starts a new line of the text, which the model then continues.\n"
-              "An empty line continues the text without adding to it. The model uses as much\n"
+              "After an empty line, the model continues its own text. The model uses as much\n"
               "of the conversation as fits its context. Ctrl-C stops an answer, Ctrl-D ends\n"
               "the chat. If standard input is not a terminal, chat reads lines to the end of\n"
               "input and prints one answer per line.\n",

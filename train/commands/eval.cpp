@@ -37,7 +37,7 @@ std::vector<Flag> eval_flags() {
   return flags;
 }
 
-// The losses of n-gram models that count the training part, on the predictions of the evaluation.
+// The losses of n-gram models of the training part, on the predictions of the evaluation.
 struct Counting {
   std::vector<std::pair<std::string, double>> losses;
   Index tokens = 0;  // number of tokens counted

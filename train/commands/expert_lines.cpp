@@ -67,11 +67,11 @@ std::string source_lines(const ExpertStudy& study) {
             padded(fixed_text(match.null_95, 2), 10), "\n");
   }
   return lines +
-         "source: most reduced by ablation; none: no source is marked *. writes: share of\n"
-         "its table that the head adds to the logits. moves: share of a swapped source's\n"
-         "effect that the head's output carries. table: correlation of the table in the\n"
-         "head's weights with the true one; shuffled: 95th percentile with the true\n"
-         "table's rows and columns permuted.\n";
+         "source: the source that ablation reduces most; none: no source is marked *.\n"
+         "writes: share of the source's table that the head adds to the logits. moves:\n"
+         "when the source is swapped, share of the effect that the head's output carries.\n"
+         "table: correlation of the table in the head's weights with the true one;\n"
+         "shuffled: 95th percentile with the true table's rows and columns permuted.\n";
 }
 
 std::string range(std::span<const double> values) {

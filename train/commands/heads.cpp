@@ -149,7 +149,7 @@ std::string range_text(std::span<const double> values, int decimals) {
 
 void print_headline(const HeadStudy& study) {
   print(cat("\nunlabelled heads      ", fixed_text(100 * study.unlabelled_share(), 0), "%\n"));
-  print(cat("causal heads          ", fixed_text(100 * study.causal_share(), 0), "%; in groups that are causal ",
+  print(cat("causal heads          ", fixed_text(100 * study.causal_share(), 0), "%; heads in causal groups ",
             fixed_text(100 * study.causal_group_share(), 0), "%\n"));
   // On a text with experts all predictions have the same rule, so expert_lines() prints specialization by source
   // instead.
@@ -179,8 +179,9 @@ void print_notes(const HeadStudy& study) {
       "or by a factor of three.\n");
   if (std::any_of(study.heads.begin(), study.heads.end(), [&](const HeadFinding& f) { return is_class(study, f); }))
     print(
-        "ln: for vowels, capitals, digits and punctuation, the logarithm of the attention\n"
-        "on them over that of uniform attention; their labels still depend on kappa.\n");
+        "ln: for vowels, capitals, digits and punctuation, ln(S / S0), where S is the\n"
+        "head's attention on them and S0 that of uniform attention. Their labels still\n"
+        "depend on kappa.\n");
 }
 
 int run_heads(const Arguments& args) {

@@ -136,8 +136,8 @@ void print_order(const SeedSummary& all) {
 void print_onsets(const SeedSummary& all) {
   if (all.onsets.empty()) return;
   print(
-      "\nonset: step, median and range over seeds; half: of the final kappa, or of the\n"
-      "loss decrease; reached: kappa 0.4, or 0.05 nats above the floor\n");
+      "\nonsets: median and range of the step over seeds; half: half of the final kappa\n"
+      "or of the loss decrease; reached: kappa 0.4, or 0.05 nats above the floor\n");
   print(cat(in_column("", 32), padded("seeds", 6), padded("half", 20), padded("reached", 20), "\n"));
   const auto range = [](const OnsetSummary::Steps& s) {
     return s.seeds == 0 ? std::string("-") : cat(s.median, " (", s.first, "-", s.last, ")");
@@ -214,7 +214,7 @@ Command heads_study_command() {
               "  groups.csv       heads that share a role, ablated together\n"
               "  labels.csv, heads.csv, effects.csv, pruning.csv\n"
               "  onset.csv, onset_order.csv: first step of each role (with --watch-heads)\n"
-              "Values in brackets are those of the preset cpu; a flag overrides its preset.\n",
+              "Values in brackets are those of the preset cpu; a flag overrides the preset.\n",
           .run = run_heads_study};
 }
 

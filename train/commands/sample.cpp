@@ -152,7 +152,7 @@ int run_sample(const Arguments& args) {
       print(json_text(object) + "\n");
     } else if (log_probabilities) {
       finish_output();
-      say(cat("mean ", fixed_text(sum / static_cast<double>(generated), 4), " nats, of ", generated,
+      say(cat("mean log-probability ", fixed_text(sum / static_cast<double>(generated), 4), " nats, of ", generated,
               generated == 1 ? " token" : " tokens"));
     }
   }

@@ -44,7 +44,7 @@ std::string preset_notes() {
     text += wrapped(cat("  ", preset.name, std::string(longest + 1 - std::string_view(preset.name).size(), ' ')),
                     preset.help);
   return text +
-         "Values in brackets are those of the preset cpu; a flag overrides its preset.\n"
+         "Values in brackets are those of the preset cpu; a flag overrides the preset.\n"
          "The config.json of a run contains all of its settings.\n";
 }
 

@@ -123,7 +123,8 @@ class FilterState {
   void check_nodes(std::size_t count) const {
     if (static_cast<Index>(count) >= kMaxFilterNodes) {
       fail(program_.source, ": a tale needs more than ", kMaxFilterNodes,
-           " stacks or bindings; shorten the tales and end each with a character of its own, such as a newline");
+           " stacks or bindings; shorten the tales, and end each with a character that occurs nowhere else, such "
+           "as a newline");
     }
   }
 

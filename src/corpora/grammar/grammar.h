@@ -2,8 +2,8 @@
 // data/README.md describes the format; in short:
 //
 //   words name / he = tom / he | 2: ann / she      # a list of words, each with its other forms; a weight ends with ':'
-//   let hero, friend : name                        # variables: the first mention binds a word, later mentions repeat
-//   it tale = $hero " met " $friend ". " ending       # the first rule is the start
+//   let hero, friend : name                        # variables: the first mention binds a word, later ones repeat it
+//   tale = $hero " met " $friend ". " ending       # the first rule is the start
 //   ending = 3: close:$hero.he " sang.\n" | "they slept.\n"      # weighted alternatives; `close` is a tag
 //
 // A tale is one expansion of the first rule. Tales follow each other directly; each begins without bound variables.
