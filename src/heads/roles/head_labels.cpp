@@ -50,8 +50,8 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
   const auto reaches = [&](std::size_t r, double least) {
     return allowed(r) && kappa(r) >= kLabelKappa && kappa(r) >= least - kLabelMargin;
   };
-  // Descend to the most special role with as high a kappa, because its name is the most precise. Among alike roles,
-  // prefer a positional role, then the first.
+  // Descend through special cases while kappa stays within the margin, because their names are more precise. Among
+  // alike roles, prefer a positional role, then the first.
   const auto named = [&](std::size_t role) {
     for (std::size_t steps = 0; steps < roles.size(); ++steps) {
       for (std::size_t r = 0; r < roles.size(); ++r) {

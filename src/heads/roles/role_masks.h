@@ -36,9 +36,10 @@ class RoleMasks {
     return std::span(keys_).subspan(query.first, query.count);
   }
 
-  // Whether role a is a special case of role b. On their shared queries, at least 90% of a's keys are keys of b but not
-  // the reverse; if both hold, b is the role with fewer queries. A head with role a then has role b too, and a
-  // describes it more precisely. False if they share fewer than half of the queries of the role with fewer queries.
+  // Whether role a is a special case of role b: on their shared queries, at least 90% of a's keys are keys of b. If the
+  // reverse holds too, the role with more queries is the special case. A head with role a then has role b too, and a
+  // describes the head more precisely. False if the roles share fewer than half of the queries of the role with fewer
+  // queries.
   bool special_case(std::size_t a, std::size_t b) const { return special_[a * roles() + b]; }
   // Whether two roles have nearly the same keys: on their shared queries, the Jaccard index of their keys is at least
   // kSameRole. On those queries, a head with one of the roles then has the other too. False if the roles share too few

@@ -58,7 +58,7 @@ struct Role {
 // local: t-4 <= j <= t-1, for t >= 4
 // first: j = 0, for t >= 8
 // duplicate: earlier j with the same character as t
-// induction: j such that the two characters before j equal those at t-1 and t: the character that followed them earlier
+// induction: j whose two preceding characters equal those at t-1 and t, so j followed an earlier copy of that pair
 // last space: the last white space before t, at a distance of 2 or more
 // word start, this word: within the word of t, its first character or all earlier ones, from the third character on
 // line start, newline: the character after the last line break before t, or that line break, 8 or more places back

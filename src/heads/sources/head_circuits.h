@@ -11,12 +11,12 @@
 
 namespace headlight {
 
-// Whether the model has output circuits: it is pre-norm, and its norms describe themselves (Norm::step()).
+// Whether the model has output circuits: it is pre-norm, and Norm::step() describes its norms.
 bool has_output_circuits(const TransformerLM& model);
 
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
 // norm (with centering for layer norm), unembedding. Errors: a post-norm model, where every path passes through
-// later norms; a norm without a description.
+// later norms; a norm without Norm::step().
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
 // [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from` and

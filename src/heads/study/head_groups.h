@@ -35,7 +35,8 @@ struct HeadGroup {
   bool causal = false;
 };
 
-// The predictions that the copying roles among `parts` decide; none if there are fewer than kLeastPredictions.
+// The predictions that the copying roles among `parts` decide; nullopt if there are fewer than kLeastPredictions.
+// `parts` holds indices into `roles`, as HeadLabel::parts.
 std::optional<PredictionSubset> decided_by(std::span<const std::size_t> parts, std::span<const Role> roles,
                                            const MeasuredText& text, const RoleMasks& masks);
 bool matters(std::span<const LossIncrease> increases);
