@@ -55,7 +55,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
   for (const std::size_t count : counts) {
     const auto pruned = without_heads(model, std::span(greedy.removed).first(count), means);
     RunConfig training = recovery_config(config, pruned->config(), steps);
-    // Use the weights after the last step, not the best validation, so validate only there.
+    // The result is the model after the last step, not that of the best validation: validate at the last step only.
     training.eval_every = steps;
     training.eval_windows = 1;
     training.patience = 0;

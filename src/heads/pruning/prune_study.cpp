@@ -15,7 +15,8 @@ PruneStudy study_pruning(const HeadedModel& model, const HeadWindows& windows, i
   const HeadWindows choose = windows.half(0), report = windows.half(1);
   const HeadMeans means(model, choose);
   const double most = whole ? kNoLimit : mean_loss(token_losses(model, report)) + kPrunableLoss;
-  // A wide margin on the first half, so that the order is long enough for the limit on the second half.
+  // The order is chosen on the first half. The wider limit there makes the order long enough for the curve on the
+  // second half to reach its limit.
   const double far_enough = whole ? kNoLimit : mean_loss(token_losses(model, choose)) + 10 * kPrunableLoss;
 
   PruneStudy study;

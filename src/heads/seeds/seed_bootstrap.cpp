@@ -12,9 +12,9 @@ namespace headlight {
 
 Interval bootstrap_seeds(std::span<const double> values, std::span<const std::vector<double>> replicates,
                          std::uint64_t seed, int resamples) {
-  if (values.empty()) fail("bootstrap: no values");
+  if (values.empty()) fail("bootstrap: no values; give at least one");
   if (!replicates.empty() && replicates.size() != values.size())
-    fail("bootstrap: ", values.size(), " values and replicates of ", replicates.size());
+    fail("bootstrap: ", values.size(), " values, but ", replicates.size(), " lists of replicates; give one per value");
   const auto n = static_cast<Index>(values.size());
   double mean = 0;
   std::vector<double> means_of_replicates;

@@ -18,7 +18,7 @@ long seeds_of(const PairedComparison& c) { return static_cast<long>(c.difference
 // The side of 0 that the interval lies on: 1 above, -1 below, 0 if it contains 0.
 int side_of(const Interval& i) { return i.low > kSame ? 1 : i.high < -kSame ? -1 : 0; }
 
-// Explains which of the two conditions fails, and whether so few seeds could have met it.
+// Why a comparison is not settled: the condition that fails, and whether this number of seeds can meet it at all.
 std::string why_not(const PairedComparison& c) {
   const int side = side_of(c.difference);
   const bool signs = c.p <= kSettled;
@@ -37,7 +37,8 @@ std::string why_not(const PairedComparison& c) {
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> baselines,
                                std::span<const std::vector<double>> replicates, double lowest, double highest) {
   if (heads.size() != baselines.size())
-    fail("comparison by seed: ", heads.size(), " figures and ", baselines.size(), " baselines");
+    fail("comparison by seed: ", heads.size(), " figures and ", baselines.size(),
+         " baselines; give one baseline per figure");
   PairedComparison c;
   double mean_baseline = 0;
   for (std::size_t i = 0; i < heads.size(); ++i) {

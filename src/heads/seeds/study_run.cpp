@@ -32,7 +32,8 @@ class SeedStudy {
     if (!plan_.config.has_heads())
       throw UsageError(cat("heads study: the model ", plan_.config.model, " has no attention heads; use transformer"));
     if (plan_.recovery > 0 && !plan_.config.is_transformer())
-      throw UsageError(cat("--recovery: prunes transformers, and the model ", plan_.config.model, " is not one"));
+      throw UsageError(
+          cat("--recovery: only transformers can be pruned, not the model ", plan_.config.model, "; omit the flag"));
     open();
     std::vector<SeedResult> results;
     for (Index seed = plan_.first; seed < plan_.first + plan_.seeds; ++seed) {

@@ -24,8 +24,8 @@
 namespace headlight {
 
 inline constexpr Index kWatchedWindows = 16;  // of held-out text, at most
-// Maximum length in tokens of the text whose attention is kept: of running text, and of a corpus of sequences, where
-// the text is one sequence.
+// Maximum length, in tokens, of the text whose attention is kept: kShownLength for running text, kShownSequence for one
+// sequence of a corpus of sequences.
 inline constexpr Index kShownLength = 48, kShownSequence = 64;
 
 // Whether the heads are measured at this step (0 .. steps), given --watch-every. `every` > 0: at its multiples and at
