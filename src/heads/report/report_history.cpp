@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kPage = 150'000;        // reserved for the page around the data
 constexpr std::size_t kScoreBytes = 600'000;  // limit for losses and scores
 constexpr std::size_t kReplayBytes = 900'000;
-constexpr std::size_t kReplayed = 24;  // shorten the text before fewer snapshots than this have attention
+constexpr std::size_t kReplayed = 24;  // snapshots; the text is shortened until the attention of so many fits
 constexpr std::size_t kLeastLength = 16;
 constexpr Rounded kBrief{1e3};
 
