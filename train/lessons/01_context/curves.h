@@ -20,7 +20,7 @@ struct Curves {
   double floor = 0;
 
   double gain(std::size_t few, std::size_t many) const { return model[few] - model[many]; }
-  // The fewest visible symbols that give nine tenths of what 64 give over 1.
+  // The smallest number of visible symbols that gives nine tenths of the gain from 1 to 64 symbols.
   std::size_t nine_tenths() const {
     std::size_t k = 1;
     while (gain(1, k) < 0.9 * gain(1, kContext)) ++k;

@@ -47,8 +47,9 @@ inline LstmStep lstm_forward(const LstmWeights& weights, const Vector& x, const 
   throw NotWritten("lstm_forward: z = w x + u h_before + b, then i = sigmoid(z[0 .. C-1])");
 }
 
-// Goes back through a step. dh and dc [C] are dL/dh and dL/dc as far as later steps and the loss read h and c directly.
-// (c also acts on the loss through h = o * tanh(c) of this step. That path is not part of dc: add it here.)
+// Goes back through a step. dh and dc [C] are dL/dh and dL/dc along the paths outside this step: through later steps
+// and the loss. (c also acts on the loss through h = o * tanh(c) of this step. That path is not part of dc: add it
+// here.)
 inline LstmGradients lstm_backward(const LstmWeights& weights, const LstmStep& step, const Vector& dh,
                                    const Vector& dc) {
   throw NotWritten("lstm_backward: the whole derivative by c, dc + dh * o * (1 - tanh(c)^2)");

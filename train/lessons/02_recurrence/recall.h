@@ -38,11 +38,13 @@ void train_recall(LanguageModel& model, Index steps, double learning_rate, std::
 // The share of 256 sequences in which the fact is the most probable of all symbols. Chance is 1/8.
 double accuracy(const LanguageModel& model, Index length, Index distance);
 
-// The norm of the loss's gradient by the embedding of the fact, in sequences of the mixed training: geometric mean over
-// the eight facts. The fact occurs once in its sequence, so this gradient has come back over exactly `distance` steps.
+// The norm of the loss's gradient with respect to the embedding of the fact, in sequences of the mixed training:
+// geometric mean over the eight facts. The fact occurs once in its sequence, so this gradient has come back over
+// exactly `distance` steps.
 double gradient(LanguageModel& model, Index distance);
 
-// The share of the states h that lie beyond -0.9 or 0.9 while a recurrent network reads sequences of the mixed training.
+// The share of the states h that lie below -0.9 or above 0.9 while a recurrent network reads sequences of the mixed
+// training.
 double saturation(const Family& family, const LanguageModel& model);
 
 }  // namespace headlight::lessons

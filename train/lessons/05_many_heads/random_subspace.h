@@ -8,8 +8,8 @@
 
 namespace headlight::lessons {
 
-// Splits the HD numbers that the heads of a layer output at a position along random directions instead of by heads:
-// H matrices [HD,D] with orthonormal columns, which together span everything.
+// Splits the space of a layer's concatenated head outputs (HD numbers per position) into H random subspaces instead of
+// heads: H matrices [HD,D] with orthonormal columns, which together span the space.
 std::vector<Tensor> random_subspaces(Index heads, Index size, Rng& rng);
 
 // While alive: replaces the part of the heads' outputs that lies in a subspace by the mean of that part. The outputs z

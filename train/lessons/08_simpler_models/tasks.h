@@ -21,7 +21,7 @@ inline constexpr Index kOffset = 5;
 Batch fixed_offset(Index rows, Rng& rng);
 
 // *Recall*: facts and queries in equal shares. The value of each key is drawn anew for each sequence. The target at a query
-// is the value of its key, as a symbol 0..3, if a fact before has stated it; all other places have no target.
+// is the value of its key, as a symbol 0..3, if an earlier fact has stated it; all other places have no target.
 Batch recall(Index rows, Rng& rng);
 // The distance from each query of recall() that has a target to the last fact about its key; 0 elsewhere.
 std::vector<Index> distances(const Batch& batch);

@@ -2,7 +2,7 @@
 //
 // q [T,D] has one row per target position. k [S,D] and v [S,E] have one row per source position. All are row-major:
 // element d of row t of q is q[t * D + d]. Sources of a batch are padded to S rows; only the first `length` keys of this
-// one are real, 0 <= length <= S. Padded rows hold arbitrary numbers, NaN and infinity included.
+// source are real, 0 <= length <= S. Padded rows hold arbitrary numbers, NaN and infinity included.
 //
 //   weights(t,s) = e^x(t,s) / sum over real keys s' of e^x(t,s'),  x(t,s) = q_t · k_s / sqrt(D)     for real keys s
 //   weights(t,s) = 0                                                                                for padding

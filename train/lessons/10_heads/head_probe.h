@@ -47,8 +47,8 @@ HeadScore score_head(const Activations& run, Index layer, Index head, const Prob
 
 // The loss on the eligible queries, in nats.
 double probe_loss(const LanguageModel& model, const ProbeText& text);
-// The same while the component of z [B,T,HD] of one layer in the space of `u` [HD,k], k orthonormal columns, is replaced by
-// its mean over the sequences at each position.
+// The same while a subspace of one layer's concatenated head outputs z [B,T,HD] is mean-ablated: the span of the k
+// orthonormal columns of `u` [HD,k]. The mean is over the sequences, at each position.
 double ablated_loss(const LanguageModel& model, const ProbeText& text, const Activations& run, Index layer,
                     const Tensor& u);
 // All heads of a model: their scores for both roles, and the loss increase when each is mean-ablated.
@@ -62,7 +62,7 @@ std::vector<MeasuredHead> measure_heads(const LanguageModel& model, const ProbeT
 AttentionMap attention_map(const std::string& title, const LanguageModel& model, const ProbeText& text,
                            const Vocabulary& vocabulary, Index shown);
 
-// The columns for one head; k = D random columns, orthonormal by Gram-Schmidt.
+// `u` for ablated_loss(): the D coordinates of one head; D random columns, made orthonormal by Gram-Schmidt.
 Tensor head_space(Index heads, Index size, Index head);
 Tensor random_space(Index heads, Index size, Rng& rng);
 

@@ -82,5 +82,5 @@ function drawMap(figure, map) {
   show(0, rows - 1);
 }
 for (const figure of document.querySelectorAll('.map')) drawMap(figure, maps[figure.dataset.lesson][figure.dataset.map]);
-// A folded answer that is the target of a link or of printing opens.
+// Opens all folded answers before printing.
 addEventListener('beforeprint', () => document.querySelectorAll('details').forEach(d => { d.open = true; }));
