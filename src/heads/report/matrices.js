@@ -49,7 +49,7 @@ function effectsSection() {
   return element('section', {id: 'effects'}, element('h2', {}, 'Loss increase when heads are ablated'),
     element('p', {}, 'Nats, by ' + (study.truth_known ? 'the rule that generated the character' : 'prediction subset') +
       '. Shade: share of the loss increase when all heads are ablated. Framed: the 95% interval lies above 0.02. A head’s name links to its attention.'),
-    element('p', {}, 'There are two baselines. Random subspaces: of a head’s dimension, drawn from all heads of a layer. Untrained ' +
+    element('p', {}, 'There are two baselines. Random subspaces: of a layer’s concatenated head outputs, with a head’s dimension. Untrained ' +
       'models: the same shape before training. If the baselines are as selective as the heads, a head is not a special unit.'),
     element('div', {class: 'beside close'}, element('div', {}, own.place,
       element('p', {class: 'note'}, `Specialization index ${fixed(study.specialization.heads, 2)}: 0 if all heads affect the same subsets, 1 if each head affects its own.`),
