@@ -163,7 +163,7 @@ TEST_F(HeadsReport, ABrowserOpensThatOfAStudyAndSavesAllOfIt) {
     seen.push(all('#seeds li').some(l => l.textContent.startsWith('With 2 seeds the intervals are unreliable')));
     const folded = all('#seeds details');
     seen.push(folded.length >= 3, folded.every(d => !d.open), all('#seeds > div.scroll').length === 2);
-    const alike = folded.find(d => d.textContent.startsWith('Similarity of the seeds: 4 rows'));
+    const alike = folded.find(d => d.textContent.startsWith('Similarity of the heads of different seeds: 4 rows'));
     alike.querySelector('summary').click();
     seen.push(alike.open, !alike.textContent.includes('['));
     const saved = [], names = [];

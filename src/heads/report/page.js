@@ -17,7 +17,7 @@ function verdictSection() {
 // text. Tables that the verdict rests on are open; the others are folded, because they would push the figures far down.
 const seedTables = {summary: 'Over all seeds', comparisons: 'Heads minus their baselines, within each seed', runs: 'Each seed',
   rules: 'Largest loss increase of a single head, by prediction subset',
-  labels: 'Labels, and the number of seeds in which some head has each label', carriers: 'The heads with the largest loss increases, and the head of each role', stability: 'Similarity of the seeds',
+  labels: 'Labels, and the number of seeds in which some head has each label', carriers: 'The heads with the largest loss increases, and the head of each role', stability: 'Similarity of the heads of different seeds',
   groups: 'Heads that share a role, ablated together: loss increase in nats', onset: 'Onset: the first step of each role and loss', order: 'Order of onsets, by pair (p is not corrected for the number of pairs)', pruning: 'Pruning'};
 const openTables = ['summary', 'comparisons'];
 const isInterval = v => v !== null && typeof v === 'object' && 'mean' in v;

@@ -130,7 +130,8 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
     static const std::map<std::string, std::pair<std::string, std::string>> kWhy{
         {"kappa", {"attends to no known role (kappa below 0.4)", "attend to no known role (kappa below 0.4)"}},
         {"margin",
-         {"attends to several roles alike (margin below 0.1)", "attend to several roles alike (margin below 0.1)"}},
+         {"attends about equally to several roles (margin below 0.1)",
+          "attend about equally to several roles (margin below 0.1)"}},
         {"untrained", {"scores no higher than untrained heads", "score no higher than untrained heads"}},
         {"content",
          {"scores about the same on another text (kappa_c below 0.2)",

@@ -18,7 +18,7 @@ long seeds_of(const PairedComparison& c) { return static_cast<long>(c.difference
 // The side of 0 that the interval lies on: 1 above, -1 below, 0 if it contains 0.
 int side_of(const Interval& i) { return i.low > kSame ? 1 : i.high < -kSame ? -1 : 0; }
 
-// Explains which of the two conditions fails, and whether so few seeds could have met it.
+// Why a comparison is not settled: the condition that fails, and whether this number of seeds can meet it at all.
 std::string why_not(const PairedComparison& c) {
   const int side = side_of(c.difference);
   const bool signs = c.p <= kSettled;

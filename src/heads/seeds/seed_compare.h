@@ -23,8 +23,9 @@ struct PairedComparison {
 
 // `replicates` has the heads' value in each seed on resampled windows, or is empty. Replicates add the uncertainty from
 // the choice of windows to the interval. `baselines` are means over many draws on the same windows and are treated
-// as exact. `lowest` and `highest` bound the heads' value; the interval is clamped to these minus the mean of
-// the baselines, because shifted replicates can exceed the bounds. Errors: no seeds; a different number of baselines.
+// as exact. `lowest` and `highest` bound the heads' value. Shifted replicates can exceed these bounds, so the interval
+// is clamped to lowest - b .. highest - b, where b is the mean of the baselines. Errors: no seeds; a different number
+// of baselines.
 PairedComparison compare_pairs(std::span<const double> heads, std::span<const double> baselines,
                                std::span<const std::vector<double>> replicates = {},
                                double lowest = -std::numeric_limits<double>::infinity(),

@@ -141,7 +141,7 @@ SeedResult seed_result(const Json& json, const std::string& source) {
   const JsonView study = view.at("study");
   if (study.json().is_object()) r.figures = seed_figures(study);
   if (const auto onset = view.find("onset")) r.onset = onsets_of(*onset);
-  if (r.failed.empty() && !r.figures) study.refuse("must be a study, because no reason for a failure is given");
+  if (r.failed.empty() && !r.figures) study.refuse("must be a study, unless \"failed\" says why there is none");
   return r;
 }
 

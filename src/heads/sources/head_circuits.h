@@ -16,7 +16,7 @@ bool has_output_circuits(const TransformerLM& model);
 
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
 // norm (with centering for layer norm), unembedding. Errors: a post-norm model, where every path passes through
-// later norms; a norm without a description.
+// later norms; a norm without Norm::step().
 std::vector<double> output_circuit(const TransformerLM& model, HeadId head);
 
 // [from][to]: the OV circuit, that is, the logits of tokens `to` when the head attends only to one token of `from`. The

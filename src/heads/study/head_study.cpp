@@ -144,8 +144,8 @@ double HeadStudy::causal_group_share() const {
 HeadStudy study_heads(const HeadedModel& model, const RunData& data, const StudyOptions& options) {
   if (options.windows < 0 || options.untrained < 0 || options.untrained_ablated < 0 || options.subspaces < 0 ||
       options.random_orders < 0)
-    fail("heads: ", options.windows, " windows, ", options.untrained, " untrained models, ", options.untrained_ablated,
-         " of them ablated, ", options.subspaces, " subspaces, ", options.random_orders,
+    fail("heads: a count is negative: ", options.windows, " windows, ", options.untrained, " untrained models, ",
+         options.untrained_ablated, " of them ablated, ", options.subspaces, " subspaces, ", options.random_orders,
          " orders; give counts from 0 up");
   const MeasuredText m(data, model.context(), options.windows);
   m.windows.check_several();

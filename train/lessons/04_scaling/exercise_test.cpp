@@ -258,7 +258,7 @@ int main() {
                       {"the variance of a product, any means", products},
                       {"variances add up over d products", sums},
                       {"the divisor is the standard deviation", divisors},
-                      {"160,000 random scores have variance 1 after it", measured},
+                      {"160,000 random scores have variance 1 after the division", measured},
                       {"weights are the softmax of score / divisor", weights},
                       {"scores of 5000 do not overflow", high},
                       {"scores of -5000 do not underflow", low},

@@ -69,7 +69,7 @@ std::vector<double> bag_by_position(std::uint64_t seed) {
     for (std::size_t t = 1; t < kTested; ++t) {
       ++count[static_cast<std::size_t>(batch.inputs[row + t - 1])];
       if (t < kBack) continue;
-      // Each of the t words before the current one is the one asked for with the same probability.
+      // The predictor does not know the order, so each of the t earlier words is the target with probability 1 / t.
       loss[t] -= std::log(count[static_cast<std::size_t>(batch.targets[row + t])] / static_cast<double>(t)) / kTests;
     }
   }

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kHeader = alignof(std::max_align_t), kGuard = 512;
 constexpr int kFill = 0xFF;        // four such bytes are a NaN, so a read of an unwritten row gives NaN
 std::size_t live_bytes = 0;        // allocated with new and not deleted yet
-std::size_t overrun_of_bytes = 0;  // size of a block behind whose end something was written
+std::size_t overrun_of_bytes = 0;  // size of a block that was written past its end; 0: none
 
 }  // namespace
 

@@ -209,7 +209,7 @@ std::string all_padding() {
     std::string hint = ": no key is real, so no weight is above 0";
     if (std::isnan(w[i])) hint = ": 0 / 0, or -infinity minus -infinity; treat a row without real keys apart";
     else if (close(w[i], 0.25))
-      hint = ": all keys are padding, but they share the weight equally (as masked scores do that are equally low)";
+      hint = ": all keys are padding, but they share the weight equally (as equally low masked scores do)";
     return cat("length = 0: the weight of query ", i / 4, " on key ", i % 4, " is ", w[i], "; expected 0", hint);
   }
   return "";

@@ -116,7 +116,7 @@ GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const L
   }
   const auto percent = [](Index count) { return 100.0 * static_cast<double>(count) / kTests; };
 
-  Table table{"Right symbol in the gap, by the number of symbols after the gap that count",
+  Table table{"Right symbol in the gap, by the number of symbols after the gap that the model uses",
               {"symbols after the gap", "encoder", "causal, every candidate scored"},
               {}};
   Chart chart{"Right symbol in the gap", "symbols after the gap", "%"};

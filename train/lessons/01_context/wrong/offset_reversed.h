@@ -1,5 +1,5 @@
 // expect: you took t + T - S
-// The queries stand at the first T positions minus the difference instead of at the last T.
+// Query t stands at position t + T - S instead of t + S - T.
 #pragma once
 
 #include <algorithm>

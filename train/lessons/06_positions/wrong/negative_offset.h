@@ -1,5 +1,5 @@
 // expect: as at position t - offset = 0
-// Back by -offset: the angle is (t - offset) f instead of -(t + offset) f.
+// The backward pass negates only the offset: it rotates by (t - offset) f instead of -(t + offset) f.
 #pragma once
 
 #include <cmath>

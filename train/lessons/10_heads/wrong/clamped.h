@@ -1,5 +1,5 @@
 // expect: do not cut kappa off at 0
-// Below chance becomes 0.
+// A kappa below 0 becomes 0.
 #pragma once
 
 #include <cmath>

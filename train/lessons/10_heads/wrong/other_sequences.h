@@ -1,5 +1,5 @@
 // expect: this is the mean over the other sequences
-// The mean over the other sequences: 0 / 0 with one.
+// The mean leaves out the sequence itself, so it is 0 / 0 with a single sequence.
 #pragma once
 
 #include <cmath>
