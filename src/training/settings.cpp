@@ -141,8 +141,9 @@ std::vector<Setting> make_settings() {
   number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
-  choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
-         "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");
+  choice(
+      "precision", choices_of<&R::precision, kPrecisions>(), "Training",
+      "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");
   number("head-dropout", &R::head_dropout, "Training", 0, 1,
          "probability of dropping a head of a transformer, drawn for each sequence and layer (Zhou et al. 2020)")
       .highest_excluded = true;
