@@ -167,7 +167,8 @@ int run_eval(const Arguments& args) {
   if (gaps) {
     const auto percent = [](double share) { return cat(fixed_text(100 * share, 1), "%"); };
     print(cat("gaps         ", percent(gaps->filled), " of ", gaps->gaps, " hidden ", unit, "s restored",
-              continues ? cat(" from the left; ", percent(gaps->by_sequence), " by the likeliest window") : "", "\n"));
+              continues ? cat(" from the left; ", percent(gaps->by_sequence), " by the probability of the window") : "",
+              "\n"));
   }
   if (!counting.losses.empty()) {
     print(cat("\nn-gram models of the training part      loss  perplexity   bits a ", unit, "\n"));

@@ -190,7 +190,7 @@ int run_recover(const Arguments& args) {
   config.threads = args.whole("threads", config.threads, 0, 256);
   const std::unique_ptr<Trainer> trainer = Trainer::resume(config, load_run_data(config, &info.vocabulary), directory);
   if (trainer->finished()) {
-    trainer->run({});  // makes no steps, but writes the last line of the log again, which resuming removed
+    trainer->run({});  // no step is left, but resuming removed the last line of the log; write it again
     say(cat("the run is at step ", trainer->step(), " of ", config.steps,
             " already; use a larger --steps to continue"));
     return 0;
@@ -224,7 +224,7 @@ Command heads_prune_command() {
   for (Flag& flag : flags)
     if (flag.name == "json") flag.help = "print the curves as one JSON object";
   const std::vector<Flag> own = {{"keep", "N", "heads to keep"},
-                                 {"loss", "X", "or: maximum loss increase, in nats"},
+                                 {"loss", "X", "maximum loss increase in nats, instead of --keep"},
                                  {"out", "DIR", "directory of the pruned run"},
                                  {"force", "", "replace the run in --out"},
                                  {"curves", "", "print the loss by number of removed heads, for several orders"},

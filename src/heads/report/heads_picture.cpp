@@ -79,7 +79,7 @@ Matrix matrix_of(const HeadStudy& study) {
     return m;
   }
   m.title = "Loss increase in nats when a head is ablated";
-  m.note = "by part of the text";
+  m.note = "by prediction subset";
   std::vector<std::size_t> columns;
   const auto largest = [&](std::size_t s) {
     double most = 0;

@@ -112,8 +112,8 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
       says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));
   if (study.experts) add_experts(says, *study.experts);
   else add_specialization(says, study);
-  says.push_back(cat("Prunable for ", kPrunableLoss, " nats: ", fixed_text(100 * study.prunable, 0),
-                     "% of the heads in greedy order, in random orders ",
+  says.push_back(cat("Prunable at a loss increase of at most ", kPrunableLoss, " nats: ",
+                     fixed_text(100 * study.prunable, 0), "% of the heads in greedy order, in random orders ",
                      range_text(
                          [&] {
                            std::vector<double> percent = study.prunable_random;

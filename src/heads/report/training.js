@@ -151,7 +151,7 @@ function trainingSection() {
     const loss = h.loss[now][0], floor = h.floor?.[0] ?? null, below = slots.slice(1).filter(s => s.losses[now] !== null && s.floor !== null && s.losses[now] - s.floor < .05);
     const found = h.heads.map((head, a) => [head, roleAt(now, a)]).filter(([, r]) => r.counts);
     return `Step ${h.steps[now]} of ${end}: loss ${fixed(loss, 3)}` + (floor === null ? '' : `, ${fixed(loss - floor, 3)} above the floor`) + '. ' +
-      (below.length ? `Learned to within 0.05: ${below.map(s => s.name).join(', ')}. ` : h.floor ? 'No rule is learned to within 0.05 yet. ' : '') +
+      (below.length ? `Within 0.05 nats of the floor: ${below.map(s => s.name).join(', ')}. ` : h.floor ? 'No loss is within 0.05 nats of the floor yet. ' : '') +
       (found.length ? `Roles with kappa 0.4 or more: ${found.map(([head, r]) => `${head} ${r.name} (${fixed(r.kappa, 2)})`).join(', ')}.` : 'No head reaches kappa 0.4.');
   }
   let timer = 0;

@@ -38,7 +38,8 @@ PairedComparison compare_pairs(std::span<const double> heads, std::span<const do
 std::string verdict_of(const PairedComparison& comparison);
 
 // "specialization index, heads minus random subspaces: 0.159 [0.115, 0.203] on average over seeds, above 0 in 10 of 10
-// (sign test p 0.002): heads are higher". `what` is the text before the colon; `whose` names the side that is higher.
+// (sign test p 0.002): heads are higher". `what` is the text before the colon; `whose` is the text before the verdict
+// "higher" or "lower", here "heads are".
 std::string sentence_of(const PairedComparison& comparison, const std::string& what, const std::string& whose);
 
 }  // namespace headlight
