@@ -17,8 +17,8 @@ namespace {
 class Kills : public TinyRun {
  protected:
   static constexpr int kSteps = 300;
-  // A run of a few hundred milliseconds with a checkpoint every few milliseconds. The interval of 7 steps is not a
-  // multiple of the interruptions.
+  // A run of a few hundred milliseconds with a checkpoint every few milliseconds. Checkpoints are every 7 steps,
+  // so an interruption is usually at another step.
   Words slow(const std::string& out) const {
     return {"train",
             "--data",

@@ -90,7 +90,7 @@ TEST_F(Interrupted, BySignalsThatAreIgnoredItIsNot) {
   expect_same_run(whole, out);
 }
 
-TEST_F(Interrupted, ByATerminalThatClosesItSavesOrWithNohupGoesOn) {
+TEST_F(Interrupted, ByAClosedTerminalItSavesOrWithNohupContinues) {
   const std::string whole = directory_ / "whole";
   ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
   for (const bool plain : {false, true})
@@ -110,7 +110,7 @@ TEST_F(Interrupted, ByATerminalThatClosesItSavesOrWithNohupGoesOn) {
     }
 }
 
-TEST_F(Interrupted, NotByAReaderOfItsLinesThatIsGone) {
+TEST_F(Interrupted, NotByABrokenPipe) {
   const std::string out = directory_ / "run", code = directory_ / "code";
   std::string command = cat("{ ", HEADLIGHT_BINARY_DIR, "/headlight");
   for (const std::string& word : slow(out, "600")) command += cat(" '", word, "'");
@@ -150,7 +150,7 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
   EXPECT_GT(killed, 0);
 }
 
-TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
+TEST_F(Interrupted, ByATruncatedTextItResumesAfterTheTextIsRestored) {
   // Large enough that the text stays on the disk.
   std::string text;
   while (text.size() < static_cast<std::size_t>(FileBytes::kDiskFrom)) text += text_;

@@ -333,7 +333,7 @@ TEST(Trainer, TrainsModelsWithUnevenLayers) {
   EXPECT_LT(trainer->best_val_loss(), 3);
   const TrainedModel loaded = load_model(directory / "run");
   EXPECT_EQ(loaded.model->parameter_count(), trainer->model().parameter_count());
-  trainer.reset();  // a run is written by one at a time
+  trainer.reset();  // only one trainer may write a run
   RunConfig longer = config;
   longer.steps = 15;
   const auto resumed = Trainer::resume(longer, tiny_data(directory, config), directory / "run");
