@@ -98,7 +98,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       EXPECT_TRUE(r.code == 128 + signal || (which != 3 && r.code == 130)) << r.code << " " << r.err;
       const std::size_t said = r.err.find("interrupted at step ");
       if (said != std::string::npos) {
-        EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "it says what it saved";
+        EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "the message names the saved step";
       }
     }
     if (!HasFailure()) expect_same_run(whole, out);

@@ -261,7 +261,8 @@ TEST_F(Interrupted, ByALossWorseThanAGuessItSaysSo) {
   ASSERT_NE(at, std::string::npos) << warned.err;
   EXPECT_TRUE(contains(warned.err, "restart with --lr 0.007 instead of 10 and --clip 1\n"));
   EXPECT_EQ(warned.err.find("warning: ", at + 1), std::string::npos) << "once";
-  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: ")) << "this is wrong";
+  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: "))
+      << "--quiet must not hide warnings";
   const Result stopped = run_program(words + Words{"--force", "--quiet", "--stop-on-divergence"});
   EXPECT_EQ(stopped.code, 3);
   EXPECT_EQ(stopped.err.rfind("headlight: training diverged at step 12: the validation loss is ", 0), 0u)

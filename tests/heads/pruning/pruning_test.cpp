@@ -136,7 +136,7 @@ TEST_F(Pruning, StudyOfAllOrders) {
   for (const PruneOrder& order : whole.orders) {
     EXPECT_EQ(order.losses.size(), 7u) << order.name;
     EXPECT_EQ(order.losses[0], whole.orders[0].losses[0]);
-    EXPECT_NEAR(order.losses[6], whole.orders[0].losses[6], 1e-6) << "all are gone, in whatever order";
+    EXPECT_NEAR(order.losses[6], whole.orders[0].losses[6], 1e-6) << "all heads are removed, in any order";
   }
   EXPECT_EQ(whole.prunable, part.prunable) << "a shorter study gives the same figures";
   EXPECT_EQ(whole.prunable_random, part.prunable_random);

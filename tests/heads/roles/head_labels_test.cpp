@@ -31,7 +31,7 @@ class Labels : public testing::Test {
     classes_ = std::make_unique<TokenClasses>(vocabulary_);
     masks_ = std::make_unique<RoleMasks>(basic_roles(), RoleText{ids_, classes_.get()}, kLength);
   }
-  // Attention that gives each role its `share`, spread evenly over the role's keys, at each query for which the role has
+  // Attention that gives each role its `share`, spread evenly over the role's keys, at each query for which it has
   // keys. The rest of a query's attention is spread evenly over all keys.
   Tensor attention(const std::vector<std::pair<std::string, double>>& shares, Index begin, Index end) const {
     Tensor a = Tensor::zeros({end - begin, 1, kLength, kLength});
