@@ -52,7 +52,8 @@ run("${CMAKE_COMMAND}" --build "${WORK}/package")
 run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/consumer")
 message(STATUS "by find_package:\n${out}")
 
-# The program with a model and parts of our own. run_mine(ARGS...) runs it; expect(TEXT) checks that its output contains TEXT.
+# The program with a model and parts of our own. run_mine(ARGS...) runs it; expect(TEXT) checks that its output contains
+# TEXT.
 macro(run_mine)
   run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/mine" ${ARGV})
 endmacro()
