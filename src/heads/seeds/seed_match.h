@@ -21,11 +21,11 @@ struct Carrier {
   std::string role;              // its label or closest role
   double kappa = 0;              // for `role`; if is_role, for the role `name`
   double increase = 0;           // loss increase when ablated, on the subset; if is_role, over all predictions
-  double share = 0;              // `increase` divided by the increase when all heads are ablated; NaN below kLeastStake
+  double share = 0;              // `increase` divided by the increase when all heads are ablated; NaN below kMinStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// The carriers in each seed, for every subset whose stake is at least kLeastStake in some seed, and for every role for
+// The carriers in each seed, for every subset whose stake is at least kMinStake in some seed, and for every role for
 // which some head of some seed has kappa >= kLabelKappa. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 

@@ -104,7 +104,7 @@ TEST_F(Labels, AreMixedOfAFewRolesAtMost) {
   EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, {{"offset-2", 0.9}}).reason, "halves");
 }
 
-// Each query belongs to one of the roles. A head with more than kMostMixed of these roles has no label.
+// Each query belongs to one of the roles. A head with more than kMaxMixed of these roles has no label.
 TEST(MixedLabels, HaveAtMostThreeParts) {
   constexpr Index kLength = 12;
   const std::vector<std::int32_t> ids(60 * kLength, 0);
