@@ -24,7 +24,7 @@ TEST(FiniteCheck, NamesTheFirstOperationAndItsLayer) {
   const Tensor fine = exp(x);
   EXPECT_EQ(check.first(), "");
   const LayerScope layer("up");
-  const Tensor bad = log(x);  // of -1
+  const Tensor bad = log(x);  // log(-1) is NaN
   sum(mul(bad, fine));
   EXPECT_EQ(check.first(), "up: log (forward)");
 }

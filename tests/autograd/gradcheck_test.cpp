@@ -43,7 +43,7 @@ TEST(Gradcheck, PassesWhatIsRight) {
 }
 
 TEST(Gradcheck, NamesOperationInputIndexAndBothValues) {
-  // The random direction gives weight to every element, so a single wrong element is found: (1,2) of input 1, doubled.
+  // The gradient of element (1,2) of input 1 is doubled. Every element has a weight in the random direction.
   const GradcheckResult result = gradcheck(spoiled(2, 5), {numbers({2, 3}), numbers({2, 3}, 2)});
   EXPECT_FALSE(result);
   EXPECT_NEAR(result.worst, 0.5, 1e-6);

@@ -70,7 +70,7 @@ TEST(ScopeOrder, ATapeMayBeDestroyedUnderNoGrad) {
     tape.reset();
     EXPECT_EQ(Tape::current(), nullptr);
   }
-  EXPECT_EQ(Tape::current(), nullptr) << "of a tape that is gone";
+  EXPECT_EQ(Tape::current(), nullptr) << "the destroyed tape must not be current again";
 }
 
 TEST(ScopeOrder, TapeThatOutlivesItsThread) {

@@ -143,7 +143,7 @@ TEST(Tape, GradientReadEarlierStays) {
 
 // ---- what is recorded, and on which tape ----
 
-TEST(Tape, RecordsWhatNeedsAGradientAlone) {
+TEST(Tape, RecordsOnlyWhatNeedsAGradient) {
   Tensor a = leaf(2);
   const Tensor constant = Tensor::scalar(3);
   EXPECT_FALSE(mul(a, a).requires_grad());  // no tape
@@ -162,7 +162,7 @@ TEST(Tape, NamesItsOperations) {
   EXPECT_EQ(tape.operations(), (std::vector<std::string>{"exp", "mul"}));
 }
 
-TEST(Tape, NoGradPausesAndGivesBack) {
+TEST(Tape, NoGradPausesAndResumesRecording) {
   Tensor a = leaf(2);
   Tape tape;
   {
@@ -211,12 +211,12 @@ TEST(Tape, ResultsOfADeadTapeAreConstants) {
   EXPECT_EQ(a.grad().item(), 4);
 }
 
-TEST(Tape, EachThreadHasItsOwnAndTheyAreNotMistaken) {
+TEST(Tape, EachThreadHasItsOwnTapes) {
   Tensor a = leaf(2), from_there;
   Tape here;
   std::thread([&] {
     EXPECT_EQ(Tape::current(), nullptr);
-    // At least as many tapes as this thread may have made so far.
+    // More tapes than the main thread has made so far, so tape numbers counted per thread would be equal.
     for (int i = 0; i < 1000; ++i) {
       Tape there;
       from_there = mul(a, a);

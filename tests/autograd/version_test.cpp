@@ -165,7 +165,7 @@ TEST(Version, OtherWritesAreAllowed) {
   EXPECT_EQ(gradient([&] {
               Tensor y = add(w, w);
               y.fill(5);         // before an operation saves y
-              return mul(y, y);  // 2 y 2
+              return mul(y, y);  // the gradient is 2 y * 2 = 20
             }),
             20);
   EXPECT_EQ(gradient([&] {
@@ -190,7 +190,7 @@ TEST(Version, WritesAroundTheStepAreAllowed) {
   }
 }
 
-// Outside a backward pass, handles that the program (not an operation) detached while recording are not checked.
+// Writes to a handle that user code detaches, outside a backward pass, are not checked.
 TEST(Version, DetachedHandlesSeeWrites) {
   Tensor w = leaf({1}, 2);
   Tape tape;
@@ -266,7 +266,7 @@ class VersionOfRecomputedResults : public testing::Test {
   std::size_t before_ = recompute_bytes();
 };
 
-TEST_F(VersionOfRecomputedResults, WhatTheyAreMadeFromIsChecked) {
+TEST_F(VersionOfRecomputedResults, TheirInputsAreChecked) {
   Rng rng(1);
   for (const int written : {0, 1, 2}) {
     Tensor x = Tensor::normal({3, 4}, 0, 1, rng), gamma = leaf({4}, 1), beta = leaf({4}, 0), w = leaf({2, 4}, 1);

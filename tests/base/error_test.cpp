@@ -44,7 +44,7 @@ TEST(Errors, OutsideAnyLayer) {
   EXPECT_EQ(message_of([] { fail("matmul: ", 3, " x ", Shape{4}); }), "matmul: 3 x [4]");
 }
 
-TEST(Errors, ThePathOfTheLayerStandsBefore) {
+TEST(Errors, TheLayerPathPrecedesTheMessage) {
   const LayerScope blocks("blocks");
   const LayerScope zero("0");
   {
@@ -61,7 +61,7 @@ TEST(Errors, ThePathOfTheLayerStandsBefore) {
   EXPECT_EQ(LayerScope::path(), "blocks.0.mlp");
 }
 
-TEST(Errors, AnErrorLeavesTheScopesItPassed) {
+TEST(Errors, AnErrorEndsTheScopesThatItLeaves) {
   const LayerScope outer("outer");
   try {
     const LayerScope inner("inner");
@@ -84,7 +84,7 @@ TEST(Errors, PathsAreTheSameObjectEachTime) {
   EXPECT_EQ(other->text(), "a.two");
 }
 
-TEST(Errors, WhatAMessageQuotesStaysOnItsLine) {
+TEST(Errors, QuotedTextStaysOnOneLine) {
   try {
     fail("tensor \"", "a\nb\x1B[2J\r\x7F", "\" é");
     FAIL();

@@ -30,7 +30,7 @@ TEST(Profile, TakesTheTimeBetweenMarks) {
   EXPECT_GE(second.end, second.begin);
 }
 
-TEST(Profile, TheInnermostWatches) {
+TEST(Profile, OnlyTheInnermostRecords) {
   Profile outer;
   {
     Profile inner;

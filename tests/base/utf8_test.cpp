@@ -59,7 +59,7 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     char bytes[4];
     for (int i = 0; i < size; ++i) bytes[i] = static_cast<char>(packed >> (8 * (size - 1 - i)));
     const bool valid = !find_invalid_utf8(std::string_view(bytes, static_cast<std::size_t>(size)));
-    // The second reader must agree.
+    // read_utf8() must agree with find_invalid_utf8().
     const char* at = bytes;
     char32_t character = 0;
     while (const std::size_t length = read_utf8(at, bytes + size, character)) at += length;
@@ -72,7 +72,7 @@ TEST(Utf8, ValidExactlyWhenItIsAnEncoding) {
     const bool ascii = p < 0x8000 && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 2) != (ascii || valid2[p]);
   }
-  // Sequences that begin with an ASCII byte reduce to shorter ones, so begin with the lead byte 0x80.
+  // Skip sequences whose first byte is ASCII (below 0x80): their rest is a sequence of two bytes, tested above.
   for (std::uint32_t p = 0x800000; p < 1u << 24; ++p) {
     const bool two_and_ascii = valid2[p >> 8] && (p & 0xFF) < 0x80;
     wrong += is_valid(p, 3) != (two_and_ascii || valid3[p]);

@@ -262,7 +262,7 @@ TEST_F(Damaged, MissingFilesAreNamed) {
 
 // ---- a full disk ----------------------------------------------------------------------------------------------------
 
-TEST_F(BadInput, NobodyTakesTheOutput) {
+TEST_F(BadInput, StandardOutputThatCannotBeWritten) {
   if (!path_exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
   const Surroundings full{.output = "/dev/full"};
   const std::string run = finished();

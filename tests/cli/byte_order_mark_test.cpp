@@ -88,7 +88,7 @@ TEST_F(ByteOrderMarks, ARunKeepsItsTreatmentOfMarks) {
     EXPECT_EQ(run_program({"eval", out}).code, 0);
   };
   goes_on();
-  // A run as an earlier version left it, which kept the mark: trained on two marks, of which one is removed.
+  // Imitates a run of an earlier version, which kept the mark as text: trains on two marks and removes the first.
   write_file_atomically(marked, mark_ + mark_ + text_);
   ASSERT_EQ(run_program(words + Words{"--force"}).code, 0);
   write_file_atomically(marked, mark_ + text_);

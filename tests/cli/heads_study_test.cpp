@@ -183,7 +183,7 @@ TEST_F(HeadsStudy, BadInput) {
   const std::string shorter = directory_ / "short.txt";
   write_file_atomically(shorter, text_.substr(0, 100));
   expect_refused({"heads", "study", "--data", shorter, "--context", "8", "--out", study_}, 1, "one window of 8 tokens");
-  EXPECT_FALSE(path_exists(study_)) << "told before anything is trained";
+  EXPECT_FALSE(path_exists(study_)) << "refused before training";
   make_directories(study_);
   write_file_atomically(study_ + "/mine.txt", "mine");
   expect_refused(study(), 1, "is not empty and contains no study");

@@ -17,8 +17,8 @@ namespace {
 class Kills : public TinyRun {
  protected:
   static constexpr int kSteps = 300;
-  // A run of a few hundred milliseconds with a checkpoint every few milliseconds. The interval of 7 steps is not a
-  // multiple of the interruptions.
+  // A run of a few hundred milliseconds with a checkpoint every few milliseconds. Checkpoints are every 7 steps,
+  // so an interruption is usually at another step.
   Words slow(const std::string& out) const {
     return {"train",
             "--data",
@@ -98,7 +98,7 @@ TEST_F(Kills, OfEveryKindAtAnyMomentLoseNothing) {
       EXPECT_TRUE(r.code == 128 + signal || (which != 3 && r.code == 130)) << r.code << " " << r.err;
       const std::size_t said = r.err.find("interrupted at step ");
       if (said != std::string::npos) {
-        EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "it says what it saved";
+        EXPECT_EQ(std::atoi(r.err.c_str() + said + 20), step) << "the message names the saved step";
       }
     }
     if (!HasFailure()) expect_same_run(whole, out);

@@ -90,7 +90,7 @@ TEST_F(Interrupted, BySignalsThatAreIgnoredItIsNot) {
   expect_same_run(whole, out);
 }
 
-TEST_F(Interrupted, ByATerminalThatClosesItSavesOrWithNohupGoesOn) {
+TEST_F(Interrupted, ByAClosedTerminalItSavesOrWithNohupContinues) {
   const std::string whole = directory_ / "whole";
   ASSERT_EQ(run_program(slow(whole, "3000")).code, 0);
   for (const bool plain : {false, true})
@@ -110,7 +110,7 @@ TEST_F(Interrupted, ByATerminalThatClosesItSavesOrWithNohupGoesOn) {
     }
 }
 
-TEST_F(Interrupted, NotByAReaderOfItsLinesThatIsGone) {
+TEST_F(Interrupted, NotByABrokenPipe) {
   const std::string out = directory_ / "run", code = directory_ / "code";
   std::string command = cat("{ ", HEADLIGHT_BINARY_DIR, "/headlight");
   for (const std::string& word : slow(out, "600")) command += cat(" '", word, "'");
@@ -150,7 +150,7 @@ TEST_F(Interrupted, ByAKillAtAnyMomentNothingIsLost) {
   EXPECT_GT(killed, 0);
 }
 
-TEST_F(Interrupted, ByATextCutShortItSaysSoAndGoesOnOnceThatIsBack) {
+TEST_F(Interrupted, ByATruncatedTextItResumesAfterTheTextIsRestored) {
   // Large enough that the text stays on the disk.
   std::string text;
   while (text.size() < static_cast<std::size_t>(FileBytes::kDiskFrom)) text += text_;
@@ -261,7 +261,8 @@ TEST_F(Interrupted, ByALossWorseThanAGuessItSaysSo) {
   ASSERT_NE(at, std::string::npos) << warned.err;
   EXPECT_TRUE(contains(warned.err, "restart with --lr 0.007 instead of 10 and --clip 1\n"));
   EXPECT_EQ(warned.err.find("warning: ", at + 1), std::string::npos) << "once";
-  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: ")) << "this is wrong";
+  EXPECT_TRUE(contains(run_program(words + Words{"--force", "--quiet"}).err, "warning: "))
+      << "--quiet must not hide warnings";
   const Result stopped = run_program(words + Words{"--force", "--quiet", "--stop-on-divergence"});
   EXPECT_EQ(stopped.code, 3);
   EXPECT_EQ(stopped.err.rfind("headlight: training diverged at step 12: the validation loss is ", 0), 0u)

@@ -9,7 +9,7 @@ GREATEST_RANK = 4
 
 
 class Case:
-    """One case: calls in order, and the values to compare. Tensors are float64 on disk and in the case's type in use."""
+    """One case: calls in order, and the values to compare. Tensors are float64 on disk and get the case's type."""
 
     def __init__(self, name, dtype="float32"):
         self.line = {"name": name, "dtype": dtype, "steps": [], "results": [], "rtol": 0.0, "atol": 0.0,
@@ -29,7 +29,7 @@ class Case:
         return name
 
     def call(self, declaration, inputs, results=1, **options):
-        """Adds a call; returns the name of its result, or of all if `results` is not 1."""
+        """Adds a call; returns the name of its result, or a list of names if `results` is not 1."""
         out = []
         for _ in range(results):
             out.append(f"v{self.count}")

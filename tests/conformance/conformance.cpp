@@ -7,10 +7,10 @@
 //    "steps":[{"call":"softmax(x,axis)","in":["x"],"out":["y"],"options":{"axis":-1}}],
 //    "results":[{"value":"y","want":"want.y","dy":"dy.y"}],"gradients":[{"leaf":"x","want":"want.dx"}],
 //    "rtol":1e-5,"atol":0,"largest":1e-6,"signs":false,"signs_of_gradients":false}
-// The file of tensors holds "<line>/x" and so on; lines count from 0. An element may differ by
-// rtol |want| + atol + largest max |want|; infinities and NaN must be equal, with `signs` (of results and
-// of gradients) the sign of 0 too. A case with
-// "error" must throw an Error that contains this text.
+// The safetensors file holds "<line>/x" and so on; lines count from 0. An element may differ by
+// rtol |want| + atol + largest max |want|. Infinities and NaN must be equal. With "signs", the signs of zeros in
+// results must be equal too, with "signs_of_gradients" those in gradients. A case with "error" must throw an Error that
+// contains this text.
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -119,7 +119,7 @@ class Case {
       if (!result.defined()) {
         result = y;
         gradient = dy;
-      } else {  // the sum of products has the same gradients as several results
+      } else {  // several results: the sum of y * dy over all of them has the same gradients
         const Tensor before = gradient.rank() == 0 && result.rank() == 0 ? result : sum(mul(result, gradient));
         result = add(before, sum(mul(y, dy)));
         gradient = Tensor::ones({}, dtype_);

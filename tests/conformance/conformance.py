@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs somebody else's tests on Headlight's operations: ONNX's node tests, and PyTorch's values and gradients.
+"""Runs independent tests on Headlight's operations: ONNX's node tests, and PyTorch's values and gradients.
 
     tests/conformance/conformance.py PROGRAM FOLDER [onnx] [torch]
 
@@ -17,7 +17,7 @@ import cases  # noqa: E402  (beside this file)
 
 
 def shorten(details):
-    """"Conv 12, MaxPool 9, ..." of {detail: number of tests}."""
+    """Formats {detail: number of tests} as "Conv 12, MaxPool 9, ..."."""
     by_count = sorted(details.items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{name} {count}" for name, count in by_count)
 

@@ -22,7 +22,7 @@ def heads_of(b, x, heads):
 
 
 def with_past(b, past, x, shape):
-    """The keys or values of the past before the new ones."""
+    """Concatenates past keys or values with the new ones; returns the result and its shape."""
     if past is None:
         return x, shape
     return b("concat(parts,axis)", past, x, axis=2), (*shape[:2], shape[2] + past.shape[2], shape[3])
@@ -40,7 +40,7 @@ def scores_of(b, q, q_shape, k, k_shape, scale, softcap):
 
 
 def padded_to(b, mask, keys):
-    """A mask for fewer keys than there are hides the others: [..,S]."""
+    """Extends a mask for fewer than S keys to [..,S]; the added keys are hidden."""
     if mask is None or mask.shape[-1] == keys:
         return mask
     more = keys - mask.shape[-1]
@@ -72,7 +72,7 @@ def attention(b, a, q, k, v, mask=None, past_key=None, past_value=None, lengths=
         seen = mask.array
     else:
         bias = mask
-    # Query t stands at position t + past, or with lengths at t + length - T in each sequence.
+    # The position of query t is t + past; if `lengths` are given, t + length - T in each sequence.
     keys, diagonal = numpy.arange(s), numpy.arange(t)[:, None] + past
     allowed = numpy.ones((t, s), dtype=bool)
     if lengths is not None:
@@ -83,7 +83,7 @@ def attention(b, a, q, k, v, mask=None, past_key=None, past_value=None, lengths=
     if right == 0 and lengths is None:
         options.update(causal=True, shift=past - s + t, window=left + 1 if left >= 0 else None)
     window = (left < 0) | (keys >= diagonal - left)
-    hidden = ~(allowed & window & ((right < 0) | (keys <= diagonal + right)))  # of the scores, for their output
+    hidden = ~(allowed & window & ((right < 0) | (keys <= diagonal + right)))  # for the output of scores
     if not options["causal"] and hidden.any():
         seen = ~hidden if seen is None else seen & ~hidden
     shown = len(b.shapes) > 3 and b.node.output[3] != ""

@@ -15,13 +15,13 @@ from cases import GREATEST_RANK, Case
 from onnx_graph import Attributes, Builder, Inexpressible, Value
 
 FLOATS = (numpy.float32, numpy.float64)
-# Results are whole numbers, from float inputs.
+# Operations with float inputs whose results are integers.
 INDEX_OPERATIONS = ("ArgMax", "ArgMin")
 HANDLERS = {**onnx_ops.HANDLERS, **onnx_layers.HANDLERS, **onnx_attention.HANDLERS}
 
 
 def node_tests():
-    """Of every node test: its name, model, inputs, outputs and tolerances."""
+    """Yields the name, model, inputs, outputs and tolerances of every node test."""
     from onnx.backend.test.case.node import collect_testcases
 
     for test in collect_testcases(None):

@@ -1,4 +1,4 @@
-"""What the handlers of ONNX's operators are written with."""
+"""Helpers for the handlers of ONNX's operators."""
 import numpy
 import onnx
 
@@ -14,8 +14,8 @@ class Inexpressible(Exception):
 
 
 class Value:
-    """A value of the graph: an array (inputs and what is static), or the result of a call, of which only name and shape
-    are known. Static values do not depend on float inputs."""
+    """A value of the graph. Inputs and static values have an array; results of calls have only a name and a shape.
+    Static values do not depend on float inputs."""
 
     def __init__(self, array, static=False, name=None, shape=None):
         self.array, self.static, self.name = array, static, name
@@ -27,7 +27,7 @@ class Value:
 
 
 class Attributes:
-    """The attributes of a node. One that the handler does not ask for rules the test out."""
+    """The attributes of a node. An attribute that the handler does not read makes the test inexpressible."""
 
     def __init__(self, node, model):
         self.node = node
@@ -51,7 +51,7 @@ class Builder:
 
     def __init__(self, case, node, shapes, types):
         self.case, self.node = case, node
-        self.shapes, self.types = shapes, types  # of the results
+        self.shapes, self.types = shapes, types  # results: name to shape, name to type
 
     def name(self, value):
         """The name of a tensor; stores an array at its first use."""

@@ -33,7 +33,7 @@ def softmax_cross_entropy(b, a, x, target, weights=None):
 
 @operator("NegativeLogLikelihoodLoss")
 def negative_log_likelihood(b, a, x, target, weights=None):
-    """-w x at the targets: a row of the table is w times a unit vector; the last row, for ignored targets, is zero."""
+    """-w x at the targets. Row k of the table is w_k times unit vector k; the last row, for ignored targets, is 0."""
     ignored, reduction = a("ignore_index"), a("reduction", "mean")
     classes, ids = x.shape[1], b.known(target)
     w = numpy.ones(classes) if weights is None else b.known(weights)
@@ -41,7 +41,7 @@ def negative_log_likelihood(b, a, x, target, weights=None):
     options = {"ids": chosen.reshape(-1).tolist(), "shape": list(ids.shape)}
     picked = b("embedding(table,ids,shape)", numpy.vstack([numpy.diag(w), numpy.zeros(classes)]), **options)
     rank = x.rank
-    picked = b.permute(picked, [0, rank - 1, *range(1, rank - 1)])  # the classes second
+    picked = b.permute(picked, [0, rank - 1, *range(1, rank - 1)])  # classes are axis 1
     losses = b("neg(x)", b("sum(x,axis,keep)", b.mul(x, picked), axis=1, keep=False))
     if reduction == "none":
         return losses
@@ -157,7 +157,7 @@ def local_response_normalization(b, a, x):
 # ---- convolution along a sequence ----
 
 def convolve(b, x, weight, bias, before, after, dilation, groups):
-    """x [B,C,T] padded at the ends. A causal convolution; the first results, which reach before the start, are cut."""
+    """A convolution of x [B,C,T], padded at both ends: causal, without the results that read before the start."""
     weight = b.known(weight)
     out, _, taps = weight.shape
     wide = b("pad(x,axis,before,after,value)", b.permute(x, [0, 2, 1]), axis=1, before=before, after=after)
@@ -267,7 +267,7 @@ def step_by_step(b, a, x, w, r, bias, lengths, gates, start):
 
 
 def lstm_peepholes(b, a, x, w, r, bias, lengths, start, start_c, peepholes):
-    """Gates that also read the cell, from elementary operations."""
+    """An LSTM with peepholes (its gates also read the cell), composed of elementary operations."""
     input_of, r, rb, h, layout, size, batch, steps = step_by_step(b, a, x, w, r, bias, lengths, 4, start)
     c = numpy.zeros((batch, size)) if start_c is None else state(b, start_c, layout)
     p_in, p_out, p_forget = numpy.split(b.known(peepholes)[0], 3)
@@ -288,8 +288,8 @@ def lstm_peepholes(b, a, x, w, r, bias, lengths, start, start_c, peepholes):
 
 @operator("GRU")
 def gru(b, a, x, w, r, bias=None, lengths=None, start=None):
-    """ONNX orders the gates z, r, h; Headlight r, z, n. By default ONNX multiplies by r before the product, Headlight
-    after it as PyTorch does: then from elementary operations."""
+    """ONNX orders the gates z, r, h; Headlight r, z, n. By default, ONNX multiplies by r before the matrix product;
+    Headlight, like PyTorch, after it. The default is therefore composed of elementary operations."""
     if a("linear_before_reset", 0):
         seq, w, r, wb, rb, layout, size = recurrent_inputs(b, a, x, w, r, bias, lengths, 3)
         batch, steps = (x.shape[0], x.shape[1]) if layout else (x.shape[1], x.shape[0])

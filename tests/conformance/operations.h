@@ -11,7 +11,7 @@
 
 namespace headlight::conformance {
 
-// The tensors and options of one call. Every option that a call reads is noted, so that none can be ignored.
+// The tensors and options of one call. Records which options the call reads; see check_all_read().
 class Arguments {
  public:
   Arguments(std::span<const Tensor> in, JsonView options) : in_(in), options_(std::move(options)) {}

@@ -1,9 +1,10 @@
 """Draws calls of every operation of ops.h and computes their values and gradients with PyTorch.
 
 Shapes are random, with many sizes 0 and 1. Each call is drawn in float32 and in float64, and again with special values
-among the inputs: zeros of both signs, infinities, NaN, and for elementwise operations denormals and large values. Of
-ordinary values PyTorch computes in float64 from inputs that float32 holds exactly, so that the error is Headlight's.
-Special values are computed in the type of the case, because a type overflows where it does.
+among the inputs: zeros of both signs, infinities, NaN, and for elementwise operations denormals and large values.
+For ordinary values, PyTorch computes in float64 from inputs that float32 represents exactly, so that any error is
+Headlight's. For special values, PyTorch computes in the type of the case, because float32 and float64 overflow at
+different values.
 """
 import re
 import zlib
@@ -19,7 +20,7 @@ from torch_draw import Draw, Refused, Redraw
 
 DRAWS, SPECIAL_DRAWS = 16, 12
 OPERATIONS = {**torch_ops.OPERATIONS, **torch_layers.OPERATIONS}
-# float32 rounds at 6e-8; a sum of some hundred terms adds up to a few ten times that.
+# float32 rounds with a relative error of 6e-8; errors of sums of a few hundred terms are some tens of times larger.
 TOLERANCE = {"float32": (4e-6, 4e-6), "float64": (1e-11, 1e-12)}  # relative to the element, to the largest one or 1
 
 
@@ -70,7 +71,7 @@ def make_case(name, declaration, operation, draw, dtype):
     names = ["" if array is None else case.tensor(array, f"in{i}") for i, array in enumerate(arrays)]
     values, gradients, flows = evaluate(call, operation, draw, arrays, numpy.float64)
     if draw.special and dtype == "float32":
-        # What float32 cannot hold is as PyTorch has it in float32; the rest is more exact in float64.
+        # Values that are not finite in float32 come from PyTorch in float32, all others from the more exact float64.
         in_float32 = evaluate(call, operation, draw, arrays, numpy.float32, flows)
         values, gradients = (
             [w if n is None else numpy.where(numpy.isfinite(n) & numpy.isfinite(w.astype(numpy.float32)), w, n)

@@ -1,17 +1,17 @@
-"""What the draws of calls are written with."""
+"""Helpers for drawing random calls."""
 import dataclasses
 import typing
 
 import numpy
 
-# Many are 0 or 1, or beside the width of a vector register.
+# Many sizes are 0 or 1, or differ by 1 from the width of a vector register.
 SIZES = (0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33)
 EXTREME = (0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan)
 LARGE = (1e-42, -1e-42, 1e-30, 3e38, -3e38, 1e30, -1e30, 88.0, -88.0, 89.5, -104.5, 1.0, -1.0)
 
 
 class Redraw(Exception):
-    """Draw again: these numbers do not fit together."""
+    """Raised if the drawn numbers do not fit together; the call is drawn again."""
 
 
 class Refused(Exception):
@@ -34,7 +34,7 @@ class Draw:
                 return n
 
     def shape(self, low=0, high=4, least=0, most=9):
-        """A random shape of low to high axes; two of them may be larger than `most`."""
+        """A random shape of low to high axes; one size may be larger than `most`."""
         shape = [self.size(least, most) for _ in range(self.rng.integers(low, high + 1))]
         if shape and self.rng.random() < 0.5:
             shape[self.rng.integers(len(shape))] = self.size(least)
@@ -44,7 +44,7 @@ class Draw:
         return self.rng.standard_normal(shape)
 
     def normal(self, shape):
-        """Normal numbers; in special draws some are special."""
+        """Normally distributed numbers; in special draws, some are special values."""
         x = self.plain(shape)
         if self.special:
             pool = self.special + (LARGE if self.elementwise else ())
@@ -53,7 +53,7 @@ class Draw:
         return x
 
     def positive(self, shape):
-        """Numbers between 0.2 and 4 or so; in special draws any."""
+        """Numbers between 0.2 and about 4; in special draws, any numbers."""
         return self.normal(shape) if self.special else numpy.abs(self.plain(shape)) + 0.2
 
     def away_from_zero(self, shape):
@@ -87,9 +87,10 @@ class Draw:
 
 @dataclasses.dataclass
 class Call:
-    """inputs: arrays, None for an undefined tensor. torch(*leaves) computes the results. Those of `inputs` in
-    `constants` and of the results in `without_gradient` have no gradient. decide(name, array) replaces what PyTorch
-    gives where Headlight differs on purpose: "y0" is the first result, "d1" the gradient of the second input."""
+    """inputs: arrays, None for an undefined tensor. torch(*leaves) computes the results. Inputs whose
+    index is in `constants` and results whose index is in `without_gradient` have no gradient. decide(name, array) gives
+    the expected values where Headlight intentionally differs from PyTorch's `array`: "y0" names the first result, "d1"
+    the gradient of the second input."""
 
     inputs: list
     torch: typing.Callable
@@ -107,8 +108,8 @@ class Operation:
     special: tuple = EXTREME  # values of special draws; () for no such draws
     gradients: bool = True
     special_gradients: bool = True
-    signs: bool = True  # of zeros count, in draws of special values
+    signs: bool = True  # compare signs of zeros, in draws of special values
     signs_of_gradients: bool = True
-    absolute: float = 0  # error allowed besides in float32
-    slack: float = 1  # times the usual tolerance
+    absolute: float = 0  # additional absolute error allowed in float32
+    slack: float = 1  # factor of the usual tolerance
     float64_slack: float = 1

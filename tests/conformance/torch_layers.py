@@ -21,7 +21,7 @@ def operation(declaration, **options):
 # ---- losses ----
 
 def ignored_rows(targets, ignored, axis):
-    """Rows without a loss have gradient 0, where PyTorch gives NaN if a row has one."""
+    """Rows with ignored targets have gradient 0 in Headlight; in PyTorch, NaN if the row contains NaN."""
     def decide(name, want):
         if name == "d0":
             want = want.copy()
@@ -31,7 +31,7 @@ def ignored_rows(targets, ignored, axis):
     return decide
 
 
-# Of rows with +inf PyTorch gives NaN, Headlight the limit where there is one.
+# For rows with +inf, PyTorch gives NaN, and Headlight the limit if it exists.
 NO_PLUS_INFINITY = (0.0, -0.0, -numpy.inf, numpy.nan)
 
 
@@ -103,7 +103,7 @@ def probability(d, shape):
 
 
 def stable_loss(x, target, reduction):
-    """PyTorch's, and for infinite x, where PyTorch subtracts infinities, the limits and their slopes."""
+    """PyTorch's loss; for infinite x, where PyTorch subtracts infinities, the limits and their slopes."""
     far = torch.isinf(x)
     y = F.binary_cross_entropy_with_logits(torch.where(far, 0.0, x), target, reduction="none")
     certain = torch.where(x > 0, target == 1, target == 0)

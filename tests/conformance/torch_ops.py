@@ -39,17 +39,17 @@ unary("cos(x)", torch.cos)
 unary("tanh(x)", torch.tanh, absolute=4e-7)  # 1 - y^2 loses digits where y is close to 1
 unary("sigmoid(x)", torch.sigmoid)
 unary("relu(x)", torch.relu)
-unary("silu(x)", F.silu, decide=silu_limits, signs_of_gradients=False)  # of slopes that underflow
+unary("silu(x)", F.silu, decide=silu_limits, signs_of_gradients=False)  # slopes underflow to 0
 
 
-# Slack: for x < -1 exp turns a rounding error of its argument into several (src/kernels/simd/math.h).
+# Slack: for x < -1, exp multiplies the rounding error of its argument (src/kernels/simd/math.h).
 @operation("gelu(x,form)", elementwise=True, signs_of_gradients=False, slack=10)
 def gelu(d):
     form, x = d.pick("erf", "tanh"), d.normal(d.shape())
     approximate = {"erf": "none", "tanh": "tanh"}[form]
 
     def limits(name, want):
-        """Where x^2 or x^3 overflows PyTorch gives NaN or infinity; the limit is x, the slopes of tanh's form 1 and 0."""
+        """If x^2 or x^3 overflows, PyTorch gives NaN or infinity. The limit is x; the slope's limits are 1 and 0."""
         far = (numpy.abs(x) >= 1e30) & (form == "tanh")
         if name == "y0":
             return numpy.where(x >= 1e30, x, want)
@@ -62,7 +62,7 @@ def gelu(d):
 
 @operation("clamp(x,low,high)", elementwise=True)
 def clamp(d):
-    # No bound is a value that is drawn: the derivative there is 1 here, and 0 in PyTorch 2.15.
+    # No drawn value equals a bound, because there the derivative is 1 in Headlight and 0 in PyTorch 2.15.
     low, high = (d.pick(None, -0.5), d.pick(0.25, 0.75)) if d.chance() else (-0.5, d.pick(None, 0.25))
     return Call([d.normal(d.shape())], lambda x: torch.clamp(x, low, high), {"low": low, "high": high})
 
@@ -74,7 +74,7 @@ def scale(d):
 
 
 @operation("dropout(x,p)")
-def dropout(d):  # whose random numbers are its own: nothing is dropped here
+def dropout(d):  # p is 0, because Headlight and PyTorch would draw different masks
     return Call([d.normal(d.shape())], lambda x: F.dropout(x, 0.0, True), {"p": 0.0})
 
 
@@ -96,7 +96,7 @@ def binary(declaration, function, b="normal", **options):
 binary("add(a,b)", torch.add)
 binary("sub(a,b)", torch.sub)
 binary("mul(a,b)", torch.mul)
-binary("div(a,b)", torch.div, "away_from_zero", signs_of_gradients=False)  # of gradients that underflow
+binary("div(a,b)", torch.div, "away_from_zero", signs_of_gradients=False)  # gradients underflow to 0
 binary("maximum(a,b)", torch.maximum, signs=False)  # 0 and -0 are equal
 binary("minimum(a,b)", torch.minimum, signs=False)
 
@@ -133,7 +133,7 @@ with_value("div(value,x)", lambda x, v: v / x, "away_from_zero")
 def where(d):
     shape = d.shape()
     mask = (d.rng.random(d.broadcast(shape)) < 0.5).astype(float)
-    # The broadcast shape must be `shape`, so one of them has it.
+    # The broadcast shape must be `shape`, so one of the operands has this shape.
     return Call([mask, d.normal(shape), d.normal(d.broadcast(shape))], lambda m, a, b: torch.where(m != 0, a, b),
                 constants=(0,))
 

@@ -52,7 +52,8 @@ run("${CMAKE_COMMAND}" --build "${WORK}/package")
 run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/consumer")
 message(STATUS "by find_package:\n${out}")
 
-# The program with a model and parts of our own. run_mine(ARGS...) runs it; expect(TEXT) wants TEXT in what it printed.
+# The program with a model and parts of our own. run_mine(ARGS...) runs it; expect(TEXT) checks that its output contains
+# TEXT.
 macro(run_mine)
   run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/mine" ${ARGV})
 endmacro()
@@ -113,7 +114,7 @@ run_mine(info ours)
 expect("attention decay:3")
 expect("sign, 8 steps")
 run_mine(heads show ours L0H1 "a tale")
-# What a format or int8 cannot hold is refused by name.
+# Parts that a format or int8 cannot store are refused by name.
 function(refuses text)
   execute_process(COMMAND "${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/package/mine" ${ARGN} RESULT_VARIABLE code
                   ERROR_VARIABLE error OUTPUT_QUIET)
@@ -125,7 +126,7 @@ endfunction()
 refuses("--attention" export ours --to hf --out ours-hf)
 refuses("S must be a whole number from 1" train --attention decay:0 --out no)
 refuses("does not describe its step" sample ours --int8 --chars 5)
-# The program without the family says who has it, and leaves the run alone.
+# Headlight's own program names the unknown family in its error and does not change the run.
 execute_process(COMMAND "${prefix}/bin/headlight" info "${WORK}/whole" RESULT_VARIABLE code ERROR_VARIABLE error
                 OUTPUT_QUIET)
 if(code EQUAL 0 OR NOT error MATCHES "this program has no model minimal-gru; use the program that trained the run")

@@ -133,7 +133,7 @@ TEST(Chorus, FloorIsTheEntropyOfAllLines) {
   const double mean = sum / lines, error = std::sqrt((squares / lines - mean * mean) / lines);
   EXPECT_NEAR(mean, entropy, 4 * error);
   EXPECT_LT(error, 0.002);
-  EXPECT_LT(entropy, 0.9 * std::log(5)) << "the tables say something";
+  EXPECT_LT(entropy, 0.9 * std::log(5)) << "the tables make symbols predictable";
 }
 
 TEST(Chorus, TablesAreFixedByTheirSeedAndTheExpertsName) {

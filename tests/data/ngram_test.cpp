@@ -126,7 +126,7 @@ TEST(NgramModel, HigherOrdersFindWhatIsThere) {
   EXPECT_LT(three, one - 0.2);
 }
 
-TEST(NgramModel, CountsOnlyAsMuchAsItMay) {
+TEST(NgramModel, ObeysTheLimitsOfTokensAndNgrams) {
   Rng rng(2);
   Ids text;
   for (int i = 0; i < 5000; ++i) text.push_back(static_cast<std::int32_t>(rng.below(50)));

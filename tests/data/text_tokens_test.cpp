@@ -209,7 +209,7 @@ TEST(OtherEncodings, AreNamedWithTheCommandThatConverts) {
     EXPECT_EQ(refusal(encoded(2, big, true), true), "(no error)") << "bytes are bytes";
   }
   for (const std::string& text : {std::string("a\0b", 3), std::string(40, '\0'), std::string("abcd\0\0\0\0", 8)})
-    EXPECT_EQ(refusal(text), "(no error)") << "zero bytes, but of no such text";
+    EXPECT_EQ(refusal(text), "(no error)") << "zero bytes, but neither UTF-16 nor UTF-32";
 }
 
 class TextOnDisk : public testing::Test {

@@ -86,7 +86,7 @@ TEST(RandomWindows, TargetsAreTheNextTokens) {
   }
 }
 
-// Pearson's statistic of counts that should be equal: mean `cells - 1`, deviation sqrt(2 (cells - 1)).
+// Pearson's statistic of counts that should be equal: mean `cells - 1`, standard deviation sqrt(2 (cells - 1)).
 double chi_squared(const std::vector<Index>& counts) {
   const double expected =
       static_cast<double>(std::accumulate(counts.begin(), counts.end(), Index{0})) / static_cast<double>(counts.size());

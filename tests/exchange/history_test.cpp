@@ -97,7 +97,7 @@ TEST(InitialWeights, AreWhereTrainingBegins) {
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].value.to_vector(), b[i].value.to_vector()) << a[i].name;
     EXPECT_FALSE(a[0].value.same_storage(b[0].value));
   }
-  // Without a checkpoint it cannot resume, because resuming would draw different weights.
+  // A run without a checkpoint cannot resume, because resuming would draw different weights.
   EXPECT_TRUE(contains(error_of([&] { Trainer::resume(config, data, directory / "second"); }), "--init first"));
   {
     Trainer second(config, data, directory / "second", &start);

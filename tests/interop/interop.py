@@ -126,13 +126,13 @@ def check_arrivals():
         tokenizer.decoder = tokenizers.decoders.Fuse()
         transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained("theirs")
         check_import(f"a GPT-2 of transformers ({name})", "theirs", model)
-    # In half precision, as many are.
+    # Many published models are in half precision.
     model.half().save_pretrained("theirs")
     check_import("a GPT-2 in half precision", "theirs", transformers.AutoModelForCausalLM.from_pretrained("theirs", dtype="float32"))
 
 
 def check_neox_arrives():
-    """A GPT-NeoX whose angles and residuals are ours, made by transformers from nothing."""
+    """A GPT-NeoX of transformers with random weights, and with Headlight's rotary angles and residuals."""
     _, characters = random_gpt2()
     config = transformers.GPTNeoXConfig(vocab_size=len(characters), max_position_embeddings=CONTEXT, hidden_size=32,
                                         num_hidden_layers=2, num_attention_heads=4, intermediate_size=96, rotary_pct=1.0,
@@ -200,16 +200,16 @@ def check_llama(name):
     model.eval(ids.tolist())
     scores = np.array(model.scores[: len(ids)])
     d = difference(scores[:, :-1], logits)
-    # Its GELU is a table of half-precision numbers: three digits.
+    # llama.cpp computes GELU from a table of half-precision numbers, so only three digits agree.
     check(f"{name}: llama.cpp's logits", d < 2e-3 * np.abs(logits).max(), f"differ by {d:.1e}, the largest is {np.abs(logits).max():.1f}")
-    check(f"{name}: the end is never written", scores[:, -1].max() < -100, f"{scores[:, -1].max():.1f}")
+    check(f"{name}: the end token is never generated", scores[:, -1].max() < -100, f"{scores[:, -1].max():.1f}")
     model.reset()
     answer = model("the cat", max_tokens=20, temperature=0, repeat_penalty=1)["choices"][0]["text"]
     check(f"{name}: llama.cpp writes", "the cat" + answer == continued(name, "the cat", 20), repr("the cat" + answer))
 
 
 def check_going_on():
-    """The lines of the README: training goes on in PyTorch, and the model comes back."""
+    """Follows train/README.md: exports a model, continues its training in PyTorch, and imports the result."""
     shutil.rmtree("mine-hf", ignore_errors=True)
     headlight("export", "mine", "--to", "hf", "--out", "mine-hf")
     loss = lambda run: json.loads(headlight("eval", run, "--data", "my.txt", "--json"))["loss"]

@@ -96,7 +96,7 @@ TEST_P(GemmBf16Test, HasTheBitsOfTheReference) {
           expect_reference({m, n, k, (trans & 1) != 0, (trans & 2) != 0, 1, k == 7, k % 3});
           if (HasFatalFailure()) return;
         }
-  // Several blocks of rows, columns and k; odd k; everything that is added.
+  // Several blocks of rows, columns and k; odd k; with C, a bias and an addend added.
   const Index large[][3] = {{701, 35, 19}, {13, 2100, 7}, {19, 35, 1601}, {97, 131, 300}, {7, 33, 385}, {31, 64, 768}};
   for (const auto& size : large)
     for (const int trans : {0, 1, 2, 3})
@@ -111,7 +111,7 @@ TEST_P(GemmBf16Test, HasTheBitsOfTheReference) {
     expect_reference({.m = 5, .n = 6, .k = 0, .accumulate = accumulate, .pad = 1, .bias = true});
 }
 
-// The bound in bf16.h, and that operands are rounded at all.
+// The error is within the bound of bf16.h, and as large as the rounding of the operands makes it.
 TEST_P(GemmBf16Test, ErrorIsThatOfRoundedOperands) {
   for (const Index k : {3, 100, 2000}) {
     const Problem problem({40, 40, k, k == 3, k == 2000});

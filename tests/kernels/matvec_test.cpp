@@ -39,7 +39,7 @@ TEST_P(MatvecTest, MatvecIsTheProduct) {
       }
 }
 
-TEST_P(MatvecTest, ARowIsTheSameWhicheverRowsAreComputedWithIt) {
+TEST_P(MatvecTest, ARowDoesNotDependOnTheOtherRows) {
   Rng rng(2);
   for (const Index n : {5, 64, 100, 384}) {
     constexpr Index kRows = 11;
@@ -52,7 +52,7 @@ TEST_P(MatvecTest, ARowIsTheSameWhicheverRowsAreComputedWithIt) {
   }
 }
 
-TEST_P(MatvecTest, Int8IsTheProductOfWhatItsIntegersStandFor) {
+TEST_P(MatvecTest, Int8IsTheProductOfTheScaledIntegers) {
   Rng rng(3);
   for (const Index n : {1, 7, 8, 9, 63, 64, 65, 71, 128, 200, 1536})
     for (const Index rows : {0, 1, 2, 5}) {
@@ -89,7 +89,7 @@ TEST_P(MatvecTest, Int8IsTheProductOfWhatItsIntegersStandFor) {
     }
 }
 
-TEST_P(MatvecTest, Bf16IsTheProductOfWhatItsBitsStandFor) {
+TEST_P(MatvecTest, Bf16IsTheProductOfTheRoundedWeights) {
   Rng rng(6);
   for (const Index n : kSizes)
     for (const Index rows : {0, 1, 2, 5}) {

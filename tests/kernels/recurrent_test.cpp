@@ -91,7 +91,7 @@ TEST_P(RecurrentTest, FarValuesAreFinite) {
     EXPECT_NEAR(h[1], open * std::tanh(1.0f), 1e-6f);
     gates.assign(8, far);
     fast().gru_gates(2, zeros.data(), zeros.data(), zeros.data(), gates.data(), h.data());
-    EXPECT_NEAR(h[0], 0, 1e-30f) << "z is 1 or r q is far below 0 with r = 0";
+    EXPECT_NEAR(h[0], 0, 1e-30f) << "z is 1, or r and n are 0";
   }
 }
 

@@ -45,7 +45,7 @@ TEST(Markdown, FencedCodeIsKeptAsItIs) {
 TEST(Markdown, DetailsFold) {
   EXPECT_EQ(html("<details>\n<summary>Hint `1`</summary>\n\ntext\n\n</details>\n"),
             "<details>\n<summary>Hint <code>1</code></summary>\n<p>text</p>\n</details>\n");
-  // Each line is read once, for any text after <details>.
+  // A <details> line with further text is an ordinary paragraph, which the parser reads once.
   EXPECT_EQ(html("<details> open"), "<p>&lt;details&gt; open</p>\n");
 }
 

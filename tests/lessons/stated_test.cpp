@@ -1,4 +1,4 @@
-// The values that the texts of the lessons state, and the course's table and page.
+// Tests of the values that the texts of the lessons state, and of the course's table and page.
 #include "lessons/stated.h"
 
 #include <gtest/gtest.h>

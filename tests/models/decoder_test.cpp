@@ -311,7 +311,7 @@ TEST(Decoder, RefusesAModelThatDiffersAtAnyToken) {
   }
 }
 
-// If the check does not read every token by itself, it still reads the last ones by themselves.
+// For a large model, the check reads only the first and the last tokens one at a time.
 TEST(Decoder, RefusesALargeModelThatDiffersLate) {
   TransformerConfig c = tiny_config("learned");
   c.layers = 1;
@@ -327,7 +327,7 @@ TEST(Decoder, RefusesALargeModelThatDiffersLate) {
   }
 }
 
-TEST(Decoder, ForgetsTheCheck) {
+TEST(Decoder, StartsEmptyAfterTheCheck) {
   for (const char* kind : kPositionKinds) {
     const TransformerLM model(tiny_config(kind));
     randomize(model, 14);

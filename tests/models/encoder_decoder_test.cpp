@@ -61,7 +61,7 @@ TEST(EncoderDecoder, TheTargetDependsOnTheWholeSourceAndTheTargetsPast) {
   EXPECT_EQ(model(other, 1).to_vector(), before.to_vector());
 }
 
-// Neither other rows nor padding change a pair's logits: mask of the source, causal mask of the target.
+// Neither other rows nor padding change a pair's logits: a mask hides the source's padding, causality the target's.
 TEST(EncoderDecoder, PaddingIsInvisible) {
   const auto owner = random_model();
   const EncoderDecoder& model = *owner;
@@ -73,7 +73,7 @@ TEST(EncoderDecoder, PaddingIsInvisible) {
     const std::vector<double> a = row(both, 0, t), b = row(first, 0, t);
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
   }
-  // encode() and decode() of the bare sequences give the same.
+  // encode() and decode() of the sequences without padding give the same logits.
   const std::vector<std::int32_t> source = {5, 6, 7, 2, kPairTab}, before = {kPairTab, 3, 4, 5};
   const Tensor memory = model.encode(source, 1, AttentionMask::none());
   const Tensor staged = model.decode(before, memory, AttentionMask::none());

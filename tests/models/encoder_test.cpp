@@ -50,7 +50,8 @@ TEST(Encoder, HidesAShareOfEachSequence) {
   const auto share = [&](Index n) { return static_cast<double>(n) / static_cast<double>(chosen); };
   EXPECT_NEAR(share(masked), 0.8, 0.02);
   EXPECT_NEAR(share(changed - masked), 0.1 * 6 / 7, 0.02) << "a random token is sometimes the same";
-  for (const Index n : at) EXPECT_NEAR(static_cast<double>(n), 0.15 * kRows, 60) << "every place alike";
+  for (const Index n : at)
+    EXPECT_NEAR(static_cast<double>(n), 0.15 * kRows, 60) << "every place is hidden equally often";
 }
 
 TEST(Encoder, PredictionsThatDoNotCountAreNeverChosen) {

@@ -22,7 +22,8 @@ struct SeeWeights : Hook {
   }
 };
 
-// y = MHA(x) by loops over single numbers, in double; `context` is x in self-attention. seen(b, h, t, s).
+// y = MHA(x) by loops over single numbers, in double; `context` is x in self-attention. seen(b, h, t, s) says whether
+// query t of head h in sequence b attends to key s.
 template <class Seen>
 std::vector<double> plain(const MultiHeadAttention& layer, const Tensor& x, const Tensor& context, const Seen& seen,
                           std::vector<double>* weights_out = nullptr) {

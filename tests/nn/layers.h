@@ -15,7 +15,7 @@
 
 namespace headlight::tests {
 
-// Sets every parameter to random numbers, uniform in [-0.8, 0.8), or around 1 for parameters named "gamma". These are
+// Sets every parameter to random numbers, uniform in [-0.8, 0.8), or in [0.5, 1.5) for gains of norms. These are
 // large enough that rounding hides no part of a gradient.
 void randomize(const Module& module, std::uint64_t seed);
 

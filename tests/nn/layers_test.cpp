@@ -30,7 +30,7 @@ TEST(Linear, IsXTimesTheTransposedWeightPlusBias) {
   }
 }
 
-TEST(Norm, NormalisesTheLastAxis) {
+TEST(Norm, NormalizesTheLastAxis) {
   const DTypeScope doubles(DType::kFloat64);
   for (const std::string kind : {"layer", "rms"}) {
     const double eps = 0.03;  // large enough that the test fails if eps is ignored

@@ -30,7 +30,8 @@ struct OpCase {
   std::function<Call(Rng&, Size)> draw;
   std::vector<BadCall> bad = {};
   // The largest error of float32, relative to the largest element (or 1): between kernel sets, and between any set and
-  // float64. float32 rounds at 6e-8; in sums of some hundred terms the error grows to a few ten times that.
+  // float64. float32 rounds with a relative error of 6e-8; the error of a sum of a few hundred terms is some tens of
+  // times larger.
   double float_bound = 1e-5;
 
   std::string operation() const { return declaration.substr(0, declaration.find('(')); }

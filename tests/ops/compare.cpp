@@ -58,7 +58,7 @@ double distance(const Tensor& left, const Tensor& right) {
 }
 
 ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b) {
-  if (a.defined() != b.defined()) return ::testing::AssertionFailure() << "only one of them is there";
+  if (a.defined() != b.defined()) return ::testing::AssertionFailure() << "only one of the two tensors is defined";
   if (!a.defined()) return ::testing::AssertionSuccess();
   if (!(a.shape() == b.shape()) || a.dtype() != b.dtype())
     return ::testing::AssertionFailure() << to_text(a.shape()) << " and " << to_text(b.shape());

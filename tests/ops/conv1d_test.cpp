@@ -40,7 +40,7 @@ TEST(Conv1d, EqualsShiftedProducts) {
   struct Size {
     Index batch, steps, in, out, taps, dilation, groups;
   };
-  // One tap, taps beyond the sequence, groups, one channel a group, and sizes that threads divide.
+  // One tap, taps beyond the sequence, groups, one channel a group, and sizes that are split among threads.
   const Size sizes[] = {{1, 1, 1, 1, 1, 1, 1},    {2, 5, 3, 4, 1, 1, 1},   {2, 7, 3, 4, 3, 1, 1}, {2, 7, 3, 4, 3, 5, 1},
                         {3, 4, 2, 5, 2, 9, 1},    {2, 6, 4, 6, 3, 2, 2},   {2, 6, 5, 5, 4, 1, 5}, {1, 6, 4, 8, 1, 1, 4},
                         {4, 65, 33, 40, 2, 8, 1}, {2, 40, 24, 36, 3, 4, 3}};

@@ -14,8 +14,8 @@
 namespace headlight::tests {
 namespace {
 
-// The gradients of a call if the tensor `written` (the index of an input, or of the result after the inputs) is changed
-// before the backward pass. Empty if the backward pass reported the change.
+// Changes one tensor between a call and its backward pass, and returns the gradients; empty if the backward pass
+// reported the change. `written` is the index of the changed input, or the number of inputs for the result.
 std::vector<Tensor> gradients_after_write(const Call& call, std::size_t written, int only) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
@@ -74,8 +74,8 @@ TEST_P(InPlace, AnErrorOrTheSameGradient) {
   }
 }
 
-// The inputs that the derivative needs, by declaration, or by operation for all its declarations. All other inputs may
-// change.
+// The inputs that the derivative needs. The key is a declaration, or an operation's name if all its declarations need
+// the same inputs. All other inputs may change.
 const std::map<std::string, std::set<std::size_t>> kNeeded = {{"mul", {0, 1}},
                                                               {"pow", {0, 1}},
                                                               {"maximum", {0, 1}},

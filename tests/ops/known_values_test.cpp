@@ -105,7 +105,7 @@ TEST(KnownValues, Matmul) {
   const Tensor c = matmul(a, b);
   expect_values(c, {2, 4}, {4, 5, 8, 6, 10, 11, 23, 15});
   tape.backward(c, Tensor::of({2, 4}, {1, 0, 0, 0, 0, 0, 1, 0}));
-  // Row 0 of a meets column 0 of b, row 1 column 2.
+  // dc is 1 at (0,0) and (1,2): row 0 of a multiplies column 0 of b, and row 1 of a multiplies column 2.
   expect_values(a.grad(), {2, 3}, {1, 0, 1, 2, 3, 0});
   expect_values(b.grad(), {3, 4}, {1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6, 0});
 }

@@ -30,7 +30,7 @@ OpCase recurrent_case(const std::string& declaration, const std::string& variant
               Index* const sizes[] = {&batch, &steps, &units};
               *sizes[rng.below(3)] = 0;
             }
-            const double bound = size == Size::kLarge ? 0.15 : 1;  // of w: no error grows from step to step
+            const double bound = size == Size::kLarge ? 0.15 : 1;  // of w; small, so that errors do not grow over steps
             std::vector<Tensor> inputs{draw_values(rng, {batch, steps, gates * units}),
                                        draw_values(rng, {gates * units, units}, -bound, bound)};
             const bool with_bias = draw_bool(rng), with_states = draw_bool(rng);

@@ -156,7 +156,7 @@ TEST_P(Operation, InputsOfTwoTypesAreRefused) {
     std::vector<Tensor> inputs = call.inputs;
     inputs[i] = inputs[i].to(DType::kFloat32);
     const std::string message = error_of([&] { call.function(inputs); });
-    // The error of a composite may come from the operation that it imitates.
+    // The errors of attention_composite() begin with "attention: ", like those of attention().
     const std::string operation =
         GetParam().operation() == "attention_composite" ? "attention" : GetParam().operation();
     for (const std::string& piece : {operation + ": ", std::string("float32"), std::string("float64")})

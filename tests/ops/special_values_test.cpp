@@ -134,7 +134,7 @@ TEST(SpecialValues, CumsumVarLogsumexp) {
   };
   expect_values(slope({5, 5}), {0.5, 0.5});
   expect_values(slope({-kInf, 5}), {0, 1});
-  expect_values(slope({-kInf, -kInf}), {0, 0});  // as masked; PyTorch gives NaN
+  expect_values(slope({-kInf, -kInf}), {0, 0});  // zeros, as for a masked row; PyTorch gives NaN
 }
 
 TEST(SpecialValues, ReductionsOverSeveralAxes) {

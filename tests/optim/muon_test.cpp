@@ -63,7 +63,7 @@ double polynomial(double x, const std::vector<double>& coefficients) {
   return sum;
 }
 
-// The two steps on one singular value.
+// Muon's two polynomial steps, applied to one singular value.
 double mapped(double x) {
   x = polynomial(x, {8.25301546, -23.4985199, 17.2289986});
   return polynomial(x, {6.92518588, -16.0515541, 13.2872128, -4.29592447, 0.472143679});

@@ -312,7 +312,7 @@ TEST(Optimizers, RefuseInvalidOptions) {
     EXPECT_TRUE(contains(adamw({.eps = bad}), "adamw: eps ")) << bad;
     Sgd optimizer(one(), {});
     EXPECT_TRUE(contains(error_of([&] { optimizer.step(bad); }), "optimizer: learning rate ")) << bad;
-    EXPECT_EQ(optimizer.steps(), 0) << "a step that is refused is none";
+    EXPECT_EQ(optimizer.steps(), 0) << "a refused step does not count";
   }
   EXPECT_TRUE(contains(adamw({.eps = 0}), "adamw: eps 0 must be above 0"));
   Sgd optimizer(one(), {});

@@ -47,7 +47,7 @@ class Fixture {
   SafeTensors file_;
 };
 
-// Passes if `got` agrees with PyTorch's result in every element, to 1e-5 of the element or of 1.
+// Passes if `got` agrees with PyTorch's result: every element x to within 1e-5 max(|x|, 1).
 ::testing::AssertionResult agrees(const Tensor& got, const Tensor& right);
 
 }  // namespace headlight::tests

@@ -35,7 +35,7 @@ TEST(Parity, Gelu) {
     EXPECT_TRUE(agrees(y, torch.tensor("gelu." + name + ".y"))) << name;
     EXPECT_TRUE(agrees(x.grad(), torch.tensor("gelu." + name + ".dx"))) << name;
   }
-  // The forms differ by more than the bound: each test could tell the other apart.
+  // The two forms differ by more than the bound, so a test with the wrong form would fail.
   EXPECT_FALSE(agrees(torch.tensor("gelu.none.y"), torch.tensor("gelu.tanh.y")));
 }
 

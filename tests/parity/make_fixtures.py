@@ -74,7 +74,7 @@ def attention():
     dy = draw(batch, time, width)
     out.update(x=x, context=context, dy=dy)
 
-    def hidden(lengths, size):  # True where nobody may look
+    def hidden(lengths, size):  # True for padding, which no query may attend to
         return torch.arange(size)[None, :] >= lengths[:, None]
 
     future = torch.triu(torch.ones(time, time, dtype=torch.bool), 1)
@@ -146,7 +146,7 @@ BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div
 
 
 def special_values():
-    """Every elementwise operation at zeros, denormals, infinities, NaN and far out: y, and dx for dy = 1 and inf."""
+    """Every elementwise operation at zeros, denormals, large values, infinities and NaN: y; dx for dy = 1 and inf."""
     out = {}
     for kind, dtype, tiny, ends in (("f32", torch.float32, 1e-45, (1e-39, 88.7, 110, 3e38)),
                                     ("f64", torch.float64, 5e-324, (1e-310, 88.7, 709.7, 745.2, 1e300))):
@@ -269,7 +269,7 @@ def training_step(name, pre_norm, tied, approximate):
     out["norm"] = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() == 1]
-    # eps: the gradient of the keys' bias is zero up to rounding, and dividing it by itself would make noise of it.
+    # eps is large because the gradient of the keys' bias is rounding noise, which AdamW would scale up to a full step.
     torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
                       lr=1e-2, betas=(0.9, 0.99), eps=1e-5).step()
     for key, p in model.named_parameters():

@@ -1,5 +1,5 @@
 // Parts that a program registers itself. Every command works with them, and code that needs a built-in kind of part
-// refuses an unknown kind by name. The parts have no descriptions of their steps.
+// refuses an unknown kind by name. These parts do not describe their steps, so the decoder refuses them.
 #include <gtest/gtest.h>
 
 #include "exchange/exchange.h"

@@ -14,7 +14,8 @@ TEST(Recipes, TheLayersGradientIsRight) {
   Rng rng(1);
   const GatedFeedForward layer(6, 10);
   const auto run = [&](std::span<const Tensor> in) { return layer(in[0]); };
-  const GradcheckResult r = gradcheck(layer, run, {Tensor::normal({2, 3, 6}, 0, 1, rng)});  // its parameters too
+  const GradcheckResult r =
+      gradcheck(layer, run, {Tensor::normal({2, 3, 6}, 0, 1, rng)});  // also checks its parameters
   EXPECT_TRUE(r) << r.message;
 }
 
@@ -41,7 +42,7 @@ void expect_shown(const std::string& readme, const std::string& code) {
       << code;
 }
 
-TEST(Recipes, StandInTheReadmesAsTheyAreHere) {
+TEST(Recipes, EqualTheCodeInTheReadmes) {
   const std::string recipes = HEADLIGHT_SOURCE_DIR "/tests/recipes/";
   expect_shown("src/ops/README.md", read_file(recipes + "softplus.cpp"));
   expect_shown("src/nn/README.md", read_file(recipes + "gated_feed_forward.h"));

@@ -16,7 +16,7 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-TEST(Tensor, Making) {
+TEST(Tensor, Creation) {
   EXPECT_EQ(Tensor::zeros({2, 2}).to_vector(), (Numbers{0, 0, 0, 0}));
   EXPECT_EQ(Tensor::full({3}, -1.5).to_vector(), (Numbers{-1.5, -1.5, -1.5}));
   EXPECT_EQ(Tensor::scalar(4).to_vector(), (Numbers{4}));
@@ -28,7 +28,7 @@ TEST(Tensor, Making) {
   EXPECT_FALSE(Tensor().defined());
 }
 
-TEST(Tensor, MakingAsInNumPy) {
+TEST(Tensor, CreationAsInNumPy) {
   EXPECT_EQ(Tensor::ones({2, 1}).to_vector(), (Numbers{1, 1}));
   EXPECT_EQ(Tensor::arange(4).to_vector(), (Numbers{0, 1, 2, 3}));
   EXPECT_EQ(Tensor::arange(2, 5).to_vector(), (Numbers{2, 3, 4}));
@@ -85,7 +85,7 @@ TEST(Tensor, RandomNumbers) {
   EXPECT_GT(high, 2.99);
 }
 
-TEST(Tensor, RoleKeys) {
+TEST(Tensor, ElementsAndText) {
   const Tensor x = Tensor::of({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(x.at({1, 0}), 4);
   EXPECT_EQ(x.at({0, 2}), 3);

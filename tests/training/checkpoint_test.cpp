@@ -92,7 +92,7 @@ TEST_F(Checkpoint, RefusesWhatDoesNotFitAndChangesNothing) {
   }
 }
 
-TEST_F(Checkpoint, WhatBelongsToAnotherPrefixIsLeftAlone) {
+TEST_F(Checkpoint, TensorsOfAnotherPrefixAreIgnored) {
   const NamedTensor a = filled("a", {2}, 0);
   const Tensor value = filled("x", {2}, 5).value;
   load_parameters(saved(std::vector{stored("p.a", value), stored("q.b", value)}), std::vector{a}, "p.");

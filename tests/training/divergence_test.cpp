@@ -90,7 +90,7 @@ TEST_F(Divergence, EndsTheRunAndKeepsTheBestCheckpoint) {
   c.stop_on_divergence = true;
   const Seen seen = train(c, directory_ / "run");
   EXPECT_TRUE(seen.diverged);
-  EXPECT_TRUE(seen.warnings.empty()) << "the error says it";
+  EXPECT_TRUE(seen.warnings.empty()) << "the error replaces the warning";
   EXPECT_EQ(static_cast<Index>(seen.records.size()), warned.at[0]) << "no step is made after the third";
   EXPECT_TRUE(contains(seen.error, cat("training diverged at step ", warned.at[0], ": the validation loss is ")));
   EXPECT_TRUE(contains(seen.error, "the checkpoint of step 0 is kept; restart with --lr 0.01 instead of 10"));

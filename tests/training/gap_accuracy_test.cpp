@@ -53,8 +53,8 @@ TEST(GapAccuracy, OfModelsWhoseAnswersAreKnown) {
   EXPECT_NEAR(masked.filled, left, 0.03);
   EXPECT_EQ(masked.by_sequence, -1);
   EXPECT_EQ(causal.filled, masked.filled) << "the same gaps";
-  // Between equal neighbors only that token is likely; elsewhere either neighbor is as likely, and one of them is
-  // right.
+  // Between equal neighbors only their token is likely. Between different neighbors both tokens are equally likely, and
+  // one of them is right.
   EXPECT_GT(causal.by_sequence, 0.45);
   EXPECT_NE(causal.by_sequence, causal.filled);
   EXPECT_TRUE(contains(error_of([&] { gap_accuracy(Repeats(Objective::kPairs), text, 10); }), "has no gaps to fill"));
@@ -92,7 +92,7 @@ TEST(GapAccuracy, AnEncoderBeatsTheLeftContextOfACausalModelOfEqualSize) {
   const GapAccuracy encoder = trained_accuracy<EncoderLM>(), causal = trained_accuracy<TransformerLM>();
   EXPECT_GT(encoder.filled, 0.97);
   EXPECT_NEAR(causal.filled, (4 + 3.0 / 6) / 7, 0.05);
-  EXPECT_GT(causal.by_sequence, 0.97) << "the whole window tells as much as both sides";
+  EXPECT_GT(causal.by_sequence, 0.97) << "the probability of the whole window uses both sides of a gap";
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(OldRun, LoadsAndEvaluates) {
   EXPECT_EQ(trained.info.config.layers, 1);
   EXPECT_EQ(trained.step, 6);
   const RunData data = load_run_data(trained.info.config, &trained.info.vocabulary);
-  EXPECT_EQ(data.fingerprint, trained.info.fingerprint) << "the language draws another text than it did";
+  EXPECT_EQ(data.fingerprint, trained.info.fingerprint) << "the corpus is not the text of version 0.1.0";
   // A tolerance, because other instruction sets round differently.
   EXPECT_NEAR(evaluate(*trained.model, data.validation).loss, 3.2766761779785156, 1e-5);
 }

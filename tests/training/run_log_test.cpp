@@ -63,7 +63,7 @@ TEST_F(RunLogTest, AfterAResumeHoldsEveryStepOnce) {
   EXPECT_EQ(csv(), expected);
 }
 
-TEST_F(RunLogTest, WhateverAKillLeftOfTheCsvItIsMadeAnew) {
+TEST_F(RunLogTest, ADamagedCsvIsRebuilt) {
   RunLog log(directory_.path());
   for (Index i = 0; i < 4; ++i) log.add(record(i, 3));
   const std::string whole = csv();
@@ -102,7 +102,7 @@ TEST_F(RunLogTest, IgnoresLinesAfterTheCheckpoint) {
   EXPECT_EQ(json(), "");
 }
 
-TEST_F(RunLogTest, WhereStepsAreMissingNoLaterOneIsTaken) {
+TEST_F(RunLogTest, StepsAfterAGapAreDropped) {
   RunLog log(directory_.path());
   for (const Index step : {0, 1, 2, 7, 8}) log.add(record(step, 3));
   log.flush();

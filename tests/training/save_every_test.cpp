@@ -33,7 +33,7 @@ class SaveEvery : public testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(SaveEvery, ARunGoesOnFromAnyOfThemAsIfNeverInterrupted) {
+TEST_F(SaveEvery, ResumingFromAnyCheckpointGivesTheSameRun) {
   const RunConfig c = config();
   RunConfig without = c;
   without.save_every = 0;
@@ -77,7 +77,7 @@ TEST_F(SaveEvery, CostsAHundredthOfTheTime) {
   double left = 0, took = 0, saved_at = 0;
   Index saved = 0;
   std::vector<double> waits;  // before each checkpoint, in units of the duration of the previous checkpoint
-  // Between `each` and the next `before`, only a checkpoint is written.
+  // Between the first callback and the next call of the second, the trainer only writes a checkpoint.
   trainer.run(
       [&](const StepRecord&) {
         left = monotonic_seconds();
@@ -97,7 +97,7 @@ TEST_F(SaveEvery, CostsAHundredthOfTheTime) {
   EXPECT_GE(waits[waits.size() / 2], 80);
 }
 
-TEST_F(SaveEvery, ByThatTimeAndNotBefore) {
+TEST_F(SaveEvery, SavesAfterTheIntervalAndNotBefore) {
   RunConfig c = config();
   c.eval_every = 1'000'000;
   for (const double every : {0.0, 0.25, 1000.0}) {

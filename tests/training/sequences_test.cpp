@@ -204,7 +204,8 @@ TEST_F(SequenceTraining, LearnsWhichSymbolsFollow) {
   ASSERT_EQ(validated.size(), 3u);
   const StepRecord &first = validated[0], &last = validated[2];
   ASSERT_EQ(last.references.size(), 5u);
-  EXPECT_NEAR(first.val_loss, std::log(5), 0.05) << "an untrained model knows nothing, not even that a line goes on";
+  EXPECT_NEAR(first.val_loss, std::log(5), 0.05)
+      << "an untrained model gives four symbols and the line break equal probabilities";
   EXPECT_LT(last.val_loss, std::log(4) - 0.05);
   EXPECT_GT(last.val_loss, last.floor);
   EXPECT_NEAR(last.references[0].distance, last.val_loss - last.floor, 1e-6);

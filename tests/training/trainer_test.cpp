@@ -20,7 +20,7 @@ TEST_F(TrainerTest, LearnsTheText) {
   c.eval_every = 50;
   const auto records = train(c);
   ASSERT_EQ(records.size(), 151u);
-  EXPECT_NEAR(records[0].val_loss, std::log(19), 0.2) << "19 characters, all alike to an untrained model";
+  EXPECT_NEAR(records[0].val_loss, std::log(19), 0.2) << "an untrained model gives 19 characters equal probabilities";
   EXPECT_LT(records[150].val_loss, 0.75 * records[0].val_loss);
 }
 
@@ -333,7 +333,7 @@ TEST(Trainer, TrainsModelsWithUnevenLayers) {
   EXPECT_LT(trainer->best_val_loss(), 3);
   const TrainedModel loaded = load_model(directory / "run");
   EXPECT_EQ(loaded.model->parameter_count(), trainer->model().parameter_count());
-  trainer.reset();  // a run is written by one at a time
+  trainer.reset();  // only one trainer may write a run
   RunConfig longer = config;
   longer.steps = 15;
   const auto resumed = Trainer::resume(longer, tiny_data(directory, config), directory / "run");

@@ -75,7 +75,7 @@ TEST_F(Ablation, ChangesTheLossAndOnlyWhileItLives) {
   EXPECT_EQ(mean_loss(token_losses(*model_, windows_)), before);
 }
 
-// The losses when all windows are one batch, in which the row after the last is the first.
+// The losses under resample-ablation if all windows are one batch. The last window gets the outputs on the first.
 std::vector<float> in_one_batch(const TransformerLM& model, const HeadMeans& means, const HeadWindows& windows,
                                 const std::vector<HeadId>& heads) {
   const NoGrad no_recording;
@@ -95,8 +95,8 @@ void expect_same_losses(const std::vector<float>& a, const std::vector<float>& b
   }
 }
 
-// Window w gets the output on window (w+1) mod N, however the windows are cut into pieces.
-TEST_F(Ablation, ByAnotherTextIsByTheNextWindow) {
+// Window w gets the output on window (w+1) mod N, however the windows are divided into batches.
+TEST_F(Ablation, ResampleUsesTheNextWindow) {
   for (const Index count : {2, 3, 4, 7, 11}) {
     for (const Index tokens : {Index{1}, Index{3 * 16}, HeadWindows::kBatchTokens}) {
       SCOPED_TRACE(cat(count, " windows, batches of ", tokens));

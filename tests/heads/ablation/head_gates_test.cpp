@@ -28,7 +28,7 @@ TEST_F(Gates, GradientsAreThoseOfFiniteDifferences) {
   EXPECT_TRUE(each.passed) << each.message;
 }
 
-// Against the difference of two evaluations of each window's own loss.
+// Compares importance with finite differences of each window's loss.
 TEST_F(Gates, ImportanceIsTheMeanOfEachWindowsSlope) {
   const std::vector<double> importance = gate_importance(*model_, windows_);
   const std::vector<HeadId> heads = all_heads(model_->config());
@@ -62,7 +62,7 @@ TEST_F(Gates, LeaveTheModelAlone) {
   for (const NamedTensor& p : model_->parameters()) EXPECT_FALSE(p.value.grad().defined()) << p.name;
 }
 
-TEST_F(Gates, NormalisedLayersHaveLengthOne) {
+TEST_F(Gates, NormalizedLayersHaveLengthOne) {
   const std::vector<double> n = normalized_by_layer({3, 0, 4, 0, 0, 0}, model_->config());
   EXPECT_EQ(n, (std::vector<double>{0.6, 0, 0.8, 0, 0, 0})) << "a layer of zeros stays";
 }

@@ -117,7 +117,7 @@ TEST(Intervals, OverSeeds) {
     means[sum] += 1;
   });
   expect_bounds(bootstrap_seeds(kSix, {}, 1, 40000), means, 0.004);
-  // The defaults, which a study uses: fewer resamples.
+  // The default options, which a study uses, have fewer resamples and therefore a larger error.
   expect_bounds(bootstrap_seeds(kSix), means, 0.011);
 }
 

@@ -50,8 +50,8 @@ TEST(RoleSlots, AreWhereTheKeysHoldWhatComesNext) {
   std::string found;
   for (const Index place : decided.places) found += text[static_cast<std::size_t>(place) + 1];
   EXPECT_EQ(found, "m had");
-  // With evidence, only queries whose keys include the evidence: at place 10, the target copies the m eight places
-  // before.
+  // With evidence, the subset has only the queries whose keys include the evidence. The target of query 10 copies the
+  // m at place 2.
   std::vector<std::int32_t> evidence(15, 0);
   evidence[10] = 9;
   evidence[11] = 3;
@@ -65,7 +65,7 @@ TEST(RuleSlots, ShareOutThePredictions) {
   const std::vector<std::uint8_t> rule{0, 2, 2, 0, 0, 2, 0};
   const std::vector<std::string> names{"a", "b", "c"};
   const std::vector<PredictionSubset> subsets = rule_subsets(windows, rule, names);
-  ASSERT_EQ(subsets.size(), 2u) << "b wrote nothing";
+  ASSERT_EQ(subsets.size(), 2u) << "rule b predicts nothing";
   EXPECT_EQ(subsets[1].name, "c");
   EXPECT_EQ(subsets[1].places, (std::vector<Index>{1, 2, 5}));
   EXPECT_EQ(all_predictions(windows).places.size(), 7u);

@@ -34,7 +34,7 @@ TEST(Damage, IsTheShareOfTheStake) {
   AblationResult r;
   r.increases = {{{.mean = 0.5}, {.mean = -1}, {.mean = 1}}, {{.mean = 2}, {.mean = 0.1}, {.mean = 0}}};
   r.all = {{.mean = 2}, {.mean = 4}, {.mean = kMinStake / 2}};
-  EXPECT_EQ(damage(r), (Matrix{{0.25, 0, 0}, {1, 0.025, 0}})) << "negative rises and small stakes count as nothing";
+  EXPECT_EQ(damage(r), (Matrix{{0.25, 0, 0}, {1, 0.025, 0}})) << "negative loss increases and small stakes count as 0";
 }
 
 LossIncrease increase(double mean, double half = 0.01) { return {mean, mean - half, mean + half, 100}; }
@@ -45,9 +45,9 @@ TEST(DoubleDissociations, NeedBothDirections) {
       << "the second hurts both";
   EXPECT_EQ(double_dissociations({{increase(1), increase(0)}, {increase(2), increase(0)}}).size(), 0u);
   EXPECT_EQ(double_dissociations({{increase(1, 0.99), increase(0)}, {increase(0), increase(2)}}).size(), 0u)
-      << "not sure of it";
+      << "the interval of the larger increase is too wide";
   EXPECT_EQ(double_dissociations({{increase(1), increase(0, 0.1)}, {increase(0), increase(2)}}).size(), 0u)
-      << "nor of the lack";
+      << "the interval of the zero increase is too wide";
   const auto found =
       double_dissociations({{increase(1), increase(0)}, {increase(0), increase(2)}, {increase(3), increase(0)}});
   ASSERT_EQ(found.size(), 1u);

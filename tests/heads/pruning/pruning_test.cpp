@@ -124,7 +124,7 @@ TEST_F(Pruning, RunsFromABlockAreWholeRuns) {
     EXPECT_TRUE(same(runs.keep(0), token_losses(*model_, windows_)));
   }
   const AblateHeads both(means, {{0, 1}, {1, 2}});
-  EXPECT_TRUE(same(runs.losses(1), token_losses(*model_, windows_))) << "on top of what was kept";
+  EXPECT_TRUE(same(runs.losses(1), token_losses(*model_, windows_))) << "the kept head stays ablated";
 }
 
 TEST_F(Pruning, StudyOfAllOrders) {
@@ -136,9 +136,9 @@ TEST_F(Pruning, StudyOfAllOrders) {
   for (const PruneOrder& order : whole.orders) {
     EXPECT_EQ(order.losses.size(), 7u) << order.name;
     EXPECT_EQ(order.losses[0], whole.orders[0].losses[0]);
-    EXPECT_NEAR(order.losses[6], whole.orders[0].losses[6], 1e-6) << "all are gone, in whatever order";
+    EXPECT_NEAR(order.losses[6], whole.orders[0].losses[6], 1e-6) << "all heads are removed, in any order";
   }
-  EXPECT_EQ(whole.prunable, part.prunable) << "as far as it goes, the same";
+  EXPECT_EQ(whole.prunable, part.prunable) << "a shorter study gives the same figures";
   EXPECT_EQ(whole.prunable_random, part.prunable_random);
   ASSERT_EQ(whole.greedy_losses.size(), 7u);
   EXPECT_EQ(mean_loss(whole.greedy_losses[3]), whole.orders[0].losses[3]);
@@ -163,7 +163,7 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
   PruneStudy study = study_pruning(*model_, windows_, 1, 1, true);
   Rng expected = generator();
   add_recovery(study, *model_, config, data, windows_, 20);
-  EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000)) << "what is drawn afterwards is as without it";
+  EXPECT_EQ(generator().below(1'000'000), expected.below(1'000'000)) << "recovery does not change later random numbers";
   ASSERT_EQ(study.orders.size(), 5u);
   const PruneOrder& recovered = study.orders[4];
   EXPECT_EQ(recovered.name, "greedy, then 20 steps of training");
@@ -197,7 +197,7 @@ TEST_F(Pruning, OrdersAreWhatTheySay) {
 
 TEST(PrunableFraction, CountsHeadsUntilTheLimit) {
   const std::vector<double> curve{1.0, 1.01, 1.015, 1.03, 1.0};
-  EXPECT_EQ(prunable_fraction(curve, 8, 0.02), 0.25) << "what comes after the first that is too much does not count";
+  EXPECT_EQ(prunable_fraction(curve, 8, 0.02), 0.25) << "heads after the first loss above the limit do not count";
   EXPECT_EQ(prunable_fraction(curve, 8, 0), 0);
   EXPECT_EQ(prunable_fraction(curve, 4, 1), 1);
   EXPECT_EQ(prunable_fraction({}, 0), 0);

@@ -152,7 +152,7 @@ TEST(ReportHistory, SnapshotsAreThinnedToFit) {
     for (const char* key : {"loss", "kappa", "kappa_content", "training_loss", "validation_loss", "attention"})
       EXPECT_EQ(view.at(key).size(), kept) << key;
     if (most == kReportBytes) {
-      EXPECT_TRUE(view.at("attention").at(kept - 1).json().is_object()) << "of the last one there is attention";
+      EXPECT_TRUE(view.at("attention").at(kept - 1).json().is_object()) << "the last snapshot has attention";
       EXPECT_GT(kept, 100);
     }
   }

@@ -31,8 +31,8 @@ class Labels : public testing::Test {
     classes_ = std::make_unique<TokenClasses>(vocabulary_);
     masks_ = std::make_unique<RoleMasks>(basic_roles(), RoleText{ids_, classes_.get()}, kLength);
   }
-  // Attention that gives each role its `share`, spread over the role's keys for queries that have keys, and spreads the
-  // rest over all keys.
+  // Attention that gives each role its `share`, spread evenly over the role's keys, at each query for which it has
+  // keys. The rest of a query's attention is spread evenly over all keys.
   Tensor attention(const std::vector<std::pair<std::string, double>>& shares, Index begin, Index end) const {
     Tensor a = Tensor::zeros({end - begin, 1, kLength, kLength});
     std::vector<double> rest(static_cast<std::size_t>((end - begin) * kLength), 1.0);
@@ -90,7 +90,8 @@ TEST_F(Labels, NeedAMargin) {
   EXPECT_TRUE(mixed.labelled && mixed.mixed());
   EXPECT_EQ(mixed.name(basic_roles()), "mixed: offset-2 + offset-7");
   EXPECT_EQ(basic_roles()[mixed.best].name, "offset-7");
-  EXPECT_EQ(label({{"offset-2", 0.45}, {"offset-7", 0.38}}).reason, "margin") << "the second is none by itself";
+  EXPECT_EQ(label({{"offset-2", 0.45}, {"offset-7", 0.38}}).reason, "margin")
+      << "offset-7 does not reach 0.4 by itself";
   EXPECT_EQ(label({{"offset-2", 0.55}, {"offset-7", 0.42}}).name(basic_roles()), "offset-2");
 }
 
@@ -254,7 +255,8 @@ TEST_F(Study, IsWholeAndConsistent) {
   const HeadStudy study = study_heads(*model_, data, options);
   ASSERT_EQ(study.heads.size(), 6u);
   EXPECT_EQ(study.subsets[0].name, "all");
-  EXPECT_EQ(study.specialization_subspaces.size(), 2u) << "four subspaces are two rotations of three heads";
+  EXPECT_EQ(study.specialization_subspaces.size(), 2u)
+      << "one rotation gives three subspaces, so four need two rotations";
   EXPECT_EQ(study.specialization_untrained.size(), 1u);
   EXPECT_EQ(study.prunable_random.size(), 3u);
   EXPECT_FALSE(study.truth_known);

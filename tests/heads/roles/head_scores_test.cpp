@@ -67,10 +67,10 @@ TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
   EXPECT_NEAR(scores.evenness(0, kUniformHead), 1, 1e-6);
   EXPECT_EQ(scores.evenness(0, kSelfHead), 0);
   EXPECT_EQ(scores.at(0, kFifthHead, index_of("offset-5")).top, 1);
-  EXPECT_LT(scores.at(0, kFifthHead, index_of("previous")).top, 0.02) << "at place 1 it looks at 0";
+  EXPECT_LT(scores.at(0, kFifthHead, index_of("previous")).top, 0.02) << "at place 1 it attends to place 0";
 }
 
-// The mask of one window over the attention of another.
+// The score `elsewhere` applies the mask of one window to the attention of another.
 TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
   // Head 0 finds copies, in two windows whose copies are at different places. Head 1 attends five back in any text.
   const RoleKeys at(
@@ -170,7 +170,7 @@ TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
       EXPECT_EQ(together.at(0, h, r).queries, 0) << "the other layer";
     }
   }
-  EXPECT_EQ(together.at(1, 0, index_of("previous")).queries, 22) << "the second window knows nothing of the first";
+  EXPECT_EQ(together.at(1, 0, index_of("previous")).queries, 22) << "no key of the second window is in the first";
 }
 
 class ScoreHeads : public testing::Test {

@@ -19,7 +19,7 @@ inline const Role& role(const std::string& name) {
   return basic_roles()[0];
 }
 
-// The keys of query t of a role, in a text of characters.
+// A text of characters; keys(role, t) are the keys of a role's query t in it.
 class RoleKeys {
  public:
   explicit RoleKeys(const std::string& text)

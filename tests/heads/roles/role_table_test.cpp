@@ -50,7 +50,7 @@ TEST(Roles, Evidence) {
   EXPECT_EQ(at.keys("evidence", 0), Keys{}) << "no evidence";
   EXPECT_EQ(at.keys("evidence", 2), Keys{0}) << "predicts the second a: the first stands 3 before it";
   EXPECT_EQ(at.keys("evidence", 3), Keys{1});
-  EXPECT_EQ(at.keys("evidence", 4), Keys{}) << "the query itself is not looked back at";
+  EXPECT_EQ(at.keys("evidence", 4), Keys{}) << "the query itself is not a key";
   EXPECT_EQ(at.keys("evidence", 5), Keys{}) << "before the window";
 }
 

@@ -44,7 +44,7 @@ TEST(Onset, IsTheFirstStepBeyond) {
   EXPECT_EQ(to_json(onsets_of(JsonView(json, "onset"))), json);
 }
 
-TEST(Onset, WithoutTheFloorHalfOfTheWayToTheEnd) {
+TEST(Onset, WithoutAFloorHalfIsMeasuredToTheLastLoss) {
   HeadHistory h = history({{0, 0}, {0, 0}, {0, 0}}, {3.0, 1.9, 1.0});
   h.floor.clear();
   const std::vector<Onset> found = onsets(h);

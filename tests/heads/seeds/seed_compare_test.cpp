@@ -49,7 +49,7 @@ TEST(SeedCompare, PairingMattersAndItsOrderDoesNot) {
   Values reversed = baselines;
   std::reverse(reversed.begin(), reversed.end());
   const PairedComparison paired = compare_pairs(heads, baselines), other = compare_pairs(heads, reversed);
-  EXPECT_NEAR(paired.difference.mean, other.difference.mean, 1e-12) << "the mean knows nothing of pairs";
+  EXPECT_NEAR(paired.difference.mean, other.difference.mean, 1e-12) << "the mean does not depend on the pairing";
   EXPECT_EQ(verdict_of(paired), "higher");
   EXPECT_EQ(verdict_of(other), "not settled");
 }

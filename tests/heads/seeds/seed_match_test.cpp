@@ -35,7 +35,7 @@ TEST(BestAssignment, IsThatOfAllPermutations) {
       std::vector<std::size_t> found = best_assignment(similarity);
       EXPECT_NEAR(sum_of(similarity, found), best, 1e-12);
       std::sort(found.begin(), found.end());
-      EXPECT_EQ(found, order) << "each column once; permutations end sorted again";
+      EXPECT_EQ(found, order) << "each column occurs once";
     }
   }
   EXPECT_TRUE(best_assignment({}).empty());
@@ -86,7 +86,7 @@ TEST(Carriers, AreTheStrongest) {
   const std::vector<SeedResult> seeds{seed(1, {kPrevious, kIdle, kInduction}, 2),
                                       seed(2, {kIdle, kInduction, kPrevious}, 1)};
   const std::vector<Carrier> all = carriers(seeds);
-  ASSERT_EQ(all.size(), 8u) << "slots a, b, roles previous, induction; of two seeds";
+  ASSERT_EQ(all.size(), 8u) << "subsets a and b, roles previous and induction, two seeds";
   EXPECT_EQ(all[0].name, "a");
   EXPECT_EQ(all[0].head, (HeadId{0, 0}));
   EXPECT_EQ(all[0].role, "previous");
@@ -96,7 +96,7 @@ TEST(Carriers, AreTheStrongest) {
   EXPECT_EQ(all[1].seed, 2);
   EXPECT_EQ(all[1].head, (HeadId{1, 1}));
   EXPECT_FALSE(all[3].is_role);
-  EXPECT_EQ(all[3].head, (HeadId{1, 0})) << "slot b in seed 2";
+  EXPECT_EQ(all[3].head, (HeadId{1, 0})) << "subset b in seed 2";
   EXPECT_TRUE(all[4].is_role);
   EXPECT_EQ(all[4].name, "previous");
   EXPECT_EQ(all[7].kappa, 0.8);
@@ -111,8 +111,8 @@ TEST(MatchSeeds, FindsTheSameHeadsInAnotherOrder) {
   EXPECT_NEAR(pairs[0].matched, 1, 1e-12);
   EXPECT_NEAR(pairs[0].same_layer, 1.0 / 3, 1e-12) << "only the idle one stayed in its layer";
   EXPECT_LT(pairs[0].unmatched, 0.5);
-  EXPECT_LT(pairs[0].shuffled, 1) << "profiles dealt anew are other heads";
-  EXPECT_GT(pairs[0].shuffled, pairs[0].unmatched) << "matching makes something of them all the same";
+  EXPECT_LT(pairs[0].shuffled, 1) << "shuffled profiles match less well";
+  EXPECT_GT(pairs[0].shuffled, pairs[0].unmatched) << "matching finds similar heads even in shuffled profiles";
   // Where heads do not recur, the match is no better than that of shuffled ones.
   Rng rng(6);
   const auto any = [&](Index number) {

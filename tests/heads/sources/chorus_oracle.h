@@ -33,7 +33,7 @@ class ChorusOracle : public testing::Test {
   struct Part {
     std::string expert;
     double share = 1;
-    bool also_first = false;  // of back-1 and back-3: half of the attention is on the line break, whose value is 0
+    bool also_first = false;  // for back-1 and back-3: half of the attention goes to the line break, whose value is 0
   };
   using Layer = std::vector<Part>;
 

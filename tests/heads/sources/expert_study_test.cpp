@@ -92,7 +92,7 @@ TEST_F(SharedOracle, SharesAreFound) {
               "direct logits");
   for (std::size_t h = 0; h < 4; ++h) {
     EXPECT_NEAR(study.patching.heads[h][1].mean, h == 0 ? 0.25 : h == 1 ? 0.75 : 0, kNear);
-    EXPECT_NEAR(study.patching.heads[h][4].mean, h == 3 ? 1 : 0, kNear) << "a share of what the model does";
+    EXPECT_NEAR(study.patching.heads[h][4].mean, h == 3 ? 1 : 0, kNear) << "a share of the effect on the whole model";
   }
   EXPECT_NEAR(study.patching.whole[4].mean, 0.5, kNear);
   EXPECT_EQ(study.experts_with_one_head(), 2u) << "topic and digit";
@@ -189,7 +189,7 @@ TEST(TableMatch, IsPearsonOfCenteredTables) {
   EXPECT_NEAR(match_tables(std::vector<double>{1, 2, 3, 5}, std::vector<double>{0, 1, 0, 0}, 2, 1).correlation, -1,
               1e-12);
   EXPECT_EQ(match_tables(std::vector<double>{1, 2, 3, 4}, std::vector<double>{0, 0, 0, 1}, 2, 1).correlation, 0)
-      << "rows alike";
+      << "the centered table is 0";
   EXPECT_EQ(match_tables(std::vector<double>{1, 2, 3}, std::vector<double>{1, 2, 3}, 3, 1).p, 1) << "a single row";
   // A table compared with itself and with an unrelated table: for 12 x 12 tables, the null distribution has a standard
   // deviation of about 1/11.

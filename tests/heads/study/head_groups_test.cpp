@@ -39,7 +39,7 @@ TEST_F(GroupOracle, HeadsOfOneRoleAreAblatedTogether) {
   };
   EXPECT_NEAR(shared->increase[0].mean, increase(shared->heads), 1e-6);
   EXPECT_NEAR(shared->alone, increase({{0, 0}}) + increase({{0, 1}}) + increase({{0, 4}}), 1e-6);
-  EXPECT_GT(shared->increase[0].mean, 1.2 * shared->alone) << "they back each other up";
+  EXPECT_GT(shared->increase[0].mean, 1.2 * shared->alone) << "each head compensates for the ablation of another";
   EXPECT_TRUE(shared->causal);
   const HeadGroup* first = find(study, "first");
   ASSERT_NE(first, nullptr);
@@ -56,7 +56,7 @@ TEST_F(GroupOracle, HeadsOfOneRoleAreAblatedTogether) {
   }
   EXPECT_NE(*std::min_element(shared->random.begin(), shared->random.end()),
             *std::max_element(shared->random.begin(), shared->random.end()));
-  // The digit head's output is zero: the head is labelled, alone in its group, and has no effect.
+  // The digit head's output is zero: the head is labeled, alone in its group, and has no effect.
   const auto digit = std::find_if(study.groups.begin(), study.groups.end(), [](const HeadGroup& g) {
     return g.heads == std::vector<HeadId>{{0, 3}};
   });

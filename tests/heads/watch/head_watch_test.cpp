@@ -87,7 +87,7 @@ TEST_F(HeadWatchTest, ChangesNoBitOfTheTraining) {
   expect_same_run(directory_ / "watched", directory_ / "not");
 }
 
-TEST_F(HeadWatchTest, WritesASnapshotAtEachLook) {
+TEST_F(HeadWatchTest, WritesASnapshotAtEachMeasurement) {
   config_.steps = 11;
   train("run");
   const HeadHistory h = head_history(path("run"));
