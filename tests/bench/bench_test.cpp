@@ -121,7 +121,7 @@ TEST(Bench, OperationsAreEachMeasuredForwardAndBackward) {
 TEST(Bench, WhatBindsAnOperationIsWhatTakesLonger) {
   MachineLimits limits;
   const double peak = limits.fma_peak(), bandwidth = limits.bandwidth(1 << 16);
-  EXPECT_EQ(limits.bandwidth((1 << 16) + 100), bandwidth) << "kept, and rounded";
+  EXPECT_EQ(limits.bandwidth((1 << 16) + 100), bandwidth) << "both sizes round to one size, measured once";
   OperationBench o{"x", "", "forward", 1e-3, 1e9, 1e3, 1 << 16};
   Roofline b = roofline_of(o, limits);
   EXPECT_FALSE(b.by_memory);

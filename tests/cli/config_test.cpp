@@ -179,7 +179,7 @@ TEST_F(Configuration, BashCompletes) {
   EXPECT_EQ(completed(cat("headlight train --data ", directory_ / "c.b"), 3), script + "\n");
   EXPECT_EQ(completed("headlight completion f", 2), "fish\n");
   EXPECT_EQ(completed("headlight bench a", 2), "attention\n");
-  EXPECT_EQ(completed("headlight train --position = r", 4), "rotary\n") << "as bash cuts --position=r";
+  EXPECT_EQ(completed("headlight train --position = r", 4), "rotary\n") << "bash splits --position=r into three words";
   EXPECT_EQ(completed("headlight train --norm =", 3), "layer\nrms\n");
   const std::string spaced = file("two words.txt", "x");
   EXPECT_EQ(completed(cat("headlight train --data \"", directory_ / "two w", "\""), 3), spaced + "\n");

@@ -113,11 +113,11 @@ TEST_F(HeadsReport, ABrowserOpensItAndClicksThroughIt) {
   for (const char* id : {"verdict", "effects", "heads", "explorer", "pruning", "pairs", "scatter"})
     EXPECT_TRUE(contains(plain, cat("<section id=\"", id, "\">"))) << id;
   EXPECT_FALSE(contains(plain, "<section id=\"experts\">")) << "a text without experts";
-  EXPECT_TRUE(contains(plain, "headlight train --watch-heads")) << "how to get what this run did not keep";
+  EXPECT_TRUE(contains(plain, "headlight train --watch-heads")) << "the page names the flag that records a history";
   const std::string there = opened(page_, "#head=L0H1&text=0&query=3&role=previous");
   EXPECT_TRUE(contains(there, "<button type=\"button\" aria-pressed=\"true\">L0H1</button>"));
   EXPECT_TRUE(contains(there, "id=\"c3\" role=\"option\" class=\"query \"")) << "the query is locked";
-  EXPECT_TRUE(contains(there, "id=\"c2\" role=\"option\" class=\"role \"")) << "and its role laid over";
+  EXPECT_TRUE(contains(there, "id=\"c2\" role=\"option\" class=\"role \"")) << "the key of the role is marked";
   EXPECT_TRUE(contains(there, "by chance 0.25"));
   opened(page_, "#head=L9H9&text=99&query=x&role=<b>");
 

@@ -151,7 +151,7 @@ TEST_F(Live, ARunIsPlotted) {
                 .code,
             0);
   EXPECT_TRUE(contains(run_program({"plot", tales}).out, "╌ floor 0."));
-  EXPECT_FALSE(contains(run_program({"plot", tales, run_}).out, "╌")) << "texts that differ have no line in common";
+  EXPECT_FALSE(contains(run_program({"plot", tales, run_}).out, "╌")) << "runs on different texts share no reference";
   const std::string other = directory_ / "other";
   ASSERT_EQ(run_program(train(other)).code, 0);
   const Result two = run_program({"plot", run_, other + "/", "--time"});

@@ -3,8 +3,8 @@
 
     tests/conformance/conformance.py PROGRAM FOLDER [onnx] [torch]
 
-PROGRAM is build/conformance; FOLDER receives the cases. It needs the packages of requirements.txt. `make conformance`
-builds the program and runs this.
+PROGRAM is build/conformance; FOLDER receives the cases. The script needs the packages of requirements.txt. The command
+`make conformance` builds the program and runs the script.
 """
 import subprocess
 import sys

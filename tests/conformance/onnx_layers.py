@@ -157,7 +157,7 @@ def local_response_normalization(b, a, x):
 # ---- convolution along a sequence ----
 
 def convolve(b, x, weight, bias, before, after, dilation, groups):
-    """A convolution of x [B,C,T], padded at both ends: causal, without the results that read before the start."""
+    """Pads x [B,C,T] at both ends and convolves. Drops the first results of conv1d, which read before the start."""
     weight = b.known(weight)
     out, _, taps = weight.shape
     wide = b("pad(x,axis,before,after,value)", b.permute(x, [0, 2, 1]), axis=1, before=before, after=after)

@@ -192,8 +192,8 @@ TEST(Decoder, SlidesWherePositionsAreRelative) {
   }
 }
 
-// With several blocks, a sliding cache equals one long text with an attention window of T; a mask gives the full
-// model's layers that window.
+// With several blocks, a decoder with a sliding cache equals the model on the whole text, if a mask limits attention in
+// every layer to the last T keys.
 TEST(Decoder, WhatSlidesIsAttentionToTheLastTokensInEveryBlock) {
   for (const char* kind : {"none", "rotary", "alibi"}) {
     const TransformerConfig c = tiny_config(kind);

@@ -69,8 +69,8 @@ double mapped(double x) {
   return polynomial(x, {6.92518588, -16.0515541, 13.2872128, -4.29592447, 0.472143679});
 }
 
-// A gradient A diag(s) B^T with known singular vectors. The update must be A diag(mapped(s)) B^T. The mapped values
-// must be within 0.9 of 1 for all s / |s| in [0.002 * 1.02, 1].
+// A gradient A diag(s) B^T with known singular vectors. The update must be A diag(mapped(s)) B^T. A mapped
+// value must differ from 1 by at most 0.9 if s / |s| lies in [0.002 * 1.02, 1].
 TEST(Muon, OrthogonalizesTheUpdate) {
   Rng rng(1);
   const Index shapes[][2] = {{40, 40}, {96, 96}, {130, 50}, {50, 130}, {7, 1}, {1, 7}, {1, 1}, {30, 31}};

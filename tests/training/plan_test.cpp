@@ -83,7 +83,7 @@ TEST(Plan, AModelIsNotLargerThanItsText) {
     EXPECT_LE(p.config.context, tokens / 18) << "windows fit both parts";
   }
   EXPECT_GT(plan(36'000, {.train = 100'000'000, .validation = 1'000'000}).config.cost(1).matrix_parameters, 2e6)
-      << "ten hours for a hundred million characters are for a large model";
+      << "ten hours on a hundred million characters allow a large model";
 }
 
 TEST(Plan, DropsOnlyWhereATextIsReadOftenByALargeModel) {

@@ -124,7 +124,7 @@ TEST_F(Pruning, RunsFromABlockAreWholeRuns) {
     EXPECT_TRUE(same(runs.keep(0), token_losses(*model_, windows_)));
   }
   const AblateHeads both(means, {{0, 1}, {1, 2}});
-  EXPECT_TRUE(same(runs.losses(1), token_losses(*model_, windows_))) << "the kept head stays ablated";
+  EXPECT_TRUE(same(runs.losses(1), token_losses(*model_, windows_))) << "L0H1 is ablated in the kept run";
 }
 
 TEST_F(Pruning, StudyOfAllOrders) {

@@ -111,8 +111,7 @@ TEST(ReportHistory, WithoutSnapshotsThereIsNone) {
   EXPECT_EQ(report.find("history"), nullptr);
 }
 
-// With many heads, the text becomes shorter before fewer snapshots have attention. The rows that remain are the first
-// ones.
+// With many heads, the text is shortened to its first rows, so that every snapshot keeps its attention.
 TEST(ReportHistory, TextIsCutToFit) {
   const HeadHistory h = history_of(24, 32, 64);
   Json report = Json::object();

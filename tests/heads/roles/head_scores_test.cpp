@@ -67,7 +67,7 @@ TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
   EXPECT_NEAR(scores.evenness(0, kUniformHead), 1, 1e-6);
   EXPECT_EQ(scores.evenness(0, kSelfHead), 0);
   EXPECT_EQ(scores.at(0, kFifthHead, index_of("offset-5")).top, 1);
-  EXPECT_LT(scores.at(0, kFifthHead, index_of("previous")).top, 0.02) << "at place 1 it attends to place 0";
+  EXPECT_LT(scores.at(0, kFifthHead, index_of("previous")).top, 0.02) << "only query 1 attends one back";
 }
 
 // The score `elsewhere` applies the mask of one window to the attention of another.
@@ -255,7 +255,8 @@ TEST_F(ScoreHeads, AreThoseOfTheModelsOwnAttention) {
       EXPECT_NEAR(found.at(1, head, r).kappa(), by_hand.at(1, head, r).kappa(), 1e-6) << basic_roles()[r].name;
 }
 
-// S~ is the mask of window w over the attention of window (w+1) mod N, however the windows are cut into pieces.
+// `elsewhere` applies the mask of window w to the attention of window (w+1) mod N, however the windows are divided into
+// batches.
 TEST_F(ScoreHeads, ElsewhereIsTheNextWindow) {
   struct Weights : Hook {
     Tensor weights;

@@ -27,7 +27,7 @@ HeadHistory history(const std::vector<std::vector<double>>& previous_then_induct
 TEST(Onset, IsTheFirstStepBeyond) {
   const std::vector<Onset> found =
       onsets(history({{0, 0}, {0.3, 0}, {0.45, 0.1}, {0.6, 0.38}, {0.6, 0.9}}, {3.4, 3.0, 1.6, 0.06, 0.01}));
-  ASSERT_EQ(found.size(), 3u) << "neither previous in layer 1 nor all";
+  ASSERT_EQ(found.size(), 3u) << "no onset of previous in layer 1 or of the loss on all";
   EXPECT_EQ(found[0].event, "previous in layer 0");
   EXPECT_EQ(found[0].half, 10);
   EXPECT_EQ(found[0].reached, 20);

@@ -47,7 +47,7 @@ TEST(SeedBootstrap, BothVariancesAdd) {
   EXPECT_NEAR(seeds.high - seeds.low, 2 * 1.96 * std::sqrt(1.0 / kSeeds), 0.06);
   EXPECT_NEAR(both.high - both.low, 2 * 1.96 * std::sqrt(5.0 / kSeeds), 0.12);
   EXPECT_NEAR(both.mean, 10, 1e-12);
-  EXPECT_NEAR((both.low + both.high) / 2, 10, 0.1) << "replicates lend their spread, not their mean";
+  EXPECT_NEAR((both.low + both.high) / 2, 10, 0.1) << "replicates add their spread, not their mean";
 }
 
 TEST(SeedBootstrap, OneSeedHasTheIntervalOfItsWindows) {

@@ -26,7 +26,7 @@ TEST(SeedCompare, AConstantDifferenceIsCertainHoweverSeedsDiffer) {
     baselines.push_back(0.1 * i);
     heads.push_back(0.1 * i + 0.1);
   }
-  ASSERT_LT(bootstrap_seeds(heads).low, bootstrap_seeds(baselines).high) << "which the two intervals do not show";
+  ASSERT_LT(bootstrap_seeds(heads).low, bootstrap_seeds(baselines).high) << "the intervals must overlap";
   const PairedComparison c = compare_pairs(heads, baselines);
   EXPECT_NEAR(c.difference.mean, 0.1, 1e-12);
   EXPECT_NEAR(c.difference.low, 0.1, 1e-12);

@@ -239,7 +239,7 @@ TEST(SeedSummary, IntervalsEndWhereFiguresDo) {
   const Json json = summary_json(results);
   for (const JsonView& f : JsonView(json, "summary").at("summary").elements())
     if (f.at("name").as_string() == "specialization index") {
-      EXPECT_EQ(f.at("heads").at("low").as_double(), 0) << "0.2 - 0.675 is none";
+      EXPECT_EQ(f.at("heads").at("low").as_double(), 0) << "0.2 - 0.675 is below 0, the lowest index";
       EXPECT_NEAR(f.at("heads").at("high").as_double(), 0.425, 1e-9);
     }
 }

@@ -100,7 +100,7 @@ TEST_F(SharedOracle, SharesAreFound) {
   EXPECT_NEAR(study.lost(3, 4).mean, 1, kNear);
   const std::vector<std::size_t> sources = {1, 1, 3, 4};
   for (std::size_t h = 0; h < 4; ++h) {
-    EXPECT_EQ(study.main_source(h), sources[h]) << "not the source that nothing in the model uses";
+    EXPECT_EQ(study.main_source(h), sources[h]) << "never a source that the model does not use";
     for (std::size_t e = 0; e < 5; ++e) EXPECT_EQ(study.loses(h, e), e == sources[h]) << h << " " << e;
   }
   const std::vector<std::string> sentences = head_sentences(study);

@@ -95,7 +95,7 @@ TEST_F(HeadWatchTest, WritesASnapshotAtEachMeasurement) {
   EXPECT_EQ(h.subsets[0], "all");
   EXPECT_TRUE(h.floor.empty());
   EXPECT_TRUE(h.rules.empty());
-  EXPECT_EQ(h.length, config_.context) << "a context of 8 has no 48 characters";
+  EXPECT_EQ(h.length, config_.context) << "the context of 8 is below the limit of 48";
   const RunData text = data();
   for (std::size_t t = 0; t < h.tokens.size(); ++t)
     EXPECT_EQ(h.tokens[t], text.vocabulary.piece(text.validation.ids[t])) << "the first of the held-out text";

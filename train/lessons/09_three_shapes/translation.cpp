@@ -33,7 +33,7 @@ std::vector<NumberPair> pairs_of(const TracedText& text, const Vocabulary& vocab
   return pairs;
 }
 
-// Padded sources, which end with a tab; inputs of the decoder, which begin with it; and their targets.
+// Padded sources, which end with a tab; inputs of the decoder, which begin with the tab; and their targets.
 struct PairBatch {
   std::vector<std::int32_t> sources, inputs, targets;
   std::vector<Index> lengths;  // of the sources

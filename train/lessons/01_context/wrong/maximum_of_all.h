@@ -24,7 +24,7 @@ inline std::vector<float> masked_softmax(const std::vector<float>& scores, const
   for (int t = 0; t < queries; ++t) {
     const std::size_t row = static_cast<std::size_t>(t) * static_cast<std::size_t>(keys);
     const std::size_t end = row + static_cast<std::size_t>(keys);
-    float largest = -std::numeric_limits<float>::infinity();  // over the visible keys only
+    float largest = -std::numeric_limits<float>::infinity();  // over all keys
     for (std::size_t i = row; i < end; ++i) largest = std::max(largest, scores[i]);
     float sum = 0;
     for (std::size_t i = row; i < end; ++i)

@@ -29,7 +29,7 @@ inline std::vector<float> masked_softmax(const std::vector<float>& scores, const
       if (mask[i] != 0) largest = std::max(largest, scores[i]);
     float sum = 0;
     for (std::size_t i = row; i < end; ++i)
-      if (mask[i] != 0) sum += weights[i] = std::exp(scores[i]);  // at most 1, so it cannot overflow
+      if (mask[i] != 0) sum += weights[i] = std::exp(scores[i]);  // can overflow
     for (std::size_t i = row; i < end; ++i)
       if (mask[i] != 0) weights[i] /= sum;
   }

@@ -39,7 +39,6 @@ inline Matrix attention_weights(const Matrix& q, const Matrix& k, double divisor
   return weights;
 }
 
-// w ln w tends to 0 as w tends to 0.
 inline double effective_number(const std::vector<double>& weights) {
   double entropy = 0;
   for (const double w : weights) entropy += w * w;

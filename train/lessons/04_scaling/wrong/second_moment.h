@@ -14,7 +14,7 @@ struct Entries {
   double mean, variance;
 };
 
-// With E[x²] = v + m²: (v_x + m_x²)(v_y + m_y²) - m_x² m_y² = v_x v_y + v_x m_y² + v_y m_x².
+// With E[x²] = v + m²: E[x²] E[y²] = (v_x + m_x²)(v_y + m_y²).
 inline double product_variance(const Entries& x, const Entries& y) {
   return (x.variance + x.mean * x.mean) * (y.variance + y.mean * y.mean);
 }

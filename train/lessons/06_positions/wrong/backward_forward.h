@@ -29,7 +29,7 @@ inline std::vector<float> rotate(const std::vector<float>& x, int T, int D, int 
   return rotate_pairs(x, T, D, offset, 1);
 }
 
-// The transpose of a rotation is its inverse, the rotation by the negative angle.
+// Rotates dy by the positive angle.
 inline std::vector<float> rotate_backward(const std::vector<float>& dy, int T, int D, int offset) {
   return rotate_pairs(dy, T, D, offset, 1);
 }

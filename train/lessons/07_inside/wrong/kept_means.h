@@ -24,7 +24,7 @@ inline AttentionLayer prune_heads(const AttentionLayer& layer, const std::vector
         for (std::size_t c = 0; c < C; ++c) pruned.qkv.push_back(layer.qkv[row * C + c]);
         pruned.qkv_bias.push_back(layer.qkv_bias[row]);
       }
-  // Columns of out; those of pruned heads become part of the bias.
+  // Columns of out; the bias gets the means of the kept heads.
   for (std::size_t c = 0; c < C; ++c) {
     float bias = layer.out_bias[c];
     for (std::size_t h = 0; h < H; ++h) {

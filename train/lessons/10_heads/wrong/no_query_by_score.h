@@ -36,7 +36,7 @@ inline double chance(const std::vector<float>& R, int T) {
 inline double kappa(const std::vector<float>& A, const std::vector<float>& R, int T) {
   const double s0 = chance(R, T);
   if (score(A, R, T) == 0 || s0 > 1 - 1e-6)
-    return std::numeric_limits<double>::quiet_NaN();  // s0 is 0 only without eligible queries
+    return std::numeric_limits<double>::quiet_NaN();  // a score of 0 does not mean that no query is eligible
   return (score(A, R, T) - s0) / (1 - s0);
 }
 
