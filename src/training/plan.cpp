@@ -101,8 +101,9 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
   };
   const RunConfig fixed = resolve(asked);
   if (!find_family(fixed.model).cost)
-    throw UsageError(cat("--minutes: no plan for the model ", fixed.model,
-                         ", which gives no cost; set its sizes and --steps instead"));
+    throw UsageError(cat(asked.minutes ? "--minutes: " : "--steps: is missing; there is ", "no plan for the model ",
+                         fixed.model, ", which has no cost function; ",
+                         asked.minutes ? "set its sizes and --steps instead" : "set its sizes and --steps"));
   const double began = monotonic_seconds();
   const bool only = asked.has_size();
   Plan best;
@@ -157,8 +158,8 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
   best.passes = best.tokens / as_real(text.train);
   best.config = resolve(asked, [&](RunConfig& c) { c = RunConfig(best.config); });
   if (best.config.steps < 20)
-    throw UsageError(cat("--minutes ", seconds / 60, ": allows only ", counted(best.config.steps, "step"),
-                         " on this machine; use more minutes or a smaller model"));
+    throw UsageError(cat("--minutes: the time allows only ", counted(best.config.steps, "step"),
+                         " on this machine; use a larger --minutes or a smaller model"));
   return best;
 }
 

@@ -108,6 +108,24 @@ TEST_F(SequenceModels, PairsAreSampledEvaluatedAndDrawn) {
   EXPECT_EQ(run_program(resumed).code, 0);
 }
 
+TEST_F(SequenceModels, FewPairsAreTrainedWithAWarningThatNothingIsValidated) {
+  const std::string file = directory_ / "few.txt";
+  const std::string warning =
+      cat("warning: ", file,
+          ": too short for a validation part of 0.1 of the text, so nothing is validated; use a "
+          "longer text or a larger --val-fraction\n");
+  write_file_atomically(file, "12\tba\n3\tc\n21\tab\n1\ta\n");
+  const Result few = run_program(tiny("encoder-decoder", directory_ / "few", {"--pairs", file, "--quiet"}));
+  EXPECT_EQ(few.code, 0) << few.err;
+  EXPECT_EQ(few.err, warning);
+  const Result chosen =
+      run_program(tiny("encoder-decoder", directory_ / "none", {"--pairs", file, "--val-fraction", "0", "--quiet"}));
+  EXPECT_EQ(chosen.err, "");
+  write_file_atomically(file, "12\tba\n3\tc\n21\tab\n1\ta\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n");
+  const Result enough = run_program(tiny("encoder-decoder", directory_ / "enough", {"--pairs", file, "--quiet"}));
+  EXPECT_EQ(enough.err, "");
+}
+
 TEST_F(SequenceModels, PairsThatCannotBeUsedAreRefused) {
   const std::string run = pairs();
   const Files before = files_of(run);
