@@ -88,6 +88,13 @@ double expected_loss(double parameters, double effective, double bigram_loss) {
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
 
+void check_plannable(const RequestedSettings& asked, const RunConfig& config) {
+  if (config.has_cost()) return;
+  throw UsageError(cat(asked.minutes ? "--minutes: " : "--steps: is missing; there is ", "no plan for the model ",
+                       config.model, ", which has no cost function; set its sizes and --steps",
+                       asked.minutes ? " instead" : ""));
+}
+
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed) {
   if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
@@ -100,10 +107,7 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
     return tokens_per_second;
   };
   const RunConfig fixed = resolve(asked);
-  if (!find_family(fixed.model).cost)
-    throw UsageError(cat(asked.minutes ? "--minutes: " : "--steps: is missing; there is ", "no plan for the model ",
-                         fixed.model, ", which has no cost function; ",
-                         asked.minutes ? "set its sizes and --steps instead" : "set its sizes and --steps"));
+  check_plannable(asked, fixed);
   const double began = monotonic_seconds();
   const bool only = asked.has_size();
   Plan best;

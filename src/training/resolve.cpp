@@ -77,6 +77,10 @@ void check_family(const RunConfig& config, const RequestedSettings& asked) {
 }
 
 void refuse_contradictions(const RequestedSettings& asked) {
+  for (const char* name : {"data", "pairs", "grammar", "teacher"})
+    if (const auto given = asked.flags.find(name); given != asked.flags.end() && given->second.empty())
+      throw UsageError(cat("--", name, " '': is empty; ",
+                           name == std::string_view("teacher") ? "name the directory of a run" : "name a file"));
   const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
   if (asked.minutes && asked.flags.count("steps") > 0)
     throw UsageError("--minutes and --steps cannot both be given, because --minutes chooses the steps");

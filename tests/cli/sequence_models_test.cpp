@@ -145,6 +145,15 @@ TEST_F(SequenceModels, PairsThatCannotBeUsedAreRefused) {
   expect_refused(tiny("encoder-decoder", out, {"--pairs", file_, "--corpus", "tales"}), 2,
                  "--pairs and --corpus cannot both be given");
   expect_refused({"train", "--pairs", file_, "--minutes", "1", "--out", out}, 2, "no plan for pairs");
+  for (const char* flag : {"--data", "--pairs", "--grammar"})
+    expect_refused(tiny("transformer", out, {flag, ""}), 2, cat(flag, " '': is empty; name a file"));
+  expect_refused(tiny("transformer", out, {"--teacher", ""}), 2, "--teacher '': is empty; name the directory of a run");
+  expect_refused({"eval", run, "--pairs", ""}, 2, "--pairs '': is empty; name a file");
+  expect_refused({"eval", ""}, 1, "'': is empty; name the directory of a run");
+  write_file_atomically(bad, "1\ta\n\xFF\tb\n");
+  expect_refused(tiny("encoder-decoder", out, {"--pairs", bad}), 1,
+                 "byte 4 is not UTF-8 (0xFF never occurs in UTF-8); "
+                 "convert the file to UTF-8\n");
   EXPECT_FALSE(path_exists(out));
 }
 

@@ -149,14 +149,13 @@ TEST_F(OwnModel, HasNoMemoryEstimateAndNoPlanWithoutACostFunction) {
   EXPECT_TRUE(contains(json, "\"training_bytes\":null")) << json;
   const std::string text = directory_ / "text";
   write_file_atomically(text, std::string(4000, 'a') + std::string(4000, 'b'));
-  const Ran plain = train({"--model", "pairs", "--data", text, "--out", directory_ / "no", "--quiet"});
+  const Ran plain = train({"--model", "pairs", "--data", text, "--out", directory_ / "no"});
   EXPECT_EQ(plain.code, 2);
   EXPECT_EQ(
       plain.err,
       "mine: --steps: is missing; there is no plan for the model pairs, which has no cost function; set its sizes "
       "and --steps\n");
-  const Ran minutes =
-      train({"--model", "pairs", "--data", text, "--minutes", "1", "--out", directory_ / "no", "--quiet"});
+  const Ran minutes = train({"--model", "pairs", "--data", text, "--minutes", "1", "--out", directory_ / "no"});
   EXPECT_EQ(minutes.code, 2);
   EXPECT_EQ(minutes.err,
             "mine: --minutes: no plan for the model pairs, which has no cost function; set its sizes and "

@@ -243,6 +243,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (const auto pairs = args.text("pairs")) {
     if (args.has("data") || args.has("corpus"))
       throw UsageError(cat("--pairs and --", args.has("data") ? "data" : "corpus", " cannot both be given"));
+    if (pairs->empty()) throw UsageError("--pairs '': is empty; name a file");
     RunConfig config = info.config;
     config.folder = "";
     config.pairs = *pairs;

@@ -37,10 +37,8 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
     print(cat("precision   bfloat16 products", has_fast_bf16() ? "" : " on float32 units", "\n"));
   print(cat("step        ", fixed_text(b.seconds * 1e3, 2), " ms median, ", fixed_text(b.best_seconds * 1e3, 2),
             " ms best of ", b.steps, "; ", count_text(static_cast<double>(b.tokens) / b.seconds), " tokens/s\n"));
-  print(r.config.has_cost()
-            ? cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP per step: ", fixed_text(gflops, 1), " GFLOP/s",
-                  peak > 0 ? cat(", ", percent(gflops / peak), " of the peak") : "", "\n")
-            : cat("work        unknown, because the model ", r.config.model, " has no cost function\n"));
+  print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP per step: ", fixed_text(gflops, 1), " GFLOP/s",
+            peak > 0 ? cat(", ", percent(gflops / peak), " of the peak") : "", "\n"));
   print(cat("memory      ", megabytes(b.pool_peak_bytes), " of tensors, ", megabytes(b.peak_memory_bytes),
             " resident (peak)\n"));
   print(cat("allocated   ", b.system_allocations, " tensor blocks",
@@ -76,8 +74,8 @@ void bench_step_report(const BenchRequest& r, Json& object) {
       .set("best_seconds", b.best_seconds)
       .set("steps", b.steps)
       .set("tokens", b.tokens)
-      .set("flops", r.config.has_cost() ? Json(b.flops) : Json())
-      .set("share_of_peak", peak > 0 && r.config.has_cost() ? Json(b.flops / b.seconds / 1e9 / peak) : Json())
+      .set("flops", b.flops)
+      .set("share_of_peak", peak > 0 ? Json(b.flops / b.seconds / 1e9 / peak) : Json())
       .set("tensor_bytes", b.pool_peak_bytes)
       .set("resident_bytes", b.peak_memory_bytes)
       .set("allocations", b.system_allocations)

@@ -13,13 +13,11 @@ namespace headlight::cli {
 
 namespace {
 
-// With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss. All lines show
-// the rules in the order of the text's table.
+// With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss. The order is always
+// that of the record, so that the lines of two validations can be compared.
 constexpr std::size_t kMostRules = 8, kSomeRules = 5;
 
-double total_excess(const RuleLoss& r) {
-  return r.predictions == 0 ? 0 : static_cast<double>(r.predictions) * (r.loss - r.floor);
-}
+double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
 
 // Joins entries into lines of at most 80 columns; no entry is split.
 std::string in_lines(const std::string& left, const std::vector<std::string>& entries) {

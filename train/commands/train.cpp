@@ -195,6 +195,7 @@ int run_train(const Arguments& args) {
     config = resolve(asked);
   }
   // Load the text with the smallest context; the plan chooses the real one.
+  if (!resume && asked.wants_plan()) check_plannable(asked, config);
   if (asked.wants_plan() && !asked.has_size()) config = resolve(asked, [](RunConfig& c) { c.context = 8; });
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': is empty; name a directory");
