@@ -18,9 +18,9 @@ StepRecord record_of(const std::vector<double>& losses) {
 TEST(RuleLossLines, KeepTheOrderOfTheRules) {
   EXPECT_EQ(rule_loss_lines(record_of({1, 3, 2})), "rules     a 1.00  b 3.00  c 2.00\n");
   // Of more than eight rules, the five with the largest excess; a later validation may rank them differently.
-  EXPECT_EQ(rule_loss_lines(record_of({1, 9, 2, 8, 3, 7, 4, 6, 5})),
+  EXPECT_EQ(rule_loss_lines(record_of({1, 9, 2, 8, 3, 7, 4, 6, 5, 0})),
             "rules     b 9.00  d 8.00  f 7.00  h 6.00  i 5.00\n");
-  EXPECT_EQ(rule_loss_lines(record_of({1, 5, 2, 6, 3, 7, 4, 8, 9})),
+  EXPECT_EQ(rule_loss_lines(record_of({1, 5, 2, 6, 3, 7, 4, 8, 9, 0})),
             "rules     b 5.00  d 6.00  f 7.00  h 8.00  i 9.00\n");
 }
 
