@@ -47,8 +47,8 @@ void check_own(const std::string& family, const ModelSetting& s) {
   } else if (s.kind == ModelSetting::Kind::kYesNo) {
     if (s.value != "yes" && s.value != "no") refuse(" has the default ", s.value, "; use yes or no");
   } else {
-    const double value = s.kind == ModelSetting::Kind::kWhole ? static_cast<double>(parsed<Index>(s.name, s.value))
-                                                              : parsed<double>(s.name, s.value);
+    const double value = s.kind == ModelSetting::Kind::kInteger ? static_cast<double>(parsed<Index>(s.name, s.value))
+                                                                : parsed<double>(s.name, s.value);
     if (!(value >= s.lowest && value <= s.highest))
       refuse(" has the default ", s.value, " outside ", s.lowest, " to ", s.highest, "; use a default in this range");
   }
@@ -89,9 +89,9 @@ void add(ModelKind kind) {
 
 }  // namespace
 
-ModelSetting whole_setting(std::string name, Index value, Index lowest, Index highest, std::string help) {
+ModelSetting integer_setting(std::string name, Index value, Index lowest, Index highest, std::string help) {
   return {.name = std::move(name),
-          .kind = ModelSetting::Kind::kWhole,
+          .kind = ModelSetting::Kind::kInteger,
           .value = text_of_number(value),
           .lowest = static_cast<double>(lowest),
           .highest = static_cast<double>(highest),
@@ -100,7 +100,7 @@ ModelSetting whole_setting(std::string name, Index value, Index lowest, Index hi
 
 ModelSetting real_setting(std::string name, double value, double lowest, double highest, std::string help) {
   return {.name = std::move(name),
-          .kind = ModelSetting::Kind::kReal,
+          .kind = ModelSetting::Kind::kFloat,
           .value = text_of_number(value),
           .lowest = lowest,
           .highest = highest,

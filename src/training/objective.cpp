@@ -48,12 +48,12 @@ void check_contract(const LanguageModel& model, const RunConfig& config, Index v
   if (model.context() != config.context)
     refuse("its context() is ", model.context(), ", and --context is ", config.context, "; return --context");
   const NoGrad no_recording;
-  constexpr Index kMost = 64;  // long enough for the blocks and windows of most models
-  const Index length = std::min(config.context, kMost), cut = length / 2;
+  constexpr Index kMax = 64;  // long enough for the blocks and windows of most models
+  const Index length = std::min(config.context, kMax), cut = length / 2;
   if (model.objective() == Objective::kPairs && (length < 4 || vocabulary < 3)) return;
   std::vector<std::int32_t> ids = two_sequences(model.objective(), length, vocabulary);
   const auto logits = [&]() -> Tensor {
-    const KeepGenerator keep;  // for the run, and so that all calls draw the same numbers
+    const GeneratorGuard keep;  // for the run, and so that all calls draw the same numbers
     std::vector<Tensor> state = model.initial_state(2);
     return checked_logits(model.carry(ids, 2, state), model, config, 2, length);
   };

@@ -64,7 +64,7 @@ void register_all() {
     const auto add = [](const std::string& name, Fault fault, Objective objective = Objective::kNextToken) {
       register_model({.name = name,
                       .help = "a table of pairs",
-                      .settings = {whole_setting("taps", 2, 1, 8, "a number of the table")},
+                      .settings = {integer_setting("taps", 2, 1, 8, "a number of the table")},
                       .make = [=](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
                         auto model = std::make_unique<Pairs>(vocabulary, o.whole("context"), fault, objective);
                         made_generator = generator().state();

@@ -92,9 +92,9 @@ TEST(RefusedRegistration, OfOwnSettingsNamedLikeOtherFlags) {
         Case{"two_words", "register_model: the setting two_words of own cannot be a flag; use lower-case letters"},
         Case{"", "register_model: the setting  of own cannot be a flag; use lower-case letters"},
         Case{"Taps", "register_model: the setting Taps of own cannot be a flag; use lower-case letters"}}) {
-    expect_refused([&] { register_model(kind({whole_setting(c.name, 3, 1, 9, "a number")})); }, c.line);
+    expect_refused([&] { register_model(kind({integer_setting(c.name, 3, 1, 9, "a number")})); }, c.line);
   }
-  const ModelSetting taps = whole_setting("taps", 3, 1, 9, "a number");
+  const ModelSetting taps = integer_setting("taps", 3, 1, 9, "a number");
   expect_refused(
       [&] {
         register_model(kind({taps, taps}));
@@ -103,7 +103,7 @@ TEST(RefusedRegistration, OfOwnSettingsNamedLikeOtherFlags) {
 }
 
 TEST(RefusedRegistration, OfDefaultsThatTheFlagRefuses) {
-  expect_refused([] { register_model(kind({whole_setting("taps", 10, 1, 9, "")})); },
+  expect_refused([] { register_model(kind({integer_setting("taps", 10, 1, 9, "")})); },
                  "register_model: the setting taps of own has the default 10 outside 1 to 9; use a default in this");
   expect_refused([] { register_model(kind({choice_setting("taps", {}, "")})); },
                  "register_model: the setting taps of own has no choices; give at least one\n");

@@ -36,7 +36,7 @@ TEST(Registry, RefusesNamesThatAreTakenAndSettingsThatDiffer) {
   EXPECT_TRUE(contains(kept_error_of([] { register_model(nothing("")); }), "needs a name"));
   EXPECT_TRUE(contains(kept_error_of([] { register_model({.name = "x", .help = "", .make = {}}); }), "make function"));
   ModelKind other = nothing("other-kernel");
-  other.settings = {whole_setting("kernel", 3, 2, 1024, "tokens that each convolution reads")};
+  other.settings = {integer_setting("kernel", 3, 2, 1024, "tokens that each convolution reads")};
   EXPECT_EQ(kept_error_of([&] { register_model(other); }),
             "register_model: the setting kernel of other-kernel differs from that of conv; use another name");
   EXPECT_EQ(find_model("other-kernel"), nullptr);

@@ -13,9 +13,9 @@ namespace headlight::cli {
 
 namespace {
 
-// With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss. The order is always
+// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss. The order is always
 // that of the record, so that the lines of two validations can be compared.
-constexpr std::size_t kMostRules = 8, kSomeRules = 5;
+constexpr std::size_t kMaxRules = 8, kSomeRules = 5;
 
 double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
 
@@ -38,7 +38,7 @@ std::string in_lines(const std::string& left, const std::vector<std::string>& en
 std::string rule_loss_lines(const StepRecord& record) {
   std::vector<RuleLoss> rules = record.rules;
   if (rules.empty()) return "";
-  if (rules.size() > kMostRules) {
+  if (rules.size() > kMaxRules) {
     std::vector<double> excess;
     for (const RuleLoss& r : rules) excess.push_back(total_excess(r));
     std::sort(excess.begin(), excess.end(), std::greater<>());

@@ -37,14 +37,15 @@ class Saved {
  public:
   explicit Saved(const Tensor& x) {
     // After an in-place write, recomputing would give the old numbers.
-    if (x.slot() && x.slot()->recipe && x.slot()->recipe_version == x.version()) recipe_ = x.slot()->recipe;
+    if (x.slot() && x.slot()->rematerialization && x.slot()->rematerialization_version == x.version())
+      rematerialization_ = x.slot()->rematerialization;
     else tensor_ = x.detach();
   }
-  Tensor get() const { return recipe_ ? recipe_->make() : tensor_; }
+  Tensor get() const { return rematerialization_ ? rematerialization_->make() : tensor_; }
 
  private:
   Tensor tensor_;
-  std::shared_ptr<const Rematerialization> recipe_;
+  std::shared_ptr<const Rematerialization> rematerialization_;
 };
 
 // Registers `make`, a function without arguments that recomputes y. Call after record(). Does nothing if y was not
@@ -59,8 +60,8 @@ void rematerializable(Tensor& y, Make make) {
     Tensor make() const override { return function(); }
     mutable Make function;
   };
-  y.slot()->recipe = std::allocate_shared<Made>(PoolAllocator<Made>(), std::move(make));
-  y.slot()->recipe_version = y.version();
+  y.slot()->rematerialization = std::allocate_shared<Made>(PoolAllocator<Made>(), std::move(make));
+  y.slot()->rematerialization_version = y.version();
 }
 
 }  // namespace headlight
