@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/registration.h"
 #include "base/words.h"
 #include "headlight/base/error.h"
 
@@ -22,13 +23,13 @@ class PartTable {
 
   const std::deque<Kind>& all() const { return all_; }
 
-  // Null if there is no such part.
+  // Null if there is no such part. Error: a registration, in any table, had one.
   const Kind* find(const std::string& name) const {
-    const auto found = std::find_if(all_.begin(), all_.end(), [&](const Kind& kind) { return kind.name == name; });
-    return found == all_.end() ? nullptr : &*found;
+    check_registrations();
+    return look_up(name);
   }
 
-  // Error: no such part; the message lists all of them.
+  // Errors: that of find(); no such part, and the message lists all of them.
   const Kind& get(const std::string& name) const {
     if (const Kind* kind = find(name)) return *kind;
     std::vector<std::string> names;
@@ -36,16 +37,23 @@ class PartTable {
     fail("no ", what_, " ", name, "; use ", word_list(names, "or"));
   }
 
-  // `function` is the function member that every kind must set, such as NormKind::make. Errors: no name or function, a
-  // name that is taken.
+  // `function` is the function member that every kind must set, such as NormKind::make. Errors, which
+  // check_registrations() throws: no name or function, a name that is taken.
   template <class F>
   void add(Kind kind, F Kind::*function) {
-    if (kind.name.empty() || !(kind.*function)) fail(adder_, ": no name or no function; give both");
-    if (find(kind.name)) fail(adder_, ": the name ", kind.name, " is taken; use another name");
-    all_.push_back(std::move(kind));
+    registering([&] {
+      if (kind.name.empty() || !(kind.*function)) fail(adder_, ": no name or no function; give both");
+      if (look_up(kind.name)) fail(adder_, ": the name ", kind.name, " is taken; use another name");
+      all_.push_back(std::move(kind));
+    });
   }
 
  private:
+  const Kind* look_up(const std::string& name) const {
+    const auto found = std::find_if(all_.begin(), all_.end(), [&](const Kind& kind) { return kind.name == name; });
+    return found == all_.end() ? nullptr : &*found;
+  }
+
   std::string what_, adder_;
   std::deque<Kind> all_;
 };

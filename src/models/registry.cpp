@@ -5,6 +5,7 @@
 #include <charconv>
 #include <deque>
 
+#include "base/registration.h"
 #include "base/words.h"
 #include "models/families.h"
 
@@ -31,12 +32,59 @@ bool same(const ModelSetting& a, const ModelSetting& b) {
          a.choices == b.choices && a.help == b.help;
 }
 
+// Error: a name that cannot be a flag, or a default that the flag would refuse.
+void check_own(const std::string& family, const ModelSetting& s) {
+  const auto refuse = [&](const auto&... what) {
+    fail("register_model: the setting ", s.name, " of ", family, what...);
+  };
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  if (s.name.empty() || s.name[0] < 'a' || s.name[0] > 'z' || !std::all_of(s.name.begin(), s.name.end(), fits))
+    refuse(" cannot be a flag; use lower-case letters, digits and dashes");
+  if (s.kind == ModelSetting::Kind::kChoice) {
+    if (s.choices.empty()) refuse(" has no choices; give at least one");
+    if (std::find(s.choices.begin(), s.choices.end(), s.value) == s.choices.end())
+      refuse(" has the default ", s.value, "; use one of its choices: ", word_list(s.choices));
+  } else if (s.kind == ModelSetting::Kind::kYesNo) {
+    if (s.value != "yes" && s.value != "no") refuse(" has the default ", s.value, "; use yes or no");
+  } else {
+    const double value = s.kind == ModelSetting::Kind::kInteger ? static_cast<double>(parsed<Index>(s.name, s.value))
+                                                                : parsed<double>(s.name, s.value);
+    if (!(value >= s.lowest && value <= s.highest))
+      refuse(" has the default ", s.value, " outside ", s.lowest, " to ", s.highest, "; use a default in this range");
+  }
+}
+
 std::deque<ModelKind>& kinds() {
   // Lists the built-in families explicitly, because the linker drops static objects of a library that nothing refers
   // to.
   static std::deque<ModelKind> all{
       transformer_kind(), rnn_kind(), gru_kind(), lstm_kind(), conv_kind(), encoder_kind(), encoder_decoder_kind()};
   return all;
+}
+
+const ModelKind* look_up(const std::string& name) {
+  const auto found =
+      std::find_if(kinds().begin(), kinds().end(), [&](const ModelKind& kind) { return kind.name == name; });
+  return found == kinds().end() ? nullptr : &*found;
+}
+
+void add(ModelKind kind) {
+  if (kind.name.empty() || !kind.make) fail("register_model: a family needs a name and a make function");
+  if (look_up(kind.name)) fail("register_model: there is a family ", kind.name, " already; use another name");
+  for (std::size_t i = 0; i < kind.settings.size(); ++i) {
+    const ModelSetting& own = kind.settings[i];
+    check_own(kind.name, own);
+    for (std::size_t k = 0; k < i; ++k)
+      if (kind.settings[k].name == own.name)
+        fail("register_model: ", kind.name, " declares the setting ", own.name, " twice; use another name");
+  }
+  for (const ModelKind& other : kinds())
+    for (const ModelSetting& theirs : other.settings)
+      for (const ModelSetting& own : kind.settings)
+        if (own.name == theirs.name && !same(own, theirs))
+          fail("register_model: the setting ", own.name, " of ", kind.name, " differs from that of ", other.name,
+               "; use another name");
+  kinds().push_back(std::move(kind));
 }
 
 }  // namespace
@@ -67,10 +115,9 @@ ModelSetting yes_no_setting(std::string name, bool value, std::string help) {
 }
 
 ModelSetting choice_setting(std::string name, std::vector<std::string> choices, std::string help) {
-  if (choices.empty()) fail("model setting ", name, ": has no choices; give at least one");
   return {.name = std::move(name),
           .kind = ModelSetting::Kind::kChoice,
-          .value = choices[0],
+          .value = choices.empty() ? "" : choices[0],  // register_model() refuses a setting without choices
           .choices = choices,
           .help = std::move(help)};
 }
@@ -86,23 +133,14 @@ double ModelOptions::real(const std::string& name) const { return parsed<double>
 bool ModelOptions::yes_no(const std::string& name) const { return text(name) == "yes"; }
 
 void register_model(ModelKind kind) {
-  if (kind.name.empty() || !kind.make) fail("register_model: a family needs a name and a make function");
-  if (find_model(kind.name)) fail("register_model: there is a family ", kind.name, " already; use another name");
-  for (const ModelKind& other : kinds())
-    for (const ModelSetting& theirs : other.settings)
-      for (const ModelSetting& own : kind.settings)
-        if (own.name == theirs.name && !same(own, theirs))
-          fail("register_model: the setting ", own.name, " of ", kind.name, " differs from that of ", other.name,
-               "; use another name");
-  kinds().push_back(std::move(kind));
+  registering([&] { add(std::move(kind)); });
 }
 
 const std::deque<ModelKind>& model_kinds() { return kinds(); }
 
 const ModelKind* find_model(const std::string& name) {
-  const auto found =
-      std::find_if(kinds().begin(), kinds().end(), [&](const ModelKind& kind) { return kind.name == name; });
-  return found == kinds().end() ? nullptr : &*found;
+  check_registrations();
+  return look_up(name);
 }
 
 }  // namespace headlight

@@ -49,7 +49,7 @@ void TransformerConfig::check() const {
   within("layers", layers, 0);
   within("heads", heads, 1);
   within("width", width, 1);
-  if (hidden != -1) within("hidden size", hidden, 0);
+  if (hidden > 8 * kMaxSize || hidden < -1) within("hidden size", hidden, 0);  // the default may be 8 C
   within("head size", head_size, 0);
   if (!layer_heads.empty() && static_cast<Index>(layer_heads.size()) != layers)
     fail("model: heads are given for ", counted(layer_heads.size(), "layer"), ", but the model has ", layers,

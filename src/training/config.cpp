@@ -14,11 +14,19 @@ ModelOptions RunConfig::model_options() const {
   std::map<std::string, std::string> values;
   for (const Setting& s : settings())
     if (s.is_of(model)) values[s.name] = text_of(*this, s);
+  if (const auto found = values.find("hidden"); found != values.end() && hidden == -1) {
+    TransformerConfig sizes;
+    sizes.width = width;
+    if (values.count("feed-forward") > 0) sizes.feed_forward = feed_forward;
+    found->second = std::to_string(sizes.hidden_size());
+  }
   return ModelOptions(std::move(values));
 }
 
 std::unique_ptr<LanguageModel> RunConfig::make_model(Index vocabulary) const {
-  return find_family(model).make(model_options(), vocabulary);
+  std::unique_ptr<LanguageModel> made = find_family(model).make(model_options(), vocabulary);
+  if (!made) fail("--model ", model, ": its make function returned null; return a model");
+  return made;
 }
 
 TransformerConfig RunConfig::transformer(Index vocabulary) const {
@@ -26,6 +34,8 @@ TransformerConfig RunConfig::transformer(Index vocabulary) const {
 }
 
 bool RunConfig::has_heads() const { return find_family(model).heads; }
+
+bool RunConfig::has_cost() const { return static_cast<bool>(find_family(model).cost); }
 
 ModelCost RunConfig::cost(Index vocabulary) const {
   const ModelKind& family = find_family(model);

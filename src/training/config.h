@@ -36,7 +36,7 @@ struct RunConfig {
   std::map<std::string, std::string> own = {};  // values of settings that the families declare themselves
   Index layers = 4, heads = 4, width = 128, context = 64;
   Index kv_heads = 0;       // heads of keys and values; 0: as many as heads
-  Index hidden = -1;        // of the feed-forward layer; -1: 4 * width
+  Index hidden = -1;        // of the feed-forward layer; -1: see TransformerConfig
   std::string layer_heads;  // "4,2,0": heads in each layer of a pruned model
   Index head_size = 0;
   double dropout = 0;
@@ -76,10 +76,12 @@ struct RunConfig {
   bool is_transformer() const { return model == "transformer"; }
   // Whether the model has attention heads that can be measured. Error: that of find_family().
   bool has_heads() const;
-  // The values of the settings that the family uses.
+  // The values of the settings that the family uses, with `hidden` as a width instead of -1.
   ModelOptions model_options() const;
-  // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make.
+  // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make; null.
   std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
+  // Whether the family has a cost function, so that memory() is an estimate.
+  bool has_cost() const;
   // The cost of the model; zeros if the family has no cost function. Error: a UsageError for an impossible combination
   // of the model's settings.
   ModelCost cost(Index vocabulary) const;
@@ -89,7 +91,8 @@ struct RunConfig {
   // Checks each setting against its range or choices in the table, then combinations of settings.
   // Error: a UsageError that names the setting, its value and the allowed values.
   void check() const;
-  // Estimated peak memory of a training step, in bytes; `vocabulary` is the number of tokens in the vocabulary.
+  // Estimated peak memory of a training step, in bytes; `vocabulary` is the number of tokens in the vocabulary. Without a
+  // cost function, meaningless.
   double memory(Index vocabulary) const;
 };
 
@@ -128,6 +131,9 @@ struct Setting {
 
 // All settings, in the order of --help. In the group "Model", settings that families declare themselves come last.
 const std::vector<Setting>& settings();
+// Checks the registered families. Error: a family shares a setting that does not exist, or its own setting is named like
+// a shared setting or like a setting of text or training.
+void check_families();
 // Finds a setting by flag name; null if there is none.
 const Setting* find_setting(std::string_view name);
 

@@ -88,6 +88,13 @@ double expected_loss(double parameters, double effective, double bigram_loss) {
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
 double usual_lr(Index width) { return std::min(0.01, 0.5 / as_real(width)); }
 
+void check_plannable(const RequestedSettings& asked, const RunConfig& config) {
+  if (config.has_cost()) return;
+  throw UsageError(cat(asked.minutes ? "--minutes: " : "--steps: is missing; there is ", "no plan for the model ",
+                       config.model, ", which has no cost function; set its sizes and --steps",
+                       asked.minutes ? " instead" : ""));
+}
+
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed) {
   if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
@@ -100,9 +107,7 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
     return tokens_per_second;
   };
   const RunConfig fixed = resolve(asked);
-  if (!find_family(fixed.model).cost)
-    throw UsageError(cat("--minutes: no plan for the model ", fixed.model,
-                         ", which gives no cost; set its sizes and --steps instead"));
+  check_plannable(asked, fixed);
   const double began = monotonic_seconds();
   const bool only = asked.has_size();
   Plan best;
@@ -157,8 +162,8 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
   best.passes = best.tokens / as_real(text.train);
   best.config = resolve(asked, [&](RunConfig& c) { c = RunConfig(best.config); });
   if (best.config.steps < 20)
-    throw UsageError(cat("--minutes ", seconds / 60, ": allows only ", counted(best.config.steps, "step"),
-                         " on this machine; use more minutes or a smaller model"));
+    throw UsageError(cat("--minutes: the time allows only ", counted(best.config.steps, "step"),
+                         " on this machine; use a larger --minutes or a smaller model"));
   return best;
 }
 

@@ -44,6 +44,9 @@ double expected_loss(double parameters, double effective_tokens, double bigram_l
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);
 
+// Error: a UsageError if the family of `config` gives no cost, so that no plan is possible.
+void check_plannable(const RequestedSettings& asked, const RunConfig& config);
+
 // Returns the configuration with the lowest expected loss after `seconds`, which include the time for planning. Tries a
 // dozen sizes from 25k to 25M parameters, smallest first, and stops after two sizes in a row without a lower expected
 // loss. If `asked` sets a size, tries only this size. Every candidate is resolve(asked, ...), so all values in `asked`
@@ -51,7 +54,8 @@ double usual_lr(Index width);
 // validation schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and
 // `asked` sets no precision, also measures the chosen size with bfloat16 products. The plan uses them if a step is at
 // least 1.1 times as fast.
-// Errors: a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
+// Errors: that of check_plannable(); a UsageError if even the smallest size gets fewer than 20 steps; a time, text or
+// speed that is not above 0.
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
 

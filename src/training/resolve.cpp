@@ -69,6 +69,7 @@ void take_model(RunConfig& config, const RequestedSettings& asked) {
 
 // Refuses values for settings of other families.
 void check_family(const RunConfig& config, const RequestedSettings& asked) {
+  if (asked.any_family) return;
   for (const Setting& s : settings())
     if (s.describes_model() && asked.has(s) && !s.is_of(config.model))
       throw UsageError(cat("--", s.name, ": the model ", config.model,
@@ -76,6 +77,10 @@ void check_family(const RunConfig& config, const RequestedSettings& asked) {
 }
 
 void refuse_contradictions(const RequestedSettings& asked) {
+  for (const char* name : {"data", "pairs", "grammar", "teacher"})
+    if (const auto given = asked.flags.find(name); given != asked.flags.end() && given->second.empty())
+      throw UsageError(cat("--", name, " '': is empty; ",
+                           name == std::string_view("teacher") ? "name the directory of a run" : "name a file"));
   const auto both = [&](const char* a, const char* b) { return asked.flags.count(a) > 0 && asked.flags.count(b) > 0; };
   if (asked.minutes && asked.flags.count("steps") > 0)
     throw UsageError("--minutes and --steps cannot both be given, because --minutes chooses the steps");
@@ -148,6 +153,8 @@ RunConfig resolve(const RequestedSettings& asked, const std::function<void(RunCo
 
 RunConfig resolve_resumed(const RequestedSettings& asked, const RunInfo& stored, const std::string& directory) {
   RunConfig config = stored.config;
+  if (const auto family = asked.flags.find("model"); family == asked.flags.end() || family->second == config.model)
+    check_family(config, asked);
   if (asked.flags.count("data") > 0) {
     if (!config.teacher.empty()) config.teacher = path_from(config.folder, config.teacher);
     config.folder = "";

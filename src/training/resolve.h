@@ -37,6 +37,9 @@ struct RequestedSettings {
   bool minutes = false;            // whether --minutes was given
   const RunInfo* start = nullptr;  // the run of --init, or null; the new run takes over its sizes and vocabulary
   std::string start_name{};        // the path of --init, for error messages
+  // Whether a run that is not loaded yet determines the family (--resume, --init); resolve() then accepts the settings
+  // of every family.
+  bool any_family = false;
 
   // Whether a flag or the file gives the setting a value.
   bool has(const Setting& setting) const;
@@ -56,7 +59,8 @@ void read_settings(RequestedSettings& asked, const std::string& path);
 // flags that contradict each other or the model of --init.
 RunConfig resolve(const RequestedSettings& asked, const std::function<void(RunConfig&)>& plan = {});
 
-// The stored configuration, updated by flags with free_on_resume. Error: a flag that would change the result.
+// The stored configuration, updated by flags with free_on_resume. Errors: a flag that would change the result; a setting
+// of another family than the run's.
 RunConfig resolve_resumed(const RequestedSettings& asked, const RunInfo& stored, const std::string& directory);
 
 }  // namespace headlight

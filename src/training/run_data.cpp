@@ -132,7 +132,8 @@ RunData from_pairs(const RunConfig& config, const Vocabulary* known) {
   data.pairs = true;
   if (config.tokens == TokenUnit::kByte) throw UsageError("--pairs: needs --tokens character; omit --tokens");
   const std::string text = read_text(path_from(config.folder, config.pairs));
-  if (const auto problem = find_invalid_utf8(text)) refuse_invalid_utf8(*problem, data.source);
+  if (const auto problem = find_invalid_utf8(text))  // pairs have no --tokens byte
+    fail(data.source, ": byte ", problem->offset, " is not UTF-8 (", problem->reason, "); convert the file to UTF-8");
   const std::vector<std::string> lines = pairs_of(text, data.source);
   const auto count = static_cast<Index>(lines.size());
   const Index held_out = static_cast<Index>(config.val_fraction * static_cast<double>(count));

@@ -74,6 +74,7 @@ void RunDirectory::save_info(const RunInfo& info) const { write_file_atomically(
 
 RunInfo RunDirectory::load_info() const {
   if (!has_run()) {
+    if (path_.empty()) fail("'': is empty; name the directory of a run");
     if (!path_exists(path_)) fail(path_, ": no such run; train it with: headlight train --out ", path_);
     fail(path_, ": is not a run (config.json is missing); name the directory of a run");
   }

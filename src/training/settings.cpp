@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "headlight/base/error.h"
 #include "training/config.h"
 
 namespace headlight {
@@ -212,6 +213,24 @@ const std::vector<Setting>& settings() {
     registered = now;
   }
   return all;
+}
+
+void check_families() {
+  std::vector<std::string> shared;
+  for (const Setting& s : settings())
+    if (s.describes_model() && !std::holds_alternative<OwnField>(s.field)) shared.emplace_back(s.name);
+  for (const ModelKind& kind : model_kinds()) {
+    for (const std::string& name : kind.shared)
+      if (std::count(shared.begin(), shared.end(), name) == 0)
+        fail("model ", kind.name, ": there is no shared setting ", name.empty() ? "''" : name, "; use one of ",
+             word_list(shared), suggestion(name, shared));
+    for (const ModelSetting& own : kind.settings)
+      for (const Setting& s : settings())
+        if (!std::holds_alternative<OwnField>(s.field) && s.name == own.name)
+          fail("model ", kind.name, ": its own setting ", own.name, " is named like the ",
+               s.describes_model() ? "shared setting --" : "setting --", s.name,
+               s.describes_model() ? "; list it in ModelKind::shared, or use another name" : "; use another name");
+  }
 }
 
 const Setting* find_setting(std::string_view name) {

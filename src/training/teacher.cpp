@@ -39,10 +39,11 @@ Teacher::Teacher(const RunConfig& config, const Vocabulary& vocabulary, const st
   if (!directory.empty() && path_exists(own) && path_exists(its) && read_file(own) == read_file(its))
     throw UsageError(cat(where, ": is the run's own directory; choose another --out, to keep the teacher"));
   TrainedModel loaded;
+  if (!path_exists(path)) fail(where, ": no such run; name the directory of a trained run");
   try {
     loaded = load_model(path);
   } catch (const Error& e) {
-    fail(where, ": cannot load the teacher (", e.what(), "); name the directory of a trained run");
+    fail("--teacher: ", e.what());  // the message names the path, or a file there
   }
   const Vocabulary& theirs = loaded.info.vocabulary;
   if (theirs.characters() != vocabulary.characters())

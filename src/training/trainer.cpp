@@ -274,7 +274,8 @@ double Trainer::forward_backward() {
     std::optional<HeadDropout> drop;  // created after the teacher ran, so the teacher keeps all heads
     if (c.head_dropout > 0) drop.emplace(c.head_dropout);
     Tape tape;
-    const Tensor logits = model_->carry(inputs, c.batch, lanes_ ? std::span(carried_[i]) : std::span<Tensor>());
+    const auto state = lanes_ ? std::span(carried_[i]) : std::span<Tensor>();
+    const Tensor logits = checked_logits(model_->carry(inputs, c.batch, state), *model_, c, c.batch, c.context);
     const Tensor entropy = cross_entropy(logits, targets);
     const Tensor total = teacher_
                              ? add(scale(entropy, 1 - c.distill_weight),
@@ -306,8 +307,7 @@ void Trainer::train_step(StepRecord& record) {
   const Rng batches_before = batches_, dropout_before = generator();
   carried_before_ = carried_;
   const double loss = forward_backward();
-  // The gradients are summed over the batches; the update uses their mean.
-  const auto batches = static_cast<double>(c.accumulate);
+  const auto batches = static_cast<double>(c.accumulate);  // gradients are sums over these; the update uses the mean
   record.loss = loss / batches;
   record.grad_norm = gradient_norm(optimizer_->parameters()) / batches;
   if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm)) {

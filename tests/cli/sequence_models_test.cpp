@@ -108,6 +108,24 @@ TEST_F(SequenceModels, PairsAreSampledEvaluatedAndDrawn) {
   EXPECT_EQ(run_program(resumed).code, 0);
 }
 
+TEST_F(SequenceModels, FewPairsAreTrainedWithAWarningThatNothingIsValidated) {
+  const std::string file = directory_ / "few.txt";
+  const std::string warning =
+      cat("warning: ", file,
+          ": too short for a validation part of 0.1 of the text, so nothing is validated; use a "
+          "longer text or a larger --val-fraction\n");
+  write_file_atomically(file, "12\tba\n3\tc\n21\tab\n1\ta\n");
+  const Result few = run_program(tiny("encoder-decoder", directory_ / "few", {"--pairs", file, "--quiet"}));
+  EXPECT_EQ(few.code, 0) << few.err;
+  EXPECT_EQ(few.err, warning);
+  const Result chosen =
+      run_program(tiny("encoder-decoder", directory_ / "none", {"--pairs", file, "--val-fraction", "0", "--quiet"}));
+  EXPECT_EQ(chosen.err, "");
+  write_file_atomically(file, "12\tba\n3\tc\n21\tab\n1\ta\n4\td\n5\te\n6\tf\n7\tg\n8\th\n9\ti\n");
+  const Result enough = run_program(tiny("encoder-decoder", directory_ / "enough", {"--pairs", file, "--quiet"}));
+  EXPECT_EQ(enough.err, "");
+}
+
 TEST_F(SequenceModels, PairsThatCannotBeUsedAreRefused) {
   const std::string run = pairs();
   const Files before = files_of(run);
@@ -127,6 +145,15 @@ TEST_F(SequenceModels, PairsThatCannotBeUsedAreRefused) {
   expect_refused(tiny("encoder-decoder", out, {"--pairs", file_, "--corpus", "tales"}), 2,
                  "--pairs and --corpus cannot both be given");
   expect_refused({"train", "--pairs", file_, "--minutes", "1", "--out", out}, 2, "no plan for pairs");
+  for (const char* flag : {"--data", "--pairs", "--grammar"})
+    expect_refused(tiny("transformer", out, {flag, ""}), 2, cat(flag, " '': is empty; name a file"));
+  expect_refused(tiny("transformer", out, {"--teacher", ""}), 2, "--teacher '': is empty; name the directory of a run");
+  expect_refused({"eval", run, "--pairs", ""}, 2, "--pairs '': is empty; name a file");
+  expect_refused({"eval", ""}, 1, "'': is empty; name the directory of a run");
+  write_file_atomically(bad, "1\ta\n\xFF\tb\n");
+  expect_refused(tiny("encoder-decoder", out, {"--pairs", bad}), 1,
+                 "byte 4 is not UTF-8 (0xFF never occurs in UTF-8); "
+                 "convert the file to UTF-8\n");
   EXPECT_FALSE(path_exists(out));
 }
 

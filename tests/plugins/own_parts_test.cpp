@@ -2,6 +2,7 @@
 // refuses an unknown kind by name. These parts do not describe their steps, so the decoder refuses them.
 #include <gtest/gtest.h>
 
+#include "base/registration.h"
 #include "exchange/exchange.h"
 #include "headlight/generation/generate.h"
 #include "headlight/models/transformer.h"
@@ -165,7 +166,13 @@ TEST(OwnParts, CountInTheCost) {
 
 TEST(OwnParts, NamesAreChecked) {
   register_all();
-  const auto twice = [](auto add) { return error_of(add); };
+  // The error of a registration is kept until check_registrations() throws it.
+  const auto twice = [](auto add) {
+    return error_of([&] {
+      add();
+      check_registrations();
+    });
+  };
   EXPECT_EQ(twice([] {
               register_norm({"rms", "", [](Index) { return nullptr; }});
             }),

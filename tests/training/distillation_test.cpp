@@ -154,8 +154,8 @@ TEST_F(Distillation, ResumesBitForBit) {
   EXPECT_EQ(stored.teacher, c.teacher);
   // The teacher may be moved to another directory.
   std::filesystem::rename(at("teacher"), at("moved"));
-  expect_error([&] { Trainer::resume(stored, load_run_data(stored), at("part")); },
-               {"--teacher ", "cannot load the teacher", "no such run", "name the directory of a trained run"});
+  EXPECT_EQ(error_of([&] { Trainer::resume(stored, load_run_data(stored), at("part")); }),
+            cat("--teacher ", at("teacher"), ": no such run; name the directory of a trained run"));
   RequestedSettings asked;
   asked.flags = {{"teacher", at("moved")}};
   const RunConfig moved = resolve_resumed(asked, RunDirectory(at("part")).load_info(), at("part"));
@@ -203,7 +203,7 @@ TEST_F(Distillation, ATeacherThatDoesNotFitIsRefused) {
   EXPECT_TRUE(contains(error_of_training(c), "has another objective than --model encoder"));
   c = student();
   write_file_atomically(at("teacher/model.safetensors"), "broken");
-  EXPECT_TRUE(contains(error_of_training(c), "cannot load the teacher ("));
+  EXPECT_EQ(error_of_training(c).rfind(cat("--teacher: ", at("teacher"), "/"), 0), 0u);
   remove_file(at("teacher/model.safetensors"));
   EXPECT_TRUE(contains(error_of_training(c), "has no checkpoint yet"));
 }

@@ -2,6 +2,7 @@
 // families.
 #include <gtest/gtest.h>
 
+#include "base/registration.h"
 #include "headlight/models/registry.h"
 #include "headlight/models/transformer.h"
 #include "support/expect_error.h"
@@ -23,18 +24,33 @@ ModelKind nothing(const std::string& name) {
       }};
 }
 
+// The error of a registration, which a table keeps until check_registrations() throws it.
+template <class Register>
+std::string kept_error_of(const Register& add) {
+  EXPECT_EQ(error_of(add), "(no error)");
+  return error_of(check_registrations);
+}
+
 TEST(Registry, RefusesNamesThatAreTakenAndSettingsThatDiffer) {
   EXPECT_TRUE(
-      contains(error_of([] { register_model(nothing("transformer")); }), "there is a family transformer already"));
-  EXPECT_TRUE(contains(error_of([] { register_model(nothing("")); }), "needs a name"));
-  EXPECT_TRUE(contains(error_of([] { register_model({.name = "x", .help = "", .make = {}}); }), "make function"));
+      contains(kept_error_of([] { register_model(nothing("transformer")); }), "there is a family transformer already"));
+  EXPECT_TRUE(contains(kept_error_of([] { register_model(nothing("")); }), "needs a name"));
+  EXPECT_TRUE(contains(kept_error_of([] { register_model({.name = "x", .help = "", .make = {}}); }), "make function"));
+  ModelKind other = nothing("other-kernel");
+  other.settings = {integer_setting("kernel", 3, 2, 1024, "tokens that each convolution reads")};
+  EXPECT_EQ(kept_error_of([&] { register_model(other); }),
+            "register_model: the setting kernel of other-kernel differs from that of conv; use another name");
+  EXPECT_EQ(find_model("other-kernel"), nullptr);
 }
 
 TEST(Registry, RefusesPatternsThatAreTakenOrUnknown) {
   const auto make = [](Index) -> std::shared_ptr<const AttentionPattern> { return nullptr; };
-  EXPECT_TRUE(contains(error_of([&] { register_attention({"window", "", "W", make}); }), "the name window is taken"));
-  EXPECT_TRUE(contains(error_of([&] { register_attention({"", "", "", make}); }), "no name or no function"));
-  EXPECT_TRUE(contains(error_of([] { register_attention({"x", "", "", {}}); }), "no name or no function"));
+  EXPECT_TRUE(contains(kept_error_of([&] {
+                         register_attention({"window", "", "W", make});
+                       }),
+                       "the name window is taken"));
+  EXPECT_TRUE(contains(kept_error_of([&] { register_attention({"", "", "", make}); }), "no name or no function"));
+  EXPECT_TRUE(contains(kept_error_of([] { register_attention({"x", "", "", {}}); }), "no name or no function"));
   const auto check = [](auto change) {
     TransformerConfig c;
     c.vocabulary = 5;

@@ -36,9 +36,9 @@ const Flag* find_flag(const Command& command, std::string_view name) {
   std::vector<std::string> names;
   for (const Flag& flag : command.flags) names.push_back(flag.name);
   const std::string near = did_you_mean(word, names);
-  throw UsageError(
-      cat("--", word, ": headlight ", command.name, " has no such flag",
-          near.empty() ? cat("; see headlight ", command.name, " --help") : cat("; did you mean --", near, "?")));
+  throw UsageError(cat(
+      "--", word, ": ", short_name(), " ", command.name, " has no such flag",
+      near.empty() ? cat("; see ", short_name(), " ", command.name, " --help") : cat("; did you mean --", near, "?")));
 }
 
 template <class T>
@@ -67,7 +67,7 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
       continue;
     }
     if (word[1] != '-')
-      throw UsageError(cat(word, ": flags begin with two dashes; see headlight ", command.name, " --help"));
+      throw UsageError(cat(word, ": flags begin with two dashes; see ", short_name(), " ", command.name, " --help"));
     const std::size_t equals = word.find('=');
     std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const Flag* flag = find_flag(command, name);
@@ -106,7 +106,7 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
                          operands_.size() > command.most_operands && !command.operand_flag.empty()
                              ? cat("; did you mean --", command.operand_flag, " ", quoted(operands_.back()), "?")
                              : "",
-                         "; usage: headlight ", command.name, " ", command.usage));
+                         "; usage: ", short_name(), " ", command.name, " ", command.usage));
   }
 }
 
@@ -175,7 +175,7 @@ std::string wrapped(const std::string& left, const std::string& text) {
 }
 
 std::string flag_help(const Flag& flag) {
-  return cat(flag.help, flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"));
+  return cat(in_own_name(flag.help), flag.default_text.empty() ? "" : cat(" [", flag.default_text, "]"));
 }
 
 std::string flag_line(const Flag& flag, const std::string& indent) {
@@ -186,16 +186,16 @@ std::string flag_line(const Flag& flag, const std::string& indent) {
 }
 
 std::string help_text(const Command& command) {
-  std::string text = cat(command.summary, "\n\n", wrapped(cat("Usage: headlight ", command.name, " "), command.usage),
-                         "\nExamples:\n");
-  for (const std::string& example : command.examples) text += cat("  ", example, "\n");
+  std::string text = cat(in_own_name(command.summary), "\n\n",
+                         wrapped(cat("Usage: ", short_name(), " ", command.name, " "), command.usage), "\nExamples:\n");
+  for (const std::string& example : command.examples) text += cat("  ", in_own_name(example), "\n");
   std::string group;
   for (const Flag& flag : command.flags) {
     if (flag.group != group) text += cat("\n", group = flag.group, ":\n");
     text += flag_line(flag, "  ");
   }
   text += "\nHelp:\n  -h, --help            this text\n";
-  return command.notes.empty() ? text : cat(text, "\n", command.notes);
+  return command.notes.empty() ? text : cat(text, "\n", in_own_name(command.notes));
 }
 
 Flag with_choices(Flag flag, std::vector<std::string> choices) {
@@ -243,6 +243,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (const auto pairs = args.text("pairs")) {
     if (args.has("data") || args.has("corpus"))
       throw UsageError(cat("--pairs and --", args.has("data") ? "data" : "corpus", " cannot both be given"));
+    if (pairs->empty()) throw UsageError("--pairs '': is empty; name a file");
     RunConfig config = info.config;
     config.folder = "";
     config.pairs = *pairs;
@@ -289,18 +290,6 @@ void check_out_directory(const std::string& directory, bool force, const std::st
   if (!force) fail(directory, ": already contains a run; ", how, ", or choose another --out");
   if (!is_run(directory))
     fail(run.file("config.json"), ": does not belong to a run, and --force replaces only runs; choose another --out");
-}
-
-namespace {
-std::string& called_as() {
-  static std::string name = "headlight";
-  return name;
-}
-}  // namespace
-
-const std::string& program_name() { return called_as(); }
-void set_program_name(const std::string& name) {
-  if (!name.empty()) called_as() = quoted(name);
 }
 
 void print(std::string_view text) {

@@ -42,8 +42,8 @@ class Arguments;
 struct Command {
   std::string name;
   std::string summary;                // one line
-  std::string usage;                  // the part of the usage line after "headlight NAME "
-  std::vector<std::string> examples;  // complete command lines
+  std::string usage;                  // the part of the usage line after the program's name and NAME
+  std::vector<std::string> examples;  // complete command lines, for in_own_name()
   std::vector<Flag> flags;
   std::string notes = "";  // text after the flags in --help
   std::size_t least_operands = 0, most_operands = 0;
@@ -131,7 +131,11 @@ void say(std::string_view text);
 void say_wrapped(const std::string& left, const std::string& text);
 // The program name as invoked ("build/headlight"), for suggested commands.
 const std::string& program_name();
+// The program name without its folder ("headlight"), for help, errors, completion and the manual page.
+const std::string& short_name();
 void set_program_name(const std::string& name);
+// `text` with short_name() instead of "headlight", where "headlight" begins a command line such as "headlight train".
+std::string in_own_name(std::string_view text);
 // Replaces line breaks and control characters, so that an error message with user input stays on one line.
 std::string one_line(std::string_view text);
 // Whether lines on standard error may be redrawn: standard error is a terminal, TERM is not dumb, NO_COLOR is not set.
@@ -169,5 +173,7 @@ Command completion_command();
 Command man_command();
 Command plot_command();
 std::vector<Command> commands();
+// The distinct first words of the commands; "heads show" counts as "heads".
+const std::vector<std::string>& command_words();
 
 }  // namespace headlight::cli

@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "base/registration.h"
 #include "base/version.h"
 #include "base/words.h"
 #include "cli/cli.h"
@@ -31,11 +32,21 @@ std::vector<Command> commands() {
           completion_command(),   man_command()};
 }
 
+const std::vector<std::string>& command_words() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> firsts;
+    for (const Command& command : commands())
+      if (command.name.find(' ') == std::string::npos) firsts.push_back(command.name);
+    return firsts;
+  }();
+  return words;
+}
+
 namespace {
 
 std::string overview() {
   std::string text =
-      "Headlight trains small transformers on text, on a CPU, and shows what their\nattention heads learned.\n\n"
+      "Headlight trains small language models on text, on a CPU, and shows what their\nattention heads learned.\n\n"
       "Usage: headlight COMMAND [OPTIONS]\n\nExamples:\n"
       "  headlight train --data my.txt --out runs/mine\n"
       "  headlight sample runs/mine --prompt \"Once\" --chars 300\n"
@@ -45,7 +56,28 @@ std::string overview() {
     left.resize(16, ' ');
     text += wrapped(left, command.summary);
   }
-  return text + "\nheadlight COMMAND --help describes a command; --version prints the version.\n";
+  return in_own_name(text + "\nheadlight COMMAND --help describes a command; --version prints the version.\n");
+}
+
+// Checks what a program registered. Errors: those of registration and check_families(); a family's own setting that is
+// named like another flag of a command.
+void check_registered() {
+  check_registrations();
+  check_families();
+  for (const Command& command : commands())
+    for (const ModelKind& kind : model_kinds())
+      for (const ModelSetting& own : kind.settings) {
+        const auto clash = [&](const std::string& flag) {
+          fail("model ", kind.name, ": its own setting ", own.name, " is named like the flag --", flag, " of ",
+               short_name(), " ", command.name, "; use another name");
+        };
+        if (own.name == "help") clash("help");
+        Index count = 0;
+        for (const Flag& flag : command.flags) {
+          if (flag.name == own.name && ++count == 2) clash(flag.name);
+          if (flag.negatable() && own.name == "no-" + flag.name) clash(cat("no-", flag.name));
+        }
+      }
 }
 
 // The command without flags that do not apply to the model family that `words` names.
@@ -105,8 +137,8 @@ int run(const std::vector<std::string>& words) {
   }
   for (const char* other : {"help", "--help", "--version"}) names.emplace_back(other);
   const std::string near = did_you_mean(wanted, names);
-  throw UsageError(
-      cat(wanted, ": unknown command", near.empty() ? "; see headlight --help" : cat("; did you mean ", near, "?")));
+  throw UsageError(cat(wanted, ": unknown command",
+                       near.empty() ? cat("; see ", short_name(), " --help") : cat("; did you mean ", near, "?")));
 }
 
 }  // namespace
@@ -119,16 +151,17 @@ int headlight::command_line(int argc, char** argv) {
 #endif
   try {
     if (argc > 0) cli::set_program_name(argv[0]);
+    cli::check_registered();
     const int code = cli::run(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
     cli::finish_output();
     return code;
   } catch (const Error& e) {
-    cli::say(cat("headlight: ", cli::one_line(e.what())));
+    cli::say(cat(cli::short_name(), ": ", cli::in_own_name(cli::one_line(e.what()))));
     return e.exit_code();
   } catch (const std::bad_alloc&) {
-    cli::say("headlight: out of memory; use a smaller --batch, --context or --width");
+    cli::say(cat(cli::short_name(), ": out of memory; use a smaller --batch, --context or --width"));
   } catch (const std::exception& e) {
-    cli::say(cat("headlight: ", cli::one_line(e.what())));
+    cli::say(cat(cli::short_name(), ": ", cli::one_line(e.what())));
   }
   return 1;
 }

@@ -29,11 +29,8 @@ std::vector<std::string> flag_words(const Command& command) {
   return words;
 }
 
-// The distinct first words of the commands; "heads show" counts as "heads".
 std::vector<std::string> first_words() {
-  std::vector<std::string> words;
-  for (const Command& command : commands())
-    if (command.name.find(' ') == std::string::npos) words.push_back(command.name);
+  std::vector<std::string> words = command_words();
   words.push_back("help");
   return words;
 }
@@ -42,6 +39,17 @@ std::vector<std::string> second_words(const std::string& first) {
   for (const Command& command : commands())
     if (command.name.rfind(first + " ", 0) == 0) words.push_back(command.name.substr(first.size() + 1));
   return words;
+}
+
+// The script with the program's name in the names of its shell functions, so that several programs can have completion.
+std::string with_own_functions(std::string script) {
+  constexpr std::string_view kPrefix = "_headlight_";
+  std::string own = cat("_", short_name(), "_");
+  std::replace_if(
+      own.begin(), own.end(), [](char c) { return c == '.' || c == '+' || c == '-'; }, '_');
+  for (std::size_t at = 0; (at = script.find(kPrefix, at)) != std::string::npos; at += own.size())
+    script.replace(at, kPrefix.size(), own);
+  return script;
 }
 
 // The completion function for bash; zsh runs the same function. One `case` lists the flags of each "command", another
@@ -89,20 +97,23 @@ std::string bash_function() {
       "    local IFS=$'\\n'\n    COMPREPLY+=($(compgen -f -- \"$word\"))\n  fi\n}\n");
 }
 
-std::string bash_script() { return cat(bash_function(), "complete -F _headlight_words headlight\n"); }
+std::string bash_script() {
+  return with_own_functions(cat(bash_function(), "complete -F _headlight_words ", short_name(), "\n"));
+}
 
 // The zsh script works both with `source` and as a file in $fpath, which zsh runs as a function at the first
 // completion. Because zsh has no compopt, the script requests words and files one after the other.
 std::string zsh_script() {
-  return cat("#compdef headlight\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
-             "_headlight_complete() {\n"
-             "  local headlight_only=words none=1\n"
-             "  _bash_complete -F _headlight_words && none=0\n"
-             "  headlight_only=files\n"
-             "  _bash_complete -o filenames -F _headlight_words && none=0\n"
-             "  return none\n}\n"
-             "compdef _headlight_complete headlight\n"
-             "if [ \"${funcstack[1]}\" = _headlight ]; then _headlight_complete; fi\n");
+  return with_own_functions(
+      cat("#compdef ", short_name(), "\nautoload -Uz bashcompinit && bashcompinit\n", bash_function(),
+          "_headlight_complete() {\n"
+          "  local headlight_only=words none=1\n"
+          "  _bash_complete -F _headlight_words && none=0\n"
+          "  headlight_only=files\n"
+          "  _bash_complete -o filenames -F _headlight_words && none=0\n"
+          "  return none\n}\n"
+          "compdef _headlight_complete ",
+          short_name(), "\nif [ \"${funcstack[1]}\" = _", short_name(), " ]; then _headlight_complete; fi\n"));
 }
 
 std::string fish_quoted(const std::string& text) {
@@ -112,7 +123,8 @@ std::string fish_quoted(const std::string& text) {
 }
 
 std::string fish_script() {
-  std::string text = "complete -c headlight -n __fish_use_subcommand -f -l help\n";
+  const std::string begin = cat("complete -c ", short_name(), " -n ");
+  std::string text = cat(begin, "__fish_use_subcommand -f -l help\n");
   for (const Command& command : commands()) {
     const std::size_t space = command.name.find(' ');
     const std::string first = command.name.substr(0, space), seen = cat("__fish_seen_subcommand_from ", first);
@@ -123,20 +135,19 @@ std::string fish_script() {
     const std::string before = second.empty() ? "__fish_use_subcommand" : seen + no_second;
     const std::string inside =
         second.empty() ? seen + no_second : cat(seen, "; and __fish_seen_subcommand_from ", second);
-    text += cat("complete -c headlight -n ", fish_quoted(before), second.empty() ? " -f" : "", " -a ",
-                second.empty() ? first : second, " -d ", fish_quoted(command.summary), "\n");
+    text += cat(begin, fish_quoted(before), second.empty() ? " -f" : "", " -a ", second.empty() ? first : second,
+                " -d ", fish_quoted(in_own_name(command.summary)), "\n");
     const auto flag_line = [&](const std::string& name, const Flag& flag) {
-      return cat("complete -c headlight -n ", fish_quoted(inside), " -l ", name, flag.placeholder.empty() ? "" : " -r",
+      return cat(begin, fish_quoted(inside), " -l ", name, flag.placeholder.empty() ? "" : " -r",
                  flag.choices.empty() ? "" : cat(" -f -a ", fish_quoted(joined(flag.choices))), " -d ",
-                 fish_quoted(flag.help), "\n");
+                 fish_quoted(in_own_name(flag.help)), "\n");
     };
     for (const Flag& flag : command.flags) {
       text += flag_line(flag.name, flag);
       if (flag.negatable()) text += flag_line("no-" + flag.name, flag);
     }
     if (!command.operand_choices.empty())
-      text += cat("complete -c headlight -n ", fish_quoted(inside), " -f -a ",
-                  fish_quoted(joined(command.operand_choices)), "\n");
+      text += cat(begin, fish_quoted(inside), " -f -a ", fish_quoted(joined(command.operand_choices)), "\n");
   }
   return text;
 }
@@ -166,18 +177,24 @@ std::string roff(const std::string& text) {
 }
 
 int run_man(const Arguments&) {
-  std::string text = cat(".TH HEADLIGHT 1 \"\" \"headlight ", version(),
-                         "\" \"User Commands\"\n.SH NAME\nheadlight \\- train small transformers on text and analyze "
-                         "their attention heads\n.SH SYNOPSIS\n.B headlight\n.I COMMAND\n[OPTIONS]\n.SH COMMANDS\n");
+  const std::string& name = short_name();
+  std::string title = name;
+  std::transform(title.begin(), title.end(), title.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::string text =
+      cat(".TH ", title, " 1 \"\" \"headlight ", version(), "\" \"User Commands\"\n.SH NAME\n", roff(name),
+          " \\- train small language models on text and analyze their attention heads\n.SH SYNOPSIS\n.B ", roff(name),
+          "\n.I COMMAND\n[OPTIONS]\n.SH COMMANDS\n");
   for (const Command& command : commands()) {
-    text += cat(".SS ", roff(cat("headlight ", command.name)), "\n", roff(command.summary), "\n.PP\n.B ",
-                roff(cat("headlight ", command.name)), "\n", roff(command.usage), "\n.PP\nExamples:\n.nf\n");
-    for (const std::string& example : command.examples) text += cat(roff(example), "\n");
+    const std::string call = roff(cat(name, " ", command.name));
+    text += cat(".SS ", call, "\n", roff(in_own_name(command.summary)), "\n.PP\n.B ", call, "\n", roff(command.usage),
+                "\n.PP\nExamples:\n.nf\n");
+    for (const std::string& example : command.examples) text += cat(roff(in_own_name(example)), "\n");
     text += ".fi\n";
     for (const Flag& flag : command.flags)
       text += cat(".TP\n.B ", roff(cat("--", flag.negatable() ? "[no-]" : "", flag.name)),
                   flag.placeholder.empty() ? "" : cat(" ", flag.placeholder), "\n", roff(flag_help(flag)), "\n");
-    if (!command.notes.empty()) text += cat(".PP\n.nf\n", roff(command.notes), ".fi\n");
+    if (!command.notes.empty()) text += cat(".PP\n.nf\n", roff(in_own_name(command.notes)), ".fi\n");
   }
   text += ".SH EXIT STATUS\n0 success, 1 failure, 2 usage error, 3 training diverged, 130 interrupted.\n";
   text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf not empty: plain lines instead of the live view.\n";

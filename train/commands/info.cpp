@@ -121,7 +121,7 @@ void print_json(const std::string& directory, const TrainedModel& trained, const
       .set("settings", to_json(info.config))
       .set("parameters", trained.model->parameter_count())
       .set("weight_bytes", weight_bytes(*trained.model))
-      .set("training_bytes", info.config.memory(info.vocabulary.size()))
+      .set("training_bytes", info.config.has_cost() ? Json(info.config.memory(info.vocabulary.size())) : Json())
       .set("best_step", trained.step)
       .set("best_val_loss", Json::finite_or_null(trained.val_loss))
       .set("steps_done", history.empty() ? Json() : Json(history.back().step))
@@ -147,9 +147,11 @@ void print_model(const TrainedModel& trained) {
                       " norm ", c.pre_norm ? "before" : "after", " each layer, ",
                       hidden == 0 ? "" : text_of(c, "activation") + ", ", c.bias ? "with biases, " : "without biases, ",
                       c.tied ? "output tied to" : "output untied from", " the embedding")));
-  print(wrapped(label("size"),
-                cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)),
-                    "B of weights; training takes about ", count_text(c.memory(trained.info.vocabulary.size())), "B")));
+  print(
+      wrapped(label("size"),
+              cat(model.parameter_count(), " parameters: ", count_text(weight_bytes(model)), "B of weights; ",
+                  c.has_cost() ? cat("training takes about ", count_text(c.memory(trained.info.vocabulary.size())), "B")
+                               : cat("no memory estimate, because the model ", c.model, " has no cost function"))));
 }
 
 void print_training(const TrainedModel& trained, const std::vector<StepRecord>& history) {

@@ -1,6 +1,7 @@
 // The lines after a validation on a text with a known distribution: loss by rule, distance from reference predictors.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/format.h"
 #include "cli/cli.h"
@@ -12,7 +13,8 @@ namespace headlight::cli {
 
 namespace {
 
-// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss.
+// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss. The order is always
+// that of the record, so that the lines of two validations can be compared.
 constexpr std::size_t kMaxRules = 8, kSomeRules = 5;
 
 double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
@@ -37,9 +39,11 @@ std::string rule_loss_lines(const StepRecord& record) {
   std::vector<RuleLoss> rules = record.rules;
   if (rules.empty()) return "";
   if (rules.size() > kMaxRules) {
-    std::stable_sort(rules.begin(), rules.end(),
-                     [](const RuleLoss& a, const RuleLoss& b) { return total_excess(a) > total_excess(b); });
-    rules.resize(kSomeRules);
+    std::vector<double> excess;
+    for (const RuleLoss& r : rules) excess.push_back(total_excess(r));
+    std::sort(excess.begin(), excess.end(), std::greater<>());
+    const double least = excess[kSomeRules - 1];
+    std::erase_if(rules, [&](const RuleLoss& r) { return total_excess(r) < least; });
   }
   std::vector<std::string> losses, distances;
   for (const RuleLoss& r : rules)

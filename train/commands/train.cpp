@@ -141,15 +141,16 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
   say(cat("plan    ", counted(c.steps, "step"), " of ", counted(c.batch * c.accumulate, "window"), ": ",
           count_text(seen), " tokens",
           d.fresh.empty() ? cat(", ", fixed_text(seen / train, 1), " times the text") : ""));
-  say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, about ",
-          count_text(c.memory(d.vocabulary.size())), "B of memory"));
+  say(cat("machine ", counted(thread_count(), "thread"), ", ", isa_name(current_isa()), " kernels, ",
+          c.has_cost() ? cat("about ", count_text(c.memory(d.vocabulary.size())), "B of memory")
+                       : cat("no memory estimate, because the model ", c.model, " has no cost function")));
   if (!has_threads()) say("        built without OpenMP: one thread only");
   if (c.precision == Precision::kBf16)
     say(has_fast_bf16() ? "        bfloat16 products"
                         : "        bfloat16 products on float32 units: not faster than float32 on this CPU");
   say(cat("run     ", directory));
   if (d.has_floor()) say("rules   below: the loss of each rule, or loss/floor if the floor is not 0");
-  if (c.watch_heads) say("heads   below: each head's role so far, and its kappa; see headlight heads");
+  if (c.watch_heads) say(cat("heads   below: each head's role so far, and its kappa; see ", program_name(), " heads"));
 }
 
 View chosen_view(const Arguments& args) {
@@ -183,7 +184,9 @@ int run_train(const Arguments& args) {
   if (resume && args.has("preset"))
     throw UsageError("--resume and --preset cannot both be given, because a resumed run keeps its settings");
   RequestedSettings asked = requested_settings(args);
+  asked.any_family = resume || args.has("init");
   RunConfig config = resolve(asked);  // report a wrong flag before loading a model
+  asked.any_family = false;
   std::optional<TrainedModel> start;
   if (const auto init = args.text("init")) {
     start = load_model(*init);
@@ -192,6 +195,7 @@ int run_train(const Arguments& args) {
     config = resolve(asked);
   }
   // Load the text with the smallest context; the plan chooses the real one.
+  if (!resume && asked.wants_plan()) check_plannable(asked, config);
   if (asked.wants_plan() && !asked.has_size()) config = resolve(asked, [](RunConfig& c) { c.context = 8; });
   const std::string directory = args.text("out", default_directory(config));
   if (directory.empty()) throw UsageError("--out '': is empty; name a directory");
@@ -222,6 +226,9 @@ int run_train(const Arguments& args) {
     return load_run_data(config, &known);
   }() : load_run_data(config, start ? &start->info.vocabulary : nullptr);
   const View view = chosen_view(args);
+  if (data.validation.ids.empty() && config.val_fraction > 0)
+    say(cat("warning: ", data.source, ": too short for a validation part of ", config.val_fraction,
+            " of the text, so nothing is validated; use a longer text or a larger --val-fraction"));
   std::optional<Plan> plan;
   if (!resume && asked.wants_plan()) {
     const double minutes = args.real("minutes", 5, 0.05, 100'000);

@@ -39,7 +39,9 @@ std::string title_of(const Trainer& trainer) {
   const std::string& source = trainer.data().source;
   return cat(source.substr(source.find_last_of('/') + 1), ": ",
              count_text(static_cast<double>(trainer.model().parameter_count())), " parameters, ",
-             counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width, ", context ", c.context);
+             c.is_transformer() ? cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width,
+                                      ", context ", c.context)
+                                : cat(c.model, ", ", trainer.model().summary()));
 }
 
 std::vector<Level> levels_of(const RunInfo& info) {
@@ -90,6 +92,7 @@ TrainingProgress::TrainingProgress(const Trainer& trainer, View view, const Head
   board_.title = title_of(trainer);
   board_.levels = levels_of(trainer.info());
   recall();
+  if (!c.has_cost()) return;
   flops_per_second_at_peak_ = 1e9 * fma_peak(thread_count());
   flops_per_token_ = step_flops(c, trainer.data().vocabulary.size()) / static_cast<double>(c.batch * c.context);
 }

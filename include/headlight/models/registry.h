@@ -67,19 +67,23 @@ struct ModelCost {
 struct ModelKind {
   std::string name, help;
   // The shared settings that the family uses, out of layers, heads, width, hidden, dropout, tied, ... (see
-  // `headlight models`). All families use context.
+  // `headlight models`). All families use context. The default of hidden, -1, reaches `make` as a width: 4 times width,
+  // or 8/3 times if the family uses feed-forward and its part has three matrices. 0 means no feed-forward parts.
   std::vector<std::string> shared = {};
+  // The family's own settings. Their names differ from those of shared settings and of all other flags.
   std::vector<ModelSetting> settings = {};
   // Builds a model with random weights from generator(). Errors: impossible sizes or combinations, in one line that
   // names the setting.
   std::function<std::unique_ptr<LanguageModel>(const ModelOptions&, Index vocabulary)> make;
-  // May be empty: the family then has no --minutes and no memory estimate. Errors: as for make.
+  // May be empty: the family then has no --minutes and no memory estimate, and training with --data needs --steps.
+  // Errors: as for make.
   std::function<ModelCost(const ModelOptions&, Index vocabulary)> cost = {};
   bool heads = false;  // whether `make` returns a HeadedModel
 };
 
-// Adds a family; call before command_line(). Errors: no name or make, a name that is taken, a setting that another
-// family declares differently.
+// Adds a family; call before command_line(), or before main(). Errors, which command_line() or the first find_model()
+// throws: no name or make, a name that is taken, a setting that another family declares differently, a bad default.
+// command_line() also refuses unknown names in `shared` and settings named like other flags.
 void register_model(ModelKind kind);
 // All families, the built-in ones first.
 const std::deque<ModelKind>& model_kinds();

@@ -20,7 +20,7 @@ struct ActivationKind {
   // y[i] = f(x[i]) for n numbers, where y may be x. Null: generation runs the model on the whole window for each token.
   void (*values)(Index n, const float* x, float* y) = nullptr;
 };
-// Errors: no name or apply, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or apply, a name that is taken.
 void register_activation(ActivationKind kind);
 const std::deque<ActivationKind>& activation_kinds();
 // Error: no such activation; the message lists all of them.
@@ -59,7 +59,7 @@ struct FeedForwardKind {
   Index matrices;  // matrices of C F weights each; the default F = 8 C / matrices gives all parts equally many weights
   std::function<std::unique_ptr<FeedForward>(const FeedForwardOptions&)> make;
 };
-// Errors: no name or make, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or make, a name that is taken.
 void register_feed_forward(FeedForwardKind kind);
 const std::deque<FeedForwardKind>& feed_forward_kinds();
 // Error: no such part; the message lists all of them.

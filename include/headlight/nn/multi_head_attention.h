@@ -68,7 +68,7 @@ struct AttentionKind {
   // The name for lists of choices: "full", "window:W".
   std::string shown() const { return argument.empty() ? name : name + ":" + argument; }
 };
-// Errors: no name or make, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or make, a name that is taken.
 void register_attention(AttentionKind kind);
 const std::deque<AttentionKind>& attention_kinds();
 // The pattern that `text` selects, such as "window:32". Error: no such pattern; the message lists all of them.

@@ -33,7 +33,7 @@ struct NormKind {
   std::string name, help;
   std::function<std::unique_ptr<Norm>(Index width)> make;
 };
-// Errors: no name or make, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or make, a name that is taken.
 void register_norm(NormKind kind);
 const std::deque<NormKind>& norm_kinds();
 // Error: no such norm; the message lists all of them.

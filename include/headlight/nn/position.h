@@ -45,7 +45,7 @@ struct PositionKind {
   // The number of parameters; empty: none.
   std::function<double(Index context, Index width)> parameters = {};
 };
-// Errors: no name or make, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or make, a name that is taken.
 void register_position(PositionKind kind);
 const std::deque<PositionKind>& position_kinds();
 // Error: no such encoding; the message lists all of them.

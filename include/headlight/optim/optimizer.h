@@ -162,7 +162,7 @@ struct OptimizerKind {
 
   bool uses(const std::string& flag) const;
 };
-// Errors: no name or make, a name that is taken.
+// Errors, which command_line() or the first look-up of a part throws: no name or make, a name that is taken.
 void register_optimizer(OptimizerKind kind);
 const std::deque<OptimizerKind>& optimizer_kinds();
 // Error: no such optimizer; the message lists all of them.
