@@ -143,6 +143,11 @@ std::vector<Setting> make_settings() {
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
   choice("precision", choices_of<&R::precision, kPrecisions>(), "Training",
          "operands of matrix products in training steps (bf16 is faster on a CPU with AVX512-BF16): ");
+  yes_no(
+      "remat", &R::remat, "Training",
+      "recompute attention outputs, norms and activations in the backward pass instead of storing them: less memory, "
+      "the same results");
+  s.back().free_on_resume = true;
   number("head-dropout", &R::head_dropout, "Training", 0, 1,
          "probability of dropping a head of a transformer, by sequence and layer (Zhou et al. 2020)")
       .highest_excluded = true;
