@@ -129,7 +129,9 @@ TEST(Remat, GradientsOverwriteOnlyUnsharedInputs) {
                                              : Shape{2, heads + 2 * key_heads, length, size},
                                       0, 1, rng);
             x.set_requires_grad(true);
-            const AttentionOptions o{.causal = true, .window = window};
+            AttentionOptions o;
+            o.causal = true;
+            o.window = window;
             const RematScope scope(remat);
             Tape tape;
             Tensor q, k, v, z;
