@@ -214,6 +214,15 @@ TEST_P(Families, RematerializationChangesNoBit) {
   }
 }
 
+TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
+  RunConfig c;
+  c.remat = true;
+  c.check();
+  c.model = "lstm";
+  EXPECT_EQ(error_of([&] { c.check(); }),
+            "--remat: the model lstm stores nothing that could be recomputed; leave it out");
+}
+
 TEST_P(Families, AReaderGivesTheModelsLogits) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
