@@ -148,8 +148,8 @@ double fma_peak(int threads) {
 }
 
 double measure_bandwidth(Index bytes, int threads, Traffic traffic) {
-  constexpr Index kMost = Index{1} << 32;
-  if (bytes <= 0 || bytes > kMost)
+  constexpr Index kMax = Index{1} << 32;
+  if (bytes <= 0 || bytes > kMax)
     fail("measure_bandwidth: ", bytes, " bytes are outside 1 to 2^32; pass a size in this range");
   const ThreadScope scope(threads);
   const Index stride_bytes = kStride * static_cast<Index>(sizeof(float));

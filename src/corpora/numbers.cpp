@@ -11,7 +11,7 @@ namespace headlight {
 
 namespace {
 
-constexpr int kMostDigits = 4;
+constexpr int kMaxDigits = 4;
 enum Rule : std::uint8_t { kSource, kTab, kTarget, kLineBreak };
 constexpr detail::NamedRule kRules[] = {{"source", "a symbol before the tab"},
                                         {"tab", "the tab; uncertain if a longer source begins the same way"},
@@ -86,7 +86,7 @@ std::string number_words(Index number) {
                                        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
   static const char* const kTens[] = {"",      "",      "twenty",  "thirty", "forty",
                                       "fifty", "sixty", "seventy", "eighty", "ninety"};
-  if (number < 0 || number > kMostNumber) fail("numbers: ", number, " is outside 0 to ", kMostNumber);
+  if (number < 0 || number > kMaxNumber) fail("numbers: ", number, " is outside 0 to ", kMaxNumber);
   if (number < 20) return kSmall[number];
   const auto with_rest = [](const std::string& head, Index rest) {
     return rest == 0 ? head : cat(head, " ", number_words(rest));
@@ -103,8 +103,7 @@ TracedText draw_numbers(Index chars, std::uint64_t seed, Trace trace) {
     fail("corpus: ", counted(chars, "character"), ": the count must lie in 1..", kMaxCorpusChars);
   const bool held_out = seed == kHeldOutSeed;
   std::vector<std::vector<Index>> by_digits;
-  for (int digits = held_out ? 3 : 1; digits <= kMostDigits; ++digits)
-    by_digits.push_back(numbers_of(digits, held_out));
+  for (int digits = held_out ? 3 : 1; digits <= kMaxDigits; ++digits) by_digits.push_back(numbers_of(digits, held_out));
   TracedText out;
   detail::set_rules(out, kRules);
   const Lines lines(trace == Trace::kFull && !held_out ? by_digits : std::vector<std::vector<Index>>());

@@ -8,9 +8,9 @@
 
 namespace headlight {
 
-inline constexpr Index kMostNumber = 9999;
+inline constexpr Index kMaxNumber = 9999;
 
-// "one thousand two hundred thirty four" for 1234. Error: outside 0..kMostNumber.
+// "one thousand two hundred thirty four" for 1234. Error: outside 0..kMaxNumber.
 std::string number_words(Index number);
 // Whether a number is held out: a tenth of the numbers from 100 up. Every word also occurs in numbers that are not held
 // out.

@@ -11,19 +11,19 @@
 namespace headlight {
 
 namespace {
-constexpr int kMostOrder = 8;
+constexpr int kMaxOrder = 8;
 }
 
 NgramModel::NgramModel(std::span<const std::int32_t> text, Index vocabulary, int order, Index most_tokens,
                        Index most_ngrams)
     : vocabulary_(vocabulary), order_(order), nodes_(1), slots_(1024) {
-  if (order < 1 || order > kMostOrder) fail("n-grams: order ", order, " is outside 1 to ", kMostOrder);
+  if (order < 1 || order > kMaxOrder) fail("n-grams: order ", order, " is outside 1 to ", kMaxOrder);
   // Counts have 32 bits.
   const Index tokens = std::min({static_cast<Index>(text.size()), most_tokens, Index{1} << 31});
   if (tokens < 1) fail("n-grams: the text is empty; pass at least one token");
   // The nodes of the n-grams that end at the last token, indexed by length; 0 if the n-gram would begin before the
   // text.
-  std::array<std::uint32_t, kMostOrder + 1> ending{}, next{};
+  std::array<std::uint32_t, kMaxOrder + 1> ending{}, next{};
   for (Index i = 0; i < tokens; ++i) {
     if (static_cast<Index>(nodes_.size()) + order > most_ngrams && i > 0) break;
     const std::int32_t token = text[static_cast<std::size_t>(i)];

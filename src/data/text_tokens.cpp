@@ -13,7 +13,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostIds = 2048;  // of one call of read_piece
+constexpr Index kMaxIds = 2048;  // of one call of read_piece
 
 }  // namespace
 
@@ -27,7 +27,7 @@ class TextTokens::Source : public TokenSource {
   Index size() const override { return size_; }
   void read(Index first, std::span<std::int32_t> to) const override;
 
-  void keep_marks() { removes_marks_ = false; }
+  void keep_byte_order_marks() { removes_marks_ = false; }
   void add(FileBytes text, const std::string& source);
   Result finish();
 
@@ -119,7 +119,7 @@ void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
   for (auto piece = after - 1; !to.empty(); ++piece) {
     const Index end = piece + 1 == pieces_.end() ? size_ : (piece + 1)->first;
     while (first < end && !to.empty()) {
-      const auto count = static_cast<std::size_t>(std::min({static_cast<Index>(to.size()), end - first, kMostIds}));
+      const auto count = static_cast<std::size_t>(std::min({static_cast<Index>(to.size()), end - first, kMaxIds}));
       read_piece(*piece, first - piece->first, to.first(count));
       first += static_cast<Index>(count);
       to = to.subspan(count);
@@ -127,7 +127,7 @@ void TextTokens::Source::read(Index first, std::span<std::int32_t> to) const {
   }
 }
 
-// Reads at most kMostIds ids of a piece, from its token number `first` on. Error: the file changed after the scan.
+// Reads at most kMaxIds ids of a piece, from its token number `first` on. Error: the file changed after the scan.
 void TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<std::int32_t> to) const {
   // If every character is a single byte, read exactly the bytes of these ids. Otherwise read all cells in which one of
   // the characters begins, and 3 more bytes, because the last character may end there.
@@ -144,7 +144,7 @@ void TextTokens::Source::read_piece(const Piece& piece, Index first, std::span<s
   }
   begin += piece.start;
   // Characters have at most 4 bytes, and cells extend the range on both sides.
-  std::array<char, 4 * kMostIds + 2 * TextScan::kCell + 3> buffer;
+  std::array<char, 4 * kMaxIds + 2 * TextScan::kCell + 3> buffer;
   end = std::min({end + piece.start, piece.text.size(), begin + buffer.size()});
   const std::span<char> bytes = std::span(buffer).first(end - begin);
   piece.text.read(begin, bytes);
@@ -174,7 +174,7 @@ TextTokens::TextTokens(bool bytes) : source_(std::make_shared<Source>(Vocabulary
 TextTokens::~TextTokens() = default;
 TextTokens::TextTokens(TextTokens&&) noexcept = default;
 
-void TextTokens::keep_marks() { source_->keep_marks(); }
+void TextTokens::keep_byte_order_marks() { source_->keep_byte_order_marks(); }
 
 void TextTokens::add(FileBytes text, const std::string& source) { source_->add(std::move(text), source); }
 

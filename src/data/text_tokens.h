@@ -26,9 +26,9 @@ class TextTokens {
   TextTokens(TextTokens&&) noexcept;
 
   // From now on, keeps byte order marks at the start of texts as ordinary characters.
-  void keep_marks();
+  void keep_byte_order_marks();
 
-  // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_marks() was called.
+  // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_byte_order_marks() was called.
   // If the previous text does not end with a line break, inserts one, unless the known vocabulary has none.
   // Messages begin with `source`; they count bytes from 0 and characters from 1.
   // Errors (which add nothing): invalid UTF-8 (names UTF-16 and UTF-32); a character outside the known vocabulary.

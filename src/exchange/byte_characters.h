@@ -24,7 +24,7 @@ inline const std::array<char32_t, 256>& byte_characters() {
 }
 
 // Maps each byte to its character; returns UTF-8.
-inline std::string written_bytes(std::string_view bytes) {
+inline std::string bytes_to_characters(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) append_utf8(text, byte_characters()[static_cast<unsigned char>(c)]);
   return text;

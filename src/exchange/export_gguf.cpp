@@ -71,9 +71,9 @@ GgufMetadata metadata_of(const TrainedModel& trained) {
   std::vector<std::string> tokens, merges;
   for (std::int32_t id = 0; id < static_cast<std::int32_t>(c.vocabulary); ++id) {
     const std::string bytes = trained.info.vocabulary.piece(id);
-    tokens.push_back(written_bytes(bytes));
+    tokens.push_back(bytes_to_characters(bytes));
     for (std::size_t n = 1; n < bytes.size(); ++n)
-      merges.push_back(cat(written_bytes(bytes.substr(0, n)), " ", written_bytes(bytes.substr(n, 1))));
+      merges.push_back(cat(bytes_to_characters(bytes.substr(0, n)), " ", bytes_to_characters(bytes.substr(n, 1))));
   }
   std::sort(merges.begin(), merges.end());
   merges.erase(std::unique(merges.begin(), merges.end()), merges.end());

@@ -12,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-constexpr std::uint32_t kMostSize = 1u << 20;
+constexpr std::uint32_t kMaxSize = 1u << 20;
 
 class Reader {
  public:
@@ -56,7 +56,7 @@ class Reader {
   }
   Index size(const char* key) const {
     const auto value = file_.at<std::uint32_t>(cat(kind_, ".", key));
-    if (value < 1 || value > kMostSize) refuse(cat(kind_, ".", key), cat("is ", value, ", not 1 to ", kMostSize));
+    if (value < 1 || value > kMaxSize) refuse(cat(kind_, ".", key), cat("is ", value, ", not 1 to ", kMaxSize));
     return static_cast<Index>(value);
   }
   template <class T>

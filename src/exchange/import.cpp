@@ -20,7 +20,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostModelSize = Index{1} << 20;
+constexpr Index kMaxModelSize = Index{1} << 20;
 
 using Tensors = std::map<std::string, const TensorView*>;
 
@@ -156,15 +156,15 @@ TrainedModel import_hugging_face(const std::string& directory, const ImportOptio
 
   TrainedModel trained;
   RunConfig& c = trained.info.config;
-  c.layers = config.at(family.layers).as_index(1, kMostModelSize);
-  c.heads = config.at(family.heads).as_index(1, kMostModelSize);
-  c.width = config.at(family.width).as_index(1, kMostModelSize);
-  c.context = config.at(family.context).as_index(1, kMostModelSize);
-  const Index vocabulary = config.at("vocab_size").as_index(1, kMostModelSize);
+  c.layers = config.at(family.layers).as_index(1, kMaxModelSize);
+  c.heads = config.at(family.heads).as_index(1, kMaxModelSize);
+  c.width = config.at(family.width).as_index(1, kMaxModelSize);
+  c.context = config.at(family.context).as_index(1, kMaxModelSize);
+  const Index vocabulary = config.at("vocab_size").as_index(1, kMaxModelSize);
   if (options.heads > 0 && options.heads != c.heads)
     config.at(family.heads).refuse(cat("is ", c.heads, ", but --heads is ", options.heads, "; omit --heads"));
   const auto hidden = config.find(family.hidden);
-  c.hidden = hidden ? hidden->as_index(1, kMostModelSize) : 4 * c.width;
+  c.hidden = hidden ? hidden->as_index(1, kMaxModelSize) : 4 * c.width;
   if (c.hidden == 4 * c.width) c.hidden = -1;
   c.activation = activation_of(config, family);
   c.dropout = real_at(config, family.dropout, neox ? 0 : 0.1);
@@ -226,7 +226,7 @@ Index metadata_heads(const SafeTensors& file) {
   Index heads = 0;
   const std::string& text = found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), heads);
-  if (error != std::errc() || end != text.data() + text.size() || heads < 1 || heads > kMostModelSize)
+  if (error != std::errc() || end != text.data() + text.size() || heads < 1 || heads > kMaxModelSize)
     fail(file.source(), ": its metadata n_head \"", text, "\" is not a number of heads; set it with --heads");
   return heads;
 }

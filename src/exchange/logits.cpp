@@ -16,9 +16,9 @@ Index save_logits(const std::string& path, const LanguageModel& model, const Tok
   const Index context = model.context(), vocabulary = model.vocabulary();
   const std::vector<Window> windows = evaluation_windows(text, context, most);
   const auto count = static_cast<Index>(windows.size());
-  constexpr double kMostBytes = 4e9;
+  constexpr double kMaxBytes = 4e9;
   if (const double bytes = 4.0 * static_cast<double>(count) * static_cast<double>(context * vocabulary);
-      bytes > kMostBytes)
+      bytes > kMaxBytes)
     fail(path, ": the logits of ", counted(count, "window"), " would take ", bytes / 1e9,
          " GB, but the limit is 4 GB; lower --windows");
 

@@ -14,7 +14,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostIndexBytes = Index{100} << 20;  // the limit of a safetensors header
+constexpr Index kMaxIndexBytes = Index{100} << 20;  // the limit of a safetensors header
 constexpr std::string_view kShardEnd = ".safetensors";
 
 // Refuses names that are not plain file names, so that an index cannot refer to other folders.
@@ -30,7 +30,7 @@ const std::string& checked_name(const JsonView& view) {
 
 ShardedTensors load_shards(const std::string& directory) {
   const std::string index_name = cat(directory, "/", kShardIndex);
-  const Json document = parse_json(read_file(index_name, kMostIndexBytes), index_name);
+  const Json document = parse_json(read_file(index_name, kMaxIndexBytes), index_name);
   const JsonView index(document, index_name);
   std::map<std::string, std::string> shard_of;  // by tensor
   std::set<std::string> names;

@@ -12,7 +12,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostTokens = 0x110000;  // the number of Unicode code points
+constexpr Index kMaxTokens = 0x110000;  // the number of Unicode code points
 
 bool has(const JsonView& object, std::string_view key) { return object.find(key).has_value(); }
 
@@ -40,7 +40,7 @@ Json tokenizer_json(const Vocabulary& vocabulary) {
   Json::Object vocab;
   for (std::int32_t id = 0; id < static_cast<std::int32_t>(vocabulary.size()); ++id) {
     const std::string piece = vocabulary.piece(id);
-    vocab.push_back({vocabulary.is_bytes() ? written_bytes(piece) : piece, id});
+    vocab.push_back({vocabulary.is_bytes() ? bytes_to_characters(piece) : piece, id});
   }
   Json byte_level = Json::object();
   byte_level.set("type", "ByteLevel").set("add_prefix_space", false).set("trim_offsets", true).set("use_regex", false);
@@ -93,7 +93,7 @@ Vocabulary vocabulary_of(const JsonView& tokenizer) {
   const JsonView vocab = model.at("vocab");
   const auto members = vocab.members();
   const auto count = static_cast<Index>(members.size());
-  if (count < 1 || count > kMostTokens) vocab.refuse(cat("has ", count, " tokens; expected 1 to ", kMostTokens));
+  if (count < 1 || count > kMaxTokens) vocab.refuse(cat("has ", count, " tokens; expected 1 to ", kMaxTokens));
   std::vector<std::string> tokens(members.size());
   std::vector<bool> taken(members.size(), false);
   for (const auto& [token, id] : members) {

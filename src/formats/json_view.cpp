@@ -10,21 +10,21 @@ namespace {
 
 // A short description of a value for messages: its JSON text if that is short, else its kind.
 std::string described(const Json& value) {
-  constexpr std::size_t kMostBytes = 40;
+  constexpr std::size_t kMaxBytes = 40;
   if (value.is_array()) return "an array";
   if (value.is_object()) return "an object";
-  if (const std::string* text = value.if_string(); text && text->size() > kMostBytes) return "a long string";
+  if (const std::string* text = value.if_string(); text && text->size() > kMaxBytes) return "a long string";
   if (const auto real = value.if_double(); real && Json::finite_or_null(*real).is_null()) return number_text(*real);
   return json_text(value);
 }
 
 template <class Names>
 std::string listed(const Names& names) {
-  constexpr std::size_t kMostNames = 12;
+  constexpr std::size_t kMaxNames = 12;
   std::string text;
   std::size_t count = 0;
   for (const auto& name : names) {
-    if (count == kMostNames) return text + ", ...";
+    if (count == kMaxNames) return text + ", ...";
     text += cat(count++ ? ", " : "", name);
   }
   return text.empty() ? "none" : text;

@@ -72,14 +72,14 @@ std::optional<StoredType> stored_type_named(std::string_view name) {
 }
 
 std::optional<std::uint64_t> bytes_needed(StoredType type, std::span<const std::uint64_t> shape) {
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
   const std::uint64_t bytes = static_cast<std::uint64_t>(bytes_of(type));
   std::uint64_t elements = 1;
   for (const std::uint64_t size : shape) {
-    if (size != 0 && elements > kMost / size) return std::nullopt;
+    if (size != 0 && elements > kMax / size) return std::nullopt;
     elements *= size;
   }
-  if (elements > kMost / (8 * bytes)) return std::nullopt;
+  if (elements > kMax / (8 * bytes)) return std::nullopt;
   return elements * bytes;
 }
 

@@ -109,11 +109,11 @@ void check_layout(std::vector<Claim>& claims, const std::string& source) {
 
 // Checks 7 and 8: the length of each tensor matches its dtype and shape.
 void check_sizes(const std::vector<Claim>& claims, const std::string& source) {
-  constexpr auto kMostSize = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  constexpr auto kMaxSize = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
   for (const Claim& claim : claims) {
     const auto needed = bytes_needed(claim.type, claim.shape);
     const bool representable =
-        std::all_of(claim.shape.begin(), claim.shape.end(), [](std::uint64_t size) { return size <= kMostSize; });
+        std::all_of(claim.shape.begin(), claim.shape.end(), [](std::uint64_t size) { return size <= kMaxSize; });
     if (!needed || !representable)
       fail(source, ": tensor \"", claim.name, "\" is too large: the size of ", shape_text(claim.shape), " overflows",
            kAgain);

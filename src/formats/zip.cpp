@@ -16,7 +16,7 @@ constexpr std::uint32_t kLocalHeader = 0x04034B50, kDirectoryHeader = 0x02014B50
 constexpr std::uint16_t kVersion = 20, kNamesAreUtf8 = 0x0800, kStored = 0;
 constexpr std::uint16_t kMidnight = 0, kFirstOf1980 = 0x21;  // the earliest date of the format
 
-constexpr std::uint64_t kMostZipBytes = 0xFFFF'FFFE, kMostFiles = 0xFFFE;  // a field with all bits set means zip64
+constexpr std::uint64_t kMaxZipBytes = 0xFFFF'FFFE, kMaxFiles = 0xFFFE;  // a field with all bits set means zip64
 
 // The fields that a local header and a directory entry have in common.
 void append_common_fields(std::string& bytes, const ZipFile& file, std::uint32_t crc, std::uint64_t size) {
@@ -32,8 +32,8 @@ void append_common_fields(std::string& bytes, const ZipFile& file, std::uint32_t
 }  // namespace
 
 void save_zip(const std::string& path, std::span<const ZipFile> files) {
-  if (files.size() > kMostFiles)
-    fail(path, ": ", files.size(), " files exceed the ", kMostFiles,
+  if (files.size() > kMaxFiles)
+    fail(path, ": ", files.size(), " files exceed the ", kMaxFiles,
          " of a zip archive; write single .npy files instead");
   std::vector<std::string> headers;
   std::string directory;
@@ -62,7 +62,7 @@ void save_zip(const std::string& path, std::span<const ZipFile> files) {
 
     offset += header.size() + size;
     headers.push_back(std::move(header));
-    if (offset + directory.size() > kMostZipBytes)
+    if (offset + directory.size() > kMaxZipBytes)
       fail(path, ": the archive would exceed 4 GB, the limit of zip; write single .npy files instead");
   }
   std::string end;

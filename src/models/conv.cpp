@@ -213,7 +213,7 @@ ModelKind conv_kind() {
   return {.name = "conv",
           .help = "causal dilated convolutions with gates (WaveNet, van den Oord et al. 2016)",
           .shared = {"layers", "width", "dropout"},
-          .settings = {whole_setting("kernel", 2, 2, 1024, "tokens that each convolution reads")},
+          .settings = {integer_setting("kernel", 2, 2, 1024, "tokens that each convolution reads")},
           .make = [](const ModelOptions& o, Index vocabulary) -> std::unique_ptr<LanguageModel> {
             return std::make_unique<ConvLM>(sizes_of(o, vocabulary));
           },

@@ -118,8 +118,8 @@ void Decoder::State::reserve(Index tokens) {
       layer.totals = Tensor::zeros({layer.key_heads, head_size}, DType::kFloat32);
     }
   if (attention.linear || tokens <= capacity) return;
-  constexpr Index kLeast = 64;
-  const Index more = std::min(most_rows, std::max({tokens, 2 * capacity, kLeast}));
+  constexpr Index kMin = 64;
+  const Index more = std::min(most_rows, std::max({tokens, 2 * capacity, kMin}));
   const Index kept = std::min(position, capacity);
   for (Layer& layer : layers) {
     const Index heads = layer.key_heads;

@@ -14,9 +14,9 @@ namespace {
 
 // Limits on the work of the check, for tokens read one by one and for tokens read in one batch: number of tokens times
 // bytes of weights and cache per token. Each limit takes a few tenths of a second (Zen 4, two cores).
-constexpr Index kMostByOne = Index{1} << 30, kMostTogether = Index{96} << 30;
+constexpr Index kMaxByOne = Index{1} << 30, kMaxTogether = Index{96} << 30;
 // Minimum numbers of compared tokens for any model size: tokens read one by one (at each end), and tokens in all.
-constexpr Index kFewestByOne = 16, kFewest = 64;
+constexpr Index kMinByOne = 16, kMin = 64;
 // A sliding cache is compared for contexts up to this size, because its mask grows with the square of the context.
 constexpr Index kLongestWindow = 256;
 
@@ -31,12 +31,12 @@ class Comparison {
 
   void run() {
     const Index bytes = decoder_.bytes_read(c_.context);
-    const Index count = std::min(c_.context, std::max(kFewest, kMostTogether / bytes));
-    const Index by_one = kMostByOne / bytes >= count ? count : std::min(count, kFewestByOne);
+    const Index count = std::min(c_.context, std::max(kMin, kMaxTogether / bytes));
+    const Index by_one = kMaxByOne / bytes >= count ? count : std::min(count, kMinByOne);
     const Tensor model_logits = model_(first(count), 1);  // [1,T,V]
     for (Index t = 0; t < by_one; ++t) compare(model_logits, t, decoder_.next(id(t)), t);
     // A prompt in one batch, then the tokens after it.
-    const Index prompt = std::max<Index>(1, count - kFewestByOne);
+    const Index prompt = std::max<Index>(1, count - kMinByOne);
     compare(model_logits, prompt - 1, decoder_.start(first(prompt)), prompt - 1);
     for (Index t = prompt; t < count; ++t) compare(model_logits, t, decoder_.next(id(t)), t);
     if (count == c_.context) model_.position->relative() ? slide() : start_again();

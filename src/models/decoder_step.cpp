@@ -44,7 +44,7 @@ void apply_phi(Index n, float* x) {
   for (Index i = 0; i < n; ++i) x[i] = x[i] > 0 ? x[i] + 1 : std::exp(x[i]);
 }
 // If phi(q) n is smaller, the output is 0, as in linear_attention().
-const float kLeastDenominator = std::sqrt(std::numeric_limits<float>::min());
+const float kMinDenominator = std::sqrt(std::numeric_limits<float>::min());
 
 }  // namespace
 
@@ -165,7 +165,7 @@ void Decoder::State::mix_sums(const Layer& layer, Index key_head, float* q, floa
   float total = 0;
   active_kernels().vecmat(d, 1, q, layer.totals.data<float>() + key_head * d, 1, &total);
   active_kernels().vecmat(d, d, q, layer.sums.data<float>() + key_head * d * d, d, out);
-  active_kernels().scale(d, total < kLeastDenominator ? 0 : 1 / total, out, out);
+  active_kernels().scale(d, total < kMinDenominator ? 0 : 1 / total, out, out);
 }
 
 // out = softmax(q K^T / sqrt(D)) V over the cached keys.

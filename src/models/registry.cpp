@@ -41,9 +41,9 @@ std::deque<ModelKind>& kinds() {
 
 }  // namespace
 
-ModelSetting whole_setting(std::string name, Index value, Index lowest, Index highest, std::string help) {
+ModelSetting integer_setting(std::string name, Index value, Index lowest, Index highest, std::string help) {
   return {.name = std::move(name),
-          .kind = ModelSetting::Kind::kWhole,
+          .kind = ModelSetting::Kind::kInteger,
           .value = text_of_number(value),
           .lowest = static_cast<double>(lowest),
           .highest = static_cast<double>(highest),
@@ -52,7 +52,7 @@ ModelSetting whole_setting(std::string name, Index value, Index lowest, Index hi
 
 ModelSetting real_setting(std::string name, double value, double lowest, double highest, std::string help) {
   return {.name = std::move(name),
-          .kind = ModelSetting::Kind::kReal,
+          .kind = ModelSetting::Kind::kFloat,
           .value = text_of_number(value),
           .lowest = lowest,
           .highest = highest,

@@ -9,7 +9,7 @@ namespace headlight {
 
 namespace {
 
-constexpr Index kMostHeads = 1000;  // per layer
+constexpr Index kMaxHeads = 1000;  // per layer
 
 // Parses a list such as "4,2,0"; nullopt if `text` is not such a list.
 std::optional<std::vector<Index>> parse_list(std::string_view text) {
@@ -19,7 +19,7 @@ std::optional<std::vector<Index>> parse_list(std::string_view text) {
     Index number = 0;
     const std::string_view item = text.substr(at, end - at);
     const auto [stop, error] = std::from_chars(item.data(), item.data() + item.size(), number);
-    if (error != std::errc() || stop != item.data() + item.size() || number < 0 || number > kMostHeads) return {};
+    if (error != std::errc() || stop != item.data() + item.size() || number < 0 || number > kMaxHeads) return {};
     numbers.push_back(number);
     at = end + 1;
   }
@@ -29,7 +29,7 @@ std::optional<std::vector<Index>> parse_list(std::string_view text) {
 std::vector<Index> parse_layer_heads(std::string_view text) {
   if (const auto heads = parse_list(text)) return *heads;
   throw UsageError(
-      cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMostHeads, ", as in 4,2,0"));
+      cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMaxHeads, ", as in 4,2,0"));
 }
 
 // The vectors of the hidden size that a feed-forward part stores for the backward pass, and how many of them are
@@ -39,7 +39,7 @@ struct HiddenResults {
 };
 HiddenResults hidden_results(const TransformerConfig& c) {
   if (c.hidden == 0) return {0, 0, 0};
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   const auto step = find_feed_forward(c.feed_forward).make({.width = 1, .hidden = 1})->step();
   if (!step) return {3, 0, 0};
   if (step->gate) return step->gate == step->up ? HiddenResults{3, 0, 1} : HiddenResults{4, 0, 2};

@@ -9,7 +9,7 @@ namespace headlight {
 
 GradcheckResult gradcheck(const Module& module, const Differentiable& f, std::vector<Tensor> inputs,
                           const GradcheckOptions& options) {
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   const Differentiable in_training = [&](std::span<const Tensor> in) {
     std::optional<Tape> tape;  // finite differences run without a tape, but dropout needs one
     if (!Tape::current()) tape.emplace();

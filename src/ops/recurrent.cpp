@@ -113,7 +113,7 @@ Tensor gather_before(const Tensor& start, const Tensor& states) {
 // Columns per panel: a multiple of every kernel's tile width.
 constexpr Index kPanel = 32;
 // Up to this many rows the product kernels read a panel in place.
-constexpr Index kMostRows = 24;
+constexpr Index kMaxRows = 24;
 
 // One factor of the product of every step, in panels of kPanel columns [k, kPanel]. Packing the factor in every step
 // would take as long as the product itself, because a step has few rows.
@@ -186,12 +186,12 @@ class Panels {
 
 // ---- the walk through time ----
 
-// Divides the batch into parts of at most kMostRows sequences and calls body(first, count) for each, in parallel. The
+// Divides the batch into parts of at most kMaxRows sequences and calls body(first, count) for each, in parallel. The
 // number of parts is a multiple of the number of threads.
 template <class Body>
 void each_part(Index batch, const Body& body) {
   if (batch == 0) return;
-  const Index threads = thread_count(), most = threads * kMostRows;
+  const Index threads = thread_count(), most = threads * kMaxRows;
   const Index parts = threads * ((batch + most - 1) / most);
   parallel_for(batch, (batch + parts - 1) / parts, [&](Index begin, Index end) { body(begin, end - begin); });
 }

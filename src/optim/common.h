@@ -27,7 +27,7 @@ inline void append_state(std::vector<NamedTensor>& out, std::span<const NamedTen
     if (state[i].defined()) out.push_back({cat(parameters[i].name, ".", suffix), state[i]});
 }
 
-inline void check_share(const char* optimizer, const char* name, double value) {
+inline void check_unit_interval(const char* optimizer, const char* name, double value) {
   if (!(value >= 0 && value < 1)) fail(optimizer, ": ", name, " ", value, " is outside [0, 1)");
 }
 inline void check_decay(const char* optimizer, double value) {

@@ -76,10 +76,10 @@ float safe(double coefficient, int i) { return static_cast<float>(coefficient / 
 }  // namespace
 
 Muon::Muon(std::vector<NamedTensor> parameters, const Options& options)
-    : AdamW(std::move(parameters), options.others, MatrixRule::kWhole), options_(options) {
-  momentum_ = zeros_like(parameters_, [&](const NamedTensor& p) { return by_matrix(p); });
-  check_share("muon", "momentum_start", options.momentum_start);
-  check_share("muon", "momentum", options.momentum);
+    : AdamW(std::move(parameters), options.others, MatrixRule::kWholeMatrix), options_(options) {
+  momentum_ = zeros_like(parameters_, [&](const NamedTensor& p) { return uses_matrix_update(p); });
+  check_unit_interval("muon", "momentum_start", options.momentum_start);
+  check_unit_interval("muon", "momentum", options.momentum);
   check_decay("muon", options.weight_decay);
   if (!(options.matrix_rate >= 0) || std::isinf(options.matrix_rate))
     fail("muon: matrix_rate ", options.matrix_rate, "; use a finite number >= 0");

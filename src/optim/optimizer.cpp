@@ -51,7 +51,7 @@ Optimizer::Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule)
          "Child<Linear> name{this, \"name\", ...}");
   for (const NamedTensor& p : parameters_) {
     if (p.value.dtype() != DType::kFloat32) fail("optimizer: ", p.name, " is ", p.value.dtype(), ", not float32");
-    if (by_matrix(p) && (p.value.rank() != 2 || p.stacked < 1 || p.value.size(0) % p.stacked != 0))
+    if (uses_matrix_update(p) && (p.value.rank() != 2 || p.stacked < 1 || p.value.size(0) % p.stacked != 0))
       fail("optimizer: ", p.name, " ", p.value.shape(), " does not consist of ", p.stacked,
            " matrices; correct its role or `stacked`");
   }
@@ -72,7 +72,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
     const Tensor g = parameters_[i].value.grad();
     if (!g.defined()) continue;
     float* value = parameters_[i].value.data<float>();
-    if (by_matrix(parameters_[i])) {
+    if (uses_matrix_update(parameters_[i])) {
       const Index rows = g.size(0) / parameters_[i].stacked, cols = g.size(1), size = rows * cols;
       for (Index begin = 0; begin < g.numel(); begin += size)
         matrices.push_back({i, begin, rows, cols, value + begin, g.data<float>() + begin});
@@ -104,7 +104,7 @@ void Optimizer::step(double learning_rate, double gradient_scale) {
 }
 
 void Optimizer::update_matrix(const Matrix&, double, double) {
-  fail("optimizer: MatrixRule::kWhole without update_matrix(); override it");
+  fail("optimizer: MatrixRule::kWholeMatrix without update_matrix(); override it");
 }
 
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
@@ -112,11 +112,11 @@ AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options)
 
 AdamW::AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule)
     : Optimizer(std::move(parameters), rule), options_(options) {
-  const auto elementwise = [&](const NamedTensor& p) { return !by_matrix(p); };
+  const auto elementwise = [&](const NamedTensor& p) { return !uses_matrix_update(p); };
   m_ = zeros_like(parameters_, elementwise);
   v_ = zeros_like(parameters_, elementwise);
-  check_share("adamw", "beta1", options.beta1);
-  check_share("adamw", "beta2", options.beta2);
+  check_unit_interval("adamw", "beta1", options.beta1);
+  check_unit_interval("adamw", "beta2", options.beta2);
   if (!(options.eps > 0) || std::isinf(options.eps)) fail("adamw: eps ", options.eps, " must be above 0");
   check_decay("adamw", options.weight_decay);
 }
@@ -155,7 +155,7 @@ void AdamW::update(const Piece& piece, double learning_rate, double gradient_sca
 Sgd::Sgd(std::vector<NamedTensor> parameters, const Options& options)
     : Optimizer(std::move(parameters)), options_(options) {
   momentum_ = zeros_like(parameters_, [](const NamedTensor&) { return true; });
-  check_share("sgd", "momentum", options.momentum);
+  check_unit_interval("sgd", "momentum", options.momentum);
   check_decay("sgd", options.weight_decay);
 }
 

@@ -36,7 +36,7 @@ void make_directories(const std::string& path) {
 }
 
 std::vector<std::string> files_below(const std::string& path) {
-  constexpr std::size_t kMost = 1'000'000;
+  constexpr std::size_t kMax = 1'000'000;
   std::error_code error;
   std::vector<std::string> files;
   for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
@@ -47,7 +47,7 @@ std::vector<std::string> files_below(const std::string& path) {
       continue;
     }
     if (entry->is_regular_file(ignored)) files.push_back(entry->path().string());
-    if (files.size() > kMost) fail(path, ": holds more than ", kMost, " files; name a smaller folder");
+    if (files.size() > kMax) fail(path, ": holds more than ", kMax, " files; name a smaller folder");
   }
   if (error.value() == ENOENT) fail(path, ": cannot be listed: no such folder; check the spelling");
   if (error) fail(path, ": cannot be listed: ", read_reason(error.value()));

@@ -39,7 +39,7 @@ double scaled(double value, double low, double high, double count) { return (val
 std::string legend(const Chart& chart, int columns, bool colors) {
   std::string text;
   int used = 0;
-  const auto entry = [&](const char* mark, Ink ink, const std::string& name) {
+  const auto entry = [&](const char* mark, Color ink, const std::string& name) {
     const int width = columns_of(name) + 2 + (used > 0 ? 3 : 0);
     if (used + width > columns) return;
     text += cat(used > 0 ? "   " : "", inked(mark, ink, colors), " ", name);
@@ -48,7 +48,7 @@ std::string legend(const Chart& chart, int columns, bool colors) {
   const bool lines = colors || chart.series.size() < 2;
   for (std::size_t i = 0; i < chart.series.size(); ++i)
     if (!chart.series[i].name.empty()) entry(series_mark(i, lines).c_str(), chart.series[i].ink, chart.series[i].name);
-  for (const Level& level : chart.levels) entry("╌", Ink::kFaint, cat(level.name, " ", fixed_text(level.y, 2)));
+  for (const Level& level : chart.levels) entry("╌", Color::kFaint, cat(level.name, " ", fixed_text(level.y, 2)));
   return text;
 }
 
@@ -176,7 +176,7 @@ std::vector<std::string> draw_chart(const Chart& chart, int columns, int rows, b
 
   DotCanvas canvas(inner, plot_rows);
   for (const Level& level : chart.levels)
-    if (std::isfinite(level.y)) canvas.dashes(dot_row(canvas, range, level.y), Ink::kFaint);
+    if (std::isfinite(level.y)) canvas.dashes(dot_row(canvas, range, level.y), Color::kFaint);
   std::vector<Path> paths;
   for (const Series& s : chart.series) paths.push_back(draw_series(canvas, s, end, range));
 

@@ -41,11 +41,11 @@ class DotCanvas {
   int height() const { return 4 * rows_; }
   // Sets a dot; (0, 0) is the upper left, and dots outside the grid are ignored.
   // A character has one ink, that of the last dot set in it.
-  void dot(int x, int y, Ink ink);
+  void dot(int x, int y, Color ink);
   // Draws a line between two dots, both included (Bresenham's algorithm).
-  void line(int x0, int y0, int x1, int y1, Ink ink);
+  void line(int x0, int y0, int x1, int y1, Color ink);
   // Draws a dashed line across the whole width: three dots, then a gap of three.
-  void dashes(int y, Ink ink);
+  void dashes(int y, Color ink);
   // Replaces the character at a dot by a letter. Returns false if that character is a letter already, or is outside.
   bool letter(int x, int y, char letter);
   // One string per row, without trailing spaces.
@@ -56,7 +56,7 @@ class DotCanvas {
 
   int columns_, rows_;
   std::vector<unsigned char> dots_;  // one byte per character: bit i is Unicode's braille dot i + 1
-  std::vector<Ink> inks_;
+  std::vector<Color> inks_;
   std::string letters_;  // '\0': no letter
 };
 
@@ -74,7 +74,7 @@ std::string series_mark(std::size_t number, bool colors);
 
 struct Series {
   std::string name;
-  Ink ink = Ink::kPlain;
+  Color ink = Color::kPlain;
   std::vector<Point> points;  // sorted by x
 };
 // A reference value, drawn as a horizontal dashed line.

@@ -102,13 +102,13 @@ std::vector<std::string> wrapped(std::string_view text, int columns, int rows) {
   return lines;
 }
 
-std::string inked(std::string_view text, Ink ink, bool colors) {
+std::string inked(std::string_view text, Color ink, bool colors) {
   constexpr const char* kCodes[] = {"", "90", "1", "94", "33", "32", "35", "36", "31"};
-  if (!colors || ink == Ink::kPlain || text.empty()) return std::string(text);
+  if (!colors || ink == Color::kPlain || text.empty()) return std::string(text);
   return cat("\033[", kCodes[static_cast<std::size_t>(ink)], "m", text, "\033[0m");
 }
 
-const char* ink_hex(Ink ink) {
+const char* ink_hex(Color ink) {
   constexpr const char* kHex[] = {"#222222", "#888888", "#000000", "#4269d0", "#e39a0b",
                                   "#2f9e5f", "#a463c2", "#2a9aa8", "#d9433b"};
   return kHex[static_cast<std::size_t>(ink)];

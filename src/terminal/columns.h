@@ -23,10 +23,10 @@ std::string right_in(std::string_view text, int columns);
 std::vector<std::string> wrapped(std::string_view text, int columns, int rows);
 
 // Colors of the 16-color palette of the terminal. The user may have changed the palette.
-enum class Ink : unsigned char { kPlain, kFaint, kBold, kBlue, kYellow, kGreen, kMagenta, kCyan, kRed };
+enum class Color : unsigned char { kPlain, kFaint, kBold, kBlue, kYellow, kGreen, kMagenta, kCyan, kRed };
 // The text inside the escape codes of an ink. Returns the text unchanged if `colors` is false or the ink is kPlain.
-std::string inked(std::string_view text, Ink ink, bool colors);
+std::string inked(std::string_view text, Color ink, bool colors);
 // The color of an ink in an SVG image, such as "#4269d0".
-const char* ink_hex(Ink ink);
+const char* ink_hex(Color ink);
 
 }  // namespace headlight

@@ -13,7 +13,7 @@ namespace {
 
 struct Piece {
   std::string text;
-  Ink ink = Ink::kPlain;
+  Color ink = Color::kPlain;
 };
 
 // Joins the pieces from the left, as many as fit.
@@ -54,11 +54,12 @@ std::string bar_row(const Dashboard& b, int columns, bool colors) {
   std::string figures = cat(" ", percent, "  step ", b.step, "/", b.steps, left.empty() ? "" : cat("  ", left));
   if (columns_of(figures) + 10 > columns) figures = cat(" ", percent, left.empty() ? "" : cat("  ", left));
   if (columns_of(figures) + 4 > columns) return cut_to(figures, columns);
-  return cat(inked(progress_bar(share, columns - columns_of(figures)), Ink::kGreen, colors), figures);
+  return cat(inked(progress_bar(share, columns - columns_of(figures)), Color::kGreen, colors), figures);
 }
 
 std::vector<std::string> sample_block(const Dashboard& b, int columns, int rows, bool colors) {
-  std::vector<std::string> lines = {inked(cut_to(cat("sample at step ", b.sample_step), columns), Ink::kFaint, colors)};
+  std::vector<std::string> lines = {
+      inked(cut_to(cat("sample at step ", b.sample_step), columns), Color::kFaint, colors)};
   for (std::string& line : wrapped(b.sample, columns, rows - 1)) lines.push_back(std::move(line));
   return lines;
 }
@@ -67,8 +68,8 @@ std::vector<std::string> chart_block(const Dashboard& b, int columns, int rows, 
   Chart chart;
   chart.x_name = "step";
   chart.x_end = static_cast<double>(b.steps);
-  chart.series = {{"training", Ink::kBlue, b.train.points()}};
-  if (!b.validation.empty()) chart.series.push_back({"validation", Ink::kYellow, b.validation.points()});
+  chart.series = {{"training", Color::kBlue, b.train.points()}};
+  if (!b.validation.empty()) chart.series.push_back({"validation", Color::kYellow, b.validation.points()});
   chart.levels = b.levels;
   return draw_chart(chart, columns, rows, colors);
 }
@@ -82,8 +83,8 @@ std::string head_row(const HeadLine& h, Index steps, int columns, bool colors) {
   const double kappa = h.kappa.empty() ? Dashboard::kUnknown : h.kappa.points().back().y;
   const std::string name =
       h.sure ? left_in(cut_to(h.role, role - 1), role) : left_in(cat("(", cut_to(h.role, role - 3), ")"), role);
-  return cat(left_in(h.head, kName), inked(name, h.sure ? Ink::kGreen : Ink::kFaint, colors),
-             inked(sparkline(h.kappa, steps, curve), h.sure ? Ink::kGreen : Ink::kPlain, colors),
+  return cat(left_in(h.head, kName), inked(name, h.sure ? Color::kGreen : Color::kFaint, colors),
+             inked(sparkline(h.kappa, steps, curve), h.sure ? Color::kGreen : Color::kPlain, colors),
              right_in(std::isfinite(kappa) ? fixed_text(kappa, 2) : "", kKappa));
 }
 
@@ -123,12 +124,12 @@ void append(std::vector<std::string>& lines, std::vector<std::string> more) {
 // Title, progress bar, losses, speed, notice and facts, as far as `rows` has room for them.
 std::vector<std::string> figures_block(const Dashboard& b, int columns, int rows, bool colors) {
   std::vector<std::string> lines;
-  if (rows >= 14 && !b.title.empty()) lines.push_back(inked(cut_to(b.title, columns), Ink::kBold, colors));
+  if (rows >= 14 && !b.title.empty()) lines.push_back(inked(cut_to(b.title, columns), Color::kBold, colors));
   lines.push_back(bar_row(b, columns, colors));
   const bool has_best = b.best_step >= 0 && std::isfinite(b.best_val_loss);
   if (rows >= 2) {
-    lines.push_back(row_of({{if_known("loss ", b.loss, 3), Ink::kBlue},
-                            {if_known("validation ", b.val_loss, 3), Ink::kYellow},
+    lines.push_back(row_of({{if_known("loss ", b.loss, 3), Color::kBlue},
+                            {if_known("validation ", b.val_loss, 3), Color::kYellow},
                             {has_best ? cat("best ", fixed_text(b.best_val_loss, 3), " at step ", b.best_step) : ""}},
                            columns, colors));
   }
@@ -141,7 +142,7 @@ std::vector<std::string> figures_block(const Dashboard& b, int columns, int rows
     lines.push_back(row_of({{speed}, {lr.empty() ? "" : cat("lr ", lr)}, {norm.empty() ? "" : cat("gradient ", norm)}},
                            columns, colors));
   }
-  if (rows >= 6 && !b.notice.empty()) lines.push_back(inked(cut_to(b.notice, columns), Ink::kMagenta, colors));
+  if (rows >= 6 && !b.notice.empty()) lines.push_back(inked(cut_to(b.notice, columns), Color::kMagenta, colors));
   for (const std::string& fact : b.facts)
     if (rows - static_cast<int>(lines.size()) >= 10) lines.push_back(cut_to(fact, columns));
   return lines;

@@ -40,7 +40,7 @@ void Curve::add(double x, double y) {
 DotCanvas::DotCanvas(int columns, int rows) : columns_(std::max(columns, 1)), rows_(std::max(rows, 1)) {
   const auto cells = static_cast<std::size_t>(columns_) * static_cast<std::size_t>(rows_);
   dots_.assign(cells, 0);
-  inks_.assign(cells, Ink::kPlain);
+  inks_.assign(cells, Color::kPlain);
   letters_.assign(cells, '\0');
 }
 
@@ -48,7 +48,7 @@ std::size_t DotCanvas::cell_of(int x, int y) const {
   return static_cast<std::size_t>(y / 4) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(x / 2);
 }
 
-void DotCanvas::dot(int x, int y, Ink ink) {
+void DotCanvas::dot(int x, int y, Color ink) {
   if (x < 0 || y < 0 || x >= width() || y >= height()) return;
   // Unicode numbers the upper three dots of the left column first, then those of the right column, then the lowest two.
   constexpr unsigned char kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
@@ -57,7 +57,7 @@ void DotCanvas::dot(int x, int y, Ink ink) {
   inks_[cell] = ink;
 }
 
-void DotCanvas::line(int x0, int y0, int x1, int y1, Ink ink) {
+void DotCanvas::line(int x0, int y0, int x1, int y1, Color ink) {
   const int dx = std::abs(x1 - x0), dy = -std::abs(y1 - y0), step_x = x0 < x1 ? 1 : -1, step_y = y0 < y1 ? 1 : -1;
   for (int error = dx + dy;;) {
     dot(x0, y0, ink);
@@ -74,7 +74,7 @@ void DotCanvas::line(int x0, int y0, int x1, int y1, Ink ink) {
   }
 }
 
-void DotCanvas::dashes(int y, Ink ink) {
+void DotCanvas::dashes(int y, Color ink) {
   for (int x = 0; x < width(); ++x)
     if (x % 6 < 3) dot(x, y, ink);
 }
@@ -95,7 +95,7 @@ std::vector<std::string> DotCanvas::rows(bool colors) const {
     std::string line;
     for (std::size_t i = 0; i < used;) {
       // A run of characters of one ink; empty characters fit into any run.
-      const Ink ink = inks_[first + i];
+      const Color ink = inks_[first + i];
       std::string run;
       for (; i < used && (inks_[first + i] == ink || dots_[first + i] == 0); ++i) {
         if (dots_[first + i] == 0) run += ' ';

@@ -74,8 +74,8 @@ void RunConfig::check() const {
                            length, " or fewer"));
   }
   // In bytes, independent of the machine: larger values come from typing errors.
-  constexpr double kMost = 4e11;
-  if (memory(1) > kMost)
+  constexpr double kMax = 4e11;
+  if (memory(1) > kMax)
     throw UsageError(cat("a step of this model would take about ", memory(1) * 1e-9,
                          " GB of memory; use a smaller --width, --hidden, --layers, --context or --batch"));
 }

@@ -70,7 +70,7 @@ struct RunConfig {
   std::string folder;
   // Not a setting: treat a byte order mark at the start of a file as a character. Set for runs of older versions, whose
   // vocabulary contains the mark.
-  bool keep_marks = false;
+  bool keep_byte_order_marks = false;
 
   std::vector<std::string> all_data() const;
   // Whether the model is a TransformerLM.

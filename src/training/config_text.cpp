@@ -92,9 +92,9 @@ std::size_t choice_from_text(const Setting& s, std::string_view text) {
 // The value of a family's own setting in its canonical form.
 std::string own_from_text(const Setting& s, ModelSetting::Kind kind, std::string_view text) {
   switch (kind) {
-    case ModelSetting::Kind::kWhole:
+    case ModelSetting::Kind::kInteger:
       return std::to_string(whole_from_text(s, text));
-    case ModelSetting::Kind::kReal:
+    case ModelSetting::Kind::kFloat:
       return number_as_text(real_from_text(s, text));
     case ModelSetting::Kind::kYesNo:
       return yes_from_text(s, text) ? "yes" : "no";
@@ -105,14 +105,14 @@ std::string own_from_text(const Setting& s, ModelSetting::Kind kind, std::string
 }
 
 // The type of a setting's value in JSON.
-enum class JsonKind { kWhole, kReal, kYesNo, kText };
+enum class JsonKind { kInteger, kFloat, kYesNo, kText };
 JsonKind json_kind(const Setting& s) {
-  if (std::holds_alternative<Index RunConfig::*>(s.field)) return JsonKind::kWhole;
-  if (std::holds_alternative<double RunConfig::*>(s.field)) return JsonKind::kReal;
+  if (std::holds_alternative<Index RunConfig::*>(s.field)) return JsonKind::kInteger;
+  if (std::holds_alternative<double RunConfig::*>(s.field)) return JsonKind::kFloat;
   if (s.is_switch()) return JsonKind::kYesNo;
   const auto* own = std::get_if<OwnField>(&s.field);
-  if (own && own->setting.kind == ModelSetting::Kind::kWhole) return JsonKind::kWhole;
-  if (own && own->setting.kind == ModelSetting::Kind::kReal) return JsonKind::kReal;
+  if (own && own->setting.kind == ModelSetting::Kind::kInteger) return JsonKind::kInteger;
+  if (own && own->setting.kind == ModelSetting::Kind::kFloat) return JsonKind::kFloat;
   return JsonKind::kText;
 }
 
@@ -171,10 +171,10 @@ Json to_json(const RunConfig& config) {
     if (s.describes_model() && !s.is_of(config.model)) continue;
     const std::string text = text_of(config, s);
     switch (json_kind(s)) {
-      case JsonKind::kWhole:
+      case JsonKind::kInteger:
         json.set(s.key(), whole_from_text(s, text));
         break;
-      case JsonKind::kReal:
+      case JsonKind::kFloat:
         json.set(s.key(), real_from_text(s, text));
         break;
       case JsonKind::kYesNo:
@@ -216,10 +216,10 @@ void from_json(RunConfig& config, const JsonView& json) {
     // Convert through text, so that a file follows the same rules as a flag.
     std::string text;
     switch (json_kind(*found)) {
-      case JsonKind::kWhole:
+      case JsonKind::kInteger:
         text = std::to_string(value.as_index());
         break;
-      case JsonKind::kReal:
+      case JsonKind::kFloat:
         text = number_as_text(value.as_double());
         break;
       case JsonKind::kYesNo:

@@ -33,21 +33,22 @@ std::string remedy(const RunConfig& c) {
 
 }  // namespace
 
-double Trainer::guess_loss() const { return std::log(static_cast<double>(data_.vocabulary.size())); }
+double Trainer::uniform_loss() const { return std::log(static_cast<double>(data_.vocabulary.size())); }
 
 void Trainer::update_worse_validations() {
   if (step_ == 0) initial_val_loss_ = val_loss_;
-  const double limit = std::fmax(guess_loss(), initial_val_loss_) + kMargin;
+  const double limit = std::fmax(uniform_loss(), initial_val_loss_) + kMargin;
   const bool worse = step_ > info_.config.warmup && val_loss_ > limit && loss_ > limit;
   worse_validations_ = worse ? worse_validations_ + 1 : 0;
 }
 
 std::string Trainer::warning() const {
   const RunConfig& c = info_.config;
-  const double began = std::isnan(initial_val_loss_) ? guess_loss() : initial_val_loss_;
+  const double began = std::isnan(initial_val_loss_) ? uniform_loss() : initial_val_loss_;
   if (worse_validations_ == kWorseValidations)
     return cat("the validation loss is ", loss_text(val_loss_), ", worse than a uniform guess (",
-               loss_text(guess_loss()), "), at ", kWorseValidations, " validations in a row; restart with ", remedy(c));
+               loss_text(uniform_loss()), "), at ", kWorseValidations, " validations in a row; restart with ",
+               remedy(c));
   if (!finished() || step_ == 0 || worse_validations_ > kWorseValidations || !(val_loss_ > began + kMargin)) return "";
   return cat("the validation loss ends at ", loss_text(val_loss_), ", above its first value ", loss_text(began), "; ",
              loss_ < began ? cat("the training loss is ", loss_text(loss_),
@@ -55,10 +56,10 @@ std::string Trainer::warning() const {
                            : cat("restart with ", remedy(c)));
 }
 
-void Trainer::diverged_from_guess() {
+void Trainer::fail_above_uniform_loss() {
   log_.flush();
   throw DivergedError(cat("training diverged at step ", step_, ": the validation loss is ", loss_text(val_loss_),
-                          ", worse than a uniform guess (", loss_text(guess_loss()), "), at ", worse_validations_,
+                          ", worse than a uniform guess (", loss_text(uniform_loss()), "), at ", worse_validations_,
                           " validations in a row; ",
                           directory_.path().empty() ? "" : cat("the checkpoint of step ", best_step_, " is kept; "),
                           "restart with ", remedy(info_.config), ", or continue with --no-stop-on-divergence"));

@@ -109,8 +109,8 @@ bool RequestedSettings::has_size() const {
 bool RequestedSettings::wants_plan() const { return minutes || (has("data") && !has("steps") && !has_size()); }
 
 void read_settings(RequestedSettings& asked, const std::string& path) {
-  constexpr Index kMost = 1 << 20;
-  const std::string text = read_file(path, kMost);
+  constexpr Index kMax = 1 << 20;
+  const std::string text = read_file(path, kMax);
   try {
     Json file = parse_json(text, path);
     JsonView view(file, path);

@@ -199,7 +199,7 @@ RunData load_run_data(const RunConfig& config, const Vocabulary* known) {
     data.source = name_of(paths);
     for (std::string& path : paths) path = path_from(config.folder, path);
     TextTokens reader = known ? TextTokens(*known) : TextTokens(config.tokens == TokenUnit::kByte);
-    if (config.keep_marks) reader.keep_marks();
+    if (config.keep_byte_order_marks) reader.keep_byte_order_marks();
     const TokenIds ids = take_files(data, paths, std::move(reader));
     TokenSplit split = split_text({ids, {}}, config.val_fraction, config.context, data.source.c_str());
     data.train = std::move(split.train);

@@ -112,7 +112,7 @@ RunInfo RunDirectory::load_info() const {
   info.marks_removed = view.at("text").find("byte_order_marks").has_value();
   const bool has_mark =
       !info.vocabulary.is_bytes() && info.vocabulary.characters().find(U'\uFEFF') != std::u32string::npos;
-  info.config.keep_marks = has_mark && !info.marks_removed;
+  info.config.keep_byte_order_marks = has_mark && !info.marks_removed;
   if (const auto counting = view.at("text").find("counting"))
     for (const JsonView& loss : counting->elements()) info.counting.push_back(loss.as_double());
   if (const auto end = view.at("text").find("document_end"))

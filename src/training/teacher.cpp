@@ -32,7 +32,7 @@ std::string size_text(const Vocabulary& vocabulary) {
 }  // namespace
 
 Teacher::Teacher(const RunConfig& config, const Vocabulary& vocabulary, const std::string& directory) {
-  const KeepGenerator keep;  // building the model draws initial weights
+  const GeneratorGuard keep;  // building the model draws initial weights
   const std::string path = path_from(config.folder, config.teacher), where = cat("--teacher ", config.teacher);
   // A path may have several spellings, so compare the files.
   const std::string own = cat(directory, "/config.json"), its = cat(path, "/config.json");

@@ -163,7 +163,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
     if (due && info_.config.stop_on_divergence && worse_validations_ >= kWorseValidations) {
       record.seconds = seconds_before_ + monotonic_seconds() - started_;
       log_.add(record);
-      diverged_from_guess();
+      fail_above_uniform_loss();
     }
     if (before) before(record);
     if (!last) train_step(record);

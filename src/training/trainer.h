@@ -98,9 +98,9 @@ class Trainer {
   std::string non_finite_weight() const;  // its name; "" if all weights are finite
   void check_weights();
   [[noreturn]] void diverged(const std::string& what);
-  double guess_loss() const;        // log V
+  double uniform_loss() const;      // log V
   void update_worse_validations();  // updates worse_validations_; call once per validated step
-  [[noreturn]] void diverged_from_guess();
+  [[noreturn]] void fail_above_uniform_loss();
   void save_best() const;
   void load_state(const SafeTensors& file);
 

@@ -60,9 +60,9 @@ TEST_F(SavedTest, SmallOrUnrecordedResultsAreKept) {
   small.set_requires_grad(true);
   large.set_requires_grad(true);
   Tape tape;
-  EXPECT_FALSE(gelu(small).slot()->recipe);
+  EXPECT_FALSE(gelu(small).slot()->rematerialization);
   const Tensor y = gelu(large);
-  ASSERT_TRUE(y.slot()->recipe);
+  ASSERT_TRUE(y.slot()->rematerialization);
   EXPECT_FALSE(Saved(y).get().same_storage(y));
   EXPECT_EQ(Saved(y).get().to_vector(), y.to_vector());
 }

@@ -21,7 +21,7 @@ TEST(Numbers, Words) {
   EXPECT_TRUE(contains(error_of([] { number_words(10000); }), "outside 0 to 9999"));
   EXPECT_TRUE(contains(error_of([] { number_words(-1); }), "outside 0 to 9999"));
   std::set<std::string> all;
-  for (Index n = 0; n <= kMostNumber; ++n) all.insert(number_words(n));
+  for (Index n = 0; n <= kMaxNumber; ++n) all.insert(number_words(n));
   EXPECT_EQ(all.size(), 10000u);
 }
 
@@ -29,7 +29,7 @@ TEST(Numbers, HoldsOutATenth) {
   Index three = 0, four = 0;
   for (Index n = 0; n < 100; ++n) EXPECT_FALSE(is_held_out(n));
   for (Index n = 100; n < 1000; ++n) three += is_held_out(n) ? 1 : 0;
-  for (Index n = 1000; n <= kMostNumber; ++n) four += is_held_out(n) ? 1 : 0;
+  for (Index n = 1000; n <= kMaxNumber; ++n) four += is_held_out(n) ? 1 : 0;
   EXPECT_NEAR(static_cast<double>(three), 90, 30);
   EXPECT_NEAR(static_cast<double>(four), 900, 90);
 }

@@ -178,7 +178,7 @@ TEST(ByteOrderMark, IsKeptWhereTokensAreBytesOrARunHasItAsACharacter) {
   const Vocabulary known = Vocabulary::of_text(mark + "ab", "known");
   EXPECT_EQ(marked_tokens(TextTokens(known), {mark + "ab"}).ids.size(), 2u);
   TextTokens reader(known);
-  reader.keep_marks();
+  reader.keep_byte_order_marks();
   const TextTokens::Result r = marked_tokens(std::move(reader), {mark + "ab"});
   EXPECT_EQ(r.ids.size(), 3u);
   EXPECT_TRUE(r.marked.empty());

@@ -150,7 +150,7 @@ void read_heads(const std::string& bytes) {
   std::string copy = header_line(same) + "\n";
   for (const HeadSnapshot& snapshot : same.snapshots) copy += snapshot_line(same, snapshot) + "\n";
   expect(copy == text, "heads do not read back as they were written");
-  expect(cut_head_history(again, history, 5), "heads cannot be cut");
+  expect(truncate_head_history(again, history, 5), "heads cannot be cut");
   expect(head_history(again).snapshots.size() <= history.snapshots.size(), "heads that were cut have more snapshots");
 }
 

@@ -114,7 +114,7 @@ TEST(CoursePage, HoldsTextsFiguresAndMaps) {
   LessonRun run = run_of(lessons()[0]);
   run.result.figures[0].value += 2;
   run.result.tables.push_back({"a table", {"x", "y"}, {{"1", "2"}}});
-  run.result.charts.push_back({.title = "a chart", .series = {{"s", Ink::kBlue, {{0, 1}, {1, 2}}}}});
+  run.result.charts.push_back({.title = "a chart", .series = {{"s", Color::kBlue, {{0, 1}, {1, 2}}}}});
   run.result.maps.push_back({"a map", {"a", "</script>"}, {"a", "b"}, {{"L0H0", {1, 0, 0.25F, 0.75F}}}});
   const std::string page = course_page({run}, 1);
   for (const char* part :

@@ -85,7 +85,7 @@ TEST(Tensor, RandomNumbers) {
   EXPECT_GT(high, 2.99);
 }
 
-TEST(Tensor, Looking) {
+TEST(Tensor, RoleKeys) {
   const Tensor x = Tensor::of({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(x.at({1, 0}), 4);
   EXPECT_EQ(x.at({0, 2}), 3);

@@ -19,8 +19,8 @@ TEST(DotCanvas, DotsAreTheBitsOfBraille) {
   const char* right[] = {"⠈", "⠐", "⠠", "⢀"};
   for (int y = 0; y < 4; ++y) {
     DotCanvas a(1, 1), b(1, 1);
-    a.dot(0, y, Ink::kPlain);
-    b.dot(1, y, Ink::kPlain);
+    a.dot(0, y, Color::kPlain);
+    b.dot(1, y, Color::kPlain);
     EXPECT_EQ(a.rows(false), Lines{left[y]});
     EXPECT_EQ(b.rows(false), Lines{right[y]});
   }
@@ -28,28 +28,28 @@ TEST(DotCanvas, DotsAreTheBitsOfBraille) {
 
 TEST(DotCanvas, LinesAreDrawnFromEndToEnd) {
   DotCanvas canvas(4, 2);
-  canvas.line(0, 0, 7, 7, Ink::kPlain);
+  canvas.line(0, 0, 7, 7, Color::kPlain);
   EXPECT_EQ(canvas.rows(false), (Lines{"⠑⢄", "  ⠑⢄"}));
   DotCanvas back(4, 2);
-  back.line(7, 7, 0, 0, Ink::kPlain);
+  back.line(7, 7, 0, 0, Color::kPlain);
   EXPECT_EQ(back.rows(false), canvas.rows(false));
   DotCanvas flat(3, 1);
-  flat.line(0, 3, 5, 3, Ink::kPlain);
+  flat.line(0, 3, 5, 3, Color::kPlain);
   EXPECT_EQ(flat.rows(false), Lines{"⣀⣀⣀"});
 }
 
 TEST(DotCanvas, IgnoresDotsOutside) {
   DotCanvas canvas(2, 1);
-  for (const auto& [x, y] : {std::pair{-1, 0}, {0, -1}, {4, 0}, {0, 4}}) canvas.dot(x, y, Ink::kPlain);
-  canvas.line(-3, 1, 9, 1, Ink::kPlain);
+  for (const auto& [x, y] : {std::pair{-1, 0}, {0, -1}, {4, 0}, {0, 4}}) canvas.dot(x, y, Color::kPlain);
+  canvas.line(-3, 1, 9, 1, Color::kPlain);
   EXPECT_EQ(canvas.rows(false), Lines{"⠒⠒"});
   EXPECT_EQ(DotCanvas(0, -1).rows(false), Lines{""});
 }
 
 TEST(DotCanvas, ColorCodesEncloseRunsOfOneInk) {
   DotCanvas canvas(5, 1);
-  canvas.line(2, 0, 3, 0, Ink::kBlue);
-  canvas.line(6, 0, 7, 0, Ink::kYellow);
+  canvas.line(2, 0, 3, 0, Color::kBlue);
+  canvas.line(6, 0, 7, 0, Color::kYellow);
   EXPECT_EQ(canvas.rows(true), Lines{" \033[94m⠉ \033[0m\033[33m⠉\033[0m"});
   EXPECT_EQ(canvas.rows(false), Lines{" ⠉ ⠉"});
 }
@@ -100,7 +100,7 @@ Chart falling() {
   Chart chart;
   chart.x_name = "step";
   chart.x_end = 40;
-  Series s{"loss", Ink::kBlue, {}};
+  Series s{"loss", Color::kBlue, {}};
   for (int i = 0; i <= 40; ++i) s.points.push_back({static_cast<double>(i), 4 - i / 20.0});
   chart.series.push_back(s);
   chart.levels.push_back({"floor", 1});
@@ -135,7 +135,7 @@ TEST(Chart, AcceptsAnyInput) {
   for (const std::vector<Point>& points :
        {std::vector<Point>{}, {{0, 1}}, {{0, nan}, {1, INFINITY}}, {{5, 2}, {5, 2}}, {{0, 1e300}, {1, -1e300}}}) {
     Chart chart;
-    chart.series = {{"a", Ink::kBlue, points}};
+    chart.series = {{"a", Color::kBlue, points}};
     chart.levels = {{"b", nan}};
     EXPECT_EQ(draw_chart(chart, 40, 10, true).size(), 10u);
     EXPECT_EQ(chart_svg(chart).find("nan"), chart_svg(chart).find("nan nan"));
@@ -161,7 +161,7 @@ TEST(Chart, WithoutColorsCurvesHaveLetters) {
 
 TEST(Chart, ASteepBeginningDoesNotFlattenTheRest) {
   Chart chart;
-  chart.series = {{"a", Ink::kBlue, {{0, 100}}}};
+  chart.series = {{"a", Color::kBlue, {{0, 100}}}};
   for (int i = 1; i <= 100; ++i) chart.series[0].points.push_back({static_cast<double>(i), 2.0 - i / 100.0});
   EXPECT_LT(chart_range(chart).high, 2.1);
   chart.levels = {{"b", 3}};
@@ -190,7 +190,7 @@ TEST(Chart, AsSvgHoldsCurvesLevelsAndEscapedNames) {
 TEST(Chart, WrapsTheNamesOfANarrowImage) {
   Chart chart;
   for (const char* name : {"tanh-RNN", "LSTM", "GRU", "attention"})
-    chart.series.push_back({name, Ink::kBlue, {{0, 1}, {1, 2}}});
+    chart.series.push_back({name, Color::kBlue, {{0, 1}, {1, 2}}});
   for (const int width : {340, 760}) {
     const std::string svg = chart_svg(chart, width, 300);
     double y_of_first = 0;

@@ -35,7 +35,7 @@ std::vector<std::string> allowed_values(const Setting& s) {
   }
   if (std::holds_alternative<std::string RunConfig::*>(s.field)) return {"", "some text", "é日🙂"};
   const auto* own = std::get_if<OwnField>(&s.field);
-  if (std::holds_alternative<Index RunConfig::*>(s.field) || (own && own->setting.kind == ModelSetting::Kind::kWhole))
+  if (std::holds_alternative<Index RunConfig::*>(s.field) || (own && own->setting.kind == ModelSetting::Kind::kInteger))
     return {std::to_string(static_cast<Index>(s.lowest)), std::to_string(static_cast<Index>(s.highest)),
             std::to_string(static_cast<Index>(s.lowest) + 1)};
   std::vector<std::string> values = {"0.25", "0.1"};

@@ -25,7 +25,7 @@ TEST(HeadDropout, DropsWholeHeadsOfSingleSequences) {
   constexpr Index kBatch = 40, kHeads = 5, kPositions = 3, kSize = 2;
   Rng rng(1);
   const Tensor z = Tensor::normal({kBatch, kHeads, kPositions, kSize}, 0, 1, rng);
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   seed_generator(2);
   HeadDropout hook(0.25);
   const Tensor once = hook.on_activation({0, HookSite::Kind::kHeadOutputs}, z);

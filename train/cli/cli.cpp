@@ -146,7 +146,7 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-bool stderr_is_lively() { return stderr_is_terminal() && may_color(); }
+bool stderr_can_redraw() { return stderr_is_terminal() && may_color(); }
 
 bool may_color() {
   const char *no_color = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
@@ -222,7 +222,7 @@ void check_standard_input(const std::vector<std::string>& paths, const std::stri
   say("reading the text from the terminal; Ctrl-D at the start of a line ends it");
 }
 
-void say_marks(const std::vector<std::string>& files) {
+void print_byte_order_marks(const std::vector<std::string>& files) {
   if (files.empty()) return;
   say(cat("notice  ", one_line(files[0]),
           files.size() > 1 ? cat(" and ", counted(static_cast<Index>(files.size()) - 1, "more file")) : "",
@@ -237,7 +237,7 @@ ModelAndText load_model_and_text(const Arguments& args) {
   if (args.has("data")) {
     check_standard_input(args.texts("data"));
     loaded.data = load_evaluation_text(args.texts("data"), info.vocabulary);
-    if (!args.has("quiet")) say_marks(loaded.data.marked);
+    if (!args.has("quiet")) print_byte_order_marks(loaded.data.marked);
     return loaded;
   }
   if (const auto pairs = args.text("pairs")) {

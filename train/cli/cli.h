@@ -113,7 +113,7 @@ ModelAndText load_model_and_text(const Arguments& args);
 void check_standard_input(const std::vector<std::string>& paths, const std::string& again = "");
 
 // Prints the files whose byte order mark was removed to standard error, if there are any.
-void say_marks(const std::vector<std::string>& files);
+void print_byte_order_marks(const std::vector<std::string>& files);
 
 // Whether the directory holds a run of this program, judged by its config.json, even if damaged.
 bool is_run(const std::string& directory);
@@ -135,7 +135,7 @@ void set_program_name(const std::string& name);
 // Replaces line breaks and control characters, so that an error message with user input stays on one line.
 std::string one_line(std::string_view text);
 // Whether lines on standard error may be redrawn: standard error is a terminal, TERM is not dumb, NO_COLOR is not set.
-bool stderr_is_lively();
+bool stderr_can_redraw();
 // Whether the environment allows color: TERM is not dumb, NO_COLOR is not set.
 bool may_color();
 

@@ -14,7 +14,7 @@ std::vector<Flag> progress_flags(const char* group) {
 }
 
 ProgressLine::ProgressLine(const Arguments& args)
-    : lively_(!args.has("quiet") && !args.has("plain") && stderr_is_lively()) {}
+    : lively_(!args.has("quiet") && !args.has("plain") && stderr_can_redraw()) {}
 
 ProgressLine::~ProgressLine() { clear(); }
 

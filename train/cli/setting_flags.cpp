@@ -17,7 +17,7 @@ const char* placeholder_of(const Setting& s) {
   if (s.name == std::string_view("layer-heads")) return "LIST";
   if (!s.choices.empty()) return "KIND";
   if (const auto* own = std::get_if<OwnField>(&s.field))
-    return own->setting.kind == ModelSetting::Kind::kWhole ? "N" : "X";
+    return own->setting.kind == ModelSetting::Kind::kInteger ? "N" : "X";
   if (s.name == std::string_view("teacher")) return "RUN";
   return s.name == std::string_view("corpus") || s.name == std::string_view("model") ? "NAME" : "FILE";
 }

@@ -61,7 +61,7 @@ std::optional<std::string> read_line() {
 // The tokens of the conversation, truncated to what a model can use.
 class Conversation {
  public:
-  Conversation(const RunInfo& info) : info_(info), tokens_(fresh_start(info)) {
+  Conversation(const RunInfo& info) : info_(info), tokens_(start_tokens(info)) {
     const Vocabulary& v = info.vocabulary;
     has_break_ = v.is_bytes() || v.characters().find(U'\n') != std::u32string::npos;
     if (has_break_) break_ = v.encode("\n", "chat");
@@ -114,7 +114,7 @@ int run_chat(const Arguments& args) {
     }
     std::optional<std::string> line = read_line();
     if (!line) break;
-    if (first) line = typed_text(std::move(*line), vocabulary);
+    if (first) line = without_byte_order_mark(std::move(*line), vocabulary);
     first = false;
     asked_to_stop = 0;
     try {

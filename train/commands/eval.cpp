@@ -44,12 +44,12 @@ struct Counting {
 };
 
 Counting counted_on(const RunData& own, const TokenText& asked, const Evaluation& e) {
-  constexpr Index kMostTokens = 20'000'000;
+  constexpr Index kMaxTokens = 20'000'000;
   constexpr int kOrder = 5;
   Counting counting;
   if (own.train.ids.empty()) return counting;
   const std::vector<std::int32_t> train =
-      own.train.ids.copy(0, std::min(kMostTokens, static_cast<Index>(own.train.ids.size())));
+      own.train.ids.copy(0, std::min(kMaxTokens, static_cast<Index>(own.train.ids.size())));
   const NgramModel counted(train, own.vocabulary.size(), kOrder);
   counting.tokens = counted.counted_tokens();
   for (const auto& [name, order] : {std::pair{"unigram", 1}, {"bigram", 2}, {"5-gram", 5}}) {

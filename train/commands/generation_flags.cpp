@@ -63,17 +63,17 @@ TextGenerator text_generator_of(const TrainedModel& trained, WeightFormat weight
   return generator;
 }
 
-std::string typed_text(std::string text, const Vocabulary& vocabulary) {
+std::string without_byte_order_mark(std::string text, const Vocabulary& vocabulary) {
   if (vocabulary.is_bytes()) return text;
   refuse_other_encodings(text, "standard input", "-");
   if (text.starts_with(kByteOrderMark)) {
     text.erase(0, kByteOrderMark.size());
-    say_marks({"standard input"});
+    print_byte_order_marks({"standard input"});
   }
   return text;
 }
 
-std::vector<std::int32_t> fresh_start(const RunInfo& info) {
+std::vector<std::int32_t> start_tokens(const RunInfo& info) {
   if (!info.document_end.empty()) return {info.document_end.back()};
   const Vocabulary& vocabulary = info.vocabulary;
   const bool has_break = vocabulary.is_bytes() || vocabulary.characters().find(U'\n') != std::u32string::npos;

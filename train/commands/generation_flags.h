@@ -31,9 +31,9 @@ TextGenerator text_generator_of(const TrainedModel& trained, WeightFormat weight
 
 // Removes a byte order mark from text read from standard input and reports the removal; keeps the mark if tokens are
 // bytes. Error: UTF-16 or UTF-32.
-std::string typed_text(std::string text, const Vocabulary& vocabulary);
+std::string without_byte_order_mark(std::string text, const Vocabulary& vocabulary);
 
 // The token to start from without a prompt: a document end, a line break, or token 0.
-std::vector<std::int32_t> fresh_start(const RunInfo& info);
+std::vector<std::int32_t> start_tokens(const RunInfo& info);
 
 }  // namespace headlight::cli

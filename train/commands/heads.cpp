@@ -104,10 +104,10 @@ void print_groups(const HeadStudy& study) {
 
 // Loss increases by head and prediction subset, for the subsets on which heads matter most and as many as fit a line.
 void print_matrix(const HeadStudy& study) {
-  constexpr std::size_t kHead = 12, kColumn = 10, kMost = 6;
+  constexpr std::size_t kHead = 12, kColumn = 10, kMax = 6;
   std::vector<std::size_t> columns;
   for (std::size_t s = 1; s < study.subsets.size(); ++s)
-    if (study.loss_without_heads[s] - study.loss[s] >= kLeastStake) columns.push_back(s);
+    if (study.loss_without_heads[s] - study.loss[s] >= kMinStake) columns.push_back(s);
   const auto largest = [&](std::size_t s) {
     double most = 0;
     for (const HeadFinding& f : study.heads) most = std::max(most, f.mean[s].mean);
@@ -116,7 +116,7 @@ void print_matrix(const HeadStudy& study) {
   std::stable_sort(columns.begin(), columns.end(),
                    [&](std::size_t a, std::size_t b) { return largest(a) > largest(b); });
   const std::size_t all = columns.size();
-  columns.resize(std::min(all, kMost));
+  columns.resize(std::min(all, kMax));
   if (columns.empty()) {
     print("\nAblating all heads increases the loss of no subset by 0.05 nats or more.\n");
     return;

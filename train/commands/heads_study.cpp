@@ -172,7 +172,7 @@ int run_heads_study(const Arguments& args) {
              .progress = [&](const char* what, Index done, Index of) { line.show("  ", what, done, of); },
              .text_read =
                  [&](const RunData& data) {
-                   if (!quiet) say_marks(data.marked);
+                   if (!quiet) print_byte_order_marks(data.marked);
                  },
              .keep_going = [] { return !interrupted(); }});
   if (!outcome) return kInterrupted;

@@ -71,12 +71,12 @@ std::vector<StepRecord> shown_of(const std::vector<StepRecord>& history, Index b
   std::vector<StepRecord> validated;
   for (const StepRecord& r : history)
     if (std::isfinite(r.val_loss)) validated.push_back(r);
-  constexpr std::size_t kMost = 12;
-  if (validated.size() <= kMost) return validated;
+  constexpr std::size_t kMax = 12;
+  if (validated.size() <= kMax) return validated;
   std::vector<StepRecord> shown;
   std::size_t next = 0;
   for (std::size_t i = 0; i < validated.size(); ++i) {
-    const bool due = i >= next * (validated.size() - 1) / (kMost - 1);
+    const bool due = i >= next * (validated.size() - 1) / (kMax - 1);
     if (due) ++next;
     if (due || validated[i].step == best) shown.push_back(validated[i]);
   }

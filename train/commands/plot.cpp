@@ -56,7 +56,7 @@ std::string short_name(std::string path) {
 Series curve_of(const std::vector<StepRecord>& records, double StepRecord::*field, bool against_time) {
   Curve curve;
   for (const StepRecord& r : records) curve.add(against_time ? r.seconds : static_cast<double>(r.step), r.*field);
-  return {"", Ink::kPlain, curve.points()};
+  return {"", Color::kPlain, curve.points()};
 }
 
 // The record with the lowest validation loss; null without validations.
@@ -68,7 +68,7 @@ const StepRecord* find_best(const std::vector<StepRecord>& records) {
 }
 
 std::string summary(const std::string& name, const std::vector<StepRecord>& records, const std::string& mark,
-                    bool colors, Ink ink) {
+                    bool colors, Color ink) {
   const StepRecord* best = find_best(records);
   return cat(inked(cat(mark, " ", name), ink, colors), ": ", counted(records.back().step, "step"), ", ",
              duration_text(records.back().seconds),
@@ -117,7 +117,7 @@ Json run_json(const std::string& name, const std::vector<StepRecord>& records, c
 }
 
 int run_plot(const Arguments& args) {
-  constexpr Ink kInks[] = {Ink::kBlue, Ink::kYellow, Ink::kGreen, Ink::kMagenta, Ink::kCyan, Ink::kRed};
+  constexpr Color kInks[] = {Color::kBlue, Color::kYellow, Color::kGreen, Color::kMagenta, Color::kCyan, Color::kRed};
   const Quantity& quantity = find_quantity(args.text("what", "loss"));
   const bool losses = quantity.field == &StepRecord::loss, against_time = args.has("time");
   const bool colors = stdout_is_terminal() && may_color() && !args.has("no-color");
@@ -135,7 +135,7 @@ int run_plot(const Arguments& args) {
   for (std::size_t i = 0; i < args.operands().size(); ++i) {
     const std::string& name = args.operands()[i];
     const std::vector<StepRecord> records = load_log(name);
-    const Ink ink = kInks[i % std::size(kInks)];
+    const Color ink = kInks[i % std::size(kInks)];
     Series values = curve_of(records, quantity.field, against_time);
     Series checked = curve_of(records, &StepRecord::val_loss, against_time);
     const std::vector<Level> levels = losses ? levels_of(name, records) : std::vector<Level>();
@@ -143,9 +143,9 @@ int run_plot(const Arguments& args) {
     // One run: training and validation in two colors. Several runs: one color each; validation loss if available.
     if (losses && args.operands().size() == 1) {
       values.name = "training";
-      values.ink = Ink::kBlue;
+      values.ink = Color::kBlue;
       chart.series.push_back(values);
-      if (!checked.points.empty()) validation.push_back({"validation", Ink::kYellow, checked.points});
+      if (!checked.points.empty()) validation.push_back({"validation", Color::kYellow, checked.points});
     } else {
       Series& shown = losses && !checked.points.empty() ? checked : values;
       shown.name = short_name(name);
@@ -158,7 +158,7 @@ int run_plot(const Arguments& args) {
       else if (!same(chart.levels, levels)) chart.levels.clear();
     }
     summaries += summary(name, records, series_mark(i, colors || args.operands().size() == 1), colors,
-                         args.operands().size() == 1 ? Ink::kPlain : ink);
+                         args.operands().size() == 1 ? Color::kPlain : ink);
   }
   for (Series& s : validation) chart.series.push_back(std::move(s));
   chart.title = args.operands().size() == 1 ? args.operands()[0] : losses ? "validation loss, nats" : quantity.name;

@@ -12,8 +12,8 @@ namespace headlight::cli {
 
 namespace {
 
-// With more than kMostRules rules, show only the kSomeRules rules with the largest total excess loss.
-constexpr std::size_t kMostRules = 8, kSomeRules = 5;
+// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss.
+constexpr std::size_t kMaxRules = 8, kSomeRules = 5;
 
 double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
 
@@ -36,7 +36,7 @@ std::string in_lines(const std::string& left, const std::vector<std::string>& en
 std::string rule_loss_lines(const StepRecord& record) {
   std::vector<RuleLoss> rules = record.rules;
   if (rules.empty()) return "";
-  if (rules.size() > kMostRules) {
+  if (rules.size() > kMaxRules) {
     std::stable_sort(rules.begin(), rules.end(),
                      [](const RuleLoss& a, const RuleLoss& b) { return total_excess(a) > total_excess(b); });
     rules.resize(kSomeRules);

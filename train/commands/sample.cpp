@@ -29,7 +29,7 @@ namespace headlight::cli {
 
 namespace {
 
-constexpr Index kMostPrompt = 1 << 24;  // bytes
+constexpr Index kMaxPrompt = 1 << 24;  // bytes
 
 // The prompt from --prompt, or from standard input if --prompt or the operand is "-".
 std::string prompt_of(const Arguments& args, const Vocabulary& vocabulary) {
@@ -40,7 +40,7 @@ std::string prompt_of(const Arguments& args, const Vocabulary& vocabulary) {
   if (operand && args.has("prompt")) throw UsageError("-: conflicts with --prompt; use only one of them");
   std::string prompt = args.text("prompt", "");
   if (!operand && prompt != "-") return prompt;
-  prompt = typed_text(read_file("-", kMostPrompt), vocabulary);
+  prompt = without_byte_order_mark(read_file("-", kMaxPrompt), vocabulary);
   // Drop the final line break that echo and editors add, so that the model continues the last line.
   if (prompt.ends_with("\r\n")) prompt.resize(prompt.size() - 2);
   else if (prompt.ends_with('\n')) prompt.pop_back();
@@ -102,7 +102,7 @@ int run_sample(const Arguments& args) {
   const Vocabulary& vocabulary = trained.info.vocabulary;
   const std::string prompt = prompt_of(args, vocabulary);
   std::vector<std::int32_t> start = vocabulary.encode(prompt, "prompt");
-  if (start.empty()) start = fresh_start(trained.info);
+  if (start.empty()) start = start_tokens(trained.info);
   TextGenerator text_generator = text_generator_of(trained, w.weights);
   Screen screen;
   const bool as_text = !json && !log_probabilities;

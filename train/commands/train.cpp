@@ -127,7 +127,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
           d.vocabulary.size()));
   if (d.files > 1 || !d.skipped.empty())
     say(cat("        ", counted(d.files, "file"), d.skipped.empty() ? "" : skipped_text(d.skipped)));
-  say_marks(d.marked);
+  print_byte_order_marks(d.marked);
   const bool transformer = c.is_transformer();
   say(cat("model   ",
           transformer ? cat(counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ", c.width,
@@ -154,7 +154,7 @@ void print_plan(const Trainer& trainer, const std::string& directory) {
 
 View chosen_view(const Arguments& args) {
   if (args.has("quiet")) return View::kQuiet;
-  return !args.has("plain") && !args.has("no-color") && stderr_is_lively() ? View::kLive : View::kPlain;
+  return !args.has("plain") && !args.has("no-color") && stderr_can_redraw() ? View::kLive : View::kPlain;
 }
 
 void print_end(const Trainer& trainer, const std::string& directory) {

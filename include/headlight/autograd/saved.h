@@ -56,28 +56,29 @@ class RematScope {
 // Whether a Saved of x recomputes x. False after an in-place write, because recomputing would give the old numbers, and
 // after the backward pass.
 inline bool is_recomputed(const Tensor& x) {
-  return x.slot() && x.slot()->recipe && !x.slot()->gone && x.slot()->recipe_version == x.version();
+  return x.slot() && x.slot()->rematerialization && !x.slot()->gone &&
+         x.slot()->rematerialization_version == x.version();
 }
 
 // A tensor saved for the backward pass: either its numbers or a function that recomputes them.
 class Saved {
  public:
   explicit Saved(const Tensor& x) {
-    if (is_recomputed(x)) recipe_ = x.slot()->recipe;
+    if (is_recomputed(x)) rematerialization_ = x.slot()->rematerialization;
     else tensor_ = x.detach();
   }
-  Tensor get() const { return recipe_ ? recipe_->make() : tensor_; }
+  Tensor get() const { return rematerialization_ ? rematerialization_->make() : tensor_; }
 
  private:
   Tensor tensor_;
-  std::shared_ptr<const Rematerialization> recipe_;
+  std::shared_ptr<const Rematerialization> rematerialization_;
 };
 
 // Makes every later Saved of y use `recipe`. Does nothing if y was not recorded.
 inline void set_rematerialization(Tensor& y, std::shared_ptr<const Rematerialization> recipe) {
   if (!y.slot() || y.slot()->tape == 0) return;
-  y.slot()->recipe = std::move(recipe);
-  y.slot()->recipe_version = y.version();
+  y.slot()->rematerialization = std::move(recipe);
+  y.slot()->rematerialization_version = y.version();
 }
 
 // Registers `make`, a function without arguments that recomputes y. Call after record(). Does nothing if y was not

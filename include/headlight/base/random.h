@@ -42,12 +42,12 @@ Rng& generator();
 void seed_generator(std::uint64_t seed);
 
 // RAII guard: restores generator() on destruction, whatever was drawn or seeded in between.
-class KeepGenerator {
+class GeneratorGuard {
  public:
-  KeepGenerator() : before_(generator()) {}
-  ~KeepGenerator() { generator() = before_; }
-  KeepGenerator(const KeepGenerator&) = delete;
-  KeepGenerator& operator=(const KeepGenerator&) = delete;
+  GeneratorGuard() : before_(generator()) {}
+  ~GeneratorGuard() { generator() = before_; }
+  GeneratorGuard(const GeneratorGuard&) = delete;
+  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
 
  private:
   Rng before_;

@@ -27,15 +27,15 @@ namespace headlight {
 
 // A setting of one family: the flag --name and the key name (with underscores) in config.json.
 struct ModelSetting {
-  enum class Kind { kWhole, kReal, kYesNo, kChoice };
+  enum class Kind { kInteger, kFloat, kYesNo, kChoice };
   std::string name;
   Kind kind;
   std::string value;               // the default, in the form that the flag accepts
-  double lowest = 0, highest = 0;  // range of kWhole and kReal, inclusive
+  double lowest = 0, highest = 0;  // range of kInteger and kFloat, inclusive
   std::vector<std::string> choices = {};
   std::string help;
 };
-ModelSetting whole_setting(std::string name, Index value, Index lowest, Index highest, std::string help);
+ModelSetting integer_setting(std::string name, Index value, Index lowest, Index highest, std::string help);
 ModelSetting real_setting(std::string name, double value, double lowest, double highest, std::string help);
 ModelSetting yes_no_setting(std::string name, bool value, std::string help);
 // The first choice is the default.

@@ -20,7 +20,7 @@ class Optimizer {
  public:
   // How step() divides the parameters of role kMatrix: into ranges of elements, like all other parameters, or into
   // whole matrices.
-  enum class MatrixRule { kElementwise, kWhole };
+  enum class MatrixRule { kElementwise, kWholeMatrix };
   // Stores handles to the parameters. Errors: no parameters, a parameter that is not float32.
   explicit Optimizer(std::vector<NamedTensor> parameters, MatrixRule rule = MatrixRule::kElementwise);
   virtual ~Optimizer() = default;
@@ -60,11 +60,11 @@ class Optimizer {
     float* value;
     const float* gradient;
   };
-  // With MatrixRule::kWhole: updates one matrix. Called from several threads at once, with different matrices.
+  // With MatrixRule::kWholeMatrix: updates one matrix. Called from several threads at once, with different matrices.
   virtual void update_matrix(const Matrix& matrix, double learning_rate, double gradient_scale);
   // Whether update_matrix() updates the parameter.
-  bool by_matrix(const NamedTensor& parameter) const {
-    return rule_ == MatrixRule::kWhole && parameter.role == ParamRole::kMatrix;
+  bool uses_matrix_update(const NamedTensor& parameter) const {
+    return rule_ == MatrixRule::kWholeMatrix && parameter.role == ParamRole::kMatrix;
   }
 
   std::vector<NamedTensor> parameters_;
@@ -92,7 +92,7 @@ class AdamW : public Optimizer {
   std::vector<NamedTensor> state() const override;
 
  protected:
-  // With MatrixRule::kWhole, m and v exist only for the parameters that update_matrix() does not update.
+  // With MatrixRule::kWholeMatrix, m and v exist only for the parameters that update_matrix() does not update.
   AdamW(std::vector<NamedTensor> parameters, const Options& options, MatrixRule rule);
 
  private:

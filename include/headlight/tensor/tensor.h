@@ -169,8 +169,8 @@ struct GradSlot {
   bool gone = false;       // the result's tape was destroyed or has run backward: no gradient will arrive
   std::uint64_t tape = 0;  // id of the recording tape; 0 for a leaf
   Tensor grad;             // undefined until the first gradient is added
-  std::shared_ptr<const Rematerialization> recipe;
-  std::uint32_t recipe_version = 0;  // version() of the result when `recipe` was stored
+  std::shared_ptr<const Rematerialization> rematerialization;
+  std::uint32_t rematerialization_version = 0;  // version() of the result when `rematerialization` was stored
 };
 // Creates an empty slot with the tensor's shape and type.
 std::shared_ptr<GradSlot> make_slot(const Tensor& tensor);

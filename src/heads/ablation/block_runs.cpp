@@ -6,14 +6,14 @@
 namespace headlight {
 
 namespace {
-constexpr Index kMostFloats = Index{1} << 26;  // limit for all kept block inputs: 256 MiB
+constexpr Index kMaxFloats = Index{1} << 26;  // limit for all kept block inputs: 256 MiB
 }
 
 BlockRuns::BlockRuns(const HeadedModel& model, const HeadWindows& windows)
     : model_(model), windows_(windows), entered_(windows.pieces().size()) {
   const Index rows = windows.size() * windows.context();
   // When the block inputs exceed the limit, none are kept for the later pieces, which then run from the first block.
-  Index left = rows > 0 ? kMostFloats : 0;
+  Index left = rows > 0 ? kMaxFloats : 0;
   for (std::size_t p = 0; p < entered_.size(); ++p) {
     const Index size = windows.pieces()[p].batch.rows * windows.context() * model.width();
     if (size > left / std::max<Index>(1, model.layers())) continue;

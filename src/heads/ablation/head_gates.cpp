@@ -16,7 +16,7 @@ Tensor GateHeads::on_activation(const HookSite& site, const Tensor& x) {
 }
 
 std::vector<double> gate_importance(const HeadedModel& model, const HeadWindows& windows) {
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   const std::unique_ptr<HeadedModel> copy = model.untrained();
   copy_parameters(model, *copy);
   const std::vector<HeadId> heads = all_heads(model);

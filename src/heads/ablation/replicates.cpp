@@ -104,7 +104,7 @@ Replicates headline_replicates(const AblationSetting& setting, std::span<const f
       if (s > 0) result.all.push_back({stake, stake, stake, 0});
       const double most = heads == 0 ? 0 : drawn_mean(drawn, by_part[strongest[s]][s], counts[s]);
       out.strongest[s].push_back(most);
-      const bool at_stake = by_head.all[s].mean >= kLeastStake && stake > 0;
+      const bool at_stake = by_head.all[s].mean >= kMinStake && stake > 0;
       out.share[s].push_back(at_stake ? most / stake : std::numeric_limits<double>::quiet_NaN());
     }
     out.specialization.push_back(specialization_index(damage(result)));

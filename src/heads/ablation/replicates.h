@@ -29,7 +29,7 @@ struct Replicates {
 // `by_head` holds the ablations of single heads, with losses; subset 0 is all predictions. `truth` is the log of each
 // prediction's true probability, or empty. `strongest` is the loss increase on a subset when the head with the largest
 // increase in the full sample is ablated. `share` is `strongest` divided by the loss increase when all heads are
-// ablated; NaN when the divisor is below kLeastStake. Uses the first kReplicates resamples of the setting's
+// ablated; NaN when the divisor is below kMinStake. Uses the first kReplicates resamples of the setting's
 // bootstrap.
 Replicates headline_replicates(const AblationSetting& setting, std::span<const float> before,
                                const AblationResult& by_head, std::span<const double> truth);

@@ -72,7 +72,7 @@ Matrix damage(const AblationResult& result) {
     std::vector<double>& row = d.emplace_back();
     for (std::size_t s = 0; s < increases.size(); ++s) {
       const double stake = result.all[s].mean;
-      row.push_back(stake >= kLeastStake ? std::max(0.0, increases[s].mean) / stake : 0);
+      row.push_back(stake >= kMinStake ? std::max(0.0, increases[s].mean) / stake : 0);
     }
   }
   return d;

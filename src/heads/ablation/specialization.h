@@ -14,8 +14,8 @@
 
 namespace headlight {
 
-inline constexpr double kHurts = 0.05;       // nats: ablation hurts on a subset if the loss increase exceeds this
-inline constexpr double kLeastStake = 0.05;  // nats: subsets where ablating all heads costs less are ignored
+inline constexpr double kHurts = 0.05;     // nats: ablation hurts on a subset if the loss increase exceeds this
+inline constexpr double kMinStake = 0.05;  // nats: subsets where ablating all heads costs less are ignored
 
 using Matrix = std::vector<std::vector<double>>;                    // [head][subset]
 using LossIncreaseMatrix = std::vector<std::vector<LossIncrease>>;  // [head][subset]
@@ -50,7 +50,7 @@ std::vector<AblationResult> ablate_subspaces(const HeadedModel& model, const Hea
                                              int rotations, std::uint64_t seed);
 
 // Damage D = max(0, loss increase) / stake, where the stake of a subset is the loss increase when all heads are
-// ablated. 0 where the stake is below kLeastStake.
+// ablated. 0 where the stake is below kMinStake.
 Matrix damage(const AblationResult& result);
 
 // Specialization index: I(head; subset) / min(H(head), H(subset)) of the matrix normalized to sum 1. 0 when all heads

@@ -59,7 +59,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
     training.eval_every = steps;
     training.eval_windows = 1;
     training.patience = 0;
-    const KeepGenerator keep;
+    const GeneratorGuard keep;
     const auto trainer = Trainer::from_model(training, data, "", *pruned);
     trainer->run([&](const StepRecord& r) {
       if (!std::isnan(r.loss)) progress.next();

@@ -90,7 +90,7 @@ std::unique_ptr<TransformerLM> without_heads(const TransformerLM& model, std::sp
   for (const std::vector<Index>& layer : kept) config.layer_heads.push_back(static_cast<Index>(layer.size()));
 
   auto pruned = [&] {
-    const KeepGenerator keep;
+    const GeneratorGuard keep;
     return std::make_unique<TransformerLM>(config);
   }();
   const std::vector<NamedTensor> from = model.parameters();

@@ -13,7 +13,7 @@ constexpr std::size_t kPage = 150'000;        // reserved for the page around th
 constexpr std::size_t kScoreBytes = 600'000;  // limit for losses and scores
 constexpr std::size_t kReplayBytes = 900'000;
 constexpr std::size_t kReplayed = 24;  // shorten the text before fewer snapshots than this have attention
-constexpr std::size_t kLeastLength = 16;
+constexpr std::size_t kMinLength = 16;
 constexpr Rounded kBrief{1e3};
 
 std::size_t places(std::size_t length) { return length * (length + 1) / 2; }
@@ -43,7 +43,7 @@ void set_history(Json& report, const HeadHistory& h, std::size_t most) {
     return h.heads.size() * (base64_size(places(length)) + 12) + 3;
   };
   auto length = static_cast<std::size_t>(h.length);
-  while (length > kLeastLength && snapshot_size(length) * std::min(keep, kReplayed) > room) --length;
+  while (length > kMinLength && snapshot_size(length) * std::min(keep, kReplayed) > room) --length;
   const std::vector<std::size_t> kept = spread(count, keep),
                                  replayed = spread(keep, std::min(keep, room / snapshot_size(length)));
 

@@ -10,7 +10,7 @@ namespace headlight {
 
 std::vector<double> untrained_kappas(const HeadedModel& model, const HeadWindows& windows, const RoleMasks& masks,
                                      int models, const AfterEvaluation& after_each) {
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   std::vector<double> highest;
   for (int m = 1; m <= models; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
@@ -83,7 +83,7 @@ HeadLabel best_role(const HeadScores& scores, Index layer, Index head, std::span
     const std::size_t name = named(rival);
     if (known(rival) || known(name)) continue;
     label.parts.push_back(name);
-    if (kappa(name) < kLabelKappa || label.parts.size() > kMostMixed) label.reason = "margin";
+    if (kappa(name) < kLabelKappa || label.parts.size() > kMaxMixed) label.reason = "margin";
   }
   if (!label.reason.empty()) label.parts.clear();
   std::sort(label.parts.begin(), label.parts.end());

@@ -23,9 +23,9 @@
 namespace headlight {
 
 inline constexpr double kLabelKappa = 0.4, kLabelMargin = 0.1, kLabelContent = 0.2, kLabelPercentile = 0.99;
-inline constexpr std::size_t kMostMixed = 3;  // a head with more roles than this is unlabelled
-inline constexpr Index kLabelQueries = 20;    // roles with fewer queries in the text are ignored
-inline constexpr double kUniform = 0.9;       // a head with at least this evenness is called uniform
+inline constexpr std::size_t kMaxMixed = 3;  // a head with more roles than this is unlabelled
+inline constexpr Index kLabelQueries = 20;   // roles with fewer queries in the text are ignored
+inline constexpr double kUniform = 0.9;      // a head with at least this evenness is called uniform
 
 // The untrained baseline: for each of `models` newly initialized models, the highest kappa of any head for any role
 // with at least kLabelQueries queries. Models use seeds 1, 2, ...; generator() is not changed. Calls after_each once

@@ -54,7 +54,7 @@ std::vector<PredictionSubset> subsets_of(const MeasuredText& text, const RunData
   std::vector<PredictionSubset> subsets = text.rule.empty() ? text_subsets(text.windows, text.classes)
                                                             : rule_subsets(text.windows, text.rule, data.rule_names);
   std::erase_if(subsets,
-                [](const PredictionSubset& s) { return static_cast<Index>(s.places.size()) < kLeastPredictions; });
+                [](const PredictionSubset& s) { return static_cast<Index>(s.places.size()) < kMinPredictions; });
   subsets.insert(subsets.begin(), all_predictions(text.windows));
   return subsets;
 }

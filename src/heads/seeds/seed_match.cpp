@@ -37,9 +37,7 @@ Carrier carrier(const SeedResult& result, const std::string& name, bool is_role)
   const SeedFigures& seed = *result.figures;
   const std::size_t subset = *seed.subset(is_role ? "all" : name);
   const double stake = seed.subsets[subset].stake();
-  const auto share = [&](const Head& head) {
-    return stake >= kLeastStake ? head.increase[subset].mean / stake : kNone;
-  };
+  const auto share = [&](const Head& head) { return stake >= kMinStake ? head.increase[subset].mean / stake : kNone; };
   const std::vector<const Head*> sorted =
       by_value(seed.heads, [&](const Head& head) { return is_role ? head.kappa(name) : head.increase[subset].mean; });
   const Head& first = *sorted[0];
@@ -82,7 +80,7 @@ std::vector<std::string> roles_of(const SeedFigures& seed) {
 std::vector<std::string> subsets_of(const SeedFigures& seed) {
   std::vector<std::string> names;
   for (const SeedFigures::Subset& s : seed.subsets)
-    if (s.name != "all" && s.stake() >= kLeastStake) names.push_back(s.name);
+    if (s.name != "all" && s.stake() >= kMinStake) names.push_back(s.name);
   return names;
 }
 

@@ -21,11 +21,11 @@ struct Carrier {
   std::string role;              // its label or closest role
   double kappa = 0;              // for `role`; if is_role, for the role `name`
   double increase = 0;           // loss increase when ablated, on the subset; if is_role, over all predictions
-  double share = 0;              // increase divided by the loss increase without all heads; NaN below kLeastStake
+  double share = 0;              // increase divided by the loss increase without all heads; NaN below kMinStake
   std::optional<HeadId> second;  // the next head by the same measure
   double second_kappa = 0, second_share = 0;
 };
-// The carriers in each seed: for every subset with a stake of at least kLeastStake in some seed, and for every role
+// The carriers in each seed: for every subset with a stake of at least kMinStake in some seed, and for every role
 // with kappa >= kLabelKappa of some head in some seed. Subsets come first, then roles; each by seed.
 std::vector<Carrier> carriers(std::span<const SeedResult> counted);
 

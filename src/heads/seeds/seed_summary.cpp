@@ -187,7 +187,7 @@ std::vector<SubsetSummary> subsets(std::span<const SeedResult> counted) {
       if (by_name.count(f.subsets[s].name) == 0) order.push_back(f.subsets[s].name);
       auto& [strongest, share] = by_name[f.subsets[s].name];
       strongest.add(most, f.subset_replicates[s].strongest);
-      share.add(stake >= kLeastStake ? most / stake : kUnknown, f.subset_replicates[s].share);
+      share.add(stake >= kMinStake ? most / stake : kUnknown, f.subset_replicates[s].share);
     }
   }
   std::vector<SubsetSummary> all;

@@ -107,7 +107,7 @@ ExpertStudy study_experts(const HeadedModel& model, const RunData& data, const H
   for (const Retention& r : study.subspaces) study.index_subspaces.push_back(retention_index(r, study.experts));
 
   progress.begin("heads of untrained models ablated, for each expert", options.untrained * (parts + 2));
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   for (int m = 1; m <= options.untrained; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
     const std::unique_ptr<HeadedModel> untrained = model.untrained();

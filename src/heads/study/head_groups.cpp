@@ -44,7 +44,7 @@ std::optional<PredictionSubset> decided_by(std::span<const std::size_t> parts, s
                    std::back_inserter(all));
     decided.places = std::move(all);
   }
-  if (static_cast<Index>(decided.places.size()) < kLeastPredictions) return std::nullopt;
+  if (static_cast<Index>(decided.places.size()) < kMinPredictions) return std::nullopt;
   return decided;
 }
 

@@ -19,7 +19,7 @@ namespace headlight {
 // nats.
 inline constexpr double kMatters = 0.02;
 // Subsets with fewer predictions are not measured separately; their predictions still count in "all".
-inline constexpr Index kLeastPredictions = 20;
+inline constexpr Index kMinPredictions = 20;
 inline constexpr int kRandomSets = 20;
 
 // A head with a mixed label is in the group of each of its roles.
@@ -35,7 +35,7 @@ struct HeadGroup {
   bool causal = false;
 };
 
-// The predictions that the copying roles among `parts` decide; none if there are fewer than kLeastPredictions.
+// The predictions that the copying roles among `parts` decide; none if there are fewer than kMinPredictions.
 std::optional<PredictionSubset> decided_by(std::span<const std::size_t> parts, std::span<const Role> roles,
                                            const MeasuredText& text, const RoleMasks& masks);
 bool matters(std::span<const LossIncrease> increases);

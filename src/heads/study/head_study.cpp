@@ -91,7 +91,7 @@ void measure_baselines(HeadStudy& study, const HeadedModel& model, const HeadMea
   progress.begin("random subspaces ablated", 1 + rotations * heads);
   study.subspaces = ablate_subspaces(model, means, setting, before, rotations, options.seed);
   progress.begin("heads of untrained models ablated", options.untrained_ablated * (heads + 1));
-  const KeepGenerator keep;
+  const GeneratorGuard keep;
   for (int m = 1; m <= options.untrained_ablated; ++m) {
     seed_generator(static_cast<std::uint64_t>(m));
     const std::unique_ptr<HeadedModel> untrained = model.untrained();

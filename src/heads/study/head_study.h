@@ -45,7 +45,7 @@ struct HeadFinding {
   bool kinds_disagree = false;
   double importance = 0, importance_in_layer = 0;  // gate gradient; normalized by layer
   // The loss increase on the predictions that the head's role decides. Only for labels of copying roles with at least
-  // kLeastPredictions such predictions.
+  // kMinPredictions such predictions.
   std::optional<LossIncrease> on_role;
   std::optional<std::size_t> backup;  // the head with the largest redundancy with this one
   // causal          labelled; ablation hurts on the predictions that the role decides (on any subset if none)

@@ -20,8 +20,8 @@ namespace {
 
 constexpr Rounded kShort{1e5};
 constexpr const char* kFormat = "headlight heads 1";
-constexpr Index kMostBytes = Index{1} << 28;
-constexpr Index kMostLength = 4096;  // limits the attention of a head to about 8 MB
+constexpr Index kMaxBytes = Index{1} << 28;
+constexpr Index kMaxLength = 4096;  // limits the attention of a head to about 8 MB
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // ---- writing ---------------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ HeadHistory read_header(const JsonView& view) {
     }
   }
   h.windows = view.at("windows").as_index(1);
-  h.length = view.at("length").as_index(1, kMostLength);
+  h.length = view.at("length").as_index(1, kMaxLength);
   const auto length = static_cast<std::size_t>(h.length);
   for (const JsonView& token : elements(view.at("tokens"), length, "characters")) h.tokens.push_back(token.as_string());
   if (const auto rules = view.find("rules"))
@@ -173,7 +173,7 @@ std::string snapshot_line(const HeadHistory& h, const HeadSnapshot& s) {
 
 HeadHistory head_history(const std::string& path) {
   HeadHistory h;
-  for_each_line(path, read_file(path, kMostBytes), [&](const std::string& line, const std::string& where) {
+  for_each_line(path, read_file(path, kMaxBytes), [&](const std::string& line, const std::string& where) {
     const Json json = json_of(line, where);
     const JsonView view(json, where);
     if (h.subsets.empty()) h = read_header(view);
@@ -183,7 +183,7 @@ HeadHistory head_history(const std::string& path) {
   return h;
 }
 
-bool cut_head_history(const std::string& path, const HeadHistory& history, Index step) {
+bool truncate_head_history(const std::string& path, const HeadHistory& history, Index step) {
   if (!path_exists(path)) return false;
   const std::string before = read_file(path), header = header_line(history);
   std::string kept;

@@ -61,7 +61,7 @@ HeadHistory head_history(const std::string& path);
 // Prepares the file of a run that resumes at `step`: removes snapshots from `step` on, because training makes these
 // again, and any incomplete line. The file must start with header_line(history). Returns false when there is no file or
 // no complete line. Errors: a file with another header; a line that is not a snapshot.
-bool cut_head_history(const std::string& path, const HeadHistory& history, Index step);
+bool truncate_head_history(const std::string& path, const HeadHistory& history, Index step);
 
 // Decodes base64 (RFC 4648, with padding), the inverse of base64() in head_report.h. Error: any other text; the message
 // begins with `what`.

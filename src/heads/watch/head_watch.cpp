@@ -44,10 +44,10 @@ std::vector<Role> scored_roles(const MeasuredText& text, const RunData& data) {
 }  // namespace
 
 bool watches_at(Index step, Index steps, Index every, Index eval_every) {
-  constexpr Index kLooks = 32, kMostValidations = 16;
+  constexpr Index kLooks = 32, kMaxValidations = 16;
   if (step == steps) return true;
   if (every > 0) return step % every == 0;
-  if (step % eval_every == 0 && steps / eval_every <= kMostValidations) return true;
+  if (step % eval_every == 0 && steps / eval_every <= kMaxValidations) return true;
   const double share = static_cast<double>(step) / static_cast<double>(steps);
   const auto near = static_cast<Index>(std::lround(kLooks * std::sqrt(share)));
   for (const Index i : {near - 1, near, near + 1}) {
@@ -92,7 +92,7 @@ HeadWatch::HeadWatch(const Trainer& trainer) : trainer_(trainer), on_(std::make_
   if (trainer.directory().empty()) return;
   path_ = cat(trainer.directory(), "/", kHeadHistoryFile);
   try {
-    if (!cut_head_history(path_, history_, trainer.step())) append_line(path_, header_line(history_));
+    if (!truncate_head_history(path_, history_, trainer.step())) append_line(path_, header_line(history_));
     for (const HeadSnapshot& snapshot : head_history(path_).snapshots) add_to_curves(snapshot);
   } catch (const Error& e) {
     fail(e.what(), "; move the file away to start a new one");

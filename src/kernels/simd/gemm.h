@@ -82,7 +82,7 @@ struct GemmDriver {
   static Index round_up(Index a, Index step) { return (a + step - 1) / step * step; }
 
   // The most rows of a tile: with 32 registers (AVX-512) two more than kTileRows.
-  static constexpr Index kMostTileRows = V::kLanes == 16 ? 8 : kTileRows;
+  static constexpr Index kMaxTileRows = V::kLanes == 16 ? 8 : kTileRows;
 
   // Splits m rows into panels of kTileRows rows, plus a rest of up to 11 rows in one or two panels of nearly equal
   // height: tiles of few rows have too few independent sums to keep the multiply-add units busy. If two of the tallest
@@ -99,8 +99,8 @@ struct GemmDriver {
   };
   static Groups group_rows(Index m) {
     Groups groups;
-    if (m <= 2 * kMostTileRows) {
-      const Index upper = m > kMostTileRows ? (m + 1) / 2 : m;
+    if (m <= 2 * kMaxTileRows) {
+      const Index upper = m > kMaxTileRows ? (m + 1) / 2 : m;
       groups.add({0, 1, upper});
       groups.add({upper, 1, m - upper});
       return groups;
@@ -136,7 +136,7 @@ struct GemmDriver {
       case 6:
         return tiles_of<6>(wide, count, k, a, b, c);
       default:
-        if constexpr (kMostTileRows == 8) {
+        if constexpr (kMaxTileRows == 8) {
           if (rows == 7) tiles_of<7>(wide, count, k, a, b, c);
           else tiles_of<8>(wide, count, k, a, b, c);
         }

@@ -35,7 +35,7 @@ inline constexpr Index kParallelWork = Index{1} << 18;
 inline constexpr Index kReadCost = 16;
 
 // Upper limit on the floats of block sums in the workspace: 1 MB, which fits the level 2 cache.
-inline constexpr Index kMostBlockSums = Index{1} << 18;
+inline constexpr Index kMaxBlockSums = Index{1} << 18;
 
 template <class V, class Operands = Floats<V>>
 struct GemmThreads {
@@ -106,7 +106,7 @@ struct GemmThreads {
 
   static bool shares_blocks(const Gemm<float>& g, Index threads) {
     const Index blocks = count_blocks(g.k);
-    return threads > 1 && g.trans_a && !g.trans_b && blocks > 1 && (blocks - 1) * g.m * g.n <= kMostBlockSums &&
+    return threads > 1 && g.trans_a && !g.trans_b && blocks > 1 && (blocks - 1) * g.m * g.n <= kMaxBlockSums &&
            g.batch_outer * g.batch_inner == 1 && g.alpha == 1 && !g.addend;
   }
 

@@ -33,7 +33,7 @@ TEST(SpecializationIndex, IsItsFormulaInBetween) {
 TEST(Damage, IsTheShareOfTheStake) {
   AblationResult r;
   r.increases = {{{.mean = 0.5}, {.mean = -1}, {.mean = 1}}, {{.mean = 2}, {.mean = 0.1}, {.mean = 0}}};
-  r.all = {{.mean = 2}, {.mean = 4}, {.mean = kLeastStake / 2}};
+  r.all = {{.mean = 2}, {.mean = 4}, {.mean = kMinStake / 2}};
   EXPECT_EQ(damage(r), (Matrix{{0.25, 0, 0}, {1, 0.025, 0}})) << "negative rises and small stakes count as nothing";
 }
 

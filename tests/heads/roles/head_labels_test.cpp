@@ -102,7 +102,7 @@ TEST_F(Labels, AreMixedOfAFewRolesAtMost) {
   EXPECT_EQ(label({{"offset-2", 0.48}, {"offset-7", 0.45}}, {{"offset-2", 0.9}}).reason, "halves");
 }
 
-// Roles of which each query plays one: more than kMostMixed of them make no label.
+// Roles of which each query plays one: more than kMaxMixed of them make no label.
 TEST(MixedLabels, HaveAtMostThreeParts) {
   constexpr Index kLength = 12;
   const std::vector<std::int32_t> ids(60 * kLength, 0);

@@ -35,7 +35,7 @@ void four_heads(Index h, Index t, float* row) {
 
 std::size_t index_of(const std::string& name) { return static_cast<std::size_t>(&role(name) - basic_roles().data()); }
 
-HeadScores scores_of(const Tensor& weights, const Looking& at) {
+HeadScores scores_of(const Tensor& weights, const RoleKeys& at) {
   HeadScores scores(1, weights.size(1), basic_roles().size());
   const RoleMasks masks(basic_roles(), at.text(), weights.size(2));
   add_scores(scores, 0, weights, masks, 0);
@@ -44,7 +44,7 @@ HeadScores scores_of(const Tensor& weights, const Looking& at) {
 }
 
 TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
-  Looking at("The cat (7) sat on the mat, and the hat\nwas there; so was \"the rat.\n\n");
+  RoleKeys at("The cat (7) sat on the mat, and the hat\nwas there; so was \"the rat.\n\n");
   at.evidence.assign(at.ids().size(), 3);
   const auto length = static_cast<Index>(at.ids().size());
   const HeadScores scores = scores_of(attention(1, 4, length, four_heads), at);
@@ -73,7 +73,7 @@ TEST(HeadScores, AreOneForTheRoleAndZeroForChance) {
 // The mask of one window over the attention of another.
 TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
   // A head that finds copies, in two windows whose copies stand apart; and one that looks five back, whatever the text.
-  const Looking at(
+  const RoleKeys at(
       "abcdefghijak"
       "abcdefghijkb");
   const auto finds = [&](Index h, Index t, float* row) {
@@ -99,7 +99,7 @@ TEST(HeadScores, ElsewhereIsWhatPositionAloneExplains) {
 // (0.271 T at T = 4, 0.0585 T at T = 64). The mean is over the T-1 queries that have a previous character.
 TEST(HeadScores, ChanceOfPreviousIsHarmonic) {
   for (const auto& [length, share] : {std::pair{Index{4}, 0.2708}, {Index{64}, 0.0585}}) {
-    const Looking at(std::string(static_cast<std::size_t>(length), 'x'));
+    const RoleKeys at(std::string(static_cast<std::size_t>(length), 'x'));
     const RoleScore s = scores_of(attention(1, 4, length, four_heads), at).at(0, kUniformHead, index_of("previous"));
     double harmonic = 0;
     for (Index n = 1; n <= length; ++n) harmonic += 1 / static_cast<double>(n);
@@ -110,7 +110,7 @@ TEST(HeadScores, ChanceOfPreviousIsHarmonic) {
 }
 
 TEST(HeadScores, ChanceOfManyKeysCountsThemAll) {
-  const Looking at("aaab");
+  const RoleKeys at("aaab");
   const RoleScore s = scores_of(attention(1, 4, 4, four_heads), at).at(0, kUniformHead, index_of("duplicate"));
   EXPECT_EQ(s.queries, 2) << "t = 1 and 2";
   EXPECT_NEAR(s.chance, (1 / 2.0 + 2 / 3.0) / 2, 1e-9);
@@ -119,7 +119,7 @@ TEST(HeadScores, ChanceOfManyKeysCountsThemAll) {
 
 // With a window, uniform attention over the visible keys is at chance level for every role.
 TEST(HeadScores, ChanceCountsTheKeysInTheWindow) {
-  const Looking at("the cat sat on the mat, and the hat was there\n");
+  const RoleKeys at("the cat sat on the mat, and the hat was there\n");
   const auto length = static_cast<Index>(at.ids().size());
   const auto uniform = [](Index, Index t, float* row) {
     const Index seen = std::min<Index>(t + 1, 3);
@@ -139,7 +139,7 @@ TEST(HeadScores, ChanceCountsTheKeysInTheWindow) {
 }
 
 TEST(HeadScores, WithoutQueriesAreNothing) {
-  const Looking at("abc");
+  const RoleKeys at("abc");
   const HeadScores scores = scores_of(attention(1, 4, 3, four_heads), at);
   for (const char* name : {"first", "duplicate", "line start", "offset-3"}) {
     EXPECT_EQ(scores.at(0, 0, index_of(name)).queries, 0) << name;
@@ -149,7 +149,7 @@ TEST(HeadScores, WithoutQueriesAreNothing) {
 
 TEST(HeadScores, OfABatchAreTheMeanOverItsQueries) {
   // The same 24 characters as one batch of two windows of 12 and as two batches of one: the same sums.
-  const Looking at("a cat on a mat\nand a cat");
+  const RoleKeys at("a cat on a mat\nand a cat");
   const auto give = [](Index h, Index t, float* row) {
     for (Index j = 0; j <= t; ++j) row[j] = static_cast<float>(1 + (h + j * 7 + t * 3) % 5);
   };

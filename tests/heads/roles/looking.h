@@ -20,9 +20,9 @@ inline const Role& role(const std::string& name) {
 }
 
 // Where query t of a role looks in a text of characters.
-class Looking {
+class RoleKeys {
  public:
-  explicit Looking(const std::string& text)
+  explicit RoleKeys(const std::string& text)
       : vocabulary_(Vocabulary::of_text(text + "\n ", "text")),
         ids_(vocabulary_.encode(text, "text")),
         classes_(vocabulary_) {}

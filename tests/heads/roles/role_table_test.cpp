@@ -9,24 +9,24 @@ namespace headlight {
 namespace {
 
 TEST(Roles, Previous) {
-  const Looking at("abcdef");
+  const RoleKeys at("abcdef");
   EXPECT_EQ(at.keys("previous", 0), Keys{});
   for (Index t = 1; t < 6; ++t) EXPECT_EQ(at.keys("previous", t), Keys{t - 1});
 }
 
 TEST(Roles, Offsets) {
-  const Looking at(std::string(40, 'x'));
+  const RoleKeys at(std::string(40, 'x'));
   for (Index k = 2; k <= 16; ++k)
     for (Index t = 0; t < 40; ++t) EXPECT_EQ(at.keys(cat("offset-", k), t), t >= k ? Keys{t - k} : Keys{});
 }
 
 TEST(Roles, First) {
-  const Looking at(std::string(12, 'x'));
+  const RoleKeys at(std::string(12, 'x'));
   for (Index t = 0; t < 12; ++t) EXPECT_EQ(at.keys("first", t), t >= 8 ? Keys{0} : Keys{}) << t;
 }
 
 TEST(Roles, Duplicate) {
-  const Looking at("abacab");
+  const RoleKeys at("abacab");
   EXPECT_EQ(at.keys("duplicate", 0), Keys{});
   EXPECT_EQ(at.keys("duplicate", 1), Keys{});
   EXPECT_EQ(at.keys("duplicate", 2), Keys{0});
@@ -36,7 +36,7 @@ TEST(Roles, Duplicate) {
 }
 
 TEST(Roles, Induction) {
-  const Looking at("abcxabyab");
+  const RoleKeys at("abcxabyab");
   EXPECT_EQ(at.keys("induction", 1), Keys{}) << "nothing earlier";
   EXPECT_EQ(at.keys("induction", 4), Keys{}) << "the a before it was preceded by nothing, this one by x";
   EXPECT_EQ(at.keys("induction", 5), Keys{2}) << "c followed the first ab";
@@ -44,7 +44,7 @@ TEST(Roles, Induction) {
 }
 
 TEST(Roles, Evidence) {
-  Looking at("abcabc");
+  RoleKeys at("abcabc");
   EXPECT_EQ(at.keys("evidence", 3), Keys{}) << "the truth is not known";
   at.evidence = {0, 0, 3, 3, 1, 9};
   EXPECT_EQ(at.keys("evidence", 0), Keys{}) << "no evidence";
@@ -55,7 +55,7 @@ TEST(Roles, Evidence) {
 }
 
 TEST(Roles, LastSpace) {
-  const Looking at("ab cd\tef\ngh");
+  const RoleKeys at("ab cd\tef\ngh");
   EXPECT_EQ(at.keys("last space", 1), Keys{}) << "none before";
   EXPECT_EQ(at.keys("last space", 2), Keys{}) << "the space itself is not before itself";
   EXPECT_EQ(at.keys("last space", 3), Keys{}) << "one place back is the previous character";
@@ -66,7 +66,7 @@ TEST(Roles, LastSpace) {
 }
 
 TEST(Roles, LineStart) {
-  const Looking at("ab\ncdefghijklm\nx");
+  const RoleKeys at("ab\ncdefghijklm\nx");
   EXPECT_EQ(at.keys("line start", 1), Keys{}) << "where the first line began is not known";
   EXPECT_EQ(at.keys("line start", 10), Keys{}) << "seven places back";
   EXPECT_EQ(at.keys("line start", 11), Keys{3});
@@ -75,7 +75,7 @@ TEST(Roles, LineStart) {
 }
 
 TEST(Roles, SelfAndLocal) {
-  const Looking at("abcdefg");
+  const RoleKeys at("abcdefg");
   EXPECT_EQ(at.keys("self", 0), Keys{}) << "no choice";
   EXPECT_EQ(at.keys("self", 3), Keys{3});
   EXPECT_EQ(at.keys("local", 3), Keys{});
@@ -83,7 +83,7 @@ TEST(Roles, SelfAndLocal) {
 }
 
 TEST(Roles, OfTheWord) {
-  const Looking at("ab cdef-g");
+  const RoleKeys at("ab cdef-g");
   EXPECT_EQ(at.keys("word start", 4), Keys{}) << "one place back";
   EXPECT_EQ(at.keys("word start", 5), Keys{3});
   EXPECT_EQ(at.keys("this word", 6), (Keys{3, 4, 5}));
@@ -92,7 +92,7 @@ TEST(Roles, OfTheWord) {
 }
 
 TEST(Roles, SameWord) {
-  const Looking at("cats, catty scat, cat");
+  const RoleKeys at("cats, catty scat, cat");
   EXPECT_EQ(at.keys("same word", 7), Keys{}) << "two characters";
   EXPECT_EQ(at.keys("same word", 8), (Keys{0, 1, 2, 3})) << "the copy and what followed it";
   EXPECT_EQ(at.keys("same word", 9), Keys{}) << "catt is new";
@@ -100,7 +100,7 @@ TEST(Roles, SameWord) {
 }
 
 TEST(Roles, Opener) {
-  const Looking at("a (b [cd] e) \"fgh\" ij");
+  const RoleKeys at("a (b [cd] e) \"fgh\" ij");
   EXPECT_EQ(at.keys("opener", 4), Keys{}) << "two places back";
   EXPECT_EQ(at.keys("opener", 8), Keys{2}) << "the inner one is closed";
   EXPECT_EQ(at.keys("opener", 7), Keys{}) << "the inner one is open, two places back";
@@ -110,13 +110,13 @@ TEST(Roles, Opener) {
 }
 
 TEST(Roles, Newline) {
-  const Looking at("ab\ncdefghijklm");
+  const RoleKeys at("ab\ncdefghijklm");
   EXPECT_EQ(at.keys("newline", 9), Keys{});
   EXPECT_EQ(at.keys("newline", 10), Keys{2});
 }
 
 TEST(Roles, Classes) {
-  const Looking at("aB1,e");
+  const RoleKeys at("aB1,e");
   EXPECT_EQ(at.keys("vowels", 4), Keys{0}) << "earlier ones";
   EXPECT_EQ(at.keys("capitals", 4), Keys{1});
   EXPECT_EQ(at.keys("digits", 4), Keys{2});
@@ -141,7 +141,7 @@ TEST(Roles, ForATextWhoseTruthIsKnown) {
 }
 
 TEST(Roles, NeverLookAhead) {
-  const Looking at("the cat sat on\nthe mat, and the hat\nwas there; so was the rat.\n");
+  const RoleKeys at("the cat sat on\nthe mat, and the hat\nwas there; so was the rat.\n");
   for (const Role& r : basic_roles())
     for (Index t = 0; t < static_cast<Index>(at.ids().size()); ++t)
       for (const Index j : at.keys(r.name, t)) EXPECT_TRUE(j >= 0 && (j < t || r.name == "self")) << r.name << " " << t;

@@ -149,16 +149,16 @@ TEST_F(HeadHistoryTest, RefusesWhatItDoesNotWrite) {
 }
 
 TEST_F(HeadHistoryTest, IsCutWhereARunGoesOn) {
-  EXPECT_FALSE(cut_head_history(path_, two_heads(), 4)) << "no file";
+  EXPECT_FALSE(truncate_head_history(path_, two_heads(), 4)) << "no file";
   write({0, 2, 4, 6}, R"({"step":9,"training_l)");
-  EXPECT_TRUE(cut_head_history(path_, two_heads(), 4));
+  EXPECT_TRUE(truncate_head_history(path_, two_heads(), 4));
   const HeadHistory h = head_history(path_);
   ASSERT_EQ(h.snapshots.size(), 2u);
   EXPECT_EQ(h.snapshots[1].step, 2);
-  EXPECT_TRUE(cut_head_history(path_, two_heads(), 0));
+  EXPECT_TRUE(truncate_head_history(path_, two_heads(), 0));
   EXPECT_EQ(read_file(path_), header_line(two_heads()) + "\n");
   write_file_atomically(path_, "{\"for");
-  EXPECT_FALSE(cut_head_history(path_, two_heads(), 0)) << "half a line";
+  EXPECT_FALSE(truncate_head_history(path_, two_heads(), 0)) << "half a line";
   EXPECT_EQ(read_file(path_), "");
 }
 
@@ -167,8 +167,8 @@ TEST_F(HeadHistoryTest, OfOtherHeadsIsNotCut) {
   HeadHistory other = two_heads();
   other.heads[1] = {1, 1};
   const std::string before = read_file(path_);
-  EXPECT_TRUE(
-      contains(error_of([&] { cut_head_history(path_, other, 0); }), "heads.jsonl: its heads, roles or text differ"));
+  EXPECT_TRUE(contains(error_of([&] { truncate_head_history(path_, other, 0); }),
+                       "heads.jsonl: its heads, roles or text differ"));
   EXPECT_EQ(read_file(path_), before);
 }
 

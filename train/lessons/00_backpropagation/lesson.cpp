@@ -121,7 +121,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   Weights weights;
   for (double& weight : weights) weight = 2 * rng.normal();
   const Weights start = weights;
-  Series scalar{"scalar engine", Ink::kBlue, {}}, tensor{"tensor engine", Ink::kYellow, {}};
+  Series scalar{"scalar engine", Color::kBlue, {}}, tensor{"tensor engine", Color::kYellow, {}};
   Weights other = weights;
   double apart = 0, checked = 0;
   Pass pass;

@@ -71,7 +71,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
     Chart drawn{.title = cat("Loss against visible context, ", name),
                 .x_name = "log2 of the visible symbols",
                 .y_name = "loss",
-                .series = {{"model", Ink::kBlue, {}}, {"n-gram counts", Ink::kYellow, {}}},
+                .series = {{"model", Color::kBlue, {}}, {"n-gram counts", Color::kYellow, {}}},
                 .levels = {{"floor", c.floor}}};
     for (std::size_t k = 1; k <= kContext; ++k) {
       const double x = std::log2(static_cast<double>(k));

@@ -17,7 +17,7 @@ namespace {
 constexpr Index kFixedRows = 8, kFixedSteps = 1500, kMixedRows = 16, kMixedSteps = 2000;
 constexpr Index kDistances[] = {4, 8, 16, 32, 64}, kFarthestFixed = 32;
 constexpr double kFixedRate = 5e-3, kMixedRate = 1e-2;
-constexpr Ink kInks[] = {Ink::kRed, Ink::kYellow, Ink::kGreen, Ink::kBlue};
+constexpr Color kInks[] = {Color::kRed, Color::kYellow, Color::kGreen, Color::kBlue};
 
 std::string power_of_ten(double value) {
   char text[32];

@@ -53,10 +53,10 @@ void learn_both(const LessonOptions& options, const LessonProgress& progress, Le
   struct Kind {
     std::string name;
     Program program;
-    Ink ink;
+    Color ink;
   };
   for (const Kind& kind :
-       {Kind{"previous", previous_position, Ink::kBlue}, Kind{"first", first_position, Ink::kYellow}}) {
+       {Kind{"previous", previous_position, Color::kBlue}, Kind{"first", first_position, Color::kYellow}}) {
     Series seen{"reading the " + kind.name + " symbol", kind.ink, {}};
     const Head hand = by_hand(kind.program, kExact),
                learned =

@@ -24,7 +24,7 @@ void softmax_against_size(const LessonOptions& options, const LessonProgress& pr
   Chart chart{.title = "Keys that share the weight, of 64",
               .x_name = "log2 of d_k",
               .y_name = "effective number",
-              .series = {{"divided by sqrt(d_k)", Ink::kBlue, {}}, {"not divided", Ink::kYellow, {}}}};
+              .series = {{"divided by sqrt(d_k)", Color::kBlue, {}}, {"not divided", Color::kYellow, {}}}};
   for (const Index size : {4, 8, 16, 32, 64, 128, 256}) {
     progress("softmax", size, 256);
     for (const bool scaled : {true, false}) {
@@ -73,7 +73,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
       ScalingRun r{.head_size = size, .divisor = scaled ? root(size) : 1};
       std::vector<std::string> row{cat(size), scaled ? "divided" : "not"};
       Series series{cat("d_k = ", size, scaled ? ", divided" : ", not"),
-                    static_cast<Ink>(static_cast<int>(Ink::kBlue) + static_cast<int>(chart.series.size())),
+                    static_cast<Color>(static_cast<int>(Color::kBlue) + static_cast<int>(chart.series.size())),
                     {}};
       for (const double rate : {0.001, 0.003, 0.01}) {
         r.rate = rate;

@@ -98,7 +98,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   const LessonText chorus = lesson_text("chorus", kChars, 64, options.seed);
   result.tables.push_back(
       {"Loss above the floor on chorus, equal parameters", {"heads", "size of a head", "parameters", "nats"}, {}});
-  Series losses{"chorus", Ink::kBlue, {}};
+  Series losses{"chorus", Color::kBlue, {}};
   for (const Index heads : {1, 2, 4, 8}) {
     seed_generator(options.seed);
     TransformerLM model(one_layer(chorus, 64, heads, "learned"));

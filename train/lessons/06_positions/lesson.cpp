@@ -14,15 +14,15 @@ namespace {
 struct Encoding {
   std::string kind;
   std::string name;
-  Ink ink;
+  Color ink;
   float word_scale = 1;  // multiplies the word vectors before training
 };
-const Encoding kEncodings[] = {{"none", "none", Ink::kRed},
-                               {"sinusoidal", "sinusoidal", Ink::kYellow},
-                               {"sinusoidal", "scaled sinusoidal", Ink::kCyan, 50},
-                               {"learned", "learned", Ink::kGreen},
-                               {"rotary", "rotary", Ink::kBlue},
-                               {"alibi", "alibi", Ink::kMagenta}};
+const Encoding kEncodings[] = {{"none", "none", Color::kRed},
+                               {"sinusoidal", "sinusoidal", Color::kYellow},
+                               {"sinusoidal", "scaled sinusoidal", Color::kCyan, 50},
+                               {"learned", "learned", Color::kGreen},
+                               {"rotary", "rotary", Color::kBlue},
+                               {"alibi", "alibi", Color::kMagenta}};
 
 std::string power_text(double value) {
   char text[32];

@@ -82,7 +82,7 @@ double mean_loss(const std::vector<double>& by_position, Index first, Index last
   return sum / static_cast<double>(last - first);
 }
 
-Series loss_curve(const std::string& name, Ink ink, const std::vector<double>& loss) {
+Series loss_curve(const std::string& name, Color ink, const std::vector<double>& loss) {
   constexpr Index kMerged = 4;
   Series series{name, ink, {}};
   for (Index t = kBack; t + kMerged <= kTested; t += kMerged)

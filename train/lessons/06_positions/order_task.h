@@ -28,6 +28,6 @@ std::vector<double> bag_by_position(std::uint64_t seed);
 double mean_loss(const std::vector<double>& by_position, Index first, Index last);
 
 // The loss at each position for a chart, averaged over groups of four positions.
-Series loss_curve(const std::string& name, Ink ink, const std::vector<double>& by_position);
+Series loss_curve(const std::string& name, Color ink, const std::vector<double>& by_position);
 
 }  // namespace headlight::lessons

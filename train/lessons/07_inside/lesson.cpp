@@ -22,7 +22,7 @@ constexpr Index kContext = 64, kWindows = 128, kHeads = 8, kPruned = 4;
 constexpr int kRandomOrders = 10;
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-Series series(const char* name, Ink ink, const std::vector<double>& losses) {
+Series series(const char* name, Color ink, const std::vector<double>& losses) {
   Series result{name, ink, {}};
   for (std::size_t n = 0; n < losses.size(); ++n) result.points.push_back({static_cast<double>(n), losses[n]});
   return result;
@@ -66,10 +66,11 @@ void prune(const LessonOptions& options, const LessonProgress& progress, LessonR
     curve.rows.push_back(
         {cat(n), n == 0 ? "" : head_name(order[n - 1]), fixed_text(greedy[n], 3), fixed_text(random[n], 3)});
   result.tables.push_back(curve);
-  result.charts.push_back({.title = "Loss above the floor when heads are pruned",
-                           .x_name = "heads pruned",
-                           .y_name = "nats",
-                           .series = {series("greedy", Ink::kBlue, greedy), series("random", Ink::kYellow, random)}});
+  result.charts.push_back(
+      {.title = "Loss above the floor when heads are pruned",
+       .x_name = "heads pruned",
+       .y_name = "nats",
+       .series = {series("greedy", Color::kBlue, greedy), series("random", Color::kYellow, random)}});
 
   const std::unique_ptr<TransformerLM> pruned = without_heads(model, std::span(order).first(kPruned), means);
   // Ablating and pruning give the same function, up to rounding.

@@ -86,7 +86,7 @@ void measure_products(const LessonProgress& progress, LessonResult& result) {
 void measure_memory(const LessonProgress& progress, LessonResult& result) {
   constexpr Index kHeadCount = 4, kHeadSize = 16;
   Table table{"Memory during attention, 4 heads of size 16, in KiB", {"T", "all weights", "tiled", "ratio"}, {}};
-  Series naive{"all weights", Ink::kBlue, {}}, tiled{"tiled", Ink::kYellow, {}};
+  Series naive{"all weights", Color::kBlue, {}}, tiled{"tiled", Color::kYellow, {}};
   double apart = 0;
   for (Index T = 128; T <= 1024; T *= 2) {
     progress("memory of attention", T, 1024);

@@ -15,7 +15,7 @@ namespace {
 
 constexpr Index kRows = 16, kOffsetSteps = 300, kRecallSteps = 1200, kEvery = 20;
 constexpr double kLearned = 0.1;  // nats
-constexpr Ink kInks[] = {Ink::kBlue, Ink::kMagenta, Ink::kYellow, Ink::kGreen, Ink::kRed};
+constexpr Color kInks[] = {Color::kBlue, Color::kMagenta, Color::kYellow, Color::kGreen, Color::kRed};
 
 using Task = Batch (*)(Index, Rng&);
 
@@ -44,7 +44,7 @@ Outcome measured(const LanguageModel& model, Task task) {
   return {all / count, sums[1] / counts[1], sums[2] / counts[2], 1, {}};
 }
 
-Outcome trained(const Contestant& contestant, Task task, Index steps, std::uint64_t seed,
+Outcome trained(const ComparedModel& contestant, Task task, Index steps, std::uint64_t seed,
                 const std::function<void(Index)>& progress) {
   const std::unique_ptr<LanguageModel> model = make_contestant(contestant, seed);
   const Schedule schedule{.peak = 4e-3, .lowest = 4e-4, .warmup = steps / 20, .steps = steps};
@@ -107,7 +107,7 @@ LessonResult run(const LessonOptions& options, const LessonProgress& progress) {
   Chart offset_chart{.title = "Fixed offset: loss against training", .x_name = "gigaflops", .y_name = "nats"},
       recall_chart{.title = "Recall: loss against training", .x_name = "gigaflops", .y_name = "nats"};
   for (std::size_t c = 0; c < kContestants.size(); ++c) {
-    const Contestant& contestant = kContestants[c];
+    const ComparedModel& contestant = kContestants[c];
     const auto figure = [&](const char* what, double value) {
       return figures[cat(contestant.short_name, "_", what)] = value;
     };

@@ -6,11 +6,11 @@
 
 namespace headlight::lessons {
 
-const std::vector<Contestant> kContestants = {{"attention", "full"},
-                                              {"window of 16", "window"},
-                                              {"linear attention", "linear"},
-                                              {"GRU", "gru"},
-                                              {"convolution", "conv"}};
+const std::vector<ComparedModel> kContestants = {{"attention", "full"},
+                                                 {"window of 16", "window"},
+                                                 {"linear attention", "linear"},
+                                                 {"GRU", "gru"},
+                                                 {"convolution", "conv"}};
 
 Batch fixed_offset(Index rows, Rng& rng) {
   Batch batch{.rows = rows, .inputs = {}, .targets = {}};
@@ -58,9 +58,9 @@ constexpr Index kLayers = 2, kHeads = 2, kWindow = 16, kAttentionWidth = 32, kKe
 // Four layers of kernel 3, with dilations 1, 2, 4 and 8: the last output depends on 31 symbols.
 constexpr Index kConvLayers = 4;
 
-bool is_attention(const Contestant& c) { return c.short_name != "gru" && c.short_name != "conv"; }
+bool is_attention(const ComparedModel& c) { return c.short_name != "gru" && c.short_name != "conv"; }
 
-TransformerConfig attention_config(const Contestant& c) {
+TransformerConfig attention_config(const ComparedModel& c) {
   TransformerConfig config{
       .vocabulary = kKinds, .context = kTokens, .layers = kLayers, .heads = kHeads, .width = kAttentionWidth};
   config.attention = c.short_name == "window" ? cat("window:", kWindow) : c.short_name;
@@ -69,7 +69,7 @@ TransformerConfig attention_config(const Contestant& c) {
 }
 
 // Of the GRU and the convolution.
-ModelOptions options_of_width(const Contestant& c, Index width) {
+ModelOptions options_of_width(const ComparedModel& c, Index width) {
   const bool conv = c.short_name == "conv";
   return ModelOptions({{"layers", cat(conv ? kConvLayers : kLayers)},
                        {"width", cat(width)},
@@ -79,12 +79,12 @@ ModelOptions options_of_width(const Contestant& c, Index width) {
                        {"context", cat(kTokens)}});
 }
 
-std::unique_ptr<LanguageModel> model_of_width(const Contestant& c, Index width) {
+std::unique_ptr<LanguageModel> model_of_width(const ComparedModel& c, Index width) {
   if (is_attention(c)) return std::make_unique<TransformerLM>(attention_config(c));
   return find_model(c.short_name)->make(options_of_width(c, width), kKinds);
 }
 
-double flops_of_width(const Contestant& c, Index width) {
+double flops_of_width(const ComparedModel& c, Index width) {
   // The elements that multiply: those of the matrices between embedding and output, and the output's.
   const double matrices =
       (is_attention(c) ? attention_config(c).block_weights()
@@ -100,7 +100,7 @@ double flops_of_width(const Contestant& c, Index width) {
 
 }  // namespace
 
-Index width_of(const Contestant& c) {
+Index width_of(const ComparedModel& c) {
   if (is_attention(c)) return kAttentionWidth;
   const double budget = flops_of_width(kContestants[0], kAttentionWidth);
   Index width = 4;
@@ -108,12 +108,12 @@ Index width_of(const Contestant& c) {
   return width;
 }
 
-std::unique_ptr<LanguageModel> make_contestant(const Contestant& contestant, std::uint64_t seed) {
+std::unique_ptr<LanguageModel> make_contestant(const ComparedModel& contestant, std::uint64_t seed) {
   const Index width = width_of(contestant);
   seed_generator(seed);
   return model_of_width(contestant, width);
 }
 
-double flops_a_token(const Contestant& contestant) { return flops_of_width(contestant, width_of(contestant)); }
+double flops_a_token(const ComparedModel& contestant) { return flops_of_width(contestant, width_of(contestant)); }
 
 }  // namespace headlight::lessons

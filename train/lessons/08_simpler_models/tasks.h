@@ -26,20 +26,20 @@ Batch recall(Index rows, Rng& rng);
 // The distance from each query of recall() that has a target to the last fact about its key; 0 elsewhere.
 std::vector<Index> distances(const Batch& batch);
 
-struct Contestant {
+struct ComparedModel {
   std::string name;        // "window of 16"
   std::string short_name;  // of the figures: "window"
 };
-extern const std::vector<Contestant> kContestants;
+extern const std::vector<ComparedModel> kContestants;
 
 // A model with random weights.
-std::unique_ptr<LanguageModel> make_contestant(const Contestant& contestant, std::uint64_t seed);
+std::unique_ptr<LanguageModel> make_contestant(const ComparedModel& contestant, std::uint64_t seed);
 // The floating-point operations that training takes for each token: 3 times those of the forward pass (the backward pass
 // computes two products for each product). Forward: 2 for each element of a weight matrix, the output's included, and for
 // the attention of a layer of width C with heads of size D: 2 C T for full causal attention (on average T/2 keys, 2 C for
 // their scores and 2 C for the sum of values), 4 C min(W, T/2) for a window, 4 C D for linear attention (the state's
 // update and its product with the query).
-double flops_a_token(const Contestant& contestant);
-Index width_of(const Contestant& contestant);
+double flops_a_token(const ComparedModel& contestant);
+Index width_of(const ComparedModel& contestant);
 
 }  // namespace headlight::lessons

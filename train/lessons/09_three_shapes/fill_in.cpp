@@ -120,7 +120,7 @@ GapAccuracy fill_gaps(TalesModels& models, const LessonOptions& options, const L
               {"symbols after the gap", "encoder", "causal, every candidate scored"},
               {}};
   Chart chart{"Right symbol in the gap", "symbols after the gap", "%"};
-  chart.series = {{"encoder", Ink::kBlue, {}}, {"causal, every candidate scored", Ink::kYellow, {}}};
+  chart.series = {{"encoder", Color::kBlue, {}}, {"causal, every candidate scored", Color::kYellow, {}}};
   for (const auto& [after, right] : encoder) {
     table.rows.push_back(
         {cat(after), fixed_text(percent(right), 1) + "%", fixed_text(percent(causal[after]), 1) + "%"});
