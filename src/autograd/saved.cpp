@@ -9,7 +9,7 @@ namespace {
 std::atomic<std::size_t> threshold = std::size_t{4} << 20;
 }
 
-std::size_t recompute_bytes() { return threshold; }
+std::size_t recompute_bytes() { return RematScope::active() ? 0 : threshold.load(); }
 void set_recompute_bytes(std::size_t bytes) { threshold = bytes; }
 
 }  // namespace headlight

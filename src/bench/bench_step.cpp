@@ -8,6 +8,7 @@
 #include "base/profile.h"
 #include "bench/bench.h"
 #include "bench/median.h"
+#include "headlight/autograd/saved.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/ops/ops.h"
 #include "headlight/optim/optimizer.h"
@@ -32,6 +33,7 @@ class Workload {
   void step() {
     {
       const PrecisionScope precision(config_.precision);
+      const RematScope remat(config_.remat);
       Tape tape;
       const Tensor loss = cross_entropy((*model_)(ids_, config_.batch), targets_);
       tape.backward(loss);

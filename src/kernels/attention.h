@@ -63,7 +63,8 @@ struct Attention {
 
 // Given dz, and z, largest and inverse from the forward pass (derivation in reference/attention.h):
 //   dv = drop(p)^T dz,  dp = drop(dz v^T),  ds = p (dp - rowsum(dz z)),  dq = scale ds k,  dk = scale ds^T q
-// Overwrites dq, dk and dv, and stores ds in a non-null dbias [B,H,T,S].
+// Overwrites dq, dk and dv, and stores ds in a non-null dbias [B,H,T,S]. dq, dk and dv may be q, k and v themselves
+// (same data and strides); no other arrays may overlap.
 template <class T>
 struct AttentionBackward {
   Attention<T> forward;

@@ -226,6 +226,7 @@ ModelKind conv_kind() {
                 cost.parameters = cost.matrix_parameters + 2 * v * width;
                 // x, norm(x), two gates and their product in each layer.
                 cost.activations = (5 * layers + 3) * width + 3 * v;
+                cost.recomputed = layers * width;  // the norms
                 return cost;
               }};
 }

@@ -223,7 +223,8 @@ ModelKind encoder_decoder_kind() {
             const double crosses = 4 * c.all_heads_width() * static_cast<double>(c.width);
             cost.parameters += cost.matrix_parameters + crosses;
             cost.matrix_parameters = 2 * cost.matrix_parameters + crosses;
-            cost.activations *= 2.4;  // two stacks, and cross-attention
+            // Two stacks, and cross-attention.
+            for (double* part : {&cost.activations, &cost.recomputed, &cost.recomputed_outputs}) *part *= 2.4;
             return cost;
           }};
 }

@@ -32,14 +32,19 @@ std::vector<Index> parse_layer_heads(std::string_view text) {
       cat("--layer-heads ", text, ": expected the number of heads of each layer, 0 to ", kMaxHeads, ", as in 4,2,0"));
 }
 
-// The number of vectors of length hidden_size() that a feed-forward part stores for the backward pass.
-double hidden_results(const TransformerConfig& c) {
-  if (c.hidden == 0) return 0;
+// The number of vectors of length hidden_size() that a feed-forward part stores for the backward pass, and how many of
+// them are recomputed (ModelCost).
+struct HiddenResults {
+  double stored, recomputed, recomputed_outputs;
+};
+HiddenResults hidden_results(const TransformerConfig& c) {
+  if (c.hidden == 0) return {0, 0, 0};
   const GeneratorGuard keep;
   const auto step = find_feed_forward(c.feed_forward).make({.width = 1, .hidden = 1})->step();
-  if (!step) return 3;
-  if (step->gate) return step->gate == step->up ? 3 : 4;
-  return c.activation == "relu" ? 1 : 2;  // the derivative of ReLU follows from its result
+  if (!step) return {3, 0, 0};
+  if (step->gate) return step->gate == step->up ? HiddenResults{3, 0, 1} : HiddenResults{4, 0, 2};
+  if (c.activation == "relu") return {1, 0, 0};  // the derivative of ReLU follows from its result
+  return {2, 1, 0};
 }
 
 }  // namespace
@@ -55,11 +60,13 @@ ModelCost transformer_cost(const TransformerConfig& c) {
   cost.matrix_parameters = c.block_weights();
   cost.parameters = cost.matrix_parameters + tables;
   // Each layer stores the results of its norms and sums, the vectors of its feed-forward part, and q, k, v and z. The
-  // rest is the embedding, the last norm, logits and their gradient, and the gradient of one hidden layer. Large
-  // batches take less, because they recompute some results (autograd/saved.h).
+  // rest is the embedding, the last norm, logits and their gradient, and the gradient of one hidden layer.
   const double shared = c.grouped() ? real(c.kv_heads) / real(c.heads) : 1;
   const double hidden = real(c.hidden_size());
-  cost.activations = layers * (4 * width + hidden_results(c) * hidden) + (2 + 2 * shared) * c.all_heads_width() +
+  const HiddenResults results = hidden_results(c);
+  cost.recomputed = layers * ((c.hidden == 0 ? 1 : 2) * width + results.recomputed * hidden);
+  cost.recomputed_outputs = c.all_heads_width() + layers * results.recomputed_outputs * hidden;
+  cost.activations = layers * (4 * width + results.stored * hidden) + (2 + 2 * shared) * c.all_heads_width() +
                      2 * width + 3 * real(c.vocabulary) + hidden;
   return cost;
 }

@@ -1,7 +1,7 @@
 // The table of activations.
 #include "base/part_table.h"
 #include "headlight/nn/feed_forward.h"
-#include "kernels/kernels.h"
+#include "nn/feed_forward_parts.h"
 
 namespace headlight {
 
@@ -24,6 +24,14 @@ PartTable<ActivationKind>& table() {
 }
 
 }  // namespace
+
+std::optional<kernels::Unary> kernel_of(const ActivationKind& activation) {
+  using kernels::Unary;
+  if (activation.values == values<Unary::kGeluTanh>) return Unary::kGeluTanh;
+  if (activation.values == values<Unary::kGeluErf>) return Unary::kGeluErf;
+  if (activation.values == values<Unary::kSilu>) return Unary::kSilu;
+  return {};
+}
 
 const std::deque<ActivationKind>& activation_kinds() { return table().all(); }
 const ActivationKind& find_activation(const std::string& name) { return table().get(name); }

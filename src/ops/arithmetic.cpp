@@ -103,10 +103,17 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 // d(ab) = b da + a db
 Tensor mul(const Tensor& a, const Tensor& b) {
   Tensor y = binary(Binary::kMul, "mul", a, b);
-  record("mul", y, {a, b}, [a = a.detach(), b = b.detach()](const Tensor& dy, const Gradients& d) {
-    if (d[0].needed()) d[0].add(sum_to(mul(dy, b), a.shape()));
-    if (d[1].needed()) d[1].add(sum_to(mul(dy, a), b.shape()));
+  // Each factor is saved only for the gradient of the other.
+  const bool saves_a = b.requires_grad(), saves_b = a.requires_grad(), remat = RematScope::active();
+  const auto saved = [remat](bool needed, const Tensor& x) {
+    return Saved(!needed ? Tensor() : remat ? x : x.detach());
+  };
+  record("mul", y, {a, b}, [a = saved(saves_a, a), b = saved(saves_b, b)](const Tensor& dy, const Gradients& d) {
+    if (d[0].needed()) d[0].add(sum_to(mul(dy, b.get()), d[0].shape()));
+    if (d[1].needed()) d[1].add(sum_to(mul(dy, a.get()), d[1].shape()));
   });
+  if (remat && (saves_a || is_recomputed(a)) && (saves_b || is_recomputed(b)))
+    rematerializable(y, [a = Saved(a), b = Saved(b)] { return binary(Binary::kMul, "mul", a.get(), b.get()); });
   return y;
 }
 

@@ -18,7 +18,8 @@
 //   replaces ds.
 //
 // Each thread holds only one tile of scores and weights, forward and backward (kernels/simd/attention.h). The saved
-// tensors are q, k, v, z and two numbers per query. Only a gradient of the bias, if needed, is as large as the weights.
+// tensors are q, k, v, z and two numbers per query; under a RematScope, z is recomputed. The gradients overwrite q, k
+// and v where no other tensor shares their storage. Only a gradient of the bias, if needed, is as large as the weights.
 #include "ops/attention.h"
 
 #include <cmath>
@@ -190,6 +191,88 @@ struct Call {
   }
 };
 
+// One call as both passes need it. q, k and v are separate, or q holds all three and k and v are undefined.
+struct AttentionCall final : Rematerialization {
+  Call call;
+  Tensor q, k, v;
+  Index key_heads;  // of the packed layout
+  Tensor sums;
+  mutable Tensor z;  // undefined if z must be recomputed
+  Shape z_shape;
+
+  AttentionCall(const Call& c, const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, const Shape& result)
+      : call(c),
+        q(q_in.detach()),
+        k(k_in.defined() ? k_in.detach() : Tensor()),
+        v(v_in.defined() ? v_in.detach() : Tensor()),
+        key_heads(c.sizes.g),
+        sums(empty_sums(c.sizes, q.dtype())),
+        z_shape(result) {}
+
+  bool packed() const { return !k.defined(); }
+  // The matrices of the heads inside q or dq, k or dk, v or dv, or z or dz. In the packed layout x holds q, k and v.
+  View queries(const Tensor& x) const { return packed() ? columns(x, 0, call.sizes.d) : heads_first(x); }
+  View keys(const Tensor& x) const {
+    return packed() ? columns(x, call.sizes.h * call.sizes.d, call.sizes.d) : heads_first(x);
+  }
+  View values(const Tensor& x) const {
+    return packed() ? columns(x, (call.sizes.h + key_heads) * call.sizes.d, call.sizes.d) : heads_first(x);
+  }
+  View outputs(const Tensor& x) const { return packed() ? columns(x, 0, call.sizes.e) : heads_first(x); }
+
+  Tensor compute() const {
+    Tensor result = Tensor::empty(z_shape, q.dtype());
+    Tensor written = sums;  // recomputing writes the same numbers
+    call.forward(queries(q), keys(packed() ? q : k), values(packed() ? q : v), outputs(result), written);
+    return result;
+  }
+  // Keeps z, so that the output projection and backward() together recompute z once.
+  Tensor make() const override {
+    if (!z.defined()) z = compute();
+    return z.detach();
+  }
+  // Call once. If `last`, no other function will recompute z, so that the gradients may overwrite q, k and v.
+  void backward(const Tensor& dz, const Gradients& d, bool last) {
+    const auto output = [&](const Tensor& x) { return last ? overwritten(x) : Tensor::empty(x.shape(), x.dtype()); };
+    const Tensor out = make();
+    z = Tensor();
+    const Gradient dbias = d[packed() ? 1 : 3];
+    if (packed()) {
+      const Tensor dqkv = output(q);
+      call.backward(queries(q), keys(q), values(q), outputs(out), sums, outputs(dz), queries(dqkv), keys(dqkv),
+                    values(dqkv), dbias);
+      if (last) q = Tensor();
+      d[0].add(dqkv);
+      return;
+    }
+    const Tensor dq = output(q), dk = output(k), dv = output(v);
+    call.backward(queries(q), keys(k), values(v), outputs(out), sums, outputs(dz), queries(dq), keys(dk), values(dv),
+                  dbias);
+    if (last) q = k = v = Tensor();
+    d[0].add(dq);
+    d[1].add(dk);
+    d[2].add(dv);
+  }
+};
+
+// Computes z and records the operation with these inputs.
+Tensor attend(const char* operation, const std::shared_ptr<AttentionCall>& call, std::initializer_list<Tensor> inputs) {
+  Tensor z = call->compute();
+  const bool remat = RematScope::active();
+  if (!remat) call->z = z.detach();
+  record(operation, z, inputs, [call](const Tensor& dz, const Gradients& d) {
+    constexpr long kOwn = 2;  // this function, and z's slot
+    call->backward(dz, d, call.use_count() <= kOwn);
+  });
+  if (remat) set_rematerialization(z, call);
+  return z;
+}
+
+template <class... Arguments>
+std::shared_ptr<AttentionCall> make_call(const Arguments&... arguments) {
+  return std::allocate_shared<AttentionCall>(PoolAllocator<AttentionCall>(), arguments...);
+}
+
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o, Tensor* weights) {
@@ -198,21 +281,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     const NoGrad no_recording;
     *weights = attention_weights(q, k, o);
   }
-  const Call call(n, o);
-  Tensor z = Tensor::empty({n.b, n.h, n.t, n.e}, q.dtype()), sums = empty_sums(n, q.dtype());
-  const View q_view = heads_first(q), k_view = heads_first(k), v_view = heads_first(v);
-  call.forward(q_view, k_view, v_view, heads_first(z), sums);
-  record("attention", z, {q, k, v, o.bias},
-         [call, q_view, k_view, v_view, z = z.detach(), sums](const Tensor& dz, const Gradients& d) {
-           const auto like = [](const View& x) { return Tensor::empty(x.tensor.shape(), x.tensor.dtype()); };
-           const Tensor dq = like(q_view), dk = like(k_view), dv = like(v_view);
-           call.backward(q_view, k_view, v_view, heads_first(z), sums, heads_first(dz), heads_first(dq),
-                         heads_first(dk), heads_first(dv), d[3]);
-           d[0].add(dq);
-           d[1].add(dk);
-           d[2].add(dv);
-         });
-  return z;
+  return attend("attention", make_call(Call(n, o), q, k, v, Shape{n.b, n.h, n.t, n.e}), {q, k, v, o.bias});
 }
 
 Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& o, Index key_heads) {
@@ -225,21 +294,8 @@ Tensor attention_packed(const Tensor& qkv, Index heads, const AttentionOptions& 
   const Index b = qkv.size(0), t = qkv.size(1), d = qkv.size(2) / all;
   const AttentionSizes n{b, heads, g, t, t, d, d};
   check_attention_options("attention_packed", n, qkv.dtype(), o);
-  const Call call(n, o);
-  Tensor z = Tensor::empty({b, t, heads * d}, qkv.dtype()), sums = empty_sums(n, qkv.dtype());
-  // The queries (i = 0), keys (1) or values (2).
-  const auto part = [heads, g, d](const Tensor& packed, Index i) {
-    return columns(packed, i == 0 ? 0 : (heads + (i - 1) * g) * d, d);
-  };
-  call.forward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, d), sums);
-  record("attention_packed", z, {qkv, o.bias},
-         [call, part, qkv = qkv.detach(), z = z.detach(), sums, d](const Tensor& dz, const Gradients& gradients) {
-           const Tensor dqkv = Tensor::empty(qkv.shape(), qkv.dtype());
-           call.backward(part(qkv, 0), part(qkv, 1), part(qkv, 2), columns(z, 0, d), sums, columns(dz, 0, d),
-                         part(dqkv, 0), part(dqkv, 1), part(dqkv, 2), gradients[1]);
-           gradients[0].add(dqkv);
-         });
-  return z;
+  return attend("attention_packed", make_call(Call(n, o), qkv, Tensor(), Tensor(), Shape{b, t, heads * d}),
+                {qkv, o.bias});
 }
 
 }  // namespace headlight

@@ -22,4 +22,11 @@ void gemm(const kernels::Gemm<T>& g, Precision precision) {
 // Dropout with the mask that `key` determines; not recorded.
 Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key);
 
+// residual + dropout(y, p). Overwrites y if the caller passes the only handle to its storage.
+Tensor add_dropped(Tensor y, double p, const Tensor& residual);
+
+// linear(f(h), w, bias, addend) with the same bits, without storing f(h). Only for float32 and an f whose derivative
+// follows from its input. The sizes are not checked.
+Tensor activated_linear(kernels::Unary f, const Tensor& h, const Tensor& w, const Tensor& bias, const Tensor& addend);
+
 }  // namespace headlight

@@ -1,5 +1,7 @@
 // Inverted dropout. The mask is a function of a random key and the element's index (kernels/kernels.h). The backward
 // pass applies the same mask to the gradient, so only the key is saved.
+#include <utility>
+
 #include "ops/common.h"
 
 namespace headlight {
@@ -17,6 +19,27 @@ Tensor apply_dropout(const Tensor& x, double p, std::uint64_t key) {
     });
   });
   return y;
+}
+
+Tensor add_dropped(Tensor y, double p, const Tensor& residual) {
+  const std::uint64_t key = generator().next();
+  Tensor sum = overwritten(y);
+  const auto threshold = static_cast<std::uint32_t>(p * 0x1p24);
+  dispatch(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *py = std::as_const(y).data<T>(), *pr = residual.data<T>();
+    T* ps = sum.data<T>();
+    const auto& table = kernels::active<T>();
+    parallel_for(y.numel(), kGrain, [&](Index begin, Index end) {
+      table.dropout(end - begin, key, begin, threshold, static_cast<T>(1 / (1 - p)), py + begin, ps + begin);
+      table.accumulate(end - begin, pr + begin, ps + begin);
+    });
+  });
+  record("dropout", sum, {y, residual}, [p, key](const Tensor& dy, const Gradients& d) {
+    d[1].add(dy);
+    d[0].add(apply_dropout(dy, p, key));
+  });
+  return sum;
 }
 
 Tensor dropout(const Tensor& x, double p) {

@@ -16,7 +16,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "headlight/autograd/tape.h"
 #include "ops/common.h"
@@ -170,71 +172,104 @@ Tensor weights_of(const Tensor& q, const Tensor& k) {
   return a;
 }
 
+// z, and 1 / d or 0 in `inverse` [B,H,T,1]; not recorded.
+Tensor outputs_of(const Chunks& n, const Tensor& q, const Tensor& k, const Tensor& v, Tensor& inverse) {
+  const NoGrad no_recording;
+  const Index e = v.size(3);
+  Tensor z = Tensor::empty(q.shape().with(3, e), q.dtype());
+  const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
+  Tensor sums = matmul(tril(matmul(queries, keys, kRight)), values);
+  if (n.count > 1) sums = add(sums, matmul(queries, sums_of(Which::kEarlier, matmul(keys, values, kLeft))));
+  dispatch(q.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = std::as_const(sums).data<T>();
+    T *to = z.data<T>(), *ratio = inverse.data<T>();
+    n.for_rows(e, [&](Index row, Index place) {
+      const T* numbers = from + place * (e + 1);
+      ratio[row] = inverse_of(numbers[e]);
+      for (Index i = 0; i < e; ++i) to[row * e + i] = numbers[i] * ratio[row];
+    });
+  });
+  return z;
+}
+
+// One call, which recomputes z at most once: the output projection and the backward function share the result.
+struct LinearAttentionCall final : Rematerialization {
+  Chunks n;
+  Tensor q, k, v, inverse;
+  Precision precision = default_precision();
+  mutable Tensor z;  // undefined if z must be recomputed
+
+  LinearAttentionCall(const Chunks& chunks, const Tensor& q_in, const Tensor& k_in, const Tensor& v_in)
+      : n(chunks),
+        q(q_in.detach()),
+        k(k_in.detach()),
+        v(v_in.detach()),
+        inverse(Tensor::empty(q.shape().with(3, 1), q.dtype())) {}
+  Tensor make() const override {
+    Tensor written = inverse;  // recomputing writes the same numbers
+    const PrecisionScope same(precision);
+    if (!z.defined()) z = outputs_of(n, q, k, v, written);
+    return z.detach();
+  }
+  void backward(const Tensor& dz, const Gradients& d) const {
+    const Index e = v.size(3);
+    const Tensor out = make();
+    z = Tensor();
+    const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
+    Tensor dsums = n.empty(e + 1, q.dtype());
+    dispatch(q.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const T *pdz = dz.data<T>(), *pz = out.data<T>(), *ratio = inverse.data<T>();
+      T* to = dsums.data<T>();
+      n.for_rows(e, [&](Index row, Index place) {
+        T dot = 0;
+        for (Index i = 0; i < e; ++i) {
+          to[place * (e + 1) + i] = pdz[row * e + i] * ratio[row];
+          dot += pdz[row * e + i] * pz[row * e + i];
+        }
+        to[place * (e + 1) + e] = -dot * ratio[row];
+      });
+    });
+    const bool several = n.count > 1;
+    const Tensor later = several ? sums_of(Which::kLater, matmul(queries, dsums, kLeft)) : Tensor();
+    const Tensor dproducts = tril(matmul(dsums, values, kRight));  // of Q K^T
+    if (d[0].needed()) {
+      Tensor dqueries = matmul(dproducts, keys);
+      if (several) {
+        const Tensor earlier = sums_of(Which::kEarlier, matmul(keys, values, kLeft));
+        dqueries = add(dqueries, matmul(dsums, earlier, kRight));
+      }
+      d[0].add(mul(chunked_backward(n, dqueries, q), slope(q)));
+    }
+    if (d[1].needed()) {
+      Tensor dkeys = matmul(dproducts, queries, kLeft);
+      if (several) dkeys = add(dkeys, matmul(values, later, kRight));
+      d[1].add(mul(chunked_backward(n, dkeys, k), slope(k)));
+    }
+    if (d[2].needed()) {
+      Tensor dvalues = matmul(tril(matmul(queries, keys, kRight)), dsums, kLeft);
+      if (several) dvalues = add(dvalues, matmul(keys, later));
+      d[2].add(chunked_backward(n, dvalues, v));
+    }
+  }
+};
+
 }  // namespace
 
 Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tensor* weights) {
   check(q, k, v);
   const Chunks n(q.size(0), q.size(1), q.size(2));
-  const Index e = v.size(3);
-  Tensor z = Tensor::empty(q.shape().with(3, e), q.dtype());
-  Tensor inverse = Tensor::empty(q.shape().with(3, 1), q.dtype());  // 1 / d, or 0
-  {
+  if (weights) {
     const NoGrad no_recording;
-    if (weights) *weights = weights_of(q, k);
-    const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
-    Tensor sums = matmul(tril(matmul(queries, keys, kRight)), values);
-    if (n.count > 1) sums = add(sums, matmul(queries, sums_of(Which::kEarlier, matmul(keys, values, kLeft))));
-    dispatch(q.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      const T* from = sums.data<T>();
-      T *to = z.data<T>(), *ratio = inverse.data<T>();
-      n.for_rows(e, [&](Index row, Index place) {
-        const T* numbers = from + place * (e + 1);
-        ratio[row] = inverse_of(numbers[e]);
-        for (Index i = 0; i < e; ++i) to[row * e + i] = numbers[i] * ratio[row];
-      });
-    });
+    *weights = weights_of(q, k);
   }
-  record("linear_attention", z, {q, k, v},
-         [n, q = q.detach(), k = k.detach(), v = v.detach(), z = z.detach(), inverse, e](const Tensor& dz,
-                                                                                         const Gradients& d) {
-           const Tensor queries = chunked(n, phi(q)), keys = chunked(n, phi(k)), values = chunked(n, v, true);
-           Tensor dsums = n.empty(e + 1, q.dtype());
-           dispatch(q.dtype(), [&](auto zero) {
-             using T = decltype(zero);
-             const T *pdz = dz.data<T>(), *pz = z.data<T>(), *ratio = inverse.data<T>();
-             T* to = dsums.data<T>();
-             n.for_rows(e, [&](Index row, Index place) {
-               T dot = 0;
-               for (Index i = 0; i < e; ++i) {
-                 to[place * (e + 1) + i] = pdz[row * e + i] * ratio[row];
-                 dot += pdz[row * e + i] * pz[row * e + i];
-               }
-               to[place * (e + 1) + e] = -dot * ratio[row];
-             });
-           });
-           const bool several = n.count > 1;
-           const Tensor later = several ? sums_of(Which::kLater, matmul(queries, dsums, kLeft)) : Tensor();
-           const Tensor dproducts = tril(matmul(dsums, values, kRight));  // of Q K^T
-           if (d[0].needed()) {
-             Tensor dqueries = matmul(dproducts, keys);
-             if (several) {
-               const Tensor earlier = sums_of(Which::kEarlier, matmul(keys, values, kLeft));
-               dqueries = add(dqueries, matmul(dsums, earlier, kRight));
-             }
-             d[0].add(mul(chunked_backward(n, dqueries, q), slope(q)));
-           }
-           if (d[1].needed()) {
-             Tensor dkeys = matmul(dproducts, queries, kLeft);
-             if (several) dkeys = add(dkeys, matmul(values, later, kRight));
-             d[1].add(mul(chunked_backward(n, dkeys, k), slope(k)));
-           }
-           if (d[2].needed()) {
-             Tensor dvalues = matmul(tril(matmul(queries, keys, kRight)), dsums, kLeft);
-             if (several) dvalues = add(dvalues, matmul(keys, later));
-             d[2].add(chunked_backward(n, dvalues, v));
-           }
-         });
+  const auto call = std::allocate_shared<LinearAttentionCall>(PoolAllocator<LinearAttentionCall>(), n, q, k, v);
+  Tensor z = outputs_of(n, q, k, v, call->inverse);
+  const bool remat = RematScope::active();
+  if (!remat) call->z = z.detach();
+  record("linear_attention", z, {q, k, v}, [call](const Tensor& dz, const Gradients& d) { call->backward(dz, d); });
+  if (remat) set_rematerialization(z, call);
   return z;
 }
 

@@ -2,6 +2,8 @@
 //
 //   op(A) = A:     dA = s dC op(B)^T       op(B) = B:     dB = s op(A)^T dC
 //   op(A) = A^T:   dA = s op(B) dC^T       op(B) = B^T:   dB = s dC^T op(A)
+#include <algorithm>
+
 #include "headlight/autograd/saved.h"
 #include "ops/common.h"
 
@@ -73,6 +75,29 @@ void add_product(Gradient d, const Tensor& x, bool trans_x, const Tensor& y, boo
   d.add(sum_to(each, d.shape()));
 }
 
+// x = x w for square w: copies a block of rows at a time.
+void multiply_rows_in_place(Tensor& x, const Tensor& w, Precision precision) {
+  constexpr Index kRows = 384;
+  const Index n = w.size(0), rows = x.shape().outer(-1);
+  Tensor block = Tensor::empty({kRows, n}, x.dtype());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T *px = x.data<T>(), *copy = block.data<T>();
+    for (Index begin = 0; begin < rows; begin += kRows) {
+      const Index count = std::min(kRows, rows - begin);
+      T* at = px + begin * n;
+      parallel_for(count * n, kGrain,
+                   [&](Index first, Index end) { std::copy_n(at + first, end - first, copy + first); });
+      kernels::Gemm<T> g;
+      g.m = count, g.n = n, g.k = n;
+      g.a = copy, g.lda = n;
+      g.b = w.data<T>(), g.ldb = n;
+      g.c = at, g.ldc = n;
+      gemm(g, precision);
+    }
+  });
+}
+
 // [...,m,k] -> [all rows,k]: if the other factor is a single matrix, one large product replaces many small ones.
 Tensor as_one_matrix(const Tensor& x) { return x.alias({x.shape().outer(-1), x.size(-1)}); }
 
@@ -138,14 +163,23 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor
   const Precision precision = default_precision();
   product(x.alias({rows, in}), false, w.detach(), true, 1, flat, false, precision, bias, addend);
   record("linear", y, {x, w, bias, addend},
-         [x = Saved(x), w = w.detach(), precision](const Tensor& dy, const Gradients& d) {
+         [x = Saved(x), w = w.detach(), precision, slot = x.slot().get()](const Tensor& dy, const Gradients& d) {
            const Index n = dy.shape().outer(-1);
+           const bool in_place = d[0].needed() && !d[3].needed() && w.size(0) == w.size(1) && dy.unique() &&
+                                 !slot->grad.defined() &&
+                                 static_cast<std::size_t>(dy.numel()) * element_bytes(dy.dtype()) >= recompute_bytes();
            const Tensor dy_rows = dy.alias({n, w.size(0)});
            // The weight's gradient first, so that a recomputed x is freed before the gradient of x is allocated.
            if (d[1].needed())
              add_product(d[1], dy_rows, true, x.get().alias({n, w.size(1)}), false, 1, w.shape(), precision);
-           add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)}, precision);
            if (d[2].needed()) d[2].add(sum_to(dy_rows, d[2].shape()));
+           if (in_place) {
+             Tensor dx = dy.alias(d[0].shape());
+             multiply_rows_in_place(dx, w, precision);
+             d[0].add(dx);
+             return;
+           }
+           add_product(d[0], dy_rows, false, w, false, 1, {n, w.size(1)}, precision);
            if (d[3].needed()) d[3].add(dy);
          });
   return y;

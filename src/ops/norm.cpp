@@ -32,16 +32,18 @@ void check(const char* operation, const Tensor& x, const Tensor& weight, const c
     fail(operation, ": ", which, " is ", weight.shape(), " and x ", x.shape(), "; it should be [", x.size(-1), "]");
 }
 
-// The output of a norm's backward pass for x [rows,n]. If x has no gradient yet, dx is the gradient tensor itself.
-// Otherwise dx is temporary, and add() adds each piece to the gradient while the piece is in the cache.
+// The output of a norm's backward pass for x [rows,n]. dx overwrites dy if possible, because the kernels read each
+// element of dy before they write the same element of dx. If x already has a gradient, add() adds each piece to the
+// gradient while the piece is in the cache. `slot` is that of x.
 struct InputGradient {
   Tensor dx, sum;  // sum is undefined if there is nothing to add to
 
-  InputGradient(Gradient d, const Tensor& x) {
-    bool accumulate = true;
-    Tensor target = d.needed() ? d.target(accumulate) : Tensor();
-    if (!accumulate) dx = target;
-    else dx = Tensor::empty(x.shape(), x.dtype()), sum = target;
+  InputGradient(Gradient d, const Tensor& dy, const GradSlot* slot) {
+    const bool first = d.needed() && !slot->grad.defined(), is_leaf = first && slot->tape == 0;
+    bool accumulate = false;
+    dx = is_leaf ? d.target(accumulate) : overwritten(dy);
+    if (first && !is_leaf) d.add(dx);
+    if (d.needed() && !first) sum = d.target(accumulate);
   }
   template <class T>
   void add(Index begin, Index count) {
@@ -102,9 +104,10 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
   Tensor mean = Tensor::empty({rows}, x.dtype()), rstd = Tensor::empty({rows}, x.dtype());
   Tensor y = layer_normalized(x, gamma, beta, eps, mean, rstd);
   record("layer_norm", y, {x, gamma, beta},
-         [x = x.detach(), gamma = gamma.detach(), mean, rstd](const Tensor& dy, const Gradients& d) {
+         [x = x.detach(), gamma = gamma.detach(), mean, rstd, slot = x.slot().get()](const Tensor& dy,
+                                                                                     const Gradients& d) {
            const Index width = x.size(-1), count = mean.numel();
-           InputGradient out(d[0], x);
+           InputGradient out(d[0], dy, slot);
            const Index pieces = (count + kPiece - 1) / kPiece;
            // Partial sums: one row per piece.
            Tensor dgamma = Tensor::zeros({pieces, width}, x.dtype()), dbeta = Tensor::zeros({pieces, width}, x.dtype());
@@ -134,9 +137,9 @@ Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
   Tensor rstd = Tensor::empty({x.shape().outer(-1)}, x.dtype());
   Tensor y = rms_normalized(x, gamma, eps, rstd);
   record("rms_norm", y, {x, gamma},
-         [x = x.detach(), gamma = gamma.detach(), rstd](const Tensor& dy, const Gradients& d) {
+         [x = x.detach(), gamma = gamma.detach(), rstd, slot = x.slot().get()](const Tensor& dy, const Gradients& d) {
            const Index width = x.size(-1), count = rstd.numel();
-           InputGradient out(d[0], x);
+           InputGradient out(d[0], dy, slot);
            Tensor dgamma = Tensor::zeros({(count + kPiece - 1) / kPiece, width}, x.dtype());
            dispatch(x.dtype(), [&](auto zero) {
              using T = decltype(zero);

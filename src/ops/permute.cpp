@@ -63,6 +63,8 @@ Tensor permute(const Tensor& x, std::initializer_list<int> order) {
   Tensor y = permuted(x, axes, rank);
   record("permute", y, {x},
          [inverse, rank](const Tensor& dy, const Gradients& d) { d[0].add(permuted(dy, inverse, rank)); });
+  if (RematScope::active())
+    rematerializable_from(x, y, [axes, rank](const Tensor& made) { return permuted(made, axes, rank); });
   return y;
 }
 

@@ -6,6 +6,7 @@ namespace headlight {
 Tensor reshape(const Tensor& x, const Shape& shape) {
   Tensor y = x.alias(shape);
   record("reshape", y, {x}, [](const Tensor& dy, const Gradients& d) { d[0].add(dy.alias(d[0].shape())); });
+  rematerializable_from(x, y, [shape](const Tensor& made) { return made.alias(shape); });
   return y;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "headlight/autograd/saved.h"
 #include "headlight/base/error.h"
 #include "headlight/corpora/corpus.h"
 #include "models/families.h"
@@ -67,6 +68,9 @@ void RunConfig::check() const {
   if (head_dropout > 0 && !is_transformer())
     throw UsageError(
         cat("--head-dropout ", head_dropout, ": the model ", model, " is not a transformer; omit the flag"));
+  const ModelCost model_cost = cost(1);
+  if (remat && find_family(model).cost && model_cost.recomputed + model_cost.recomputed_outputs == 0)
+    throw UsageError(cat("--remat: the model ", model, " stores nothing that could be recomputed; omit the flag"));
   if (min_lr > lr) throw UsageError(cat("--min-lr ", min_lr, " is above --lr ", lr, "; use a smaller --min-lr"));
   if (!all_data().empty() && !grammar.empty()) throw UsageError("--data and --grammar cannot both be given");
   if (!pairs.empty() && !(all_data().empty() && grammar.empty()))
@@ -94,9 +98,13 @@ double RunConfig::memory(Index vocabulary) const {
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
                        static_cast<double>(kind.other_state) * others;
+  const double norms = static_cast<double>(width) * count * 4;  // bytes of one norm's result
+  const bool recomputes = remat || norms >= static_cast<double>(recompute_bytes());
+  const double activations =
+      model_cost.activations - (recomputes ? model_cost.recomputed : 0) - (remat ? model_cost.recomputed_outputs : 0);
   // Four bytes each for weights, optimizer state and ids. Gradients and activations count as the larger of the two,
   // because the gradients grow while the tape shrinks.
-  return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * model_cost.activations) + ids);
+  return 4 * (model_cost.parameters + state + std::max(model_cost.parameters, count * activations) + ids);
 }
 
 const ModelKind& find_family(const std::string& name, std::string_view flag) {

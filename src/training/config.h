@@ -53,6 +53,7 @@ struct RunConfig {
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;
   Precision precision = Precision::kFloat32;  // of the products in training steps; validation uses float32
+  bool remat = false;                         // RematScope in training steps (autograd/saved.h)
   double head_dropout = 0;                    // training/head_dropout.h
   Index eval_every = 250, eval_windows = 0;
   double save_every = 60;

@@ -145,6 +145,11 @@ std::vector<Setting> make_settings() {
   choice(
       "precision", choices_of<&R::precision, kPrecisions>(), "Training",
       "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");
+  yes_no(
+      "remat", &R::remat, "Training",
+      "recompute attention outputs, norms and activations in the backward pass instead of storing them: less memory, "
+      "the same results");
+  s.back().free_on_resume = true;
   number("head-dropout", &R::head_dropout, "Training", 0, 1,
          "probability of dropping a head of a transformer, drawn for each sequence and layer (Zhou et al. 2020)")
       .highest_excluded = true;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "base/words.h"
+#include "headlight/autograd/saved.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
@@ -165,10 +166,7 @@ void Trainer::run(const std::function<bool(const StepRecord&)>& each,
       fail_above_uniform_loss();
     }
     if (before) before(record);
-    if (!last) {
-      train_step(record);
-      loss_ = record.loss;
-    }
+    if (!last) train_step(record);
     record.seconds = seconds_before_ + monotonic_seconds() - started_;
     log_.add(record);
     if (!last) {
@@ -255,6 +253,7 @@ void Trainer::validate() {
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   const PrecisionScope precision(c.precision);
+  const RematScope remat(c.remat);
   const Index rows = c.batch * c.accumulate;
   if (lanes_) {
     if (lanes_->starts_epoch(step_)) zero_carried();
@@ -322,6 +321,7 @@ void Trainer::train_step(StepRecord& record) {
                  check.first().empty() ? "" : cat(" (first in ", check.first(), ")")));
   }
   const double clipped = c.clip > 0 && record.grad_norm > c.clip ? c.clip / record.grad_norm : 1;
+  loss_ = record.loss;
   optimizer_->step(schedule_.at(step_), clipped / batches);
   model_->zero_grad();
   record.tokens_per_second =

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <sstream>
 
 #include "cli/allocations.h"
+#include "headlight/autograd/saved.h"
 #include "headlight/autograd/tape.h"
 #include "headlight/base/threads.h"
 #include "headlight/generation/generate.h"
@@ -18,6 +20,7 @@
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 #include "tensor/sanitized.h"
+#include "training/head_dropout.h"
 #include "training/resolve.h"
 #include "training/trainer.h"
 
@@ -167,6 +170,7 @@ TEST_P(Families, GradientsOfAllParameters) {
 TEST_P(Families, EveryThreadCountGivesTheSameBits) {
   const RunConfig c = small(GetParam());
   const PrecisionScope precision(c.precision);
+  const RematScope remat(c.remat);
   const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
                                   targets = random_ids(3 * c.context, 3);
   std::vector<std::vector<double>> first;
@@ -183,6 +187,41 @@ TEST_P(Families, EveryThreadCountGivesTheSameBits) {
     EXPECT_EQ(all, first) << threads << " threads";
   }
   set_thread_count(before);
+}
+
+TEST_P(Families, RematerializationChangesNoBit) {
+  RunConfig c = small(GetParam());
+  if (find_setting("dropout")->is_of(c.model)) c.dropout = 0.2;
+  const PrecisionScope precision(c.precision);
+  const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
+                                  targets = random_ids(3 * c.context, 3);
+  for (const bool drops_heads : {false, true}) {
+    if (drops_heads && !c.is_transformer()) continue;
+    std::vector<std::vector<double>> first;
+    for (const bool on : {false, true}) {
+      const auto model = random_model(c);
+      seed_generator(8);
+      std::optional<HeadDropout> hook;
+      if (drops_heads) hook.emplace(0.3);
+      const RematScope remat(on);
+      Tape tape;
+      const Tensor loss = cross_entropy((*model)(ids, 3), targets);
+      tape.backward(loss);
+      std::vector<std::vector<double>> all = {loss.to_vector()};
+      for (const NamedTensor& p : model->parameters()) all.push_back(p.value.grad().to_vector());
+      if (first.empty()) first = all;
+      EXPECT_EQ(all, first);
+    }
+  }
+}
+
+TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
+  RunConfig c;
+  c.remat = true;
+  c.check();
+  c.model = "lstm";
+  EXPECT_EQ(error_of([&] { c.check(); }),
+            "--remat: the model lstm stores nothing that could be recomputed; leave it out");
 }
 
 TEST_P(Families, AReaderGivesTheModelsLogits) {
@@ -294,6 +333,7 @@ TEST_P(Families, AllocatesNothingAfterTheSecondStep) {
   if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer has an operator new of its own";
   const RunConfig c = small(GetParam());
   const PrecisionScope precision(c.precision);
+  const RematScope remat(c.remat);
   const auto model = random_model(c);
   const std::unique_ptr<Optimizer> optimizer = find_optimizer(c.optimizer).make(model->parameters(), {});
   const std::vector<std::int32_t> ids = random_inputs(*model, c.context, 3), next = random_ids(3 * c.context, 3);
@@ -348,6 +388,7 @@ TEST_P(Families, MemoryEstimateIsWithinAFifthOfTheBytesAllocated) {
     Rng rng(5);
     model->prepare(inputs, targets, c.batch, rng);
     {
+      const RematScope remat(c.remat);
       Tape tape;
       tape.backward(cross_entropy((*model)(inputs, c.batch), targets));
     }
@@ -365,6 +406,9 @@ std::vector<std::string> names() {
   for (const ModelKind& kind : model_kinds()) all.push_back(kind.name);
   for (const char* recurrent : {"rnn", "gru", "lstm"}) all.push_back(cat(recurrent, " stateful=yes"));
   for (const char* other : {"transformer", "conv", "lstm"}) all.push_back(cat(other, " precision=bf16"));
+  for (const char* other : {"transformer", "encoder", "encoder-decoder", "conv", "transformer position=rotary",
+                            "transformer feed-forward=swiglu", "transformer attention=linear"})
+    all.push_back(cat(other, " remat=yes"));
   const auto each = [&](const std::string& setting, const auto& kinds) {
     for (const auto& kind : kinds) all.push_back(cat("transformer ", setting, "=", kind.name));
   };

@@ -20,7 +20,7 @@ namespace {
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
-      {"step", {"preset", "dropout", "precision", "trace"}, bench_step_report},
+      {"step", {"preset", "dropout", "precision", "remat", "trace"}, bench_step_report},
       {"gemm", {"precision"}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
       {"attention", {"preset", "context", "attention"}, bench_attention_report},
@@ -61,6 +61,7 @@ int run_bench(const Arguments& args) {
   RunConfig config = find_preset(preset).config;
   if (const auto pattern = args.text("attention")) set_from_text(config, *find_setting("attention"), *pattern);
   if (const auto precision = args.text("precision")) set_from_text(config, *find_setting("precision"), *precision);
+  config.remat = args.has("remat");
   config.dropout = args.real("dropout", config.dropout, 0, 0.99);
   const double seconds = args.real("seconds", 5, 0.01, 3600);
   if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
@@ -90,10 +91,11 @@ constexpr const char* kNotes =
     "With --json the output is one object. All objects have: benchmark, threads,\n"
     "kernels, fma_peak_gflops (null if unknown), join_seconds (time to synchronize;\n"
     "null with one thread or if unknown), bandwidths [{bytes, gb_per_second}].\n"
-    "  step       preset, precision, parameters, seconds (median), best_seconds,\n"
-    "             steps, tokens, flops, share_of_peak (of float32), tensor_bytes,\n"
-    "             resident_bytes, allocations, allocated_bytes (in all steps; null if\n"
-    "             not counted), operations [{operation, phase, calls, seconds}]\n"
+    "  step       preset, precision, remat, parameters, seconds (median),\n"
+    "             best_seconds, steps, tokens, flops, share_of_peak (of float32),\n"
+    "             tensor_bytes, resident_bytes, allocations, allocated_bytes (in all\n"
+    "             steps; null if not counted), operations [{operation, phase, calls,\n"
+    "             seconds}]\n"
     "  gemm       precision, shapes [{m, n, k, trans_a, trans_b, seconds, gflops,\n"
     "             share_of_peak}], geometric_mean_gflops, share_of_peak\n"
     "  ops        preset, operations [{operation, sizes, phase, seconds, flops,\n"
@@ -157,32 +159,34 @@ static Flag attention_flag() {
 }
 
 Command bench_command() {
-  return {.name = "bench",
-          .summary = "Measures the limits of this machine, and the share that training reaches.",
-          .usage = "step|gemm|ops|attention|sample [OPTIONS]",
-          .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
-                       "headlight bench step --preset baby --precision bf16",
-                       "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
-                       "headlight bench ops --preset baby", "headlight bench gemm --json"},
-          .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
-                                 preset_names()),
-                    {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
-                    {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits",
-                     "Options", "5"},
-                    {"dropout", "P", "step: dropout, instead of the preset's"},
-                    with_choices({"precision", "P", "step, gemm: operands of matrix products", "Options", "float32"},
-                                 find_setting("precision")->choices),
-                    {"trace", "FILE", "step: write a Chrome trace of a few steps"},
-                    {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
-                    attention_flag(),
-                    {"bf16", "", "sample: bfloat16 weights"},
-                    {"int8", "", "sample: 8-bit weights"},
-                    {"json", "", "print one JSON object"}},
-          .notes = kNotes,
-          .least_operands = 1,
-          .most_operands = 1,
-          .run = run_bench,
-          .operand_choices = {"step", "gemm", "ops", "attention", "sample"}};
+  return {
+      .name = "bench",
+      .summary = "Measures the limits of this machine, and the share that training reaches.",
+      .usage = "step|gemm|ops|attention|sample [OPTIONS]",
+      .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
+                   "headlight bench step --preset baby --precision bf16", "headlight bench step --preset baby --remat",
+                   "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
+                   "headlight bench ops --preset baby", "headlight bench gemm --json"},
+      .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
+                             preset_names()),
+                {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
+                {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits", "Options",
+                 "5"},
+                {"dropout", "P", "step: dropout, instead of the preset's"},
+                with_choices({"precision", "P", "step, gemm: operands of matrix products", "Options", "float32"},
+                             find_setting("precision")->choices),
+                {"remat", "", "step: recompute results in the backward pass, as train --remat does"},
+                {"trace", "FILE", "step: write a Chrome trace of a few steps"},
+                {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
+                attention_flag(),
+                {"bf16", "", "sample: bfloat16 weights"},
+                {"int8", "", "sample: 8-bit weights"},
+                {"json", "", "print one JSON object"}},
+      .notes = kNotes,
+      .least_operands = 1,
+      .most_operands = 1,
+      .run = run_bench,
+      .operand_choices = {"step", "gemm", "ops", "attention", "sample"}};
 }
 
 }  // namespace headlight::cli

@@ -35,6 +35,7 @@ void print_report(const BenchRequest& r, const StepBench& b, bool counted, doubl
   print_model(r, b.parameters);
   if (r.config.precision == Precision::kBf16)
     print(cat("precision   bfloat16 products", has_fast_bf16() ? "" : " on float32 units", "\n"));
+  if (r.config.remat) print("remat       attention outputs, norms and activations are recomputed\n");
   print(cat("step        ", fixed_text(b.seconds * 1e3, 2), " ms median, ", fixed_text(b.best_seconds * 1e3, 2),
             " ms best of ", b.steps, "; ", count_text(static_cast<double>(b.tokens) / b.seconds), " tokens/s\n"));
   print(cat("work        ", fixed_text(b.flops / 1e9, 2), " GFLOP per step: ", fixed_text(gflops, 1), " GFLOP/s",
@@ -69,6 +70,7 @@ void bench_step_report(const BenchRequest& r, Json& object) {
                         .set("seconds", t.seconds));
   object.set("preset", r.preset)
       .set("precision", text_of(r.config, "precision"))
+      .set("remat", r.config.remat)
       .set("parameters", b.parameters)
       .set("seconds", b.seconds)
       .set("best_seconds", b.best_seconds)

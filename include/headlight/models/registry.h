@@ -62,6 +62,9 @@ struct ModelCost {
   double parameters = 0;         // all of them; small vectors such as biases may be left out
   double matrix_parameters = 0;  // in the matrices between embedding and output; each costs 2 FLOPs per token
   double activations = 0;        // floats on the tape per token of a batch
+  // Floats of `activations` that large batches, or all batches under a RematScope (autograd/saved.h), recompute; and
+  // those that only a RematScope recomputes.
+  double recomputed = 0, recomputed_outputs = 0;
 };
 
 struct ModelKind {

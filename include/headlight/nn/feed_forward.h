@@ -74,10 +74,7 @@ class Mlp : public FeedForward {
         drop_(o.dropout),
         activation_(find_activation(o.activation)) {}
 
-  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const override {
-    const Tensor h = activation_.apply(up(x));  // [B,T,F]
-    return finish(down, h, drop_, residual);    // [B,T,C]
-  }
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const override;
   std::optional<FeedForwardStep> step() const override { return FeedForwardStep{&activation_, &*up, nullptr, &*down}; }
 
   Child<Linear> up, down;

@@ -33,6 +33,8 @@
 // Memory per thread is linear in the number of keys: K^T, V^T and two tiles.
 #pragma once
 
+#include <algorithm>
+
 #include "base/workspace.h"
 #include "headlight/base/threads.h"
 #include "kernels/kernels.h"
@@ -79,7 +81,10 @@ struct AttentionTiles : AttentionRows<V> {
 
   static Panels as_panels(const float* x, Index row, Index rows, Index columns, Room& room) {
     if (in_place(columns)) return {x, kCols, row};
-    float* packed = room.take(copy_size(rows, columns));
+    return copied(x, row, rows, columns, room);
+  }
+  static Panels copied(const float* x, Index row, Index rows, Index columns, Room& room) {
+    float* packed = room.take(panels_size(rows, columns));
     pack_b<V>(rows, columns, kCols, x, row, false, packed);
     return {packed, rows * kCols, kCols};
   }
@@ -228,12 +233,13 @@ struct AttentionTiles : AttentionRows<V> {
   static void backward(const AttentionBackward<float>& g, Index b, Index key_head) {
     const Attention<float>& a = g.forward;
     const Index stride = tile_stride(a);
-    Room room{workspace(Workspace::kAttention, panels_size(a.size, a.keys) + panels_size(a.value_size, a.keys) +
-                                                   copy_size(a.keys, a.size) + copy_size(a.queries, a.size) +
-                                                   copy_size(a.queries, a.value_size) + 2 * kQueryBlock * stride)};
+    Room room{workspace(Workspace::kAttention,
+                        panels_size(a.size, a.keys) + panels_size(a.value_size, a.keys) + panels_size(a.keys, a.size) +
+                            copy_size(a.queries, a.size) + copy_size(a.queries, a.value_size) +
+                            kQueryBlock * Driver::round_up(a.size, kCols) + 2 * kQueryBlock * stride)};
     const Panels kt = transposed(a.k.at(b, key_head), a.k.row, a.keys, a.size, room);
     const Panels vt = transposed(a.v.at(b, key_head), a.v.row, a.keys, a.value_size, room);
-    const Panels k = as_panels(a.k.at(b, key_head), a.k.row, a.keys, a.size, room);
+    const Panels k = copied(a.k.at(b, key_head), a.k.row, a.keys, a.size, room);  // dk may overwrite k
     float* tile_p = room.take(kQueryBlock * stride);
     float* tile_ds = room.take(kQueryBlock * stride);
     float *dk = g.dk.at(b, key_head), *dv = g.dv.at(b, key_head);
@@ -256,16 +262,19 @@ struct AttentionTiles : AttentionRows<V> {
                              const Panels& k, Room room, float* tile_p, float* tile_ds, Index stride, Index begun) {
     const Attention<float>& a = g.forward;
     const Panels q = as_panels(a.q.at(b, h), a.q.row, a.queries, a.size, room);
+    float* q_rows = room.take(kQueryBlock * a.size);  // a copy, because dq may overwrite q
     const Panels dz = as_panels(g.dz.at(b, h), g.dz.row, a.queries, a.value_size, room);
     float *dk = g.dk.at(b, h / a.group), *dv = g.dv.at(b, h / a.group);
     if (g.dbias) clear(0, a.queries * a.keys, g.dbias_at(b, h, 0, 0));
     for (Index i = 0; i < a.queries; i += kQueryBlock) {
       const Index rows = Driver::min(kQueryBlock, a.queries - i), limit = a.visible(i + rows - 1);
       const Index begin = first_tile(a, i);
-      const float *q_rows = a.q.at(b, h) + i * a.q.row, *dz_rows = g.dz.at(b, h) + i * g.dz.row;
+      const float* dz_rows = g.dz.at(b, h) + i * g.dz.row;
       const float* z_rows = a.z.at(b, h) + i * a.z.row;
       const float *largest = a.largest + query(a, b, h, i), *inverse = a.inverse + query(a, b, h, i);
       float* dq_rows = g.dq.at(b, h) + i * g.dq.row;
+      for (Index r = 0; r < rows; ++r) std::copy_n(a.q.at(b, h) + (i + r) * a.q.row, a.size, q_rows + r * a.size);
+      const Panels q_right = in_place(a.size) ? Panels{q_rows, kCols, a.size} : q.from_row(i);
       if (limit <= begin)
         for (Index r = 0; r < rows; ++r) clear(0, a.size, dq_rows + r * g.dq.row);
       float dot[kQueryBlock];
@@ -276,7 +285,7 @@ struct AttentionTiles : AttentionRows<V> {
       for (Index j = begin; j < limit; j += kKeyBlock) {
         const Index n = Driver::min(kKeyBlock, limit - j), old = Driver::min(n, begun > j ? begun - j : 0);
         const Staircase stairs(a, i, rows, j, n);
-        product_into_tile(stairs, a.size, q_rows, a.q.row, kt.from_panel(j / kCols), tile_p, stride);
+        product_into_tile(stairs, a.size, q_rows, a.size, kt.from_panel(j / kCols), tile_p, stride);
         product_into_tile(stairs, a.value_size, dz_rows, g.dz.row, vt.from_panel(j / kCols), tile_ds, stride);
         for (Index r = 0; r < rows; ++r) {
           float *p = tile_p + r * stride, *ds = tile_ds + r * stride;
@@ -288,7 +297,7 @@ struct AttentionTiles : AttentionRows<V> {
         }
         product_of_transposed(stairs, a.value_size, tile_p, stride, dz.from_row(i), dv + j * g.dv.row, g.dv.row, old);
         product_of_tile(stairs, a.size, tile_ds, stride, k.from_row(j), dq_rows, g.dq.row, j > begin);
-        product_of_transposed(stairs, a.size, tile_ds, stride, q.from_row(i), dk + j * g.dk.row, g.dk.row, old);
+        product_of_transposed(stairs, a.size, tile_ds, stride, q_right, dk + j * g.dk.row, g.dk.row, old);
       }
       begun = limit > begun ? limit : begun;
     }

@@ -1,0 +1,94 @@
+// activated_linear: y = addend + f(h) w^T + bias for an elementwise f, without storing f(h).
+//
+//   dw = dy^T f(h),  dh = (dy w) f'(h),  dbias = sum of dy over all rows,  daddend = dy
+//
+// Both passes compute f(h) for a block of rows at a time, which stays in the level 2 cache. The rows are the k of dw, and
+// a block has the length of the blocks into which the matrix product cuts k, so that all sums have the order of linear()
+// and the results are bit-identical to linear(f(h), w, bias, addend). dh overwrites h if no other tensor shares its
+// storage.
+#include <algorithm>
+
+#include "ops/common.h"
+
+namespace headlight {
+
+namespace {
+
+using kernels::Unary;
+
+// The rows begin .. begin + count - 1 of f(h).
+void activate(Unary f, const Tensor& h, Index begin, Index count, Tensor& block) {
+  const Index n = h.size(-1);
+  const float* from = h.data<float>() + begin * n;
+  float* to = block.data<float>();
+  parallel_for(count * n, kGrain, [&](Index first, Index end) {
+    kernels::active<float>().unary(f, end - first, from + first, to + first);
+  });
+}
+
+}  // namespace
+
+Tensor activated_linear(Unary f, const Tensor& h, const Tensor& w, const Tensor& bias, const Tensor& addend) {
+  const Index in = w.size(1), out = w.size(0), rows = h.shape().outer(-1);
+  const Index length = kernels::gemm_block_length(rows);
+  const Precision precision = default_precision();
+  Tensor y = Tensor::empty(h.shape().with(-1, out), h.dtype());
+  {
+    Tensor block = Tensor::empty({length, in}, h.dtype());
+    for (Index begin = 0; begin < rows; begin += length) {
+      const Index count = std::min(length, rows - begin);
+      activate(f, h, begin, count, block);
+      kernels::Gemm<float> g;
+      g.m = count, g.n = out, g.k = in;
+      g.a = std::as_const(block).data<float>(), g.lda = in;
+      g.b = w.data<float>(), g.ldb = in, g.trans_b = true;
+      g.c = y.data<float>() + begin * out, g.ldc = out;
+      if (bias.defined()) g.bias = bias.data<float>();
+      if (addend.defined()) g.addend = addend.data<float>() + begin * out;
+      gemm(g, precision);
+    }
+  }
+  record("activated_linear", y, {h, w, bias, addend},
+         [f, h = h.detach(), w = w.detach(), precision, length](const Tensor& dy, const Gradients& d) {
+           const Index inner = w.size(1), width = w.size(0), count = h.shape().outer(-1);
+           Tensor block = Tensor::empty({length, inner}, h.dtype());
+           bool accumulate = false;
+           Tensor dw = d[1].needed() ? d[1].target(accumulate) : Tensor();
+           const float *ph = h.data<float>(), *pdy = dy.data<float>();
+           Tensor dh = d[0].needed() ? overwritten(h) : Tensor();
+           float* pdh = dh.defined() ? dh.data<float>() : nullptr;
+           for (Index begin = 0; begin < count; begin += length) {
+             const Index m = std::min(length, count - begin);
+             float* pb = block.data<float>();
+             if (dw.defined()) {
+               parallel_for(m * inner, kGrain, [&](Index first, Index end) {
+                 kernels::active<float>().unary(f, end - first, ph + begin * inner + first, pb + first);
+               });
+               kernels::Gemm<float> g;
+               g.m = width, g.n = inner, g.k = m;
+               g.a = pdy + begin * width, g.lda = width, g.trans_a = true;
+               g.b = pb, g.ldb = inner;
+               g.c = dw.data<float>(), g.ldc = inner;
+               g.accumulate = accumulate || begin > 0;
+               gemm(g, precision);
+             }
+             if (!pdh) continue;
+             kernels::Gemm<float> g;
+             g.m = m, g.n = inner, g.k = width;
+             g.a = pdy + begin * width, g.lda = width;
+             g.b = w.data<float>(), g.ldb = inner;
+             g.c = pb, g.ldc = inner;
+             gemm(g, precision);
+             parallel_for(m * inner, kGrain, [&](Index first, Index end) {
+               const Index at = begin * inner + first;
+               kernels::active<float>().unary_backward(f, end - first, ph + at, ph + at, pb + first, pdh + at);
+             });
+           }
+           if (dh.defined()) d[0].add(dh);
+           if (d[2].needed()) d[2].add(sum_to(dy.alias({count, width}), d[2].shape()));
+           if (d[3].needed()) d[3].add(dy);
+         });
+  return y;
+}
+
+}  // namespace headlight
