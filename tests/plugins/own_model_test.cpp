@@ -128,7 +128,7 @@ TEST_F(OwnModel, ResumesWithItsOwnSettingsAndWithoutItsName) {
   const Ran layers = train({"--resume", "--layers", "4", "--out", run_});
   EXPECT_EQ(layers.code, 2);
   EXPECT_EQ(layers.err,
-            "mine: --layers: the model pairs has no such setting; leave it out, or see mine models pairs\n");
+            "mine: --layers: the model pairs has no such setting; omit the flag, or see mine models pairs\n");
   const Ran init = train({"--init", run_, "--taps", "3", "--steps", "2", "--warmup", "1", "--batch", "2", "--out",
                           directory_ / "next", "--corpus-chars", "2000"});
   EXPECT_EQ(init.code, 0) << init.err;

@@ -221,7 +221,7 @@ TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
   c.check();
   c.model = "lstm";
   EXPECT_EQ(error_of([&] { c.check(); }),
-            "--remat: the model lstm stores nothing that could be recomputed; leave it out");
+            "--remat: the model lstm stores nothing that could be recomputed; omit the flag");
 }
 
 TEST_P(Families, AReaderGivesTheModelsLogits) {
