@@ -54,7 +54,8 @@ void check_plannable(const RequestedSettings& asked, const RunConfig& config);
 // schedule follow from size and tokens (reasons in plan.cpp). If the CPU has fast bfloat16 products and `asked` sets no
 // precision, also measures the chosen size with bfloat16 products, and uses them if a step is at least 1.1 times as
 // fast.
-// Errors: that of check_plannable(); a UsageError if even the smallest size gets fewer than 20 steps; a time, text or speed that is not above 0.
+// Errors: that of check_plannable(); a UsageError if even the smallest size gets fewer than 20 steps; a time, text or
+// speed that is not above 0.
 Plan plan_run(const RequestedSettings& asked, const PlanText& text, double seconds,
               const std::function<double(const RunConfig&)>& speed);
 
