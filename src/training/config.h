@@ -92,8 +92,8 @@ struct RunConfig {
   // Checks each setting against its range or choices in the table, then combinations of settings.
   // Error: a UsageError that names the setting, its value and the allowed values.
   void check() const;
-  // Estimated peak memory of a training step, in bytes; `vocabulary` is the number of tokens in the vocabulary. Without a
-  // cost function, meaningless.
+  // Estimated peak memory of a training step, in bytes; `vocabulary` is the number of tokens in the vocabulary.
+  // Meaningless if the family has no cost function.
   double memory(Index vocabulary) const;
 };
 
@@ -132,8 +132,8 @@ struct Setting {
 
 // All settings, in the order of --help. In the group "Model", settings that families declare themselves come last.
 const std::vector<Setting>& settings();
-// Checks the registered families. Error: a family shares a setting that does not exist, or its own setting is named like
-// a shared setting or like a setting of text or training.
+// Checks the registered families. Errors: a family shares a setting that does not exist; its own setting is named like
+// a shared setting, or like a setting of text or training.
 void check_families();
 // Finds a setting by flag name; null if there is none.
 const Setting* find_setting(std::string_view name);

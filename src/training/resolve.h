@@ -59,8 +59,8 @@ void read_settings(RequestedSettings& asked, const std::string& path);
 // flags that contradict each other or the model of --init.
 RunConfig resolve(const RequestedSettings& asked, const std::function<void(RunConfig&)>& plan = {});
 
-// The stored configuration, updated by flags with free_on_resume. Errors: a flag that would change the result; a setting
-// of another family than the run's.
+// The stored configuration, updated by flags with free_on_resume. Errors: a flag that would change the result; a
+// setting of another family than the run's.
 RunConfig resolve_resumed(const RequestedSettings& asked, const RunInfo& stored, const std::string& directory);
 
 }  // namespace headlight

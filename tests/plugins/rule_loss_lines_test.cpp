@@ -1,4 +1,4 @@
-// Tests of rule_loss_lines(), a function of the program that test_cli cannot call: which rules it shows, in which order.
+// Tests of rule_loss_lines(), which test_cli cannot call: the rules in its lines, and their order.
 #include <gtest/gtest.h>
 
 #include "cli/cli.h"

@@ -75,11 +75,12 @@ struct ModelKind {
   std::vector<std::string> shared = {};
   // The family's own settings. Their names differ from those of shared settings and of all other flags.
   std::vector<ModelSetting> settings = {};
-  // Builds a model with random weights from generator(). Errors: impossible sizes or combinations, in one line that
-  // names the setting.
+  // Builds a model with random weights from generator(). Before the first training step, the shape of its logits and
+  // their independence of later tokens are checked (see Objective). Errors: impossible sizes or combinations, in
+  // one line that names the setting.
   std::function<std::unique_ptr<LanguageModel>(const ModelOptions&, Index vocabulary)> make;
-  // May be empty: the family then has no --minutes and no memory estimate, and training with --data needs --steps.
-  // Errors: as for make.
+  // May be empty: the family then has no --minutes and no memory estimate, and training with --data needs --steps
+  // or a size. Errors: as for make.
   std::function<ModelCost(const ModelOptions&, Index vocabulary)> cost = {};
   bool heads = false;  // whether `make` returns a HeadedModel
 };
