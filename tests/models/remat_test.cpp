@@ -103,7 +103,7 @@ TEST(Remat, ReadersShareOneResult) {
   qkv.set_requires_grad(true);
   const RematScope remat;
   Tape tape;
-  const Tensor z = attention_packed(qkv, 2);
+  const Tensor z = attention_packed(scale(qkv, 2), 2);
   const Saved one(z), two(z);
   const Tensor first = one.get();
   EXPECT_FALSE(first.same_storage(z));
@@ -111,6 +111,7 @@ TEST(Remat, ReadersShareOneResult) {
   EXPECT_EQ(first.to_vector(), z.to_vector());
   tape.backward(sum(z));
   EXPECT_FALSE(is_recomputed(z)) << "the gradient may have overwritten q, k and v";
+  EXPECT_EQ(one.get().to_vector(), z.to_vector()) << "overwrote q, k and v although a reader is left";
 }
 
 // Gradients of q, k and v overwrite them only if no other tensor reads them.

@@ -224,6 +224,21 @@ TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
             "--remat: the model lstm stores nothing that could be recomputed; omit the flag");
 }
 
+TEST(Remat, TrainingStepsTakeLessMemory) {
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
+  RunConfig c = small("transformer");
+  c.width = 64, c.context = 64, c.batch = 16, c.steps = 2, c.warmup = 1, c.eval_windows = 1;
+  std::vector<Index> peaks;
+  for (const bool remat : {false, true}) {
+    c.remat = remat;
+    const Index before = pool_stats().bytes_in_use;
+    pool_reset_peak();
+    Trainer(c, load_run_data(c), "").run();
+    peaks.push_back(pool_stats().bytes_peak - before);
+  }
+  EXPECT_LT(peaks[1], peaks[0] - 2 * c.layers * c.batch * c.context * c.width * 4);
+}
+
 TEST_P(Families, AReaderGivesTheModelsLogits) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
