@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <sstream>
 
 #include "cli/allocations.h"
@@ -19,7 +18,6 @@
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 #include "tensor/sanitized.h"
-#include "training/head_dropout.h"
 #include "training/resolve.h"
 #include "training/trainer.h"
 
@@ -186,56 +184,6 @@ TEST_P(Families, EveryThreadCountGivesTheSameBits) {
     EXPECT_EQ(all, first) << threads << " threads";
   }
   set_thread_count(before);
-}
-
-TEST_P(Families, RematerializationChangesNoBit) {
-  RunConfig c = small(GetParam());
-  if (find_setting("dropout")->is_of(c.model)) c.dropout = 0.2;
-  const PrecisionScope precision(c.precision);
-  const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
-                                  targets = random_ids(3 * c.context, 3);
-  for (const bool drops_heads : {false, true}) {
-    if (drops_heads && !c.is_transformer()) continue;
-    std::vector<std::vector<double>> first;
-    for (const bool on : {false, true}) {
-      const auto model = random_model(c);
-      seed_generator(8);
-      std::optional<HeadDropout> hook;
-      if (drops_heads) hook.emplace(0.3);
-      const RematScope remat(on);
-      Tape tape;
-      const Tensor loss = cross_entropy((*model)(ids, 3), targets);
-      tape.backward(loss);
-      std::vector<std::vector<double>> all = {loss.to_vector()};
-      for (const NamedTensor& p : model->parameters()) all.push_back(p.value.grad().to_vector());
-      if (first.empty()) first = all;
-      EXPECT_EQ(all, first);
-    }
-  }
-}
-
-TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
-  RunConfig c;
-  c.remat = true;
-  c.check();
-  c.model = "lstm";
-  EXPECT_EQ(error_of([&] { c.check(); }),
-            "--remat: the model lstm stores nothing that could be recomputed; leave it out");
-}
-
-TEST(Remat, TrainingStepsTakeLessMemory) {
-  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
-  RunConfig c = small("transformer");
-  c.width = 64, c.context = 64, c.batch = 16, c.steps = 2, c.warmup = 1, c.eval_windows = 1;
-  std::vector<Index> peaks;
-  for (const bool remat : {false, true}) {
-    c.remat = remat;
-    const Index before = pool_stats().bytes_in_use;
-    pool_reset_peak();
-    Trainer(c, load_run_data(c), "").run();
-    peaks.push_back(pool_stats().bytes_peak - before);
-  }
-  EXPECT_LT(peaks[1], peaks[0] - 2 * c.layers * c.batch * c.context * c.width * 4);
 }
 
 TEST_P(Families, AReaderGivesTheModelsLogits) {
