@@ -1,11 +1,9 @@
-// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread
-// invariance, training, saving and loading, resuming, allocation, single-token readers, and memory estimates. A new
-// family needs no edit here.
+// Checks that every registered model family and part must pass: causality to the bit, objectives, derivatives, thread invariance, training,
+// saving and loading, resuming, allocation, single-token readers, and memory estimates. A new family needs no edit here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <sstream>
 
 #include "cli/allocations.h"
@@ -20,7 +18,6 @@
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 #include "tensor/sanitized.h"
-#include "training/head_dropout.h"
 #include "training/resolve.h"
 #include "training/trainer.h"
 
@@ -189,60 +186,10 @@ TEST_P(Families, EveryThreadCountGivesTheSameBits) {
   set_thread_count(before);
 }
 
-TEST_P(Families, RematerializationChangesNoBit) {
-  RunConfig c = small(GetParam());
-  if (find_setting("dropout")->is_of(c.model)) c.dropout = 0.2;
-  const PrecisionScope precision(c.precision);
-  const std::vector<std::int32_t> ids = random_inputs(*random_model(c), c.context, 3),
-                                  targets = random_ids(3 * c.context, 3);
-  for (const bool drops_heads : {false, true}) {
-    if (drops_heads && !c.is_transformer()) continue;
-    std::vector<std::vector<double>> first;
-    for (const bool on : {false, true}) {
-      const auto model = random_model(c);
-      seed_generator(8);
-      std::optional<HeadDropout> hook;
-      if (drops_heads) hook.emplace(0.3);
-      const RematScope remat(on);
-      Tape tape;
-      const Tensor loss = cross_entropy((*model)(ids, 3), targets);
-      tape.backward(loss);
-      std::vector<std::vector<double>> all = {loss.to_vector()};
-      for (const NamedTensor& p : model->parameters()) all.push_back(p.value.grad().to_vector());
-      if (first.empty()) first = all;
-      EXPECT_EQ(all, first);
-    }
-  }
-}
-
-TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
-  RunConfig c;
-  c.remat = true;
-  c.check();
-  c.model = "lstm";
-  EXPECT_EQ(error_of([&] { c.check(); }),
-            "--remat: the model lstm stores nothing that could be recomputed; omit the flag");
-}
-
-TEST(Remat, TrainingStepsTakeLessMemory) {
-  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
-  RunConfig c = small("transformer");
-  c.width = 64, c.context = 64, c.batch = 16, c.steps = 2, c.warmup = 1, c.eval_windows = 1;
-  std::vector<Index> peaks;
-  for (const bool remat : {false, true}) {
-    c.remat = remat;
-    const Index before = pool_stats().bytes_in_use;
-    pool_reset_peak();
-    Trainer(c, load_run_data(c), "").run();
-    peaks.push_back(pool_stats().bytes_peak - before);
-  }
-  EXPECT_LT(peaks[1], peaks[0] - 2 * c.layers * c.batch * c.context * c.width * 4);
-}
-
 TEST_P(Families, AReaderGivesTheModelsLogits) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
-  if (model->objective() != Objective::kNextToken) {  // readers and generation exist only for next-token models
+  if (model->objective() != Objective::kNextToken) {  // readers and generation are for models of the next token
     Rng rng(1);
     const std::int32_t prompt[] = {1, 2};
     EXPECT_TRUE(contains(error_of([&] { generate(*model, prompt, 3, {}, rng); }), "does not continue a text"));
@@ -264,7 +211,7 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
     expect_row(reader->next(ids[static_cast<std::size_t>(t)]), whole, t);
     EXPECT_EQ(reader->length(), t + 1);
   }
-  // A reader continues beyond the context. After start(), earlier tokens have no effect.
+  // Beyond the context a reader goes on; after start() it has forgotten everything.
   for (const std::int32_t id : std::span(ids).subspan(static_cast<std::size_t>(c.context))) {
     const std::span<const float> logits = reader->next(id);
     EXPECT_TRUE(std::isfinite(logits[0]));
@@ -274,8 +221,8 @@ TEST_P(Families, AReaderGivesTheModelsLogits) {
   EXPECT_NE(error_of([&] { reader->start({}); }), "(no error)");
 }
 
-// A reader that drops its oldest tokens equals a model with three times the context and an attention window of the
-// context. A reader with absolute positions restarts instead, and equals the model on the tokens that it kept.
+// A reader that drops its oldest tokens equals a model of three times the context whose window is the context. A reader
+// of absolute positions starts again, and equals the model on the tokens it kept.
 TEST_P(Families, AReaderGivesTheModelsLogitsOverThreeTimesTheContext) {
   const RunConfig c = small(GetParam());
   const auto model = random_model(c);
@@ -386,7 +333,7 @@ TEST_P(Families, CostCountsTheParameters) {
 
 // The peak of the pool over training steps, compared with the estimate that `train` and `info` print.
 TEST_P(Families, MemoryEstimateIsWithinAFifthOfTheBytesAllocated) {
-  if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer the pool passes every request to the system";
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
   RunConfig c = small(GetParam());
   if (!find_family(c.model).cost) GTEST_SKIP() << "no cost";
   const RunConfig usual;
