@@ -48,7 +48,8 @@ std::string strongest(const HeadStudy& study) {
 // Compares the value of the heads with the values of a baseline.
 std::string against(double heads, std::span<const double> null) {
   if (null.empty()) return "not compared";
-  return heads > highest(null) ? "above all of them" : "not above all of them: no evidence that heads are special";
+  return heads > highest(null) ? "heads above all of them"
+                               : "heads not above all of them: no evidence that heads are special";
 }
 
 // "<name> 0.30; random subspaces 0.10 to 0.40 (...); untrained models 0.00 to 0.20 (...)."

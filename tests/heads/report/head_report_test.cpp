@@ -305,9 +305,10 @@ TEST_F(ReportData, VerdictOnSources) {
   for (const std::string& sentence : report_verdict(study)) all += sentence + "\n";
   EXPECT_TRUE(contains(all, "L0H1 attends to the far symbol (attention 0.88); ablating it removes 75% of that source"));
   EXPECT_TRUE(contains(all, "Sources that the model loses with exactly one head: 2 of 2.\n"));
-  EXPECT_TRUE(contains(all,
-                       "How sure: specialization index over sources 1.00; random subspaces 0.25 to 0.50 (above all "
-                       "of them); untrained models 0.25 to 0.25 (heads above all of them).\n"))
+  EXPECT_TRUE(
+      contains(all,
+               "How sure: specialization index over sources 1.00; random subspaces 0.25 to 0.50 (heads above all "
+               "of them); untrained models 0.25 to 0.25 (heads above all of them).\n"))
       << all;
   EXPECT_FALSE(contains(all, "issociation"));
 }
@@ -329,7 +330,7 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   for (const std::string& sentence : report_verdict(study)) all += sentence + "\n";
   EXPECT_TRUE(contains(all, "of 2 heads, 1 matters"));
   EXPECT_TRUE(contains(all, "L0H1 for rule (0.50) and other (0.25).\n"));
-  EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (not above all of them"));
+  EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (heads not above all of them"));
   EXPECT_TRUE(contains(all, "untrained models 0.00 to 0.20 (heads above all of them)"));
   EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 attend to no known role"));
   study.heads[0].label.reason = "halves";
