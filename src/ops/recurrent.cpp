@@ -355,8 +355,7 @@ Tensor lstm(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& 
                                       to.at(b, t));
     });
   });
-  // The gradient of *last_cell. The backward function of *last_cell writes this tensor; that of h runs later and
-  // reads it.
+  // The gradient of *last_cell: written by the backward function of *last_cell, then read by that of h.
   const auto dlast = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
   record("lstm", h, {x, w, bias, h0, c0},
          [s, w = w.detach(), start, start_c, gates, c = c.detach(), tanh_c, h = h.detach(), dlast](const Tensor& dy,

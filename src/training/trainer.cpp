@@ -248,8 +248,7 @@ void Trainer::validate() {
   if (!directory_.path().empty()) save_best();
 }
 
-// Sums the losses and gradients of a step's batches. The step's windows do not depend on how --accumulate divides them
-// into batches.
+// Sums losses and gradients over a step's batches. The windows do not depend on how --accumulate divides the step.
 double Trainer::forward_backward() {
   const RunConfig& c = info_.config;
   const PrecisionScope precision(c.precision);
