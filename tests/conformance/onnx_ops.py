@@ -1,8 +1,6 @@
 """ONNX's operators on elements, axes and shapes as calls of Headlight's operations."""
 import math
-
 import numpy
-
 from onnx_graph import Inexpressible
 
 HANDLERS = {}
