@@ -23,7 +23,7 @@ class PartTable {
 
   const std::deque<Kind>& all() const { return all_; }
 
-  // Null if there is no such part. Error: a registration, in any table, had one.
+  // Null if there is no such part. Error: that of check_registrations().
   const Kind* find(const std::string& name) const {
     check_registrations();
     return look_up(name);

@@ -28,8 +28,8 @@ class TextTokens {
   // From now on, keeps byte order marks at the start of texts as ordinary characters.
   void keep_byte_order_marks();
 
-  // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_byte_order_marks() was called.
-  // If the previous text does not end with a line break, inserts one, unless the known vocabulary has none.
+  // Appends a text. Removes a UTF-8 byte order mark at its start, unless tokens are bytes or keep_byte_order_marks()
+  // was called. If the previous text does not end with a line break, inserts one, unless the known vocabulary has none.
   // Error messages begin with `source`; they count bytes from 0 and characters from 1. After an error, nothing is
   // added. Errors: invalid UTF-8 (for UTF-16 and UTF-32, the message names the encoding); a character outside the known
   // vocabulary.

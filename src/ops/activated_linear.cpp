@@ -2,10 +2,10 @@
 //
 //   dw = dy^T f(h),  dh = (dy w) f'(h),  dbias = sum of dy over all rows,  daddend = dy
 //
-// Both passes compute f(h) for a block of rows at a time, which stays in the level 2 cache. The rows are the k of dw, and
-// a block has the length of the blocks into which the matrix product cuts k, so that all sums have the order of linear()
-// and the results are bit-identical to linear(f(h), w, bias, addend). dh overwrites h if no other tensor shares its
-// storage.
+// Both passes compute f(h) for a block of rows at a time, which stays in the level 2 cache. In dw, the sums run over
+// the rows. A block has the length of the pieces into which gemm() divides such sums (gemm_block_length()), so the
+// additions have the order of linear(), and the results are bit-identical to linear(f(h), w, bias, addend). dh
+// overwrites h if no other tensor shares its storage.
 #include <algorithm>
 
 #include "ops/common.h"
@@ -16,7 +16,7 @@ namespace {
 
 using kernels::Unary;
 
-// The rows begin .. begin + count - 1 of f(h).
+// Writes rows begin to begin + count - 1 of f(h) to `block`.
 void activate(Unary f, const Tensor& h, Index begin, Index count, Tensor& block) {
   const Index n = h.size(-1);
   const float* from = h.data<float>() + begin * n;

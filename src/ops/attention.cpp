@@ -191,7 +191,8 @@ struct Call {
   }
 };
 
-// One call as both passes need it. q, k and v are separate, or q holds all three and k and v are undefined.
+// The tensors of one call, shared by the backward function and every Saved of z. q, k and v are separate, or q holds
+// all three, and k and v are undefined.
 struct AttentionCall final : Rematerialization {
   Call call;
   Tensor q, k, v;
@@ -210,7 +211,8 @@ struct AttentionCall final : Rematerialization {
         z_shape(result) {}
 
   bool packed() const { return !k.defined(); }
-  // The matrices of the heads inside q or dq, k or dk, v or dv, or z or dz. In the packed layout x holds q, k and v.
+  // The matrices of the heads inside q or dq, k or dk, v or dv, or z or dz. In the packed layout, x holds q, k and v
+  // for the first three.
   View queries(const Tensor& x) const { return packed() ? columns(x, 0, call.sizes.d) : heads_first(x); }
   View keys(const Tensor& x) const {
     return packed() ? columns(x, call.sizes.h * call.sizes.d, call.sizes.d) : heads_first(x);
@@ -231,7 +233,7 @@ struct AttentionCall final : Rematerialization {
     if (!z.defined()) z = compute();
     return z.detach();
   }
-  // Call once. If `last`, no other function will recompute z, so that the gradients may overwrite q, k and v.
+  // Call once. If `last`, no other function will recompute z, so the gradients may overwrite q, k and v.
   void backward(const Tensor& dz, const Gradients& d, bool last) {
     const auto output = [&](const Tensor& x) { return last ? overwritten(x) : Tensor::empty(x.shape(), x.dtype()); };
     const Tensor out = make();
@@ -261,7 +263,7 @@ Tensor attend(const char* operation, const std::shared_ptr<AttentionCall>& call,
   const bool remat = RematScope::active();
   if (!remat) call->z = z.detach();
   record(operation, z, inputs, [call](const Tensor& dz, const Gradients& d) {
-    constexpr long kOwn = 2;  // this function, and z's slot
+    constexpr long kOwn = 2;  // references by this function and by the slot of z; each Saved of z holds another
     call->backward(dz, d, call.use_count() <= kOwn);
   });
   if (remat) set_rematerialization(z, call);

@@ -172,7 +172,7 @@ Tensor weights_of(const Tensor& q, const Tensor& k) {
   return a;
 }
 
-// z, and 1 / d or 0 in `inverse` [B,H,T,1]; not recorded.
+// Returns z, and writes inverse_of(d) to `inverse` [B,H,T,1]. Not recorded.
 Tensor outputs_of(const Chunks& n, const Tensor& q, const Tensor& k, const Tensor& v, Tensor& inverse) {
   const NoGrad no_recording;
   const Index e = v.size(3);

@@ -79,7 +79,8 @@ struct RunConfig {
   bool has_heads() const;
   // The values of the settings that the family uses, with `hidden` as a width instead of -1.
   ModelOptions model_options() const;
-  // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make; null.
+  // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make; a null
+  // result of ModelKind::make.
   std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
   // Whether the family has a cost function, so that memory() is an estimate.
   bool has_cost() const;

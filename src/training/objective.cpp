@@ -16,7 +16,8 @@ namespace headlight {
 
 namespace {
 
-// The first row whose logits differ by more than rounding; -1 if there is none. a and b: [N,V], as N rows from `begin`.
+// The first of the rows begin .. end - 1 whose logits in a and b differ by more than rounding; -1 if there is none.
+// Both tensors have rows of `width` logits.
 Index first_change(const Tensor& a, const Tensor& b, Index begin, Index end, Index width) {
   // Relative to the largest logit; leaks change the logits by far more, and rounding by less.
   constexpr float kRounding = 1e-6F;
@@ -28,7 +29,7 @@ Index first_change(const Tensor& a, const Tensor& b, Index begin, Index end, Ind
   return -1;
 }
 
-// Two sequences of T tokens that the objective accepts; those of next tokens use all ids.
+// Two sequences of `length` tokens that the objective accepts. Except for kPairs, the ids run through the vocabulary.
 std::vector<std::int32_t> two_sequences(Objective objective, Index length, Index vocabulary) {
   std::vector<std::int32_t> ids(static_cast<std::size_t>(2 * length));
   for (Index i = 0; i < 2 * length; ++i) {
@@ -53,7 +54,7 @@ void check_contract(const LanguageModel& model, const RunConfig& config, Index v
   if (model.objective() == Objective::kPairs && (length < 4 || vocabulary < 3)) return;
   std::vector<std::int32_t> ids = two_sequences(model.objective(), length, vocabulary);
   const auto logits = [&]() -> Tensor {
-    const GeneratorGuard keep;  // for the run, and so that all calls draw the same numbers
+    const GeneratorGuard keep;  // leaves generator() as it was, and gives all calls the same random numbers
     std::vector<Tensor> state = model.initial_state(2);
     return checked_logits(model.carry(ids, 2, state), model, config, 2, length);
   };
@@ -67,7 +68,7 @@ void check_contract(const LanguageModel& model, const RunConfig& config, Index v
   const Tensor after = logits();
   const Index row = first_change(before, after, length, length + cut, vocabulary);
   const bool mixed = first_change(before, after, 0, length, vocabulary) >= 0;
-  // Equal runs of a model with random numbers of its own differ, so that their differences show nothing.
+  // A model with random numbers of its own gives other logits in each call, so a difference shows nothing.
   if ((row < 0 && !mixed) || first_change(after, logits(), 0, 2 * length, vocabulary) >= 0) return;
   if (mixed)
     refuse("the logits of a sequence depend on another sequence of the batch; compute each sequence on its own");

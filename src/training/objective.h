@@ -9,8 +9,8 @@
 namespace headlight {
 
 // Checks a model before its first step, without changing weights or generator(). Errors:
-// - The objective cannot use the text: for a model of pairs, a text without pairs or a pair longer than the context; for
-//   any other model, a text of pairs that is not longer than the context.
+// - The objective cannot use the text: for a model of pairs, a text without pairs or a pair longer than the context;
+//   for any other model, a text of pairs that is not longer than the context.
 // - vocabulary() or context() differs from the run's, or the logits fail checked_logits().
 // - With the objective kNextToken, logits on two short sequences depend on a later token or on the other sequence.
 void check_objective(const LanguageModel& model, const RunConfig& config, const RunData& data);

@@ -20,7 +20,7 @@
 namespace headlight::tests {
 namespace {
 
-// What a model does wrong.
+// The fault of a model.
 enum class Fault { kNone, kWide, kShort, kFlat, kLeaks, kMixes, kVocabulary, kContext, kDraws, kRandom };
 
 // Predicts each token from the one before.
@@ -220,7 +220,7 @@ TEST_F(OwnModel, IsCheckedWithoutChangingTheGenerator) {
   Trainer trainer(c, load_run_data(c), "");
   EXPECT_EQ(generator().state(), *made_generator);
   trainer.run();
-  EXPECT_NE(generator().state(), *made_generator) << "the model draws in every run";
+  EXPECT_NE(generator().state(), *made_generator) << "every forward pass draws random numbers";
 }
 
 TEST_F(OwnModel, SeesItsProgramsNameInHelpErrorsAndCompletion) {
@@ -232,7 +232,7 @@ TEST_F(OwnModel, SeesItsProgramsNameInHelpErrorsAndCompletion) {
   EXPECT_TRUE(contains(run_own({"bigram", "train", "--help"}).out, "kind of model; see bigram models [transformer]"));
   EXPECT_EQ(run_own({"./bigram", "nope"}).err, "bigram: nope: unknown command; see bigram --help\n");
   EXPECT_TRUE(contains(run_own({"bigram", "info", "/nonexistent"}).err, "train it with: bigram train --out"));
-  // Paths and file names of the library keep their names.
+  // The word headlight in a path is not replaced.
   EXPECT_TRUE(contains(run_own({"bigram", "info", "runs/headlight"}).err, "runs/headlight: no such run"));
   EXPECT_TRUE(contains(run_own({"bigram", "completion", "bash"}).out, "\ncomplete -F _bigram_words bigram\n"));
   EXPECT_TRUE(contains(run_own({"my-model", "completion", "bash"}).out, "\ncomplete -F _my_model_words my-model\n"));

@@ -1,4 +1,4 @@
-// Runs command_line() in this process, as a program of one's own would, and returns what it printed.
+// Runs command_line() in this process, as a user's program would, and returns its exit code and output.
 #pragma once
 
 #include <gtest/gtest.h>

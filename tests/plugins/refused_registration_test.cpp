@@ -31,7 +31,7 @@ std::string only_line(const std::string& line) {
   return expression + (line.ends_with('\n') ? "$" : "[^\n]*\n$");
 }
 
-// Registers in a child process, so that this process stays as it is, and prints the child's exit code and errors.
+// Registers in a child process, so that this process does not change, and checks the child's exit code and error.
 void expect_refused(const std::function<void()>& register_all, const std::string& line) {
   const auto child = [&](const std::vector<std::string>& words) {
     register_all();

@@ -63,7 +63,7 @@ TEST(Remat, IsRefusedByNameWhereNothingIsRecomputed) {
 }
 
 TEST(Remat, TrainingStepsTakeLessMemory) {
-  if (tests::kAddressSanitizer) GTEST_SKIP() << "the sanitizer's blocks are no pool's";
+  if (tests::kAddressSanitizer) GTEST_SKIP() << "under AddressSanitizer, the pool sends every request to the system";
   RunConfig c;
   c.layers = 2, c.heads = 2, c.corpus_chars = 4000;
   c.width = 64, c.context = 64, c.batch = 16, c.steps = 2, c.warmup = 1, c.eval_windows = 1;

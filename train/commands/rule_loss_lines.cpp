@@ -13,8 +13,8 @@ namespace headlight::cli {
 
 namespace {
 
-// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss. The order is always
-// that of the record, so that the lines of two validations can be compared.
+// With more than kMaxRules rules, show only the kSomeRules rules with the largest total excess loss. The order is
+// always that of the record, so that the lines of two validations can be compared.
 constexpr std::size_t kMaxRules = 8, kSomeRules = 5;
 
 double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }

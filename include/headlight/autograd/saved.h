@@ -40,9 +40,10 @@ struct Rematerialization {
 std::size_t recompute_bytes();
 void set_recompute_bytes(std::size_t bytes);
 
-// While the object is alive, this thread's operations record fewer stored results: results of every size are
-// recomputed, and so are the outputs of attention() and linear_attention() and copies and products made from recomputed
-// results. Only the forward pass needs to run under the scope. RematScope(false) ends the effect of an outer scope.
+// While the object is alive, this thread's operations store fewer results for the backward pass. Results of every size
+// are recomputed. The outputs of attention() and linear_attention(), and copies and products made from recomputed
+// results, are also recomputed. Only the forward pass needs to run under the scope. RematScope(false) ends the effect
+// of an outer scope.
 class RematScope {
  public:
   explicit RematScope(bool on = true) : scope_(on) {}

@@ -62,8 +62,8 @@ struct ModelCost {
   double parameters = 0;         // all of them; small vectors such as biases may be left out
   double matrix_parameters = 0;  // in the matrices between embedding and output; each costs 2 FLOPs per token
   double activations = 0;        // floats on the tape per token of a batch
-  // Floats of `activations` that large batches, or all batches under a RematScope (autograd/saved.h), recompute; and
-  // those that only a RematScope recomputes.
+  // Parts of `activations`. recomputed: floats that are recomputed in large batches, and in all batches under a
+  // RematScope (autograd/saved.h). recomputed_outputs: floats that are recomputed only under a RematScope.
   double recomputed = 0, recomputed_outputs = 0;
 };
 
