@@ -49,43 +49,40 @@ Tensor activated_linear(Unary f, const Tensor& h, const Tensor& w, const Tensor&
     }
   }
   record("activated_linear", y, {h, w, bias, addend},
-         [f, h = h.detach(), w = w.detach(), precision, length](const Tensor& dy, const Gradients& d) {
-           const Index inner = w.size(1), width = w.size(0), count = h.shape().outer(-1);
-           Tensor block = Tensor::empty({length, inner}, h.dtype());
+         [f, h = h.detach(), w = w.detach(), precision, length, in, out, rows](const Tensor& dy, const Gradients& d) {
+           Tensor block = Tensor::empty({length, in}, h.dtype());  // f(h) for dw, then dy w for dh
            bool accumulate = false;
            Tensor dw = d[1].needed() ? d[1].target(accumulate) : Tensor();
            const float *ph = h.data<float>(), *pdy = dy.data<float>();
            Tensor dh = d[0].needed() ? overwritten(h) : Tensor();
            float* pdh = dh.defined() ? dh.data<float>() : nullptr;
-           for (Index begin = 0; begin < count; begin += length) {
-             const Index m = std::min(length, count - begin);
+           for (Index begin = 0; begin < rows; begin += length) {
+             const Index count = std::min(length, rows - begin);
              float* pb = block.data<float>();
              if (dw.defined()) {
-               parallel_for(m * inner, kGrain, [&](Index first, Index end) {
-                 kernels::active<float>().unary(f, end - first, ph + begin * inner + first, pb + first);
-               });
+               activate(f, h, begin, count, block);
                kernels::Gemm<float> g;
-               g.m = width, g.n = inner, g.k = m;
-               g.a = pdy + begin * width, g.lda = width, g.trans_a = true;
-               g.b = pb, g.ldb = inner;
-               g.c = dw.data<float>(), g.ldc = inner;
+               g.m = out, g.n = in, g.k = count;
+               g.a = pdy + begin * out, g.lda = out, g.trans_a = true;
+               g.b = pb, g.ldb = in;
+               g.c = dw.data<float>(), g.ldc = in;
                g.accumulate = accumulate || begin > 0;
                gemm(g, precision);
              }
              if (!pdh) continue;
              kernels::Gemm<float> g;
-             g.m = m, g.n = inner, g.k = width;
-             g.a = pdy + begin * width, g.lda = width;
-             g.b = w.data<float>(), g.ldb = inner;
-             g.c = pb, g.ldc = inner;
+             g.m = count, g.n = in, g.k = out;
+             g.a = pdy + begin * out, g.lda = out;
+             g.b = w.data<float>(), g.ldb = in;
+             g.c = pb, g.ldc = in;
              gemm(g, precision);
-             parallel_for(m * inner, kGrain, [&](Index first, Index end) {
-               const Index at = begin * inner + first;
+             parallel_for(count * in, kGrain, [&](Index first, Index end) {
+               const Index at = begin * in + first;
                kernels::active<float>().unary_backward(f, end - first, ph + at, ph + at, pb + first, pdh + at);
              });
            }
            if (dh.defined()) d[0].add(dh);
-           if (d[2].needed()) d[2].add(sum_to(dy.alias({count, width}), d[2].shape()));
+           if (d[2].needed()) d[2].add(sum_to(dy.alias({rows, out}), d[2].shape()));
            if (d[3].needed()) d[3].add(dy);
          });
   return y;

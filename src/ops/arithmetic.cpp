@@ -112,6 +112,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
     if (d[0].needed()) d[0].add(sum_to(mul(dy, b.get()), d[0].shape()));
     if (d[1].needed()) d[1].add(sum_to(mul(dy, a.get()), d[1].shape()));
   });
+  // Recomputing y takes no memory if each factor is saved anyway or is itself recomputed.
   if (remat && (saves_a || is_recomputed(a)) && (saves_b || is_recomputed(b)))
     rematerializable(y, [a = Saved(a), b = Saved(b)] { return binary(Binary::kMul, "mul", a.get(), b.get()); });
   return y;

@@ -257,15 +257,17 @@ struct AttentionCall final : Rematerialization {
   }
 };
 
+// Whether no Saved of z needs q, k and v again. The backward function and, with RematScope, the slot of z hold one
+// reference each; every Saved of z holds another.
+bool is_last_user(const std::shared_ptr<AttentionCall>& call) { return call.use_count() <= 2; }
+
 // Computes z and records the operation with these inputs.
 Tensor attend(const char* operation, const std::shared_ptr<AttentionCall>& call, std::initializer_list<Tensor> inputs) {
   Tensor z = call->compute();
   const bool remat = RematScope::active();
   if (!remat) call->z = z.detach();
-  record(operation, z, inputs, [call](const Tensor& dz, const Gradients& d) {
-    constexpr long kOwn = 2;  // references by this function and by the slot of z; each Saved of z holds another
-    call->backward(dz, d, call.use_count() <= kOwn);
-  });
+  record(operation, z, inputs,
+         [call](const Tensor& dz, const Gradients& d) { call->backward(dz, d, is_last_user(call)); });
   if (remat) set_rematerialization(z, call);
   return z;
 }

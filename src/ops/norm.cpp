@@ -39,11 +39,15 @@ struct InputGradient {
   Tensor dx, sum;  // sum is undefined if there is nothing to add to
 
   InputGradient(Gradient d, const Tensor& dy, const GradSlot* slot) {
-    const bool first = d.needed() && !slot->grad.defined(), is_leaf = first && slot->tape == 0;
     bool accumulate = false;
-    dx = is_leaf ? d.target(accumulate) : overwritten(dy);
-    if (first && !is_leaf) d.add(dx);
-    if (d.needed() && !first) sum = d.target(accumulate);
+    if (d.needed() && !slot->grad.defined() && slot->tape == 0) {
+      dx = d.target(accumulate);  // a leaf owns its gradient
+      return;
+    }
+    dx = overwritten(dy);
+    if (!d.needed()) return;
+    if (slot->grad.defined()) sum = d.target(accumulate);
+    else d.add(dx);  // the first gradient of x shares the storage of dx, which the kernel fills later
   }
   template <class T>
   void add(Index begin, Index count) {

@@ -66,8 +66,8 @@ void check_contract(const LanguageModel& model, const RunConfig& config, Index v
     id = static_cast<std::int32_t>((id + 1) % vocabulary);
   }
   const Tensor after = logits();
-  const Index row = first_change(before, after, length, length + cut, vocabulary);
-  const bool mixed = first_change(before, after, 0, length, vocabulary) >= 0;
+  const Index row = first_change(before, after, length, length + cut, vocabulary);  // before the changed tokens
+  const bool mixed = first_change(before, after, 0, length, vocabulary) >= 0;       // the first sequence
   // A model with random numbers of its own gives other logits in each call, so a difference shows nothing.
   if ((row < 0 && !mixed) || first_change(after, logits(), 0, 2 * length, vocabulary) >= 0) return;
   if (mixed)

@@ -1,6 +1,8 @@
 // Tests of rule_loss_lines(), which test_cli cannot call: the rules in its lines, and their order.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "cli/cli.h"
 
 namespace headlight::cli {
@@ -22,6 +24,12 @@ TEST(RuleLossLines, KeepTheOrderOfTheRules) {
             "rules     b 9.00  d 8.00  f 7.00  h 6.00  i 5.00\n");
   EXPECT_EQ(rule_loss_lines(record_of({1, 5, 2, 6, 3, 7, 4, 8, 9, 0})),
             "rules     b 5.00  d 6.00  f 7.00  h 8.00  i 9.00\n");
+  // Equal excess: the first rules. NaN counts as the largest.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(rule_loss_lines(record_of({2, 2, 2, 2, 2, 2, 2, 2, 2, 9})),
+            "rules     a 2.00  b 2.00  c 2.00  d 2.00  j 9.00\n");
+  EXPECT_EQ(rule_loss_lines(record_of({1, 1, 1, nan, 5, 6, 7, 8, 9, 2})),
+            "rules     d nan  f 6.00  g 7.00  h 8.00  i 9.00\n");
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ void check_registered() {
                short_name(), " ", command.name, "; use another name");
         };
         if (own.name == "help") clash("help");
-        Index count = 0;
+        Index count = 0;  // the first match is the family's own flag
         for (const Flag& flag : command.flags) {
           if (flag.name == own.name && ++count == 2) clash(flag.name);
           if (flag.negatable() && own.name == "no-" + flag.name) clash(cat("no-", flag.name));

@@ -1,7 +1,8 @@
 // The lines after a validation on a text with a known distribution: loss by rule, distance from reference predictors.
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <limits>
+#include <numeric>
 
 #include "base/format.h"
 #include "cli/cli.h"
@@ -17,7 +18,11 @@ namespace {
 // always that of the record, so that the lines of two validations can be compared.
 constexpr std::size_t kMaxRules = 8, kSomeRules = 5;
 
-double total_excess(const RuleLoss& r) { return static_cast<double>(r.predictions) * (r.loss - r.floor); }
+// A NaN loss counts as the largest, because NaN has no order.
+double total_excess(const RuleLoss& r) {
+  const double excess = static_cast<double>(r.predictions) * (r.loss - r.floor);
+  return std::isnan(excess) ? std::numeric_limits<double>::infinity() : excess;
+}
 
 // Joins entries into lines of at most 80 columns; no entry is split.
 std::string in_lines(const std::string& left, const std::vector<std::string>& entries) {
@@ -39,11 +44,15 @@ std::string rule_loss_lines(const StepRecord& record) {
   std::vector<RuleLoss> rules = record.rules;
   if (rules.empty()) return "";
   if (rules.size() > kMaxRules) {
-    std::vector<double> excess;
-    for (const RuleLoss& r : rules) excess.push_back(total_excess(r));
-    std::sort(excess.begin(), excess.end(), std::greater<>());
-    const double least = excess[kSomeRules - 1];
-    std::erase_if(rules, [&](const RuleLoss& r) { return total_excess(r) < least; });
+    std::vector<std::size_t> order(rules.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return total_excess(rules[a]) > total_excess(rules[b]); });
+    order.resize(kSomeRules);
+    std::sort(order.begin(), order.end());
+    std::vector<RuleLoss> some;
+    for (const std::size_t i : order) some.push_back(rules[i]);
+    rules = some;
   }
   std::vector<std::string> losses, distances;
   for (const RuleLoss& r : rules)

@@ -75,10 +75,10 @@ class Saved {
   std::shared_ptr<const Rematerialization> rematerialization_;
 };
 
-// Makes every later Saved of y use `recipe`. Does nothing if y was not recorded.
-inline void set_rematerialization(Tensor& y, std::shared_ptr<const Rematerialization> recipe) {
+// Makes every later Saved of y use `rematerialization`. Does nothing if y was not recorded.
+inline void set_rematerialization(Tensor& y, std::shared_ptr<const Rematerialization> rematerialization) {
   if (!y.slot() || y.slot()->tape == 0) return;
-  y.slot()->rematerialization = std::move(recipe);
+  y.slot()->rematerialization = std::move(rematerialization);
   y.slot()->rematerialization_version = y.version();
 }
 
