@@ -16,12 +16,9 @@ namespace {
 
 using kernels::Unary;
 
-// Writes rows begin to begin + count - 1 of f(h) to `block`.
-void activate(Unary f, const Tensor& h, Index begin, Index count, Tensor& block) {
-  const Index n = h.size(-1);
-  const float* from = h.data<float>() + begin * n;
-  float* to = block.data<float>();
-  parallel_for(count * n, kGrain, [&](Index first, Index end) {
+// to = f(from). Takes pointers, because h.data() fails after dh has overwritten a part of h.
+void activate(Unary f, Index count, const float* from, float* to) {
+  parallel_for(count, kGrain, [&](Index first, Index end) {
     kernels::active<float>().unary(f, end - first, from + first, to + first);
   });
 }
@@ -37,7 +34,7 @@ Tensor activated_linear(Unary f, const Tensor& h, const Tensor& w, const Tensor&
     Tensor block = Tensor::empty({length, in}, h.dtype());
     for (Index begin = 0; begin < rows; begin += length) {
       const Index count = std::min(length, rows - begin);
-      activate(f, h, begin, count, block);
+      activate(f, count * in, h.data<float>() + begin * in, block.data<float>());
       kernels::Gemm<float> g;
       g.m = count, g.n = out, g.k = in;
       g.a = std::as_const(block).data<float>(), g.lda = in;
@@ -60,7 +57,7 @@ Tensor activated_linear(Unary f, const Tensor& h, const Tensor& w, const Tensor&
              const Index count = std::min(length, rows - begin);
              float* pb = block.data<float>();
              if (dw.defined()) {
-               activate(f, h, begin, count, block);
+               activate(f, count * in, ph + begin * in, pb);
                kernels::Gemm<float> g;
                g.m = out, g.n = in, g.k = count;
                g.a = pdy + begin * out, g.lda = out, g.trans_a = true;
