@@ -141,7 +141,7 @@ TEST(Tape, GradientReadEarlierStays) {
   EXPECT_EQ(a.grad().to_vector(), (std::vector<double>{2 * values_a[0], 2 * values_a[1]}));
 }
 
-// ---- what is recorded, and on which tape ----
+// ---- recorded operations and their tape ----
 
 TEST(Tape, RecordsOnlyWhatNeedsAGradient) {
   Tensor a = leaf(2);

@@ -1,4 +1,4 @@
-// AtomicFolder: all files of a folder appear together, or none of them.
+// Tests of AtomicFolder: the files of a folder appear together or not at all.
 #include "os/atomic_folder.h"
 
 #include <gtest/gtest.h>

@@ -309,7 +309,7 @@ TEST(Config, ChecksTheRangeOfEverySetting) {
   EXPECT_EQ(line([](RunConfig& c) { c.optimizer = ""; }), "--optimizer '': not one of adamw, sgd, muon");
 }
 
-// A file of version 0.1.0: strings for today's enums, and none of the later settings.
+// A config.json of version 0.1.0 has no settings that later versions added.
 TEST(Config, RunsOfEarlierVersionsAreRead) {
   const TemporaryDirectory directory;
   write_file_atomically(directory / "config.json", read_file(HEADLIGHT_SOURCE_DIR "/tests/fixtures/config_0_1_0.json"));

@@ -46,8 +46,8 @@ SampledToken draw_token(std::span<const float> logits, std::span<const std::int3
 // `where`.
 void require_next_token(const LanguageModel& model, const std::string& where);
 
-// Continues `prompt` by up to `count` tokens and returns them; `each` is called with every new token and ends the
-// generation by returning false. The model's input is the last `context` tokens. Pass `document_end` if all training
+// Continues `prompt` by up to `count` tokens and returns them. Calls `each` with every new token, and stops if `each`
+// returns false. The model's input is the last `context` tokens. Pass `document_end` if all training
 // windows of the model began at a document end. The input then starts at the first document end among the last
 // `context` tokens, if there is one. Errors: an empty prompt, require_next_token().
 //

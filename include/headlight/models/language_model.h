@@ -52,9 +52,9 @@ class LanguageModel : public Module {
   // ids: B = `batch` sequences of T tokens, concatenated -> logits [B,T,V]; see Objective for what they depend on.
   // Errors: the number of ids is not divisible by B, T above the context, an id outside 0..V-1.
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
-  // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. Empty (the
-  // default): the model has no state. For a model without a state, training draws windows at random. For a model with a
-  // state, training divides the text into B = `batch` lanes and reads each lane in order.
+  // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. With a
+  // state, training divides the text into B = `batch` lanes and reads each lane in order. By default there is no state,
+  // and training draws windows at random.
   virtual std::vector<Tensor> initial_state(Index /*batch*/) const { return {}; }
   // As operator(), but starts from `state` (tensors as initial_state() gives them), and replaces these tensors by the
   // state after the last token, detached. The default, for models without a state, calls operator().

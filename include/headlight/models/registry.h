@@ -62,9 +62,9 @@ struct ModelCost {
   double parameters = 0;         // all of them; small vectors such as biases may be left out
   double matrix_parameters = 0;  // in the matrices between embedding and output; each costs 2 FLOPs per token
   double activations = 0;        // floats on the tape per token of a batch
-  // Parts of `activations`. recomputed: floats that are recomputed in large batches, and in all batches under a
-  // RematScope (autograd/saved.h). recomputed_outputs: floats that are recomputed only under a RematScope.
-  double recomputed = 0, recomputed_outputs = 0;
+  // Parts of `activations` that the backward pass can recompute (autograd/saved.h).
+  double recomputed = 0;          // in large batches, and in all batches under a RematScope
+  double recomputed_outputs = 0;  // only under a RematScope
 };
 
 struct ModelKind {

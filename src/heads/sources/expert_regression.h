@@ -3,9 +3,8 @@
 //
 //   score[place][symbol] ~ sum over experts of K[expert] * table[expert][evidence at that place][symbol]
 //
-// Both sides are centered over the symbols, which removes the softmax's normalizer. Both are then centered over the
-// windows at each position, because mean-ablation (heads/ablation/ablation.h) leaves a head's mean there, which carries
-// no evidence. A model that predicts the true probabilities has K = 1 for every expert. A model that ignores an expert
+// Both sides are centered over the symbols, which removes the softmax's normalizer. At each position, both are then
+// centered over the windows, which removes the constant that mean-ablation (heads/ablation/ablation.h) adds. A model that predicts the true probabilities has K = 1 for every expert. A model that ignores an expert
 // has K = 0 for this expert.
 #pragma once
 

@@ -44,8 +44,8 @@ struct ExpertStudy {
   bool loses(std::size_t head, std::size_t expert) const { return lost(head, expert).low > kLosesShare; }
   // The expert whose retention K falls most when the head is ablated.
   std::size_t main_source(std::size_t head) const;
-  // The number of experts with exactly one head whose ablation loses the expert. Experts that need no attention do not
-  // count.
+  // The number of experts that exactly one head carries: the model loses the expert when this head is ablated, and keeps
+  // it when any other head is. Excludes experts that need no attention.
   std::size_t experts_with_one_head() const;
 };
 

@@ -11,7 +11,7 @@
 
 namespace headlight {
 
-// Whether the model has output circuits: the model is pre-norm, and its norms have a description (Norm::step()).
+// Whether output_circuit() can describe the model, which must be pre-norm, with norms that implement Norm::step().
 bool has_output_circuits(const TransformerLM& model);
 
 // [V,D]: the map from a head's output z to the logits along the residual stream: output projection, gain of the last
