@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "cli/allocations.h"
 #include "headlight/autograd/saved.h"
@@ -19,6 +18,7 @@
 #include "support/expect_error.h"
 #include "support/temporary_directory.h"
 #include "tensor/sanitized.h"
+#include "training/named_config.h"
 #include "training/resolve.h"
 #include "training/trainer.h"
 
@@ -27,15 +27,9 @@ namespace {
 
 constexpr Index kVocabulary = 11;
 
-// `name` is a family, or, for example, "transformer feed-forward=swiglu position=rotary": with some settings changed.
+// A small model of the family and settings in `name` (tests::named_config()).
 RunConfig small(const std::string& name) {
-  RunConfig c;
-  std::istringstream words(name);
-  words >> c.model;
-  for (std::string word; words >> word;) {
-    const std::size_t sign = word.find('=');
-    set_from_text(c, *find_setting(word.substr(0, sign)), word.substr(sign + 1));
-  }
+  RunConfig c = tests::named_config(name);
   c.layers = 2;
   c.heads = 2;
   c.width = 8;

@@ -1,25 +1,18 @@
 // The setting --remat: training has the same bits in less memory, and families that recompute nothing refuse it.
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include "headlight/tensor/pool.h"
 #include "support/expect_error.h"
 #include "tensor/sanitized.h"
+#include "training/named_config.h"
 #include "training/trainer.h"
 
 namespace headlight {
 namespace {
 
-// `name` is a family and settings: "transformer position=rotary".
+// A small model of the family and settings in `name` (tests::named_config()).
 RunConfig small(const std::string& name) {
-  RunConfig c;
-  std::istringstream words(name);
-  words >> c.model;
-  for (std::string word; words >> word;) {
-    const std::size_t sign = word.find('=');
-    set_from_text(c, *find_setting(word.substr(0, sign)), word.substr(sign + 1));
-  }
+  RunConfig c = tests::named_config(name);
   c.layers = 2, c.heads = 2, c.width = 16, c.context = c.model == "encoder-decoder" ? 48 : 20;
   c.corpus = c.model == "encoder-decoder" ? "numbers" : "tales";
   c.batch = 3, c.steps = 3, c.warmup = 1, c.eval_every = 3, c.eval_windows = 1, c.corpus_chars = 4000;
