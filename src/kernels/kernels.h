@@ -129,6 +129,10 @@ struct Table {
   // pass recomputes the mask, and nothing is saved.
   void (*dropout)(Index n, std::uint64_t key, Index first, std::uint32_t threshold, T scale, const T* x, T* y);
 
+  // Rotary positions of one row: `heads` adjacent vectors x of 2 half elements (ops/rotate.cpp). In place allowed.
+  // y[i] = x[i] cosine[i] - sign x[i + half] sine[i] and y[i + half] = sign x[i] sine[i] + x[i + half] cosine[i]
+  void (*rotate)(Index heads, Index half, T sign, const T* cosine, const T* sine, const T* x, T* y);
+
   // ---- reductions over the middle axis of [outer, n, inner] ----
   void (*sum_axis)(Index outer, Index n, Index inner, const T* x, T* y);  // y [outer, inner]
   // The maximum y and its index `where` along n (the first of equal maxima); n >= 1. NaN compares above every number.

@@ -32,6 +32,7 @@ Table<T> make_table() {
   t.scale = reference::scale<T>;
   t.multiply_add = reference::multiply_add<T>;
   t.dropout = reference::dropout<T>;
+  t.rotate = reference::rotate<T>;
   t.sum_axis = reference::sum_axis<T>;
   t.max_axis = reference::max_axis<T>;
   t.softmax_row = reference::softmax_row<T>;

@@ -65,18 +65,16 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
   const Index b = x.size(0), t = x.size(1), h = heads_, g = key_heads_, d = head_size_;
   if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
   const Tensor projected = qkv(x);                                                       // [B,T,(H+2G)D]
+  const bool rotary = position && position->is_rotary();
+  const Tensor all = rotary ? position->rotate_heads(projected, h + g, d) : projected;  // q and k rotated
   const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
-  // When no hook is active and nothing is rotated, attention reads q, k and v in place.
-  if (!Hook::active() && !(position && position->is_rotary()))
-    if (const Tensor z = pattern_->packed(projected, h, g, how); z.defined()) return finish(out, z, drop_, residual);
-  const Tensor packed = permute(reshape(projected, {b, t, h + 2 * g, d}), {0, 2, 1, 3});  // [B,H+2G,T,D]
-  Tensor q = slice(packed, 1, 0, h);                                                      // [B,H,T,D]
-  Tensor k = slice(packed, 1, h, h + g);                                                  // [B,G,T,D]
+  // When no hook is active, attention reads q, k and v in place.
+  if (!Hook::active())
+    if (const Tensor z = pattern_->packed(all, h, g, how); z.defined()) return finish(out, z, drop_, residual);
+  const Tensor packed = permute(reshape(all, {b, t, h + 2 * g, d}), {0, 2, 1, 3});  // [B,H+2G,T,D]
+  const Tensor q = slice(packed, 1, 0, h);                                          // [B,H,T,D]
+  const Tensor k = slice(packed, 1, h, h + g);                                      // [B,G,T,D]
   const Tensor v = slice(packed, 1, h + g, h + 2 * g);
-  if (position) {
-    q = position->rotate(q);
-    k = position->rotate(k);
-  }
   return attend(*pattern_, q, k, v, how, residual);
 }
 

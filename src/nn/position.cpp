@@ -10,6 +10,13 @@
 
 namespace headlight {
 
+Tensor PositionEncoding::rotate_heads(const Tensor& x, Index heads, Index size) const {
+  const Index b = x.size(0), t = x.size(1), columns = heads * size;
+  const Tensor vectors = permute(reshape(slice(x, 2, 0, columns), {b, t, heads, size}), {0, 2, 1, 3});  // [B,H,T,D]
+  const Tensor rotated = reshape(permute(rotate(vectors), {0, 2, 1, 3}), {b, t, columns});
+  return concat({rotated, slice(x, 2, columns, x.size(2))}, 2);
+}
+
 namespace {
 
 template <class Encoding>

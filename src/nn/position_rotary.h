@@ -16,6 +16,9 @@ class RotaryPosition : public PositionEncoding {
   Tensor rotate(const Tensor& q_or_k, Index offset = 0) const override {
     return headlight::rotate(q_or_k, offset, base_);
   }
+  Tensor rotate_heads(const Tensor& x, Index heads, Index size) const override {
+    return headlight::rotate_heads(x, heads, size, 0, base_);
+  }
   bool relative() const override { return true; }
 
   bool is_rotary() const override { return true; }

@@ -3,8 +3,10 @@
 //   y[i]       = x[i] cos a - x[i + D/2] sin a
 //   y[i + D/2] = x[i] sin a + x[i + D/2] cos a
 // The transpose of a rotation by a is the rotation by -a, so dx is dy rotated by -a.
+#include <algorithm>
 #include <cmath>
 
+#include "base/words.h"
 #include "ops/common.h"
 
 namespace headlight {
@@ -41,10 +43,10 @@ const Angles<T>& angles(Index positions, Index half, Index offset, double base) 
   return cached;
 }
 
-// direction: +1 rotates by the angles, -1 by their negatives.
-Tensor rotate_pairs(const Tensor& x, Index offset, double base, int direction) {
-  const Index positions = x.size(-2), width = x.size(-1), half = width / 2;
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
+// y = x with the first `heads` vectors of `size` columns rotated; y may share x's storage. direction: +1 rotates by the
+// angles, -1 by their negatives.
+void rotate_rows(const Tensor& x, Index heads, Index size, Index offset, double base, int direction, Tensor& y) {
+  const Index positions = x.size(-2), width = x.size(-1), half = size / 2, rotated = heads * size;
   dispatch(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const Angles<T>& a = angles<T>(positions, half, offset, base);
@@ -53,16 +55,25 @@ Tensor rotate_pairs(const Tensor& x, Index offset, double base, int direction) {
     T* py = y.data<T>();
     parallel_for(x.shape().outer(-1), row_grain(width), [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
-        const T* cosine = a.cosine.data() + r % positions * half;
-        const T* sine = a.sine.data() + r % positions * half;
-        const T *low = px + r * width, *high = low + half;
-        T *y_low = py + r * width, *y_high = y_low + half;
-        for (Index i = 0; i < half; ++i) {
-          y_low[i] = low[i] * cosine[i] - sign * high[i] * sine[i];
-          y_high[i] = sign * low[i] * sine[i] + high[i] * cosine[i];
-        }
+        const Index at = r % positions * half;
+        const T* row = px + r * width;
+        T* out = py + r * width;
+        kernels::active<T>().rotate(heads, half, sign, a.cosine.data() + at, a.sine.data() + at, row, out);
+        if (out != row) std::copy(row + rotated, row + width, out + rotated);
       }
     });
+  });
+}
+
+Tensor rotate_and_record(const char* operation, const Tensor& x, Index heads, Index size, Index offset, double base) {
+  if (offset < 0 || !(base > 0))
+    fail(operation, ": offset ", offset, ", base ", base, "; use an offset >= 0 and a base > 0");
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  rotate_rows(x, heads, size, offset, base, 1, y);
+  record(operation, y, {x}, [heads, size, offset, base](const Tensor& dy, const Gradients& d) {
+    Tensor dx = overwritten(dy);
+    rotate_rows(dy, heads, size, offset, base, -1, dx);
+    d[0].add(dx);
   });
   return y;
 }
@@ -91,12 +102,15 @@ Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool
 
 Tensor rotate(const Tensor& x, Index offset, double base) {
   if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
-  if (offset < 0 || !(base > 0))
-    fail("rotate: offset ", offset, ", base ", base, "; use an offset >= 0 and a base > 0");
-  Tensor y = rotate_pairs(x, offset, base, 1);
-  record("rotate", y, {x},
-         [offset, base](const Tensor& dy, const Gradients& d) { d[0].add(rotate_pairs(dy, offset, base, -1)); });
-  return y;
+  return rotate_and_record("rotate", x, 1, x.size(-1), offset, base);
+}
+
+Tensor rotate_heads(const Tensor& x, Index heads, Index size, Index offset, double base) {
+  if (x.rank() < 2) fail("rotate_heads: needs [...,T,C], got ", x.shape());
+  if (size < 2 || size % 2 != 0) fail("rotate_heads: a head size of ", size, "; use an even size from 2");
+  if (heads < 0 || heads > x.size(-1) / size)
+    fail("rotate_heads: ", counted(heads, "head"), " of size ", size, " do not fit in ", x.shape());
+  return rotate_and_record("rotate_heads", x, heads, size, offset, base);
 }
 
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors) {

@@ -1,4 +1,6 @@
 // Compares the elementwise kernels of every table with exact results and the reference.
+#include <complex>
+
 #include "kernels/tables.h"
 
 namespace headlight::kernels {
@@ -298,6 +300,30 @@ TEST_P(ElementwiseTest, NesterovMomentum) {
     expect_near(u, wide_u, n, bound, "u");
     if (HasFatalFailure()) return;
   }
+}
+
+// Each pair is a complex number times e^(i angle).
+TEST_P(ElementwiseTest, RotatesPairsOfEveryHead) {
+  Rng rng(10);
+  for (const Index half : {1, 4, 12, 16, 19})
+    for (const float sign : {1.0f, -1.0f}) {
+      const Index heads = 3, n = 2 * half * heads;
+      std::vector<float> x = random_values(rng, n, 1), y = guarded(n), angle = random_values(rng, half, 1);
+      std::vector<float> cosine(static_cast<std::size_t>(half)), sine(cosine.size());
+      for (std::size_t i = 0; i < cosine.size(); ++i) cosine[i] = std::cos(angle[i]), sine[i] = std::sin(angle[i]);
+      fast().rotate(heads, half, sign, cosine.data(), sine.data(), x.data(), y.data());
+      for (Index h = 0; h < heads; ++h)
+        for (Index i = 0; i < half; ++i) {
+          const auto low = static_cast<std::size_t>(2 * half * h + i), high = low + static_cast<std::size_t>(half);
+          const std::complex<float> before(x[low], x[high]);
+          const auto turned = before * std::polar(1.0f, sign * angle[static_cast<std::size_t>(i)]);
+          ASSERT_NEAR(y[low], turned.real(), 1e-5) << half << ", head " << h << ", element " << i;
+          ASSERT_NEAR(y[high], turned.imag(), 1e-5) << half << ", head " << h << ", element " << i;
+        }
+      for (std::size_t i = x.size(); i < y.size(); ++i) ASSERT_EQ(y[i], kUntouched);
+      fast().rotate(heads, half, sign, cosine.data(), sine.data(), x.data(), x.data());
+      for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) ASSERT_EQ(x[i], y[i]) << "in place, " << i;
+    }
 }
 
 // Copies a part of a matrix into a part of another matrix, whose other elements must not change.

@@ -369,6 +369,29 @@ std::vector<OpCase> network_cases() {
                   rotate(zeros({2, 4}), zeros({2, 2}), zeros({2, 4}));
                 },
                 {"rotate: ", "[2,4]", "[2,2]"}}}},
+      {.declaration = "rotate_heads(x,heads,size,offset,base)",
+       .draw =
+           [](Rng& rng, Size size) {
+             const Index heads = rng.below(4), columns = 2 * draw_between(rng, 1, 9);
+             const Index others = rng.below(4) + (size == Size::kLarge ? 100 : 0);
+             const Shape shape = draw_shape(rng, size, 2).with(-1, heads * columns + others);
+             const Index offset = rng.below(50);
+             return Call{{draw_values(rng, shape)},
+                         [=](Inputs in) { return rotate_heads(in[0], heads, columns, offset, 100); }};
+           },
+       .bad = {{[] { rotate_heads(zeros({4}), 1, 2); }, {"rotate_heads: ", "[4]"}},
+               {[] {
+                  rotate_heads(zeros({2, 6}), 2, 3);
+                },
+                {"rotate_heads: ", "size of 3"}},
+               {[] {
+                  rotate_heads(zeros({2, 6}), 2, 4);
+                },
+                {"rotate_heads: 2 heads", "[2,6]"}},
+               {[] {
+                  rotate_heads(zeros({2, 4}), 1, 4, -1);
+                },
+                {"rotate_heads: offset -1"}}}},
       {.declaration = "rotate(x,offset,base)",
        .draw =
            [](Rng& rng, Size size) {

@@ -164,6 +164,16 @@ void adamw(const AdamW& s, Index n, const T* gradient, T* parameter, T* m, T* v)
 }
 
 template <class T>
+void rotate(Index heads, Index half, T sign, const T* cosine, const T* sine, const T* x, T* y) {
+  for (Index h = 0; h < heads; ++h, x += 2 * half, y += 2 * half)
+    for (Index i = 0; i < half; ++i) {
+      const T low = x[i], high = x[i + half];
+      y[i] = low * cosine[i] - sign * high * sine[i];
+      y[i + half] = sign * low * sine[i] + high * cosine[i];
+    }
+}
+
+template <class T>
 void nesterov(Index n, T keep, T take, const T* gradient, T* m, T* u) {
   for (Index i = 0; i < n; ++i) {
     m[i] = keep * m[i] + take * gradient[i];

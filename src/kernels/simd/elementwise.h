@@ -171,6 +171,21 @@ void simd_adamw(const AdamW& s, Index n, const float* gradient, float* parameter
   });
 }
 
+// Multiplies and adds separately, so that the results equal those of the reference, which the decoder computes too.
+template <class V>
+void simd_rotate(Index heads, Index half, float sign, const float* cosine, const float* sine, const float* x,
+                 float* y) {
+  const V signs = V::set(sign);
+  for_vectors<V>(half, [&](Index i, auto lanes) {
+    const V cos = V::load(cosine + i, lanes), sin = signs * V::load(sine + i, lanes);
+    for (Index at = i; at < 2 * half * heads; at += 2 * half) {
+      const V low = V::load(x + at, lanes), high = V::load(x + at + half, lanes);
+      (low * cos - high * sin).store(y + at, lanes);
+      (low * sin + high * cos).store(y + at + half, lanes);
+    }
+  });
+}
+
 template <class V>
 void simd_nesterov(Index n, float keep, float take, const float* gradient, float* m, float* u) {
   const V kept = V::set(keep), taken = V::set(take);

@@ -32,6 +32,7 @@ constexpr Table<float> simd_table() {
   t.scale = simd_scale<V>;
   t.multiply_add = simd_multiply_add<V>;
   t.dropout = simd_dropout<V>;
+  t.rotate = simd_rotate<V>;
   t.sum_axis = simd_sum_axis<V>;
   t.max_axis = simd_max_axis<V>;
   t.softmax_row = simd_softmax_row<V>;
