@@ -1,6 +1,8 @@
 // Multi-head self-attention and cross-attention, and the padding mask.
 #include "headlight/nn/multi_head_attention.h"
 
+#include <utility>
+
 #include "base/words.h"
 #include "nn/attention_patterns.h"
 
@@ -64,9 +66,8 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttentionMask& mask
   check_rank(x);
   const Index b = x.size(0), t = x.size(1), h = heads_, g = key_heads_, d = head_size_;
   if (h == 0) return finish(out, Tensor::empty({b, t, 0}, x.dtype()), drop_, residual);  // the output is the bias
-  const Tensor projected = qkv(x);                                                       // [B,T,(H+2G)D]
-  const bool rotary = position && position->is_rotary();
-  const Tensor all = rotary ? position->rotate_heads(projected, h + g, d) : projected;  // q and k rotated
+  Tensor all = qkv(x);                                                                   // [B,T,(H+2G)D]
+  if (position && position->is_rotary()) all = position->rotate_heads(std::move(all), h + g, d);
   const AttentionOptions how = options(mask, position ? position->bias(h, t, t, x.dtype()) : Tensor());
   // When no hook is active, attention reads q, k and v in place.
   if (!Hook::active())

@@ -10,7 +10,7 @@
 
 namespace headlight {
 
-Tensor PositionEncoding::rotate_heads(const Tensor& x, Index heads, Index size) const {
+Tensor PositionEncoding::rotate_heads(Tensor x, Index heads, Index size) const {
   const Index b = x.size(0), t = x.size(1), columns = heads * size;
   const Tensor vectors = permute(reshape(slice(x, 2, 0, columns), {b, t, heads, size}), {0, 2, 1, 3});  // [B,H,T,D]
   const Tensor rotated = reshape(permute(rotate(vectors), {0, 2, 1, 3}), {b, t, columns});

@@ -2,6 +2,8 @@
 // that scores depend on relative positions only. For the formula see src/ops/rotate.cpp.
 #pragma once
 
+#include <utility>
+
 #include "headlight/nn/position.h"
 
 namespace headlight {
@@ -16,8 +18,8 @@ class RotaryPosition : public PositionEncoding {
   Tensor rotate(const Tensor& q_or_k, Index offset = 0) const override {
     return headlight::rotate(q_or_k, offset, base_);
   }
-  Tensor rotate_heads(const Tensor& x, Index heads, Index size) const override {
-    return headlight::rotate_heads(x, heads, size, 0, base_);
+  Tensor rotate_heads(Tensor x, Index heads, Index size) const override {
+    return headlight::rotate_heads(std::move(x), heads, size, 0, base_);
   }
   bool relative() const override { return true; }
 

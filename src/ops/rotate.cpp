@@ -65,10 +65,11 @@ void rotate_rows(const Tensor& x, Index heads, Index size, Index offset, double 
   });
 }
 
-Tensor rotate_and_record(const char* operation, const Tensor& x, Index heads, Index size, Index offset, double base) {
+// y: a new tensor, or x's storage.
+Tensor rotate_and_record(const char* operation, const Tensor& x, Tensor y, Index heads, Index size, Index offset,
+                         double base) {
   if (offset < 0 || !(base > 0))
     fail(operation, ": offset ", offset, ", base ", base, "; use an offset >= 0 and a base > 0");
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
   rotate_rows(x, heads, size, offset, base, 1, y);
   record(operation, y, {x}, [heads, size, offset, base](const Tensor& dy, const Gradients& d) {
     Tensor dx = overwritten(dy);
@@ -102,15 +103,15 @@ Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool
 
 Tensor rotate(const Tensor& x, Index offset, double base) {
   if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
-  return rotate_and_record("rotate", x, 1, x.size(-1), offset, base);
+  return rotate_and_record("rotate", x, Tensor::empty(x.shape(), x.dtype()), 1, x.size(-1), offset, base);
 }
 
-Tensor rotate_heads(const Tensor& x, Index heads, Index size, Index offset, double base) {
+Tensor rotate_heads(Tensor x, Index heads, Index size, Index offset, double base) {
   if (x.rank() < 2) fail("rotate_heads: needs [...,T,C], got ", x.shape());
   if (size < 2 || size % 2 != 0) fail("rotate_heads: a head size of ", size, "; use an even size from 2");
   if (heads < 0 || heads > x.size(-1) / size)
     fail("rotate_heads: ", counted(heads, "head"), " of size ", size, " do not fit in ", x.shape());
-  return rotate_and_record("rotate_heads", x, heads, size, offset, base);
+  return rotate_and_record("rotate_heads", x, overwritten(x), heads, size, offset, base);
 }
 
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "headlight/autograd/saved.h"
 #include "headlight/base/error.h"
@@ -28,6 +29,15 @@ std::unique_ptr<LanguageModel> RunConfig::make_model(Index vocabulary) const {
   std::unique_ptr<LanguageModel> made = find_family(model).make(model_options(), vocabulary);
   if (!made) fail("--model ", model, ": its make function returned null; return a model");
   return made;
+}
+
+std::unique_ptr<Optimizer> RunConfig::make_optimizer(std::vector<NamedTensor> parameters) const {
+  return find_optimizer(optimizer)
+      .make(std::move(parameters), {.beta1 = beta1,
+                                    .beta2 = beta2,
+                                    .momentum = momentum,
+                                    .weight_decay = weight_decay,
+                                    .matrix_rate = matrix_lr / lr});
 }
 
 TransformerConfig RunConfig::transformer(Index vocabulary) const {

@@ -82,6 +82,8 @@ struct RunConfig {
   // Builds the model of the family. Errors: a UsageError if there is no such family; those of ModelKind::make; a null
   // result of ModelKind::make.
   std::unique_ptr<LanguageModel> make_model(Index vocabulary) const;
+  // The optimizer that --optimizer names, with its settings.
+  std::unique_ptr<Optimizer> make_optimizer(std::vector<NamedTensor> parameters) const;
   // Whether the family has a cost function, so that memory() is an estimate.
   bool has_cost() const;
   // The cost of the model; zeros if the family has no cost function. Error: a UsageError for an impossible combination

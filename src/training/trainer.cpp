@@ -23,15 +23,6 @@ namespace headlight {
 
 namespace {
 
-std::unique_ptr<Optimizer> make_optimizer(const RunConfig& c, std::vector<NamedTensor> parameters) {
-  return find_optimizer(c.optimizer)
-      .make(std::move(parameters), {.beta1 = c.beta1,
-                                    .beta2 = c.beta2,
-                                    .momentum = c.momentum,
-                                    .weight_decay = c.weight_decay,
-                                    .matrix_rate = c.matrix_lr / c.lr});
-}
-
 constexpr const char* kBusy = "another process is training this run; wait for it to end, or choose another --out";
 // Random streams of a run, each derived from --seed.
 constexpr std::uint64_t kParameterStream = 0x70, kBatchStream = 0xb0;
@@ -71,7 +62,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
     carried_.assign(static_cast<std::size_t>(config.accumulate), state);
     zero_carried();
   }
-  optimizer_ = make_optimizer(config, model_->parameters());
+  optimizer_ = config.make_optimizer(model_->parameters());
   if (directory_.path().empty()) return;
   if (!data_.has_floor() && model_->objective() == Objective::kNextToken) info_.counting = ngram_losses(data_, 2);
   RunDirectory::info_text(info_);  // fail before removing files if the info cannot be stored

@@ -53,7 +53,7 @@ TEST(Bench, AStepIsMeasuredAndTakenApart) {
     EXPECT_EQ(calls("attention_packed", phase), 2);
     EXPECT_EQ(calls("cross_entropy", phase), 1);
   }
-  EXPECT_EQ(calls("adamw", "other"), 1);
+  EXPECT_EQ(calls("optimizer", "other"), 1);
   EXPECT_TRUE(std::is_sorted(b.operations.begin(), b.operations.end(),
                              [](const OperationTime& x, const OperationTime& y) { return x.seconds > y.seconds; }));
   const Json trace = parse_json(b.trace, "trace");

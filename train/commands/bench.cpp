@@ -13,6 +13,7 @@
 #include "headlight/base/threads.h"
 #include "headlight/ops/ops.h"
 #include "training/config.h"
+#include "training/resolve.h"
 
 namespace headlight::cli {
 
@@ -20,7 +21,7 @@ namespace {
 
 const std::vector<Benchmark>& benchmarks() {
   static const std::vector<Benchmark> all = {
-      {"step", {"preset", "dropout", "precision", "remat", "trace"}, bench_step_report},
+      {"step", {"preset", "config", "dropout", "precision", "remat", "trace"}, bench_step_report},
       {"gemm", {"precision"}, bench_gemm_report},
       {"ops", {"preset"}, bench_ops_report},
       {"attention", {"preset", "context", "attention"}, bench_attention_report},
@@ -57,17 +58,20 @@ constexpr Index kKibibyte = 1024, kMebibyte = 1024 * 1024;
 int run_bench(const Arguments& args) {
   const Benchmark& benchmark = find_benchmark(args.operands()[0]);
   check_flags(benchmark, args);
-  const std::string preset = args.text("preset", "cpu");
-  RunConfig config = find_preset(preset).config;
+  if (args.has("preset") && args.has("config")) throw UsageError("--preset and --config cannot both be given");
+  RequestedSettings asked;
+  if (const auto file = args.text("config")) read_settings(asked, *file);
+  else asked.preset = args.text("preset", "cpu");
+  RunConfig config = resolve(asked);
   if (const auto pattern = args.text("attention")) set_from_text(config, *find_setting("attention"), *pattern);
   if (const auto precision = args.text("precision")) set_from_text(config, *find_setting("precision"), *precision);
-  config.remat = args.has("remat");
+  if (args.has("remat")) config.remat = true;
   config.dropout = args.real("dropout", config.dropout, 0, 0.99);
   const double seconds = args.real("seconds", 5, 0.01, 3600);
   if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
   MachineLimits limits;
   Json object = Json::object().set("benchmark", benchmark.name);
-  benchmark.run({args, preset, config, seconds, args.has("json"), limits}, object);
+  benchmark.run({args, args.text("config", args.text("preset", "cpu")), config, seconds, args.has("json"), limits}, object);
   if (args.has("json")) print(json_text(object) + "\n");
   return 0;
 }
@@ -165,10 +169,12 @@ Command bench_command() {
       .usage = "step|gemm|ops|attention|sample [OPTIONS]",
       .examples = {"headlight bench step", "headlight bench step --preset micro --threads 1",
                    "headlight bench step --preset baby --precision bf16", "headlight bench step --preset baby --remat",
+                   "headlight bench step --config runs/tales/config.json",
                    "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                    "headlight bench ops --preset baby", "headlight bench gemm --json"},
       .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
                              preset_names()),
+                {"config", "FILE", "step: the settings in a file, as printed by train --print-config"},
                 {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
                 {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits", "Options",
                  "5"},

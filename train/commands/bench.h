@@ -13,7 +13,7 @@ namespace headlight::cli {
 // Parameters of all benchmarks.
 struct BenchRequest {
   const Arguments& args;
-  std::string preset;
+  std::string preset;  // or the file of --config
   RunConfig config;
   double seconds;  // duration of the measurement
   bool json;

@@ -25,8 +25,9 @@ class PositionEncoding : public Module {
   virtual Tensor rotate(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
   virtual bool is_rotary() const { return false; }
   // Rotates the first `heads` of the vectors of `size` columns that are adjacent in each row of x [B,T,C], at positions
-  // 0 .. T-1; copies the other columns. The default calls rotate(), so an override is only a matter of speed.
-  virtual Tensor rotate_heads(const Tensor& x, Index heads, Index size) const;
+  // 0 .. T-1; copies the other columns. May overwrite a moved x, as the operation rotate_heads(). The default calls
+  // rotate(), so an override only saves time.
+  virtual Tensor rotate_heads(Tensor x, Index heads, Index size) const;
   // The bias added to the scores of T queries over S keys: [H,T,S], or undefined for no bias. The queries are at the
   // last T of the S positions.
   virtual Tensor bias(Index /*heads*/, Index /*queries*/, Index /*keys*/, DType) const { return {}; }
