@@ -1,7 +1,8 @@
-// Windows: the split into training and validation, random windows, and the windows of an evaluation.
+// Windows: the split into training and validation, the windows of training, and those of an evaluation.
 #include "headlight/data/windows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/words.h"
 #include "headlight/base/error.h"
@@ -64,22 +65,76 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
   return text.ids.copy(ends[0] + 1 - size, ends[0] + 1);
 }
 
-void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
-  const bool documents = !text.starts.empty();
-  const Index choices = documents ? usable_starts(text, context) : length(text) - context;
-  if (choices <= 0) fail("windows: a text of ", counted(length(text), "token"), " has no window of ", context);
+namespace {
+
+// An order of 0 .. n-1 that looks random and differs for each key: a Feistel network permutes the numbers of 2 h bits,
+// and is repeated until the result is below n ("cycle walking", Black and Rogaway 2002).
+Index shuffled(Index i, Index n, std::uint64_t key) {
+  int half = 1;
+  while ((Index{1} << (2 * half)) < n) ++half;
+  const std::uint64_t low = (std::uint64_t{1} << half) - 1;
+  auto x = static_cast<std::uint64_t>(i);
+  do {
+    std::uint64_t left = x >> half, right = x & low;
+    for (std::uint64_t round = 0; round < 4; ++round)
+      left = std::exchange(right, left ^ (mix64(key ^ mix64(right << 2 | round)) & low));
+    x = left << half | right;
+  } while (x >= static_cast<std::uint64_t>(n));
+  return static_cast<Index>(x);
+}
+
+// Draw number `draw` in epochs of n draws. `key` receives a random number of the epoch.
+Index epoch_choice(Index draw, Index n, std::uint64_t seed, std::uint64_t& key) {
+  key = mix64(seed ^ mix64(static_cast<std::uint64_t>(draw / n)));
+  return shuffled(draw % n, n, key);
+}
+
+// Fills `batch` with the windows that begin at start(0), start(1), ...
+template <class Start>
+void fill_rows(const TokenText& text, Index context, Index rows, Batch& batch, const Start& start) {
   batch.rows = rows;
   batch.inputs.resize(static_cast<std::size_t>(rows * context));
   batch.targets.resize(batch.inputs.size());
   const auto length = static_cast<std::size_t>(context);
-  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
-    const Index choice = rng.below(choices), at = documents ? text.starts[static_cast<std::size_t>(choice)] : choice;
-    const auto inputs = std::span(batch.inputs).subspan(row * length, length);
-    const auto targets = std::span(batch.targets).subspan(row * length, length);
+  for (Index row = 0; row < rows; ++row) {
+    const Index at = start(row);
+    const auto first = static_cast<std::size_t>(row) * length;
+    const auto inputs = std::span(batch.inputs).subspan(first, length);
+    const auto targets = std::span(batch.targets).subspan(first, length);
     text.ids.read(at, inputs);
     std::copy(inputs.begin() + 1, inputs.end(), targets.begin());
     text.ids.read(at + context, targets.last(1));
   }
+}
+
+// The number of document starts or, in plain text, of positions at which a window can begin.
+Index window_starts(const TokenText& text, Index context) {
+  const Index choices = text.starts.empty() ? length(text) - context : usable_starts(text, context);
+  if (choices <= 0) fail("windows: a text of ", counted(length(text), "token"), " has no window of ", context);
+  return choices;
+}
+
+}  // namespace
+
+void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
+  const Index choices = window_starts(text, context);
+  fill_rows(text, context, rows, batch, [&](Index) {
+    const Index choice = rng.below(choices);
+    return text.starts.empty() ? choice : text.starts[static_cast<std::size_t>(choice)];
+  });
+}
+
+void epoch_windows(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch) {
+  const Index choices = window_starts(text, context);
+  // Adjacent windows, as many as fit from every offset below `context`.
+  const Index windows = text.starts.empty() ? std::max<Index>(1, choices / context) : choices;
+  const Index offsets = choices - (windows - 1) * context;
+  fill_rows(text, context, rows, batch, [&](Index row) {
+    std::uint64_t key = 0;
+    const Index choice = epoch_choice(first + row, windows, seed, key);
+    if (!text.starts.empty()) return text.starts[static_cast<std::size_t>(choice)];
+    return static_cast<Index>(mix64(key) % static_cast<std::uint64_t>(offsets)) + choice * context;
+  });
 }
 
 namespace {
@@ -136,18 +191,36 @@ std::vector<Window> document_windows(const TokenText& text, Index context, Index
   return windows;
 }
 
-void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
+namespace {
+
+// Fills `batch` with document windows; choice(row) is an index in text.starts.
+template <class Choice>
+void fill_documents(const TokenText& text, Index context, Index rows, Batch& batch, const Choice& choice) {
   if (text.starts.empty()) fail("windows: the text has no documents; pass a text with document starts");
   batch.rows = rows;
   batch.inputs.assign(static_cast<std::size_t>(rows * context), 0);
   batch.targets.assign(batch.inputs.size(), kIgnoredTarget);
+  const auto documents = static_cast<Index>(text.starts.size());
   for (Index row = 0; row < rows; ++row) {
-    const Index start = text.starts[static_cast<std::size_t>(rng.below(static_cast<Index>(text.starts.size())))];
+    const Index start = text.starts[static_cast<std::size_t>(choice(row, documents))];
     const auto count = static_cast<std::size_t>(std::min(context, length(text) - 1 - start));
     const auto at = static_cast<std::size_t>(row * context);
     text.ids.read(start, std::span(batch.inputs).subspan(at, count));
     text.ids.read(start + 1, std::span(batch.targets).subspan(at, count));
   }
+}
+
+}  // namespace
+
+void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch) {
+  fill_documents(text, context, rows, batch, [&](Index, Index documents) { return rng.below(documents); });
+}
+
+void epoch_documents(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch) {
+  fill_documents(text, context, rows, batch, [&](Index row, Index documents) {
+    std::uint64_t key = 0;
+    return epoch_choice(first + row, documents, seed, key);
+  });
 }
 
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch) {

@@ -12,6 +12,7 @@
 
 #include "base/words.h"
 #include "formats/json.h"
+#include "headlight/data/windows.h"
 #include "headlight/models/registry.h"
 #include "headlight/models/transformer.h"
 #include "headlight/optim/optimizer.h"
@@ -49,6 +50,7 @@ struct RunConfig {
   double lr = 1e-3, min_lr = 1e-4;
   double matrix_lr = 0.01;  // Muon only: the peak rate of matrices inside blocks; follows the same schedule as lr
   Index warmup = 100;
+  Sampling sampling = Sampling::kRandom;
   Decay decay = Decay::kCosine;
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;

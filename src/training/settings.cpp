@@ -19,6 +19,7 @@ struct Named {
 };
 constexpr Named<TokenUnit> kTokens[] = {{TokenUnit::kCharacter, "character"}, {TokenUnit::kByte, "byte"}};
 constexpr Named<Precision> kPrecisions[] = {{Precision::kFloat32, "float32"}, {Precision::kBf16, "bf16"}};
+constexpr Named<Sampling> kSamplings[] = {{Sampling::kRandom, "random"}, {Sampling::kEpochs, "epochs"}};
 constexpr Named<Decay> kDecays[] = {
     {Decay::kCosine, "cosine"}, {Decay::kLinear, "linear"}, {Decay::kConstant, "constant"}};
 
@@ -127,6 +128,8 @@ std::vector<Setting> make_settings() {
 
   number("batch", &R::batch, "Training", 1, kBig, "sequences per batch");
   number("accumulate", &R::accumulate, "Training", 1, kBig, "batches per step (gradient accumulation)");
+  choice("sampling", choices_of<&R::sampling, kSamplings>(), "Training",
+         "windows of the text that a step reads: at random, or each once in an epoch: ");
   number("steps", &R::steps, "Training", 1, 1e9, "optimizer steps in all").free_on_resume = true;
   part("optimizer", &R::optimizer, "Training", "", optimizer_kinds());
   number("lr", &R::lr, "Training", 0, 10, "peak learning rate").lowest_excluded = true;

@@ -248,6 +248,9 @@ double Trainer::forward_backward() {
   if (lanes_) {
     if (lanes_->starts_epoch(step_)) zero_carried();
     lanes_->fill(step_, batch_);
+  } else if (c.sampling == Sampling::kEpochs && data_.fresh.empty()) {
+    const auto fill = model_->objective() == Objective::kPairs ? epoch_documents : epoch_windows;
+    fill(data_.train, c.context, step_ * rows, rows, mix64(static_cast<std::uint64_t>(c.seed) ^ kBatchStream), batch_);
   } else if (model_->objective() == Objective::kPairs) {
     random_documents(data_.train, c.context, rows, batches_, batch_);
   } else {

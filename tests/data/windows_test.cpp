@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -196,6 +197,88 @@ TEST(FillWindows, IgnoresWhatDoesNotCount) {
   EXPECT_EQ(batch.rows, 2);
   EXPECT_EQ(batch.inputs, (std::vector<std::int32_t>{0, 1, 2, 3, 8, 9, 0, 0}));  // padding after the end
   EXPECT_EQ(batch.targets, (std::vector<std::int32_t>{1, 2, x, x, 9, x, x, x}));
+}
+
+// The first inputs of the windows.
+std::vector<Index> starts_of(const Batch& batch, Index context) {
+  std::vector<Index> starts;
+  for (std::size_t at = 0; at < batch.inputs.size(); at += static_cast<std::size_t>(context))
+    starts.push_back(batch.inputs[at]);
+  return starts;
+}
+
+// 141 windows of 7 fit into 1000 tokens from every offset. Sorted, an epoch's windows are adjacent.
+TEST(EpochWindows, EachEpochReadsTheTextOnce) {
+  const TokenText text = counted(1000);
+  constexpr Index kContext = 7, kWindows = 141;
+  std::vector<std::vector<Index>> orders;
+  std::vector<Index> offsets;
+  for (Index epoch = 0; epoch < 40; ++epoch) {
+    Batch batch;
+    epoch_windows(text, kContext, epoch * kWindows, kWindows, 3, batch);
+    ASSERT_EQ(batch.rows, kWindows);
+    for (std::size_t i = 0; i < batch.inputs.size(); ++i) ASSERT_EQ(batch.targets[i], batch.inputs[i] + 1);
+    std::vector<Index> starts = starts_of(batch, kContext);
+    orders.push_back(starts);
+    std::sort(starts.begin(), starts.end());
+    offsets.push_back(starts[0]);
+    for (Index i = 0; i < kWindows; ++i) ASSERT_EQ(starts[static_cast<std::size_t>(i)], starts[0] + i * kContext);
+  }
+  EXPECT_EQ(*std::min_element(offsets.begin(), offsets.end()), 0);
+  EXPECT_GE(*std::max_element(offsets.begin(), offsets.end()), kContext - 1);
+  // Correlations of a window's place in the text with its place in the epoch, and with that in the next epoch. Each has
+  // a standard deviation of 1 / sqrt(141) = 0.08 if the orders are random; the averages over 39 epochs have 0.014.
+  const auto ranks = [&](std::size_t epoch) {
+    std::vector<double> places;
+    for (const Index start : orders[epoch]) places.push_back(static_cast<double>((start - offsets[epoch]) / kContext));
+    return places;
+  };
+  const auto correlation = [](const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - 70) * (b[i] - 70);
+    return sum / (static_cast<double>(kWindows) * (kWindows * kWindows - 1) / 12);
+  };
+  std::vector<double> line(kWindows);
+  std::iota(line.begin(), line.end(), 0);
+  double with_text = 0, with_next = 0;
+  for (std::size_t epoch = 0; epoch + 1 < orders.size(); ++epoch) {
+    with_text += correlation(line, ranks(epoch)) / 39;
+    with_next += correlation(ranks(epoch), ranks(epoch + 1)) / 39;
+  }
+  EXPECT_NEAR(with_text, 0, 0.06);
+  EXPECT_NEAR(with_next, 0, 0.06);
+}
+
+TEST(EpochWindows, DependOnTheSeedAndNotOnTheDivisionIntoBatches) {
+  const TokenText text = counted(500);
+  Batch all, part, other;
+  epoch_windows(text, 8, 0, 200, 5, all);
+  const std::vector<Index> starts = starts_of(all, 8);
+  for (Index first = 0; first < 200; first += 40) {
+    epoch_windows(text, 8, first, 40, 5, part);
+    EXPECT_EQ(starts_of(part, 8), std::vector(starts.begin() + first, starts.begin() + first + 40)) << first;
+  }
+  epoch_windows(text, 8, 0, 200, 6, other);
+  EXPECT_NE(starts_of(other, 8), starts);
+}
+
+TEST(EpochWindows, ShortTextsAndDocuments) {
+  Batch batch;
+  epoch_windows(counted(9), 8, 0, 3, 1, batch);  // a single window
+  EXPECT_EQ(starts_of(batch, 8), (std::vector<Index>{0, 0, 0}));
+  EXPECT_TRUE(contains(error_of([&] { epoch_windows(counted(8), 8, 0, 1, 1, batch); }),
+                       "a text of 8 tokens has no window of 8"));
+  const TokenText text = counted(60, {0, 7, 20, 31, 40, 58});  // from 58 on, no window of 8 follows
+  for (Index epoch = 0; epoch < 5; ++epoch) {
+    epoch_windows(text, 8, 5 * epoch, 5, 1, batch);
+    std::vector<Index> starts = starts_of(batch, 8);
+    std::sort(starts.begin(), starts.end());
+    EXPECT_EQ(starts, (std::vector<Index>{0, 7, 20, 31, 40}));
+    epoch_documents(text, 8, 6 * epoch, 6, 1, batch);
+    starts = starts_of(batch, 8);
+    std::sort(starts.begin(), starts.end());
+    EXPECT_EQ(starts, text.starts);
+  }
 }
 
 // Models of pairs read one document at a time, so every document has a window, including the last.

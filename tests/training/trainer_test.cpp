@@ -97,6 +97,29 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   }
 }
 
+// With a rate that changes nothing, each step's loss is that of the initial weights on the step's windows.
+TEST_F(TrainerTest, EpochsReadTheWindowsInTheirOrder) {
+  RunConfig c = tiny_config();
+  c.sampling = Sampling::kEpochs;
+  c.accumulate = 2;
+  c.lr = c.min_lr = 1e-30;
+  c.weight_decay = 0;
+  Trainer trainer(c, data(c), run("epochs"));
+  std::vector<double> losses;
+  trainer.run([&](const StepRecord& r) {
+    losses.push_back(r.loss);
+    return true;
+  });
+  for (const Index step : {0, 1, 7}) {
+    Batch batch;
+    const Index rows = 2 * c.batch;
+    epoch_windows(trainer.data().train, c.context, step * rows, rows,
+                  mix64(static_cast<std::uint64_t>(c.seed) ^ 0xb0), batch);
+    const double loss = cross_entropy(trainer.model()(batch.inputs, rows), batch.targets).item();
+    EXPECT_NEAR(losses[static_cast<std::size_t>(step)], loss, 1e-5) << step;
+  }
+}
+
 TEST_F(TrainerTest, BitsDoNotDependOnTheThreads) {
   RunConfig c = tiny_config();
   c.layers = 1;

@@ -48,6 +48,17 @@ struct Batch {
 // document starts. Error: the text is too short for a window.
 void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
 
+// The order in which training reads the windows of a text.
+enum class Sampling {
+  kRandom,  // random_windows() and random_documents()
+  kEpochs   // epoch_windows() and epoch_documents()
+};
+
+// Fills `batch` with `rows` windows of an endless sequence, from number `first` on. In each epoch of the sequence, the
+// windows of plain text are adjacent, and begin at a random offset; those of documents begin at each document start
+// once. Their order is random. The sequence depends on `seed` only. Errors: as random_windows().
+void epoch_windows(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch);
+
 // A window of an evaluation. Its inputs are the tokens start..start+context-1; inputs past the end of the text are
 // padding. Only the targets first..last count (token indices in the text, both inclusive).
 struct Window {
@@ -71,6 +82,8 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context, Ind
 std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
 // Fills `batch` with `rows` of the document windows, drawn uniformly with replacement. Error: no documents.
 void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
+// The same in epochs, as epoch_windows(): each document once an epoch.
+void epoch_documents(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch);
 // Fills `batch` with the given windows, one row each.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);
 
