@@ -122,10 +122,14 @@ TEST(Plan, SaysWhenTheTimeIsTooShort) {
 }
 
 TEST(Plan, ExpectsWhatItsLawSays) {
-  EXPECT_NEAR(expected_loss(110'592, 5.17e6), 1.5374, 0.015) << "as measured: width 48, 5746 steps of 1024 tokens";
-  EXPECT_NEAR(expected_loss(442'368, 1.97e6), 1.5357, 0.015) << "width 96, 1952 steps";
-  EXPECT_NEAR(expected_loss(442'368, 8.10e6), 1.4606, 0.015) << "width 96, 10353 steps";
-  EXPECT_NEAR(expected_loss(786'432, 1.09e6), 1.6136, 0.015) << "width 128, 1066 steps";
+  const auto law = [](double parameters, double tokens) {
+    return expected_loss(parameters, effective_tokens(1'003'854, tokens));
+  };
+  EXPECT_NEAR(law(110'592, 5.12e6), 1.5346, 0.006) << "as measured: width 48, 5000 steps of 1024 tokens";
+  EXPECT_NEAR(law(442'368, 1.02e6), 1.6239, 0.006) << "width 96, 1000 steps";
+  EXPECT_NEAR(law(442'368, 2.66e6), 1.5007, 0.006) << "width 96, 2600 steps, mean of two runs";
+  EXPECT_NEAR(law(442'368, 7.63e6), 1.4299, 0.006) << "width 96, 7454 steps, mean of four runs";
+  EXPECT_NEAR(law(786'432, 9.22e6), 1.4176, 0.006) << "width 128, 9000 steps, mean of two runs";
   EXPECT_NEAR(expected_loss(1e5, 1e6, 2 * 2.49), 2 * expected_loss(1e5, 1e6), 1e-9);
   EXPECT_LE(expected_loss(1e5, 10, 2.0), 2.0) << "never worse than counting";
   EXPECT_EQ(effective_tokens(1000, 900), 900);
