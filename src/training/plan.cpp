@@ -76,14 +76,14 @@ void set_steps(RunConfig& c, double seconds, double tokens_per_second, const Pla
 }  // namespace
 
 double effective_tokens(double text_tokens, double seen_tokens) {
-  constexpr double kReuse = 15;
+  constexpr double kReuse = 40;
   if (seen_tokens <= text_tokens) return seen_tokens;
   return text_tokens * (1 + kReuse * (1 - std::exp(-(seen_tokens / text_tokens - 1) / kReuse)));
 }
 
 double expected_loss(double parameters, double effective, double bigram_loss) {
   const double shakespeare =
-      1.316 + 432 / std::pow(std::max(parameters, 1.0), 0.7) + 4189 / std::pow(std::max(effective, 1.0), 0.7);
+      1.315 + 140 / std::pow(std::max(parameters, 1.0), 0.6) + 4055 / std::pow(std::max(effective, 1.0), 0.7);
   // With very little data, a model is no better than bigram counts.
   return std::min(1.0, shakespeare / 2.49) * bigram_loss;
 }

@@ -104,8 +104,8 @@ void print_expectation(const Plan& plan) {
   say(cat("time    ", duration_text(plan.seconds), " at ", count_text(plan.tokens_per_second),
           " tokens/s, measured on this machine"));
   if (!plan.config.is_transformer()) return;  // the scaling law holds for transformers only
-  say_wrapped("expect  ", cat("a validation loss of ", fixed_text(0.95 * plan.expected_loss, 1), " to ",
-                              fixed_text(1.1 * plan.expected_loss, 1), " nats, judging by runs on tiny Shakespeare"));
+  say_wrapped("expect  ", cat("a validation loss of about ", fixed_text(plan.expected_loss, 2),
+                              " nats, judging by runs on tiny Shakespeare"));
 }
 
 // The list of skipped files, as in "; skipped 4: a.png (not text), b.png (not text), ...".
