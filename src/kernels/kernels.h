@@ -129,7 +129,8 @@ struct Table {
   // pass recomputes the mask, and nothing is saved.
   void (*dropout)(Index n, std::uint64_t key, Index first, std::uint32_t threshold, T scale, const T* x, T* y);
 
-  // Rotary positions of one row: `heads` adjacent vectors x of 2 half elements (ops/rotate.cpp). In place allowed.
+  // Rotates `heads` adjacent vectors of 2 * half elements each, all by the same angles (ops/rotate.cpp); sign is 1, or
+  // -1 to rotate back. In place allowed.
   // y[i] = x[i] cosine[i] - sign x[i + half] sine[i] and y[i + half] = sign x[i] sine[i] + x[i + half] cosine[i]
   void (*rotate)(Index heads, Index half, T sign, const T* cosine, const T* sine, const T* x, T* y);
 

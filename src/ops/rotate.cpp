@@ -53,19 +53,20 @@ void rotate_rows(const Tensor& x, Index heads, Index size, Index offset, double 
     const auto sign = static_cast<T>(direction);
     const T* px = x.data<T>();
     T* py = y.data<T>();
+    const auto rotate_row = kernels::active<T>().rotate;
     parallel_for(x.shape().outer(-1), row_grain(width), [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         const Index at = r % positions * half;
         const T* row = px + r * width;
         T* out = py + r * width;
-        kernels::active<T>().rotate(heads, half, sign, a.cosine.data() + at, a.sine.data() + at, row, out);
+        rotate_row(heads, half, sign, a.cosine.data() + at, a.sine.data() + at, row, out);
         if (out != row) std::copy(row + rotated, row + width, out + rotated);
       }
     });
   });
 }
 
-// y: a new tensor, or x's storage.
+// `y` is a new tensor, or shares x's storage.
 Tensor rotate_and_record(const char* operation, const Tensor& x, Tensor y, Index heads, Index size, Index offset,
                          double base) {
   if (offset < 0 || !(base > 0))

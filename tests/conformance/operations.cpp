@@ -312,6 +312,10 @@ std::map<std::string, Call> layer_calls() {
        }},
       {"rotate(x,offset,base)",
        [](const Arguments& a) { return Results{rotate(a[0], a.index("offset", 0), a.real("base"))}; }},
+      {"rotate_heads(x,heads,size,offset,base)",
+       [](const Arguments& a) {
+         return Results{rotate_heads(a[0], a.index("heads"), a.index("size"), a.index("offset", 0), a.real("base"))};
+       }},
       {"rotate(x,cosine,sine,neighbors)",
        [](const Arguments& a) { return Results{rotate(a[0], a[1], a[2], a.flag("neighbors"))}; }},
       {"rnn(x,w,bias,h0)", [](const Arguments& a) { return Results{rnn(a[0], a[1], a[2], a[3])}; }},

@@ -263,16 +263,28 @@ def rotate_by(d):
                 {"neighbors": neighbors}, constants=(1, 2))
 
 
+def rotated(x, offset, base):
+    half = x.shape[-1] // 2
+    angles = (torch.arange(x.shape[-2]) + offset).double()[:, None] * base ** (-torch.arange(half).double() / max(1, half))
+    return rotate_halves(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+
+
 @operation("rotate(x,offset,base)")
 def rotate(d):
     x, offset, base = d.normal((*d.shape(0, 2), d.size(), 2 * d.size())), d.pick(0, 0, 3, 500), d.pick(10000.0, 100.0)
+    return Call([x], lambda x: rotated(x, offset, base), {"offset": offset, "base": base})
+
+
+@operation("rotate_heads(x,heads,size,offset,base)")
+def rotate_heads(d):
+    heads, size, others = d.size(0, 4), 2 * d.size(1), d.size(0, 5)
+    x, offset, base = d.normal((*d.shape(0, 2), d.size(), heads * size + others)), d.pick(0, 3), d.pick(10000.0, 100.0)
 
     def reference(x):
-        half = x.shape[-1] // 2
-        angles = (torch.arange(x.shape[-2]) + offset).double()[:, None] * base ** (-torch.arange(half).double() / max(1, half))
-        return rotate_halves(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+        vectors = [rotated(part, offset, base) for part in x[..., :heads * size].split(size, -1)] if heads else []
+        return torch.cat([*vectors, x[..., heads * size:]], -1)
 
-    return Call([x], reference, {"offset": offset, "base": base})
+    return Call([x], reference, {"heads": heads, "size": size, "offset": offset, "base": base})
 
 
 # ---- recurrent layers ----

@@ -112,6 +112,43 @@ TEST(Position, EachKindActsAtOnePlace) {
   }
 }
 
+// A rotary encoding that does not override rotate_heads().
+class PlainRotary : public PositionEncoding {
+ public:
+  Tensor rotate(const Tensor& x, Index offset) const override { return headlight::rotate(x, offset); }
+  bool is_rotary() const override { return true; }
+};
+
+TEST(Position, RotatingHeadsInPlaceGivesTheSameBitsAndGradients) {
+  for (const Index others : {0, 5})
+    for (const bool shared : {false, true}) {
+      Tensor leaf = random_tensor({2, 5, 3 * 6 + others}, 9);
+      leaf.set_requires_grad(true);
+      std::vector<Tensor> results, gradients;
+      for (const bool plain : {false, true}) {
+        leaf.zero_grad();
+        Tape tape;
+        Tensor x = scale(leaf, 2);
+        const Tensor second = shared ? x : Tensor();
+        const void* storage = std::as_const(x).data<float>();
+        const auto before = x.to_vector();
+        const Tensor y =
+            plain ? PlainRotary().rotate_heads(std::move(x), 3, 6) : RotaryPosition().rotate_heads(std::move(x), 3, 6);
+        if (!plain) {
+          EXPECT_EQ(std::as_const(y).data<float>() == storage, !shared) << "overwrites only what it alone holds";
+        }
+        if (shared) {
+          EXPECT_EQ(second.to_vector(), before);
+        }
+        results.push_back(y);
+        tape.backward(sum(mul(y, random_tensor(y.shape(), 10))));
+        gradients.push_back(leaf.grad().clone());
+      }
+      EXPECT_TRUE(same_bits(results[0], results[1]));
+      EXPECT_TRUE(same_bits(gradients[0], gradients[1]));
+    }
+}
+
 // In the layer, queries and keys are rotated, and values are not. With pairs as complex numbers, the score of key s for
 // query t is Re sum_i conj(q_i) k_i e^(j (s - t) angle_i) / sqrt(D).
 TEST(Position, RotaryReachesTheWeightsAndNotTheValues) {

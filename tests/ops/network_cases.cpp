@@ -372,12 +372,12 @@ std::vector<OpCase> network_cases() {
       {.declaration = "rotate_heads(x,heads,size,offset,base)",
        .draw =
            [](Rng& rng, Size size) {
-             const Index heads = rng.below(4), columns = 2 * draw_between(rng, 1, 9);
+             const Index heads = rng.below(4), head_size = 2 * draw_between(rng, 1, 9);
              const Index others = rng.below(4) + (size == Size::kLarge ? 100 : 0);
-             const Shape shape = draw_shape(rng, size, 2).with(-1, heads * columns + others);
+             const Shape shape = draw_shape(rng, size, 2).with(-1, heads * head_size + others);
              const Index offset = rng.below(50);
              return Call{{draw_values(rng, shape)},
-                         [=](Inputs in) { return rotate_heads(in[0], heads, columns, offset, 100); }};
+                         [=](Inputs in) { return rotate_heads(in[0], heads, head_size, offset, 100); }};
            },
        .bad = {{[] { rotate_heads(zeros({4}), 1, 2); }, {"rotate_heads: ", "[4]"}},
                {[] {
@@ -391,7 +391,15 @@ std::vector<OpCase> network_cases() {
                {[] {
                   rotate_heads(zeros({2, 4}), 1, 4, -1);
                 },
-                {"rotate_heads: offset -1"}}}},
+                {"rotate_heads: offset -1"}},
+               {[] {
+                  rotate_heads(zeros({2, 4}), 1, 4, 0, 0);
+                },
+                {"rotate_heads: ", "base 0"}},
+               {[] {
+                  rotate_heads(zeros({2, 4}), -1, 4);
+                },
+                {"rotate_heads: -1 heads"}}}},
       {.declaration = "rotate(x,offset,base)",
        .draw =
            [](Rng& rng, Size size) {

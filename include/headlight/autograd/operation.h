@@ -34,10 +34,8 @@ inline int axis_of(const char* operation, const Tensor& x, int axis) {
   return index;
 }
 
-// The output of a backward function that may overwrite dy, because the function reads each element of dy before it
-// writes the same element. Shares dy's storage if no other handle does; otherwise a new tensor.
-inline Tensor overwritten(const Tensor& dy) {
-  return dy.unique() ? dy.detach() : Tensor::empty(dy.shape(), dy.dtype());
-}
+// The output of a function that may overwrite its input x, because it reads each element before it writes it. Shares
+// x's storage if no other handle does; otherwise a new tensor. In a backward function, x is usually dy.
+inline Tensor overwritten(const Tensor& x) { return x.unique() ? x.detach() : Tensor::empty(x.shape(), x.dtype()); }
 
 }  // namespace headlight

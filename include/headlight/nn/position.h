@@ -21,12 +21,12 @@ class PositionEncoding : public Module {
   // x [B,T,C], the embeddings at positions offset .. offset+T-1 -> [B,T,C].
   virtual Tensor embed(const Tensor& x, Index /*offset*/ = 0) const { return x; }
   // Rotates queries or keys [B,H,T,D] at positions offset .. offset+T-1 -> [B,H,T,D]. An override must also override
-  // is_rotary() to return true.
+  // is_rotary() to return true; otherwise attention does not call it.
   virtual Tensor rotate(const Tensor& q_or_k, Index /*offset*/ = 0) const { return q_or_k; }
   virtual bool is_rotary() const { return false; }
-  // Rotates the first `heads` of the vectors of `size` columns that are adjacent in each row of x [B,T,C], at positions
-  // 0 .. T-1; copies the other columns. May overwrite a moved x, as the operation rotate_heads(). The default calls
-  // rotate(), so an override only saves time.
+  // Each row of x [B,T,C] begins with `heads` vectors of `size` columns: rotates them at positions 0 .. T-1, and copies
+  // the other columns. The default calls rotate(); a faster override must give the same result. If x is passed by
+  // std::move and no other handle shares its storage, an override may overwrite x.
   virtual Tensor rotate_heads(Tensor x, Index heads, Index size) const;
   // The bias added to the scores of T queries over S keys: [H,T,S], or undefined for no bias. The queries are at the
   // last T of the S positions.

@@ -223,13 +223,13 @@ Tensor linear_attention(const Tensor& q, const Tensor& k, const Tensor& v, Tenso
 // Rotates each pair (x[i], x[i + D/2]) at position t by the angle (t + offset) base^(-2i/D): rotary position encoding
 // (Su et al. 2021) in the half-split layout. x [...,T,D] -> [...,T,D]. Errors: D odd, offset below 0, base not above 0.
 Tensor rotate(const Tensor& x, Index offset = 0, double base = 10000);
-// The same for the first `heads` of the vectors of `size` columns that are adjacent in each row of x [...,T,C]; copies
-// the other columns. Called with std::move(x), it overwrites x if no other handle shares the storage. Errors: size odd
-// or below 2, the heads do not fit in C.
-Tensor rotate_heads(Tensor x, Index heads, Index size, Index offset = 0, double base = 10000);
 // The same with the cosines and sines of the angles given: both tensors broadcast to [...,T,D/2] and get no gradient.
 // With `neighbors`, the pairs are (x[2i], x[2i + 1]). Errors: D odd, sizes or types differ.
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors = false);
+// Each row of x [...,T,C] begins with `heads` vectors of `size` columns: rotates each vector as rotate(x, offset, base),
+// and copies the other columns. If x is passed by std::move and no other handle shares its storage, the result
+// overwrites x. Errors: rank below 2, size odd or below 2, heads that do not fit in C, offset below 0, base not above 0.
+Tensor rotate_heads(Tensor x, Index heads, Index size, Index offset = 0, double base = 10000);
 
 // ---- recurrent layers over a whole sequence, with PyTorch's formulas and gate order (src/ops/recurrent.cpp) ----
 // x [B,T,GC] holds the input's contribution to the G gates, usually linear(input, w_ih, b_ih). w [GC,C], bias [GC] or

@@ -171,7 +171,7 @@ void simd_adamw(const AdamW& s, Index n, const float* gradient, float* parameter
   });
 }
 
-// Multiplies and adds separately, so that the results equal those of the reference, which the decoder computes too.
+// Multiplies and adds separately, so that the bits equal those of the reference and of models/decoder_step.cpp.
 template <class V>
 void simd_rotate(Index heads, Index half, float sign, const float* cosine, const float* sine, const float* x,
                  float* y) {
