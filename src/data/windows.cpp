@@ -1,4 +1,4 @@
-// Windows: the split into training and validation, the windows of training, and those of an evaluation.
+// Windows: the split into training and validation, training windows, and evaluation windows.
 #include "headlight/data/windows.h"
 
 #include <algorithm>
@@ -67,8 +67,8 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
 
 namespace {
 
-// An order of 0 .. n-1 that looks random and differs for each key: a Feistel network permutes the numbers of 2 h bits,
-// and is repeated until the result is below n ("cycle walking", Black and Rogaway 2002).
+// Element i of the pseudorandom permutation of 0 .. n-1 that `key` selects. A Feistel network permutes the numbers of 2
+// `half` bits; it is repeated until the result is below n ("cycle walking", Black and Rogaway 2002).
 Index shuffled(Index i, Index n, std::uint64_t key) {
   int half = 1;
   while ((Index{1} << (2 * half)) < n) ++half;
@@ -83,7 +83,8 @@ Index shuffled(Index i, Index n, std::uint64_t key) {
   return static_cast<Index>(x);
 }
 
-// Draw number `draw` in epochs of n draws. `key` receives a random number of the epoch.
+// The choice, 0 .. n-1, of draw number `draw`; n draws are an epoch. Sets `key` to a random number that is the same for
+// all draws of the epoch.
 Index epoch_choice(Index draw, Index n, std::uint64_t seed, std::uint64_t& key) {
   key = mix64(seed ^ mix64(static_cast<std::uint64_t>(draw / n)));
   return shuffled(draw % n, n, key);
@@ -107,7 +108,7 @@ void fill_rows(const TokenText& text, Index context, Index rows, Batch& batch, c
   }
 }
 
-// The number of document starts or, in plain text, of positions at which a window can begin.
+// The number of positions at which a window can begin: document starts or, in plain text, tokens.
 Index window_starts(const TokenText& text, Index context) {
   const Index choices = text.starts.empty() ? length(text) - context : usable_starts(text, context);
   if (choices <= 0) fail("windows: a text of ", counted(length(text), "token"), " has no window of ", context);
@@ -126,13 +127,17 @@ void random_windows(const TokenText& text, Index context, Index rows, Rng& rng, 
 
 void epoch_windows(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch) {
   const Index choices = window_starts(text, context);
-  // Adjacent windows, as many as fit from every offset below `context`.
-  const Index windows = text.starts.empty() ? std::max<Index>(1, choices / context) : choices;
-  const Index offsets = choices - (windows - 1) * context;
+  if (!text.starts.empty())
+    return fill_rows(text, context, rows, batch, [&](Index row) {
+      std::uint64_t key = 0;
+      return text.starts[static_cast<std::size_t>(epoch_choice(first + row, choices, seed, key))];
+    });
+  // The number of adjacent windows that fit from every offset 0 .. context-1, and the number of offsets that leave room
+  // for them: context .. 2 context - 1, so that every token of the text is read at some offset.
+  const Index windows = std::max<Index>(1, choices / context), offsets = choices - (windows - 1) * context;
   fill_rows(text, context, rows, batch, [&](Index row) {
     std::uint64_t key = 0;
     const Index choice = epoch_choice(first + row, windows, seed, key);
-    if (!text.starts.empty()) return text.starts[static_cast<std::size_t>(choice)];
     return static_cast<Index>(mix64(key) % static_cast<std::uint64_t>(offsets)) + choice * context;
   });
 }

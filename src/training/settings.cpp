@@ -129,7 +129,9 @@ std::vector<Setting> make_settings() {
   number("batch", &R::batch, "Training", 1, kBig, "sequences per batch");
   number("accumulate", &R::accumulate, "Training", 1, kBig, "batches per step (gradient accumulation)");
   choice("sampling", choices_of<&R::sampling, kSamplings>(), "Training",
-         "windows of the text that a step reads: at random, or each once in an epoch: ");
+         "order of training windows: drawn at random with replacement, or each once per epoch (a model with --stateful "
+         "and "
+         "corpora with new sequences in each step have their own order): ");
   number("steps", &R::steps, "Training", 1, 1e9, "optimizer steps in all").free_on_resume = true;
   part("optimizer", &R::optimizer, "Training", "", optimizer_kinds());
   number("lr", &R::lr, "Training", 0, 10, "peak learning rate").lowest_excluded = true;

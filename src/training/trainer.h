@@ -118,7 +118,7 @@ class Trainer {
   std::vector<std::vector<Tensor>> carried_, carried_before_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
-  Rng batches_;  // samples the training windows; dropout uses generator()
+  Rng batches_;  // samples random training windows and prepare()'s gaps; dropout uses generator()
   Index step_ = 0;
   bool validated_ = false;  // whether the current step was validated
   double loss_ = kNotMeasured, val_loss_ = kNotMeasured;

@@ -199,7 +199,7 @@ TEST(FillWindows, IgnoresWhatDoesNotCount) {
   EXPECT_EQ(batch.targets, (std::vector<std::int32_t>{1, 2, x, x, 9, x, x, x}));
 }
 
-// The first inputs of the windows.
+// The first input of each window.
 std::vector<Index> starts_of(const Batch& batch, Index context) {
   std::vector<Index> starts;
   for (std::size_t at = 0; at < batch.inputs.size(); at += static_cast<std::size_t>(context))
@@ -207,7 +207,7 @@ std::vector<Index> starts_of(const Batch& batch, Index context) {
   return starts;
 }
 
-// 141 windows of 7 fit into 1000 tokens from every offset. Sorted, an epoch's windows are adjacent.
+// From every offset below 7, 141 windows of 7 fit into 1000 tokens. Sorted, an epoch's windows are adjacent.
 TEST(EpochWindows, EachEpochReadsTheTextOnce) {
   const TokenText text = counted(1000);
   constexpr Index kContext = 7, kWindows = 141;
@@ -226,8 +226,8 @@ TEST(EpochWindows, EachEpochReadsTheTextOnce) {
   }
   EXPECT_EQ(*std::min_element(offsets.begin(), offsets.end()), 0);
   EXPECT_GE(*std::max_element(offsets.begin(), offsets.end()), kContext - 1);
-  // Correlations of a window's place in the text with its place in the epoch, and with that in the next epoch. Each has
-  // a standard deviation of 1 / sqrt(141) = 0.08 if the orders are random; the averages over 39 epochs have 0.014.
+  // Correlations of a window's place in the text with its place in the epoch, and of the places in two neighboring
+  // epochs. For random orders, a correlation has a standard deviation of 0.08, and the average of 39 has 0.014.
   const auto ranks = [&](std::size_t epoch) {
     std::vector<double> places;
     for (const Index start : orders[epoch]) places.push_back(static_cast<double>((start - offsets[epoch]) / kContext));

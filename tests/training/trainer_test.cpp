@@ -97,11 +97,13 @@ TEST_F(TrainerTest, AStepIsTheMeanGradientClippedAndApplied) {
   }
 }
 
-// With a rate that changes nothing, each step's loss is that of the initial weights on the step's windows.
+// The learning rate is too small to change a weight, so each step's loss is that of the initial weights on the step's
+// windows.
 TEST_F(TrainerTest, EpochsReadTheWindowsInTheirOrder) {
   RunConfig c = tiny_config();
   c.sampling = Sampling::kEpochs;
   c.accumulate = 2;
+  c.steps = 40;
   c.lr = c.min_lr = 1e-30;
   c.weight_decay = 0;
   Trainer trainer(c, data(c), run("epochs"));
@@ -110,11 +112,12 @@ TEST_F(TrainerTest, EpochsReadTheWindowsInTheirOrder) {
     losses.push_back(r.loss);
     return true;
   });
-  for (const Index step : {0, 1, 7}) {
+  const Index rows = 2 * c.batch, windows = static_cast<Index>(trainer.data().train.ids.size()) / c.context;
+  ASSERT_GT(30 * rows, windows) << "or step 30 is in the first epoch";
+  for (const Index step : {0, 1, 30}) {
     Batch batch;
-    const Index rows = 2 * c.batch;
-    epoch_windows(trainer.data().train, c.context, step * rows, rows,
-                  mix64(static_cast<std::uint64_t>(c.seed) ^ 0xb0), batch);
+    epoch_windows(trainer.data().train, c.context, step * rows, rows, mix64(static_cast<std::uint64_t>(c.seed) ^ 0xb0),
+                  batch);
     const double loss = cross_entropy(trainer.model()(batch.inputs, rows), batch.targets).item();
     EXPECT_NEAR(losses[static_cast<std::size_t>(step)], loss, 1e-5) << step;
   }

@@ -54,9 +54,11 @@ enum class Sampling {
   kEpochs   // epoch_windows() and epoch_documents()
 };
 
-// Fills `batch` with `rows` windows of an endless sequence, from number `first` on. In each epoch of the sequence, the
-// windows of plain text are adjacent, and begin at a random offset; those of documents begin at each document start
-// once. Their order is random. The sequence depends on `seed` only. Errors: as random_windows().
+// Fills `batch` with the windows first .. first + rows - 1 of an endless sequence of epochs; first >= 0. An epoch of
+// plain text divides the text, from a random offset on, into adjacent windows; the tokens left over at both ends, fewer
+// than 2 `context`, are skipped. An epoch of documents has one window for each document start that a whole window
+// follows. Each epoch has its own random order. The same text, context and seed give the same sequence.
+// Error: the text is too short for a window.
 void epoch_windows(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch);
 
 // A window of an evaluation. Its inputs are the tokens start..start+context-1; inputs past the end of the text are
@@ -82,7 +84,8 @@ std::vector<Window> evaluation_windows(const TokenText& text, Index context, Ind
 std::vector<Window> document_windows(const TokenText& text, Index context, Index most = 0);
 // Fills `batch` with `rows` of the document windows, drawn uniformly with replacement. Error: no documents.
 void random_documents(const TokenText& text, Index context, Index rows, Rng& rng, Batch& batch);
-// The same in epochs, as epoch_windows(): each document once an epoch.
+// Fills `batch` with the document windows first .. first + rows - 1 of an endless sequence. Each epoch of the sequence
+// has every document once, in a random order of its own. Error: no documents.
 void epoch_documents(const TokenText& text, Index context, Index first, Index rows, std::uint64_t seed, Batch& batch);
 // Fills `batch` with the given windows, one row each.
 void fill_windows(const TokenText& text, std::span<const Window> windows, Index context, Batch& batch);

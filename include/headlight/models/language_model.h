@@ -54,7 +54,7 @@ class LanguageModel : public Module {
   virtual Tensor operator()(std::span<const std::int32_t> ids, Index batch) const = 0;
   // The state that the model carries from one training batch to the next: tensors [B,...], initially zeros. With a
   // state, training divides the text into B = `batch` lanes and reads each lane in order. By default there is no state,
-  // and training draws windows at random.
+  // and training draws windows at random or in epochs (data/windows.h).
   virtual std::vector<Tensor> initial_state(Index /*batch*/) const { return {}; }
   // As operator(), but starts from `state` (tensors as initial_state() gives them), and replaces these tensors by the
   // state after the last token, detached. The default, for models without a state, calls operator().
