@@ -13,7 +13,8 @@
 namespace headlight {
 
 // Peak FMA throughput of `threads` threads in GFLOP/s, measured on registers: the best of several runs of about 0.1 s
-// each. Returns 0 (unknown) on a CPU without AVX2 and FMA.
+// each, with the vectors of the active instruction set (AVX2 for sets below it). Returns 0 (unknown) on a CPU without
+// AVX2 and FMA.
 double fma_peak(int threads);
 
 enum class Traffic {

@@ -22,7 +22,9 @@ namespace {
 class Workload {
  public:
   Workload(const RunConfig& config, Index vocabulary)
-      : config_(config), model_(config.make_model(vocabulary)), optimizer_(config.make_optimizer(model_->parameters())) {
+      : config_(config),
+        model_(config.make_model(vocabulary)),
+        optimizer_(config.make_optimizer(model_->parameters())) {
     Rng rng(1);
     for (Index i = 0; i < config.batch * config.context; ++i) {
       ids_.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));

@@ -40,7 +40,7 @@ __attribute__((target("avx2,fma"))) float spin(Index rounds, std::integer_sequen
   return _mm256_cvtss_f32(sum);
 }
 
-// The same with vectors of 16 floats. Some CPUs start two of these per cycle, others only one.
+// The same with vectors of 16 floats. Some CPUs start two of these instructions per cycle, others one.
 template <int... k>
 __attribute__((target("avx512f"))) float spin_avx512(Index rounds, std::integer_sequence<int, k...>) {
   const __m512 a = _mm512_set1_ps(1.0000001f), b = _mm512_set1_ps(1e-9f);
@@ -141,6 +141,7 @@ double fma_peak(int threads) {
   if (!isa_available(Isa::kAvx2)) return 0;
   const ThreadScope scope(threads);
   const bool wide = current_isa() >= Isa::kAvx512;
+  const double flops_each = wide ? 32 : 16;  // two for each element of a vector
   constexpr std::make_integer_sequence<int, kChains> kVectors;
   constexpr Index kRounds = 15'000'000;
   double best = 0;
@@ -151,7 +152,7 @@ double fma_peak(int threads) {
       for (Index i = first; i < last; ++i)
         results[static_cast<std::size_t>(i)] = wide ? spin_avx512(kRounds, kVectors) : spin(kRounds, kVectors);
     });
-    const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * (wide ? 32 : 16);
+    const double flops = static_cast<double>(threads) * static_cast<double>(kRounds) * kChains * flops_each;
     best = std::max(best, flops / (monotonic_seconds() - begin) / 1e9);
   }
   return results[0] > 0 ? best : 0;  // keeps the compiler from removing the loop

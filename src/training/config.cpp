@@ -32,12 +32,11 @@ std::unique_ptr<LanguageModel> RunConfig::make_model(Index vocabulary) const {
 }
 
 std::unique_ptr<Optimizer> RunConfig::make_optimizer(std::vector<NamedTensor> parameters) const {
-  return find_optimizer(optimizer)
-      .make(std::move(parameters), {.beta1 = beta1,
-                                    .beta2 = beta2,
-                                    .momentum = momentum,
-                                    .weight_decay = weight_decay,
-                                    .matrix_rate = matrix_lr / lr});
+  return find_optimizer(optimizer).make(std::move(parameters), {.beta1 = beta1,
+                                                                .beta2 = beta2,
+                                                                .momentum = momentum,
+                                                                .weight_decay = weight_decay,
+                                                                .matrix_rate = matrix_lr / lr});
 }
 
 TransformerConfig RunConfig::transformer(Index vocabulary) const {

@@ -71,6 +71,23 @@ TEST(Bench, ThePeakLeavesTheThreadsAsTheyWere) {
   EXPECT_EQ(peak > 0, isa_available(Isa::kAvx2));
 }
 
+TEST(Bench, AStepUsesTheConfiguredOptimizer) {
+  static int made = 0;
+  register_optimizer({.name = "counted",
+                      .help = "an optimizer that this test counts",
+                      .flags = {},
+                      .matrix_state = 1,
+                      .other_state = 1,
+                      .make = [](std::vector<NamedTensor> parameters, const OptimizerOptions&) {
+                        ++made;
+                        return std::make_unique<Sgd>(std::move(parameters), Sgd::Options());
+                      }});
+  RunConfig c = small();
+  c.optimizer = "counted";
+  bench_step(c, 11, 0.01, {});
+  EXPECT_EQ(made, 1);
+}
+
 TEST(Bench, BandwidthIsMeasuredForAnySizeAndLeavesTheThreadsAsTheyWere) {
   const int before = thread_count();
   for (const Traffic traffic : {Traffic::kRead, Traffic::kCopy})

@@ -4,6 +4,7 @@
 
 #include "formats/json.h"
 #include "headlight/base/threads.h"
+#include "os/file.h"
 #include "support/files.h"
 #include "support/program.h"
 
@@ -74,6 +75,30 @@ TEST(BenchCommand, StepPrintsItsJsonAndATrace) {
     for (const char* name : {"pid", "tid"}) EXPECT_EQ(e.at(name).as_index(), 1);
   }
   EXPECT_GT(end, 0);
+}
+
+TEST(BenchCommand, StepTimesTheSettingsOfAFile) {
+  const TemporaryDirectory directory;
+  const std::string file = directory / "settings.json";
+  for (const std::string optimizer : {"adamw", "muon"}) {
+    const Result printed = run_program({"train", "--preset", "micro", "--width", "32", "--position", "rotary",
+                                        "--batch", "3", "--optimizer", optimizer, "--print-config"});
+    write_file_atomically(file, printed.out);
+    const Json json = object_of(bench("step", {"--config", file, "--json"}));
+    const JsonView v(json, "step");
+    EXPECT_EQ(v.at("config").as_string(), file);
+    EXPECT_EQ(v.at("tokens").as_index(), 3 * 64);
+    bool rotates = false;
+    for (const JsonView& o : v.at("operations").elements())
+      rotates = rotates || o.at("operation").as_string() == "rotate_heads";
+    EXPECT_TRUE(rotates);
+  }
+  write_file_atomically(
+      file, run_program({"train", "--model", "gru", "--corpus", "tales", "--steps", "9", "--print-config"}).out);
+  EXPECT_TRUE(contains(run_program(bench("step", {"--config", file})).out, ", gru, width "));
+  expect_refused(bench("step", {"--config", file, "--preset", "cpu"}), 2, "cannot both be given");
+  expect_refused(bench("gemm", {"--config", file}), 2, "--config: bench gemm does not accept this flag");
+  expect_refused(bench("step", {"--config", directory / "none.json"}), 1, "none.json");
 }
 
 TEST(BenchCommand, StepTakesAPrecision) {

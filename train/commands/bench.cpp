@@ -71,7 +71,8 @@ int run_bench(const Arguments& args) {
   if (const Index threads = args.whole("threads", 0, 0, 256); threads > 0) set_thread_count(static_cast<int>(threads));
   MachineLimits limits;
   Json object = Json::object().set("benchmark", benchmark.name);
-  benchmark.run({args, args.text("config", args.text("preset", "cpu")), config, seconds, args.has("json"), limits}, object);
+  benchmark.run({args, args.text("config", args.text("preset", "cpu")), config, seconds, args.has("json"), limits},
+                object);
   if (args.has("json")) print(json_text(object) + "\n");
   return 0;
 }
@@ -95,7 +96,7 @@ constexpr const char* kNotes =
     "With --json the output is one object. All objects have: benchmark, threads,\n"
     "kernels, fma_peak_gflops (null if unknown), join_seconds (time to synchronize;\n"
     "null with one thread or if unknown), bandwidths [{bytes, gb_per_second}].\n"
-    "  step       preset, precision, remat, parameters, seconds (median),\n"
+    "  step       preset or config, precision, remat, parameters, seconds (median),\n"
     "             best_seconds, steps, tokens, flops, share_of_peak (of float32),\n"
     "             tensor_bytes, resident_bytes, allocations, allocated_bytes (in all\n"
     "             steps; null if not counted), operations [{operation, phase, calls,\n"
@@ -143,8 +144,9 @@ void describe_machine(const BenchRequest& r, Json& object) {
 
 void print_model(const BenchRequest& r, Index parameters) {
   const RunConfig& c = r.config;
-  print(cat("model       ", r.preset, ": ", counted(c.layers, "layer"), ", ", counted(c.heads, "head"), ", width ",
-            c.width, ", context ", c.context, ", batch ", c.batch));
+  print(cat("model       ", r.preset, ": ", counted(c.layers, "layer"), ", ",
+            c.is_transformer() ? counted(c.heads, "head") : c.model, ", width ", c.width, ", context ", c.context,
+            ", batch ", c.batch));
   print(parameters > 0 ? cat(";\n            ", count_text(static_cast<double>(parameters)), " parameters, dropout ",
                              c.dropout, "\n")
                        : "\n");
@@ -172,22 +174,24 @@ Command bench_command() {
                    "headlight bench step --config runs/tales/config.json",
                    "headlight bench step --trace step.json   # for chrome://tracing or Perfetto",
                    "headlight bench ops --preset baby", "headlight bench gemm --json"},
-      .flags = {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
-                             preset_names()),
-                {"config", "FILE", "step: the settings in a file, as printed by train --print-config"},
-                {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
-                {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits", "Options",
-                 "5"},
-                {"dropout", "P", "step: dropout, instead of the preset's"},
-                with_choices({"precision", "P", "step, gemm: operands of matrix products", "Options", "float32"},
-                             find_setting("precision")->choices),
-                {"remat", "", "step: recompute results in the backward pass, as train --remat does"},
-                {"trace", "FILE", "step: write a Chrome trace of a few steps"},
-                {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
-                attention_flag(),
-                {"bf16", "", "sample: bfloat16 weights"},
-                {"int8", "", "sample: 8-bit weights"},
-                {"json", "", "print one JSON object"}},
+      .flags =
+          {with_choices({"preset", "NAME", "the model: a preset of train; not for gemm", "Options", "cpu"},
+                        preset_names()),
+           {"config", "FILE",
+            "step: the settings in a file, as printed by train --print-config, or in the config.json of a run; the "
+            "tokens are random"},
+           {"threads", "N", "number of threads; 0: one per core", "Options", "0"},
+           {"seconds", "X", "duration in seconds, excluding the measurement of the machine's limits", "Options", "5"},
+           {"dropout", "P", "step: dropout, instead of that of the settings"},
+           with_choices({"precision", "P", "step, gemm: operands of matrix products", "Options", "float32"},
+                        find_setting("precision")->choices),
+           {"remat", "", "step: recompute results in the backward pass, as train --remat does"},
+           {"trace", "FILE", "step: write a Chrome trace of a few steps"},
+           {"context", "N", "attention: the longest context, 256 to 32768", "Options", "4096"},
+           attention_flag(),
+           {"bf16", "", "sample: bfloat16 weights"},
+           {"int8", "", "sample: 8-bit weights"},
+           {"json", "", "print one JSON object"}},
       .notes = kNotes,
       .least_operands = 1,
       .most_operands = 1,

@@ -68,7 +68,7 @@ void bench_step_report(const BenchRequest& r, Json& object) {
                         .set("phase", t.phase)
                         .set("calls", t.calls)
                         .set("seconds", t.seconds));
-  object.set("preset", r.preset)
+  object.set(r.args.has("config") ? "config" : "preset", r.preset)
       .set("precision", text_of(r.config, "precision"))
       .set("remat", r.config.remat)
       .set("parameters", b.parameters)
