@@ -105,7 +105,7 @@ void print_expectation(const Plan& plan) {
           " tokens/s, measured on this machine"));
   if (!plan.config.is_transformer()) return;  // the scaling law holds for transformers only
   say_wrapped("expect  ", cat("a validation loss of about ", fixed_text(plan.expected_loss, 2),
-                              " nats, judging by runs on tiny Shakespeare"));
+                              " nats, if the text is as predictable as tiny Shakespeare"));
 }
 
 // The list of skipped files, as in "; skipped 4: a.png (not text), b.png (not text), ...".
