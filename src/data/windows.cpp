@@ -67,8 +67,8 @@ std::vector<std::int32_t> document_end(const TokenText& text) {
 
 namespace {
 
-// Element i of the pseudorandom permutation of 0 .. n-1 that `key` selects. A Feistel network permutes the numbers of 2
-// `half` bits; it is repeated until the result is below n ("cycle walking", Black and Rogaway 2002).
+// Element i of a pseudorandom permutation of 0 .. n-1; each `key` gives another one. A Feistel network permutes the
+// numbers of 2 * half bits, and is repeated until its result is below n ("cycle walking", Black and Rogaway 2002).
 Index shuffled(Index i, Index n, std::uint64_t key) {
   int half = 1;
   while ((Index{1} << (2 * half)) < n) ++half;
@@ -132,8 +132,8 @@ void epoch_windows(const TokenText& text, Index context, Index first, Index rows
       std::uint64_t key = 0;
       return text.starts[static_cast<std::size_t>(epoch_choice(first + row, choices, seed, key))];
     });
-  // The number of adjacent windows that fit from every offset 0 .. context-1, and the number of offsets that leave room
-  // for them: context .. 2 context - 1, so that every token of the text is read at some offset.
+  // An epoch has as many adjacent windows as fit in the text at any offset below `context`. All offsets that leave room
+  // for them are drawn, so that the first and the last token are read too.
   const Index windows = std::max<Index>(1, choices / context), offsets = choices - (windows - 1) * context;
   fill_rows(text, context, rows, batch, [&](Index row) {
     std::uint64_t key = 0;

@@ -66,9 +66,9 @@ void rotate_rows(const Tensor& x, Index heads, Index size, Index offset, double 
   });
 }
 
-// `y` is a new tensor, or shares x's storage.
-Tensor rotate_and_record(const char* operation, const Tensor& x, Tensor y, Index heads, Index size, Index offset,
-                         double base) {
+// Writes the rotated x to y, which is a new tensor or shares x's storage, and records the operation.
+Tensor rotate_into(const char* operation, const Tensor& x, Tensor y, Index heads, Index size, Index offset,
+                   double base) {
   if (offset < 0 || !(base > 0))
     fail(operation, ": offset ", offset, ", base ", base, "; use an offset >= 0 and a base > 0");
   rotate_rows(x, heads, size, offset, base, 1, y);
@@ -104,7 +104,7 @@ Tensor rotate_by(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool
 
 Tensor rotate(const Tensor& x, Index offset, double base) {
   if (x.rank() < 2 || x.size(-1) % 2 != 0) fail("rotate: needs [...,T,D] with D even, got ", x.shape());
-  return rotate_and_record("rotate", x, Tensor::empty(x.shape(), x.dtype()), 1, x.size(-1), offset, base);
+  return rotate_into("rotate", x, Tensor::empty(x.shape(), x.dtype()), 1, x.size(-1), offset, base);
 }
 
 Tensor rotate_heads(Tensor x, Index heads, Index size, Index offset, double base) {
@@ -112,7 +112,7 @@ Tensor rotate_heads(Tensor x, Index heads, Index size, Index offset, double base
   if (size < 2 || size % 2 != 0) fail("rotate_heads: a head size of ", size, "; use an even size from 2");
   if (heads < 0 || heads > x.size(-1) / size)
     fail("rotate_heads: ", counted(heads, "head"), " of size ", size, " do not fit in ", x.shape());
-  return rotate_and_record("rotate_heads", x, overwritten(x), heads, size, offset, base);
+  return rotate_into("rotate_heads", x, overwritten(x), heads, size, offset, base);
 }
 
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine, bool neighbors) {

@@ -50,7 +50,7 @@ void complete(RunConfig& c, double tokens, const PlanText& text) {
   // After two minutes on tiny Shakespeare with random windows, Muon was 0.02 nats better than AdamW for lstm and conv,
   // and equal for gru.
   c.optimizer = "muon";
-  // On tiny Shakespeare, epochs ended 0.017 nats below windows drawn with replacement after 7.6M tokens, 7.6 epochs.
+  // After 7.6M tokens of tiny Shakespeare, the loss was 0.017 nats lower with epochs than with random windows.
   c.sampling = Sampling::kEpochs;
   c.matrix_lr = 0.01;
   c.lr = usual_lr(c.width);

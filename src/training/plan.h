@@ -5,18 +5,20 @@
 //
 //   loss(N, D) = 1.317 + 140 / N^0.6 + 4014 / D^0.7        nats per character
 //
-// The constants were fitted to thirteen runs of this program with the plan's settings on tiny Shakespeare. The runs
-// trained transformers of 4 layers and widths 32 to 128. N ranged from 49k to 786k, the tokens read from 1.0M to 9.2M,
-// and the loss on the whole validation part from 1.42 to 1.62. After averaging runs that differ only in seed or heads,
-// the largest residual is 0.007 nats. Outside these ranges, and for other kinds of models, the law extrapolates. The
-// plan therefore also requires one parameter for every hundred tokens. For another text, the loss is scaled by the
-// ratio of its bigram loss to the bigram loss of tiny Shakespeare, 2.49. A text that repeats long passages ends lower:
-// the documentation of Linux ended 0.07 nats below after one minute and 0.18 after three (train/README.md).
+// The constants were fitted to thirteen runs on tiny Shakespeare: transformers with the plan's settings, 4 layers and
+// widths from 32 to 128, so N from 49k to 786k, trained on 1.0M to 9.2M tokens. Their losses on the whole validation
+// part were 1.42 to 1.62. If runs that differ only in seed or heads are averaged, the largest residual is
+// 0.007 nats. The law extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires
+// one parameter for every hundred tokens.
 //
-// Repeated tokens count less: R passes over U tokens are worth D = U + 100 U (1 - e^(-(R-1)/100)) fresh tokens.
-// Muennighoff et al. 2023 (arXiv 2305.16264) found this form, with 15 instead of 100, for large models; 100 fits 20 to
-// 80 passes over a tenth of tiny Shakespeare, with the plan's dropout. A plan never gives a model more parameters than
-// its text has tokens, because such a model memorizes the text.
+// For another text, the loss is scaled by the ratio of its bigram loss to that of tiny Shakespeare, 2.49. This expects
+// too much loss for a text that repeats long passages: on the documentation of Linux, the loss was 0.07 nats lower than
+// expected after one minute of training, and 0.18 lower after three (train/README.md).
+//
+// Repeated tokens count less: R passes over U tokens are worth D = U + 100 U (1 - e^(-(R-1)/100)) fresh tokens. The
+// formula is that of Muennighoff et al. 2023 (arXiv 2305.16264), whose constant for large models is 15. The constant
+// 100 fits 20 to 230 passes over a tenth of tiny Shakespeare with the plan's dropout. A plan never gives a model more
+// parameters than its text has tokens, because such a model memorizes the text.
 #pragma once
 
 #include <functional>

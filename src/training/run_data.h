@@ -57,8 +57,9 @@ struct RunData {
 // Errors: a file that is missing, unreadable, empty, not UTF-8 or too short; an unknown corpus; a bad grammar.
 RunData load_run_data(const RunConfig& config, const Vocabulary* known = nullptr);
 
-// Fills `batch` with `rows` training windows drawn with `rng`, for Sampling::kRandom. The windows are random windows of data.train. If
-// data.fresh is set, they are the first `context` symbols of new sequences, each preceded by a line break.
+// Fills `batch` with `rows` training windows drawn with `rng`, for Sampling::kRandom: random windows of data.train. If
+// data.fresh is set, they are instead, for either order, the first `context` symbols of new sequences, each preceded by
+// a line break.
 void draw_batch(const RunData& data, Index context, Index rows, Rng& rng, Batch& batch);
 
 // Loads files (training/text_files.h) as one text, all in `validation`.

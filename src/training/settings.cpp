@@ -130,8 +130,7 @@ std::vector<Setting> make_settings() {
   number("accumulate", &R::accumulate, "Training", 1, kBig, "batches per step (gradient accumulation)");
   choice("sampling", choices_of<&R::sampling, kSamplings>(), "Training",
          "order of training windows: drawn at random with replacement, or each once per epoch (a model with --stateful "
-         "and "
-         "corpora with new sequences in each step have their own order): ");
+         "and corpora with new sequences in each step have their own order): ");
   number("steps", &R::steps, "Training", 1, 1e9, "optimizer steps in all").free_on_resume = true;
   part("optimizer", &R::optimizer, "Training", "", optimizer_kinds());
   number("lr", &R::lr, "Training", 0, 10, "peak learning rate").lowest_excluded = true;
