@@ -106,7 +106,7 @@ double RunConfig::memory(Index vocabulary) const {
   const OptimizerKind& kind = find_optimizer(optimizer);
   const double others = model_cost.parameters - model_cost.matrix_parameters;
   const double state = static_cast<double>(kind.matrix_state) * model_cost.matrix_parameters +
-                       static_cast<double>(kind.other_state) * others;
+                       static_cast<double>(kind.other_state) * others + (ema > 0 ? model_cost.parameters : 0);
   const double norms = static_cast<double>(width) * count * 4;  // bytes of one norm's result
   const bool recomputes = remat || norms >= static_cast<double>(recompute_bytes());
   const double activations =

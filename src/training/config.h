@@ -54,6 +54,7 @@ struct RunConfig {
   Decay decay = Decay::kCosine;
   double beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1, momentum = 0.9;
   double clip = 1;
+  double ema = 0;  // decay of an average of the weights (training/weight_average.h); 0: no average
   Precision precision = Precision::kFloat32;  // of the products in training steps; validation uses float32
   bool remat = false;                         // RematScope in training steps (autograd/saved.h)
   double head_dropout = 0;                    // training/head_dropout.h

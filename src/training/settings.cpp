@@ -146,6 +146,10 @@ std::vector<Setting> make_settings() {
   number("momentum", &R::momentum, "Training", 0, 1, "SGD's momentum").highest_excluded = true;
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
+  number("ema", &R::ema, "Training", 0, 1,
+         "decay per step of an exponential moving average of the weights, which is validated and saved as the model; "
+         "0: no average")
+      .highest_excluded = true;
   choice(
       "precision", choices_of<&R::precision, kPrecisions>(), "Training",
       "operands of matrix products in training steps (bf16 is faster on some CPUs with AVX512-BF16, such as Zen 4): ");

@@ -10,6 +10,7 @@ namespace headlight {
 
 inline constexpr const char* kModelPrefix = "model.";
 inline constexpr const char* kOptimizerPrefix = "optimizer.";
+inline constexpr const char* kAveragePrefix = "average.";  // of the weights
 inline constexpr const char* kCarriedPrefix = "carried.";  // a model's state between training windows
 
 // Numbers in the metadata, stored as text that converts back to the same value. Errors: missing, malformed.

@@ -63,6 +63,7 @@ Trainer::Trainer(const RunConfig& config, RunData data, std::string directory, c
     zero_carried();
   }
   optimizer_ = config.make_optimizer(model_->parameters());
+  start_average();
   if (directory_.path().empty()) return;
   if (!data_.has_floor() && model_->objective() == Objective::kNextToken) info_.counting = ngram_losses(data_, 2);
   RunDirectory::info_text(info_);  // fail before removing files if the info cannot be stored
@@ -120,8 +121,13 @@ std::unique_ptr<Trainer> Trainer::from_model(const RunConfig& config, RunData da
                                              const LanguageModel& weights) {
   auto trainer = std::make_unique<Trainer>(config, std::move(data), path);
   copy_parameters(weights, *trainer->model_);
+  trainer->start_average();
   trainer->checkpoint();
   return trainer;
+}
+
+void Trainer::start_average() {
+  if (info_.config.ema > 0) average_.emplace(model_->parameters(), info_.config.ema);
 }
 
 void Trainer::set_steps(Index steps) {
@@ -219,6 +225,8 @@ void Trainer::diverged(const std::string& what) {
 
 void Trainer::validate() {
   check_weights();
+  std::optional<WeightAverage::Scope> averaged;
+  if (average_) averaged.emplace(*average_);
   if (data_.validation.ids.empty()) {
     best_step_ = step_;
     if (!directory_.path().empty()) save_best();
@@ -317,6 +325,7 @@ void Trainer::train_step(StepRecord& record) {
   loss_ = record.loss;
   optimizer_->step(schedule_.at(step_), clipped / batches);
   model_->zero_grad();
+  if (average_) average_->add(step_);
   record.tokens_per_second =
       static_cast<double>(c.accumulate * c.batch * c.context) / std::max(1e-9, monotonic_seconds() - began);
 }
@@ -337,6 +346,8 @@ void Trainer::save_state() {
   std::vector<TensorView> views;
   for (const NamedTensor& p : parameters) views.push_back(stored(kModelPrefix + p.name, p.value));
   for (const NamedTensor& s : state) views.push_back(stored(kOptimizerPrefix + s.name, s.value));
+  if (average_)
+    for (const NamedTensor& s : average_->state()) views.push_back(stored(kAveragePrefix + s.name, s.value));
   for (const NamedTensor& s : lanes) views.push_back(stored(kCarriedPrefix + s.name, s.value));
   views.push_back(tensor_view<std::uint64_t>("random.batches", {4}, batches_.state()));
   views.push_back(tensor_view<std::uint64_t>("random.generator", {4}, generator().state()));
@@ -369,6 +380,7 @@ void Trainer::load_state(const SafeTensors& file) {
          saved->second, " there, or restart the run with --force");
   load_parameters(file, model_->parameters(), kModelPrefix);
   load_parameters(file, optimizer_->state(), kOptimizerPrefix);
+  if (average_) load_parameters(file, average_->state(), kAveragePrefix);
   load_parameters(file, carried(), kCarriedPrefix);
   Rng::State batches{}, dropout{};
   file.read("random.batches", batches);

@@ -16,6 +16,7 @@
 #include "training/run_directory.h"
 #include "training/run_log.h"
 #include "training/teacher.h"
+#include "training/weight_average.h"
 
 namespace headlight {
 
@@ -88,6 +89,7 @@ class Trainer {
   std::string warning() const;
 
  private:
+  void start_average();
   void checkpoint();
   void validate();
   double forward_backward();
@@ -117,6 +119,7 @@ class Trainer {
   // [accumulated batch]: the carried state; carried_before_ holds the state at the start of the step.
   std::vector<std::vector<Tensor>> carried_, carried_before_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<WeightAverage> average_;  // with --ema
   Schedule schedule_;
   Rng batches_;  // samples random training windows and prepare()'s gaps; dropout uses generator()
   Index step_ = 0;

@@ -209,6 +209,48 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
 }
 
+// The average is computed again from the weights after each step. It is validated, saved and loaded as the model, and
+// does not change the training.
+TEST_F(TrainerTest, TheAverageOfTheWeightsIsTheModel) {
+  RunConfig c = tiny_config();
+  const auto plain = train(c);
+  c.ema = 0.5;
+  Trainer trainer(c, data(c), run("run"));
+  const auto named = trainer.model().parameters();
+  std::vector<std::vector<double>> average;
+  for (const NamedTensor& p : named)
+    average.emplace_back(p.value.data<float>(), p.value.data<float>() + p.value.numel());
+  std::vector<StepRecord> records;
+  trainer.run([&](const StepRecord& r) {
+    records.push_back(r);
+    if (r.step == c.steps) return true;
+    const auto s = static_cast<double>(r.step);
+    const double keep = std::min(0.5, (1 + s) / (10 + s));  // 0.5 from step 8 on; this run has 12
+    for (std::size_t i = 0; i < named.size(); ++i)
+      for (std::size_t k = 0; k < average[i].size(); ++k)
+        average[i][k] = keep * average[i][k] + (1 - keep) * static_cast<double>(named[i].value.data<float>()[k]);
+    return true;
+  });
+  ASSERT_EQ(records.size(), plain.size());
+  for (std::size_t i = 0; i < records.size(); ++i)
+    EXPECT_TRUE(records[i].step == c.steps || records[i].loss == plain[i].loss) << i;
+
+  const TrainedModel best = load_model(run("run")), last = load_model(run("run"), CheckpointChoice::kLast);
+  const auto best_named = best.model->parameters(), last_named = last.model->parameters();
+  ASSERT_EQ(best.step, c.steps) << "choose a run whose best step is its last";
+  double difference = 0;
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    for (std::size_t k = 0; k < average[i].size(); ++k) {
+      ASSERT_NEAR(static_cast<double>(best_named[i].value.data<float>()[k]), average[i][k], 1e-6) << named[i].name;
+      ASSERT_EQ(last_named[i].value.data<float>()[k], best_named[i].value.data<float>()[k]) << named[i].name;
+      difference += std::abs(static_cast<double>(named[i].value.data<float>()[k]) - average[i][k]);
+    }
+  }
+  EXPECT_GT(difference, 1e-3) << "the model keeps the weights of the last step";
+  EXPECT_EQ(evaluate(*best.model, data(c).validation).loss, records.back().val_loss);
+  EXPECT_NE(records.back().val_loss, plain.back().val_loss);
+}
+
 // ---- best, last, divergence -----------------------------------------------------------------------------------------
 
 TEST_F(TrainerTest, KeepsTheBestStepAndTheLast) {
