@@ -94,6 +94,52 @@ double NgramModel::probability(std::span<const std::int32_t> before, std::int32_
   return p;
 }
 
+namespace {
+
+// The probability p of `next`, interpolated with the n-grams in `before`.
+double with_cache(double p, std::span<const std::int32_t> before, std::int32_t next) {
+  constexpr std::size_t kShortest = 4, kLongest = 8;
+  struct Match {
+    std::size_t length;  // how many of the last tokens of `before` precede this token too
+    std::int32_t token;
+  };
+  std::vector<Match> matches;
+  for (std::size_t i = kShortest; i < before.size(); ++i) {
+    std::size_t length = 0;
+    while (length < std::min(kLongest, i) && before[i - 1 - length] == before[before.size() - 1 - length]) ++length;
+    if (length >= kShortest) matches.push_back({length, before[i]});
+  }
+  for (std::size_t k = kShortest; k <= kLongest; ++k) {
+    double occurrences = 0, followed = 0;
+    std::vector<std::int32_t> followers;
+    for (const Match& m : matches) {
+      if (m.length < k) continue;
+      ++occurrences;
+      if (m.token == next) ++followed;
+      if (std::find(followers.begin(), followers.end(), m.token) == followers.end()) followers.push_back(m.token);
+    }
+    if (occurrences == 0) break;
+    const auto kinds = static_cast<double>(followers.size());
+    p = (followed + kinds * p) / (occurrences + kinds);
+  }
+  return p;
+}
+
+}  // namespace
+
+double NgramModel::loss_with_cache(std::span<const std::int32_t> text, Index samples) const {
+  constexpr std::size_t kCache = 256;
+  const std::size_t count = std::min(text.size(), static_cast<std::size_t>(std::max<Index>(samples, 0)));
+  double sum = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = i * text.size() / count;
+    const auto before = text.subspan(at - std::min(at, kCache), std::min(at, kCache));
+    const auto history = before.last(std::min(before.size(), static_cast<std::size_t>(order_ - 1)));
+    sum -= std::log(with_cache(probability(history, text[at], order_), before, text[at]));
+  }
+  return count > 0 ? sum / static_cast<double>(count) : 0;
+}
+
 double NgramModel::loss(std::span<const std::int32_t> text, Index first, Index last, int order) const {
   double sum = 0;
   for (Index i = first; i < last; ++i) {

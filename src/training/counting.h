@@ -12,4 +12,10 @@ namespace headlight {
 // most the first 500,000 validation tokens. The result is empty if either part has fewer than two tokens.
 std::vector<double> ngram_losses(const RunData& data, int order);
 
+// How hard the text is to predict: the ratio of its loss to that of tiny Shakespeare, under 6-gram counts with a cache
+// (NgramModel::loss_with_cache). The counts are of at most the last 4,000,000 training tokens, and the loss is that of
+// 20,000 samples of at most the first 2,000,000 validation tokens. A text of fewer than 1,000,000 tokens is compared
+// with a part of tiny Shakespeare of the same length. Returns 1 if either part has fewer than two tokens.
+double relative_loss(const RunData& data);
+
 }  // namespace headlight

@@ -87,11 +87,11 @@ double effective_tokens(double text_tokens, double seen_tokens) {
   return text_tokens * (1 + kReuse * (1 - std::exp(-(seen_tokens / text_tokens - 1) / kReuse)));
 }
 
-double expected_loss(double parameters, double effective, double bigram_loss) {
+double expected_loss(double parameters, double effective, double relative_loss) {
+  constexpr double kBigramLoss = 2.49;  // with very little data, a model is about as good as bigram counts
   const double shakespeare =
       1.317 + 140 / std::pow(std::max(parameters, 1.0), 0.6) + 4014 / std::pow(std::max(effective, 1.0), 0.7);
-  // With very little data, a model is no better than bigram counts.
-  return std::min(1.0, shakespeare / 2.49) * bigram_loss;
+  return std::min(kBigramLoss, shakespeare) * relative_loss;
 }
 
 // At width 64, a rate of 0.01 reached a loss 0.02 nats below 0.005; wider models need smaller rates.
@@ -108,7 +108,8 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
               const std::function<double(const RunConfig&)>& speed) {
   if (!(seconds > 0) || std::isinf(seconds)) fail("plan: ", seconds, " seconds; a plan needs a time above 0");
   if (text.train < 1 || text.validation < 0) fail("plan: the text has no tokens to train on; use a longer text");
-  if (!(text.bigram_loss >= 0)) fail("plan: a bigram loss of ", text.bigram_loss, "; it must be a number from 0 up");
+  if (!(text.relative_loss >= 0))
+    fail("plan: a relative loss of ", text.relative_loss, "; it must be a number from 0 up");
   const auto measured = [&](const RunConfig& c) {
     const double tokens_per_second = speed(c);
     if (!(tokens_per_second > 0) || std::isinf(tokens_per_second))
@@ -119,7 +120,7 @@ Plan plan_run(const RequestedSettings& asked, const PlanText& text, double secon
   check_plannable(asked, fixed);
   const auto loss_of = [&](const Plan& p) {
     return expected_loss(p.config.cost(1).matrix_parameters, effective_tokens(as_real(text.train), p.tokens),
-                         text.bigram_loss);
+                         text.relative_loss);
   };
   const double began = monotonic_seconds();
   const bool only = asked.has_size();

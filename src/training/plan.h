@@ -11,9 +11,7 @@
 // 0.007 nats. The law extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires
 // one parameter for every hundred tokens.
 //
-// For another text, the loss is scaled by the ratio of its bigram loss to that of tiny Shakespeare, 2.49. This expects
-// too much loss for a text that repeats long passages: on the documentation of Linux, the loss was 0.07 nats lower than
-// expected after one minute of training, and 0.18 lower after three (train/README.md).
+// For another text, the loss is multiplied by relative_loss() (training/counting.h).
 //
 // Repeated tokens count less: R passes over U tokens are worth D = U + 100 U (1 - e^(-(R-1)/100)) fresh tokens. The
 // formula is that of Muennighoff et al. 2023 (arXiv 2305.16264), whose constant for large models is 15. The constant
@@ -31,7 +29,7 @@ namespace headlight {
 
 struct PlanText {
   Index train = 0, validation = 0, vocabulary = 0;  // in tokens
-  double bigram_loss = 2.49;                        // nats per token (data/ngram.h)
+  double relative_loss = 1;                         // to tiny Shakespeare's (training/counting.h)
 };
 
 struct Plan {
@@ -45,7 +43,7 @@ struct Plan {
 // The number of fresh tokens that `seen_tokens` from a text of `text_tokens` are worth.
 double effective_tokens(double text_tokens, double seen_tokens);
 // The scaling law above, in nats per token. `parameters` counts the blocks' matrices only.
-double expected_loss(double parameters, double effective_tokens, double bigram_loss = 2.49);
+double expected_loss(double parameters, double effective_tokens, double relative_loss = 1);
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);
 

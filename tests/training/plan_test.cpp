@@ -7,6 +7,7 @@
 #include "bench/bench.h"
 #include "support/expect_error.h"
 #include "support/tiny_run.h"
+#include "training/counting.h"
 #include "training/run_log.h"
 
 namespace headlight {
@@ -127,9 +128,8 @@ TEST(Plan, ExpectsTheLossOfItsOwnTokens) {
   const Plan p = plan_run(RequestedSettings{}, kMegabyte, 60,
                           [&](const RunConfig& c) { return machine(++measured < 6 ? 1e11 : 5e10)(c); });
   ASSERT_GE(measured, 6);
-  EXPECT_DOUBLE_EQ(p.expected_loss,
-                   expected_loss(p.config.cost(1).matrix_parameters,
-                                 effective_tokens(static_cast<double>(kMegabyte.train), p.tokens), 2.49));
+  EXPECT_DOUBLE_EQ(p.expected_loss, expected_loss(p.config.cost(1).matrix_parameters,
+                                                  effective_tokens(static_cast<double>(kMegabyte.train), p.tokens)));
 }
 
 TEST(Plan, DoesNotMeasureWhatIsFarTooLarge) {
@@ -155,11 +155,36 @@ TEST(Plan, ExpectsWhatItsLawSays) {
   EXPECT_NEAR(law(442'368, 2.66e6), 1.5007, 0.008) << "width 96, 2600 steps, mean of two runs";
   EXPECT_NEAR(law(442'368, 7.63e6), 1.4299, 0.008) << "width 96, 7454 steps, mean of four runs";
   EXPECT_NEAR(law(786'432, 9.22e6), 1.4176, 0.008) << "width 128, 9000 steps, mean of two runs";
-  EXPECT_NEAR(expected_loss(1e5, 1e6, 2 * 2.49), 2 * expected_loss(1e5, 1e6), 1e-9);
-  EXPECT_LE(expected_loss(1e5, 10, 2.0), 2.0) << "never worse than counting";
+  EXPECT_NEAR(expected_loss(1e5, 1e6, 2), 2 * expected_loss(1e5, 1e6), 1e-9);
+  EXPECT_EQ(expected_loss(1e5, 10), 2.49) << "not worse than bigram counts";
+  PlanText text = kMegabyte;
+  text.relative_loss = 0.5;
+  EXPECT_NEAR(plan(60, text).expected_loss, plan(60).expected_loss / 2, 1e-9);
   EXPECT_EQ(effective_tokens(1000, 900), 900);
   EXPECT_NEAR(effective_tokens(1000, 2000), 1995.0, 0.1);
   EXPECT_LT(effective_tokens(1000, 1e9), 101'000.1);
+}
+
+// Independent tokens cost log V, and a text of repetitions almost nothing.
+TEST(Plan, ComparesTheTextWithTinyShakespeare) {
+  Rng rng(3);
+  std::vector<std::int32_t> chance, repeated;
+  for (std::int32_t i = 0; i < 100'000; ++i) {
+    chance.push_back(static_cast<std::int32_t>(rng.below(16)));
+    repeated.push_back(i % 16);
+  }
+  RunData data;
+  EXPECT_EQ(relative_loss(data), 1);
+  data.vocabulary = Vocabulary::bytes();
+  data.train.ids = data.validation.ids = repeated;
+  EXPECT_LT(relative_loss(data), 0.001);
+  data.validation.ids = std::vector<std::int32_t>(chance.rbegin(), chance.rend());
+  data.train.ids = chance;
+  const double loss = relative_loss(data) * 1.674;  // nats of a part of tiny Shakespeare with 100,000 tokens
+  EXPECT_GT(loss, std::log(16));
+  EXPECT_LT(loss, std::log(16) + 0.35);
+  data.train.ids = std::vector<std::int32_t>(chance.begin(), chance.begin() + 10'000);
+  EXPECT_NEAR(relative_loss(data), 3.0 / 1.949, 0.2);
 }
 
 // The records of a run with these durations of steps and validations.

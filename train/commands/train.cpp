@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "base/isa.h"
 #include "base/words.h"
@@ -96,8 +97,10 @@ Plan planned(const RequestedSettings& asked, const RunData& data, double seconds
   if (data.pairs) throw UsageError("--minutes: no plan for pairs; set --steps instead");
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
-  if (const std::vector<double> losses = ngram_losses(data, 2); !losses.empty()) text.bigram_loss = losses[1];
-  return plan_run(asked, text, seconds, [&](const RunConfig& c) { return measured_speed(c, data); });
+  const double began = monotonic_seconds();
+  text.relative_loss = relative_loss(data);
+  const double left = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
+  return plan_run(asked, text, left, [&](const RunConfig& c) { return measured_speed(c, data); });
 }
 
 void print_expectation(const Plan& plan) {
@@ -105,7 +108,7 @@ void print_expectation(const Plan& plan) {
           " tokens/s, measured on this machine"));
   if (!plan.config.is_transformer()) return;  // the scaling law holds for transformers only
   say_wrapped("expect  ", cat("a validation loss of about ", fixed_text(plan.expected_loss, 2),
-                              " nats, if the text is as predictable as tiny Shakespeare"));
+                              " nats, judging by runs on tiny Shakespeare and by this text's n-grams"));
 }
 
 // The list of skipped files, as in "; skipped 4: a.png (not text), b.png (not text), ...".
