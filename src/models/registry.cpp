@@ -35,7 +35,7 @@ bool same(const ModelSetting& a, const ModelSetting& b) {
 // Error: a name that cannot be a flag, or a default that the flag would refuse.
 void check_own(const std::string& family, const ModelSetting& s) {
   const auto refuse = [&](const auto&... what) {
-    fail("register_model: the setting ", s.name, " of ", family, what...);
+    fail("register_model: the setting ", s.name.empty() ? "''" : s.name, " of ", family, what...);
   };
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
   if (s.name.empty() || s.name[0] < 'a' || s.name[0] > 'z' || !std::all_of(s.name.begin(), s.name.end(), fits))

@@ -90,7 +90,7 @@ TEST(RefusedRegistration, OfOwnSettingsNamedLikeOtherFlags) {
         Case{"help", "model own: its own setting help is named like the flag --help of mine train; use another"},
         Case{"no-tied", "model own: its own setting no-tied is named like the flag --no-tied of mine train; use"},
         Case{"two_words", "register_model: the setting two_words of own cannot be a flag; use lower-case letters"},
-        Case{"", "register_model: the setting  of own cannot be a flag; use lower-case letters"},
+        Case{"", "register_model: the setting '' of own cannot be a flag; use lower-case letters"},
         Case{"Taps", "register_model: the setting Taps of own cannot be a flag; use lower-case letters"}}) {
     expect_refused([&] { register_model(kind({integer_setting(c.name, 3, 1, 9, "a number")})); }, c.line);
   }

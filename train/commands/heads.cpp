@@ -161,8 +161,11 @@ void print_headline(const HeadStudy& study) {
               range_text(study.dissociations_subspaces, 1), ", untrained ",
               range_text(study.dissociations_untrained, 1), "\n"));
   }
-  print(cat("prunable fraction     ", fixed_text(100 * study.prunable, 0), "% (loss increase at most ", kPrunableLoss,
-            " nats); random order ", fixed_text(100 * mean_of(study.prunable_random), 0), "%\n"));
+  print(cat(
+      "prunable fraction     ", fixed_text(100 * study.prunable, 0), "% (loss increase at most ", kPrunableLoss,
+      " nats); random order ",
+      study.prunable_random.empty() ? "not measured" : cat(fixed_text(100 * mean_of(study.prunable_random), 0), "%"),
+      "\n"));
 }
 
 void print_notes(const HeadStudy& study) {

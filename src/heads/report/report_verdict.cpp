@@ -16,6 +16,14 @@ std::string range_text(std::span<const double> values, int decimals) {
   return cat(fixed_text(*low, decimals), " to ", fixed_text(*high, decimals));
 }
 
+// In percent.
+std::string share_range_text(std::span<const double> shares) {
+  if (shares.empty()) return range_text(shares, 0);
+  std::vector<double> percent(shares.begin(), shares.end());
+  for (double& p : percent) p *= 100;
+  return range_text(percent, 0) + "%";
+}
+
 double highest(std::span<const double> values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
 }
@@ -113,16 +121,9 @@ std::vector<std::string> report_verdict(const HeadStudy& study) {
       says.push_back(cat("Verdict \"", verdict, "\": ", word_list(found->second, "and"), "."));
   if (study.experts) add_experts(says, *study.experts);
   else add_specialization(says, study);
-  says.push_back(cat("Prunable at a loss increase of at most ", kPrunableLoss, " nats: ",
-                     fixed_text(100 * study.prunable, 0), "% of the heads in greedy order, in random orders ",
-                     range_text(
-                         [&] {
-                           std::vector<double> percent = study.prunable_random;
-                           for (double& p : percent) p *= 100;
-                           return percent;
-                         }(),
-                         0),
-                     "%."));
+  says.push_back(
+      cat("Prunable at a loss increase of at most ", kPrunableLoss, " nats: ", fixed_text(100 * study.prunable, 0),
+          "% of the heads in greedy order, in random orders ", share_range_text(study.prunable_random), "."));
   if (const std::size_t none = study.heads.size() - static_cast<std::size_t>(std::count_if(
                                                         study.heads.begin(), study.heads.end(),
                                                         [](const HeadFinding& f) { return f.label.labelled; }));

@@ -333,7 +333,10 @@ TEST_F(ReportData, VerdictSaysWhatTheNullsSay) {
   EXPECT_TRUE(contains(all, "random subspaces 0.10 to 0.40 (heads not above all of them"));
   EXPECT_TRUE(contains(all, "untrained models 0.00 to 0.20 (heads above all of them)"));
   EXPECT_TRUE(contains(all, "2 of 2 heads have no label: 2 attend to no known role"));
+  EXPECT_TRUE(contains(all, "in random orders not measured.\n"));
   study.heads[0].label.reason = "halves";
+  study.prunable_random = {0.25, 0.5};
+  EXPECT_TRUE(contains(report_verdict(study).end()[-3], "in random orders 25 to 50%."));
   EXPECT_TRUE(contains(report_verdict(study).end()[-2],
                        "1 differs between the halves of the text and 1 attends to no known role"));
 }
