@@ -96,11 +96,11 @@ double NgramModel::probability(std::span<const std::int32_t> before, std::int32_
 
 namespace {
 
-// The probability p of `next`, interpolated with the n-grams in `before`.
+// The probability p of `next`, interpolated with the cache `before`; see loss_with_cache().
 double with_cache(double p, std::span<const std::int32_t> before, std::int32_t next) {
   constexpr std::size_t kShortest = 4, kLongest = 8;
   struct Match {
-    std::size_t length;  // how many of the last tokens of `before` precede this token too
+    std::size_t length;  // the number of tokens before `token` that equal the last ones of `before`, at most kLongest
     std::int32_t token;
   };
   std::vector<Match> matches;

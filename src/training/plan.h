@@ -29,7 +29,7 @@ namespace headlight {
 
 struct PlanText {
   Index train = 0, validation = 0, vocabulary = 0;  // in tokens
-  double relative_loss = 1;                         // to tiny Shakespeare's (training/counting.h)
+  double relative_loss = 1;                         // relative_loss() of training/counting.h
 };
 
 struct Plan {
@@ -42,7 +42,8 @@ struct Plan {
 
 // The number of fresh tokens that `seen_tokens` from a text of `text_tokens` are worth.
 double effective_tokens(double text_tokens, double seen_tokens);
-// The scaling law above, in nats per token. `parameters` counts the blocks' matrices only.
+// The scaling law above, in nats per token, but at most 2.49, times `relative_loss`. `parameters` counts the blocks'
+// matrices only.
 double expected_loss(double parameters, double effective_tokens, double relative_loss = 1);
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);

@@ -133,9 +133,8 @@ TrainedModel load_model(const std::string& directory, CheckpointChoice weights) 
   // Load the file before building the model, so that a bad configuration causes no large allocation.
   const SafeTensors file = load_checked(run.file(name));
   const Index vocabulary = loaded.info.vocabulary.size();
-  const std::string prefix = weights == CheckpointChoice::kBest ? ""
-                             : loaded.info.config.ema > 0       ? kAveragePrefix
-                                                                : kModelPrefix;
+  const char* last_prefix = loaded.info.config.ema > 0 ? kAveragePrefix : kModelPrefix;
+  const std::string prefix = weights == CheckpointChoice::kBest ? "" : last_prefix;
   check_size(file, prefix, loaded.info.config.cost(vocabulary));
   loaded.model = loaded.info.config.make_model(vocabulary);
   load_parameters(file, loaded.model->parameters(), prefix);

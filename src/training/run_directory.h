@@ -75,7 +75,7 @@ struct TrainedModel {
   const HeadedModel& headed(const std::string& what) const { return as_headed(*model, what); }
   TransformerLM& transformer(const std::string& what) const { return as_transformer(*model, what); }
 };
-// Selects model.safetensors (best) or state.safetensors (last).
+// Selects model.safetensors (best) or state.safetensors (last). With --ema, both give the average of the weights.
 enum class CheckpointChoice { kBest, kLast };
 // Errors (each names the file): no run, no checkpoint yet, a damaged file, a file of another program.
 TrainedModel load_model(const std::string& directory, CheckpointChoice weights = CheckpointChoice::kBest);

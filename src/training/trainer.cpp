@@ -130,6 +130,10 @@ void Trainer::start_average() {
   if (info_.config.ema > 0) average_.emplace(model_->parameters(), info_.config.ema);
 }
 
+std::unique_ptr<WeightAverage::Scope> Trainer::use_average() const {
+  return average_ ? std::make_unique<WeightAverage::Scope>(*average_) : nullptr;
+}
+
 void Trainer::set_steps(Index steps) {
   const Index warmup = info_.config.warmup;
   if (step_ > warmup) fail("trainer: the steps can change up to step ", warmup, ", and this is step ", step_);
@@ -225,8 +229,8 @@ void Trainer::diverged(const std::string& what) {
 
 void Trainer::validate() {
   check_weights();
-  std::optional<WeightAverage::Scope> averaged;
-  if (average_) averaged.emplace(*average_);
+  const auto averaged = use_average();
+  if (averaged) check_weights();  // a checkpoint may contain any average
   if (data_.validation.ids.empty()) {
     best_step_ = step_;
     if (!directory_.path().empty()) save_best();

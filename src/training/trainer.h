@@ -48,7 +48,7 @@ class Trainer {
   // checkpoints do not change the result. With patience, the run may end early. The final record, after the last
   // update, has no loss. `each` receives every record after its step; returning false saves a checkpoint and stops the
   // run.
-  // `before` receives every record before the update, with the validation's fields but not the update's. The model then
+  // `before` receives every record before the update, with the validation's fields but not the update's. model() then
   // has the weights of this step; `before` may run the model without a tape.
   // Errors: a DivergedError if a loss, gradient or weight is not finite; the message names the first operation with a
   // non-finite result. With stop_on_divergence, also if worse_validations() reaches kWorseValidations. Earlier
@@ -61,7 +61,11 @@ class Trainer {
   // Errors: warmup is over; fewer steps than the warmup has or than are already done.
   void set_steps(Index steps);
 
+  // With --ema, these are the weights of the last update. The average of the weights is what the run validates, saves
+  // and loads as its model; model() has these weights during the lifetime of use_average()'s result, which is null
+  // without --ema.
   const LanguageModel& model() const { return *model_; }
+  std::unique_ptr<WeightAverage::Scope> use_average() const;
   const RunData& data() const { return data_; }
   const Teacher* teacher() const { return teacher_.get(); }  // null: the run is not distilled
   const RunConfig& config() const { return info_.config; }
@@ -89,7 +93,7 @@ class Trainer {
   std::string warning() const;
 
  private:
-  void start_average();
+  void start_average();  // at the current weights, with --ema
   void checkpoint();
   void validate();
   double forward_backward();

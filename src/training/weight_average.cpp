@@ -2,30 +2,12 @@
 #include "training/weight_average.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "headlight/base/error.h"
 #include "headlight/base/threads.h"
 
 namespace headlight {
-
-namespace {
-
-template <class T>
-void blend(Tensor& average, const Tensor& weights, double share) {
-  T* a = average.data<T>();
-  const T* w = weights.data<T>();
-  const T take = static_cast<T>(share);
-  parallel_for(average.numel(), 1 << 14, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) a[i] += take * (w[i] - a[i]);
-  });
-}
-
-template <class T>
-void exchange_values(Tensor& a, Tensor& b) {
-  std::swap_ranges(a.data<T>(), a.data<T>() + a.numel(), b.data<T>());
-}
-
-}  // namespace
 
 WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay)
     : parameters_(std::move(parameters)), decay_(decay) {
@@ -35,17 +17,20 @@ WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay)
 
 void WeightAverage::add(Index step) {
   const auto s = static_cast<double>(step);
-  const double share = 1 - std::min(decay_, (1 + s) / (10 + s));
-  for (std::size_t i = 0; i < averages_.size(); ++i) {
-    if (averages_[i].value.dtype() == DType::kFloat32) blend<float>(averages_[i].value, parameters_[i].value, share);
-    else blend<double>(averages_[i].value, parameters_[i].value, share);
+  const auto share = static_cast<float>(1 - std::min(decay_, (1 + s) / (10 + s)));
+  for (std::size_t k = 0; k < averages_.size(); ++k) {
+    float* average = averages_[k].value.data<float>();
+    const float* weights = std::as_const(parameters_[k].value).data<float>();
+    parallel_for(averages_[k].value.numel(), 1 << 14, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) average[i] += share * (weights[i] - average[i]);
+    });
   }
 }
 
-void WeightAverage::exchange() {
-  for (std::size_t i = 0; i < averages_.size(); ++i) {
-    if (averages_[i].value.dtype() == DType::kFloat32) exchange_values<float>(averages_[i].value, parameters_[i].value);
-    else exchange_values<double>(averages_[i].value, parameters_[i].value);
+void WeightAverage::exchange() const {
+  for (std::size_t k = 0; k < averages_.size(); ++k) {
+    Tensor average = averages_[k].value, weights = parameters_[k].value;
+    std::swap_ranges(average.data<float>(), average.data<float>() + average.numel(), weights.data<float>());
   }
 }
 

@@ -2,8 +2,8 @@
 //
 //   average <- d average + (1 - d) weights,      d = min(decay, (1 + s) / (10 + s)) after step s
 //
-// The average covers about the last 1 / (1 - decay) steps, and early in a run about the last ninth of all steps. It
-// removes noise that the learning rate leaves in the weights. Training itself does not use the average.
+// The average covers about the last 1 / (1 - decay) steps, and early in a run about the last ninth of the steps so far.
+// It reduces the noise of single updates. The updates themselves do not use the average.
 #pragma once
 
 #include <vector>
@@ -14,28 +14,28 @@ namespace headlight {
 
 class WeightAverage {
  public:
-  // Starts at the current weights. `decay` is in [0, 1).
+  // Starts at the current values of the parameters, which are float32. `decay` is in [0, 1).
   WeightAverage(std::vector<NamedTensor> parameters, double decay);
   // Adds the weights after the update of step `step`, counted from 0.
   void add(Index step);
-  // The average as tensors, named like the parameters, for checkpoints.
+  // The average, with the names of the parameters.
   const std::vector<NamedTensor>& state() const { return averages_; }
-  // Exchanges the weights of the model and the average. A second call undoes the first.
-  void exchange();
 
-  // During its lifetime the model has the average as its weights.
+  // During its lifetime, the parameters have the values of the average, and state() has those of the parameters.
   class Scope {
    public:
-    explicit Scope(WeightAverage& average) : average_(average) { average_.exchange(); }
+    explicit Scope(const WeightAverage& average) : average_(average) { average_.exchange(); }
     ~Scope() { average_.exchange(); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
    private:
-    WeightAverage& average_;
+    const WeightAverage& average_;
   };
 
  private:
+  void exchange() const;
+
   std::vector<NamedTensor> parameters_, averages_;
   double decay_;
 };

@@ -139,23 +139,27 @@ TEST(NgramModel, ObeysTheLimitsOfTokensAndNgrams) {
   EXPECT_NEAR(total, 1, 1e-12);
 }
 
-// These models know one token only, so their own probability of any token is 1 / V.
+// These models have counted one token, so their own probability of every token is 1 / V.
 TEST(NgramModel, TheCacheFindsRepetitions) {
   // Token 9: 1 2 3 1 occurred once before and another token, 0, followed: (0 + 1/4) / (1 + 1). Token 14: 1 2 3 1 was
   // followed once by 0 and once by 2: (1 + 2/4) / (2 + 2).
   const Ids twice = {1, 2, 3, 1, 0, 1, 2, 3, 1, 2, 1, 2, 3, 1, 0};
   EXPECT_NEAR(NgramModel(Ids{0}, 4, 1).loss_with_cache(twice, 15),
               (13 * std::log(4.0) - std::log(1.0 / 8) - std::log(3.0 / 8)) / 15, 1e-12);
-  // From the fifth token of the repetition on, the token follows matches of lengths 4 to 8, and each length halves the
-  // remaining probability 1 - p.
+  // From the fifth token of the repetition on, 1 to 5 lengths match, and each length halves 1 - p.
   Ids again;
   for (std::int32_t i = 0; i < 20; ++i) again.push_back(i % 10);
   double sum = 14 * std::log(16.0);
   for (const int lengths : {1, 2, 3, 4, 5, 5}) sum -= std::log(1 - 15.0 / 16 / std::pow(2, lengths));
   EXPECT_NEAR(NgramModel(Ids{0}, 16, 1).loss_with_cache(again, 20), sum / 20, 1e-12);
-  Ids far;
-  for (std::int32_t i = 0; i < 600; ++i) far.push_back(i % 300);
-  EXPECT_NEAR(NgramModel(Ids{0}, 300, 1).loss_with_cache(far, 600), std::log(300.0), 1e-12) << "more than 256 before";
+  // The cache of 256 tokens contains four tokens and their follower if the period is at most 252.
+  for (const std::int32_t period : {252, 253}) {
+    Ids text;
+    for (std::int32_t i = 0; i < 2 * period; ++i) text.push_back(i % period);
+    const double loss = NgramModel(Ids{0}, 300, 1).loss_with_cache(text, 2 * period);
+    if (period == 252) EXPECT_LT(loss, std::log(300.0) - 0.5);
+    else EXPECT_NEAR(loss, std::log(300.0), 1e-12);
+  }
 }
 
 TEST(NgramModel, TheCacheIsMeasuredOnEvenlySpacedTokens) {

@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"head_dropout", [](RunConfig& c) { c.head_dropout = 0.3; }},
                     Kind{"remat", [](RunConfig& c) { c.remat = true, c.dropout = 0.1; }},
                     Kind{"epochs", [](RunConfig& c) { c.sampling = Sampling::kEpochs, c.accumulate = 2; }},
-                    Kind{"ema", [](RunConfig& c) { c.ema = 0.8; }},
+                    Kind{"ema", [](RunConfig& c) { c.ema = 0.5; }},
                     Kind{"unvalidated", [](RunConfig& c) { c.val_fraction = 0; }},
                     Kind{"some_windows", [](RunConfig& c) { c.eval_windows = 3; }},
                     Kind{"bytes_rotary",

@@ -209,8 +209,8 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
   EXPECT_TRUE(Trainer::resume(c, data(c), run("run"))->finished());
 }
 
-// The average is computed again from the weights after each step. It is validated, saved and loaded as the model, and
-// does not change the training.
+// The test recomputes the average from the weights after each step. The run validates, saves and loads the average as
+// the model, and trains as without it.
 TEST_F(TrainerTest, TheAverageOfTheWeightsIsTheModel) {
   RunConfig c = tiny_config();
   const auto plain = train(c);
@@ -249,6 +249,37 @@ TEST_F(TrainerTest, TheAverageOfTheWeightsIsTheModel) {
   EXPECT_GT(difference, 1e-3) << "the model keeps the weights of the last step";
   EXPECT_EQ(evaluate(*best.model, data(c).validation).loss, records.back().val_loss);
   EXPECT_NE(records.back().val_loss, plain.back().val_loss);
+  {
+    const auto averaged = trainer.use_average();
+    EXPECT_EQ(evaluate(trainer.model(), data(c).validation).loss, records.back().val_loss);
+  }
+  EXPECT_EQ(evaluate(trainer.model(), data(c).validation).loss, plain.back().val_loss);
+}
+
+TEST_F(TrainerTest, TheAverageStartsAtGivenWeights) {
+  RunConfig c = tiny_config();
+  c.ema = 0.5;
+  Trainer source(c, data(c), "");
+  source.run();
+  const auto wanted = source.model().parameters();
+  c.seed = 9;
+  Trainer::from_model(c, data(c), run("run"), source.model());
+  for (const CheckpointChoice choice : {CheckpointChoice::kBest, CheckpointChoice::kLast}) {
+    const TrainedModel saved = load_model(run("run"), choice);
+    const auto found = saved.model->parameters();
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      for (Index k = 0; k < wanted[i].value.numel(); ++k)
+        ASSERT_EQ(found[i].value.data<float>()[k], wanted[i].value.data<float>()[k]) << wanted[i].name;
+  }
+}
+
+TEST_F(TrainerTest, TheAverageIsPartOfItsCheckpoint) {
+  RunConfig c = tiny_config();
+  train(c, run("run"));
+  c.ema = 0.5;
+  const std::string line = error_of([&] { Trainer::resume(c, data(c), run("run")); });
+  EXPECT_TRUE(contains(line, "state.safetensors") && contains(line, "average.")) << line;
+  EXPECT_EQ(c.memory(65), tiny_config().memory(65) + 4 * c.cost(65).parameters);
 }
 
 // ---- best, last, divergence -----------------------------------------------------------------------------------------

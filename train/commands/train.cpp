@@ -98,8 +98,8 @@ Plan planned(const RequestedSettings& asked, const RunData& data, double seconds
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
   const double began = monotonic_seconds();
-  text.relative_loss = relative_loss(data);
-  const double left = std::max(seconds / 2, seconds - (monotonic_seconds() - began));
+  if (resolve(asked).is_transformer()) text.relative_loss = relative_loss(data);  // only these print the expected loss
+  const double left = std::max(seconds / 2, seconds - (monotonic_seconds() - began));  // half is for training
   return plan_run(asked, text, left, [&](const RunConfig& c) { return measured_speed(c, data); });
 }
 

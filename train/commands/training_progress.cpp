@@ -231,6 +231,7 @@ void TrainingProgress::refresh_sample() {
   Rng rng(mix64(++samples_));
   const RunData& data = trainer_.data();
   Index written = 0;
+  const auto averaged = trainer_.use_average();
   const std::vector<std::int32_t> ids = generate(
       trainer_.model(), beginning(data), tokens, {.temperature = 0.8}, rng,
       [&](std::int32_t) { return ++written < 2 || monotonic_seconds() - now < most; }, data.document_end);

@@ -65,6 +65,7 @@ void add_recovery(PruneStudy& study, const TransformerLM& model, const RunConfig
       if (!std::isnan(r.loss)) progress.next();
       return true;
     });
+    const auto averaged = trainer->use_average();
     recovered.losses[count] = mean_loss(token_losses(as_transformer(trainer->model(), "heads"), report));
   }
   study.orders.push_back(std::move(recovered));

@@ -173,6 +173,10 @@ TEST_F(Pruning, RecoveryTrainsWhatIsLeft) {
   generator().normal();
   add_recovery(again, *model_, config, data, windows_, 20);
   EXPECT_EQ(again.orders[4].losses, recovered.losses) << "the same training whatever was drawn before";
+  config.ema = 0.9;
+  PruneStudy averaged = study_pruning(*model_, windows_, 1, 1, true);
+  add_recovery(averaged, *model_, config, data, windows_, 20);
+  EXPECT_NE(averaged.orders[4].losses, recovered.losses) << "the losses of the averages";
   Index most = 0;
   PruneStudy stopped = study_pruning(*model_, windows_, 1, 1, true);
   const auto for_a_while = [&](const char*, Index done, Index of) {

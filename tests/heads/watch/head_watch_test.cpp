@@ -81,10 +81,14 @@ class HeadWatchTest : public testing::Test {
 };
 
 TEST_F(HeadWatchTest, ChangesNoBitOfTheTraining) {
-  train("watched");
-  Trainer(config_, data(), directory_ / "not").run();
-  ASSERT_TRUE(remove_file(path("watched")));
-  expect_same_run(directory_ / "watched", directory_ / "not");
+  for (const double ema : {0.0, 0.5}) {
+    SCOPED_TRACE(ema);
+    config_.ema = ema;
+    train("watched");
+    Trainer(config_, data(), directory_ / "not").run();
+    ASSERT_TRUE(remove_file(path("watched")));
+    expect_same_run(directory_ / "watched", directory_ / "not");
+  }
 }
 
 TEST_F(HeadWatchTest, WritesASnapshotAtEachMeasurement) {
@@ -158,6 +162,18 @@ TEST_F(HeadWatchTest, ASnapshotIsOfTheWeightsOfItsStep) {
     }
   }
   EXPECT_NE(h.snapshots.front().attention, h.snapshots.back().attention);
+}
+
+TEST_F(HeadWatchTest, WithEmaASnapshotIsOfTheAverage) {
+  config_.ema = 0.5;
+  train("averaged");
+  const double loss = head_history(path("averaged")).snapshots.back().loss[0];
+  const TrainedModel average = load_model(directory_ / "averaged", CheckpointChoice::kLast);
+  const HeadWindows windows(data().validation, config_.context, kWatchedWindows);
+  EXPECT_NEAR(loss, mean_loss(token_losses(average.transformer("average"), windows)), 1e-5);
+  config_.ema = 0;
+  train("not");
+  EXPECT_GT(std::abs(head_history(path("not")).snapshots.back().loss[0] - loss), 1e-3);
 }
 
 TEST_F(HeadWatchTest, AResumedRunHasTheSameSnapshots) {
