@@ -3,7 +3,7 @@
 // The time budget trades parameters N (of the matrices in the blocks) against effective training tokens D. The expected
 // loss follows a scaling law of the form of Hoffmann et al. 2022 (arXiv 2203.15556):
 //
-//   loss(N, D) = 1.317 + 140 / N^0.6 + 4014 / D^0.7        nats per character
+//   loss(N, D) = 1.301 + 140 / N^0.6 + 4290 / D^0.7        nats per character
 //
 // The constants were fitted to thirteen runs on tiny Shakespeare: transformers with the plan's settings, 4 layers and
 // widths from 32 to 128, so N from 49k to 786k, trained on 1.0M to 9.2M tokens. Their losses on the whole validation
