@@ -6,6 +6,7 @@
 
 #include "headlight/base/error.h"
 #include "headlight/base/threads.h"
+#include "kernels/kernels.h"
 
 namespace headlight {
 
@@ -17,12 +18,14 @@ WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay)
 
 void WeightAverage::add(Index step) {
   const auto s = static_cast<double>(step);
-  const auto share = static_cast<float>(1 - std::min(decay_, (1 + s) / (10 + s)));
+  const auto keep = static_cast<float>(std::min(decay_, (1 + s) / (10 + s)));
+  const auto& table = kernels::active<float>();
   for (std::size_t k = 0; k < averages_.size(); ++k) {
     float* average = averages_[k].value.data<float>();
     const float* weights = std::as_const(parameters_[k].value).data<float>();
-    parallel_for(averages_[k].value.numel(), 1 << 14, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) average[i] += share * (weights[i] - average[i]);
+    parallel_for(averages_[k].value.numel(), 1 << 12, [&](Index begin, Index end) {
+      table.scale(end - begin, keep, average + begin, average + begin);
+      table.multiply_add(end - begin, 1 - keep, weights + begin, average + begin);
     });
   }
 }
