@@ -37,15 +37,16 @@ class NgramModel {
   // The mean cross-entropy, in nats a token, of tokens first..last-1 of `text`, each given all tokens before it; 0 for
   // an empty range. Errors: as for probability().
   double loss(std::span<const std::int32_t> text, Index first, Index last, int order) const;
-  // The mean cross-entropy, in nats a token, of at most `samples` evenly spaced tokens of `text`. The model of the highest
-  // order is interpolated with a cache of the 256 tokens before each token (after Kuhn and De Mori 1990), because a model
-  // with a context can predict names and phrases that it has just read. For k = 4, 5, .., 8:
+  // The mean cross-entropy, in nats a token, of at most `samples` evenly spaced tokens of `text`. The model is
+  // interpolated with a cache of the 256 tokens before each token (after Kuhn and De Mori 1990), because a model with a
+  // long context predicts repeated names and phrases. p starts as the probability at the highest order. For
+  // k = 4, 5, .., 8:
   //
   //   p <- (c + t p) / (n + t)                                  (Witten and Bell 1991)
   //
-  // n is the number of earlier occurrences of the last k tokens in the cache. The predicted token follows c of these, and
-  // t distinct tokens follow them. If n = 0, p stays. The result is 0 if `text` is empty or `samples` < 1. Errors: as for
-  // probability().
+  // n is the number of times that the last k tokens occur earlier in the cache. The predicted token follows c of these
+  // occurrences; t distinct tokens follow them. If n = 0, p does not change. The result is 0 if `text` is empty or
+  // `samples` < 1. Errors: as for probability().
   double loss_with_cache(std::span<const std::int32_t> text, Index samples) const;
 
  private:

@@ -1,4 +1,4 @@
-// Computes the n-gram baseline.
+// Computes the n-gram losses and the ratio to tiny Shakespeare.
 #include "training/counting.h"
 
 #include <algorithm>
@@ -35,7 +35,8 @@ double relative_loss(const RunData& data) {
                          kOrder);
   const double loss = model.loss_with_cache(beginning(data.validation, kMeasured), kSamples);
   // The loss of tiny Shakespeare is 1.549 nats. Parts with a tenth and a hundredth of its length average 1.672 and 1.947,
-  // because they give fewer counts. The quadratic differs from these by at most 0.002. Shorter texts use its last value.
+  // because they give fewer counts. The quadratic differs from these by at most 0.002. Texts of fewer than 10,000 tokens use
+  // the value for 10,000.
   const double shorter = std::clamp(std::log10(1e6 / static_cast<double>(size)), 0.0, 2.0);
   return loss / (1.549 + 0.05 * shorter + 0.075 * shorter * shorter);
 }

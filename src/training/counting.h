@@ -1,4 +1,4 @@
-// The n-gram baseline of a run's text, which a trained model should beat.
+// N-gram losses of a run's text: a baseline that a trained model should beat, and a measure of difficulty for the plan.
 #pragma once
 
 #include <vector>
@@ -14,10 +14,10 @@ std::vector<double> ngram_losses(const RunData& data, int order);
 
 // How hard the text is to predict: the ratio of its loss to that of tiny Shakespeare, under 6-gram counts with a cache
 // (NgramModel::loss_with_cache). The counts are of the last 4,000,000 training tokens, or of the first part of these with
-// about 8,000,000 n-grams (320 MB). 20,000 of the first 2,000,000 validation tokens are measured. A text of fewer than
-// 1,000,000 tokens is compared with a part of tiny Shakespeare of the same length. A longer text has more counts than
-// tiny Shakespeare and therefore a lower ratio, as models also reach a lower loss on it. Returns 1 if either part has
-// fewer than two tokens.
+// about 8,000,000 n-grams (320 MB). At most 20,000 evenly spaced tokens of the first 2,000,000 validation tokens are
+// measured. For 10,000 to 1,000,000 training tokens, the reference is a part of tiny Shakespeare of the same length; for
+// fewer, a part of 10,000 tokens; for more, all of tiny Shakespeare. More training tokens lower the ratio, because the
+// counts improve; the loss of a model improves as well. Returns 1 if either part has fewer than two tokens.
 double relative_loss(const RunData& data);
 
 }  // namespace headlight

@@ -3,15 +3,16 @@
 // The time budget trades parameters N (of the matrices in the blocks) against effective training tokens D. The expected
 // loss follows a scaling law of the form of Hoffmann et al. 2022 (arXiv 2203.15556):
 //
-//   loss(N, D) = 1.301 + 140 / N^0.6 + 4290 / D^0.7        nats per character
+//   loss(N, D) = 1.295 + 144 / N^0.6 + 4361 / D^0.7        nats per character
 //
-// The constants were fitted to thirteen runs on tiny Shakespeare: transformers with the plan's settings, 4 layers and
-// widths from 32 to 128, so N from 49k to 786k, trained on 1.0M to 9.2M tokens. Their losses on the whole validation
-// part were 1.42 to 1.62. If runs that differ only in seed or heads are averaged, the largest residual is
-// 0.007 nats. The law extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires
-// one parameter for every hundred tokens.
+// The constants were fitted to fourteen runs on tiny Shakespeare: transformers with the plan's settings, 4 layers and
+// widths from 32 to 128, so N from 49k to 786k, trained on 1.0M to 9.1M tokens. Their losses on the whole validation
+// part were 1.40 to 1.62. If runs that differ only in seed are averaged, the largest residual is 0.009 nats. The law
+// extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires one parameter for every
+// hundred tokens.
 //
-// For another text, the loss is multiplied by relative_loss() (training/counting.h).
+// For another text, the loss is multiplied by relative_loss() (training/counting.h). train/README.md compares expected
+// and measured losses.
 //
 // Repeated tokens count less: R passes over U tokens are worth D = U + 100 U (1 - e^(-(R-1)/100)) fresh tokens. The
 // formula is that of Muennighoff et al. 2023 (arXiv 2305.16264), whose constant for large models is 15. The constant
@@ -42,8 +43,8 @@ struct Plan {
 
 // The number of fresh tokens that `seen_tokens` from a text of `text_tokens` are worth.
 double effective_tokens(double text_tokens, double seen_tokens);
-// The scaling law above, in nats per token, but at most 2.49, times `relative_loss`. `parameters` counts the blocks'
-// matrices only.
+// min(law above, 2.49) * relative_loss, in nats per token; 2.49 is the bigram loss of tiny Shakespeare. `parameters`
+// counts the blocks' matrices only.
 double expected_loss(double parameters, double effective_tokens, double relative_loss = 1);
 // A good AdamW learning rate for a model width.
 double usual_lr(Index width);

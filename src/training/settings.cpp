@@ -147,8 +147,8 @@ std::vector<Setting> make_settings() {
   number("weight-decay", &R::weight_decay, "Training", 0, 10, "weight decay of matrices");
   number("clip", &R::clip, "Training", 0, 1e9, "maximum gradient norm (gradient clipping); 0: no clipping");
   number("ema", &R::ema, "Training", 0, 1,
-         "decay per step of an exponential moving average of the weights; the average is validated, and saved as the "
-         "model; 0: no average")
+         "decay per step of an exponential moving average of the weights; validation and the saved model use the "
+         "average; 0: no average")
       .highest_excluded = true;
   choice(
       "precision", choices_of<&R::precision, kPrecisions>(), "Training",

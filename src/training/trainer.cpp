@@ -230,7 +230,7 @@ void Trainer::diverged(const std::string& what) {
 void Trainer::validate() {
   check_weights();
   const auto averaged = use_average();
-  if (averaged) check_weights();  // a checkpoint may contain any average
+  if (averaged) check_weights();  // a resumed checkpoint may contain a non-finite average
   if (data_.validation.ids.empty()) {
     best_step_ = step_;
     if (!directory_.path().empty()) save_best();

@@ -61,9 +61,8 @@ class Trainer {
   // Errors: warmup is over; fewer steps than the warmup has or than are already done.
   void set_steps(Index steps);
 
-  // With --ema, these are the weights of the last update. The average of the weights is what the run validates, saves
-  // and loads as its model; model() has these weights during the lifetime of use_average()'s result, which is null
-  // without --ema.
+  // With --ema, model() holds the weights of the last update, and the run validates and saves their average. While the
+  // result of use_average() exists, model() holds the average instead. use_average() returns null without --ema.
   const LanguageModel& model() const { return *model_; }
   std::unique_ptr<WeightAverage::Scope> use_average() const;
   const RunData& data() const { return data_; }

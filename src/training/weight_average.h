@@ -1,9 +1,10 @@
-// An exponential moving average (EMA) of the weights during training (Polyak and Juditsky 1992):
+// An exponential moving average (EMA) of the weights during training, a variant of the uniform average of Polyak and
+// Juditsky 1992:
 //
 //   average <- d average + (1 - d) weights,      d = min(decay, (1 + s) / (10 + s)) after step s
 //
 // The average covers about the last 1 / (1 - decay) steps, and early in a run about the last ninth of the steps so far.
-// It reduces the noise of single updates. The updates themselves do not use the average.
+// The average is less noisy than the weights after a single step. The updates do not use the average.
 #pragma once
 
 #include <vector>
@@ -21,7 +22,8 @@ class WeightAverage {
   // The average, with the names of the parameters.
   const std::vector<NamedTensor>& state() const { return averages_; }
 
-  // During its lifetime, the parameters have the values of the average, and state() has those of the parameters.
+  // During its lifetime, the parameters have the values of the average, and state() has those of the parameters. Do not
+  // update the parameters or call add() during this time.
   class Scope {
    public:
     explicit Scope(const WeightAverage& average) : average_(average) { average_.exchange(); }

@@ -210,7 +210,7 @@ TEST_F(TrainerTest, MuonTrainsLayersWithoutHeads) {
 }
 
 // The test recomputes the average from the weights after each step. The run validates, saves and loads the average as
-// the model, and trains as without it.
+// the model. The updates equal those of a run without --ema.
 TEST_F(TrainerTest, TheAverageOfTheWeightsIsTheModel) {
   RunConfig c = tiny_config();
   const auto plain = train(c);

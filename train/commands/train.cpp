@@ -98,8 +98,8 @@ Plan planned(const RequestedSettings& asked, const RunData& data, double seconds
   const auto tokens = [](const TokenText& text) { return static_cast<Index>(text.ids.size()); };
   PlanText text{tokens(data.train), tokens(data.validation), data.vocabulary.size()};
   const double began = monotonic_seconds();
-  if (resolve(asked).is_transformer()) text.relative_loss = relative_loss(data);  // only these print the expected loss
-  const double left = std::max(seconds / 2, seconds - (monotonic_seconds() - began));  // half is for training
+  if (resolve(asked).is_transformer()) text.relative_loss = relative_loss(data);       // only transformers print it
+  const double left = std::max(seconds / 2, seconds - (monotonic_seconds() - began));  // keep half of the time
   return plan_run(asked, text, left, [&](const RunConfig& c) { return measured_speed(c, data); });
 }
 

@@ -114,7 +114,7 @@ void HeadWatch::before(const StepRecord& record) {
 }
 
 void HeadWatch::look() {
-  const auto averaged = trainer_.use_average();  // the run's model, like that of the validation loss
+  const auto averaged = trainer_.use_average();  // snapshots use the same weights as the validation loss
   const HeadedModel& model = as_headed(trainer_.model(), "--watch-heads");
   HeadSnapshot& s = *snapshot_;
   s.attention = std::move(attention_bytes(model, on_->shown.windows)[0]);
