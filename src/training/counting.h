@@ -12,12 +12,12 @@ namespace headlight {
 // most the first 500,000 validation tokens. The result is empty if either part has fewer than two tokens.
 std::vector<double> ngram_losses(const RunData& data, int order);
 
-// How hard the text is to predict: the ratio of its loss to that of tiny Shakespeare, under 6-gram counts with a cache
-// (NgramModel::loss_with_cache). The counts are of the last 4,000,000 training tokens, or of the first part of these with
-// about 8,000,000 n-grams (320 MB). At most 20,000 evenly spaced tokens of the first 2,000,000 validation tokens are
-// measured. For 10,000 to 1,000,000 training tokens, the reference is a part of tiny Shakespeare of the same length; for
-// fewer, a part of 10,000 tokens; for more, all of tiny Shakespeare. More training tokens lower the ratio, because the
-// counts improve; the loss of a model improves as well. Returns 1 if either part has fewer than two tokens.
+// How hard the text is to predict: its loss divided by that of tiny Shakespeare, both under 6-gram counts with a cache
+// (NgramModel::loss_with_cache). Counting starts 4,000,000 tokens before the end of the training part and stops at about
+// 8,000,000 n-grams (320 MB). The loss is measured on up to 20,000 evenly spaced tokens of the first 2,000,000 validation
+// tokens. A training part of 10,000 to 1,000,000 tokens is compared with a part of tiny Shakespeare of the same length, a
+// shorter one with a part of 10,000 tokens, and a longer one with the whole text. More training tokens lower the ratio,
+// because the counts improve, but they also lower the loss of a model. Returns 1 if either part has fewer than two tokens.
 double relative_loss(const RunData& data);
 
 }  // namespace headlight

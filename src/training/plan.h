@@ -1,7 +1,8 @@
 // Plans a run: chooses the model size and the number of steps that reach the lowest expected loss in a given time.
 //
-// The time budget trades parameters N (of the matrices in the blocks) against effective training tokens D. The expected
-// loss follows a scaling law of the form of Hoffmann et al. 2022 (arXiv 2203.15556):
+// In a given time, a larger model sees fewer tokens. Let N be the number of parameters in the matrices of the blocks, and
+// D the number of effective training tokens. The expected loss follows a scaling law of the form of Hoffmann et al. 2022
+// (arXiv 2203.15556):
 //
 //   loss(N, D) = 1.295 + 144 / N^0.6 + 4361 / D^0.7        nats per character
 //
@@ -11,12 +12,12 @@
 // extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires one parameter for every
 // hundred tokens.
 //
-// For another text, the loss is multiplied by relative_loss() (training/counting.h). train/README.md compares expected
-// and measured losses.
+// For another text, the plan multiplies this loss by relative_loss() (training/counting.h). train/README.md lists
+// expected and measured losses.
 //
 // Repeated tokens count less: R passes over U tokens are worth D = U + 100 U (1 - e^(-(R-1)/100)) fresh tokens. The
-// formula is that of Muennighoff et al. 2023 (arXiv 2305.16264), whose constant for large models is 15. The constant
-// 100 fits 20 to 230 passes over a tenth of tiny Shakespeare with the plan's dropout. A plan never gives a model more
+// formula is from Muennighoff et al. 2023 (arXiv 2305.16264), who found 15 instead of 100 for large models. Here, 100
+// fits 20 to 230 passes over a tenth of tiny Shakespeare with the plan's dropout. A plan never gives a model more
 // parameters than its text has tokens, because such a model memorizes the text.
 #pragma once
 
