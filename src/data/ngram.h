@@ -37,9 +37,10 @@ class NgramModel {
   // The mean cross-entropy, in nats a token, of tokens first..last-1 of `text`, each given all tokens before it; 0 for
   // an empty range. Errors: as for probability().
   double loss(std::span<const std::int32_t> text, Index first, Index last, int order) const;
-  // The mean cross-entropy of up to `samples` evenly spaced tokens of `text`, in nats per token. The probability p of each
-  // token starts as that of the highest order. It is then interpolated with a cache, the 256 tokens before (after Kuhn and
-  // De Mori 1990), because a model with a long context predicts repeated names and phrases. For k = 4, 5, .., 8:
+  // The mean cross-entropy of up to `samples` evenly spaced tokens of `text`, in nats per token. The probability p of
+  // each token starts as that of the highest order. It is then interpolated with a cache, the 256 tokens before (after
+  // Kuhn and De Mori 1990), because a model with a long context predicts repeated names and phrases. For
+  // k = 4, 5, .., 8:
   //
   //   p <- (c + t p) / (n + t)                                  (Witten and Bell 1991)
   //

@@ -34,9 +34,9 @@ double relative_loss(const RunData& data) {
   const NgramModel model(data.train.ids.copy(std::max<Index>(0, size - kCounted), size), data.vocabulary.size(),
                          kOrder);
   const double loss = model.loss_with_cache(beginning(data.validation, kMeasured), kSamples);
-  // The loss of tiny Shakespeare is 1.549 nats. Parts with a tenth and a hundredth of its length average 1.672 and 1.947,
-  // because they give fewer counts. The quadratic differs from these by at most 0.002. Texts of fewer than 10,000 tokens use
-  // the value for 10,000.
+  // The loss of tiny Shakespeare is 1.549 nats. Parts with a tenth and a hundredth of its length average 1.672 and
+  // 1.947, because they give fewer counts. The quadratic differs from these by at most 0.002. Texts of fewer than
+  // 10,000 tokens use the value for 10,000.
   const double shorter = std::clamp(std::log10(1e6 / static_cast<double>(size)), 0.0, 2.0);
   return loss / (1.549 + 0.05 * shorter + 0.075 * shorter * shorter);
 }

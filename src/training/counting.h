@@ -13,11 +13,12 @@ namespace headlight {
 std::vector<double> ngram_losses(const RunData& data, int order);
 
 // How hard the text is to predict: its loss divided by that of tiny Shakespeare, both under 6-gram counts with a cache
-// (NgramModel::loss_with_cache). Counting starts 4,000,000 tokens before the end of the training part and stops at about
-// 8,000,000 n-grams (320 MB). The loss is measured on up to 20,000 evenly spaced tokens of the first 2,000,000 validation
-// tokens. A training part of 10,000 to 1,000,000 tokens is compared with a part of tiny Shakespeare of the same length, a
-// shorter one with a part of 10,000 tokens, and a longer one with the whole text. More training tokens lower the ratio,
-// because the counts improve, but they also lower the loss of a model. Returns 1 if either part has fewer than two tokens.
+// (NgramModel::loss_with_cache). Counting starts 4,000,000 tokens before the end of the training part and stops at
+// about 8,000,000 n-grams (320 MB). The loss is measured on up to 20,000 evenly spaced tokens of the first 2,000,000
+// validation tokens. A training part of 10,000 to 1,000,000 tokens is compared with a part of tiny Shakespeare of the
+// same length, a shorter one with a part of 10,000 tokens, and a longer one with the whole text. More training tokens
+// lower the ratio, because the counts improve, but they also lower the loss of a model. Returns 1 if either part has
+// fewer than two tokens.
 double relative_loss(const RunData& data);
 
 }  // namespace headlight

@@ -1,16 +1,16 @@
 // Plans a run: chooses the model size and the number of steps that reach the lowest expected loss in a given time.
 //
-// In a given time, a larger model sees fewer tokens. Let N be the number of parameters in the matrices of the blocks, and
-// D the number of effective training tokens. The expected loss follows a scaling law of the form of Hoffmann et al. 2022
-// (arXiv 2203.15556):
+// In a given time, a larger model sees fewer tokens. Let N be the number of parameters in the matrices of the blocks,
+// and D the number of effective training tokens. The expected loss follows a scaling law of the form of Hoffmann et al.
+// 2022 (arXiv 2203.15556):
 //
 //   loss(N, D) = 1.295 + 144 / N^0.6 + 4361 / D^0.7        nats per character
 //
 // The constants were fitted to fourteen runs on tiny Shakespeare: transformers with the plan's settings, 4 layers and
 // widths from 32 to 128, so N from 49k to 786k, trained on 1.0M to 9.1M tokens. Their losses on the whole validation
 // part were 1.40 to 1.62. If runs that differ only in seed are averaged, the largest residual is 0.009 nats. The law
-// extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires one parameter for every
-// hundred tokens.
+// extrapolates beyond these ranges and to other kinds of models. The plan therefore also requires one parameter for
+// every hundred tokens.
 //
 // For another text, the plan multiplies this loss by relative_loss() (training/counting.h). train/README.md lists
 // expected and measured losses.

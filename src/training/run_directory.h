@@ -3,8 +3,8 @@
 //   config.json         the resolved configuration, the vocabulary, the source and fingerprint of the text
 //   model.safetensors   the weights (with --ema, their average) of the step with the lowest validation loss; without
 //                       validation, of the last step
-//   state.safetensors   the last checkpoint, for --resume: weights, their average (--ema), optimizer, random and carried
-//                       state, step
+//   state.safetensors   the last checkpoint, for --resume: weights, their average (--ema), optimizer, random and
+//                       carried state, step
 //   log.jsonl           one JSON object per step; log.csv holds the same data for spreadsheets
 //   heads.jsonl         head scores during training, with --watch-heads (heads/watch/head_history.h)
 //
