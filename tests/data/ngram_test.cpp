@@ -146,7 +146,7 @@ TEST(NgramModel, TheCacheFindsRepetitions) {
   const Ids twice = {1, 2, 3, 1, 0, 1, 2, 3, 1, 2, 1, 2, 3, 1, 0};
   EXPECT_NEAR(NgramModel(Ids{0}, 4, 1).loss_with_cache(twice, 15),
               (13 * std::log(4.0) - std::log(1.0 / 8) - std::log(3.0 / 8)) / 15, 1e-12);
-  // The fifth repeated token matches for k = 4, the sixth for k = 4 and 5, and so on; each matching k halves 1 - p.
+  // The fifth repeated token has a match for k = 4 only, the sixth for k = 4 and 5, and so on. Each match halves 1 - p.
   Ids again;
   for (std::int32_t i = 0; i < 20; ++i) again.push_back(i % 10);
   double sum = 14 * std::log(16.0);

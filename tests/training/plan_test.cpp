@@ -157,7 +157,7 @@ TEST(Plan, ExpectsWhatItsLawSays) {
   const auto law = [](double parameters, double tokens) {
     return expected_loss(parameters, effective_tokens(1'003'854, tokens));
   };
-  EXPECT_NEAR(law(49'152, 5.12e6), 1.600, 0.01) << "as measured: width 32, 5000 steps of 1024 tokens";
+  EXPECT_NEAR(law(49'152, 5.12e6), 1.600, 0.01) << "measured: width 32, 5000 steps of 1024 tokens";
   EXPECT_NEAR(law(110'592, 5.12e6), 1.526, 0.01) << "width 48, 5000 steps";
   EXPECT_NEAR(law(196'608, 5.36e6), 1.480, 0.01) << "width 64, 5200 steps, mean of three runs";
   EXPECT_NEAR(law(442'368, 1.02e6), 1.622, 0.01) << "width 96, 1000 steps";
@@ -174,7 +174,7 @@ TEST(Plan, ExpectsWhatItsLawSays) {
   EXPECT_LT(effective_tokens(1000, 1e9), 101'000.1);
 }
 
-// The loss is about log V for independent tokens, and almost 0 for a text that repeats itself.
+// Independent, uniformly drawn tokens have a loss near log V; a text that repeats itself has a loss near 0.
 TEST(Plan, ComparesTheTextWithTheLossesOfTinyShakespeare) {
   Rng rng(3);
   std::vector<std::int32_t> chance, repeated;
