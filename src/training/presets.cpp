@@ -63,18 +63,23 @@ std::vector<Preset> make_presets() {
 
   RunConfig chorus = repeats;
   chorus.corpus = "chorus";
-  chorus.layers = 1;  // one head for each expert that needs attention
+  chorus.layers = 1;  // with one head for each of the four sources that need attention
   chorus.position = "learned";
-  chorus.optimizer = "muon";  // with AdamW, the head of the expert `digit`, learned last, was weak for some seeds
+  // With AdamW, or with a warmup of 50 steps, the head of the source `digit`, which is learned last, was weak for some
+  // seeds.
+  chorus.optimizer = "muon";
+  chorus.lr = 0.02;
   chorus.batch = 32;
-  chorus.steps = 1500;
+  chorus.steps = 2000;
+  chorus.warmup = 300;
   chorus.eval_every = 250;
 
   RunConfig chorus_induction = chorus;
   chorus_induction.corpus = "chorus-induction";
   chorus_induction.layers = 2;
   chorus_induction.optimizer = "adamw";
-  chorus_induction.steps = 2000;
+  chorus_induction.lr = repeats.lr;
+  chorus_induction.warmup = repeats.warmup;
 
   // Each row of a batch is one pair. The longest pair has 48 tokens, including the line break before it.
   RunConfig numbers;
